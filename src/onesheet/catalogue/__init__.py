@@ -1,0 +1,1 @@
+"""What there is: tables of posters, their genres, relevance and splits."""

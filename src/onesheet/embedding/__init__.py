@@ -1,0 +1,1 @@
+"""Batches to vectors: backbones, heads, losses, training."""
