@@ -1,0 +1,209 @@
+"""What each configuration key takes, and one clear line for a value that it does not.
+
+The rules know names, types and ranges; they import neither torch nor timm, so that a wrong value is told at once.
+Keys without a rule (a logger's own arguments, a loss's own numbers) are checked by what they are given to.
+"""
+
+import difflib
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from onesheet.errors import InputError
+
+Rule = Callable[[Any], str | None]
+"""Takes a value; returns what is wanted instead, or None when the value will do."""
+
+
+def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
+    """A whole number in [low, high]."""
+    wanted = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+
+    def rule(value: Any) -> str | None:
+        if value is None and optional:
+            return None
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value
+        return None if fits and (high is None or value <= high) else wanted + (" or null" if optional else "")
+
+    return rule
+
+
+def number(low: float, high: float = math.inf, *, above: bool = False, optional: bool = False) -> Rule:
+    """A number in [low, high], or in (low, high] with ``above``."""
+    floor = f"above {low:g}" if above else f"of at least {low:g}"
+    wanted = f"a number {floor}" if high == math.inf else f"a number {floor} and at most {high:g}"
+
+    def rule(value: Any) -> str | None:
+        if value is None and optional:
+            return None
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = fits and (value > low if above else value >= low) and value <= high
+        return None if fits else wanted + (" or null" if optional else "")
+
+    return rule
+
+
+def one_of(*choices: Any) -> Rule:
+    """One of a few values."""
+
+    def rule(value: Any) -> str | None:
+        near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        known = any(value is c if c is None or isinstance(c, bool) else value == c for c in choices)
+        return None if known else "one of " + ", ".join("null" if c is None else str(c) for c in choices) + hint
+
+    return rule
+
+
+def text(value: Any) -> str | None:
+    """A word that can also name a folder."""
+    fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
+    return None if fits else "a name"
+
+
+def image_size(value: Any) -> str | None:
+    """Height and width in pixels."""
+    fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    fits = fits and all(isinstance(v, int) and not isinstance(v, bool) and 32 <= v <= 2048 for v in value)
+    return None if fits else "[height,width], each from 32 to 2048 pixels"
+
+
+RULES: dict[str, Rule] = {
+    "name": text,
+    "seed": whole(0, 2**31 - 1),
+    "monitor": text,
+    "training.head_epochs": whole(0),
+    "training.finetune_epochs": whole(0),
+    "training.precision": one_of("auto", "fp32", "bf16"),
+    "data.on_bad_poster": one_of("error", "skip"),
+    "data.image_size": image_size,
+    "data.split_seed": whole(0, 2**31 - 1),
+    "data.split.val": number(0, 0.9, above=True),
+    "data.split.test": number(0, 0.9, above=True),
+    "data.posters": whole(60, 100_000),
+    "relevance.kind": one_of("jaccard", "idf_cosine", "any", "exact"),
+    "evaluation.relevance": one_of("jaccard", "idf_cosine", "any", "exact"),
+    "evaluation.batch_size": whole(1),
+    "sampler.batch_size": whole(2),
+    "sampler.m": whole(1, optional=True),
+    "sampler.tempering": number(0, 1),
+    "augment.strength": one_of("none", "light", "medium", "strong"),
+    "model.weights": text,
+    "model.backbone": text,
+    "model.pooling": one_of("avg", "gem", "depths"),
+    "model.head": one_of("linear", "mlp"),
+    "model.hidden_size": whole(1),
+    "model.dropout": number(0, 0.99),
+    "model.embedding_size": whole(2, 8192),
+    "optimizer.lr": number(0, above=True),
+    "optimizer.backbone_lr": number(0),
+    "optimizer.layer_decay": number(0, 1, above=True),
+    "optimizer.weight_decay": number(0),
+    "scheduler.warmup": number(0, 1),
+    "trainer.num_nodes": whole(1),
+    "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
+    "trainer.gradient_clip_val": number(0, above=True, optional=True),
+    "trainer.check_val_every_n_epoch": whole(1),
+    "callbacks.progress": one_of(True, False),
+    "callbacks.early_stopping.patience": whole(1, optional=True),
+    "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
+}
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; raises ``KeyError`` where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping):
+            raise KeyError(key)
+        value = value[part]
+    return value
+
+
+def show(value: Any) -> str:
+    """A value as one writes it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(show(v) for v in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_margin(loss: Mapping[str, Any]) -> None:
+    """Check ``loss.margin`` against the unit and range that the loss's own YAML states.
+
+    Raises:
+        InputError: The margin is no number, is out of range, or the loss has none.
+    """
+    name, margin, about = loss.get("name"), loss.get("margin"), loss.get("about") or {}
+    unit, bounds = about.get("unit"), about.get("range")
+    if unit is None:
+        if margin is not None:
+            raise InputError(f"loss.margin={show(margin)}: loss={name} has no margin; leave loss.margin out")
+        return
+    low, high = bounds
+    is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
+    if not is_number or not low <= margin <= high:
+        raise InputError(
+            f"loss.margin={show(margin)}: the margin of loss={name} is a number in its own unit ({unit}),"
+            f" from {low:g} to {high:g}"
+        )
+
+
+def check_data(data: Mapping[str, Any]) -> None:
+    """Check that the catalogue and the images that the configuration names are there.
+
+    Raises:
+        InputError: A file or folder does not exist, or the splits leave no room for training.
+    """
+    if "catalogue" in data and data.get("name") != "demo":
+        catalogue = data["catalogue"]
+        if catalogue in (None, "???"):
+            raise InputError("data.catalogue is missing: name the table of posters, data.catalogue=<CSV or Parquet>")
+        if not Path(str(catalogue)).is_file():
+            raise InputError(f"data.catalogue={catalogue}: there is no such file; name a CSV or Parquet table")
+        images = data.get("images")
+        if images is not None and not Path(str(images)).is_dir():
+            raise InputError(f"data.images={images}: there is no such folder; name the folder that holds the posters")
+    val, test = lookup(data, "split.val"), lookup(data, "split.test")
+    if val + test >= 0.95:
+        raise InputError(
+            f"data.split.val={val:g} and data.split.test={test:g} leave no posters to train on;"
+            " their sum must stay below 0.95"
+        )
+
+
+def check_config(config: Mapping[str, Any]) -> None:
+    """Check one composed and resolved configuration.
+
+    Args:
+        config: The configuration as plain dicts and lists.
+
+    Raises:
+        InputError: A value is of the wrong kind or out of range; the line names key, value and mend.
+    """
+    for key, rule in RULES.items():
+        try:
+            value = lookup(config, key)
+        except KeyError:
+            continue
+        wanted = rule(value)
+        if wanted is not None:
+            raise InputError(f"{key}={show(value)}: {key} takes {wanted}")
+    if config["training"]["head_epochs"] + config["training"]["finetune_epochs"] == 0:
+        raise InputError(
+            "training.head_epochs=0 and training.finetune_epochs=0: nothing would be trained; set one above 0"
+        )
+    check_margin(config["loss"])
+    sampler = config["sampler"]
+    if sampler.get("m") is not None and sampler["m"] > sampler["batch_size"]:
+        raise InputError(
+            f"sampler.m={sampler['m']} is larger than sampler.batch_size={sampler['batch_size']}:"
+            " a batch must hold at least m posters; lower sampler.m or raise sampler.batch_size"
+        )
+    check_data(config["data"])
+    if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
+        raise InputError(
+            f"resume={config['resume']}: there is no checkpoints/last.ckpt in it; name the folder of a run"
+        )

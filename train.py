@@ -1,0 +1,34 @@
+"""Train an embedder: `python train.py [key=value …]`; `-m` sweeps; `--help` lists every key.
+
+The last line on standard output is the absolute path of the run's folder (of the sweep's, with `-m`).
+"""
+
+import sys
+
+import hydra
+from omegaconf import DictConfig
+
+from onesheet.config import preflight
+from onesheet.errors import InputError
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def run_job(cfg: DictConfig) -> float | None:
+    """Train one run in the folder that Hydra made for it; return the monitor for sweepers."""
+    from onesheet.training import train_in_hydra_folder
+
+    return train_in_hydra_folder(cfg)
+
+
+def main() -> None:
+    """Check every job's configuration before anything runs, then hand over to Hydra."""
+    try:
+        sys.argv[1:] = preflight(sys.argv[1:])
+    except InputError as error:
+        print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2)
+    run_job()
+
+
+if __name__ == "__main__":
+    main()
