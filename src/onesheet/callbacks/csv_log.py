@@ -1,0 +1,85 @@
+"""Metrics of a run as one CSV file that survives an interruption."""
+
+import csv
+import os
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.utilities.logger import _add_prefix
+from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.utilities import rank_zero_only
+
+
+class CSVLog(Logger):
+    """Writes ``metrics.csv``: a row a step and one column a metric.
+
+    Lightning's own CSV logger deletes the rows of an interrupted run when that run is resumed. This one keeps them:
+    :meth:`rewind` drops only what lies after the checkpoint, so that the file of a resumed run equals that of an
+    undisturbed one.
+
+    Args:
+        folder: The run's folder.
+        prefix: Put before each metric's name.
+    """
+
+    def __init__(self, folder: str | Path, prefix: str = "") -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.prefix = prefix
+        self.rows: list[dict[str, Any]] = []
+        if self.path.is_file():
+            with self.path.open(newline="", encoding="utf-8") as file:
+                self.rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
+
+    @property
+    def name(self) -> str:
+        """The logger's kind."""
+        return "csv"
+
+    @property
+    def version(self) -> str:
+        """One file a run: there are no versions."""
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> "CSVLog":
+        """The logger itself."""
+        return self
+
+    def rewind(self, step: int) -> None:
+        """Forget the rows of steps at or after ``step``: they will be logged again."""
+        self.rows = [row for row in self.rows if int(row["step"]) < step]
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Hyper-parameters stand in the run's ``config.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Keep the metrics of one step (several calls for one step share its row)."""
+        at = 0 if step is None else int(step)
+        values = {k: float(v) for k, v in _add_prefix(metrics, self.prefix, "/").items()}
+        if self.rows and int(self.rows[-1]["step"]) == at:
+            self.rows[-1].update(values)
+        else:
+            self.rows.append({"step": at, **values})
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file at once or not at all."""
+        if not self.rows:
+            return
+        columns = ["step", *sorted({key for row in self.rows for key in row} - {"step"})]
+        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        with draft.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        draft.replace(self.path)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.save()

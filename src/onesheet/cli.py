@@ -1,0 +1,129 @@
+"""The console command ``onesheet``: what one does with a finished run, without any configuration.
+
+Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
+"""
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from onesheet.errors import InputError
+
+# Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
+UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="onesheet",
+    help="Find film posters that look and feel alike, with a trained run.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+class RelevanceKind(StrEnum):
+    """How alike two genre sets are."""
+
+    jaccard = "jaccard"
+    idf_cosine = "idf_cosine"
+    any = "any"
+    exact = "exact"
+
+
+class OnBadPoster(StrEnum):
+    """What to do about a poster that cannot be used."""
+
+    error = "error"
+    skip = "skip"
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
+ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters that cannot be used.")]
+
+
+def emit_json(content: Any) -> None:
+    """Print one JSON object on standard output."""
+    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+@app.callback()
+def root() -> None:
+    """Find film posters that look and feel alike, with a trained run."""
+
+
+@app.command()
+def evaluate(
+    run: RunFolder,
+    catalogue: CatalogueFile = None,
+    images: ImagesFolder = None,
+    relevance: Annotated[RelevanceKind | None, typer.Option(help="Relation to judge by; else the run's own.")] = None,
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
+    from onesheet.judging import evaluate_run
+    from onesheet.run import Run
+
+    if images is not None and catalogue is None:
+        raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
+    kind = relevance.value if relevance else None
+    metrics = evaluate_run(Run.open(run), catalogue, images, relevance=kind, on_bad_poster=on_bad_poster.value)
+    if as_json:
+        emit_json(metrics)
+    else:
+        from onesheet.tables import print_metrics
+
+        print_metrics(metrics)
+
+
+@app.command()
+def check(
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    images: ImagesFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a catalogue and every image in it; exit code 1 when a poster cannot be used."""
+    from onesheet.catalogue import problems_table, read_catalogue
+    from onesheet.images import load_posters
+
+    table, problems = read_catalogue(catalogue, images)
+    posters = load_posters(table, problems, on_bad_poster="skip")
+    faults = problems_table(posters.skipped)
+    counts = {name: int(n) for name, n in zip(table.genre_names, posters.catalogue.genres.sum(0), strict=True)}
+    duplicates = int(len(posters.groups) - len(set(posters.groups.tolist())))
+    if as_json:
+        report = {"posters": len(posters.catalogue), "genres": counts, "near_duplicates": duplicates}
+        emit_json({**report, "problems": faults.to_dict(orient="records")})
+    else:
+        from onesheet.tables import print_check
+
+        print_check(len(posters.catalogue), counts, duplicates, faults)
+    if len(faults):
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run a command; tell bad input and usage in one line on standard error."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    try:
+        code = app(standalone_mode=False)
+    except InputError as error:
+        sys.stderr.write(f"onesheet: {error}\n")
+        code = 2
+    except UsageFault as error:
+        told = error.format_message() if hasattr(error, "format_message") else str(error)
+        told = " ".join(told.split())
+        if told:
+            sys.stderr.write(f"onesheet: {told.rstrip('.')}; see onesheet --help\n")
+        code = 2
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)

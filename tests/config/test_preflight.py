@@ -1,0 +1,79 @@
+"""Bad input is told in one line, before anything runs; good input passes through."""
+
+import pytest
+
+from onesheet.config import preflight
+from onesheet.config.preflight import expand
+from onesheet.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["loss.margin=400"], ["loss.margin=400", "degrees", "89"]),
+        (["loss=triplet", "loss.margin=45"], ["loss.margin=45", "distance", "2"]),
+        (["loss.margin=abc"], ["loss.margin=abc", "degrees"]),
+        (["loss=bce", "loss.margin=3"], ["loss.margin=3", "bce"]),
+        (["model=nosuch"], ["model=nosuch", "convnext", "model.backbone"]),
+        (["model=convnex"], ["did you mean convnext?"]),
+        (["experiment=nosuch"], ["experiment=nosuch", "head"]),
+        (["loss.margn=3"], ["loss.margn=3", "did you mean loss.margin?"]),
+        (["nosuch=1"], ["nosuch=1"]),
+        (["sampler.m=200"], ["sampler.m=200", "sampler.batch_size=128"]),
+        (["data=posters"], ["data.catalogue"]),
+        (["data=posters", "data.catalogue=/nowhere/x.csv"], ["data.catalogue=/nowhere/x.csv", "no such file"]),
+        (["data.split.val=0"], ["data.split.val=0"]),
+        (["data.split.val=0.5", "data.split.test=0.5"], ["leave no posters"]),
+        (["data.image_size=[2,3]"], ["data.image_size=[2,3]"]),
+        (["loss.margin=36,40"], ["loss.margin=36,40", "-m"]),
+        (["-m", "loss.margin=36,400"], ["loss.margin=400"]),
+        (["--multirun", "loss=angular,triplet", "loss.margin=45"], ["loss.margin=45", "triplet"]),
+        (["resume=/nowhere"], ["resume=/nowhere"]),
+        (["training.head_epochs=0"], ["training.finetune_epochs=0"]),
+        (["monitor=test/ndcg@10"], ["monitor=test/ndcg@10", "val/"]),
+        (["seed=x"], ["seed=x"]),
+        (["--nosuch"], ["--nosuch"]),
+        (["word"], ["word"]),
+        (["loss.margin=${nosuch}"], ["nosuch"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_bad_input_is_one_line_that_names_key_value_and_mend(arguments, named):
+    with pytest.raises(InputError) as caught:
+        preflight(arguments)
+    assert "\n" not in str(caught.value)
+    for part in named:
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["experiment=head"], ["model=convnext", "loss.margin=45"], ["-m", "loss.margin=36,40", "model=vit,resnet18"]],
+    ids=" ".join,
+)
+def test_good_input_passes_unchanged(arguments):
+    assert preflight(arguments) == arguments
+
+
+def test_help_is_left_to_hydra():
+    assert preflight(["--help", "nosuch=1"]) == ["--help", "nosuch=1"]
+
+
+def test_a_grid_is_expanded_in_the_sweepers_order():
+    assert expand(["loss.margin=36,40", "seed=1", "model=a,b"]) == [
+        ["loss.margin=36", "seed=1", "model=a"],
+        ["loss.margin=36", "seed=1", "model=b"],
+        ["loss.margin=40", "seed=1", "model=a"],
+        ["loss.margin=40", "seed=1", "model=b"],
+    ]
+    assert expand(["seed=range(0,3)"]) == [["seed=0"], ["seed=1"], ["seed=2"]]
+
+
+def test_resume_takes_the_runs_own_overrides(tmp_path):
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- loss.margin=40\n- seed=3\n")
+    arguments = preflight([f"resume={tmp_path}", "trainer=cpu"])
+    assert arguments[:3] == ["loss.margin=40", "seed=3", "trainer=cpu"]
+    assert f"hydra.run.dir='{tmp_path}'" in arguments

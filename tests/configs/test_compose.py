@@ -1,0 +1,59 @@
+"""Every YAML composes, resolves and passes the rules; every `_target_` in it can be imported."""
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import yaml
+
+from onesheet.config import check_config
+from onesheet.config.preflight import CONFIG_FOLDER, composed
+
+OPTIONS = sorted(
+    (path.parent.relative_to(CONFIG_FOLDER).as_posix(), path.stem)
+    for path in CONFIG_FOLDER.rglob("*.yaml")
+    if path.parent != CONFIG_FOLDER
+)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda v: str(v))
+def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
+    extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
+    check_config(composed([f"{group}={option}", *extra]))
+
+
+def targets(node):
+    if isinstance(node, dict):
+        if "_target_" in node:
+            yield node["_target_"]
+        for value in node.values():
+            yield from targets(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from targets(value)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda v: str(v))
+def test_every_target_exists(group, option):
+    content = yaml.safe_load((CONFIG_FOLDER / group / f"{option}.yaml").read_text()) or {}
+    for target in targets(content):
+        module, _, name = target.rpartition(".")
+        assert callable(getattr(import_module(module), name))
+
+
+@pytest.mark.parametrize("path", sorted((CONFIG_FOLDER / "loss").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_loss_states_unit_range_and_source(path):
+    loss = yaml.safe_load(path.read_text())
+    assert loss["name"] == path.stem
+    assert loss["about"]["source"]
+    if loss["margin"] is None:
+        assert loss["about"]["unit"] is None
+    else:
+        low, high = loss["about"]["range"]
+        assert low <= loss["margin"] <= high
+        assert loss["about"]["unit"]
+
+
+def test_model_files_are_named_after_their_models():
+    for path in Path(CONFIG_FOLDER / "model").glob("*.yaml"):
+        assert yaml.safe_load(path.read_text())["name"] == path.stem
