@@ -69,10 +69,15 @@ def image_size(value: Any) -> str | None:
     return None if fits else "[height,width], each from 32 to 2048 pixels"
 
 
+def validation_metric(value: Any) -> str | None:
+    """A metric of the validation split: nothing is chosen by test metrics."""
+    return None if isinstance(value, str) and value.startswith("val/") else "a metric of the validation split, val/…"
+
+
 RULES: dict[str, Rule] = {
     "name": text,
     "seed": whole(0, 2**31 - 1),
-    "monitor": text,
+    "monitor": validation_metric,
     "training.head_epochs": whole(0),
     "training.finetune_epochs": whole(0),
     "training.precision": one_of("auto", "fp32", "bf16"),
@@ -142,6 +147,7 @@ def check_margin(loss: Mapping[str, Any]) -> None:
         if margin is not None:
             raise InputError(f"loss.margin={show(margin)}: loss={name} has no margin; leave loss.margin out")
         return
+    assert bounds is not None
     low, high = bounds
     is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
     if not is_number or not low <= margin <= high:

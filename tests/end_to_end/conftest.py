@@ -1,0 +1,59 @@
+"""Running `train.py` as people do, in this process where that serves, in one of its own where it must die."""
+
+import importlib.util
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+ROOT = Path(__file__).resolve().parents[2]
+SMALL = [
+    "data=posters",
+    "data.image_size=[96,64]",
+    "trainer=cpu",
+    "training.precision=fp32",
+    "sampler.batch_size=32",
+    "model.hidden_size=64",
+    "model.embedding_size=16",
+    "callbacks.progress=false",
+]
+
+
+def load_train():
+    spec = importlib.util.spec_from_file_location("onesheet_train_script", ROOT / "train.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def train_here(tmp_path, monkeypatch, capfd):
+    """`train.py` in this process, in an empty folder: (exit code, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [str(ROOT / "train.py"), *arguments])
+        GlobalHydra.instance().clear()
+        handlers, level = logging.root.handlers[:], logging.root.level
+        code = 0
+        try:
+            load_train().main()
+        except SystemExit as stop:
+            code = stop.code
+        finally:
+            GlobalHydra.instance().clear()
+            logging.root.handlers[:], logging.root.level = handlers, level
+        out, err = capfd.readouterr()
+        return code, out, err
+
+    call.folder = tmp_path
+    return call
+
+
+def start_train(folder: Path, *arguments) -> subprocess.Popen:
+    """`train.py` in a process of its own, started in ``folder``."""
+    command = [sys.executable, str(ROOT / "train.py"), *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

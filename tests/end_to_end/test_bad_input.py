@@ -1,0 +1,79 @@
+"""Bad input that only the data can show: exit code 2, one line, no run folder left behind."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.helpers import draw_posters
+from tests.end_to_end.conftest import SMALL
+
+
+def one_line(err: str) -> str:
+    lines = [line for line in err.splitlines() if line.startswith("train.py: ")]
+    assert len(lines) == 1, err
+    return lines[0]
+
+
+def table_of(folder, change):
+    table = pd.read_csv(folder / "catalogue.csv")
+    table = change(table)
+    table.to_csv(folder / "changed.csv", index=False)
+    return folder / "changed.csv"
+
+
+@pytest.fixture
+def posters(tmp_path):
+    return draw_posters(tmp_path / "given", 40)
+
+
+CASES = {
+    "missing column": (lambda t: t.drop(columns="genres"), ["changed.csv", "genres"]),
+    "one genre": (lambda t: t.assign(genres="Drama"), ["Drama"]),
+    "no positives": (lambda t: t.assign(genres=[f"g{i}" for i in range(len(t))]), ["positive"]),
+    "missing image": (lambda t: t.assign(img=["nowhere.jpg", *t.img[1:]]), ["nowhere.jpg", "data.on_bad_poster=skip"]),
+    "no genres": (lambda t: t.assign(genres=[np.nan, *t.genres[1:]]), ["p0000", "genre"]),
+    "duplicate id": (lambda t: t.assign(id=["a", "a", *t.img[2:]]), ["duplicate"]),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_bad_tables(case, posters, train_here):
+    change, named = CASES[case]
+    table = table_of(posters, change)
+    code, out, err = train_here(*SMALL, f"data.catalogue={table}", f"data.images={posters / 'posters'}")
+    assert code == 2
+    assert out == ""
+    line = one_line(err)
+    for part in named:
+        assert part in line
+    assert not (train_here.folder / "outputs").exists()
+
+
+def test_bad_images(posters, train_here):
+    images = posters / "posters"
+    (images / "p0003.jpg").write_text("no image")
+    whole = (images / "p0004.jpg").read_bytes()
+    (images / "p0004.jpg").write_bytes(whole[: len(whole) // 2])
+    arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={images}"]
+    code, _, err = train_here(*arguments)
+    assert code == 2
+    assert "p0003.jpg" in one_line(err)
+    assert "p0004.jpg" in one_line(err)
+    assert not (train_here.folder / "outputs").exists()
+
+
+def test_weights_that_cannot_be_reached(posters, train_here, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
+    code, _, err = train_here(*arguments, "model=resnet18")
+    assert code == 2
+    assert "model.weights" in one_line(err)
+    assert not (train_here.folder / "outputs").exists()
+
+
+def test_unknown_backbone(posters, train_here):
+    arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
+    code, _, err = train_here(*arguments, "model.backbone=resnet81")
+    assert code == 2
+    assert "resnet81" in one_line(err)

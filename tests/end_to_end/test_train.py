@@ -1,0 +1,124 @@
+"""A whole run: trained, judged, read back, killed and resumed."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from tests.helpers import draw_posters
+from tests.end_to_end.conftest import SMALL, start_train
+
+FILES = (
+    ".hydra/config.yaml",
+    "config.yaml",
+    "environment.json",
+    "splits.csv",
+    "checkpoints/last.ckpt",
+    "checkpoints/best.ckpt",
+    "index/index.json",
+    "metrics.json",
+    "metrics.csv",
+    "per_query.parquet",
+    "skipped.csv",
+    "train.log",
+)
+
+
+@pytest.fixture(scope="module")
+def posters(tmp_path_factory):
+    return draw_posters(tmp_path_factory.mktemp("posters"), 160)
+
+
+@pytest.fixture
+def arguments(posters):
+    return [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
+
+
+def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, posters, train_here):
+    code, out, _ = train_here(*arguments, "training.head_epochs=25", "training.finetune_epochs=0")
+    assert code == 0
+    from onesheet.cli import app  # noqa: F401
+    from onesheet.judging import evaluate_run
+    from onesheet.run import Run
+
+    run = Run.open(out.splitlines()[-1])
+    assert out == f"{run.folder}\n"
+    for name in FILES:
+        assert (run.folder / name).is_file(), name
+    metrics = run.metrics
+    assert metrics["test/ndcg@10"] > metrics["test/ndcg@10/frozen"] > metrics["test/ndcg@10/chance"]
+    assert metrics["test/ndcg@10/lift"] > 1
+    splits = run.splits
+    assert splits.value_counts().to_dict() == {"train": metrics_count(splits, "train"), "test": 32, "val": 16}
+    per_query = pd.read_parquet(run.folder / "per_query.parquet")
+    test = per_query[per_query["split"] == "test"]
+    assert len(test) == 32
+    assert test["ndcg@10"].mean() == pytest.approx(metrics["test/ndcg@10"])
+    again = evaluate_run(run)
+    assert again["test/ndcg@10"] == pytest.approx(metrics["test/ndcg@10"], abs=1e-6)
+    unseen = draw_posters(posters.parent / "unseen", 60, seed=9)
+    judged = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters")
+    assert judged["eval/queries"] == 60
+    assert judged["eval/ndcg@10"] > judged["eval/ndcg@10/chance"]
+
+
+def metrics_count(splits, name):
+    return int((splits == name).sum())
+
+
+def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
+    code, out, _ = train_here(*arguments, "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
+    assert code == 0
+    from onesheet.embedding import load_frozen
+    from onesheet.judging import evaluate_run
+    from onesheet.run import Run
+
+    run = Run.open(out.splitlines()[-1])
+    log = pd.read_csv(run.folder / "metrics.csv")
+    assert log["step"].is_monotonic_increasing
+    state = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)
+    assert state["epoch"] == 3 or state["epoch"] == 2
+    frozen = load_frozen(run.folder / "embedder")
+    if frozen is not None:
+        judged = evaluate_run(run)
+        assert judged["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-4)
+
+
+def finished(process):
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    return out.splitlines()[-1]
+
+
+@pytest.mark.slow
+def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
+    more = ["training.head_epochs=120", "callbacks.checkpoint.every_n_steps=5", "name=kill"]
+    undisturbed = start_train(tmp_path, *arguments, *more)
+    one = finished(undisturbed)
+    victim = start_train(tmp_path, *arguments, *more, "hydra.run.dir=victim")
+    last = tmp_path / "victim" / "checkpoints" / "last.ckpt"
+    step = 0
+    while step < 7 and victim.poll() is None:
+        time.sleep(0.05)
+        if last.is_file():
+            step = torch.load(last, map_location="cpu", weights_only=False)["global_step"]
+    victim.send_signal(signal.SIGKILL)
+    victim.wait()
+    assert not (tmp_path / "victim" / "metrics.json").exists(), "finished before it could be killed"
+    other = finished(start_train(tmp_path, "resume=victim"))
+    assert other == str(tmp_path / "victim")
+    metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / one, tmp_path / other)]
+    assert metrics[0] == metrics[1]
+    states = [
+        torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=False)["state_dict"]
+        for folder in (tmp_path / one, tmp_path / other)
+    ]
+    for key, value in states[0].items():
+        assert torch.equal(value, states[1][key]), key
+    logs = [pd.read_csv(folder / "metrics.csv") for folder in (tmp_path / one, tmp_path / other)]
+    assert list(logs[0]["step"]) == list(logs[1]["step"])
+    np.testing.assert_array_equal(logs[0]["val/ndcg@10"].dropna(), logs[1]["val/ndcg@10"].dropna())
