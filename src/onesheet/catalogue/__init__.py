@@ -1,11 +1,43 @@
-"""What there is: tables of posters, their genres, relevance and splits.
+"""What there is: tables of posters, their genres, relevance and splits."""
 
-Relevance needs torch and is imported from :mod:`onesheet.catalogue.relevance`.
-"""
+from typing import TYPE_CHECKING, Any
 
 from onesheet.catalogue.catalogue import Catalogue
 from onesheet.catalogue.problems import Problem, problems_table, summarise
 from onesheet.catalogue.read import read_catalogue
 from onesheet.catalogue.splits import SPLITS, make_splits
 
-__all__ = ["SPLITS", "Catalogue", "Problem", "make_splits", "problems_table", "read_catalogue", "summarise"]
+if TYPE_CHECKING:
+    from onesheet.catalogue.relevance import (
+        POSITIVE_GAIN,
+        Relevance,
+        check_learnable,
+        distinct_sets,
+        negative_mask,
+        positive_mask,
+    )
+
+__all__ = [
+    "POSITIVE_GAIN",
+    "SPLITS",
+    "Catalogue",
+    "Problem",
+    "Relevance",
+    "check_learnable",
+    "distinct_sets",
+    "make_splits",
+    "negative_mask",
+    "positive_mask",
+    "problems_table",
+    "read_catalogue",
+    "summarise",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # What works on tensors is imported when it is asked for: reading a table needs no torch.
+    if name in __all__:
+        from onesheet.catalogue import relevance
+
+        return getattr(relevance, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -51,6 +51,7 @@ class Relevance:
             raise InputError("relevance.kind=idf_cosine: needs the genres' weights; build it with Relevance.fit")
         self.kind: RelevanceKind = kind
         self.idf = idf.detach().to(torch.float64) if idf is not None and kind == "idf_cosine" else None
+        self._square = None if self.idf is None else self.idf**2
 
     @classmethod
     def fit(cls, kind: RelevanceKind, genres: Tensor | npt.NDArray[np.bool_]) -> "Relevance":
@@ -96,10 +97,10 @@ class Relevance:
             return shared.div_(union)
 
     def _idf_cosine(self, a: Tensor, b: Tensor) -> Tensor:
-        if self.idf is None or self.idf.shape != a.shape[1:]:
-            have = "none" if self.idf is None else str(len(self.idf))
+        if self._square is None or self._square.shape != a.shape[1:]:
+            have = "no" if self._square is None else str(len(self._square))
             raise ValueError(f"idf has {have} weights, the genres {a.shape[1]} columns")
-        square = self.idf.to(a.device) ** 2
+        square = self._square = self._square.to(a.device)
         hot_a, hot_b = a.to(torch.float64), b.to(torch.float64)
         norms = ((hot_a @ square)[:, None] * (hot_b @ square)[None]).sqrt_()
         # float64 errs by some 1e-16, so rounding to float32 makes equal sets exactly 1 and equal halves exactly 0.5.

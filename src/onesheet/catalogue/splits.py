@@ -91,9 +91,8 @@ def _from_column(
     missing = [name for name in SPLITS if not np.any(split == name)]
     if missing == ["val"]:
         train = np.flatnonzero(split == "train")
-        split[train] = _carve(
-            catalogue.select(train), val, len(catalogue), seed, None if groups is None else groups[train]
-        )
+        within = None if groups is None else groups[train]
+        split[train] = _carve(catalogue.select(train), val, len(catalogue), seed, within)
     elif missing:
         names = " and ".join(missing)
         raise InputError(
@@ -103,7 +102,7 @@ def _from_column(
     parted = [] if groups is None else _parted(groups, split)
     if groups is not None and parted:
         _log.warning(
-            "%s: column `split` parts %d groups of near-duplicates, such as %s: a picture that is trained on is tested on",
+            "%s: column `split` parts %d groups of near-duplicates, such as %s: tests then see pictures of training",
             catalogue.source,
             len(parted),
             ", ".join(catalogue.ids[groups == parted[0]][:3]),
@@ -117,8 +116,8 @@ def _carve(train: Catalogue, val: float, total: int, seed: int, groups: npt.NDAr
     split = _deal(train, (1 - share, share, 0.0), seed, groups) if share < 1 else np.array([], dtype=object)
     if len(set(split)) < 2:
         raise InputError(
-            f"data.split.val={val:g}: leaves no poster for train or for val, of the {len(train)} that column `split` of "
-            f"{train.source} calls train; change it, or mark val in the column"
+            f"data.split.val={val:g}: leaves no poster for train or for val, of the {len(train)} that column `split` "
+            f"of {train.source} calls train; change it, or mark val in the column"
         )
     return split
 
@@ -129,7 +128,7 @@ def _check_films_whole(catalogue: Catalogue, column: npt.NDArray[np.object_]) ->
         found = " and ".join(sorted(set(column[catalogue.films == parted[0]])))
         more = f" (and parts {len(parted) - 1} more)" if len(parted) > 1 else ""
         raise InputError(
-            f"{catalogue.source}: column `split` puts film {parted[0]!r} into {found}{more}; give all posters of a film "
+            f"{catalogue.source}: column `split` puts film {parted[0]!r} into {found}{more}; give all of a film "
             "one split, or rename the column to have splits made"
         )
 

@@ -43,10 +43,10 @@ def stratify(
 ) -> npt.NDArray[np.int64]:
     """Deal units out to folds so that each fold gets its share of rows and of every label.
 
-    Iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label data", ECML PKDD 2011,
-    algorithm 1), where a unit counts with all its rows: the label with the fewest rows still to place goes first; each unit that has it (largest
-    first, else at random) goes to the fold that still wants most of that label, among equals to the one that still
-    wants most rows, among these to one at random.
+    Iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label data", ECML PKDD
+    2011, algorithm 1), where a unit counts with all its rows: the label with the fewest rows still to place goes first;
+    each unit that has it (largest first, else at random) goes to the fold that still wants most of that label, among
+    equals to the one that still wants most rows, among these to one at random.
 
     Args:
         label_counts: (U, L) how many rows of each unit have each label.

@@ -100,8 +100,8 @@ def _read_parquet(path: Path) -> RawTable:
         raise InputError(f"{path}: not a readable Parquet file ({error}); write it again, or save it as CSV") from error
     if any(name is not None for name in frame.index.names):
         frame = frame.reset_index()
-    columns = [frame.iloc[:, i].to_numpy(dtype=object) for i in range(frame.shape[1])]
-    return RawTable([str(name).strip() for name in frame.columns], list(columns), list(range(2, len(frame) + 2)))
+    columns: list[Sequence[Any]] = [list(frame.iloc[:, i]) for i in range(frame.shape[1])]
+    return RawTable([str(name).strip() for name in frame.columns], columns, list(range(2, len(frame) + 2)))
 
 
 def _read_text(path: Path) -> RawTable:
