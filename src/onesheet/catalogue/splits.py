@@ -6,7 +6,6 @@ iterative stratification.
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -54,21 +53,22 @@ def make_splits(
     _check_fractions(val, test)
     if catalogue.split is not None:
         return _from_column(catalogue, catalogue.split, val, seed, group_ids)
-    split = _deal(catalogue, (1.0 - val - test, val, test), seed, group_ids)
-    for name, share in (("train", 1.0 - val - test), ("val", val), ("test", test)):
+    split = _deal(catalogue, {"train": 1.0 - val - test, "val": val, "test": test}, seed, group_ids)
+    for name, asked, change in (
+        ("train", f"data.split.val + data.split.test={val + test:g}", "lower"),
+        ("val", f"data.split.val={val:g}", "raise"),
+        ("test", f"data.split.test={test:g}", "raise"),
+    ):
         if not np.any(split == name):
-            key = "data.split.val + data.split.test" if name == "train" else f"data.split.{name}"
-            value = val + test if name == "train" else share
-            change = "lower" if name == "train" else "raise"
             raise InputError(
-                f"{key}={value:g}: leaves no poster for {name}, of {len(catalogue)} in {catalogue.source} (films and "
+                f"{asked}: leaves no poster for {name}, of {len(catalogue)} in {catalogue.source} (films and "
                 f"near-duplicates stay whole); {change} it, or give more posters"
             )
     return split
 
 
 def _deal(
-    catalogue: Catalogue, fractions: Sequence[float], seed: int, groups: npt.NDArray | None
+    catalogue: Catalogue, shares: dict[str, float], seed: int, groups: npt.NDArray | None
 ) -> npt.NDArray[np.object_]:
     """Splits of a whole catalogue, worked out in the order of ids so that the order of rows cannot matter."""
     by_id = np.argsort(catalogue.ids.astype(str), kind="stable")
@@ -77,9 +77,9 @@ def _deal(
     count = int(unit_of.max(initial=-1)) + 1
     label_counts = np.zeros((count, len(catalogue.genre_names)), dtype=np.int64)
     np.add.at(label_counts, unit_of, catalogue.genres[by_id])
-    folds = stratify(label_counts, np.bincount(unit_of, minlength=count), fractions, seed)
+    folds = stratify(label_counts, np.bincount(unit_of, minlength=count), list(shares.values()), seed)
     split = np.empty(len(catalogue), dtype=object)
-    split[by_id] = np.array(SPLITS, dtype=object)[folds[unit_of]]
+    split[by_id] = np.array(list(shares), dtype=object)[folds[unit_of]]
     return split
 
 
@@ -113,7 +113,7 @@ def _from_column(
 def _carve(train: Catalogue, val: float, total: int, seed: int, groups: npt.NDArray | None) -> npt.NDArray[np.object_]:
     """Part the posters that a column `split` calls train into train and val; ``val`` is a share of ``total``."""
     share = val * total / len(train)
-    split = _deal(train, (1 - share, share, 0.0), seed, groups) if share < 1 else np.array([], dtype=object)
+    split = _deal(train, {"train": 1 - share, "val": share}, seed, groups) if share < 1 else train.ids[:0]
     if len(set(split)) < 2:
         raise InputError(
             f"data.split.val={val:g}: leaves no poster for train or for val, of the {len(train)} that column `split` "

@@ -43,15 +43,16 @@ def stratify(
 ) -> npt.NDArray[np.int64]:
     """Deal units out to folds so that each fold gets its share of rows and of every label.
 
-    Iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label data", ECML PKDD
-    2011, algorithm 1), where a unit counts with all its rows: the label with the fewest rows still to place goes first;
-    each unit that has it (largest first, else at random) goes to the fold that still wants most of that label, among
-    equals to the one that still wants most rows, among these to one at random.
+    First iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label data", ECML
+    PKDD 2011, algorithm 1), where a unit counts with all its rows: the label with the fewest rows still to place goes
+    first; each unit that has it (largest first, else at random) goes to the fold that still wants most of that label,
+    among equals to the one that still wants most rows, among these to one at random. That keeps the labels well and the
+    folds' sizes less so; hence units then move while this lowers Σ (held − wanted)² / wanted over labels and rows.
 
     Args:
         label_counts: (U, L) how many rows of each unit have each label.
         sizes: (U,) rows of each unit.
-        fractions: The F folds' shares; they sum to 1.
+        fractions: The F folds' shares, each above 0; they sum to 1.
         seed: Of the random order and choices.
 
     Returns:
@@ -60,38 +61,77 @@ def stratify(
     rng = np.random.default_rng(seed)
     chance = rng.random((len(sizes), len(fractions) + 1))
     order = np.lexsort((chance[:, -1], -sizes)).tolist()
-    luck = chance[:, :-1].tolist()
-    size = sizes.tolist()
-    units, labels = np.nonzero(label_counts)
-    held: list[list[tuple[int, int]]] = [[] for _ in size]
-    for unit, label, count in zip(units.tolist(), labels.tolist(), label_counts[units, labels].tolist(), strict=True):
+    # A row counts as one more label, which every unit holds.
+    counts = np.column_stack([label_counts, sizes])
+    units, labels = np.nonzero(counts)
+    held: list[list[tuple[int, int]]] = [[] for _ in order]
+    for unit, label, count in zip(units.tolist(), labels.tolist(), counts[units, labels].tolist(), strict=True):
         held[unit].append((label, count))
-    holders: list[list[int]] = [[] for _ in range(label_counts.shape[1])]
+    totals = counts.sum(axis=0).tolist()
+    wanted = [[fraction * total for fraction in fractions] for total in totals]
+    fold_of = _deal(order, held, totals, wanted, chance[:, :-1].tolist())
+    weight = [[1 / max(fraction * total, 1.0) for fraction in fractions] for total in totals]
+    _refine(order, held, wanted, weight, fold_of)
+    return np.array(fold_of, dtype=np.int64)
+
+
+def _deal(
+    order: list[int],
+    held: list[list[tuple[int, int]]],
+    totals: list[int],
+    wanted: list[list[float]],
+    luck: list[list[float]],
+) -> list[int]:
+    """Iterative stratification; ``wanted`` (labels, then rows, by folds) becomes what is still wanted at the end."""
+    rows = len(totals) - 1
+    left = totals[:rows]
+    holders: list[list[int]] = [[] for _ in totals]
     for unit in order:
         for label, _ in held[unit]:
             holders[label].append(unit)
-
-    total = int(sizes.sum())
-    rows_wanted = [fraction * total for fraction in fractions]
-    left = label_counts.sum(axis=0).tolist()
-    wanted = [[fraction * count for fraction in fractions] for count in left]
-    fold_of = [-1] * len(size)
-    folds = range(len(fractions))
-
-    def place(unit: int, desire: Sequence[float]) -> None:
-        fold = max(folds, key=lambda f: (desire[f], rows_wanted[f], luck[unit][f]))
-        fold_of[unit] = fold
-        rows_wanted[fold] -= size[unit]
-        for label, count in held[unit]:
-            wanted[label][fold] -= count
-            left[label] -= count
-
-    while any(left):
-        rarest = min((label for label, count in enumerate(left) if count), key=lambda label: (left[label], label))
+    fold_of = [-1] * len(order)
+    while True:
+        rarest = min((label for label in range(rows) if left[label]), key=left.__getitem__, default=rows)
         for unit in holders[rarest]:
             if fold_of[unit] < 0:
-                place(unit, wanted[rarest])
-    for unit in order:
-        if fold_of[unit] < 0:
-            place(unit, rows_wanted)
-    return np.array(fold_of, dtype=np.int64)
+                keys = zip(wanted[rarest], wanted[rows], luck[unit], range(len(luck[unit])), strict=True)
+                fold = max(keys)[-1]
+                fold_of[unit] = fold
+                for label, count in held[unit]:
+                    wanted[label][fold] -= count
+                    if label < rows:
+                        left[label] -= count
+        if rarest == rows:
+            return fold_of
+
+
+def _refine(
+    order: list[int],
+    held: list[list[tuple[int, int]]],
+    wanted: list[list[float]],
+    weight: list[list[float]],
+    fold_of: list[int],
+    sweeps: int = 8,
+) -> None:
+    """Move units, one at a time, to the fold that lowers Σ weight · wanted² most, until none does."""
+    for _ in range(sweeps):
+        moved = False
+        for unit in order:
+            old = fold_of[unit]
+            give = sum(((wanted[k][old] + c) ** 2 - wanted[k][old] ** 2) * weight[k][old] for k, c in held[unit])
+            best, new = -1e-9, old
+            for fold in range(len(weight[0])):
+                if fold != old:
+                    take = sum(
+                        ((wanted[k][fold] - c) ** 2 - wanted[k][fold] ** 2) * weight[k][fold] for k, c in held[unit]
+                    )
+                    if give + take < best:
+                        best, new = give + take, fold
+            if new != old:
+                moved = True
+                fold_of[unit] = new
+                for k, c in held[unit]:
+                    wanted[k][old] += c
+                    wanted[k][new] -= c
+        if not moved:
+            return
