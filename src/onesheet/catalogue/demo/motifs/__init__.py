@@ -1,0 +1,17 @@
+"""Motifs: small pictures that a genre is known by, each drawn with a `Pen` in units of [-1, 1]."""
+
+import random
+from collections.abc import Callable
+
+from onesheet.catalogue.demo.motifs import craft, creatures, heads, nature, people, places, things
+from onesheet.catalogue.demo.pen import Pen
+
+Motif = Callable[[Pen, random.Random], None]
+
+_ROOMS = (craft, creatures, heads, nature, people, places, things)
+MOTIFS: dict[str, Motif] = {
+    name: function
+    for room in _ROOMS
+    for name, function in vars(room).items()
+    if callable(function) and getattr(function, "__module__", "") == room.__name__ and not name.startswith("_")
+}

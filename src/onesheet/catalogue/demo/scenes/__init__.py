@@ -1,0 +1,15 @@
+"""Scenes: ways to compose a poster's picture. Each draws on the stage and says where it left room for words."""
+
+from collections.abc import Callable
+
+from onesheet.catalogue.demo.scenes import faces, graphic, land
+from onesheet.catalogue.demo.stage import Room, Stage
+
+Scene = Callable[[Stage], Room]
+
+SCENES: dict[str, Scene] = {
+    name: function
+    for part in (faces, graphic, land)
+    for name, function in vars(part).items()
+    if callable(function) and getattr(function, "__module__", "") == part.__name__ and not name.startswith("_")
+}
