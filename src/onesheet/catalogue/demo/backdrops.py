@@ -14,7 +14,9 @@ from onesheet.catalogue.demo.texture import clouds
 def _grounds(stage: Stage) -> tuple[Colour, Colour]:
     """A pair of neighbouring tones for flat printing; which pair says light or dark poster."""
     p = stage.palette
-    return stage.rng.choice([(p.field, p.deep), (p.field, p.glow), (p.glow, p.paper), (p.deep, p.night), (p.deep, p.field)])
+    return stage.rng.choice(
+        [(p.field, p.deep), (p.field, p.glow), (p.glow, p.paper), (p.deep, p.night), (p.deep, p.field)]
+    )
 
 
 def plain(stage: Stage) -> None:
@@ -53,8 +55,12 @@ def blocks(stage: Stage) -> None:
         else:
             cx, cy = rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.6)
             rx, ry = rng.uniform(0.28, 0.42), rng.uniform(0.2, 0.32)
-            corners = [(cx - rx, cy - ry + wild[0]), (cx + rx + wild[1], cy - ry), (cx + rx, cy + ry + wild[2]),
-                       (cx - rx + wild[3], cy + ry)]
+            corners = [
+                (cx - rx, cy - ry + wild[0]),
+                (cx + rx + wild[1], cy - ry),
+                (cx + rx, cy + ry + wild[2]),
+                (cx - rx + wild[3], cy + ry),
+            ]
         pen.polygon([(x * w, y * h) for x, y in corners], fill=255)
         stage.lay(mask, grounds[1 + k])
 
@@ -73,8 +79,14 @@ def rays(stage: Stage) -> None:
     far = 1.6 * h
     for i in range(n):
         t0, t1 = 2 * math.pi * (i + turn) / n, 2 * math.pi * (i + 0.5 + turn) / n
-        pen.polygon([(cx, cy), (cx + far * math.cos(t0), cy + far * math.sin(t0)),
-                     (cx + far * math.cos(t1), cy + far * math.sin(t1))], fill=255)
+        pen.polygon(
+            [
+                (cx, cy),
+                (cx + far * math.cos(t0), cy + far * math.sin(t0)),
+                (cx + far * math.cos(t1), cy + far * math.sin(t1)),
+            ],
+            fill=255,
+        )
     stage.lay(mask, b, rng.uniform(0.5, 1.0))
 
 
@@ -166,7 +178,9 @@ def stripes(stage: Stage) -> None:
 def sun(stage: Stage) -> None:
     """One great disc."""
     p, rng = stage.palette, stage.rng
-    base, disc = rng.choice([(p.glow, p.accent), (p.field, p.glow), (p.deep, p.glow), (p.paper, p.field), (p.field, p.accent)])
+    base, disc = rng.choice(
+        [(p.glow, p.accent), (p.field, p.glow), (p.deep, p.glow), (p.paper, p.field), (p.field, p.accent)]
+    )
     stage.ground = base
     stage.image.paste(base, (0, 0, *stage.size))
     mask, pen = stage.mask()
@@ -194,8 +208,11 @@ def neon(stage: Stage) -> None:
         stage.glow(mask, p.accent, 0.06, 0.6)
         box = mask.getbbox()
         if box:
-            stage.image.paste(ramp((box[2] - box[0], box[3] - box[1]), (mix(p.glow, WHITE, 0.3), p.glow, p.accent)),
-                              box[:2], mask.crop(box))
+            stage.image.paste(
+                ramp((box[2] - box[0], box[3] - box[1]), (mix(p.glow, WHITE, 0.3), p.glow, p.accent)),
+                box[:2],
+                mask.crop(box),
+            )
 
 
 def _sprinkle(stage: Stage, n: int, down_to: float) -> None:

@@ -69,7 +69,9 @@ def paint(film: Film, size: tuple[int, int], rng: random.Random) -> tuple[Stage,
     if rng.random() < 0.12:
         motifs = []
     figures = _shuffled(rng, CASTING[voices[3]].figures)
-    stage = Stage(Image.new("RGB", size, palette.field), palette, era, rng, tuple(dict.fromkeys(motifs)), tuple(figures))
+    stage = Stage(
+        Image.new("RGB", size, palette.field), palette, era, rng, tuple(dict.fromkeys(motifs)), tuple(figures)
+    )
     BACKDROPS[rng.choices(list(era.backdrops), list(era.backdrops.values()))[0]](stage)
     return stage, SCENES[scene](stage)
 

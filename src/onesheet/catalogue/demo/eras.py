@@ -55,7 +55,7 @@ ERAS: tuple[Era, ...] = (
         ("righteous", "josefin-bold", "marcellus", "gravitas", "league"),
         {"plain": 3, "inline": 3, "shadow": 2},
         {"icon": 1.8, "city": 1.5, "horizon": 1.3, "heads": 0.5, "portrait": 0.6, "road": 0.6, "grid": 0.3},
-        grain=5, fade=0.05, warmth=0.07, frame=0.75, worn=0.6, trim="accent",
+        grain=3.1, fade=0.05, warmth=0.07, frame=0.75, worn=0.6, trim="accent",
     ),
     Era(
         "noir", (1940, 1949), 0.7, "painted",
@@ -63,7 +63,7 @@ ERAS: tuple[Era, ...] = (
         ("yellowtail", "alfa", "abril", "lobster", "bebas"),
         {"shadow": 4, "plain": 2, "slant": 3},
         {"heads": 2.0, "portrait": 1.6, "city": 1.4, "diagonal": 1.5, "icon": 0.6, "grid": 0.3},
-        grain=7, vignette=0.4, warmth=0.05, frame=0.35, worn=0.6, halftone=0.12,
+        grain=4.3, vignette=0.4, warmth=0.05, frame=0.35, worn=0.6, halftone=0.12,
     ),
     Era(
         "cut-paper", (1950, 1969), 1.3, "cut",
@@ -71,7 +71,7 @@ ERAS: tuple[Era, ...] = (
         ("luckiest", "anton", "league", "titan", "oswald"),
         {"jitter": 6, "plain": 2},
         {"icon": 2.4, "diagonal": 1.6, "scatter": 1.5, "heads": 0.3, "portrait": 0.7, "space": 0.6, "road": 0.6},
-        wobble=0.022, grain=4, fade=0.04, warmth=0.04, frame=0.2, worn=0.3, halftone=0.14,
+        wobble=0.022, grain=2.5, fade=0.04, warmth=0.04, frame=0.2, worn=0.3, halftone=0.14,
     ),
     Era(
         "grain", (1970, 1979), 1.0, "painted",
@@ -79,7 +79,7 @@ ERAS: tuple[Era, ...] = (
         ("gravitas", "lobster", "righteous", "abril", "alfa"),
         {"plain": 3, "outline": 3, "shadow": 2},
         {"heads": 1.2, "scatter": 1.3, "double": 1.3},
-        grain=11, vignette=0.16, fade=0.12, warmth=0.13, frame=0.6, worn=0.35,
+        grain=6.8, vignette=0.16, fade=0.12, warmth=0.13, frame=0.6, worn=0.35,
     ),
     Era(
         "airbrush", (1980, 1989), 1.2, "airbrush",
@@ -87,7 +87,7 @@ ERAS: tuple[Era, ...] = (
         ("orbitron", "yellowtail", "anton", "black-ops", "lobster"),
         {"chrome": 5, "outline": 2, "glow": 3, "slant": 2},
         {"road": 2.0, "space": 1.6, "heads": 1.3, "icon": 0.8, "horizon": 1.2},
-        grain=3, vignette=0.12, frame=0.15, trim="night",
+        grain=1.9, vignette=0.12, frame=0.15, trim="night",
     ),
     Era(
         "heads", (1990, 1999), 1.4, "photo",
@@ -95,7 +95,7 @@ ERAS: tuple[Era, ...] = (
         ("cinzel", "marcellus", "playfair", "league", "bebas"),
         {"plain": 3, "chrome": 1, "glow": 2, "shadow": 2},
         {"heads": 3.2, "portrait": 2.0, "double": 1.3, "icon": 0.6, "scatter": 0.7},
-        grain=3, vignette=0.34,
+        grain=1.9, vignette=0.34,
     ),
     Era(
         "teal", (2000, 2009), 1.6, "mist",
@@ -103,7 +103,7 @@ ERAS: tuple[Era, ...] = (
         ("bebas", "league", "cinzel", "josefin", "oswald"),
         {"plain": 5, "worn": 2, "glow": 1},
         {"horizon": 1.8, "city": 1.5, "forest": 1.6, "portrait": 1.3, "scatter": 0.5},
-        grain=5, vignette=0.36, split=0.5,
+        grain=3.1, vignette=0.36, split=0.5,
     ),
     Era(
         "minimal", (2010, 2019), 1.6, "flat",
@@ -111,7 +111,7 @@ ERAS: tuple[Era, ...] = (
         ("josefin", "league", "cormorant", "bebas", "marcellus"),
         {"plain": 8, "outline": 1},
         {"icon": 2.4, "horizon": 1.3, "double": 1.6, "heads": 0.25, "scatter": 0.6, "grid": 1.2},
-        grain=2.5, vignette=0.06, frame=0.2,
+        grain=1.6, vignette=0.06, frame=0.2,
     ),
 )  # fmt: skip
 

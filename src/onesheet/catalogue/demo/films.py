@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from onesheet.catalogue.demo.casting import CASTING, GENRES
 from onesheet.catalogue.demo.eras import ERAS
 from onesheet.catalogue.demo.words import (
-    ADJECTIVES, FIRST_NAMES, FRANCHISES, LAST_NAMES, NOUNS, PLACES, STUDIOS, TAGLINES,
+    ADJECTIVES,
+    FIRST_NAMES,
+    FRANCHISES,
+    LAST_NAMES,
+    NOUNS,
+    PLACES,
+    STUDIOS,
+    TAGLINES,
 )  # fmt: skip
 
 ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII")
@@ -19,11 +26,12 @@ _AFFINITY: dict[frozenset[str], float] = {
     frozenset(pair): weight
     for *pair, weight in (
         ("Drama", "Romance", 2.2), ("Comedy", "Romance", 2.4), ("Action", "Crime", 2.2), ("Action", "Sci-Fi", 2.6),
-        ("Action", "Adventure", 3.0), ("Crime", "Drama", 1.6), ("Adventure", "Animation", 3.0), ("Comedy", "Animation", 2.2),
-        ("Adventure", "Fantasy", 3.5), ("Horror", "Sci-Fi", 2.2), ("Horror", "Comedy", 0.35), ("Horror", "Romance", 0.2),
-        ("Horror", "Drama", 0.5), ("Documentary", "Action", 0.05), ("Documentary", "Horror", 0.05),
-        ("Documentary", "Sci-Fi", 0.1), ("Documentary", "Fantasy", 0.05), ("Documentary", "Animation", 0.1),
-        ("Western", "Sci-Fi", 0.3), ("Western", "Animation", 0.3), ("Western", "Drama", 1.3), ("Animation", "Drama", 0.3),
+        ("Action", "Adventure", 3.0), ("Crime", "Drama", 1.6), ("Adventure", "Animation", 3.0),
+        ("Comedy", "Animation", 2.2), ("Adventure", "Fantasy", 3.5), ("Horror", "Sci-Fi", 2.2),
+        ("Horror", "Comedy", 0.35), ("Horror", "Romance", 0.2), ("Horror", "Drama", 0.5),
+        ("Documentary", "Action", 0.05), ("Documentary", "Horror", 0.05), ("Documentary", "Sci-Fi", 0.1),
+        ("Documentary", "Fantasy", 0.05), ("Documentary", "Animation", 0.1), ("Western", "Sci-Fi", 0.3),
+        ("Western", "Animation", 0.3), ("Western", "Drama", 1.3), ("Animation", "Drama", 0.3),
         ("Animation", "Crime", 0.1), ("Animation", "Romance", 0.3), ("Documentary", "Romance", 0.2),
         ("Documentary", "Western", 0.2), ("Fantasy", "Crime", 0.2), ("Documentary", "Adventure", 0.4),
     )

@@ -32,8 +32,24 @@ class Brand:
 def brand(number: int) -> Brand:
     """The marks of series ``number``."""
     rng = random.Random(f"onesheet demo/franchise/{number}")
-    return Brand(FRANCHISES[number], parse(_INKS[number % len(_INKS)]), PLACES[number // 2 % len(PLACES)], number % 6,
-                 rng.random() < 0.5)
+    return Brand(
+        FRANCHISES[number],
+        parse(_INKS[number % len(_INKS)]),
+        PLACES[number // 2 % len(PLACES)],
+        number % 6,
+        rng.random() < 0.5,
+    )
+
+
+def clearance(film: Film) -> tuple[float, float, float]:
+    """Room that the mark takes from the words at the top: left and right of the width, top of the height."""
+    if film.franchise < 0:
+        return 0.0, 0.0, 0.0
+    series = brand(film.franchise)
+    if series.place == "band":
+        return 0.0, 0.0, 0.046
+    wide = {"spine": 0.06, "seal": 0.21, "ribbon": 0.23}[series.place]
+    return (0.0, wide, 0.0) if series.right else (wide, 0.0, 0.0)
 
 
 def _emblem(kind: int, size: int) -> Image.Image:
@@ -45,8 +61,16 @@ def _emblem(kind: int, size: int) -> Image.Image:
     if kind in (0, 1):
         pen.ellipse((0, 0, s - 1, s - 1), fill=255)
         n, inner = (5, 0.4) if kind == 0 else (8, 0.62)
-        pen.polygon([(c + c * (0.82 if k % 2 == 0 else 0.82 * inner) * math.sin(math.pi * k / n),
-                      c - c * (0.82 if k % 2 == 0 else 0.82 * inner) * math.cos(math.pi * k / n)) for k in range(2 * n)], fill=0)
+        pen.polygon(
+            [
+                (
+                    c + c * (0.82 if k % 2 == 0 else 0.82 * inner) * math.sin(math.pi * k / n),
+                    c - c * (0.82 if k % 2 == 0 else 0.82 * inner) * math.cos(math.pi * k / n),
+                )
+                for k in range(2 * n)
+            ],
+            fill=0,
+        )
     elif kind == 2:
         pen.polygon([(c, 0), (s, c), (c, s), (0, c)], fill=255)
         pen.polygon([(c, s * 0.22), (s * 0.78, c), (c, s * 0.78), (s * 0.22, c)], fill=0)
@@ -76,18 +100,25 @@ def mark_series(film: Film, stage: Stage) -> None:
         deep = round(0.046 * h)
         stage.image.paste(series.ink, (0, 0, w, deep))
         _caption(stage, f"A {series.name} Picture", (round(0.04 * w), 0), deep, on)
-        _put(stage, _emblem(series.emblem, round(deep * 0.72)), (w - round(0.04 * w) - round(deep * 0.72), round(deep * 0.14)), on)
+        _put(
+            stage,
+            _emblem(series.emblem, round(deep * 0.72)),
+            (w - round(0.04 * w) - round(deep * 0.72), round(deep * 0.14)),
+            on,
+        )
     elif series.place == "spine":
         wide = round(0.06 * w)
         x = w - wide if series.right else 0
         stage.image.paste(series.ink, (x, 0, x + wide, h))
-        words = set_line(f"{series.name}  {episode}".upper(), FACES["small-wide"], round(wide * 0.5)).rotate(90, expand=True)
+        words = set_line(f"{series.name}  {episode}".upper(), FACES["small-wide"], round(wide * 0.5)).rotate(
+            90, expand=True
+        )
         _put(stage, words, (x + (wide - words.width) // 2, round(0.5 * h - words.height / 2)), on)
         _put(stage, _emblem(series.emblem, round(wide * 0.7)), (x + round(wide * 0.15), round(0.02 * h)), on)
     elif series.place == "seal":
         size = round(0.17 * w)
         x = w - size - round(0.05 * w) if series.right else round(0.05 * w)
-        y = round(0.1 * h)
+        y = round(0.03 * h)
         disc, pen = stage.mask()
         pen.ellipse((x, y, x + size, y + size), fill=255)
         stage.lay(disc, series.ink)
@@ -97,10 +128,19 @@ def mark_series(film: Film, stage: Stage) -> None:
     else:
         ribbon, pen = stage.mask()
         x0, x1 = (0.62, 0.86) if series.right else (0.38, 0.14)
-        pen.polygon([(x0 * w, 0), (x1 * w, 0), ((1.0 if series.right else 0.0) * w, abs(1 - x1 if series.right else x1) * w),
-                     ((1.0 if series.right else 0.0) * w, abs(1 - x0 if series.right else x0) * w)], fill=255)
+        pen.polygon(
+            [
+                (x0 * w, 0),
+                (x1 * w, 0),
+                ((1.0 if series.right else 0.0) * w, abs(1 - x1 if series.right else x1) * w),
+                ((1.0 if series.right else 0.0) * w, abs(1 - x0 if series.right else x0) * w),
+            ],
+            fill=255,
+        )
         stage.lay(ribbon, series.ink)
-        words = set_line(series.name.upper(), FACES["oswald"], round(0.038 * w)).rotate(-45 if series.right else 45, expand=True)
+        words = set_line(series.name.upper(), FACES["oswald"], round(0.038 * w)).rotate(
+            -45 if series.right else 45, expand=True
+        )
         centre = 0.87 if series.right else 0.13
         _put(stage, words, (round(centre * w - words.width / 2), round(0.13 * w - words.height / 2)), on)
 

@@ -4,22 +4,21 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from onesheet.catalogue.demo.palette import Colour, mix
+from onesheet.catalogue.demo.palette import Colour
 
 Ink = Colour | Image.Image
 Stops = Sequence[Colour]
 
 
 @lru_cache(maxsize=256)
-def _table(stops: tuple[Colour, ...]) -> tuple[int, ...]:
-    table: list[int] = []
-    for level in range(256):
-        t = level / 255 * (len(stops) - 1)
-        i = min(int(t), len(stops) - 2)
-        table.extend(mix(stops[i], stops[i + 1], t - i))
-    return tuple(table)
+def _table(stops: tuple[Colour, ...]) -> list[int]:
+    """A Pillow palette of 256 colours, interpolated between the stops."""
+    at = np.linspace(0, 255, len(stops))
+    channels = [np.interp(np.arange(256), at, channel) for channel in zip(*stops, strict=True)]
+    return [int(level) for level in np.stack(channels, axis=1).round().ravel()]
 
 
 def through(levels: Image.Image, stops: Stops) -> Image.Image:

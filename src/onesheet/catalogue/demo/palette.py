@@ -78,9 +78,7 @@ class Palette:
 
     def jittered(self, rng: random.Random) -> "Palette":
         """The same palette, mixed by another printer."""
-        return self.changed(
-            hue=rng.gauss(0, 0.022), saturation=rng.uniform(0.85, 1.12), value=rng.uniform(0.9, 1.08)
-        )
+        return self.changed(hue=rng.gauss(0, 0.022), saturation=rng.uniform(0.85, 1.12), value=rng.uniform(0.9, 1.08))
 
 
 _CODES: dict[str, tuple[str, ...]] = {

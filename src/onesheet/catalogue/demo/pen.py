@@ -1,12 +1,13 @@
 """A pen that draws named layers of a motif as masks.
 
 A motif is drawn in its own units: x to the right and y down, both in about [-1, 1]. The pen carries it to the canvas
-(scale, turn, flip) and keeps one mask a layer, so that the same motif can be printed flat, airbrushed or cut from paper.
+(scale, turn, flip) and keeps one mask a layer, so that one motif can be printed flat, airbrushed or cut out.
 """
 
 import math
 import random
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -107,12 +108,20 @@ class Pen:
             self.poly(smooth(points), layer, cut=cut)
 
     def oval(
-        self, x: float, y: float, rx: float, ry: float | None = None, layer: str = "body", *, angle: float = 0.0,
+        self,
+        x: float,
+        y: float,
+        rx: float,
+        ry: float | None = None,
+        layer: str = "body",
+        *,
+        angle: float = 0.0,
         cut: bool = False,
     ) -> None:
         """Fill an ellipse about (x, y), turned by ``angle`` degrees."""
-        self.poly(arc(x, y, rx, rx if ry is None else ry, 0, 360, angle=angle, n=13 if self.wobble else 40), layer,
-                  cut=cut)
+        self.poly(
+            arc(x, y, rx, rx if ry is None else ry, 0, 360, angle=angle, n=13 if self.wobble else 40), layer, cut=cut
+        )
 
     def pie(self, x: float, y: float, r: float, start: float, end: float, layer: str = "body") -> None:
         """Fill a slice from ``start`` to ``end`` degrees (0 is right, 90 is down)."""
@@ -122,13 +131,9 @@ class Pen:
         """Fill a rectangle."""
         self.poly([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], layer, cut=cut)
 
-    def limb(
-        self, points: Sequence[Point], widths: Sequence[float], layer: str = "body", *, cut: bool = False
-    ) -> None:
+    def limb(self, points: Sequence[Point], widths: Sequence[float], layer: str = "body", *, cut: bool = False) -> None:
         """Fill a line of changing width with round joints: an arm, a branch, a tentacle."""
-        for (a, b), (wa, wb) in zip(
-            zip(points, points[1:], strict=False), zip(widths, widths[1:], strict=False), strict=True
-        ):
+        for (a, b), (wa, wb) in zip(pairwise(points), pairwise(widths), strict=True):
             dx, dy = b[0] - a[0], b[1] - a[1]
             length = math.hypot(dx, dy) or 1e-6
             nx, ny = -dy / length / 2, dx / length / 2
@@ -157,8 +162,18 @@ class Pen:
         """Draw a circle's outline."""
         self.line(arc(x, y, r, r, 0, 366, n=56), width, layer, cut=cut)
 
-    def star(self, x: float, y: float, r: float, n: int = 5, inner: float = 0.45, layer: str = "body",
-             *, angle: float = -90.0, cut: bool = False) -> None:
+    def star(
+        self,
+        x: float,
+        y: float,
+        r: float,
+        n: int = 5,
+        inner: float = 0.45,
+        layer: str = "body",
+        *,
+        angle: float = -90.0,
+        cut: bool = False,
+    ) -> None:
         """Fill a star of ``n`` rays."""
         corners = []
         for i in range(2 * n):

@@ -21,11 +21,13 @@ class Room:
         title: Top and bottom of the title's field, as fractions of the height.
         align: ``centre`` or ``left``.
         cast: Whether names fit above (``top``) or go with the title (``title``).
+        big: The title is the picture: set as large as it fits.
     """
 
     title: tuple[float, float] = (0.69, 0.89)
     align: str = "centre"
     cast: str = "top"
+    big: bool = False
 
 
 @dataclass
@@ -40,6 +42,7 @@ class Stage:
     figures: tuple[str, ...]
     ground: Colour = BLACK
     tones: dict[str, Colour] = field(default_factory=dict)
+    _strokes: Image.Image | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -65,14 +68,15 @@ class Stage:
 
     def pen(self, x: float, y: float, size: float, *, angle: float = 0.0, flip: bool = False) -> Pen:
         """A pen at a place, in the era's hand."""
-        return Pen(self.size, self.at(x, y), size * self.size[0], angle=angle, flip=flip, wobble=self.era.wobble,
-                   rng=self.rng)
+        return Pen(
+            self.size, self.at(x, y), size * self.size[0], angle=angle, flip=flip, wobble=self.era.wobble, rng=self.rng
+        )
 
     def inks(self, body: Colour) -> dict[str, Colour]:
         """A colour for each layer of a motif whose silhouette is ``body``."""
         p = self.palette
         dark = luminance(body) < 0.18
-        skin = mix(mix(p.glow, (222, 164, 122), 0.55), p.field, 0.12)
+        skin = mix(mix(p.glow, (222, 164, 122), 0.62), p.field, 0.06)
         return {
             "body": body,
             "shade": mix(body, p.field if dark else p.night, 0.34),
@@ -82,7 +86,8 @@ class Stage:
             "skin": skin,
             "hair": mix(p.night, (74, 42, 24), 0.4),
             "cloth": p.deep,
-            "eyes": p.night,
+            "eyes": mix(p.night, BLACK, 0.5),
+            "white": mix(mix(p.paper, skin, 0.3), p.night, 0.12),
             "lips": mix(p.accent, (176, 36, 48), 0.5),
             "leaf": mix((58, 122, 70), p.field, 0.3),
             "fur": p.accent,
@@ -152,9 +157,10 @@ class Stage:
                 lay_ramp(self.image, mask, (colour, mix(colour, fog, 0.1), mix(colour, fog, 0.46)))
             else:
                 lay_ramp(self.image, mask, (mix(colour, WHITE, 0.1), colour, mix(colour, BLACK, 0.3)), angle=20)
-                if brush == "painted":
-                    speckle = clouds(self.size, self.rng, scale=0.5)
-                    lay(self.image, ImageChops.multiply(mask, speckle), mix(colour, self.palette.glow, 0.5), 0.22)
+                if brush == "painted" and scale > 0.1 * self.size[0]:
+                    if self._strokes is None:
+                        self._strokes = clouds(self.size, self.rng, scale=0.5)
+                    lay(self.image, ImageChops.multiply(mask, self._strokes), mix(colour, self.palette.glow, 0.5), 0.22)
 
     def _beam(self, mask: Image.Image, colour: Colour, brush: str) -> None:
         if brush in ("flat", "cut"):

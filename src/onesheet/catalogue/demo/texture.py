@@ -26,6 +26,17 @@ def _cloud_tile() -> Image.Image:
 
 
 @lru_cache(maxsize=1)
+def _speck_tile() -> Image.Image:
+    """Fine clumps, ranked so that a share ``s`` of the tile lies below level ``255 s``."""
+    rng = np.random.default_rng(22)
+    fine = np.asarray(Image.fromarray(rng.random((_TILE // 3, _TILE // 3), dtype=np.float32)).resize((_TILE, _TILE)))
+    wide = np.asarray(_cloud_tile(), dtype=np.float32)[::-1] / 255
+    value = fine + 0.55 * wide
+    edges = np.quantile(value[::4, ::4], np.arange(1, 256) / 256)
+    return Image.fromarray(np.digitize(value, edges).astype(np.uint8))
+
+
+@lru_cache(maxsize=1)
 def _grain_tile() -> NDArray[np.float32]:
     """White noise, slightly clumped, standard deviation 1, twice in each direction so that any crop fits."""
     noise = np.random.default_rng(21).standard_normal((512, 512)).astype(np.float32)
@@ -42,15 +53,22 @@ def clouds(size: tuple[int, int], rng: random.Random, *, scale: float = 1.0, str
     piece = tile.crop((x, y, x + w, y + h))
     if rng.random() < 0.5:
         piece = piece.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-    return piece.resize(size, Image.Resampling.BICUBIC)
+    return piece.resize(size, Image.Resampling.BILINEAR)
 
 
 def worn(mask: Image.Image, rng: random.Random, amount: float) -> Image.Image:
     """A mask with its ink rubbed off in specks: ``amount`` is about the share that goes."""
-    noise = clouds(mask.size, rng, scale=0.35)
-    threshold = round(255 * (0.04 + 0.6 * amount))
-    keep = noise.point([0 if level < threshold else min(255, (level - threshold) * 12) for level in range(256)])
-    return ImageChops.multiply(mask, keep)
+    box = mask.getbbox()
+    if box is None:
+        return mask
+    w, h = box[2] - box[0], box[3] - box[1]
+    tile = _speck_tile()
+    x, y = rng.randrange(max(1, _TILE - w)), rng.randrange(max(1, _TILE - h))
+    threshold = round(255 * amount)
+    keep = tile.crop((x, y, x + w, y + h)).point([min(255, max(0, (level - threshold) * 9)) for level in range(256)])
+    rubbed = Image.new("L", mask.size, 0)
+    rubbed.paste(ImageChops.multiply(mask.crop(box), keep), box[:2])
+    return rubbed
 
 
 def halftone(levels: Image.Image, cell: int, angle: float) -> Image.Image:

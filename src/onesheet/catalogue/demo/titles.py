@@ -51,7 +51,9 @@ def placed(mask: Image.Image, size: tuple[int, int], at: tuple[int, int]) -> Ima
     return sheet
 
 
-def print_title(stage: Stage, mask: Image.Image, at: tuple[int, int], ink: Colour, effect: str, rng: random.Random) -> None:
+def print_title(
+    stage: Stage, mask: Image.Image, at: tuple[int, int], ink: Colour, effect: str, rng: random.Random
+) -> None:
     """Print a title's mask at a place with an effect; the mask is already set and bent."""
     image, p = stage.image, stage.palette
     size = stage.size
@@ -77,7 +79,7 @@ def print_title(stage: Stage, mask: Image.Image, at: tuple[int, int], ink: Colou
     elif effect in ("plain", "slant", "slope") and rng.random() < 0.4:
         lay(image, moved(whole, 2 * unit, 2 * unit), edge, 0.35)
     if effect in ("worn", "drip"):
-        whole = worn(whole, rng, 0.2 if effect == "worn" else 0.06)
+        whole = worn(whole, rng, rng.uniform(0.06, 0.16) if effect == "worn" else 0.03)
     if effect == "chrome":
         light, low = mix(ink, WHITE, 0.75), mix(ink, BLACK, 0.3)
         stops = (light, ink, mix(ink, WHITE, 0.9), low, ink) if dark else (low, ink, mix(ink, p.accent, 0.4), ink)

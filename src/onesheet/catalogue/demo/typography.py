@@ -3,7 +3,8 @@
 import math
 import random
 from collections.abc import Sequence
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, pairwise
 
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageFont
 
@@ -17,9 +18,16 @@ def cased(text: str, case: str) -> str:
     return {"upper": text.upper(), "lower": text.lower()}.get(case, text)
 
 
-def width_at(text: str, face: Face, size: int) -> float:
+@lru_cache(maxsize=1 << 15)
+def _advance(text: str, face: Face) -> float:
+    """Natural width in ems, measured once at a large size."""
+    return font(face, 200).getlength(text) / 200
+
+
+def width_at(text: str, face: Face, size: float) -> float:
     """Set width in pixels at ``size``, with tracking."""
-    return font(face, size).getlength(text) + face.tracking * size * (len(text) - 1) * (not face.script)
+    spaced = 0.0 if face.script else face.tracking * (len(text) - 1)
+    return (_advance(text, face) + spaced) * size
 
 
 def set_line(
@@ -50,7 +58,7 @@ def set_line(
             else:
                 pen.text((x, size * 2), letter, font=letters, fill=255, anchor="ls", stroke_width=stroke)
             pair = text[i : i + 2]
-            x += letters.getlength(pair) - letters.getlength(pair[1:]) + face.tracking * size
+            x += (_advance(pair, face) - _advance(pair[1:], face) + face.tracking) * size
     box = sheet.getbbox()
     line = sheet.crop(box) if box else sheet.crop((0, 0, 1, 1))
     if face.stretch != 1.0:
@@ -59,11 +67,19 @@ def set_line(
 
 
 def _stray_letter(
-    sheet: Image.Image, letter: str, letters: ImageFont.FreeTypeFont, x: float, size: int, jitter: float,
-    rng: random.Random, stroke: int,
+    sheet: Image.Image,
+    letter: str,
+    letters: ImageFont.FreeTypeFont,
+    x: float,
+    size: int,
+    jitter: float,
+    rng: random.Random,
+    stroke: int,
 ) -> None:
     tile = Image.new("L", (2 * size, 2 * size), 0)
-    ImageDraw.Draw(tile).text((size // 2, int(size * 1.4)), letter, font=letters, fill=255, anchor="ls", stroke_width=stroke)
+    ImageDraw.Draw(tile).text(
+        (size // 2, int(size * 1.4)), letter, font=letters, fill=255, anchor="ls", stroke_width=stroke
+    )
     tile = tile.rotate(rng.gauss(0, 55 * jitter), Image.Resampling.BICUBIC, center=(size * 0.8, size))
     at = (round(x - size // 2), round(2 * size - int(size * 1.4) + rng.gauss(0, jitter * size * 0.55)))
     area = (*at, at[0] + tile.width, at[1] + tile.height)
@@ -76,7 +92,7 @@ def break_lines(words: Sequence[str], face: Face, box: tuple[float, float], lead
     for n in range(1, min(4, len(words)) + 1):
         for cuts in combinations(range(1, len(words)), n - 1):
             edges = [0, *cuts, len(words)]
-            lines = [" ".join(words[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+            lines = [" ".join(words[a:b]) for a, b in pairwise(edges)]
             widest = max(width_at(cased(line, face.case), face, 100) for line in lines) * face.stretch
             size = min(box[0] / widest, box[1] / (100 * 0.78 * leading * n))
             # A small word alone at a line's end reads badly.
@@ -87,8 +103,15 @@ def break_lines(words: Sequence[str], face: Face, box: tuple[float, float], lead
 
 
 def set_title(
-    title: str, face: Face, box: tuple[int, int], *, stacked: bool, align: str = "centre", jitter: float = 0.0,
-    rng: random.Random | None = None, limit: float = 0.42,
+    title: str,
+    face: Face,
+    box: tuple[int, int],
+    *,
+    stacked: bool,
+    align: str = "centre",
+    jitter: float = 0.0,
+    rng: random.Random | None = None,
+    limit: float = 0.42,
 ) -> Image.Image:
     """A title as an ``L`` mask no larger than ``box``.
 
@@ -121,7 +144,10 @@ def set_title(
     if tall > height:
         sizes = [size * height / tall for size in sizes]
         gap *= height / tall
-    masks = [set_line(line, face, max(6, round(size)), jitter=jitter, rng=rng) for line, size in zip(lines, sizes, strict=True)]
+    masks = [
+        set_line(line, face, max(6, round(size)), jitter=jitter, rng=rng)
+        for line, size in zip(lines, sizes, strict=True)
+    ]
     return stack(masks, round(gap), align)
 
 
@@ -141,8 +167,12 @@ def slanted(mask: Image.Image, slope: float) -> Image.Image:
     """Lean to the right by ``slope`` (tangent)."""
     w, h = mask.size
     extra = int(abs(slope) * h)
-    return mask.transform((w + extra, h), Image.Transform.AFFINE, (1, slope, -slope * h if slope > 0 else 0, 0, 1, 0),
-                          Image.Resampling.BILINEAR)
+    return mask.transform(
+        (w + extra, h),
+        Image.Transform.AFFINE,
+        (1, slope, -slope * h if slope > 0 else 0, 0, 1, 0),
+        Image.Resampling.BILINEAR,
+    )
 
 
 def turned(mask: Image.Image, angle: float) -> Image.Image:
@@ -161,7 +191,9 @@ def arched(mask: Image.Image, rise: float) -> Image.Image:
         x0, x1 = w * i // strips, w * (i + 1) // strips
         drop0, drop1 = (lift * (2 * x / w - 1) ** 2 for x in (x0, x1))
         # Quads are source corners: north-west, south-west, south-east, north-east.
-        mesh.append(((x0, 0, x1, sheet.height), (x0, -drop0, x0, sheet.height - drop0, x1, sheet.height - drop1, x1, -drop1)))
+        mesh.append(
+            ((x0, 0, x1, sheet.height), (x0, -drop0, x0, sheet.height - drop0, x1, sheet.height - drop1, x1, -drop1))
+        )
     return mask.transform(sheet.size, Image.Transform.MESH, mesh, Image.Resampling.BILINEAR)
 
 
@@ -191,7 +223,9 @@ def dripping(mask: Image.Image, rng: random.Random) -> Image.Image:
         if column is None:
             continue
         foot, length, t = column[3], rng.uniform(0.06, 0.3) * h, thick * rng.uniform(0.5, 1.0)
-        pen.polygon([(x - t, foot - t), (x + t, foot - t), (x + t * 0.5, foot + length), (x - t * 0.5, foot + length)], fill=255)
+        pen.polygon(
+            [(x - t, foot - t), (x + t, foot - t), (x + t * 0.5, foot + length), (x - t * 0.5, foot + length)], fill=255
+        )
         pen.ellipse((x - t * 0.8, foot + length - t, x + t * 0.8, foot + length + t), fill=255)
     return sheet
 

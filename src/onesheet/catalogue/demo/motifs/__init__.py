@@ -3,12 +3,12 @@
 import random
 from collections.abc import Callable
 
-from onesheet.catalogue.demo.motifs import craft, creatures, heads, nature, people, places, things
+from onesheet.catalogue.demo.motifs import craft, creatures, evidence, heads, keepsakes, nature, people, places
 from onesheet.catalogue.demo.pen import Pen
 
 Motif = Callable[[Pen, random.Random], None]
 
-_ROOMS = (craft, creatures, heads, nature, people, places, things)
+_ROOMS = (craft, creatures, evidence, heads, keepsakes, nature, people, places)
 MOTIFS: dict[str, Motif] = {
     name: function
     for room in _ROOMS

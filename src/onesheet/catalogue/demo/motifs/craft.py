@@ -1,5 +1,8 @@
 """Things that carry people: ships, rockets, cars, balloons."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import math
 import random
 
@@ -100,11 +103,11 @@ def helicopter(pen: Pen, rng: random.Random) -> None:
 def balloon(pen: Pen, rng: random.Random) -> None:
     """A hot-air balloon in gores."""
     shape = [*arc(0, -0.3, 0.66, 0.68, 150, 390, n=30), (0.14, 0.5), (-0.14, 0.5)]
-    pen.blob(shape[::3] + [(0.14, 0.5), (-0.14, 0.5)], "detail")
+    pen.blob([*shape[::3], (0.14, 0.5), (-0.14, 0.5)], "detail")
     pen.blob([(-0.22, -0.93), (0.22, -0.93), (0.26, -0.3), (0.1, 0.5), (-0.1, 0.5), (-0.26, -0.3)], "light")
     for side in (-1, 1):
-        pen.blob([(side * 0.46, -0.78), (side * 0.6, -0.55), (side * 0.66, -0.2), (side * 0.2, 0.45), (side * 0.52, -0.3)],
-                 "shade")
+        pen.blob([(side * 0.46, -0.78), (side * 0.6, -0.55), (side * 0.66, -0.2), (side * 0.2, 0.45),
+                  (side * 0.52, -0.3)], "shade")
     pen.line([(-0.13, 0.5), (-0.1, 0.78)], 0.02)
     pen.line([(0.13, 0.5), (0.1, 0.78)], 0.02)
     pen.rect(-0.13, 0.76, 0.13, 0.98)

@@ -1,5 +1,8 @@
 """Animals, beasts and cartoon folk."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import math
 import random
 
@@ -192,7 +195,7 @@ def gears(pen: Pen, rng: random.Random) -> None:
         n = max(8, int(r * 20))
         for i in range(n):
             a = 2 * math.pi * i / n
-            pen.limb([(x + r * 0.8 * math.cos(a), y + r * 0.8 * math.sin(a)), (x + r * math.cos(a), y + r * math.sin(a))],
-                     [0.13, 0.09], layer)
+            c, s = r * math.cos(a), r * math.sin(a)
+            pen.limb([(x + 0.8 * c, y + 0.8 * s), (x + c, y + s)], [0.13, 0.09], layer)
         pen.poly(arc(x, y, r * 0.86, r * 0.86, 0, 360), layer)
         pen.poly(arc(x, y, r * 0.36, r * 0.36, 0, 360), "light")

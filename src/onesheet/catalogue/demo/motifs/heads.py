@@ -1,5 +1,8 @@
 """Faces: profiles, portraits in light and shadow, masks, eyes."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import random
 
 from onesheet.catalogue.demo.pen import Pen, Point, arc
@@ -9,7 +12,7 @@ _PROFILE: list[Point] = [
     (0.53, 0.15), (0.57, 0.23), (0.51, 0.29), (0.55, 0.36), (0.48, 0.44), (0.5, 0.56), (0.4, 0.68), (0.18, 0.68),
     (0.13, 0.84), (0.2, 1.2), (-0.6, 1.2), (-0.5, 0.82), (-0.48, 0.5), (-0.66, 0.2), (-0.76, -0.2), (-0.66, -0.62),
     (-0.4, -0.86),
-]  # fmt: skip
+]
 
 
 def profile(pen: Pen, rng: random.Random) -> None:
@@ -46,8 +49,11 @@ def portrait(pen: Pen, rng: random.Random) -> None:
               (0.1, 0.42), (0.06, 0.66), (0.14, 0.68), (0.24, 0.9), (0.1, 1.1), (0.34, 0.98), (0.3, 0.5), (0.5, 0.3),
               (0.54, -0.3), (0.4, -0.7)], "shade")
     pen.poly([(-0.2, 0.6), (0.02, 0.68), (0.05, 0.85), (-0.2, 0.7)], "shade")
+    look = rng.uniform(-0.035, 0.035)
     for side in (-1, 1):
-        pen.blob([(side * 0.36, -0.2), (side * 0.2, -0.25), (side * 0.09, -0.19), (side * 0.2, -0.14)], "eyes")
+        pen.blob([(side * 0.36, -0.19), (side * 0.22, -0.25), (side * 0.09, -0.18), (side * 0.22, -0.13)], "white")
+        pen.oval(side * 0.22 + look, -0.19, 0.055, 0.062, "eyes")
+        pen.limb([(side * 0.08, -0.18), (side * 0.22, -0.255), (side * 0.38, -0.19)], [0.02, 0.045, 0.02], "eyes")
         brow = 0.03 if woman else 0.05
         pen.limb([(side * 0.09, -0.29), (side * 0.24, -0.34), (side * 0.38, -0.28)], [brow, brow, brow / 2], "eyes")
     pen.poly([(-0.09, 0.13), (0.0, 0.16), (0.09, 0.13), (0.0, 0.19)], "eyes")

@@ -1,5 +1,8 @@
 """Trees, plants, fire, weather."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import math
 import random
 

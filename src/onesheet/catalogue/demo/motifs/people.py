@@ -1,5 +1,8 @@
 """Whole figures: head at y = -1, feet at y = 1, drawn from limbs, coats and hats."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import random
 
 from onesheet.catalogue.demo.pen import Pen, Point

@@ -1,5 +1,8 @@
 """Buildings and ground: the base stands on y = 1."""
 
+# fmt: off
+# Points read better in rows than one a line.
+
 import random
 
 from onesheet.catalogue.demo.pen import Pen

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 
-from onesheet.catalogue.demo.scenes import faces, graphic, land
+from onesheet.catalogue.demo.scenes import bold, faces, graphic, land, sea_and_sky, town
 from onesheet.catalogue.demo.stage import Room, Stage
 
 Scene = Callable[[Stage], Room]
 
 SCENES: dict[str, Scene] = {
     name: function
-    for part in (faces, graphic, land)
+    for part in (bold, faces, graphic, land, sea_and_sky, town)
     for name, function in vars(part).items()
     if callable(function) and getattr(function, "__module__", "") == part.__name__ and not name.startswith("_")
 }

@@ -3,7 +3,9 @@
 from PIL import Image, ImageChops
 
 from onesheet.catalogue.demo.ink import halo, lay, soften
+from onesheet.catalogue.demo.motifs.heads import profile
 from onesheet.catalogue.demo.palette import BLACK, WHITE, luminance, mix
+from onesheet.catalogue.demo.scenes.land import forest, horizon
 from onesheet.catalogue.demo.scenes.parts import against, floor, is_flat, mist, polygon, sink
 from onesheet.catalogue.demo.stage import Room, Stage
 
@@ -22,11 +24,14 @@ def heads(stage: Stage) -> Room:
         spots = [(1 - x, y, s) for x, y, s in spots]
     for x, y, size in spots:
         tint = rng.choice([p.field, p.glow, p.accent])
-        skin = mix((220, 166, 128), tint, 0.2 if not is_flat(stage) else 0.6)
-        tones = {"skin": mix(skin, (96, 58, 40), rng.choice([0, 0, 0.25, 0.5])),
-                 "hair": mix(p.night, rng.choice([(74, 42, 24), (150, 104, 52), (30, 26, 28), (122, 60, 30)]), 0.6)}
-        stage.put("portrait", x, y, size * rng.uniform(0.95, 1.1), tones=tones,
-                  brush="photo" if not is_flat(stage) else None)
+        skin = mix((220, 166, 128), tint, 0.1 if not is_flat(stage) else 0.6)
+        tones = {
+            "skin": mix(skin, (96, 58, 40), rng.choice([0, 0, 0.25, 0.5])),
+            "hair": mix(p.night, rng.choice([(74, 42, 24), (150, 104, 52), (30, 26, 28), (122, 60, 30)]), 0.6),
+        }
+        stage.put(
+            "portrait", x, y, size * rng.uniform(0.95, 1.1), tones=tones, brush="photo" if not is_flat(stage) else None
+        )
     if is_flat(stage):
         floor(stage, 0.56, stage.rng.choice([p.deep, p.night]))
     else:
@@ -53,7 +58,7 @@ def portrait(stage: Stage) -> Room:
         lay(stage.image, halo(stage.size, stage.at(0.5, 0.35), 0.8 * stage.size[0]), p.field, 0.6)
     before = stage.image.copy()
     tint = rng.choice([p.field, p.glow, p.paper])
-    amount = 0.72 if is_flat(stage) or rng.random() < 0.4 else 0.22
+    amount = 0.72 if is_flat(stage) or rng.random() < 0.3 else 0.1
     tones = {"skin": mix((216, 162, 126), tint, amount)}
     x = rng.choice([0.5, 0.5, 0.3, 0.7])
     size = rng.uniform(0.5, 0.62)
@@ -79,16 +84,17 @@ def double(stage: Stage) -> Room:
     stage.ground = light
     stage.image.paste(light, (0, 0, *stage.size))
     if not is_flat(stage):
-        lay(stage.image, halo(stage.size, stage.at(0.5, 0.4), 0.9 * stage.size[0], squash=1.3), mix(light, WHITE, 0.5), 0.8)
+        lay(
+            stage.image,
+            halo(stage.size, stage.at(0.5, 0.4), 0.9 * stage.size[0], squash=1.3),
+            mix(light, WHITE, 0.5),
+            0.8,
+        )
     outside = stage.image.copy()
     x = rng.uniform(0.46, 0.56)
     pen = stage.pen(x, 0.37, rng.uniform(0.4, 0.48), flip=rng.random() < 0.5)
-    from onesheet.catalogue.demo.motifs.heads import profile  # noqa: PLC0415
-
     profile(pen, rng)
     shape = pen.layers["body"]
-    from onesheet.catalogue.demo.scenes.land import forest, horizon  # noqa: PLC0415
-
     (forest if rng.random() < 0.3 else horizon)(stage)
     lay(stage.image, halo(stage.size, stage.at(x, 0.1), 0.7 * stage.size[0]), p.deep, 0.5)
     inside = stage.image
@@ -112,9 +118,15 @@ def lineup(stage: Stage) -> Room:
         pen.ellipse((w / 2 - r, 0.46 * h - r, w / 2 + r, 0.46 * h + r), fill=255)
         stage.lay(big, mix(stage.ground, p.paper if luminance(stage.ground) < 0.6 else p.accent, 0.6))
     n = rng.choice([2, 3, 4])
-    creatures = [f for f in (*stage.figures, *stage.motifs) if f in ("blobling", "cat", "dog", "shades", "robot", "ghost")]
+    creatures = [
+        f for f in (*stage.figures, *stage.motifs) if f in ("blobling", "cat", "dog", "shades", "robot", "ghost")
+    ]
+    if len(creatures) < 2 and rng.random() < 0.6:
+        creatures = []
     cast = creatures or list(stage.figures)
-    inks = [c for c in (p.accent, p.deep, p.field, p.night, p.glow) if abs(luminance(c) - luminance(stage.ground)) > 0.07]
+    inks = [
+        c for c in (p.accent, p.deep, p.field, p.night, p.glow) if abs(luminance(c) - luminance(stage.ground)) > 0.07
+    ]
     inks = inks or [p.night]
     base = 0.64
     for i in range(n):
@@ -122,8 +134,14 @@ def lineup(stage: Stage) -> Room:
         size = rng.uniform(0.78, 1.1) * min(0.26, 0.56 / n)
         tall = 1.0 if creatures else 1.55
         ink = inks[i % len(inks)]
-        stage.put(rng.choice(cast), x, base - size * tall * 0.62, size * tall, body=ink if rng.random() < 0.6 else p.night,
-                  tones={"fur": ink, "detail": inks[(i + 1) % len(inks)]})
+        stage.put(
+            rng.choice(cast),
+            x,
+            base - size * tall * 0.62,
+            size * tall,
+            body=ink if rng.random() < 0.6 else p.night,
+            tones={"fur": ink, "detail": inks[(i + 1) % len(inks)]},
+        )
     if rng.random() < 0.5:
         floor(stage, base, rng.choice([p.deep, p.accent, p.paper]))
     elif not is_flat(stage):
@@ -147,8 +165,10 @@ def blinds(stage: Stage) -> Room:
     x0, x1 = rng.choice([(-0.1, 1.1), (0.1, 0.9), (0.22, 1.1)])
     for k in range(n):
         y = 0.06 + 0.62 * k / n
-        slats = ImageChops.lighter(slats, polygon(stage, [(x0, y - tilt), (x1, y + tilt), (x1, y + tilt + 0.36 / n),
-                                                          (x0, y - tilt + 0.36 / n)]))
+        slats = ImageChops.lighter(
+            slats,
+            polygon(stage, [(x0, y - tilt), (x1, y + tilt), (x1, y + tilt + 0.36 / n), (x0, y - tilt + 0.36 / n)]),
+        )
     lay(stage.image, slats if is_flat(stage) else soften(slats, 0.006 * stage.size[0]), light, 0.92)
     kind = rng.random()
     if kind < 0.45:
@@ -175,11 +195,19 @@ def door(stage: Stage) -> Room:
     floor(stage, 0.58, mix(wall, p.night, 0.5))
     x = rng.choice([0.3, 0.5, 0.7])
     lit = rng.choice([p.glow, p.paper, p.accent])
-    stage.put("door", x, 0.43, rng.uniform(0.26, 0.36), tones={"light": lit, "glow": lit, "shade": mix(lit, wall, 0.5)},
-              body=p.night)
+    stage.put(
+        "door",
+        x,
+        0.43,
+        rng.uniform(0.26, 0.36),
+        tones={"light": lit, "glow": lit, "shade": mix(lit, wall, 0.5)},
+        body=p.night,
+    )
     if rng.random() < 0.6:
         size = rng.uniform(0.17, 0.24)
-        stage.put(stage.figures[0], 1 - x if x != 0.5 else rng.choice([0.22, 0.78]), 0.66 - size * 0.6, size, body=p.night)
+        stage.put(
+            stage.figures[0], 1 - x if x != 0.5 else rng.choice([0.22, 0.78]), 0.66 - size * 0.6, size, body=p.night
+        )
     if stage.motifs and rng.random() < 0.4:
         stage.put(stage.motifs[0], 1 - x if x != 0.5 else 0.8, 0.22, 0.12, body=against(stage, wall))
     floor(stage, 0.72, mix(p.night, wall, 0.1))

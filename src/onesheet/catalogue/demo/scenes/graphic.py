@@ -37,8 +37,14 @@ def icon(stage: Stage) -> Room:
     bleed = rng.random() < 0.2
     if bleed:
         size *= 1.5
-    stage.put(thing, rng.choice([0.5, 0.5, 0.3, 0.7]) if bleed else 0.5, y, size, angle=rng.choice([0, 0, rng.uniform(-24, 24)]),
-              body=body)
+    stage.put(
+        thing,
+        rng.choice([0.5, 0.5, 0.3, 0.7]) if bleed else 0.5,
+        y,
+        size,
+        angle=rng.choice([0, 0, rng.uniform(-24, 24)]),
+        body=body,
+    )
     if rng.random() < 0.3:
         small = rng.uniform(0.08, 0.12)
         stage.put(stage.figures[0], rng.choice([0.25, 0.5, 0.75]), 0.69 - small * 0.62, small, body=against(stage))
@@ -58,14 +64,29 @@ def diagonal(stage: Stage) -> Room:
     for k in range(rng.choice([1, 2, 3])):
         y = 0.3 + 0.15 * k
         ink = inks[k % len(inks)]
-        stage.lay(polygon(stage, [(-0.1, y + rise), (1.1, y - rise), (1.1, y + 0.09 - rise), (-0.1, y + 0.09 + rise)]), ink,
-                  1.0 if is_flat(stage) else 0.85)
+        stage.lay(
+            polygon(stage, [(-0.1, y + rise), (1.1, y - rise), (1.1, y + 0.09 - rise), (-0.1, y + 0.09 + rise)]),
+            ink,
+            1.0 if is_flat(stage) else 0.85,
+        )
     if stage.motifs:
-        stage.put(stage.motifs[0], rng.choice([0.26, 0.74]), rng.uniform(0.22, 0.3), rng.uniform(0.24, 0.32),
-                  angle=rng.uniform(-15, 15), body=against(stage))
+        stage.put(
+            stage.motifs[0],
+            rng.choice([0.26, 0.74]),
+            rng.uniform(0.22, 0.3),
+            rng.uniform(0.24, 0.32),
+            angle=rng.uniform(-15, 15),
+            body=against(stage),
+        )
     size = rng.uniform(0.42, 0.54)
-    stage.put(stage.figures[0], rng.uniform(0.42, 0.58), 0.45, size, angle=math.degrees(math.atan(-rise)) * 0.6,
-              body=p.night if luminance(stage.ground) > 0.06 else mix(p.paper, p.accent, 0.3))
+    stage.put(
+        stage.figures[0],
+        rng.uniform(0.42, 0.58),
+        0.45,
+        size,
+        angle=math.degrees(math.atan(-rise)) * 0.6,
+        body=p.night if luminance(stage.ground) > 0.06 else mix(p.paper, p.accent, 0.3),
+    )
     lower = polygon(stage, [(-0.1, 0.68 + rise * 0.4), (1.1, 0.68 - rise * 0.4), (1.1, 1.1), (-0.1, 1.1)])
     stage.lay(lower, rng.choice([p.night, p.night, p.accent, p.deep]))
     return Room(title=(0.73, 0.89))
@@ -75,13 +96,29 @@ def scatter(stage: Stage) -> Room:
     """Many things about the title."""
     rng, p = stage.rng, stage.palette
     things = [*stage.motifs, *stage.figures][:5]
-    spots = [(0.2, 0.14), (0.54, 0.12), (0.84, 0.17), (0.16, 0.34), (0.84, 0.38), (0.5, 0.3), (0.18, 0.76), (0.52, 0.8),
-             (0.84, 0.75)]
+    spots = [
+        (0.2, 0.14),
+        (0.54, 0.12),
+        (0.84, 0.17),
+        (0.16, 0.34),
+        (0.84, 0.38),
+        (0.5, 0.3),
+        (0.18, 0.76),
+        (0.52, 0.8),
+        (0.84, 0.75),
+    ]
     inks = [c for c in (p.accent, p.night, p.deep, p.paper, p.glow) if contrast(c, stage.ground) > 1.9] or [p.night]
     for i, (x, y) in enumerate(spots):
         ink = inks[i % len(inks)]
-        stage.put(things[i % len(things)], x + rng.uniform(-0.03, 0.03), y + rng.uniform(-0.02, 0.02), rng.uniform(0.12, 0.17),
-                  angle=rng.uniform(-22, 22), body=ink, tones={"fur": ink})
+        stage.put(
+            things[i % len(things)],
+            x + rng.uniform(-0.03, 0.03),
+            y + rng.uniform(-0.02, 0.02),
+            rng.uniform(0.12, 0.17),
+            angle=rng.uniform(-22, 22),
+            body=ink,
+            tones={"fur": ink},
+        )
     return Room(title=(0.43, 0.66), cast="none")
 
 
@@ -94,6 +131,7 @@ def stripes(stage: Stage) -> Room:
     rng.shuffle(inks)
     things = [*stage.figures[:2], *stage.motifs] or ["profile"]
     top, bottom = 0.0, 0.68
+    band: list[tuple[float, float]]
     for i in range(n):
         a, b = i / n, (i + 1) / n
         if across:
@@ -108,8 +146,12 @@ def stripes(stage: Stage) -> Room:
         else:
             lay(stage.image, mask, ramp(stage.size, (mix(ink, p.night, 0.5), ink, mix(ink, p.paper, 0.25)), 0))
         held = stage.image.copy()
-        stage.put("profile" if rng.random() < 0.25 else things[i % len(things)], *at, size * (1.5 if not across else 1.0),
-                  body=against(stage, ink))
+        stage.put(
+            "profile" if rng.random() < 0.25 else things[i % len(things)],
+            *at,
+            size * (1.5 if not across else 1.0),
+            body=against(stage, ink),
+        )
         stage.image.paste(held, (0, 0), ImageChops.invert(mask))
     base = rng.choice([p.paper, p.night])
     stage.lay(polygon(stage, [(0, bottom), (1, bottom), (1, 1), (0, 1)]), base)
@@ -134,11 +176,22 @@ def grid(stage: Stage) -> Room:
             x0, y0 = left + i * (cw + gap), top + j * (ch + gap * 0.67)
             cell = polygon(stage, [(x0, y0), (x0 + cw, y0), (x0 + cw, y0 + ch), (x0, y0 + ch)])
             dark, light = rng.choice([(p.night, p.glow), (p.deep, p.paper), (p.night, p.field), (p.accent, p.paper)])
-            lay(stage.image, cell, ramp(stage.size, (mix(dark, light, 0.75), mix(dark, light, 0.45)), rng.choice([0, 180])))
+            lay(
+                stage.image,
+                cell,
+                ramp(stage.size, (mix(dark, light, 0.75), mix(dark, light, 0.45)), rng.choice([0, 180])),
+            )
             thing = things[(i + j * columns + (j % 2)) % len(things)]
             size = min(cw, ch * h / w) * (0.46 if thing != "portrait" else 0.52)
-            stage.put(thing, x0 + cw / 2, y0 + ch / 2 + (0.03 if thing == "portrait" else 0), size, body=dark,
-                      tones={"skin": mix(dark, light, 0.9), "hair": dark, "cloth": mix(dark, light, 0.2)}, brush="flat")
+            stage.put(
+                thing,
+                x0 + cw / 2,
+                y0 + ch / 2 + (0.03 if thing == "portrait" else 0),
+                size,
+                body=dark,
+                tones={"skin": mix(dark, light, 0.9), "hair": dark, "cloth": mix(dark, light, 0.2)},
+                brush="flat",
+            )
             stage.image.paste(held, (0, 0), ImageChops.invert(cell))
             held = stage.image.copy()
     if rng.random() < 0.5:
@@ -152,7 +205,9 @@ def grid(stage: Stage) -> Room:
 def rings(stage: Stage) -> Room:
     """Rings or a spiral, someone falling into it."""
     rng, p = stage.rng, stage.palette
-    a, b = rng.choice([(p.night, p.accent), (p.night, p.field), (p.deep, p.glow), (p.paper, p.accent), (p.night, p.glow)])
+    a, b = rng.choice(
+        [(p.night, p.accent), (p.night, p.field), (p.deep, p.glow), (p.paper, p.accent), (p.night, p.glow)]
+    )
     stage.ground = a
     stage.image.paste(a, (0, 0, *stage.size))
     cx, cy = stage.at(0.5, 0.38)

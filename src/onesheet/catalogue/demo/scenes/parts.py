@@ -1,6 +1,7 @@
 """Parts that many scenes share: ridges, discs, water, mist, rain."""
 
 import math
+from collections.abc import Sequence
 
 from PIL import Image, ImageDraw
 
@@ -137,8 +138,18 @@ def birds(stage: Stage, n: int, colour: Colour, top: float = 0.1, bottom: float 
     for _ in range(n):
         x, y = (cx + stage.rng.gauss(0, 0.09)) * w, (cy + stage.rng.gauss(0, 0.03)) * h
         s = stage.rng.uniform(0.012, 0.028) * w
-        pen.line([(x - s, y - s * 0.5), (x - s * 0.35, y - s * 0.55), (x, y), (x + s * 0.35, y - s * 0.55),
-                  (x + s, y - s * 0.5)], fill=255, width=max(1, round(s * 0.22)), joint="curve")
+        pen.line(
+            [
+                (x - s, y - s * 0.5),
+                (x - s * 0.35, y - s * 0.55),
+                (x, y),
+                (x + s * 0.35, y - s * 0.55),
+                (x + s, y - s * 0.5),
+            ],
+            fill=255,
+            width=max(1, round(s * 0.22)),
+            joint="curve",
+        )
     stage.lay(mask, colour)
 
 
@@ -167,7 +178,7 @@ def stars(stage: Stage, n: int, down_to: float = 1.0) -> None:
     stage.lay(mask, WHITE)
 
 
-def polygon(stage: Stage, points: list[tuple[float, float]]) -> Image.Image:
+def polygon(stage: Stage, points: Sequence[tuple[float, float]]) -> Image.Image:
     """A mask of one polygon, its corners in fractions."""
     mask = Image.new("L", stage.size, 0)
     ImageDraw.Draw(mask).polygon([stage.at(x, y) for x, y in points], fill=255)
