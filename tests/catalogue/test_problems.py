@@ -1,6 +1,7 @@
 """Everything that is wrong is told at once, with its place and its mend."""
 
 import os
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -83,6 +84,13 @@ def test_a_wrong_cell_in_a_genre_column_is_not_swallowed(read):
     assert [(p.row, p.kind) for p in problems] == [(22, "bad genre value")]
     assert "`Drama`" in problems[0].detail
     assert len(catalogue) == 20
+
+
+def test_a_few_words_are_no_genre_column(read):
+    catalogue, problems = read("img,Drama,War,note\na.jpg,1,0,1\nb.jpg,1,1,good\n", ["a.jpg", "b.jpg"])
+    assert problems == []
+    assert catalogue.genre_names == ("Drama", "War")
+    assert catalogue.extra["note"].tolist() == ["1", "good"]
 
 
 def test_a_column_of_numbers_is_no_genre(read):
@@ -182,6 +190,7 @@ def test_where_an_image_is_looked_for(read, written, file):
     catalogue, problems = read(f"img,genres\n{written},Drama\n", [file])
     assert problems == []
     assert list(catalogue.files) == [file]
+    assert list(catalogue.ids) == [Path(file).stem]
     assert catalogue.paths[0].is_file()
 
 
@@ -189,6 +198,11 @@ def test_an_exact_name_wins_over_likenesses(read):
     files = ["A.jpg", "a.jpg", "a.jpg.png", "tt0000001.jpg", "1.jpg"]
     catalogue, _ = read("img,genres\na.jpg,Drama\nA.jpg,Drama\n1.jpg,War\ntt0000001.jpg,War\n", files)
     assert list(catalogue.files) == ["a.jpg", "A.jpg", "1.jpg", "tt0000001.jpg"]
+
+
+def test_of_names_that_differ_in_case_alone_the_first_is_meant(read):
+    catalogue, _ = read("img,genres\nPoster.JPG,Drama\n", ["poster.jpg", "POSTER.jpg", "poster.JPG"])
+    assert list(catalogue.files) == ["POSTER.jpg"]
 
 
 def test_numbers_without_an_imdb_column_are_no_imdb_ids(read):
@@ -232,7 +246,7 @@ def test_summary_is_one_line_with_counts_first_names_and_mends():
     assert "mend missing image" in told
     assert "data.on_bad_poster=skip" in told
     assert "`onesheet check` lists all" in told
-    assert told.count(".jpg: ") == 5
+    assert [summarise(many, "films.csv", limit=n).count(".jpg: ") for n in (0, 2, 5, 500)] == [0, 2, 5, 102]
     assert summarise([], "films.csv") == ""
 
 

@@ -35,7 +35,7 @@ def stem(name: str) -> str:
         >>> stem("a/tt0114709.jpg"), stem("Mr. Nobody")
         ('tt0114709', 'Mr. Nobody')
     """
-    base = PurePosixPath(name.replace("\\", "/")).name
+    base = _parted(name)[1]
     match = _SUFFIX.fullmatch(base)
     return match[1] if match else base
 
@@ -62,10 +62,10 @@ class ImageFolder:
             name: A path that does not :func:`escapes`.
             imdb_id: The poster's IMDb id, as ``parse_imdb_id`` spells it.
         """
-        path = PurePosixPath(name.replace("\\", "/"))
-        folders = dict.fromkeys(("" if str(path.parent) == "." else str(path.parent), ""))
+        within, base = _parted(name)
+        folders = (within, "") if within else ("",)
         for folder in folders:
-            found = self._listing(folder).named(path.name)
+            found = self._listing(folder).named(base)
             if found:
                 return f"{folder}/{found}" if folder else found
         written = parse_imdb_id(stem(name))
@@ -78,12 +78,12 @@ class ImageFolder:
 
     def near(self, name: str, limit: int = 2) -> list[str]:
         """Names in the folder that look like ``name``."""
-        return self._listing("").near(PurePosixPath(name.replace("\\", "/")).name, limit)
+        return self._listing("").near(_parted(name)[1], limit)
 
     def somewhere_below(self, name: str) -> str | None:
         """The sub-folder, one level down, that holds ``name``: what a caller who named the wrong folder meant."""
         for entry in sorted(os.scandir(self.root), key=lambda e: e.name):
-            if entry.is_dir() and self._listing(entry.name).named(PurePosixPath(name.replace("\\", "/")).name):
+            if entry.is_dir() and self._listing(entry.name).named(_parted(name)[1]):
                 return entry.name
         return None
 
@@ -143,6 +143,14 @@ class _Listing:
     @cached_property
     def _backward(self) -> list[tuple[str, str]]:
         return sorted((_fold(name)[::-1], name) for name in self.names)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    r"""The folder (``""`` for none) and the last part of a path written with ``/`` or ``\``."""
+    if "/" not in name and "\\" not in name:
+        return "", name
+    path = PurePosixPath(name.replace("\\", "/"))
+    return "" if str(path.parent) == "." else str(path.parent), path.name
 
 
 def _neighbours(ordered: list[tuple[str, str]], key: str, reach: int = 6) -> Iterator[str]:
