@@ -37,6 +37,7 @@ def test_select_keeps_rows_together(catalogue, positions):
     assert list(chosen.split) == ["test", "train"]
     assert list(chosen.years) == [2001.0, 1990.0]
     assert chosen.extra["score"].tolist() == [3, 1]
+    assert list(chosen.rows) == [4, 2]
     assert chosen.extra.index.tolist() == [0, 1]
     assert chosen.genre_names == catalogue.genre_names
     assert [chosen.genre_text(i) for i in (0, 1)] == ["War", "Drama"]

@@ -50,6 +50,7 @@ def test_every_faulty_row_is_told_and_left_out(read):
         (13, "no genres"),
         (14, "bad year"),
     ]
+    assert list(catalogue.rows) == [2, 14]
     assert list(catalogue.ids) == ["1", "14"]  # a bad year costs only the year
     assert all(p.detail and p.mend for p in problems)
     by_row = {p.row: p for p in problems}

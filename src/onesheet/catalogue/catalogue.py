@@ -27,6 +27,7 @@ class Catalogue:
         years: (N,) float64, NaN where unknown.
         split: (N,) strings ``train``, ``val`` or ``test`` where the table has such a column, else ``None``.
         extra: All other columns of the table, N rows.
+        rows: (N,) int64 line numbers in the table, as in ``Problem.row``; ``None`` where there is no table.
 
     Raises:
         ValueError: When lengths disagree, ids repeat or genre names are not sorted.
@@ -43,6 +44,7 @@ class Catalogue:
     years: npt.NDArray[np.float64]
     split: npt.NDArray[np.object_] | None
     extra: pd.DataFrame
+    rows: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.ids)

@@ -84,6 +84,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
         years=np.array([rows[i].year for i in kept], dtype=np.float64),
         split=_split(table, columns, kept),
         extra=_extra(table, columns, kept),
+        rows=np.array([rows[i].line for i in kept], dtype=np.int64),
     )
     return catalogue, problems
 
