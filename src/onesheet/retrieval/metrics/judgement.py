@@ -1,0 +1,116 @@
+"""What a judgement holds, and how it goes into a run's files."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+# Below this a difference of means is rounding, not something to divide by.
+_NOTHING = 1e-9
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """How well embeddings rank a gallery.
+
+    Attributes:
+        ids: (Q,) ids of the queries, in the order they were given.
+        queries: How many queries searched, those that metrics left out included.
+        gallery: How many rows the gallery has, the query itself included where it is one of them.
+        summary: Each metric's mean over the queries that it counts; NaN where it counts none.
+        chance: The expectation of the same under a random ranking, over the same queries.
+        left_out: For each metric, how many queries it left out because nothing is relevant to them.
+        per_query: For each metric that is a mean over queries, (Q,) float64, NaN where it leaves a query out or is not
+            about it (a genre that the query has not).
+    """
+
+    ids: np.ndarray
+    queries: int
+    gallery: int
+    summary: dict[str, float]
+    chance: dict[str, float]
+    left_out: dict[str, int]
+    per_query: dict[str, np.ndarray]
+
+    def __repr__(self) -> str:
+        head = ", ".join(f"{name} {value:.4f}" for name, value in list(self.summary.items())[:3])
+        return f"Judgement({self.queries} queries in {self.gallery}: {head}, …)"
+
+
+def lift(value: float, chance: float, frozen: float) -> float | None:
+    """(value − chance) / (frozen − chance): 0 is a random ranking, 1 the frozen backbone.
+
+    Returns:
+        None where a term is NaN or the frozen backbone does not differ from chance.
+
+    Examples:
+        >>> round(lift(0.29, 0.19, 0.27), 3)
+        1.25
+        >>> lift(0.29, 0.19, 0.19) is None
+        True
+    """
+    span = frozen - chance
+    if not math.isfinite(value - chance) or not math.isfinite(span) or abs(span) < _NOTHING:
+        return None
+    return (value - chance) / span
+
+
+def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> dict[str, float | None]:
+    """A judgement beside the frozen backbone's, flat, as ``metrics.json`` holds it.
+
+    Args:
+        judgement: Of the embedder.
+        frozen: Of its frozen backbone on the same queries and gallery; None where there is none.
+        split: ``train``, ``val``, ``test`` or ``eval``.
+
+    Returns:
+        ``<split>/queries`` and ``<split>/gallery``; for each metric ``<split>/<metric>`` and under it ``/chance``,
+        ``/frozen``, ``/lift`` and ``/left_out``. None, never NaN, where a value is undefined.
+
+    Raises:
+        ValueError: The two judge different queries or galleries.
+    """
+    if frozen is not None and not same_queries(judgement, frozen):
+        raise ValueError(
+            f"{split}: the frozen backbone was judged on other posters ({frozen.queries} in {frozen.gallery}, not"
+            f" {judgement.queries} in {judgement.gallery})"
+        )
+    flat: dict[str, float | None] = {
+        f"{split}/queries": judgement.queries,
+        f"{split}/gallery": judgement.gallery,
+    }
+    for name, value in judgement.summary.items():
+        chance = judgement.chance[name]
+        base = math.nan if frozen is None else frozen.summary.get(name, math.nan)
+        flat[f"{split}/{name}"] = _number(value)
+        flat[f"{split}/{name}/chance"] = _number(chance)
+        flat[f"{split}/{name}/frozen"] = _number(base)
+        flat[f"{split}/{name}/lift"] = lift(value, chance, base)
+        flat[f"{split}/{name}/left_out"] = judgement.left_out[name]
+    return flat
+
+
+def same_queries(a: Judgement, b: Judgement) -> bool:
+    """Whether two judgements are about the same queries in galleries of one size."""
+    return a.gallery == b.gallery and a.queries == b.queries and set(a.ids.tolist()) == set(b.ids.tolist())
+
+
+def per_query_table(judgement: Judgement, split: str) -> pd.DataFrame:
+    """One row a query: ``id``, ``split`` and each metric, as ``per_query.parquet`` holds them.
+
+    A metric that is no mean over queries (``precision@10/genre_macro``) has no column; its parts have.
+    """
+    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
+
+
+def mean_of(values: np.ndarray) -> float:
+    """The mean of what is not NaN; NaN where nothing is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return float(np.nanmean(values)) if len(values) else math.nan
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,134 @@
+"""Retrieval metrics as a torchmetrics `Metric`: gathered batch by batch, across processes."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from onesheet.catalogue import Relevance
+from onesheet.errors import InputError
+from onesheet.retrieval.metrics.functional import evaluate_retrieval
+from onesheet.retrieval.metrics.judgement import Judgement
+from onesheet.retrieval.metrics.names import DEFAULT_METRICS, parse_metrics
+
+
+class RetrievalMetrics(Metric):
+    """Exact retrieval metrics over all posters seen since the last reset.
+
+    A thin layer over :func:`~onesheet.retrieval.metrics.functional.evaluate_retrieval`: an update keeps a batch's
+    embeddings and the posters' positions in the catalogue; all else is looked up by position when computing. Posters
+    that came twice (a distributed sampler pads the last batch) are counted once, and the order of arrival does not
+    matter, so one process and many agree.
+
+    Args:
+        genres: (N, G) multi-hot of the catalogue.
+        ids: (N,) unique ids.
+        relevance: Gains between genre sets.
+        genre_names: (G,) names.
+        years: (N,) float, NaN where unknown.
+        groups: (N,) ids of near-duplicate groups.
+        metrics: Which.
+        memory_budget: Bytes for tiles of the ranking.
+        **kwargs: Of ``torchmetrics.Metric``.
+
+    Raises:
+        InputError: A metric is unknown.
+
+    Examples:
+        >>> metric = RetrievalMetrics(
+        ...     np.array([[1, 0], [1, 0], [0, 1]]),
+        ...     ["a", "b", "c"],
+        ...     relevance=Relevance("jaccard"),
+        ...     genre_names=["Drama", "Comedy"],
+        ...     metrics=["recall@1"],
+        ... )
+        >>> metric.update(torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 2]))
+        >>> metric.update(torch.tensor([[0.8, 0.6]]), torch.tensor([1]))
+        >>> metric.compute()
+        {'recall@1': tensor(1., dtype=torch.float64)}
+        >>> metric.judgement.left_out
+        {'recall@1': 1}
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+
+    embedding: list[Tensor]
+    index: list[Tensor]
+
+    def __init__(
+        self,
+        genres: np.ndarray,
+        ids: Sequence[str] | np.ndarray,
+        *,
+        relevance: Relevance,
+        genre_names: Sequence[str],
+        years: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        memory_budget: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        parse_metrics(metrics)
+        self.genres = np.asarray(genres)
+        self.ids = np.asarray(ids, dtype=object)
+        self.relevance = relevance
+        self.genre_names = tuple(genre_names)
+        self.years = years
+        self.groups = groups
+        self.metrics = tuple(metrics)
+        self.memory_budget = memory_budget
+        #: What the last :meth:`compute` found: chance, counts and per-query values too.
+        self.judgement: Judgement | None = None
+        self.add_state("embedding", default=[], dist_reduce_fx="cat")
+        self.add_state("index", default=[], dist_reduce_fx="cat")
+
+    def update(self, embedding: Tensor, index: Tensor) -> None:
+        """Keep a batch.
+
+        Args:
+            embedding: (B, D) vectors.
+            index: (B,) int64 positions in the catalogue.
+        """
+        if embedding.ndim != 2 or index.shape != embedding.shape[:1]:
+            raise ValueError(f"a batch is (B, D) and (B,), not {tuple(embedding.shape)} and {tuple(index.shape)}")
+        self.embedding.append(embedding.detach().to(torch.float32))
+        self.index.append(index.detach().to(torch.int64))
+
+    def compute(self) -> dict[str, Tensor]:
+        """Each metric as a float64 scalar; :attr:`judgement` holds the rest.
+
+        Raises:
+            InputError: Nothing was seen, or an embedding is not finite.
+        """
+        if isinstance(self.index, list) and not self.index:
+            raise InputError("embeddings: no batch was seen; the split holds no posters: enlarge it")
+        index, first = np.unique(dim_zero_cat(self.index).cpu().numpy(), return_index=True)
+        embedding = dim_zero_cat(self.embedding)
+        embedding = embedding[torch.from_numpy(first).to(embedding.device)]
+        self.judgement = evaluate_retrieval(
+            embedding,
+            self.genres[index],
+            self.ids[index],
+            relevance=self.relevance,
+            genre_names=self.genre_names,
+            years=None if self.years is None else self.years[index],
+            groups=None if self.groups is None else self.groups[index],
+            metrics=self.metrics,
+            memory_budget=self.memory_budget,
+        )
+        return {
+            name: torch.tensor(value, dtype=torch.float64, device=embedding.device)
+            for name, value in self.judgement.summary.items()
+        }
+
+    def reset(self) -> None:
+        """Forget all batches and the last judgement."""
+        super().reset()
+        self.judgement = None

@@ -1,0 +1,1 @@
+"""Tests of metrics, neighbours, pairs and baselines."""
