@@ -1,0 +1,161 @@
+"""From the bytes of an image file to the pixels of a poster."""
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageFile, UnidentifiedImageError
+
+DECODING_VERSION = 1
+"""Raise it with every change after which the same file gives other pixels: caches are keyed by it."""
+
+SHORTEST_SIDE = 16
+"""Shortest side, in pixels, that still shows a poster."""
+
+MOST_PIXELS = 64_000_000
+"""Largest image that is decoded, by the size that its header states."""
+
+MOST_STRETCH = 1.25
+"""How far a poster is stretched to the wanted shape before its edges are cropped."""
+
+# Formats read from people's folders; the rest (EPS would start Ghostscript) are refused.
+_FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ORIENTATION_TAG = 0x0112
+
+
+class BadImage(Exception):
+    """A file that gives no poster.
+
+    Attributes:
+        kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image`` or ``huge image``.
+        detail: What was found.
+        mend: What to do about it.
+    """
+
+    def __init__(self, kind: str, detail: str, mend: str) -> None:
+        super().__init__(f"{detail}: {mend}")
+        self.kind, self.detail, self.mend = kind, " ".join(detail.split()), mend
+
+    def __reduce__(self) -> tuple[type["BadImage"], tuple[str, str, str]]:
+        return BadImage, (self.kind, self.detail, self.mend)
+
+
+def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
+    """Decode an image file to the pixels of one poster.
+
+    JPEGs much larger than wanted are decoded at a fraction of their size (DCT scaling), the EXIF orientation is
+    applied, transparent parts show white paper, and every colour mode becomes RGB. The image is then resized
+    (bicubic, antialiased) to ``image_size``: stretched by at most `MOST_STRETCH`, which leaves all of an ordinary
+    poster visible; what is wider or taller still, such as a landscape still, loses its outer edges evenly first, so
+    that faces and letters keep nearly their shape and no bars are added.
+
+    Args:
+        data: The file's content.
+        image_size: Wanted (height, width) in pixels.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        BadImage: The file is unreadable, truncated, or absurdly small or large.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            return _decode(image, image_size)
+    except (BadImage, MemoryError):
+        raise
+    except UnidentifiedImageError as error:
+        raise BadImage("unreadable image", "no image in a known format", "replace the file") from error
+    except Image.DecompressionBombError as error:
+        raise _huge(str(error)) from error
+    except Exception as error:  # Pillow's readers raise nearly anything on broken files
+        detail = f"{error}" or type(error).__name__
+        kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
+        raise BadImage(kind, detail, "replace the file with a whole one") from error
+
+
+@contextmanager
+def quiet_pillow() -> Iterator[None]:
+    """Silence Pillow's warnings about large headers and broken metadata, for which `decode_poster` has its own answers.
+
+    Enter it in one thread, around all threads that decode: warning filters belong to the process.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\..*")
+        yield
+
+
+@cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarray:
+    width, height = image.size
+    if min(width, height) < SHORTEST_SIDE:
+        raise BadImage(
+            "tiny image",
+            f"{width}×{height} pixels",
+            f"replace it with an image of at least {SHORTEST_SIDE} pixels a side",
+        )
+    if width * height > MOST_PIXELS:
+        raise _huge(f"{width}×{height} pixels")
+    orientation = _orientation(image)
+    wanted = image_size if orientation >= 5 else (image_size[1], image_size[0])
+    scale = 2 * max(wanted[0] / width, wanted[1] / height)
+    image.draft(None, (math.ceil(scale * width), math.ceil(scale * height)))
+    rgb = _to_rgb(image)
+    rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=_crop(rgb.size, wanted), reducing_gap=3.0)
+    if orientation in _TURNS:
+        rgb = rgb.transpose(_TURNS[orientation])
+    return np.asarray(rgb)
+
+
+def _huge(detail: str) -> BadImage:
+    return BadImage("huge image", detail, f"scale it down to at most {MOST_PIXELS // 1_000_000} megapixels")
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+    except Exception:  # a broken EXIF block says nothing about the picture; viewers ignore it too
+        return 1
+
+
+def _crop(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The centred (left, top, right, bottom) part of ``size`` that needs no more than `MOST_STRETCH`."""
+    width, height = size
+    stretch = (width / height) / (wanted[0] / wanted[1])
+    kept_width = width * min(1.0, MOST_STRETCH / stretch)
+    kept_height = height * min(1.0, MOST_STRETCH * stretch)
+    left, top = (width - kept_width) / 2, (height - kept_height) / 2
+    return left, top, left + kept_width, top + kept_height
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion clips to 8
+        grey = np.asarray(image).astype(np.uint32)
+        return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise BadImage("unreadable image", "floating-point pixels of unknown range", "save it with 8 bits a channel")
+    return image.convert("RGB")

@@ -1,0 +1,215 @@
+"""Decoding: what a poster looks like afterwards, and what is no poster."""
+
+import warnings
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from onesheet.images.decode import MOST_STRETCH, BadImage, decode_poster, quiet_pillow
+
+RED, GREEN = (220, 30, 20), (20, 200, 40)
+
+
+def quadrants(width=120, height=180):
+    """Red above left, blue above right, green below left, grey below right."""
+    image = Image.new("RGB", (width, height))
+    for box, colour in {
+        (0, 0): (220, 30, 20),
+        (1, 0): (20, 30, 220),
+        (0, 1): (20, 200, 40),
+        (1, 1): (128, 128, 128),
+    }.items():
+        image.paste(
+            colour, (box[0] * width // 2, box[1] * height // 2, (box[0] + 1) * width // 2, (box[1] + 1) * height // 2)
+        )
+    return image
+
+
+def corners(pixels):
+    height, width, _ = pixels.shape
+    return [
+        tuple(int(c) for c in pixels[y, x])
+        for y in (height // 4, 3 * height // 4)
+        for x in (width // 4, 3 * width // 4)
+    ]
+
+
+def close(found, wanted, by=12):
+    return np.abs(np.array(found, dtype=int) - np.array(wanted, dtype=int)).max() <= by
+
+
+def test_same_shape_is_resized_whole(files):
+    image = files.noise(180, 120)
+    pixels = decode_poster(files.encode(image, "PNG"), (90, 60))
+    assert pixels.shape == (90, 60, 3)
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, np.asarray(image.resize((60, 90), Image.Resampling.BICUBIC)))
+
+
+def test_downscaling_does_not_alias(files):
+    """One-pixel stripes become even grey, not stripes of another period."""
+    stripes = np.zeros((400, 400, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+    pixels = decode_poster(files.encode(Image.fromarray(stripes), "PNG"), (64, 64))
+    assert np.abs(pixels.astype(int) - 128).max() <= 3
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(files, orientation):
+    upright = quadrants()
+    # What a camera stores so that a viewer that obeys the tag shows `upright`.
+    stored = {
+        1: upright,
+        2: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        3: upright.transpose(Image.Transpose.ROTATE_180),
+        4: upright.transpose(Image.Transpose.FLIP_TOP_BOTTOM),
+        5: upright.transpose(Image.Transpose.TRANSPOSE),
+        6: upright.transpose(Image.Transpose.ROTATE_90),
+        7: upright.transpose(Image.Transpose.TRANSVERSE),
+        8: upright.transpose(Image.Transpose.ROTATE_270),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = decode_poster(files.encode(stored, "JPEG", quality=95, exif=exif), (90, 60))
+    assert close(corners(pixels), corners(np.asarray(upright)))
+
+
+def test_broken_exif_does_not_cost_the_poster(files):
+    data = files.encode(quadrants(), "JPEG", quality=95, exif=b"Exif\0\0MM\0*\xff\xff\xff\xff\xff\xff")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with quiet_pillow():
+            pixels = decode_poster(data, (90, 60))
+    assert close(corners(pixels), corners(np.asarray(quadrants())))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "CMYK", "YCbCr", "1", "RGBA", "LA"])
+def test_colour_modes(files, mode):
+    suffix = {"CMYK": "JPEG", "YCbCr": "JPEG"}.get(mode, "PNG")
+    image = quadrants().quantize(4) if mode == "P" else quadrants().convert(mode, dither=Image.Dither.NONE)
+    pixels = decode_poster(files.encode(image, suffix), (90, 60))
+    assert close(corners(pixels), corners(np.asarray(image.convert("RGB"))), by=20)
+
+
+def test_sixteen_bits_of_grey_keep_their_shades(files):
+    ramp = np.linspace(0, 65535, 180 * 120).reshape(180, 120).astype(np.uint16)
+    pixels = decode_poster(files.encode(Image.fromarray(ramp), "PNG"), (180, 120))
+    assert np.abs(pixels[..., 0].astype(int) - (ramp >> 8)).max() <= 1
+    assert len(np.unique(pixels)) > 200
+
+
+def test_floating_point_pixels_are_refused(files):
+    image = Image.fromarray(np.random.default_rng(0).random((64, 64)).astype(np.float32))
+    with pytest.raises(BadImage, match="floating-point") as caught:
+        decode_poster(files.encode(image, "TIFF"), (32, 32))
+    assert caught.value.kind == "unreadable image"
+
+
+def test_transparent_parts_show_white_paper(files):
+    image = quadrants().convert("RGBA")
+    image.paste((0, 0, 0, 0), (0, 0, 60, 90))
+    image.paste((0, 0, 0, 128), (60, 90, 120, 180))
+    found = corners(decode_poster(files.encode(image, "PNG"), (90, 60)))
+    assert close(found[0], (255, 255, 255))
+    assert close(found[1], (20, 30, 220))
+    assert close(found[3], (127, 127, 127))
+
+
+def test_transparent_palette_colour_shows_white_paper(files):
+    image = quadrants().quantize(8)
+    first = image.getpixel((5, 5))
+    found = corners(decode_poster(files.encode(image, "PNG", transparency=first), (90, 60)))
+    assert close(found[0], (255, 255, 255))
+    assert close(found[1], (20, 30, 220), by=25)
+
+
+def test_slightly_other_shapes_keep_their_edges(files):
+    """Edges in another colour survive, as nothing is cropped up to the largest stretch."""
+    image = Image.new("RGB", (int(120 * MOST_STRETCH) - 1, 180), GREEN)
+    image.paste(RED, (0, 0, 20, 180))
+    image.paste(RED, (image.width - 20, 0, image.width, 180))
+    pixels = decode_poster(files.encode(image, "PNG"), (90, 60))
+    assert close(pixels[45, 1], RED)
+    assert close(pixels[45, -2], RED)
+
+
+def test_a_landscape_still_loses_its_outer_edges_and_keeps_its_middle(files):
+    image = Image.new("RGB", (360, 180), GREEN)
+    image.paste(RED, (135, 45, 225, 135))  # a square in the middle
+    pixels = decode_poster(files.encode(image, "PNG"), (90, 60)).astype(int)
+    red = (pixels[..., 0] > 120) & (pixels[..., 1] < 120)
+    height, width = red.any(1).sum(), red.any(0).sum()
+    assert abs(height / 90 - 0.5) < 0.03
+    assert abs(width / height - 1 / MOST_STRETCH) < 0.05
+    assert close(pixels[45, 30], RED)
+
+
+def test_a_large_jpeg_is_decoded_at_a_fraction(files, monkeypatch):
+    image = files.noise(180, 120).resize((1200, 1800), Image.BICUBIC)
+    data = files.encode(image, "JPEG", quality=95)
+    decoded = []
+    resize = Image.Image.resize
+    monkeypatch.setattr(
+        Image.Image, "resize", lambda self, *a, **k: (decoded.append(self.size), resize(self, *a, **k))[1]
+    )
+    pixels = decode_poster(data, (90, 60))
+    assert decoded[0] == (150, 225)
+    exact = np.asarray(image.resize((60, 90), Image.Resampling.BICUBIC))
+    assert np.abs(pixels.astype(int) - exact).mean() < 2
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "unreadable image"),
+        (b"This is a text file that someone named poster.jpg.\n" * 40, "unreadable image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\n", "unreadable image"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 400, "unreadable image"),
+    ],
+)
+def test_what_is_no_image(data, kind):
+    with pytest.raises(BadImage) as caught:
+        decode_poster(data, (90, 60))
+    assert caught.value.kind == kind
+    assert caught.value.mend
+
+
+@pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
+def test_truncated_files(files, suffix, kept):
+    data = files.encode(files.noise(300, 200), suffix)
+    with pytest.raises(BadImage) as caught:
+        decode_poster(data[: int(kept * len(data))], (90, 60))
+    assert caught.value.kind in ("truncated image", "unreadable image")
+    if suffix == "JPEG":
+        assert caught.value.kind == "truncated image"
+
+
+@pytest.mark.parametrize(("width", "height"), [(15, 400), (400, 15), (1, 1)])
+def test_absurdly_small(files, width, height):
+    with pytest.raises(BadImage, match=f"{width}×{height}") as caught:
+        decode_poster(files.encode(Image.new("RGB", (width, height)), "PNG"), (90, 60))
+    assert caught.value.kind == "tiny image"
+
+
+def test_sixteen_pixels_are_enough(files):
+    assert decode_poster(files.encode(Image.new("RGB", (16, 16)), "PNG"), (90, 60)).shape == (90, 60, 3)
+
+
+@pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (8_001, 8_000), (30_000, 30_000)])
+def test_absurdly_large_by_its_header(files, width, height):
+    """Including sizes at which Pillow itself warns or refuses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with quiet_pillow(), pytest.raises(BadImage) as caught:
+            decode_poster(files.png_that_claims(width, height), (90, 60))
+    assert caught.value.kind == "huge image"
+    assert "64 megapixels" in caught.value.mend
+
+
+def test_a_reason_survives_pickling():
+    import pickle
+
+    again = pickle.loads(pickle.dumps(BadImage("tiny image", "3×3 pixels", "replace it")))
+    assert (again.kind, again.detail, again.mend) == ("tiny image", "3×3 pixels", "replace it")
