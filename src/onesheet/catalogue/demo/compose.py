@@ -18,7 +18,7 @@ from onesheet.catalogue.demo.texture import add_grain, fold_and_wear, vignette
 
 SUPERSAMPLING = 2
 # How often a poster speaks in another voice than its genres': what keeps genre noisy.
-STRAY_PALETTE, STRAY_MOTIF, STRAY_SCENE = 0.3, 0.12, 0.15
+STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF, NO_MOTIF = 0.12, 0.08, 0.06, 0.05
 
 
 def poster(film: Film, seed: int, size: tuple[int, int], art: str = "") -> Image.Image:
@@ -53,20 +53,19 @@ def poster(film: Film, seed: int, size: tuple[int, int], art: str = "") -> Image
 def paint(film: Film, size: tuple[int, int], rng: random.Random) -> tuple[Stage, Room]:
     """The picture without words: palette, backdrop and scene, each spoken by one of the film's genres."""
     era = BY_NAME[film.era]
-    voices = [film.looks[0], rng.choice(film.looks), film.looks[0], rng.choice(film.looks)]
-    if rng.random() < STRAY_PALETTE:
-        voices[0] = rng.choice(list(CASTING))
-    if rng.random() < STRAY_SCENE:
-        voices[1] = rng.choice(list(CASTING))
-    if rng.random() < STRAY_MOTIF:
-        voices[2] = rng.choice(list(CASTING))
+    # Every genre of the film speaks at least once: through the palette, the scene, the motif or the figure.
+    order = rng.sample(film.looks, len(film.looks))
+    voices = [order[i % len(order)] for i in range(4)]
+    for i, stray in enumerate((STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF)):
+        if rng.random() < stray:
+            voices[i] = rng.choice(list(CASTING))
     palette = choose_palette(voices[0], era.name, rng)
     scenes = {name: weight * era.scenes.get(name, 1.0) for name, weight in CASTING[voices[1]].scenes.items()}
     scene = rng.choices(list(scenes), list(scenes.values()))[0]
     motifs = _shuffled(rng, CASTING[voices[2]].motifs)[:3]
-    if len(film.looks) > 1:
-        motifs.insert(rng.choice([0, 1, 2]), rng.choice(CASTING[film.looks[1]].motifs))
-    if rng.random() < 0.12:
+    if len(order) > 1:
+        motifs.insert(rng.choice([1, 2]), rng.choice(CASTING[order[0]].motifs))
+    if rng.random() < NO_MOTIF:
         motifs = []
     figures = _shuffled(rng, CASTING[voices[3]].figures)
     stage = Stage(

@@ -35,8 +35,8 @@ def choose_lettering(film: Film, stage: Stage, rng: random.Random) -> tuple[Face
     """Typeface and effect: mostly the genre's (not always the loudest one's), else the era's."""
     genre = film.looks[0] if rng.random() < 0.7 else rng.choice(film.looks)
     casting = CASTING[genre]
-    face = FACES[rng.choice(casting.faces if rng.random() < 0.68 else stage.era.faces)]
-    effect = _pick(rng, casting.effects if rng.random() < 0.6 else stage.era.effects)
+    face = FACES[rng.choice(casting.faces if rng.random() < 0.78 else stage.era.faces)]
+    effect = _pick(rng, casting.effects if rng.random() < 0.7 else stage.era.effects)
     if stage.era.name == "minimal" and rng.random() < 0.6:
         effect = "plain"
     if face.script and effect in ("jitter", "slant", "wide", "inline"):
