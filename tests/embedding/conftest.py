@@ -1,0 +1,12 @@
+"""One thread for small tensors: on machines with few cores more of them only wait for each other."""
+
+import pytest
+import torch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
