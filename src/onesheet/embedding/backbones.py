@@ -1,0 +1,158 @@
+"""Backbones: any timm model, from images in [0, 1] to a row of features."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from onesheet.embedding.pooling import colour_histogram, generalised_mean, halves, moments, to_map
+from onesheet.errors import InputError
+
+Pooling = Literal["avg", "gem", "depths"]
+DEPTHS = 4
+
+
+class Backbone(nn.Module):
+    """A timm model without its classifier, with normalisation before it and pooling after it.
+
+    The first `num_features` columns of the output are timm's own pooled features, whatever the pooling:
+
+    - ``avg``: those alone (each architecture's own final pooling: a mean for most, the class token for many ViTs).
+    - ``gem``: then the generalised mean (p = 3) of the last features.
+    - ``depths``: then mean and standard deviation of each of four stages, the means of the last features' upper and
+      lower halves, and a colour histogram of the image (8 bins a channel). Stages are the last four of a network that
+      narrows down, and evenly spaced blocks of one that does not.
+
+    The network may compute in bfloat16 under autocast; the pooling is always float32, and so is the output. Statistics
+    of its batch norms never change: they stay in evaluation mode while the rest trains.
+
+    Use `create_backbone` to make one.
+
+    Args:
+        model: A timm model whose classifier has been removed.
+        name: Its timm name.
+        pooling: See above.
+        image_size: (height, width) of the images that it will get.
+        input_size: (height, width) that the network must be fed, to which images are resized; None when any will do.
+
+    Raises:
+        InputError: When the architecture cannot be pooled so, or cannot take such images.
+    """
+
+    model: Any
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str,
+        pooling: Pooling,
+        image_size: tuple[int, int],
+        input_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._memory_format = _memory_format(model)
+        self.model = model.to(memory_format=self._memory_format)
+        self.name = name
+        self.pooling = pooling
+        self.image_size = image_size
+        self.input_size = input_size
+        cfg: dict[str, Any] = model.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
+        self._stages = _stage_indices(self.model, name) if pooling == "depths" else []
+        self.num_features, self.feature_dim = self._measure()
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of images.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+
+        Returns:
+            (B, `feature_dim`) float32.
+        """
+        return torch.cat(self._parts(images), dim=1)
+
+    def _parts(self, images: Tensor) -> list[Tensor]:
+        """The pooled features, then what the pooling adds."""
+        x = ((images - self.mean) / self.std).contiguous(memory_format=self._memory_format)
+        if self.input_size is not None and x.shape[2:] != self.input_size:
+            x = nn.functional.interpolate(x, self.input_size, mode="bilinear", antialias=True)
+        stages: Sequence[Tensor] = []
+        if self._stages:
+            final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW")
+        else:
+            final = self.model.forward_features(x)
+        with torch.autocast(x.device.type, enabled=False):
+            final = final.float() if isinstance(final, Tensor) else final
+            pooled = self.model.forward_head(final, pre_logits=True).float()
+            if self.pooling == "avg":
+                return [pooled]
+            grid = (int(stages[-1].shape[2]), int(stages[-1].shape[3])) if stages else None
+            last = to_map(final, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0), grid)
+            if self.pooling == "gem":
+                return [pooled, generalised_mean(last)]
+            means, deviations = zip(*(moments(stage.float()) for stage in stages), strict=True)
+            return [pooled, *means, *deviations, *halves(last), colour_histogram(images.float())]
+
+    @torch.no_grad()
+    def _measure(self) -> tuple[int, int]:
+        """Widths of the pooled features and of all, from one black image; it also proves that the size will do."""
+        self.eval()
+        height, width = self.image_size
+        try:
+            parts = self._parts(torch.zeros(1, 3, height, width, device=self.mean.device))
+        except Exception as error:
+            told = str(error).partition("\n")[0]
+            raise InputError(
+                f"model.backbone={self.name} cannot take data.image_size={height},{width} with "
+                f"model.pooling={self.pooling} ({type(error).__name__}: {told}); change one of the three"
+            ) from error
+        return parts[0].shape[1], sum(part.shape[1] for part in parts)
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch dropout and the like on or off; batch norms stay in evaluation mode."""
+        super().train(mode)
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """What `create_backbone` needs to make it again (without weights), as plain values."""
+        return {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
+
+    def extra_repr(self) -> str:
+        """Name, pooling and width, for printing."""
+        return f"{self.name}, pooling={self.pooling}, feature_dim={self.feature_dim}"
+
+
+def _memory_format(model: nn.Module) -> torch.memory_format:
+    """Channels last, which CPUs and tensor cores prefer, but for networks whose backward pass it crashes.
+
+    In torch 2.14 on CPU, the weight gradient of a strided 1×1 convolution of fewer than 16 channels writes out of
+    bounds in that layout (RepVGG's and FastViT's stems).
+    """
+    for module in model.modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels < 16:
+            return torch.contiguous_format
+    return torch.channels_last
+
+
+def _stage_indices(model: Any, name: str) -> list[int]:
+    """Which of timm's intermediate features ``depths`` takes."""
+    if not hasattr(model, "forward_intermediates"):
+        raise InputError(
+            f"model.pooling=depths: timm's {name} does not show its intermediate features; set model.pooling=avg"
+        )
+    reductions = [int(stage["reduction"]) for stage in model.feature_info]
+    count = len(reductions)
+    if len(set(reductions)) > 1 or count <= DEPTHS:
+        return list(range(max(0, count - DEPTHS), count))
+    return [(i + 1) * count // DEPTHS - 1 for i in range(DEPTHS)]

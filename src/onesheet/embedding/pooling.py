@@ -1,0 +1,75 @@
+"""From feature maps to numbers: generalised means, moments of several depths, halves, colours."""
+
+import torch
+from torch import Tensor
+
+COLOUR_BINS = 8
+
+
+def to_map(final: Tensor, channels: int, prefix_tokens: int, grid: tuple[int, int] | None = None) -> Tensor:
+    """A backbone's last features as a map, whatever layout its architecture works in.
+
+    Args:
+        final: (B, C, H, W), (B, H, W, C), or tokens (B, P + H · W, C).
+        channels: C.
+        prefix_tokens: P, class and register tokens before the patches.
+        grid: (H, W) of the tokens where known; else they become one column.
+
+    Returns:
+        (B, C, H, W).
+    """
+    if final.ndim == 4:
+        return final if final.shape[1] == channels else final.permute(0, 3, 1, 2)
+    patches = final[:, prefix_tokens:].transpose(1, 2)
+    if grid is None or grid[0] * grid[1] != patches.shape[2]:
+        return patches.unsqueeze(3)
+    return patches.unflatten(2, grid)
+
+
+def generalised_mean(features: Tensor, p: float = 3.0) -> Tensor:
+    """GeM pooling, (mean over positions of max(x, ε)^p)^(1/p) (Radenović et al. 2018, arXiv 1711.02512, equation 3).
+
+    Args:
+        features: (B, C, H, W).
+        p: 1 is the mean, infinity the maximum.
+
+    Returns:
+        (B, C).
+    """
+    positive = features.clamp(min=1e-6)
+    # Powers of values relative to the largest cannot overflow, and the result is the same.
+    largest = positive.detach().amax(dim=(2, 3), keepdim=True)
+    return (positive / largest).pow(p).mean(dim=(2, 3)).pow(1 / p) * largest.flatten(1)
+
+
+def moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation over the positions of (B, C, H, W): two (B, C)."""
+    variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
+    return mean, variance.clamp(min=1e-12).sqrt()
+
+
+def halves(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Means of the upper and the lower half of (B, C, H, W): two (B, C). A middle row belongs to both."""
+    rows = features.shape[2]
+    return features[:, :, : (rows + 1) // 2].mean(dim=(2, 3)), features[:, :, rows // 2 :].mean(dim=(2, 3))
+
+
+def colour_histogram(images: Tensor, bins: int = COLOUR_BINS) -> Tensor:
+    """Share of pixels in each of ``bins`` equal bins, channel by channel.
+
+    Args:
+        images: (B, 3, H, W) in [0, 1].
+        bins: Bins a channel.
+
+    Returns:
+        (B, 3 · bins) float32; each channel's bins add up to 1.
+
+    Examples:
+        >>> colour_histogram(torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1), bins=2)
+        tensor([[1., 0., 0., 1., 0., 1.]])
+    """
+    with torch.no_grad():
+        above = [(images >= edge / bins).float().mean(dim=(2, 3)) for edge in range(1, bins)]
+        ones = torch.ones_like(above[0])
+        stacked = torch.stack([ones, *above, torch.zeros_like(ones)], dim=2)
+        return (stacked[:, :, :-1] - stacked[:, :, 1:]).flatten(1)
