@@ -1,1 +1,52 @@
-"""Batches to vectors: backbones, heads, losses, training."""
+"""Batches to vectors: backbones and their weights, heads, losses, and the module that trains them."""
+
+from onesheet.embedding.backbones import Backbone
+from onesheet.embedding.combined_heads import HeadEnsemble, TwoPart, head_from
+from onesheet.embedding.create import check_backbone, create_backbone
+from onesheet.embedding.embedder import Embedder, embed, load_embedder, load_frozen
+from onesheet.embedding.features import cached_features
+from onesheet.embedding.gather import gather_rows
+from onesheet.embedding.heads import Head, LinearHead, MLPHead, build_head
+from onesheet.embedding.losses import (
+    AngularLoss,
+    BCELoss,
+    Margin,
+    MetricLoss,
+    Relations,
+    TripletLoss,
+    relate,
+)
+from onesheet.embedding.module import EmbeddingModule
+from onesheet.embedding.precision import autocast_for, resolve_precision
+from onesheet.embedding.schedule import PhaseSchedule, warmup_cosine
+
+__all__ = [
+    "AngularLoss",
+    "BCELoss",
+    "Backbone",
+    "Embedder",
+    "EmbeddingModule",
+    "Head",
+    "HeadEnsemble",
+    "LinearHead",
+    "MLPHead",
+    "Margin",
+    "MetricLoss",
+    "PhaseSchedule",
+    "Relations",
+    "TripletLoss",
+    "TwoPart",
+    "autocast_for",
+    "build_head",
+    "cached_features",
+    "check_backbone",
+    "create_backbone",
+    "embed",
+    "gather_rows",
+    "head_from",
+    "load_embedder",
+    "load_frozen",
+    "relate",
+    "resolve_precision",
+    "warmup_cosine",
+]

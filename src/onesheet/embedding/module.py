@@ -1,0 +1,235 @@
+"""The LightningModule: a head phase on frozen features, then fine-tuning, with one optimizer and one step count."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Literal
+
+import lightning
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from onesheet.embedding.embedder import Embedder
+from onesheet.embedding.gather import exchange_sizes, gather_rows, world_size
+from onesheet.embedding.losses.base import MetricLoss, relate
+from onesheet.embedding.precision import autocast_for, resolve_precision
+from onesheet.embedding.schedule import PhaseSchedule
+from onesheet.errors import InputError
+
+log = logging.getLogger(__name__)
+
+Batch = dict[str, Any]
+
+
+class EmbeddingModule(lightning.LightningModule):
+    """Trains an embedder by a metric loss.
+
+    A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and either ``features``
+    (B, D) of the frozen backbone, from which the head alone learns, or ``pixels`` (B, 3, H, W) float in [0, 1], from
+    which everything learns. It may hold ``sizes``, the number of rows of each process as a list: then processes need
+    not ask each other. In several processes the loss is taken over the rows of all.
+
+    One AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) has every parameter from the start, so that the step count
+    and the optimizer's state run through both phases; a backbone that will not be fine-tuned takes no gradient and is
+    not in it. With both phases, DistributedDataParallel must look for unused parameters, since the backbone's rest in
+    the first: ``strategy="ddp_find_unused_parameters_true"``.
+
+    Learning rates are a pure function of the global step. Whatever is random in a step (dropout, stochastic depth) is
+    drawn from a generator seeded by (seed, epoch, batch, rank) at its start. So a resumed run needs nothing but the
+    weights, the optimizer's moments and the step to go on as if nothing had happened.
+
+    Args:
+        embedder: Backbone and head; the head has been fitted.
+        loss: Built (`MetricLoss.build`), where it owns parameters.
+        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
+        head_epochs: Epochs of the first phase.
+        finetune_epochs: Epochs of the second.
+        lr: Peak learning rate of head and loss.
+        backbone_lr: Peak learning rate of the backbone's last layer.
+        layer_decay: Each layer below learns at this factor of the one above (timm's own grouping).
+        weight_decay: Of matrices and kernels; vectors (biases, norms) have none.
+        warmup: Share of each phase's steps for a linear warm-up.
+        precision: ``auto``, ``fp32`` or ``bf16``, of the backbone.
+        seed: Of what is random in a step.
+
+    Raises:
+        InputError: For a value out of range.
+    """
+
+    def __init__(
+        self,
+        embedder: Embedder,
+        loss: MetricLoss,
+        relevance: Callable[[Tensor, Tensor], Tensor],
+        *,
+        head_epochs: int = 20,
+        finetune_epochs: int = 0,
+        lr: float = 1e-3,
+        backbone_lr: float = 1e-4,
+        layer_decay: float = 0.75,
+        weight_decay: float = 0.05,
+        warmup: float = 0.1,
+        precision: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        for key, value in (("lr", lr), ("backbone_lr", backbone_lr)):
+            if value <= 0:
+                raise InputError(f"optimizer.{key}={value}: must be above 0")
+        if not 0 < layer_decay <= 1:
+            raise InputError(f"optimizer.layer_decay={layer_decay}: must be in (0, 1]")
+        if weight_decay < 0:
+            raise InputError(f"optimizer.weight_decay={weight_decay}: must be 0 or more")
+        resolve_precision("cpu", precision)
+        self.embedder = embedder
+        self.loss = loss
+        self.relevance = relevance
+        self.schedule = PhaseSchedule(head_epochs, finetune_epochs, warmup)
+        self.lr, self.backbone_lr = lr, backbone_lr
+        self.layer_decay, self.weight_decay = layer_decay, weight_decay
+        self.precision, self.seed = precision, seed
+        #: Whether the backbone has been trained, here or in the checkpoint that was loaded.
+        self.backbone_trained = False
+        embedder.backbone.requires_grad_(finetune_epochs > 0)
+
+    @property
+    def phase(self) -> Literal["head", "finetune"]:
+        """The phase of the current epoch."""
+        return "head" if self.current_epoch < self.schedule.head_epochs else "finetune"
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, E) normalised embeddings of images (B, 3, H, W) in [0, 1]."""
+        with autocast_for(images.device, self.precision):
+            embeddings: Tensor = self.embedder(images)
+        return embeddings
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss of one batch, over the rows of all processes."""
+        parts = self.embedder.parts(self._features(batch))
+        if self.loss.takes == "normalised":
+            parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
+        genres, index = batch["genres"], batch["index"]
+        frozen = self._frozen(batch) if self.loss.needs_frozen else None
+        if world_size() > 1:
+            sizes = batch.get("sizes") or exchange_sizes(len(index), index.device)
+            parts = gather_rows(torch.cat(parts, dim=1), sizes).chunk(len(parts), dim=1)
+            genres, index = gather_rows(genres, sizes), gather_rows(index, sizes)
+            frozen = None if frozen is None else gather_rows(frozen, sizes)
+        pair = None if frozen is None else (frozen, frozen)
+        relations = relate(genres, genres, self.relevance, index, index, frozen=pair)
+        losses = [self.loss(part, relations) for part in parts]
+        loss = torch.stack(losses).mean()
+        self.log("train/loss", loss.detach(), on_step=True, batch_size=len(index), prog_bar=True)
+        return loss
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        """Embeddings (B, E) and positions (B,) of one batch: what the evaluation needs."""
+        return {"embedding": self.embedder.from_features(self._features(batch)), "index": batch["index"]}
+
+    def _features(self, batch: Batch) -> Tensor:
+        """The batch's features, frozen as they came or made from its pixels."""
+        if "features" in batch:
+            features: Tensor = batch["features"]
+            return features
+        pixels: Tensor = batch["pixels"]
+        with autocast_for(pixels.device, self.precision):
+            made: Tensor = self.embedder.backbone(pixels)
+        return made
+
+    def _frozen(self, batch: Batch) -> Tensor:
+        """The frozen backbone's pooled features (B, F) of a batch, from ``features`` or ``frozen``."""
+        if "frozen" in batch:
+            frozen: Tensor = batch["frozen"]
+            return frozen
+        if "features" in batch:
+            pooled: Tensor = batch["features"][:, : self.embedder.backbone.num_features]
+            return pooled
+        raise InputError(f"loss={self.loss.name}: needs the frozen features, which this phase's batches do not hold")
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """One AdamW over head, loss and, where it will be fine-tuned, each layer of the backbone."""
+        groups = [
+            *_decay_groups(self.embedder.head, "head", self.lr, self.weight_decay),
+            *_decay_groups(self.loss, "loss", self.lr, self.weight_decay),
+        ]
+        if self.schedule.finetune_epochs > 0:
+            groups += _layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
+        for group in groups:
+            group["peak_lr"] = group["lr"]
+        return torch.optim.AdamW(groups)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Set each group's learning rate and the step's random numbers from where training stands."""
+        # trainer.estimated_stepping_batches would do as well, but makes Lightning forget a resumed loader's state.
+        steps = self.trainer.num_training_batches
+        if isinstance(steps, float):
+            raise InputError("trainer: the number of batches an epoch must be known for the learning-rate schedule")
+        steps_per_epoch = -(-steps // self.trainer.accumulate_grad_batches)
+        for optimizer in self.trainer.optimizers:
+            for group in optimizer.param_groups:
+                factor = self.schedule.factor(group["role"], self.global_step, steps_per_epoch)
+                group["lr"] = group["peak_lr"] * factor
+        torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Remember that the backbone is no longer the frozen one."""
+        if "features" not in batch:
+            self.backbone_trained = True
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Record the phase beside the weights."""
+        checkpoint["onesheet"] = {
+            "phase": self.phase,
+            "head_epochs": self.schedule.head_epochs,
+            "finetune_epochs": self.schedule.finetune_epochs,
+            "backbone_trained": self.backbone_trained,
+        }
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take over what was recorded."""
+        told = checkpoint["onesheet"]
+        self.backbone_trained = bool(told["backbone_trained"])
+        log.info("checkpoint of phase %s, step %d", told["phase"], checkpoint.get("global_step", 0))
+
+
+def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
+    """A seed for one step's random numbers: well mixed, and the same whenever the four are.
+
+    >>> step_seed(0, 1, 2, 0) == step_seed(0, 1, 2, 0) != step_seed(0, 2, 1, 0)
+    True
+    """
+    state = np.random.SeedSequence([seed, epoch, batch, rank]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+def _decay_groups(module: nn.Module, role: str, lr: float, weight_decay: float) -> list[dict[str, Any]]:
+    """Matrices with weight decay, vectors without; empty groups left out."""
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    split = {
+        weight_decay: [parameter for parameter in parameters if parameter.ndim > 1],
+        0.0: [parameter for parameter in parameters if parameter.ndim <= 1],
+    }
+    if weight_decay == 0:
+        split = {0.0: parameters}
+    return [{"params": some, "lr": lr, "weight_decay": decay, "role": role} for decay, some in split.items() if some]
+
+
+def _layer_groups(backbone: nn.Module, lr: float, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
+    """The backbone's layers as timm groups them; the topmost learns at ``lr``."""
+    from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
+
+    model: Any = backbone.model
+    exempt = model.no_weight_decay() if hasattr(model, "no_weight_decay") else ()
+    groups = param_groups_layer_decay(
+        model, weight_decay=weight_decay, no_weight_decay_list=exempt, layer_decay=layer_decay
+    )
+    top = max(group["lr_scale"] for group in groups)
+    return [
+        {
+            "params": group["params"],
+            "lr": lr * group["lr_scale"] / top,
+            "weight_decay": group["weight_decay"],
+            "role": "backbone",
+        }
+        for group in groups
+    ]
