@@ -34,6 +34,15 @@ class RelevanceKind(StrEnum):
     exact = "exact"
 
 
+class CachePart(StrEnum):
+    """A part of what is kept on disk to save time."""
+
+    pixels = "pixels"
+    features = "features"
+    demo = "demo"
+    all = "all"
+
+
 class OnBadPoster(StrEnum):
     """What to do about a poster that cannot be used."""
 
@@ -106,6 +115,33 @@ def check(
 
         print_check(len(posters.catalogue), counts, duplicates, faults)
     if len(faults):
+        raise typer.Exit(1)
+
+
+@app.command()
+def doctor(
+    clear: Annotated[CachePart | None, typer.Option("--clear-cache", help="Empty this part of the cache.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine this machine and this installation, and say how to mend what is not in order; 1 when it will not work."""
+    from onesheet import doctor as examination
+
+    if clear is not None:
+        parts = list(examination.PARTS) if clear is CachePart.all else [clear.value]
+        freed = examination.clear_cache(parts)
+        if as_json:
+            emit_json({"cleared": freed})
+        else:
+            for part, size in freed.items():
+                typer.echo(f"{part}: {examination.size_text(size)} freed")
+        return
+    findings = examination.diagnose()
+    healthy = examination.healthy(findings)
+    if as_json:
+        emit_json({"healthy": healthy, "findings": [finding.to_dict() for finding in findings]})
+    else:
+        examination.print_findings(findings)
+    if not healthy:
         raise typer.Exit(1)
 
 
