@@ -3,16 +3,18 @@
 import random
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from onesheet.catalogue.demo.backdrops import BACKDROPS
 from onesheet.catalogue.demo.casting import CASTING
 from onesheet.catalogue.demo.eras import BY_NAME, Era
 from onesheet.catalogue.demo.films import Film, draws
+from onesheet.catalogue.demo.frames import frame
 from onesheet.catalogue.demo.franchise import mark_series
 from onesheet.catalogue.demo.layout import fade_foot, set_words
-from onesheet.catalogue.demo.palette import Palette, choose_palette, mix
+from onesheet.catalogue.demo.palette import Palette, choose_palette
 from onesheet.catalogue.demo.scenes import SCENES
+from onesheet.catalogue.demo.scenes.parts import embers
 from onesheet.catalogue.demo.stage import Room, Stage
 from onesheet.catalogue.demo.texture import add_grain, fold_and_wear, vignette
 
@@ -42,9 +44,9 @@ def poster(film: Film, seed: int, size: tuple[int, int], art: str = "") -> Image
     stage, room = paint(film, large, random.Random(f"onesheet demo/{seed}/picture/{key}"))
     if art == "recut":
         _recut(stage, print_rng)
-    if not 0.25 < room.title[0] < 0.6 and room.title[0] > 0.6:
+    if room.title[0] > 0.6:
         fade_foot(stage)
-    _frame(stage, print_rng)
+    frame(stage, print_rng)
     set_words(film, stage, room, words)
     mark_series(film, stage)
     return develop(stage.image.reduce(SUPERSAMPLING), stage.era, print_rng)
@@ -72,7 +74,10 @@ def paint(film: Film, size: tuple[int, int], rng: random.Random) -> tuple[Stage,
         Image.new("RGB", size, palette.field), palette, era, rng, tuple(dict.fromkeys(motifs)), tuple(figures)
     )
     BACKDROPS[rng.choices(list(era.backdrops), list(era.backdrops.values()))[0]](stage)
-    return stage, SCENES[scene](stage)
+    room = SCENES[scene](stage)
+    if era.name == "teal" and rng.random() < 0.3:
+        embers(stage)
+    return stage, room
 
 
 def _shuffled(rng: random.Random, items: tuple[str, ...]) -> list[str]:
@@ -98,24 +103,6 @@ def _recut(stage: Stage, rng: random.Random) -> None:
     elif kind < 0.75:
         cut = cut.convert("L").convert("RGB")
     stage.image = cut
-
-
-def _frame(stage: Stage, rng: random.Random) -> None:
-    """A border: a margin of paper, or fine lines."""
-    era, p = stage.era, stage.palette
-    if rng.random() >= era.frame:
-        return
-    w, h = stage.size
-    ink = {"paper": p.paper, "accent": mix(p.accent, p.glow, 0.3), "night": p.night}[era.trim]
-    pen = ImageDraw.Draw(stage.image)
-    if rng.random() < 0.5 or era.name == "grain":
-        m = round(0.035 * w)
-        for k in range(m):
-            pen.rectangle((k, k, w - 1 - k, h - 1 - k), outline=ink)
-    else:
-        for inset, thick in ((0.025, 0.006), (0.04, 0.002)):
-            m = round(inset * w)
-            pen.rectangle((m, m, w - 1 - m, h - 1 - m), outline=ink, width=max(1, round(thick * w)))
 
 
 def develop(image: Image.Image, era: Era, rng: random.Random) -> Image.Image:

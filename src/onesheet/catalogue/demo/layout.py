@@ -79,9 +79,9 @@ def _columns(film: Film, stage: Stage) -> tuple[Column, Column, int]:
     """The column at the top, that below, and the height taken from the top by a series' mark."""
     w, h = stage.size
     left, right, top = clearance(film)
-    upper = Column(left * w, (1 - right) * w)
-    spine = max(left, right) < 0.1
-    return upper, upper if spine else Column(0, w), round(top * h)
+    upper = Column(max(left, 0.045) * w, (1 - max(right, 0.045)) * w)
+    spine = 0 < max(left, right) < 0.1
+    return upper, Column(left * w, (1 - right) * w) if spine else Column(0, w), round(top * h)
 
 
 def _scrim(stage: Stage, box: tuple[int, int, int, int], colour: Colour, strength: float) -> None:
@@ -228,7 +228,10 @@ def _billing(film: Film, stage: Stage, rng: random.Random, column: Column) -> in
 
 
 def fade_foot(stage: Stage) -> None:
-    """Darken the foot a little where pictures run through to it."""
+    """Darken the foot of a dark picture a little, for the billing block."""
     w, h = stage.size
+    foot = ground_under(stage.image, (0, round(0.88 * h), w, h))
+    if luminance(foot.mean) > 0.3:
+        return
     shade = ramp((w, h // 4), (BLACK, (150, 150, 150))).convert("L")
     stage.image.paste(mix(stage.palette.night, BLACK, 0.5), (0, h - h // 4, w, h), faded(shade, 0.8))

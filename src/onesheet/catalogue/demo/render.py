@@ -104,7 +104,7 @@ def _check(n: int, pairs: int, size: tuple[int, int], workers: int | None) -> No
         raise InputError(f"pairs={pairs}: the number of second artworks is 0 or more")
     if min(size) < 60 or max(size) > 2000 or not 1.2 <= size[1] / size[0] <= 1.7:
         raise InputError(
-            f"size={size[0]}x{size[1]}: a demo poster is 60 to 2,000 pixels and 1.2 to 1.7 times as high as wide"
+            f"size={size[0]}x{size[1]}: a demo poster is 60 to 2,000 pixels, and 1.2 to 1.7 times as high as wide"
         )
     if workers is not None and workers < 1:
         raise InputError(f"workers={workers}: at least one process draws")

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw
 from onesheet.catalogue.demo.eras import Era
 from onesheet.catalogue.demo.ink import Ink, glow, lay, lay_ramp, moved, soften, union
 from onesheet.catalogue.demo.motifs import MOTIFS
-from onesheet.catalogue.demo.palette import BLACK, WHITE, Colour, Palette, luminance, mix
+from onesheet.catalogue.demo.palette import BLACK, WHITE, Colour, Palette, contrast, luminance, mix
 from onesheet.catalogue.demo.pen import Pen
 from onesheet.catalogue.demo.texture import clouds
 
@@ -72,16 +72,23 @@ class Stage:
             self.size, self.at(x, y), size * self.size[0], angle=angle, flip=flip, wobble=self.era.wobble, rng=self.rng
         )
 
-    def inks(self, body: Colour) -> dict[str, Colour]:
-        """A colour for each layer of a motif whose silhouette is ``body``."""
+    def _apart(self, choices: tuple[Colour, ...], body: Colour, ground: Colour) -> Colour:
+        """The first ink that stands out from both the silhouette and the ground, else the one that does so best."""
+        for ink in choices:
+            if min(contrast(ink, body), contrast(ink, ground)) > 1.5:
+                return ink
+        return max(choices, key=lambda ink: min(contrast(ink, body), contrast(ink, ground)))
+
+    def inks(self, body: Colour, ground: Colour) -> dict[str, Colour]:
+        """A colour for each layer of a motif whose silhouette is ``body`` and that lies on ``ground``."""
         p = self.palette
         dark = luminance(body) < 0.18
         skin = mix(mix(p.glow, (222, 164, 122), 0.62), p.field, 0.06)
         return {
             "body": body,
             "shade": mix(body, p.field if dark else p.night, 0.34),
-            "detail": p.accent if abs(luminance(p.accent) - luminance(body)) > 0.06 else p.glow,
-            "light": p.paper if dark else p.night if luminance(body) > 0.6 else p.paper,
+            "detail": self._apart((p.accent, p.glow, p.paper, p.field, p.deep), body, ground),
+            "light": self._apart((p.paper, p.glow, mix(p.paper, p.deep, 0.4), p.night), body, ground),
             "glow": p.glow,
             "skin": skin,
             "hair": mix(p.night, (74, 42, 24), 0.4),
@@ -90,7 +97,7 @@ class Stage:
             "white": mix(mix(p.paper, skin, 0.3), p.night, 0.12),
             "lips": mix(p.accent, (176, 36, 48), 0.5),
             "leaf": mix((58, 122, 70), p.field, 0.3),
-            "fur": p.accent,
+            "fur": self._apart((p.accent, p.field, p.glow, p.deep), p.night, ground),
             **self.tones,
         }
 
@@ -106,6 +113,7 @@ class Stage:
         body: Colour | None = None,
         brush: str | None = None,
         tones: dict[str, Colour] | None = None,
+        ground: Colour | None = None,
         seed: int | None = None,
     ) -> Image.Image:
         """Draw a motif and print it in the era's manner.
@@ -120,6 +128,7 @@ class Stage:
             body: Colour of the silhouette; the palette's darkest when None.
             brush: Another manner than the era's.
             tones: Colours of single layers.
+            ground: What it lies on; the stage's ground when None.
             seed: Fixes the motif's own variations; drawn when None.
 
         Returns:
@@ -128,7 +137,7 @@ class Stage:
         mirrored = self.rng.random() < 0.5 if flip is None else flip
         pen = self.pen(x, y, size, angle=angle, flip=mirrored)
         MOTIFS[name](pen, random.Random(self.rng.getrandbits(32) if seed is None else seed))
-        colours = {**self.inks(body or self.palette.night), **(tones or {})}
+        colours = {**self.inks(body or self.palette.night, ground or self.ground), **(tones or {})}
         self._print(pen.layers, colours, brush or self.era.brush, size * self.size[0])
         solid = [mask for layer, mask in pen.layers.items() if layer != "glow"]
         return union(solid) if solid else Image.new("L", self.size, 0)

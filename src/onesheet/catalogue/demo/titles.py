@@ -79,13 +79,15 @@ def print_title(
     elif effect in ("plain", "slant", "slope") and rng.random() < 0.4:
         lay(image, moved(whole, 2 * unit, 2 * unit), edge, 0.35)
     if effect in ("worn", "drip"):
-        whole = worn(whole, rng, rng.uniform(0.06, 0.16) if effect == "worn" else 0.03)
+        whole = worn(whole, rng, rng.uniform(0.04, 0.11) if effect == "worn" else 0.03)
     if effect == "chrome":
         light, low = mix(ink, WHITE, 0.75), mix(ink, BLACK, 0.3)
         stops = (light, ink, mix(ink, WHITE, 0.9), low, ink) if dark else (low, ink, mix(ink, p.accent, 0.4), ink)
         lay_ramp(image, whole, stops)
     else:
         lay(image, whole, ink)
+    if effect == "chrome" and stage.era.name == "airbrush":
+        _glint(stage, whole, rng)
     if effect == "inline":
         core = thinned(whole, 2.2 * unit)
         lay(image, core, mix(ink, edge, 0.75))
@@ -96,3 +98,19 @@ def print_title(
             band.paste(255, (x, 0, x + max(4, size[0] // 16), size[1]))
         if contrast(p.accent, ink) > 1.2 and contrast(p.accent, edge) > 1.5:
             lay(image, ImageChops.multiply(whole, band), mix(ink, p.accent, 0.25))
+
+
+def _glint(stage: Stage, whole: Image.Image, rng: random.Random) -> None:
+    """A star of light on an upper edge of the letters."""
+    box = whole.getbbox()
+    if box is None:
+        return
+    x = rng.uniform(box[0] + 0.1 * (box[2] - box[0]), box[0] + 0.9 * (box[2] - box[0]))
+    column = whole.crop((int(x), 0, int(x) + 1, whole.height)).getbbox()
+    y, r = (column[1] if column else box[1]), stage.size[0] * rng.uniform(0.03, 0.055)
+    mask, pen = stage.mask()
+    pen.polygon([(x - r, y), (x, y - r * 0.08), (x + r, y), (x, y + r * 0.08)], fill=255)
+    pen.polygon([(x, y - r), (x + r * 0.08, y), (x, y + r), (x - r * 0.08, y)], fill=255)
+    pen.ellipse((x - r * 0.16, y - r * 0.16, x + r * 0.16, y + r * 0.16), fill=255)
+    glow(stage.image, mask, WHITE, r * 0.2, 0.8)
+    lay(stage.image, mask, WHITE)

@@ -8,6 +8,13 @@ from onesheet.catalogue.demo.pen import Pen
 
 Motif = Callable[[Pen, random.Random], None]
 
+# What stands on the ground and looks wrong in the air.
+GROUNDED = frozenset(
+    {"castle", "house", "tree", "bare_tree", "pine", "palm", "cactus", "chair", "bridge", "tower", "church", "door",
+     "lighthouse", "car", "motorbike", "train", "camera", "microphone", "tentacles", "hand", "crow", "wave", "skyline",
+     "cat", "dog", "blobling", "rose", "martini", "bottle"}
+)  # fmt: skip
+
 _ROOMS = (craft, creatures, evidence, heads, keepsakes, nature, people, places)
 MOTIFS: dict[str, Motif] = {
     name: function

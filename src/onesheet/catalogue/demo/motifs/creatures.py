@@ -11,9 +11,9 @@ from onesheet.catalogue.demo.pen import Pen, arc
 
 def _eyes(pen: Pen, y: float, gap: float, r: float, look: float) -> None:
     for side in (-1, 1):
-        pen.oval(side * gap, y, r, r * 1.12, "light")
+        pen.oval(side * gap, y, r, r * 1.12, "white")
         pen.oval(side * gap + look, y + r * 0.15, r * 0.5, r * 0.58, "eyes")
-        pen.oval(side * gap + look - r * 0.16, y - r * 0.08, r * 0.17, layer="light")
+        pen.oval(side * gap + look - r * 0.16, y - r * 0.08, r * 0.17, layer="white")
 
 
 def blobling(pen: Pen, rng: random.Random) -> None:
@@ -39,9 +39,9 @@ def blobling(pen: Pen, rng: random.Random) -> None:
     pen.oval(0, 0.46, 0.42, 0.42, "shade")
     look = rng.uniform(-0.05, 0.05)
     if rng.random() < 0.2:
-        pen.oval(0, -0.3, 0.3, layer="light")
+        pen.oval(0, -0.3, 0.3, layer="white")
         pen.oval(look, -0.26, 0.15, layer="eyes")
-        pen.oval(look - 0.05, -0.33, 0.05, layer="light")
+        pen.oval(look - 0.05, -0.33, 0.05, layer="white")
     else:
         _eyes(pen, -0.32, 0.22, 0.2, look)
     pen.blob([(-0.26, 0.04), (0, 0.12), (0.26, 0.04), (0.16, 0.26), (0, 0.32), (-0.16, 0.26)], "eyes")

@@ -17,7 +17,7 @@ def typographic(stage: Stage) -> Room:
     rng, p = stage.rng, stage.palette
     stage.ground = rng.choice([p.field, p.accent, p.night, p.paper, p.deep, p.glow])
     stage.image.paste(stage.ground, (0, 0, *stage.size))
-    near = mix(stage.ground, p.night if luminance(stage.ground) > 0.15 else p.field, 0.24)
+    near = mix(stage.ground, p.night, 0.22) if luminance(stage.ground) > 0.15 else mix(stage.ground, p.glow, 0.3)
     if rng.random() < 0.75:
         stage.put(
             _thing(stage),
@@ -36,11 +36,11 @@ def typographic(stage: Stage) -> Room:
         stage.put(
             rng.choice([_thing(stage), stage.figures[0]]),
             rng.choice([0.2, 0.5, 0.8]),
-            0.84 - small * 0.3,
+            0.83,
             small,
             body=against(stage),
         )
-    return Room(title=(0.13, 0.72), align=rng.choice(["centre", "left"]), big=True)
+    return Room(title=(0.12, 0.66), align=rng.choice(["centre", "left"]), big=True)
 
 
 def tiles(stage: Stage) -> Room:
@@ -61,18 +61,20 @@ def tiles(stage: Stage) -> Room:
             x0, x1, y0, y1 = i / columns, (i + 1) / columns, bottom * j / rows, bottom * (j + 1) / rows
             cell = polygon(stage, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
             stage.lay(cell, ground)
-            others = [c for c in (*inks, p.night) if contrast(c, ground) > 1.9] or [p.night]
+            others = [c for c in (*inks, p.night) if contrast(c, ground) > 2.2] or [p.night, p.paper]
+            ink = others[(i + j) % len(others)]
             size = min(0.42 / columns, 0.42 * bottom * 1.5 / rows)
             stage.put(
                 thing,
                 (x0 + x1) / 2,
                 (y0 + y1) / 2,
                 size,
-                body=others[(i + j) % len(others)],
+                body=ink,
+                ground=ground,
                 flip=False,
                 seed=seed,
                 brush="flat",
-                tones={"skin": others[0], "hair": p.night, "fur": others[(i + j) % len(others)]},
+                tones={"skin": others[0], "hair": p.night, "fur": ink, "detail": ink},
             )
     return Room(title=(0.71, 0.89), cast="none", align=rng.choice(["centre", "left"]))
 

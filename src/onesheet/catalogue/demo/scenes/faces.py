@@ -2,11 +2,11 @@
 
 from PIL import Image, ImageChops
 
-from onesheet.catalogue.demo.ink import halo, lay, soften
+from onesheet.catalogue.demo.ink import halo, lay, ramp, soften
 from onesheet.catalogue.demo.motifs.heads import profile
 from onesheet.catalogue.demo.palette import BLACK, WHITE, luminance, mix
-from onesheet.catalogue.demo.scenes.land import forest, horizon
-from onesheet.catalogue.demo.scenes.parts import against, floor, is_flat, mist, polygon, sink
+from onesheet.catalogue.demo.scenes.land import forest
+from onesheet.catalogue.demo.scenes.parts import against, birds, floor, is_flat, mist, polygon, ridges, sink
 from onesheet.catalogue.demo.stage import Room, Stage
 
 
@@ -95,7 +95,10 @@ def double(stage: Stage) -> Room:
     pen = stage.pen(x, 0.37, rng.uniform(0.4, 0.48), flip=rng.random() < 0.5)
     profile(pen, rng)
     shape = pen.layers["body"]
-    (forest if rng.random() < 0.3 else horizon)(stage)
+    if rng.random() < 0.3:
+        forest(stage)
+    else:
+        _inner_land(stage, x)
     lay(stage.image, halo(stage.size, stage.at(x, 0.1), 0.7 * stage.size[0]), p.deep, 0.5)
     inside = stage.image
     stage.image = outside
@@ -103,6 +106,17 @@ def double(stage: Stage) -> Room:
     sink(stage, outside.copy(), 0.62, 0.72, light)
     stage.ground = light
     return Room(title=(0.71, 0.89), align=rng.choice(["centre", "centre", "left"]))
+
+
+def _inner_land(stage: Stage, x: float) -> None:
+    """A small landscape that fits within a head: a sky, hills, one object, one figure."""
+    rng, p = stage.rng, stage.palette
+    stage.image.paste(ramp(stage.size, (p.night, p.deep, p.field, p.glow, p.glow)))
+    birds(stage, 6, p.night, 0.14, 0.24)
+    if stage.motifs and rng.random() < 0.7:
+        stage.put(stage.motifs[0], x, rng.uniform(0.27, 0.34), rng.uniform(0.16, 0.22), body=p.night, ground=p.field)
+    ridges(stage, rng.uniform(0.4, 0.46), 0.62, n=4, sharp=rng.choice([0.0, 0.5, 1.0]))
+    stage.put(stage.figures[0], x + rng.uniform(-0.1, 0.1), 0.5, 0.1, body=p.night)
 
 
 def lineup(stage: Stage) -> Room:

@@ -43,6 +43,7 @@ def icon(stage: Stage) -> Room:
         y,
         size,
         angle=rng.choice([0, 0, rng.uniform(-24, 24)]),
+        ground=ground,
         body=body,
     )
     if rng.random() < 0.3:

@@ -3,6 +3,7 @@
 from PIL import ImageChops
 
 from onesheet.catalogue.demo.ink import halo, lay
+from onesheet.catalogue.demo.motifs import GROUNDED
 from onesheet.catalogue.demo.palette import BLACK, WHITE, luminance, mix
 from onesheet.catalogue.demo.scenes.parts import (
     against,
@@ -38,7 +39,8 @@ def horizon(stage: Stage) -> Room:
     if rng.random() < 0.5:
         birds(stage, rng.randrange(4, 9), p.night)
     behind = rng.random()
-    if behind < 0.35 and stage.motifs:
+    grounded = bool(stage.motifs) and stage.motifs[0] in GROUNDED
+    if (behind < 0.35 or (grounded and behind < 0.8)) and stage.motifs:
         stage.put(
             stage.motifs[0],
             1 - sun_x if sun_x != 0.5 else 0.5,
@@ -62,7 +64,7 @@ def horizon(stage: Stage) -> Room:
         stage.figures[0], x, level + 0.235 - size * 0.62, size, body=p.night, brush="flat" if is_flat(stage) else None
     )
     stage.lay(near, mix(p.night, BLACK, 0.2))
-    if behind >= 0.35 and stage.motifs and rng.random() < 0.55:
+    if behind >= 0.35 and stage.motifs and not grounded and rng.random() < 0.7:
         stage.put(
             stage.motifs[0],
             rng.choice([0.25, 0.5, 0.75]),
@@ -194,9 +196,8 @@ def moon(stage: Stage) -> Room:
         stage.lay(ImageChops.multiply(crater, whole), mix(face, stage.ground, 0.5), 0.25)
     level = rng.uniform(0.58, 0.64)
     thing = stage.motifs[0] if stage.motifs else "bare_tree"
-    grounded = thing in ("castle", "house", "bare_tree", "tree", "tentacles", "hand", "crow")
     size = rng.uniform(0.26, 0.36)
-    if grounded:
+    if thing in GROUNDED:
         stage.put(thing, 0.5 + rng.uniform(-0.1, 0.1), level - size * 0.56, size, body=p.night, tones={"leaf": p.night})
     else:
         stage.put(thing, cx, cy, r * rng.uniform(0.55, 0.72), body=p.night)

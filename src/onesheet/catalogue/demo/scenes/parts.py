@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 from onesheet.catalogue.demo.ink import lay, lay_ramp, ramp, soften
 from onesheet.catalogue.demo.palette import BLACK, WHITE, Colour, contrast, luminance, mix
 from onesheet.catalogue.demo.stage import Stage
+from onesheet.catalogue.demo.texture import clouds
 
 FLAT_BRUSHES = ("flat", "cut")
 
@@ -35,6 +36,10 @@ def disc(stage: Stage, x: float, y: float, radius: float, colour: Colour, *, shi
     pen.ellipse((cx - r, cy - r, cx + r, cy + r), fill=255)
     if shine and not is_flat(stage):
         stage.glow(mask, colour, shine, 0.75)
+    if stage.era.name == "airbrush" and stage.rng.random() < 0.6:
+        for k in range(6):
+            y = cy + r * (0.05 + 0.16 * k)
+            pen.rectangle((cx - r, y, cx + r, y + r * (0.02 + 0.014 * k)), fill=0)
     if is_flat(stage):
         stage.lay(mask, colour)
     else:
@@ -58,7 +63,33 @@ def sky(stage: Stage, *, night: float = 0.3) -> None:
         stage.ground = mix(stops[1], stops[2], 0.5)
         stage.image.paste(ramp(stage.size, (stops[1], stops[2])))
     else:
+        if stage.era.name == "airbrush":
+            stops = (p.night, p.deep, p.field, mix(p.accent, p.glow, 0.35))
         stage.image.paste(ramp(stage.size, (*stops, stops[-1])))
+        _weather(stage, stops[-1])
+
+
+def _weather(stage: Stage, light: Colour) -> None:
+    """What hangs in a sky that is not flat: stars over neon, long clouds, fog, smoke."""
+    rng, p = stage.rng, stage.palette
+    if stage.era.name == "airbrush":
+        stars(stage, 70, 0.5)
+    elif rng.random() < 0.75:
+        drift = clouds(stage.size, rng, scale=rng.uniform(0.6, 1.2), stretch=rng.uniform(1.6, 3.2))
+        bank = drift.point([max(0, (v - 120) * 2) if v > 120 else 0 for v in range(256)])
+        lay(stage.image, bank, mix(light, WHITE, 0.25) if rng.random() < 0.6 else mix(p.deep, p.night, 0.5), 0.4)
+
+
+def embers(stage: Stage) -> None:
+    """Sparks and dust in the light."""
+    w, h = stage.size
+    mask, pen = stage.mask()
+    for _ in range(70):
+        x, y = stage.rng.random() * w, stage.rng.random() ** 0.7 * 0.8 * h
+        r = stage.rng.choice([0.5, 0.8, 1.4]) * w / 480
+        pen.ellipse((x - r, y - r, x + r, y + r), fill=stage.rng.randrange(60, 230))
+    stage.glow(mask, stage.palette.glow, 0.008, 0.9)
+    stage.lay(mask, mix(stage.palette.glow, WHITE, 0.4))
 
 
 def ridge(stage: Stage, base: float, height: float, *, sharp: float = 1.0, seed: float = 0.0) -> Image.Image:

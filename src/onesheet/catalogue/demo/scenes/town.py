@@ -2,7 +2,7 @@
 
 from PIL import Image
 
-from onesheet.catalogue.demo.palette import BLACK, luminance, mix
+from onesheet.catalogue.demo.palette import BLACK, contrast, mix
 from onesheet.catalogue.demo.scenes.parts import (
     against,
     disc,
@@ -105,6 +105,7 @@ def road(stage: Stage) -> Room:
         stage.lay(ridge(stage, level - 0.01, 0.05, sharp=1.0), p.night)
     w, h = stage.size
     floor(stage, level, p.deep)
+    tarmac = mix(p.night, p.deep, 0.25)
     if stage.era.name == "airbrush" or rng.random() < 0.25:
         grid, pen = stage.mask()
         for k in range(-14, 15):
@@ -117,7 +118,7 @@ def road(stage: Stage) -> Room:
         stage.lay(grid, mix(p.accent, p.glow, 0.3))
     else:
         way = polygon(stage, [(x - 0.008, level), (x + 0.008, level), (1.05, 1.0), (-0.05, 1.0)])
-        stage.lay(way, mix(p.night, p.deep, 0.25))
+        stage.lay(way, tarmac)
         for k in range(6):
             t0, t1 = 0.03 + (k / 6) ** 2, 0.03 + ((k + 0.5) / 6) ** 2
             y0, y1 = level + (1 - level) * t0, level + (1 - level) * t1
@@ -131,11 +132,13 @@ def road(stage: Stage) -> Room:
             )
     subject = rng.choice([stage.figures[0], *(m for m in stage.motifs if m in ("car", "motorbike", "train"))])
     size = rng.uniform(0.2, 0.3)
+    dark = contrast(p.night, mix(tarmac, p.deep, 0.5)) > 1.7
     stage.put(
         subject,
         0.5,
         level + 0.19 - size * 0.5,
         size,
-        body=p.night if luminance(p.deep) > 0.03 else mix(p.night, p.field, 0.4),
+        body=p.night if dark else mix(p.paper, p.glow, 0.5),
+        ground=tarmac,
     )
     return Room(title=(0.76, 0.9)) if rng.random() < 0.55 else Room(title=(0.06, 0.24), cast="title")
