@@ -30,14 +30,15 @@ def _is_lock(path: Path) -> bool:
 
 
 def folder_size(folder: Path) -> tuple[int, int]:
-    """Files in a folder, and their bytes on disk (a half-filled sparse file counts what it holds)."""
+    """Files in a folder, locks aside, and their bytes."""
     count = size = 0
     for path in _files(folder):
-        try:
-            stat = path.lstat()
-        except FileNotFoundError:  # another process has just finished with it
+        if _is_lock(path):
             continue
-        count, size = count + (not _is_lock(path)), size + stat.st_blocks * 512
+        try:
+            count, size = count + 1, size + path.lstat().st_size
+        except FileNotFoundError:  # another process has just removed it
+            continue
     return count, size
 
 
