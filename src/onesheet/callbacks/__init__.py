@@ -1,1 +1,7 @@
 """What happens beside training."""
+
+from onesheet.callbacks.csv_log import CSVLog
+from onesheet.callbacks.evaluation import RetrievalEvaluation
+from onesheet.callbacks.progress import PosterProgress
+
+__all__ = ["CSVLog", "PosterProgress", "RetrievalEvaluation"]

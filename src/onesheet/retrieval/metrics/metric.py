@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
@@ -74,7 +75,7 @@ class RetrievalMetrics(Metric):
         memory_budget: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"dist_sync_fn": gather_rows} | kwargs)
         parse_metrics(metrics)
         self.genres = np.asarray(genres)
         self.ids = np.asarray(ids, dtype=object)
@@ -107,7 +108,7 @@ class RetrievalMetrics(Metric):
         Raises:
             InputError: Nothing was seen, or an embedding is not finite.
         """
-        if isinstance(self.index, list) and not self.index:
+        if not sum(part.numel() for part in self.index):
             raise InputError("embeddings: no batch was seen; the split holds no posters: enlarge it")
         index, first = np.unique(dim_zero_cat(self.index).cpu().numpy(), return_index=True)
         embedding = dim_zero_cat(self.embedding)
@@ -132,3 +133,35 @@ class RetrievalMetrics(Metric):
         """Forget all batches and the last judgement."""
         super().reset()
         self.judgement = None
+
+
+def gather_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
+    """Gather each process's rows, however many it has.
+
+    torchmetrics' own gathering aborts when a process has seen nothing, because that one's empty state is a float32
+    vector whatever the others hold. Here all first tell their shape, and whether they hold whole numbers.
+
+    Args:
+        rows: (B,) int64 or (B, D) float32; empty of any shape where nothing was seen.
+        group: The process group; None: all processes.
+
+    Returns:
+        A tensor for each process, of one type and width.
+    """
+    tall, wide, whole = (
+        len(rows),
+        rows.shape[1] if rows.ndim == 2 else 0,
+        rows.numel() > 0 and rows.dtype == torch.int64,
+    )
+    mine = torch.tensor([tall, wide, int(whole)], device=rows.device)
+    told = [torch.empty_like(mine) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(told, mine, group=group)
+    shapes = torch.stack(told).tolist()
+    most, width = max(s[0] for s in shapes), max(s[1] for s in shapes)
+    dtype = torch.int64 if any(s[2] for s in shapes) else torch.float32
+    padded = torch.zeros((most, width) if width else (most,), dtype=dtype, device=rows.device)
+    if tall:
+        padded[:tall] = rows
+    gathered = [torch.empty_like(padded) for _ in shapes]
+    dist.all_gather(gathered, padded, group=group)
+    return [part[: s[0]] for part, s in zip(gathered, shapes, strict=True)]

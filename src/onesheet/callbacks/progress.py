@@ -1,0 +1,74 @@
+"""Progress of training on standard error: a bar for people, a line an epoch for files."""
+
+import sys
+import time
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import RichProgressBar
+
+
+class PosterProgress(RichProgressBar):
+    """Shows progress on standard error; standard output belongs to the run folder's path.
+
+    On a terminal it is Lightning's rich bar. Elsewhere (a log file, a pipe, a batch job) it writes one plain line for
+    each epoch with the metrics that the bar would show, and one after a test. Only the first process speaks.
+    """
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        super().__init__(refresh_rate=10 if self._terminal else 0, console_kwargs={"stderr": True})
+        self._began = time.monotonic()
+        self._speaks = not self._terminal
+
+    def disable(self) -> None:
+        """Say nothing from now on."""
+        super().disable()
+        self._speaks = False
+
+    def enable(self) -> None:
+        """Speak again."""
+        super().enable()
+        self._speaks = not self._terminal
+
+    def print(self, *args: Any, **kwargs: Any) -> None:
+        """Print on standard error."""
+        super().print(*args, **{"file": sys.stderr} | kwargs)
+
+    def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        """The metrics to show: all that were logged for the bar, without the logger's version number."""
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the epoch's clock."""
+        super().on_train_epoch_start(trainer, pl_module)
+        self._began = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the epoch's line."""
+        super().on_train_epoch_end(trainer, pl_module)
+        last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
+        self._line(f"epoch {trainer.current_epoch + 1}{last}", self.get_metrics(trainer, pl_module))
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the test's clock."""
+        super().on_test_epoch_start(trainer, pl_module)
+        self._began = time.monotonic()
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the test's line."""
+        super().on_test_end(trainer, pl_module)
+        self._line("test", self.get_metrics(trainer, pl_module))
+
+    def _line(self, head: str, metrics: dict[str, Any]) -> None:
+        if not self._speaks:
+            return
+        parts = [head, *(f"{name} {_number(value)}" for name, value in metrics.items())]
+        sys.stderr.write("  ".join([*parts, f"({time.monotonic() - self._began:.1f} s)"]) + "\n")
+        sys.stderr.flush()
+
+
+def _number(value: Any) -> str:
+    return f"{float(value):.4f}" if isinstance(value, int | float) or hasattr(value, "item") else str(value)
