@@ -1,6 +1,7 @@
 """The LightningModule: a head phase on frozen features, then fine-tuning, with one optimizer and one step count."""
 
 import logging
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -91,6 +92,8 @@ class EmbeddingModule(lightning.LightningModule):
         #: Whether the backbone has been trained, here or in the checkpoint that was loaded.
         self.backbone_trained = False
         embedder.backbone.requires_grad_(finetune_epochs > 0)
+        # Lightning trains modules in the mode that it finds them in, and backbones are made in evaluation mode.
+        self.train()
 
     @property
     def phase(self) -> Literal["head", "finetune"]:
@@ -157,6 +160,10 @@ class EmbeddingModule(lightning.LightningModule):
         for group in groups:
             group["peak_lr"] = group["lr"]
         return torch.optim.AdamW(groups)
+
+    def on_fit_start(self) -> None:
+        """Silence Lightning's warning about modules in evaluation mode: the backbone's batch norms are meant to be."""
+        warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Set each group's learning rate and the step's random numbers from where training stands."""
