@@ -1,1 +1,45 @@
 """Files to batches: decoding, duplicates, sampling, augmentation."""
+
+from typing import TYPE_CHECKING, Any
+
+from onesheet.images.augment import PRESETS, Augment
+from onesheet.images.cache import cache_folder, cache_root
+from onesheet.images.decode import BadImage, decode_poster
+from onesheet.images.duplicates import near_duplicate_groups
+from onesheet.images.loader import BatchLoader, EvaluationLoader
+from onesheet.images.pixels import PixelCache, Progress, open_pixels
+from onesheet.images.posters import Posters, load_posters
+from onesheet.images.samplers import MPerClassSampler, RandomSampler, Sampler
+
+if TYPE_CHECKING:
+    from onesheet.images.datamodule import PosterDataModule
+
+__all__ = [
+    "PRESETS",
+    "Augment",
+    "BadImage",
+    "BatchLoader",
+    "EvaluationLoader",
+    "MPerClassSampler",
+    "PixelCache",
+    "PosterDataModule",
+    "Posters",
+    "Progress",
+    "RandomSampler",
+    "Sampler",
+    "cache_folder",
+    "cache_root",
+    "decode_poster",
+    "load_posters",
+    "near_duplicate_groups",
+    "open_pixels",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing Lightning takes seconds that embedding and judging need not wait for.
+    if name == "PosterDataModule":
+        from onesheet.images.datamodule import PosterDataModule
+
+        return PosterDataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
