@@ -24,6 +24,10 @@ METRICS = {
     "test/ndcg@10/chance": 0.2,
     "test/ndcg@10/frozen": 0.3,
     "test/ndcg@10/lift": 1.5,
+    "test/precision@10/genre/Action/Adventure": 0.4,
+    "test/precision@10/genre/Action/Adventure/chance": 0.3,
+    "test/precision@10/genre/Action/Adventure/dedup": 0.4,
+    "test/precision@10/genre/Action/Adventure/dedup/chance": 0.3,
     "test/precision@10/genre/Drama": 0.6,
     "test/precision@10/genre/Drama/chance": 0.5,
     "test/precision@10/genre/Drama/frozen": 0.5,
@@ -143,7 +147,7 @@ def test_tables_of_metrics_and_genres(finished, told):
     )
     assert read_table(session, told, "test/genres") == (
         ["genre", "precision@10", *beside],
-        [["Drama", 0.6, 0.5, 0.5, None]],
+        [["Action/Adventure", 0.4, 0.3, None, None], ["Drama", 0.6, 0.5, 0.5, None]],
     )
 
 

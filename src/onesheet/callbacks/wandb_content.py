@@ -97,7 +97,7 @@ def metric_rows(metrics: Mapping[str, float | None], split: str = "test") -> tup
 
 def genre_rows(metrics: Mapping[str, float | None], split: str = "test") -> tuple[list[str], list[list[Any]]]:
     """Columns and rows of the table of one split's precision@10 of each genre."""
-    names = [name for name in _judged(metrics, split) if name.startswith(GENRE) and name.count("/") == 2]
+    names = [name for name in _judged(metrics, split) if name.startswith(GENRE) and not name.endswith("/dedup")]
     rows = [[name.removeprefix(GENRE), *_values(metrics, f"{split}/{name}")] for name in sorted(names)]
     return ["genre", "precision@10", *BESIDE], rows
 
