@@ -58,7 +58,7 @@ CASTING: dict[str, Casting] = {
         ("bebas", "oswald", "mono", "abril"), {"plain": 3, "worn": 3, "shadow": 2},
     ),
     "Documentary": Casting(
-        6, ("camera", "microphone", "globe", "film_reel", "eye", "tree"),
+        7, ("camera", "microphone", "globe", "film_reel", "eye", "tree"),
         ("walker", "child", "stranger"),
         {"grid": 5, "icon": 3, "stripes": 3, "portrait": 2, "double": 1, "typographic": 3, "tiles": 1},
         ("league", "mono", "oswald", "josefin-bold"), {"plain": 6, "outline": 1},
@@ -96,7 +96,7 @@ CASTING: dict[str, Casting] = {
         ("orbitron", "unbounded", "josefin", "league"), {"glow": 3, "chrome": 3, "plain": 2, "outline": 1},
     ),
     "Western": Casting(
-        4, ("cactus", "badge", "horseshoe", "hat", "revolver", "train"),
+        5, ("cactus", "badge", "horseshoe", "hat", "revolver", "train"),
         ("cowboy", "horse_rider", "cowboy"),
         {"desert": 6, "icon": 2.5, "horizon": 1.2, "town": 2.5, "heads": 0.8, "blaze": 0.8, "keyhole": 1},
         ("alfa", "gravitas", "abril"), {"worn": 4, "wide": 3, "shadow": 2},

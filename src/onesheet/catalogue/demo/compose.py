@@ -20,7 +20,7 @@ from onesheet.catalogue.demo.texture import add_grain, fold_and_wear, vignette
 
 SUPERSAMPLING = 2
 # How often a poster speaks in another voice than its genres': what keeps genre noisy.
-STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF, NO_MOTIF = 0.12, 0.08, 0.06, 0.05
+STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF, NO_MOTIF = 0.1, 0.07, 0.05, 0.04
 
 
 def poster(film: Film, seed: int, size: tuple[int, int], art: str = "") -> Image.Image:

@@ -121,7 +121,7 @@ def draw_film(seed: int, number: int) -> Film:
 
 
 def _draw_genres(rng: random.Random) -> tuple[str, ...]:
-    wanted = rng.choices([1, 2, 3], [30, 43, 27])[0]
+    wanted = rng.choices([1, 2, 3], [36, 44, 20])[0]
     chosen: list[str] = []
     while len(chosen) < wanted:
         weights = []

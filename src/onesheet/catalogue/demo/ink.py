@@ -28,21 +28,18 @@ def through(levels: Image.Image, stops: Stops) -> Image.Image:
     return painted.convert("RGB")
 
 
-@lru_cache(maxsize=64)
-def _slope(size: tuple[int, int], angle: int) -> Image.Image:
-    w, h = size
-    column = Image.linear_gradient("L")
-    if angle == 0:
-        return column.resize(size, Image.Resampling.BILINEAR)
-    span = int(math.hypot(w, h)) + 2
-    turned = column.resize((span, span), Image.Resampling.BILINEAR).rotate(angle, Image.Resampling.BILINEAR)
-    left, top = (span - w) // 2, (span - h) // 2
-    return turned.crop((left, top, left + w, top + h))
-
-
 def ramp(size: tuple[int, int], stops: Stops, angle: int = 0) -> Image.Image:
     """A linear gradient from top to bottom, turned counter-clockwise by ``angle`` degrees."""
-    return through(_slope(size, angle), stops)
+    w, h = size
+    if angle == 0:
+        column = Image.linear_gradient("L").crop((0, 0, 1, 256)).resize((1, h), Image.Resampling.BILINEAR)
+        return through(column, stops).resize(size, Image.Resampling.NEAREST)
+    span = int(math.hypot(w, h)) + 2
+    small = Image.linear_gradient("L").rotate(angle, Image.Resampling.BILINEAR)
+    # The slope is drawn small: it is smooth, so that growing it costs nothing but time saved.
+    reach = 128 / span
+    box = (128 - w * reach, 128 - h * reach, 128 + w * reach, 128 + h * reach)
+    return through(small.resize(size, Image.Resampling.BILINEAR, box=box), stops)
 
 
 @lru_cache(maxsize=1)

@@ -18,7 +18,7 @@ from onesheet.catalogue.demo.typography import (
     cased,
     dripping,
     justified,
-    set_line,
+    set_plate,
     set_title,
     slanted,
     stack,
@@ -125,7 +125,7 @@ def _title(film: Film, stage: Stage, room: Room, rng: random.Random, column: Col
         limit=0.6 if room.big else rng.choice([0.2, 0.26, 0.32]),
     )  # fmt: skip
     mask = _bent(mask, effect, rng)
-    scale = min(1.0, (column.width - 0.06 * w) / mask.width, tall * 1.12 / mask.height)
+    scale = min(1.0, (column.width - 0.06 * w) / mask.width, tall * 1.02 / mask.height)
     if scale < 1:
         mask = mask.resize(
             (max(1, int(mask.width * scale)), max(1, int(mask.height * scale))), Image.Resampling.BILINEAR
@@ -133,7 +133,7 @@ def _title(film: Film, stage: Stage, room: Room, rng: random.Random, column: Col
     x = inner.x(mask.width, room.align)
     low = room.title[0] > 0.3
     above = low and rng.random() < 0.6
-    y = top + (tag_height if above else 0) + max(0, round((tall - mask.height) * (0.5 if low else 0.2)))
+    y = top + (tag_height if above else 0) + max(0, round((tall - mask.height) * (0.45 if low or room.big else 0.2)))
     box = (x, y, x + mask.width, y + mask.height)
     ground = ground_under(stage.image, box)
     order = [p.accent, p.paper, p.glow, p.night] if rng.random() < 0.5 else [p.paper, p.night, p.accent, p.glow]
@@ -169,7 +169,7 @@ def _print_small(stage: Stage, mask: Image.Image, at: tuple[int, int], strength:
 
 def _fitted(text: str, face: Face, width: float, size: int) -> Image.Image:
     natural = width_at(text, face, 1.0)
-    return set_line(text, face, max(7, min(size, int(width / max(natural, 0.01)))))
+    return set_plate(text, face, max(7, min(size, int(width / max(natural, 0.01)))))
 
 
 def _tagline(film: Film, stage: Stage, rng: random.Random, y: int, align: str, column: Column) -> None:
@@ -190,7 +190,7 @@ def _names(film: Film, stage: Stage, rng: random.Random, y: int, column: Column)
         first, last = name.split(" ", 1)
         if stacked:
             size = round(w * (0.04 if n == 3 else 0.046))
-            upper = set_line(first.upper(), face, max(7, round(size * 0.66)))
+            upper = set_plate(first.upper(), face, max(7, round(size * 0.66)))
             blocks.append(stack([upper, _fitted(last.upper(), face, share * 0.86, size)], max(2, round(0.008 * w))))
         else:
             blocks.append(_fitted(name.upper(), face, share * 0.86, round(w * 0.032)))
@@ -220,7 +220,7 @@ def _billing(film: Film, stage: Stage, rng: random.Random, column: Column) -> in
         block = block.resize((widest, block.height), Image.Resampling.BILINEAR)
     y = round(h * 0.968) - block.height
     if rng.random() < 0.35:
-        line = set_line(f"{film.year}" if rng.random() < 0.5 else "COMING SOON", FACES["small-wide"], round(w * 0.026))
+        line = set_plate(f"{film.year}" if rng.random() < 0.5 else "COMING SOON", FACES["small-wide"], round(w * 0.026))
         y -= line.height + round(0.008 * h)
         _print_small(stage, line, (column.x(line.width), round(h * 0.968) - line.height))
     _print_small(stage, block, (column.x(block.width), y), 0.8)

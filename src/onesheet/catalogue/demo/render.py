@@ -91,8 +91,8 @@ def demo_catalogue(
                 shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         raise InputError(
-            f"{target}: demo posters cannot be written there ({error.strerror or error}); set ONESHEET_CACHE to a folder"
-            " with space that may be written"
+            f"{target}: demo posters cannot be written there ({error.strerror or error}); set ONESHEET_CACHE to a"
+            " folder with space that may be written"
         ) from error
     return target
 
@@ -104,7 +104,7 @@ def _check(n: int, pairs: int, size: tuple[int, int], workers: int | None) -> No
         raise InputError(f"pairs={pairs}: the number of second artworks is 0 or more")
     if min(size) < 60 or max(size) > 2000 or not 1.2 <= size[1] / size[0] <= 1.7:
         raise InputError(
-            f"size={size[0]}x{size[1]}: a demo poster is 60 to 2,000 pixels, and 1.2 to 1.7 times as high as wide"
+            f"size={size[0]}x{size[1]}: demo posters are 60 to 2,000 pixels, 1.2 to 1.7 times as high as wide"
         )
     if workers is not None and workers < 1:
         raise InputError(f"workers={workers}: at least one process draws")

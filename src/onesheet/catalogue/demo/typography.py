@@ -230,10 +230,17 @@ def dripping(mask: Image.Image, rng: random.Random) -> Image.Image:
     return sheet
 
 
+@lru_cache(maxsize=4096)
+def set_plate(text: str, face: Face, size: int) -> Image.Image:
+    """A plain line that comes again and again, as names and their roles do; not to be drawn upon."""
+    return set_line(text, face, size)
+
+
 def justified(pieces: Sequence[tuple[str, bool]], face: Face, size: int) -> Image.Image:
     """A billing line: names in full size, what they did (``False``) smaller, on one base."""
-    masks = [set_line(text.upper(), face, size if name else math.ceil(size * 0.62)) for text, name in pieces]
-    space = round(size * 0.3)
+    words = [(word, name) for text, name in pieces for word in text.upper().split()]
+    masks = [set_plate(word, face, size if name else math.ceil(size * 0.62)) for word, name in words]
+    space = round(size * 0.16)
     tall = max(mask.height for mask in masks)
     sheet = Image.new("L", (sum(mask.width for mask in masks) + space * (len(masks) - 1), tall), 0)
     x = 0

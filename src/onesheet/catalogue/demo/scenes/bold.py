@@ -17,30 +17,24 @@ def typographic(stage: Stage) -> Room:
     rng, p = stage.rng, stage.palette
     stage.ground = rng.choice([p.field, p.accent, p.night, p.paper, p.deep, p.glow])
     stage.image.paste(stage.ground, (0, 0, *stage.size))
+    align = rng.choice(["centre", "left"])
+    if rng.random() < 0.3:
+        x = 0.5 if align == "centre" else rng.choice([0.3, 0.68])
+        stage.put(_thing(stage), x, 0.76, rng.uniform(0.19, 0.25), angle=rng.uniform(-10, 10), body=against(stage))
+        return Room(title=(0.1, 0.58), align=align, big=True)
     near = mix(stage.ground, p.night, 0.22) if luminance(stage.ground) > 0.15 else mix(stage.ground, p.glow, 0.3)
-    if rng.random() < 0.75:
-        stage.put(
-            _thing(stage),
-            rng.choice([0.3, 0.5, 0.7]),
-            rng.uniform(0.35, 0.5),
-            rng.uniform(0.5, 0.62),
-            angle=rng.uniform(-15, 15),
-            body=near,
-            brush="flat",
-            tones=dict.fromkeys(
-                ("detail", "light", "fur", "leaf", "skin", "hair", "cloth"), mix(near, stage.ground, 0.4)
-            ),
-        )
+    quiet = dict.fromkeys(
+        ("detail", "light", "fur", "leaf", "skin", "hair", "cloth", "white"), mix(near, stage.ground, 0.4)
+    )
+    x, y = rng.choice([0.3, 0.5, 0.7]), rng.uniform(0.35, 0.5)
+    stage.put(
+        _thing(stage), x, y, rng.uniform(0.5, 0.62), angle=rng.uniform(-15, 15), body=near, brush="flat", tones=quiet
+    )
     small = rng.uniform(0.09, 0.13)
     if rng.random() < 0.7:
-        stage.put(
-            rng.choice([_thing(stage), stage.figures[0]]),
-            rng.choice([0.2, 0.5, 0.8]),
-            0.83,
-            small,
-            body=against(stage),
-        )
-    return Room(title=(0.12, 0.66), align=rng.choice(["centre", "left"]), big=True)
+        thing = rng.choice([_thing(stage), stage.figures[0]])
+        stage.put(thing, rng.choice([0.2, 0.5, 0.8]), 0.83, small, body=against(stage))
+    return Room(title=(0.12, 0.66), align=align, big=True)
 
 
 def tiles(stage: Stage) -> Room:
