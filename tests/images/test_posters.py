@@ -58,6 +58,20 @@ def test_skip_goes_on_with_the_good_ones(faulty, tmp_path):
     assert [row for row, _, _ in told] == [5, 7, 9, 11, 13]
 
 
+def test_problems_name_the_tables_own_lines(poster_folder, tmp_path):
+    """Also after a row that takes two lines, and for a catalogue that is part of a table."""
+    path = poster_folder / "catalogue.csv"
+    path.write_text(path.read_text().replace("Film 0", '"Film\n0"'))
+    (poster_folder / "posters" / "p0003.jpg").write_text("no image")
+    catalogue, _ = read_catalogue(path, poster_folder / "posters")
+    part = catalogue.select([3, 1])
+    for posters in (
+        load_posters(catalogue, image_size=(48, 32), on_bad_poster="skip", cache_dir=tmp_path),
+        load_posters(part, image_size=(48, 32), on_bad_poster="skip", cache_dir=tmp_path),
+    ):
+        assert [(problem.row, problem.id) for problem in posters.skipped] == [(6, "p0003")]
+
+
 def test_a_problem_of_the_table_alone_stops_too(poster_folder, tmp_path):
     path = poster_folder / "catalogue.csv"
     path.write_text(path.read_text() + "p0000.jpg,,Again,1999\n")

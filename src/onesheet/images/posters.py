@@ -63,9 +63,7 @@ def load_posters(
     if on_bad_poster not in ("error", "skip"):
         raise InputError(f"data.on_bad_poster={on_bad_poster}: use error or skip")
     pixels, good, bad = open_pixels(catalogue.paths, image_size, cache_dir=cache_dir, progress=progress)
-    found = sorted(
-        [*problems, *_as_problems(catalogue, problems, bad)], key=lambda problem: (problem.row, problem.kind)
-    )
+    found = sorted([*problems, *_as_problems(catalogue, bad)], key=lambda problem: (problem.row, problem.kind))
     if found and (on_bad_poster == "error" or not len(good)):
         raise InputError(summarise(found, catalogue.source))
     if not len(good):
@@ -74,13 +72,9 @@ def load_posters(
     return Posters(kept, pixels, near_duplicate_groups(pixels), found)
 
 
-def _as_problems(catalogue: Catalogue, problems: Sequence[Problem], bad: dict[int, BadImage]) -> list[Problem]:
-    """Bad images as problems of their rows; rows that were left out of the catalogue are those with problems."""
-    if not bad:
-        return []
-    left_out = {problem.row for problem in problems if not problem.keeps_row}
-    lines = [line for line in range(2, len(catalogue) + len(left_out) + 2) if line not in left_out]
+def _as_problems(catalogue: Catalogue, bad: dict[int, BadImage]) -> list[Problem]:
+    lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
     return [
-        Problem(lines[i], str(catalogue.ids[i]), str(catalogue.files[i]), why.kind, why.detail, why.mend)
+        Problem(int(lines[i]), str(catalogue.ids[i]), str(catalogue.files[i]), why.kind, why.detail, why.mend)
         for i, why in sorted(bad.items())
     ]
