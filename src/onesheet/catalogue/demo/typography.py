@@ -184,7 +184,7 @@ def arched(mask: Image.Image, rise: float) -> Image.Image:
     """Bend upwards in the middle by ``rise`` of the width (a parabola, in vertical strips)."""
     w, h = mask.size
     lift = rise * w
-    strips = 48
+    strips = max(1, min(48, w))
     sheet = Image.new("L", (w, h + int(lift) + 1), 0)
     mesh = []
     for i in range(strips):
