@@ -13,7 +13,8 @@ from PIL import Image
 pytest.importorskip("wandb")
 
 from onesheet.callbacks.run_log import RunResults, finishing, log_results
-from onesheet.callbacks.wandb_log import WandbLog, sync_line
+from onesheet.callbacks.wandb_files import sync_line
+from onesheet.callbacks.wandb_log import WandbLog
 from onesheet.catalogue import Catalogue
 
 METRICS = {

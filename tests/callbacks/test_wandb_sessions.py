@@ -18,7 +18,8 @@ pytest.importorskip("wandb")
 
 from onesheet.callbacks.csv_log import CSVLog
 from onesheet.callbacks.run_log import finishing, rewind_loggers
-from onesheet.callbacks.wandb_log import WandbLog, sync_line
+from onesheet.callbacks.wandb_files import sync_line
+from onesheet.callbacks.wandb_log import WandbLog
 from onesheet.callbacks.wandb_mode import choose_mode
 from onesheet.errors import InputError
 
@@ -180,6 +181,7 @@ def test_a_run_resumed_online_logs_just_what_the_server_lacks(tmp_path, monkeypa
         log.log_metrics({"train/loss": float(step)}, step)
     log.save()
     logger = WandbLog(tmp_path)
+    (tmp_path / "wandb").mkdir()
     server = Server(starting_step=3)
     monkeypatch.setattr(logger, "_init", lambda: server)
     rewind_loggers([log, logger], 5)
@@ -187,28 +189,54 @@ def test_a_run_resumed_online_logs_just_what_the_server_lacks(tmp_path, monkeypa
     assert server.rows == [(3, {"train/loss": 3.0}), (4, {"train/loss": 4.0}), (5, {"train/loss": 50.0})]
 
 
-def test_an_uploaded_session_is_kept_and_not_logged_twice(tmp_path, read_records, history_of):
+@pytest.mark.parametrize("how", ["online", "synced"])
+def test_what_the_server_has_is_not_logged_twice_and_nothing_is_lost(tmp_path, read_records, history_of, how):
     log, first = CSVLog(tmp_path), WandbLog(tmp_path)
     for step in range(3):
         for logger in (log, first):
             logger.log_metrics({"train/loss": 1.0}, step)
     log.save()
     first.finish("failed")
-    [uploaded] = first.offline_folders()
-    (uploaded / f"run-{first.run_id()}.wandb.synced").touch()
-    time.sleep(1.1)
-    second = WandbLog(tmp_path)
+    [begun] = first.offline_folders()
+    if how == "synced":
+        (begun / f"run-{first.run_id()}.wandb.synced").touch()
+    else:
+        begun.rename(begun.with_name("run-online"))
+        (tmp_path / "wandb" / "online").touch()
+    offline = []
+    for start in (3, 5):
+        time.sleep(1.1)  # W&B names sessions by the second
+        log, logger = CSVLog(tmp_path), WandbLog(tmp_path)
+        rewind_loggers([log, logger], start)
+        for step in (start, start + 1):
+            for each in (log, logger):
+                each.log_metrics({"train/loss": 2.0}, step)
+        log.save()
+        logger.finish("failed")
+        offline.append(logger.offline_folders()[-1])
+    assert [list(history_of(read_records(session))) for session in offline] == [[3, 4], [5, 6]]
+    assert str(begun) not in sync_line([tmp_path])
+    assert sync_line([tmp_path]) == f"wandb sync {shlex.join(map(str, offline))}"
+
+
+def test_a_run_that_goes_online_sends_what_was_logged_offline(tmp_path, monkeypatch):
+    log, first = CSVLog(tmp_path), WandbLog(tmp_path)
+    for step in range(3):
+        for logger in (log, first):
+            logger.log_metrics({"train/loss": float(step)}, step)
+    log.save()
+    first.finish("failed")
+    second, server = WandbLog(tmp_path), Server(starting_step=0)
+    second.mode = "online"
+    monkeypatch.setattr(second, "_init", lambda: server)
     second.rewind(3)
-    second.log_metrics({"train/loss": 2.0}, 3)
-    second.finish("finished")
-    kept, added = second.offline_folders()
-    assert kept == uploaded
-    assert list(history_of(read_records(added))) == [3]
-    assert str(uploaded) not in sync_line([tmp_path])
-    assert str(added) in sync_line([tmp_path])
+    second.log_metrics({"train/loss": 3.0}, 3)
+    assert server.rows == [(step, {"train/loss": float(step)}) for step in range(4)]
+    assert sync_line([tmp_path]) == ""
 
 
 def test_steps_never_go_back(tmp_path, monkeypatch):
+    (tmp_path / "wandb").mkdir()
     logger, server = WandbLog(tmp_path), Server(0)
     monkeypatch.setattr(logger, "_init", lambda: server)
     for step in (4, 3, None, 5):

@@ -2,14 +2,10 @@
 
 import csv
 import logging
-import os
-import secrets
-import shlex
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from onesheet.callbacks import wandb_content as content
 from onesheet.callbacks.run_log import RunResults, Status
+from onesheet.callbacks.wandb_files import is_uploaded, kept_id, offline_sessions, staged_in, sync_line
 from onesheet.callbacks.wandb_mode import Mode, choose_mode
 from onesheet.errors import InputError
 
@@ -103,42 +100,46 @@ class WandbLog(Logger):
 
     def run_id(self) -> str:
         """The run's id: the one in its folder, else a new one that is put there."""
-        file = self.folder / "wandb" / "id"
-        if not file.is_file():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(secrets.token_hex(4), encoding="utf-8")
-        return file.read_text(encoding="utf-8").strip()
+        return kept_id(self.folder)
 
     def rewind(self, step: int) -> None:
         """Continue an interrupted run from ``step``: earlier steps that W&B lacks are logged again first."""
         self._resumed_from = step
 
     def offline_folders(self) -> list[Path]:
-        """Folders of the run's offline sessions that are still to be uploaded or have been, the oldest first."""
-        return sorted((self.folder / "wandb").glob(f"offline-run-*-{self.run_id()}"))
+        """Folders of the run's offline sessions, the oldest first."""
+        return offline_sessions(self.folder)
 
     def _start(self) -> Any:
-        home, metrics = self.folder / "wandb", self.folder / "metrics.csv"
-        resumed = self._resumed_from is not None
-        uploaded = (home / "online").exists()
-        for folder in self.offline_folders():
-            if any(folder.glob("*.wandb.synced")):
-                uploaded = True
-            elif not resumed or metrics.is_file():
-                # This session will hold all that the earlier one does: uploading both would log it twice.
-                folder.rename(folder.with_name(f"superseded-{folder.name}"))
+        continues = self._supersede()
         run = self._init()
         if run.offline:
             log.info("W&B: offline%s", f" ({self.reason})" if self.reason else "")
         elif not run.disabled:
-            (home / "online").touch()
+            (self.folder / "wandb" / "online").touch()
             log.info("W&B: %s", run.url)
         run.config.update(content.run_config(self.folder), allow_val_change=True)
         if self._resumed_from is not None:
-            self._from_step = self._resumed_from if run.offline and uploaded else int(run.starting_step)
+            self._from_step = self._resumed_from if continues else int(run.starting_step)
             self._run = run
-            self._replay(metrics, self._resumed_from)
+            self._replay(self.folder / "metrics.csv", self._resumed_from)
         return run
+
+    def _supersede(self) -> bool:
+        """Lay aside earlier offline sessions whose content the new one will hold: uploading both would log it twice.
+
+        Returns:
+            Whether the new session, offline, only goes on from what others hold: the server has the run's beginning.
+        """
+        earlier = self.offline_folders()
+        on_server = (self.folder / "wandb" / "online").exists() or any(map(is_uploaded, earlier))
+        if on_server and self.mode == "offline":
+            return True
+        if self._resumed_from is None or (self.folder / "metrics.csv").is_file():
+            for session in earlier:
+                if not is_uploaded(session):
+                    session.rename(session.with_name(f"superseded-{session.name}"))
+        return False
 
     def _init(self) -> Any:
         """Start the client; where the server refuses an ``auto`` run, start it offline and say why."""
@@ -245,29 +246,3 @@ def _table(columns: Any, rows: Any) -> Any:
     import wandb
 
     return wandb.Table(columns=columns, data=rows)
-
-
-@contextmanager
-def staged_in(folder: Path) -> Iterator[None]:
-    """Have the client keep what it has yet to upload in ``folder``, not in the person's home."""
-    before = os.environ.get("WANDB_DATA_DIR")
-    folder.mkdir(parents=True, exist_ok=True)
-    os.environ["WANDB_DATA_DIR"] = str(folder)
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["WANDB_DATA_DIR"]
-        else:
-            os.environ["WANDB_DATA_DIR"] = before
-
-
-def sync_line(folders: Sequence[Path]) -> str:
-    """The one command that uploads the offline runs of these run folders; empty where there is nothing to upload.
-
-    Args:
-        folders: Folders of runs, of one or of a whole sweep.
-    """
-    sessions = [session for folder in folders for session in sorted((folder / "wandb").glob("offline-run-*"))]
-    waiting = [session for session in sessions if not any(session.glob("*.wandb.synced"))]
-    return "wandb sync " + " ".join(shlex.quote(str(session)) for session in waiting) if waiting else ""
