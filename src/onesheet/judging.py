@@ -1,19 +1,23 @@
 """How good is an embedding: judged on a split of its run, or on posters that it has never seen."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
 
 from onesheet.catalogue import Relevance, read_catalogue
-from onesheet.embedding import Embedder, cached_features, load_frozen
+from onesheet.embedding import Backbone, Embedder, cached_features, load_frozen
 from onesheet.errors import InputError
 from onesheet.images import Posters, load_posters
+from onesheet.progress import progress_bar
 from onesheet.retrieval import Judgement, evaluate_retrieval, merge_frozen
 from onesheet.run import Run
 
 
-def judge(embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: str, at: np.ndarray | None = None) -> Judgement:
+def judge(
+    embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: str, at: np.ndarray | None = None
+) -> Judgement:
     """Judge embeddings of posters, each searching all others, by the genre relation ``kind``.
 
     Args:
@@ -39,17 +43,23 @@ def embed_and_frozen(
     run: Run, embedder: Embedder, posters: Posters, *, precision: str = "auto", batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, E) embeddings of posters and (N, F) pooled features of the run's frozen backbone; cached as features are."""
-    features = cached_features(embedder.backbone, posters.pixels, precision=precision, batch_size=batch_size)
+
+    def features_of(backbone: Backbone, text: str) -> np.ndarray:
+        with progress_bar(text) as report:
+            return cached_features(
+                backbone, posters.pixels, precision=precision, batch_size=batch_size, progress=report
+            )
+
+    features = features_of(embedder.backbone, "embedding posters")
     with torch.inference_mode():
-        parts = [embedder.from_features(f.float()) for f in torch.as_tensor(features).split(4096)]
+        parts = [
+            embedder.from_features(torch.from_numpy(np.array(f)))
+            for f in np.array_split(features, -(-len(features) // 4096))
+        ]
     frozen_backbone = load_frozen(run.folder / "embedder")
-    frozen = (
-        features
-        if frozen_backbone is None
-        else cached_features(frozen_backbone, posters.pixels, precision=precision, batch_size=batch_size)
-    )
-    width = embedder.backbone.num_features
-    return torch.cat(parts).numpy(), np.asarray(frozen[:, :width], dtype=np.float32)
+    # The cache knows an untouched backbone by its weights: nothing is computed twice.
+    frozen = features_of(frozen_backbone, "frozen features")[:, : frozen_backbone.num_features]
+    return torch.cat(parts).numpy(), np.asarray(frozen, dtype=np.float32)
 
 
 def evaluate_run(
@@ -58,7 +68,7 @@ def evaluate_run(
     images: Path | None = None,
     *,
     relevance: str | None = None,
-    on_bad_poster: str = "error",
+    on_bad_poster: Literal["error", "skip"] = "error",
 ) -> dict[str, float | None]:
     """Judge a run's embedder beside chance and its frozen backbone.
 
@@ -84,12 +94,13 @@ def evaluate_run(
         catalogue, images = Path(dataset["catalogue"]), Path(dataset["images"])
         if not catalogue.is_file():
             raise InputError(
-                f"{catalogue}: the run's own catalogue is not there any more; name posters with --catalogue and --images"
+                f"{catalogue}: the run's own catalogue is gone; name posters with --catalogue and --images"
             )
         on_bad_poster = run.config["data"]["on_bad_poster"]
     assert catalogue is not None
     table, problems = read_catalogue(catalogue, images)
-    posters = load_posters(table, problems, image_size=run.image_size, on_bad_poster=on_bad_poster)
+    with progress_bar("decoding posters") as report:
+        posters = load_posters(table, problems, image_size=run.image_size, on_bad_poster=on_bad_poster, progress=report)
     at = None
     if own:
         split = run.splits.reindex(posters.catalogue.ids)
@@ -101,4 +112,6 @@ def evaluate_run(
         at = np.flatnonzero(split.to_numpy() == "test")
     kind = relevance or run.config["evaluation"]["relevance"]
     embeddings, frozen = embed_and_frozen(run, run.embedder(), posters)
-    return merge_frozen(judge(embeddings, posters, kind, at), judge(frozen, posters, kind, at), "test" if own else "eval")
+    return merge_frozen(
+        judge(embeddings, posters, kind, at), judge(frozen, posters, kind, at), "test" if own else "eval"
+    )

@@ -83,7 +83,9 @@ class Run:
         if not path.is_dir():
             raise InputError(f"{folder}: there is no such folder; name the folder that train.py printed")
         if not (path / "config.yaml").is_file():
-            raise InputError(f"{folder}: this is no run's folder (it has no config.yaml); name the one train.py printed")
+            raise InputError(
+                f"{folder}: this is no run's folder (it has no config.yaml); name the one train.py printed"
+            )
         if not (path / "embedder").is_dir() or not (path / "metrics.json").is_file():
             raise InputError(f"{folder}: the run has not finished; continue it with python train.py resume={folder}")
         return cls(path.resolve())

@@ -26,7 +26,9 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
             column.justify = "right"
         for name, value in inner.items():
             if f"{name}/chance" in inner:
-                table.add_row(name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS))
+                table.add_row(
+                    name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)
+                )
         console.print(table)
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.helpers import draw_posters
 from tests.end_to_end.conftest import SMALL
+from tests.helpers import draw_posters
 
 
 def one_line(err: str) -> str:

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import torch
 
-from tests.helpers import draw_posters
 from tests.end_to_end.conftest import SMALL, start_train
+from tests.helpers import draw_posters
 
 FILES = (
     ".hydra/config.yaml",

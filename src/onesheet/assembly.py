@@ -1,0 +1,212 @@
+"""What a composed configuration asks for, as objects: posters, splits, embedder, loss, callbacks, loggers."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lightning
+import numpy as np
+import torch
+from hydra.utils import instantiate
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from omegaconf import DictConfig
+
+from onesheet.callbacks import CSVLog, PosterProgress, RetrievalEvaluation
+from onesheet.catalogue import Relevance, check_learnable, make_splits, read_catalogue
+from onesheet.embedding import Embedder, EmbeddingModule, MetricLoss, build_head, cached_features, create_backbone
+from onesheet.errors import InputError
+from onesheet.images import Augment, PosterDataModule, Posters, load_posters
+from onesheet.judging import judge
+from onesheet.progress import progress_bar
+from onesheet.retrieval import Judgement
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """Everything that stands before the first step.
+
+    Args:
+        posters: The N posters that will be used.
+        splits: (N,) each poster's split.
+        features: (N, D) features of the frozen backbone; the first F columns are its own pooled ones.
+        frozen: The frozen backbone's own judgement on each of ``val`` and ``test``.
+    """
+
+    posters: Posters
+    splits: np.ndarray
+    features: torch.Tensor
+    frozen: dict[str, Judgement]
+
+    def positions(self, split: str) -> np.ndarray:
+        """Positions of a split's posters in the catalogue."""
+        return np.flatnonzero(self.splits == split)
+
+
+def find_posters(cfg: DictConfig) -> tuple[Path, Path | None]:
+    """The table of posters and its images' folder; the demo's are rendered if they are not there yet."""
+    if cfg.data.name != "demo":
+        return Path(cfg.data.catalogue), Path(cfg.data.images) if cfg.data.images else None
+    from onesheet.catalogue.demo import demo_catalogue
+
+    with progress_bar("rendering demo posters") as report:
+        folder = demo_catalogue(n=cfg.data.posters, progress=report)
+    return folder / "catalogue.csv", folder / "posters"
+
+
+def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
+    """Read, check and split the posters that ``data`` names."""
+    table, images = find_posters(cfg)
+    catalogue, problems = read_catalogue(table, images)
+    height, width = cfg.data.image_size
+    with progress_bar("decoding posters") as report:
+        posters = load_posters(
+            catalogue, problems, image_size=(height, width), on_bad_poster=cfg.data.on_bad_poster, progress=report
+        )
+    if posters.skipped:
+        log.warning("%d faults in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
+    splits = make_splits(
+        posters.catalogue,
+        val=cfg.data.split.val,
+        test=cfg.data.split.test,
+        seed=cfg.data.split_seed,
+        groups=posters.groups,
+    )
+    return posters, splits
+
+
+def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
+    """Posters, splits, frozen features and their judgement, and the embedder that will be trained."""
+    posters, splits = prepare_posters(cfg)
+    train = splits == "train"
+    genres = posters.catalogue.genres
+    check_learnable(
+        genres[train], Relevance.fit(cfg.relevance.kind, genres[train]), source=str(posters.catalogue.source)
+    )
+    lightning.seed_everything(cfg.seed, verbose=False)
+    height, width = cfg.data.image_size
+    backbone = create_backbone(
+        cfg.model.backbone, cfg.model.weights, pooling=cfg.model.pooling, image_size=(height, width)
+    )
+    with progress_bar("frozen features") as report:
+        mapped = cached_features(
+            backbone,
+            posters.pixels,
+            precision=cfg.training.precision,
+            batch_size=cfg.evaluation.batch_size,
+            progress=report,
+        )
+    features = torch.from_numpy(np.array(mapped))
+    pooled = features[:, : backbone.num_features]
+    frozen = {
+        split: judge(pooled, posters, cfg.evaluation.relevance, np.flatnonzero(splits == split))
+        for split in ("val", "test")
+    }
+    lightning.seed_everything(cfg.seed, verbose=False)
+    head = build_head(
+        cfg.model.head,
+        backbone.feature_dim,
+        cfg.model.embedding_size,
+        hidden_size=cfg.model.hidden_size,
+        dropout=cfg.model.dropout,
+    )
+    head.fit(features[torch.from_numpy(train)])
+    return Prepared(posters, splits, features, frozen), Embedder(backbone, head)
+
+
+def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> MetricLoss:
+    """The loss of a configuration, with its parameters made."""
+    loss: MetricLoss = instantiate(cfg.loss.build)
+    train = prepared.positions("train")
+    counts = torch.from_numpy(prepared.posters.catalogue.genres[train].sum(axis=0))
+    loss.build(embedder.part_size, counts, len(train))
+    return loss
+
+
+def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> EmbeddingModule:
+    """The LightningModule of a configuration."""
+    train = prepared.positions("train")
+    return EmbeddingModule(
+        embedder,
+        make_loss(cfg, prepared, embedder),
+        Relevance.fit(cfg.relevance.kind, prepared.posters.catalogue.genres[train]),
+        head_epochs=cfg.training.head_epochs,
+        finetune_epochs=cfg.training.finetune_epochs,
+        lr=cfg.optimizer.lr,
+        backbone_lr=cfg.optimizer.backbone_lr,
+        layer_decay=cfg.optimizer.layer_decay,
+        weight_decay=cfg.optimizer.weight_decay,
+        warmup=cfg.scheduler.warmup,
+        precision=cfg.training.precision,
+        seed=cfg.seed,
+    )
+
+
+def make_data(cfg: DictConfig, prepared: Prepared) -> PosterDataModule:
+    """The DataModule of a configuration."""
+    genres = prepared.posters.catalogue.genres[prepared.positions("train")]
+    return PosterDataModule(
+        prepared.posters,
+        prepared.splits,
+        instantiate(cfg.sampler.build)(genres=genres, seed=cfg.seed),
+        augment=Augment.preset(cfg.augment.strength),
+        features=prepared.features if cfg.training.head_epochs else None,
+        head_epochs=cfg.training.head_epochs,
+        batch_size_eval=cfg.evaluation.batch_size,
+        seed=cfg.seed,
+    )
+
+
+def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[list[Callback], ModelCheckpoint]:
+    """Evaluation, checkpoints, early stopping, progress; and the checkpoint callback that keeps the best."""
+    catalogue = prepared.posters.catalogue
+    known = [f"val/{name}" for name in prepared.frozen["val"].summary]
+    if cfg.monitor not in known:
+        told = ", ".join(sorted(name for name in known if "/genre/" not in name and "/dedup" not in name))
+        raise InputError(f"monitor={cfg.monitor}: no such metric is computed; choose one of {told}")
+    checkpoints = folder / "checkpoints"
+    best = ModelCheckpoint(checkpoints, filename="best", monitor=cfg.monitor, mode="max", enable_version_counter=False)
+    callbacks: list[Callback] = [
+        RetrievalEvaluation(
+            catalogue.genres,
+            catalogue.ids,
+            relevance=Relevance.fit(cfg.evaluation.relevance, catalogue.genres[prepared.positions("val")]),
+            genre_names=catalogue.genre_names,
+            years=catalogue.years,
+            groups=prepared.posters.groups,
+            frozen={"val": prepared.frozen["val"]},
+        ),
+        best,
+        ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
+    ]
+    if every := cfg.callbacks.checkpoint.every_n_steps:
+        callbacks.append(
+            ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, every_n_train_steps=every)
+        )
+    if patience := cfg.callbacks.early_stopping.patience:
+        callbacks.append(EarlyStopping(cfg.monitor, mode="max", patience=patience))
+    if cfg.callbacks.progress:
+        callbacks.append(PosterProgress())
+    return callbacks, best
+
+
+def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
+    """The CSV log, which is always written, and the logger that was asked for.
+
+    Raises:
+        InputError: The logger's package is not installed.
+    """
+    loggers: list[Any] = [CSVLog(folder)]
+    if cfg.logger.get("build") is not None:
+        needs = cfg.logger.get("needs")
+        try:
+            loggers.append(instantiate(cfg.logger.build, save_dir=str(folder)))
+        except Exception as error:
+            if isinstance(error.__cause__, ModuleNotFoundError) or isinstance(error, ModuleNotFoundError):
+                raise InputError(
+                    f"logger={cfg.logger.name}: its package is not installed; pip install 'onesheet[{needs}]'"
+                ) from error
+            raise
+    return loggers
