@@ -1,0 +1,123 @@
+"""Percentile bootstrap over queries: how far a mean would move with other queries of the same kind."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+CHUNK_BYTES = 64_000_000
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean and the interval around it.
+
+    Attributes:
+        value: The mean over the queries that have a value; NaN where none has.
+        low: Lower end; NaN where there is none.
+        high: Upper end.
+        queries: How many queries have a value.
+    """
+
+    value: float
+    low: float
+    high: float
+    queries: int
+
+    @property
+    def excludes_zero(self) -> bool:
+        """Whether zero lies outside: for a difference, whether it is significant at the interval's level."""
+        return self.low > 0 or self.high < 0
+
+
+def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Floats:
+    """Means of bootstrap samples: rows drawn with replacement, the same rows for every column.
+
+    Args:
+        values: (N, M) one row a query, one column a quantity; NaN where a query has no value. A column's mean is over
+            the drawn rows that have one.
+        replicates: R, how many samples are drawn.
+        seed: Of the draws; equal seeds and N draw equal rows, so that calls can be paired.
+
+    Returns:
+        (R, M) means, NaN where a sample holds no value of a column.
+
+    Raises:
+        ValueError: ``values`` is not two-dimensional or has no rows.
+
+    Examples:
+        >>> resample_means([[1.0, 5.0], [1.0, float("nan")]], replicates=3).tolist()[0][0]
+        1.0
+    """
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or len(table) == 0:
+        raise ValueError(f"values has shape {table.shape}; it must be (queries, columns) with at least one query")
+    known = ~np.isnan(table)
+    # Centred sums keep the rounding error relative to the spread, so that constant columns come out exact.
+    centre = np.where(known.any(0), np.where(known, table, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
+    offset = np.where(known, table - centre, 0.0)
+    parts = []
+    for counts in _draw(len(table), replicates, seed):
+        drawn = counts @ known.astype(np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            parts.append(np.where(drawn > 0, counts @ offset / drawn, np.nan) + centre)
+    return np.concatenate(parts)
+
+
+def intervals(values: npt.ArrayLike, *, level: float = 0.95, replicates: int = 2000, seed: int = 0) -> list[Interval]:
+    """Percentile intervals of the columns' means (Efron and Tibshirani 1993, chapter 13).
+
+    For the paired difference of two embeddings give the differences of their per-query values: NaN in either leaves
+    the query out of both.
+
+    Args:
+        values: (N, M) per-query values, NaN where a query has none.
+        level: Coverage, in (0, 1).
+        replicates: How many samples are drawn.
+        seed: Of the draws.
+
+    Returns:
+        M intervals; one over fewer than two queries has no ends (NaN).
+
+    Raises:
+        ValueError: ``values`` is not (N, M), or ``level`` is out of range.
+    """
+    table = np.asarray(values, dtype=np.float64)
+    means = resample_means(table, replicates=replicates, seed=seed)
+    known = ~np.isnan(table)
+    count = known.sum(0)
+    value = np.where(known, table, 0).sum(0) / np.where(count, count, np.nan)
+    low, high = percentile_ends(means, level)
+    few = count < 2
+    low, high = np.where(few, np.nan, low), np.where(few, np.nan, high)
+    return [Interval(float(v), float(a), float(b), int(n)) for v, a, b, n in zip(value, low, high, count, strict=True)]
+
+
+def percentile_ends(means: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """Lower and upper ends of the central ``level`` of each column of (R, M) ``means``; NaN replicates do not count.
+
+    Raises:
+        ValueError: ``level`` is not in (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level={level}: choose a coverage between 0 and 1")
+    table = np.asarray(means, dtype=np.float64)
+    ends = np.full((2, table.shape[1]), np.nan)
+    some = ~np.isnan(table).all(0)
+    if some.any():
+        ends[:, some] = np.nanquantile(table[:, some], [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return ends[0], ends[1]
+
+
+def _draw(n: int, replicates: int, seed: int) -> Iterator[Floats]:
+    """(r, n) how often each of n rows is drawn in each of r samples, in chunks that fit in memory."""
+    rng = np.random.default_rng(seed)
+    most = max(1, CHUNK_BYTES // (16 * n))
+    for start in range(0, replicates, most):
+        r = min(most, replicates - start)
+        rows = rng.integers(0, n, size=(r, n))
+        rows += np.arange(r)[:, None] * n
+        yield np.bincount(rows.ravel(), minlength=r * n).reshape(r, n).astype(np.float64)

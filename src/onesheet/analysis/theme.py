@@ -1,0 +1,137 @@
+"""Colours and type, one source for the report's style sheet, its charts and the gallery."""
+
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from fontpkg import path as font_path
+from fontTools.ttLib import TTFont
+from PIL import ImageFont
+
+DISPLAY = "Oswald"
+WEIGHTS = {"light": 300, "regular": 400, "medium": 500, "semibold": 600}
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours as ``#rrggbb``.
+
+    Attributes:
+        paper: Background.
+        card: Background of what stands out from the paper.
+        ink: Text.
+        muted: Secondary text, chance.
+        rule: Lines and tracks.
+        accent: The trained embedding.
+        frozen: The frozen backbone.
+        c: Categories (genres), to be told apart with impaired colour vision too.
+        d: A ramp from early to late (decades).
+    """
+
+    paper: str
+    card: str
+    ink: str
+    muted: str
+    rule: str
+    accent: str
+    frozen: str
+    c: tuple[str, ...]
+    d: tuple[str, ...]
+
+    def named(self) -> dict[str, str]:
+        """Every colour by the name of its style-sheet variable."""
+        flat: dict[str, str] = {}
+        for field in fields(self):
+            value = getattr(self, field.name)
+            flat |= (
+                {field.name: value}
+                if isinstance(value, str)
+                else {f"{field.name}{i}": colour for i, colour in enumerate(value)}
+            )
+        return flat
+
+    def ramp(self, steps: int) -> list[str]:
+        """``steps`` colours of the ramp, evenly spaced."""
+        last = len(self.d) - 1
+        at = np.linspace(0, last, steps) if steps > 1 else np.array([last])
+        return [self.d[round(i)] for i in at]
+
+
+def _blend(stops: tuple[str, ...], steps: int = 9) -> tuple[str, ...]:
+    """``steps`` colours along ``stops``, linear in sRGB."""
+    rgb = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
+    at = np.linspace(0, len(stops) - 1, steps)
+    mixed = np.stack([np.interp(at, np.arange(len(stops)), rgb[:, channel]) for channel in range(3)], axis=1)
+    return tuple("#" + "".join(f"{round(value):02x}" for value in row) for row in mixed)
+
+
+LIGHT = Theme(
+    paper="#faf8f4",
+    card="#ffffff",
+    ink="#1c1a18",
+    muted="#6b665f",
+    rule="#e2dcd2",
+    accent="#b3271e",
+    frozen="#1f7a8c",
+    c=("#cc3311", "#0077bb", "#e69f00", "#228833", "#aa3377", "#33aacc", "#7a5c2e", "#5b4fc7"),
+    d=_blend(("#cf8a12", "#d4502f", "#a32a5b", "#2f1f6b")),
+)
+DARK = Theme(
+    paper="#141312",
+    card="#1d1b1a",
+    ink="#f2ede6",
+    muted="#a8a199",
+    rule="#3a3633",
+    accent="#ff7d66",
+    frozen="#6cc3d5",
+    c=("#ff6b52", "#4fa8ec", "#f2b53a", "#55c46a", "#dd77b4", "#7fd6ee", "#c39a5f", "#a399ff"),
+    d=_blend(("#fff0b8", "#fdae61", "#f0627a", "#9a6bf0")),
+)
+
+
+def to_variables(markup: str) -> str:
+    """Replace the light theme's colours in SVG by style-sheet variables, so that a picture follows the page's theme."""
+    for name, colour in LIGHT.named().items():
+        markup = markup.replace(colour, f"var(--{name})")
+    return markup
+
+
+@cache
+def display_file() -> Path:
+    """The file of the display face (Oswald, SIL Open Font License), a variable font."""
+    return Path(font_path(DISPLAY))
+
+
+@cache
+def fallback_file() -> Path:
+    """DejaVu Sans as matplotlib brings it, for letters that the display face lacks."""
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+
+
+@cache
+def _display_letters() -> frozenset[int]:
+    with TTFont(display_file(), lazy=True) as font:
+        return frozenset(font.getBestCmap())
+
+
+@cache
+def _load(size: int, weight: str, fallback: bool) -> ImageFont.FreeTypeFont:
+    if fallback:
+        return ImageFont.truetype(str(fallback_file()), round(size * 0.86))
+    font = ImageFont.truetype(str(display_file()), size)
+    font.set_variation_by_axes([WEIGHTS[weight]])
+    return font
+
+
+def font_for(text: str, size: int, weight: str = "regular") -> ImageFont.FreeTypeFont:
+    """A face that has the letters of ``text``: the display face, else DejaVu Sans.
+
+    Args:
+        text: What will be set.
+        size: Height in pixels.
+        weight: ``light``, ``regular``, ``medium`` or ``semibold``.
+    """
+    return _load(size, weight, any(ord(letter) not in _display_letters() for letter in text if letter > " "))
