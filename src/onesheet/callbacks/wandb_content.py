@@ -39,7 +39,7 @@ def metric_definition(name: str) -> dict[str, Any] | None:
     >>> metric_definition("val/ndcg@10")
     {'summary': 'max'}
     >>> metric_definition("val/ndcg@10/chance")
-    {'summary': 'last', 'hidden': True}
+    {'hidden': True}
     """
     split, *parts = name.split("/")
     if name == "train/epoch":
@@ -48,7 +48,7 @@ def metric_definition(name: str) -> dict[str, Any] | None:
         return {"summary": "min"}
     if split != "val":
         return None
-    return {"summary": "last", "hidden": True} if _DETAILS.intersection(parts) else {"summary": "max"}
+    return {"hidden": True} if _DETAILS.intersection(parts) else {"summary": "max"}
 
 
 def run_config(folder: Path) -> dict[str, Any]:
