@@ -1,32 +1,30 @@
 """The multi-label classifier as a surrogate task: its penultimate layer is the embedding."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.base import Relations
+from onesheet.embedding.losses.classifier import ClassifierLoss
 from onesheet.errors import InputError
 
 
-class BCELoss(MetricLoss):
+class BCELoss(ClassifierLoss):
     """Binary cross-entropy over genres, of a linear layer on the embedding before its normalisation.
 
-    There is no activation between the two: the logits are linear in the very vector that is later normalised and
-    compared, so that vector is the classifier's penultimate layer. References are not used.
+        loss = mean over posters and genres of −(w_g · y log p + (1 − y) log(1 − p))
 
     Args:
         margin: Must be None: the loss has none.
-        pos_weight: Factor of the positive term: a number, or ``"balanced"`` for (posters without / posters with) of
-            each genre in training; None for 1.
+        pos_weight: w, the factor of the positive term: a number, or ``"balanced"`` for (posters without / posters with)
+            of each genre in training; None for 1.
 
     Raises:
         InputError: For a margin, or a ``pos_weight`` that is neither ``"balanced"`` nor a positive number.
     """
 
     name: ClassVar[str] = "bce"
-    takes: ClassVar[Literal["normalised", "raw"]] = "raw"
-    pairwise: ClassVar[bool] = False
 
     pos_weight: Tensor
 
@@ -36,33 +34,17 @@ class BCELoss(MetricLoss):
         if pos_weight not in (None, "balanced") and not number:
             raise InputError(f"loss.pos_weight={pos_weight}: give a positive number, balanced, or null")
         self._weighting = pos_weight
-        self.classifier: nn.Linear | None = None
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
         """Make the linear layer from E numbers to G genres, and the genres' weights."""
+        super().build(embedding_size, genre_counts, num_train)
         counts = genre_counts.double()
-        self.classifier = nn.Linear(embedding_size, len(counts))
         weights = torch.ones_like(counts)
         if self._weighting == "balanced":
             weights = (num_train - counts).clamp(min=1) / counts.clamp(min=1)
         elif self._weighting is not None:
             weights = weights * float(self._weighting)
         self.register_buffer("pos_weight", weights.float())
-
-    def logits(self, embeddings: Tensor) -> Tensor:
-        """(N, G) logits of raw embeddings (N, E).
-
-        Raises:
-            RuntimeError: Before `build`.
-        """
-        if self.classifier is None:
-            raise RuntimeError("BCELoss.build must be called before the loss is used")
-        weight, bias = self.classifier.weight, self.classifier.bias
-        return nn.functional.linear(embeddings, weight.to(embeddings.dtype), bias.to(embeddings.dtype))
-
-    def probabilities(self, embeddings: Tensor) -> Tensor:
-        """(N, G) the classifier's probabilities of raw embeddings (N, E)."""
-        return torch.sigmoid(self.logits(embeddings))
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` are raw."""

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from onesheet.embedding.losses.base import Margin, MetricLoss, Relations
+from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
 from onesheet.errors import InputError
 
 Mining = Literal["all", "semi_hard"]
@@ -27,6 +27,7 @@ class TripletLoss(MetricLoss):
 
     Args:
         margin: A distance from 0 to 2; None for 0.2.
+        margin_schedule: How the margin grows during training; None for a constant one.
         mining: Which triplets count.
 
     Raises:
@@ -36,8 +37,8 @@ class TripletLoss(MetricLoss):
     name: ClassVar[str] = "triplet"
     margin_spec: ClassVar[Margin] = Margin("distance", 0, 2, 0.2, "Schroff et al. 2015, arXiv 1503.03832")
 
-    def __init__(self, margin: float | None = None, mining: Mining = "all") -> None:
-        super().__init__(margin)
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, mining: Mining = "all") -> None:
+        super().__init__(margin, margin_schedule)
         if mining not in get_args(Mining):
             raise InputError(f"loss.mining={mining}: unknown; choose one of {', '.join(get_args(Mining))}")
         self.mining = mining
