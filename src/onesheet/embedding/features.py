@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from onesheet.embedding.backbones import Backbone
-from onesheet.embedding.embedder import to_images
+from onesheet.embedding.embedder import step_size, to_images
 from onesheet.embedding.precision import autocast_for, resolve_precision
 from onesheet.embedding.weights import digest
 from onesheet.images.cache import cache_folder, locked, write_atomically
@@ -68,7 +68,7 @@ def cached_features(
         pixels: The posters.
         cache_dir: A cache root other than the usual one.
         precision: ``auto``, ``fp32`` or ``bf16``.
-        batch_size: Posters a step.
+        batch_size: Posters a step, at most (see `step_size`).
         device: Where to compute; None for CUDA where there is one, else the CPU.
         progress: Called after each step with the posters done and all; not called when the cache has them.
 
@@ -107,12 +107,13 @@ def _write(
     log.info("computing frozen features of %d posters by %s on %s in %s", total, backbone.name, device, precision)
     home, training = backbone.mean.device, backbone.training
     backbone.to(device).eval()
+    step = step_size(batch_size, device)
 
     def write(file: BinaryIO) -> None:
         header = {"descr": "<f4", "fortran_order": False, "shape": (total, backbone.feature_dim)}
         np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, total, batch_size):
-            stop = min(start + batch_size, total)
+        for start in range(0, total, step):
+            stop = min(start + step, total)
             images = to_images(pixels.take(np.arange(start, stop)), device)
             with torch.inference_mode(), autocast_for(device, precision):
                 features = backbone(images)

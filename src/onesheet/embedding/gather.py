@@ -21,7 +21,7 @@ def exchange_sizes(rows: int, device: torch.device) -> list[int]:
     if world == 1:
         return [rows]
     sizes = torch.empty(world, dtype=torch.int64, device=device)
-    dist.all_gather_into_tensor(sizes, torch.tensor([rows], dtype=torch.int64, device=device))
+    dist.all_gather(list(sizes.split(1)), torch.tensor([rows], dtype=torch.int64, device=device))
     return [int(size) for size in sizes.tolist()]
 
 
@@ -44,6 +44,8 @@ def gather_rows(rows: Tensor, sizes: list[int] | None = None) -> Tensor:
         return rows
     if sizes is None:
         sizes = exchange_sizes(len(rows), rows.device)
+    if not any(sizes):
+        return rows
     gathered: Tensor = _GatherRows.apply(rows, sizes)
     return gathered
 
@@ -58,7 +60,7 @@ class _GatherRows(torch.autograd.Function):
         padded = rows.new_zeros((most, *rows.shape[1:]))
         padded[: len(rows)] = rows
         everything = rows.new_empty((most * len(sizes), *rows.shape[1:]))
-        dist.all_gather_into_tensor(everything, padded)
+        dist.all_gather(list(everything.split(most)), padded)
         if all(size == most for size in sizes):
             return everything
         return torch.cat([everything[i * most : i * most + size] for i, size in enumerate(sizes)])
