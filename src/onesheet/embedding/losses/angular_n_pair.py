@@ -6,8 +6,8 @@ from torch import Tensor
 
 from onesheet.embedding.losses.angular import AngularLoss
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.n_pair import NPairLoss, Pairs
-from onesheet.errors import InputError
 
 
 class AngularNPairLoss(MetricLoss):
@@ -39,9 +39,7 @@ class AngularNPairLoss(MetricLoss):
         pairs: Pairs = "all",
     ) -> None:
         super().__init__(margin, margin_schedule)
-        if angular_weight < 0:
-            raise InputError(f"loss.angular_weight={angular_weight}: must be 0 or more")
-        self.angular_weight = angular_weight
+        self.angular_weight = number("angular_weight", angular_weight, 0)
         self.angular = AngularLoss(margin)
         self.n_pair = NPairLoss(pairs=pairs)
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.classifier import ClassifierLoss
 from onesheet.errors import InputError
 
@@ -41,10 +42,11 @@ class AsymmetricLoss(ClassifierLoss):
         negative_focus: float = 4.0,
     ) -> None:
         super().__init__(margin, margin_schedule)
+        self.positive_focus = number("positive_focus", positive_focus, 0)
+        self.negative_focus = number("negative_focus", negative_focus, 0)
         for key, value in (("positive_focus", positive_focus), ("negative_focus", negative_focus)):
-            if value != 0 and value < 1:
+            if 0 < value < 1:
                 raise InputError(f"loss.{key}={value}: 0, or 1 and more; between them its gradient has no bound")
-        self.positive_focus, self.negative_focus = positive_focus, negative_focus
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` are raw."""

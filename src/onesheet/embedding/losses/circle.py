@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import masked_logsumexp, nonzero_mean, softplus
-from onesheet.errors import InputError
 
 
 class CircleLoss(MetricLoss):
@@ -35,9 +35,7 @@ class CircleLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, gamma: float = 80.0) -> None:
         super().__init__(margin, margin_schedule)
-        if gamma <= 0:
-            raise InputError(f"loss.gamma={gamma}: must be above 0")
-        self.gamma = gamma
+        self.gamma = number("gamma", gamma, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import distances, nonzero_mean
-from onesheet.errors import InputError
 
 
 class ContrastiveLoss(MetricLoss):
@@ -36,9 +36,7 @@ class ContrastiveLoss(MetricLoss):
         self, margin: float | None = None, margin_schedule: Schedule = None, positive_margin: float = 0.0
     ) -> None:
         super().__init__(margin, margin_schedule)
-        if not 0 <= positive_margin <= 2:
-            raise InputError(f"loss.positive_margin={positive_margin}: a distance of unit vectors, from 0 to 2")
-        self.positive_margin = positive_margin
+        self.positive_margin = number("positive_margin", positive_margin, 0, 2)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

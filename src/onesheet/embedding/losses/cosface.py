@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.proxies import ProxyLoss, each_true_genre
-from onesheet.errors import InputError
 
 
 class CosFaceLoss(ProxyLoss):
@@ -34,9 +34,7 @@ class CosFaceLoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, scale: float = 64.0) -> None:
         super().__init__(margin, margin_schedule)
-        if scale <= 0:
-            raise InputError(f"loss.scale={scale}: must be above 0")
-        self.scale = scale
+        self.scale = number("scale", scale, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` are unit vectors."""

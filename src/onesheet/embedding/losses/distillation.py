@@ -5,9 +5,9 @@ from typing import ClassVar, Literal, get_args
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.checks import choice, number
 from onesheet.embedding.losses.listwise import row_divergence
 from onesheet.embedding.losses.reduce import masked_mean
-from onesheet.errors import InputError
 
 Form = Literal["kl", "mse"]
 
@@ -40,12 +40,9 @@ class DistillationLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, form: Form = "kl", temperature: float = 0.1) -> None:
         super().__init__(margin)
-        if form not in get_args(Form):
-            raise InputError(f"loss.form={form}: unknown; choose one of {', '.join(get_args(Form))}")
-        if temperature <= 0:
-            raise InputError(f"loss.temperature={temperature}: must be above 0")
+        choice("form", form, get_args(Form))
         self.form = form
-        self.temperature = temperature
+        self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors.

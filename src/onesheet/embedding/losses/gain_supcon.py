@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import log_likelihood_loss, nonzero_mean
-from onesheet.errors import InputError
 
 
 class GainSupConLoss(MetricLoss):
@@ -34,10 +34,8 @@ class GainSupConLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, temperature: float = 0.1, power: float = 1.0) -> None:
         super().__init__(margin)
-        for key, value in (("temperature", temperature), ("power", power)):
-            if value <= 0:
-                raise InputError(f"loss.{key}={value}: must be above 0")
-        self.temperature, self.power = temperature, power
+        self.temperature = number("temperature", temperature, 0, above=True)
+        self.power = number("power", power, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

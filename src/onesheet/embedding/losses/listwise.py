@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import masked_logsumexp, masked_mean
-from onesheet.errors import InputError
 
 
 class ListwiseLoss(MetricLoss):
@@ -35,10 +35,8 @@ class ListwiseLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, temperature: float = 0.1, gain_temperature: float = 0.2) -> None:
         super().__init__(margin)
-        for key, value in (("temperature", temperature), ("gain_temperature", gain_temperature)):
-            if value <= 0:
-                raise InputError(f"loss.{key}={value}: must be above 0")
-        self.temperature, self.gain_temperature = temperature, gain_temperature
+        self.temperature = number("temperature", temperature, 0, above=True)
+        self.gain_temperature = number("gain_temperature", gain_temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import choice, number
 from onesheet.embedding.losses.reduce import distances
-from onesheet.errors import InputError
 
 LearnBeta = Literal["genre"] | bool
 
@@ -51,14 +51,10 @@ class MarginLoss(MetricLoss):
         nu: float = 0.0,
     ) -> None:
         super().__init__(margin, margin_schedule)
-        if not 0 < beta < 2:
-            raise InputError(f"loss.beta={beta}: a distance of unit vectors, above 0 and below 2")
-        if learn_beta not in (False, True, "genre"):
-            raise InputError(f"loss.learn_beta={learn_beta}: unknown; choose one of false, true, genre")
-        if nu < 0:
-            raise InputError(f"loss.nu={nu}: must be 0 or more")
-        self.learn_beta, self.nu = learn_beta, nu
-        start = torch.tensor([float(beta)])
+        choice("learn_beta", learn_beta, (False, True, "genre"))
+        self.learn_beta = learn_beta
+        self.nu = number("nu", nu, 0)
+        start = torch.tensor([number("beta", beta, 0, 2, above=True, below=True)])
         if learn_beta:
             self.beta = nn.Parameter(start)
         else:

@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import masked_logsumexp, softplus
-from onesheet.errors import InputError
 
 
 class MultiSimilarityLoss(MetricLoss):
@@ -36,10 +36,8 @@ class MultiSimilarityLoss(MetricLoss):
         self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 2.0, beta: float = 50.0
     ) -> None:
         super().__init__(margin, margin_schedule)
-        for key, value in (("alpha", alpha), ("beta", beta)):
-            if value <= 0:
-                raise InputError(f"loss.{key}={value}: must be above 0")
-        self.alpha, self.beta = alpha, beta
+        self.alpha = number("alpha", alpha, 0, above=True)
+        self.beta = number("beta", beta, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

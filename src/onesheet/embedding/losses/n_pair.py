@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.checks import choice
 from onesheet.embedding.losses.reduce import masked_logsumexp, masked_mean, softplus
-from onesheet.errors import InputError
 
 Pairs = Literal["all", "one_per_genre"]
 
@@ -37,8 +37,7 @@ class NPairLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, pairs: Pairs = "all") -> None:
         super().__init__(margin)
-        if pairs not in get_args(Pairs):
-            raise InputError(f"loss.pairs={pairs}: unknown; choose one of {', '.join(get_args(Pairs))}")
+        choice("pairs", pairs, get_args(Pairs))
         self.pairs = pairs
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:

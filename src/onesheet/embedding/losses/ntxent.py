@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import masked_logsumexp, masked_mean, softplus
-from onesheet.errors import InputError
 
 
 class NTXentLoss(MetricLoss):
@@ -31,9 +31,7 @@ class NTXentLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, temperature: float = 0.07) -> None:
         super().__init__(margin)
-        if temperature <= 0:
-            raise InputError(f"loss.temperature={temperature}: must be above 0")
-        self.temperature = temperature
+        self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

@@ -5,9 +5,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.proxies import ProxyLoss
 from onesheet.embedding.losses.reduce import masked_logsumexp, softplus
-from onesheet.errors import InputError
 
 
 class ProxyAnchorLoss(ProxyLoss):
@@ -36,9 +36,7 @@ class ProxyAnchorLoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 32.0) -> None:
         super().__init__(margin, margin_schedule)
-        if alpha <= 0:
-            raise InputError(f"loss.alpha={alpha}: must be above 0")
-        self.alpha = alpha
+        self.alpha = number("alpha", alpha, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` are unit vectors."""

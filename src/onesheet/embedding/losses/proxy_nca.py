@@ -5,8 +5,8 @@ from typing import ClassVar
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Relations
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.proxies import ProxyLoss, each_true_genre
-from onesheet.errors import InputError
 
 
 class ProxyNCALoss(ProxyLoss):
@@ -32,9 +32,7 @@ class ProxyNCALoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, scale: float = 9.0) -> None:
         super().__init__(margin)
-        if scale <= 0:
-            raise InputError(f"loss.scale={scale}: must be above 0")
-        self.scale = scale
+        self.scale = number("scale", scale, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` are unit vectors."""

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
+from onesheet.embedding.losses.checks import number
 from onesheet.embedding.losses.reduce import distances
-from onesheet.errors import InputError
 
 # In the weights' sums, one a reference: pytorch-metric-learning's own.
 _TINY = 1e-5
@@ -50,18 +50,11 @@ class RankedListLoss(MetricLoss):
         imbalance: float = 0.5,
     ) -> None:
         super().__init__(margin, margin_schedule)
-        if alpha is not None and not 0 < alpha <= 2:
-            raise InputError(f"loss.alpha={alpha}: a distance of unit vectors, above 0 and at most 2")
-        for key, value in (("negative", negative_temperature), ("positive", positive_temperature)):
-            if not 0 <= value <= 20:
-                raise InputError(
-                    f"loss.{key}_temperature={value}: from 0 to 20, beyond which its exponential overflows"
-                )
-        if not 0 <= imbalance <= 1:
-            raise InputError(f"loss.imbalance={imbalance}: from 0 to 1")
-        self.alpha = alpha
-        self.negative_temperature, self.positive_temperature = negative_temperature, positive_temperature
-        self.imbalance = imbalance
+        self.alpha = None if alpha is None else number("alpha", alpha, 0, 2, above=True)
+        # Beyond 20, their exponentials overflow.
+        self.negative_temperature = number("negative_temperature", negative_temperature, 0, 20)
+        self.positive_temperature = number("positive_temperature", positive_temperature, 0, 20)
+        self.imbalance = number("imbalance", imbalance, 0, 1)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
-from onesheet.errors import InputError
+from onesheet.embedding.losses.checks import choice, number
 
 Weighting = Literal["balanced", "none"]
 
@@ -35,11 +35,8 @@ class RegressionLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, low: float = 0.0, weighting: Weighting = "balanced") -> None:
         super().__init__(margin)
-        if not -1 <= low < 1:
-            raise InputError(f"loss.low={low}: a cosine from -1 and below 1")
-        if weighting not in get_args(Weighting):
-            raise InputError(f"loss.weighting={weighting}: unknown; choose one of {', '.join(get_args(Weighting))}")
-        self.low = low
+        self.low = number("low", low, -1, 1, below=True)
+        choice("weighting", weighting, get_args(Weighting))
         self.weighting = weighting
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from onesheet.embedding.losses.base import MetricLoss, Relations
-from onesheet.errors import InputError
+from onesheet.embedding.losses.checks import number
 
 # Numbers in one table of comparisons: 64 MB of float32.
 _TABLE = 2**24
@@ -41,9 +41,7 @@ class SmoothAPLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, temperature: float = 0.01) -> None:
         super().__init__(margin)
-        if temperature <= 0:
-            raise InputError(f"loss.temperature={temperature}: must be above 0")
-        self.temperature = temperature
+        self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
         """See the class; ``rows`` and ``references`` are unit vectors."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from onesheet.embedding.losses.base import Margin, MetricLoss, Relations, Schedule
-from onesheet.errors import InputError
+from onesheet.embedding.losses.checks import choice
 
 Mining = Literal["all", "semi_hard"]
 
@@ -39,8 +39,7 @@ class TripletLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, mining: Mining = "all") -> None:
         super().__init__(margin, margin_schedule)
-        if mining not in get_args(Mining):
-            raise InputError(f"loss.mining={mining}: unknown; choose one of {', '.join(get_args(Mining))}")
+        choice("mining", mining, get_args(Mining))
         self.mining = mining
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
