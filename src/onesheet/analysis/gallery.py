@@ -189,7 +189,7 @@ def _draw_caption(
         Span(name, theme.accent if shared else theme.muted, "medium" if shared else "regular")
         for name, shared in shared_genres(catalogue, query, other)
     ]
-    for line in wrap_spans(spans, width + 8, 15, 2):
+    for line in wrap_spans(spans, width + 2, 15, 2):
         baseline += 20
         draw_line(pen, (left, baseline), line, 15)
 

@@ -70,7 +70,7 @@ def draw_genre_bars(rows: list[GenreRow], theme: "Theme") -> "Figure":
         rows: At least one.
         theme: Colours.
     """
-    figure = blank_figure(9.6, 1.0 + 0.29 * len(rows))
+    figure = blank_figure(9.6, 1.3 + 0.29 * len(rows))
     axes = figure.add_subplot()
     plain_axes(axes, theme, grid="x")
     axes.spines["left"].set_visible(False)
@@ -95,5 +95,14 @@ def draw_genre_bars(rows: list[GenreRow], theme: "Theme") -> "Figure":
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(left=0)
     axes.set_xlabel("precision@10: share of the ten nearest that have the genre")
-    axes.legend(loc="lower right", frameon=False, labelcolor=theme.ink, fontsize=11)
+    axes.legend(
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=4,
+        frameon=False,
+        labelcolor=theme.ink,
+        fontsize=11,
+        handlelength=1.3,
+        columnspacing=1.6,
+    )
     return figure

@@ -1,5 +1,6 @@
 """Maps of the embedding: its two-dimensional layout coloured by genre and by decade."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -126,10 +127,11 @@ def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], 
     colours = [layers[i].colour if i >= 0 else theme.rule for i in told]
     large.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=colours or None, linewidths=0, gid="points")
     _bare(large, height)
+    dot = math.sqrt(_size(len(points)))
     for index, layer in enumerate(layers):
         axes = figure.add_subplot(grid[index % ROWS, 1 + index // ROWS])
-        _dots(axes, points[~layer.members], theme.rule, 1.5)
-        _dots(axes, points[layer.members], layer.colour, 2.4)
+        _dots(axes, points[~layer.members], theme.rule, 0.8 + 0.2 * dot)
+        _dots(axes, points[layer.members], layer.colour, 1.2 + 0.35 * dot)
         _bare(axes, height)
         name = f"{layer.name}  {int(layer.members.sum()):,}"
         axes.set_title(name, color=layer.colour, fontsize=11, loc="left", pad=1)
@@ -148,5 +150,5 @@ def _dots(axes: "Axes", points: Points, colour: str, width: float) -> None:
 
 
 def _bare(axes: "Axes", height: float) -> None:
-    axes.set(xlim=(-1.03, 1.03), ylim=(-1.05 * height, 1.05 * height), aspect="equal", xticks=[], yticks=[])
+    axes.set(xlim=(-1.06, 1.06), ylim=(-1.08 * height, 1.08 * height), aspect="equal", xticks=[], yticks=[])
     axes.set_frame_on(False)
