@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from onesheet.catalogue import POSITIVE_GAIN, Relevance
-from onesheet.errors import InputError
 from onesheet.retrieval.exact import EXCLUDED, ExactScores, scoring_device, sort_rows, to_grid
 from onesheet.retrieval.exclusion import Exclusion
 from onesheet.retrieval.metrics.gallery import Labels, Tile, make_tile
+from onesheet.retrieval.metrics.inputs import decades_of, order_by_id
 from onesheet.retrieval.metrics.judgement import Judgement, mean_of
 from onesheet.retrieval.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
 from onesheet.retrieval.metrics.values import Columns, deep_values, top_values
@@ -91,9 +91,9 @@ def evaluate_retrieval(
     vectors = torch.as_tensor(embeddings)
     hot = np.asarray(genres.detach().cpu() if isinstance(genres, Tensor) else genres) != 0
     names = tuple(genre_names)
-    order = _order(vectors, hot, ids, names, years, groups)
+    order = order_by_id(vectors, hot, ids, names, years, groups)
     where = scoring_device(vectors.device if device is None else device)
-    decades = _decades(years, order)
+    decades = decades_of(years, order)
     wanted = [m for m in parse_metrics(metrics) if m.kind != "decade" or decades is not None]
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
@@ -111,43 +111,6 @@ def evaluate_retrieval(
     if groups is not None:
         results |= _without_duplicates(task, searching, np.asarray(groups)[order], results)
     return _summarise(results, hot[asked], names, np.asarray(ids, dtype=object)[asked], len(order))
-
-
-def _order(
-    vectors: Tensor,
-    hot: np.ndarray,
-    ids: Sequence[str] | np.ndarray,
-    names: tuple[str, ...],
-    years: np.ndarray | None,
-    groups: np.ndarray | None,
-) -> np.ndarray:
-    """Check the inputs against each other; (N,) positions in ascending order of id."""
-    n = len(vectors)
-    shapes = {"genres": hot.shape[:1], "ids": np.shape(ids)}
-    shapes |= {k: np.shape(v) for k, v in (("years", years), ("groups", groups)) if v is not None}
-    for name, shape in shapes.items():
-        if tuple(shape) != (n,):
-            raise ValueError(f"{name} must have one entry for each of {n} embeddings, not shape {tuple(shape)}")
-    if hot.ndim != 2 or hot.shape[1] != len(names):
-        raise ValueError(f"genres must be ({n}, {len(names)}), not {hot.shape}")
-    if n == 0:
-        raise InputError("embeddings: there are none to judge; the split holds no posters: enlarge it")
-    text = np.asarray(ids).astype(str)
-    order = np.argsort(text, kind="stable")
-    twice = np.flatnonzero(text[order][1:] == text[order][:-1])
-    if len(twice):
-        raise InputError(f"ids: {str(text[order][twice[0]])!r} occurs more than once; give each poster its own id")
-    return order
-
-
-def _decades(years: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
-    """(N,) int64 decades, −1 where the year is unknown; None where all are."""
-    if years is None:
-        return None
-    known = np.asarray(years, dtype=np.float64)[order]
-    if not np.isfinite(known).any():
-        return None
-    return np.where(np.isfinite(known), np.floor(np.nan_to_num(known) / 10), -1).astype(np.int64)
 
 
 class _Task:

@@ -108,9 +108,10 @@ class RetrievalMetrics(Metric):
         Raises:
             InputError: Nothing was seen, or an embedding is not finite.
         """
-        if not sum(part.numel() for part in self.index):
+        seen = dim_zero_cat(self.index) if len(self.index) else torch.empty(0)
+        if not len(seen):
             raise InputError("embeddings: no batch was seen; the split holds no posters: enlarge it")
-        index, first = np.unique(dim_zero_cat(self.index).cpu().numpy(), return_index=True)
+        index, first = np.unique(seen.cpu().numpy(), return_index=True)
         embedding = dim_zero_cat(self.embedding)
         embedding = embedding[torch.from_numpy(first).to(embedding.device)]
         self.judgement = evaluate_retrieval(

@@ -143,10 +143,9 @@ def _sparse_precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tens
 
     def work(block: np.ndarray, depth: np.ndarray, out: np.ndarray) -> None:
         for i, row in enumerate(block):
-            ranks = np.flatnonzero((row & 1).astype(bool))
-            ranks += 1
+            ranks = (row.astype(np.uint8) & 1).view(bool).nonzero()[0] + 1
             precision = count[: len(ranks)] / ranks
-            out[i] = precision.sum(), precision[: np.searchsorted(ranks, depth[i], side="right")].sum()
+            out[i] = precision.sum(), precision[: ranks.searchsorted(depth[i], side="right")].sum()
 
     over_rows(work, keys.numpy(), relevant.numpy(), sums)
     both = torch.from_numpy(sums)
