@@ -161,6 +161,13 @@ def test_nothing_half_done_is_left_or_taken(tmp_path, monkeypatch):
     assert len(list((demo_catalogue(target, n=3, pairs=0, size=(60, 90), workers=1) / "posters").iterdir())) == 3
 
 
+def test_what_a_killed_process_left_is_swept_up(tmp_path):
+    (tmp_path / ".target.building-abc" / "posters").mkdir(parents=True)
+    (tmp_path / ".target.other").mkdir()
+    demo_catalogue(tmp_path / "target", n=2, pairs=0, size=(60, 90), workers=1)
+    assert {path.name for path in tmp_path.iterdir()} == {"target", ".target.other", ".target.lock"}
+
+
 def test_a_failing_process_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "_ALONE", 0)
     monkeypatch.setattr(Share, "to_json", lambda self: json.dumps({"folder": "nowhere"}))

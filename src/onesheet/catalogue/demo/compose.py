@@ -56,8 +56,8 @@ def paint(film: Film, size: tuple[int, int], rng: random.Random) -> tuple[Stage,
     """The picture without words: palette, backdrop and scene, each spoken by one of the film's genres."""
     era = BY_NAME[film.era]
     # Every genre of the film speaks at least once: through the palette, the scene, the motif or the figure.
-    order = rng.sample(film.looks, len(film.looks))
-    voices = [order[i % len(order)] for i in range(4)]
+    order = film.looks
+    voices = [order[0], rng.choice(order), order[1 % len(order)], order[2 % len(order)]]
     for i, stray in enumerate((STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF)):
         if rng.random() < stray:
             voices[i] = rng.choice(list(CASTING))

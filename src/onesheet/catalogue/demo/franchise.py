@@ -15,18 +15,20 @@ from onesheet.catalogue.demo.typography import set_line
 from onesheet.catalogue.demo.words import FRANCHISES
 
 PLACES = ("band", "spine", "seal", "ribbon")
+_FACES = ("abril", "anton", "cinzel", "league", "lobster", "marcellus", "oswald", "righteous")
 _INKS = ("d4a017", "0e8f8a", "b0213b", "2748a0", "e8e2d0", "5a2d82", "e2641e", "2e7d46")
 
 
 @dataclass(frozen=True)
 class Brand:
-    """One series' marks: fixed for a seed."""
+    """One series' marks: the same in every catalogue."""
 
     name: str
     ink: Colour
     place: str
     emblem: int
     right: bool
+    face: str
 
 
 def brand(number: int) -> Brand:
@@ -38,6 +40,7 @@ def brand(number: int) -> Brand:
         PLACES[number // 2 % len(PLACES)],
         number % 6,
         rng.random() < 0.5,
+        _FACES[number % len(_FACES)],
     )
 
 
@@ -47,8 +50,8 @@ def clearance(film: Film) -> tuple[float, float, float]:
         return 0.0, 0.0, 0.0
     series = brand(film.franchise)
     if series.place == "band":
-        return 0.0, 0.0, 0.046
-    wide = {"spine": 0.06, "seal": 0.21, "ribbon": 0.23}[series.place]
+        return 0.0, 0.0, 0.056
+    wide = {"spine": 0.075, "seal": 0.24, "ribbon": 0.23}[series.place]
     return (0.0, wide, 0.0) if series.right else (wide, 0.0, 0.0)
 
 
@@ -97,7 +100,7 @@ def mark_series(film: Film, stage: Stage) -> None:
     on = mix(BLACK, series.ink, 0.08) if luminance(series.ink) > 0.25 else WHITE
     episode = ROMAN[film.episode]
     if series.place == "band":
-        deep = round(0.046 * h)
+        deep = round(0.056 * h)
         stage.image.paste(series.ink, (0, 0, w, deep))
         _caption(stage, f"A {series.name} Picture", (round(0.04 * w), 0), deep, on)
         _put(
@@ -107,7 +110,7 @@ def mark_series(film: Film, stage: Stage) -> None:
             on,
         )
     elif series.place == "spine":
-        wide = round(0.06 * w)
+        wide = round(0.075 * w)
         x = w - wide if series.right else 0
         stage.image.paste(series.ink, (x, 0, x + wide, h))
         words = set_line(f"{series.name}  {episode}".upper(), FACES["small-wide"], round(wide * 0.5)).rotate(
@@ -116,7 +119,7 @@ def mark_series(film: Film, stage: Stage) -> None:
         _put(stage, words, (x + (wide - words.width) // 2, round(0.5 * h - words.height / 2)), on)
         _put(stage, _emblem(series.emblem, round(wide * 0.7)), (x + round(wide * 0.15), round(0.02 * h)), on)
     elif series.place == "seal":
-        size = round(0.17 * w)
+        size = round(0.2 * w)
         x = w - size - round(0.05 * w) if series.right else round(0.05 * w)
         y = round(0.03 * h)
         disc, pen = stage.mask()

@@ -8,7 +8,7 @@ from PIL import Image
 from onesheet.catalogue.demo.casting import CASTING
 from onesheet.catalogue.demo.films import Film
 from onesheet.catalogue.demo.fonts import FACES, Face
-from onesheet.catalogue.demo.franchise import clearance
+from onesheet.catalogue.demo.franchise import brand, clearance
 from onesheet.catalogue.demo.ink import faded, lay, ramp, soften
 from onesheet.catalogue.demo.palette import BLACK, WHITE, Colour, luminance, mix
 from onesheet.catalogue.demo.stage import Room, Stage
@@ -36,6 +36,8 @@ def choose_lettering(film: Film, stage: Stage, rng: random.Random) -> tuple[Face
     genre = film.looks[0] if rng.random() < 0.7 else rng.choice(film.looks)
     casting = CASTING[genre]
     face = FACES[rng.choice(casting.faces if rng.random() < 0.78 else stage.era.faces)]
+    if film.franchise >= 0 and rng.random() < 0.6:
+        face = FACES[brand(film.franchise).face]
     effect = _pick(rng, casting.effects if rng.random() < 0.7 else stage.era.effects)
     if stage.era.name == "minimal" and rng.random() < 0.6:
         effect = "plain"

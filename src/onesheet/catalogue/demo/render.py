@@ -82,7 +82,10 @@ def demo_catalogue(
                 return target
             if target.exists() and any(target.iterdir()):
                 raise InputError(f"{target}: holds something else than these demo posters; name an empty folder")
-            building = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            # Whoever holds the lock is the only one that builds: what lies here was left by a process that was killed.
+            for left in target.parent.glob(f".{target.name}.building-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            building = Path(tempfile.mkdtemp(prefix=f".{target.name}.building-", dir=target.parent))
             try:
                 _build(building, recipe, n, seed, pairs, size, workers or _processors(), progress)
                 building.chmod(0o755)

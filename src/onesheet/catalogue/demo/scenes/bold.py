@@ -154,8 +154,8 @@ def split(stage: Stage) -> Room:
     stage.image = one
     stage.ground = p.night
     floor(stage, 0.69, rng.choice([p.night, p.accent, p.paper]))
-    if stage.motifs and rng.random() < 0.5:
-        stage.put(stage.motifs[0], 0.5, 0.64, 0.1, body=mix(p.night, BLACK, 0.4))
+    if stage.motifs and rng.random() < 0.75:
+        stage.put(stage.motifs[0], 0.5, 0.62, 0.15, body=mix(p.night, BLACK, 0.4))
     return Room(title=(0.72, 0.89))
 
 

@@ -39,9 +39,9 @@ def heads(stage: Stage) -> Room:
         mist(stage, 0.58, 0.16, mix(p.field, p.glow, 0.4), 0.55)
     floor_ink = mix(p.night, BLACK, 0.3)
     kind = rng.random()
-    if kind < 0.4 and stage.motifs:
-        stage.put(stage.motifs[0], 0.5, 0.585, rng.uniform(0.17, 0.23), body=floor_ink)
-    elif kind < 0.75:
+    if kind < 0.55 and stage.motifs:
+        stage.put(stage.motifs[0], 0.5, 0.575, rng.uniform(0.21, 0.28), body=floor_ink)
+    elif kind < 0.85:
         stage.put(stage.figures[0], rng.choice([0.36, 0.5, 0.64]), 0.6, 0.14, body=floor_ink)
     else:
         stage.put("skyline", 0.5, 0.63, 0.26, body=floor_ink, brush="flat", tones={"detail": p.glow})
@@ -72,8 +72,8 @@ def portrait(stage: Stage) -> Room:
         sink(stage, before, 0.6, 0.84, mix(p.night, p.deep, 0.2))
     elif rng.random() < 0.6:
         floor(stage, 0.7, rng.choice([p.accent, p.night, p.deep]))
-    if stage.motifs and rng.random() < 0.5:
-        stage.put(stage.motifs[0], rng.choice([0.2, 0.5, 0.8]), 0.66, 0.12, body=against(stage, p.deep))
+    if stage.motifs and rng.random() < 0.75:
+        stage.put(stage.motifs[0], rng.choice([0.22, 0.5, 0.78]), 0.63, 0.17, body=against(stage, p.deep))
     return Room(title=(0.7, 0.89))
 
 
@@ -223,6 +223,6 @@ def door(stage: Stage) -> Room:
             stage.figures[0], 1 - x if x != 0.5 else rng.choice([0.22, 0.78]), 0.66 - size * 0.6, size, body=p.night
         )
     if stage.motifs and rng.random() < 0.4:
-        stage.put(stage.motifs[0], 1 - x if x != 0.5 else 0.8, 0.22, 0.12, body=against(stage, wall))
+        stage.put(stage.motifs[0], 1 - x if x != 0.5 else 0.8, 0.22, 0.15, body=against(stage, wall))
     floor(stage, 0.72, mix(p.night, wall, 0.1))
     return Room(title=(0.74, 0.9))

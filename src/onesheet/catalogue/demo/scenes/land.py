@@ -59,7 +59,7 @@ def horizon(stage: Stage) -> Room:
     mist(stage, level + 0.08, 0.1, mix(p.glow, p.field, 0.3), 0.5)
     near = ridge(stage, level + 0.235, 0.012, sharp=0.0)
     x = rng.choice([0.28, 0.36, 0.5, 0.64, 0.72])
-    size = rng.uniform(0.1, 0.17)
+    size = rng.uniform(0.12, 0.2)
     stage.put(
         stage.figures[0], x, level + 0.235 - size * 0.62, size, body=p.night, brush="flat" if is_flat(stage) else None
     )
