@@ -12,7 +12,7 @@ from onesheet.catalogue.demo.films import Film, draws
 from onesheet.catalogue.demo.frames import frame
 from onesheet.catalogue.demo.franchise import mark_series
 from onesheet.catalogue.demo.layout import fade_foot, set_words
-from onesheet.catalogue.demo.palette import Palette, choose_palette
+from onesheet.catalogue.demo.palette import choose_palette
 from onesheet.catalogue.demo.scenes import SCENES
 from onesheet.catalogue.demo.scenes.parts import embers
 from onesheet.catalogue.demo.stage import Room, Stage
@@ -124,6 +124,3 @@ def develop(image: Image.Image, era: Era, rng: random.Random) -> Image.Image:
         vignette(pixels, era.vignette * rng.uniform(0.6, 1.1))
     add_grain(pixels, rng, era.grain * rng.uniform(0.6, 1.2))
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
-
-
-__all__ = ["Palette", "develop", "paint", "poster"]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
 
-import fontpkg  # type: ignore[import-untyped]
+import fontpkg
 from PIL import ImageFont
 
 from onesheet.errors import InputError
