@@ -193,20 +193,8 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
 
 
 def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
-    """The CSV log, which is always written, and the logger that was asked for.
-
-    Raises:
-        InputError: The logger's package is not installed.
-    """
+    """The CSV log, which is always written, and the logger that was asked for."""
     loggers: list[Any] = [CSVLog(folder)]
     if cfg.logger.get("build") is not None:
-        needs = cfg.logger.get("needs")
-        try:
-            loggers.append(instantiate(cfg.logger.build, save_dir=str(folder)))
-        except Exception as error:
-            if isinstance(error.__cause__, ModuleNotFoundError) or isinstance(error, ModuleNotFoundError):
-                raise InputError(
-                    f"logger={cfg.logger.name}: its package is not installed; pip install 'onesheet[{needs}]'"
-                ) from error
-            raise
+        loggers.append(instantiate(cfg.logger.build, save_dir=str(folder)))
     return loggers

@@ -1,6 +1,7 @@
 """From a composed configuration to a finished run: the one place under ``train.py`` that runs things for Hydra."""
 
 import copy
+import json
 import logging
 import shutil
 import sys
@@ -89,11 +90,41 @@ def finish(
         judgement = judge(embeddings, posters, cfg.evaluation.relevance, prepared.positions(split))
         metrics |= merge_frozen(judgement, prepared.frozen[split], split)
         tables.append(per_query_table(judgement, split))
-    pd.concat(tables, ignore_index=True).to_parquet(folder / "per_query.parquet", index=False)
+    per_query = pd.concat(tables, ignore_index=True)
+    per_query.to_parquet(folder / "per_query.parquet", index=False)
     module.embedder.cpu().save(folder / "embedder", frozen_backbone=frozen_backbone)
     PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
+    if cfg.callbacks.report:
+        draw_report(cfg, folder, prepared, embeddings, metrics, per_query, module.embedder.backbone.num_features)
     write_json(folder / "metrics.json", metrics)
     return RunResults(folder, metrics, posters.catalogue, splits, embeddings)
+
+
+def draw_report(
+    cfg: DictConfig,
+    folder: Path,
+    prepared: Prepared,
+    embeddings: np.ndarray,
+    metrics: dict[str, float | None],
+    per_query: pd.DataFrame,
+    frozen_width: int,
+) -> None:
+    """Draw the gallery, the charts and ``report.html``."""
+    from onesheet.analysis import write_report
+
+    write_report(
+        folder,
+        embeddings=embeddings,
+        frozen=prepared.features[:, :frozen_width].numpy(),
+        catalogue=prepared.posters.catalogue,
+        groups=prepared.posters.groups,
+        splits=prepared.splits,
+        metrics=metrics,
+        per_query=per_query,
+        frozen_per_query=per_query_table(prepared.frozen["test"], "test"),
+        config=dict(OmegaConf.to_container(cfg, resolve=True)),  # type: ignore[arg-type]
+        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+    )
 
 
 def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> float:
@@ -150,6 +181,8 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
             module.load_state_dict(state["state_dict"])
             module.on_load_checkpoint(state)
         if trainer.is_global_zero:
+            for logger in loggers:
+                logger.save()
             results = finish(cfg, folder, prepared, module, frozen_backbone if module.backbone_trained else None)
             log_results(loggers, results)
             log_summary(results, cfg.monitor)

@@ -1,7 +1,7 @@
 """Running `train.py` as people do, in this process where that serves, in one of its own where it must die."""
 
-import importlib.util
 import logging
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -22,13 +22,6 @@ SMALL = [
 ]
 
 
-def load_train():
-    spec = importlib.util.spec_from_file_location("onesheet_train_script", ROOT / "train.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture
 def train_here(tmp_path, monkeypatch, capfd):
     """`train.py` in this process, in an empty folder: (exit code, standard output, standard error)."""
@@ -40,7 +33,7 @@ def train_here(tmp_path, monkeypatch, capfd):
         handlers, level = logging.root.handlers[:], logging.root.level
         code = 0
         try:
-            load_train().main()
+            runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
         except SystemExit as stop:
             code = stop.code
         finally:

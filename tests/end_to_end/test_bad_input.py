@@ -41,7 +41,7 @@ def test_bad_tables(case, posters, train_here):
     change, named = CASES[case]
     table = table_of(posters, change)
     code, out, err = train_here(*SMALL, f"data.catalogue={table}", f"data.images={posters / 'posters'}")
-    assert code == 2
+    assert code == 2, err
     assert out == ""
     line = one_line(err)
     for part in named:
@@ -56,7 +56,7 @@ def test_bad_images(posters, train_here):
     (images / "p0004.jpg").write_bytes(whole[: len(whole) // 2])
     arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={images}"]
     code, _, err = train_here(*arguments)
-    assert code == 2
+    assert code == 2, err
     assert "p0003.jpg" in one_line(err)
     assert "p0004.jpg" in one_line(err)
     assert not (train_here.folder / "outputs").exists()
@@ -67,7 +67,7 @@ def test_weights_that_cannot_be_reached(posters, train_here, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
     arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
     code, _, err = train_here(*arguments, "model=resnet18")
-    assert code == 2
+    assert code == 2, err
     assert "model.weights" in one_line(err)
     assert not (train_here.folder / "outputs").exists()
 
@@ -75,5 +75,5 @@ def test_weights_that_cannot_be_reached(posters, train_here, monkeypatch):
 def test_unknown_backbone(posters, train_here):
     arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
     code, _, err = train_here(*arguments, "model.backbone=resnet81")
-    assert code == 2
+    assert code == 2, err
     assert "resnet81" in one_line(err)

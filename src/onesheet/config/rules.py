@@ -7,6 +7,7 @@ Keys without a rule (a logger's own arguments, a loss's own numbers) are checked
 import difflib
 import math
 from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,11 @@ RULES: dict[str, Rule] = {
     "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
     "trainer.gradient_clip_val": number(0, above=True, optional=True),
     "trainer.check_val_every_n_epoch": whole(1),
+    "logger.mode": one_of("auto", "online", "offline", "disabled"),
+    "logger.checkpoints": one_of(True, False),
+    "logger.embeddings": one_of(True, False),
     "callbacks.progress": one_of(True, False),
+    "callbacks.report": one_of(True, False),
     "callbacks.early_stopping.patience": whole(1, optional=True),
     "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
 }
@@ -180,6 +185,19 @@ def check_data(data: Mapping[str, Any]) -> None:
         )
 
 
+def check_logger(logger: Mapping[str, Any]) -> None:
+    """Check that the package of the logger that was asked for is installed.
+
+    Raises:
+        InputError: It is not.
+    """
+    needs = logger.get("needs")
+    if needs is not None and find_spec(str(needs)) is None:
+        raise InputError(
+            f"logger={logger['name']}: the package {needs} is not installed; pip install 'onesheet[{needs}]'"
+        )
+
+
 def check_config(config: Mapping[str, Any]) -> None:
     """Check one composed and resolved configuration.
 
@@ -209,6 +227,7 @@ def check_config(config: Mapping[str, Any]) -> None:
             " a batch must hold at least m posters; lower sampler.m or raise sampler.batch_size"
         )
     check_data(config["data"])
+    check_logger(config["logger"])
     if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
         raise InputError(
             f"resume={config['resume']}: there is no checkpoints/last.ckpt in it; name the folder of a run"

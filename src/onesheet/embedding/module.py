@@ -122,7 +122,7 @@ class EmbeddingModule(lightning.LightningModule):
         relations = relate(genres, genres, self.relevance, index, index, frozen=pair)
         losses = [self.loss(part, relations) for part in parts]
         loss = torch.stack(losses).mean()
-        self.log("train/loss", loss.detach(), on_step=True, batch_size=len(index), prog_bar=True)
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(index), prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
