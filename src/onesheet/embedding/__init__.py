@@ -1,5 +1,7 @@
 """Batches to vectors: backbones and their weights, heads, losses, and the module that trains them."""
 
+from typing import TYPE_CHECKING, Any
+
 from onesheet.embedding.backbones import Backbone
 from onesheet.embedding.combined_heads import HeadEnsemble, TwoPart, head_from
 from onesheet.embedding.create import check_backbone, create_backbone
@@ -16,9 +18,11 @@ from onesheet.embedding.losses import (
     TripletLoss,
     relate,
 )
-from onesheet.embedding.module import EmbeddingModule
 from onesheet.embedding.precision import autocast_for, resolve_precision
 from onesheet.embedding.schedule import PhaseSchedule, warmup_cosine
+
+if TYPE_CHECKING:
+    from onesheet.embedding.module import EmbeddingModule
 
 __all__ = [
     "AngularLoss",
@@ -50,3 +54,12 @@ __all__ = [
     "resolve_precision",
     "warmup_cosine",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing Lightning takes seconds that embedding need not wait for.
+    if name == "EmbeddingModule":
+        from onesheet.embedding.module import EmbeddingModule
+
+        return EmbeddingModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
