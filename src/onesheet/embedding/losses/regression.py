@@ -48,6 +48,6 @@ class RegressionLoss(MetricLoss):
             return torch.where(compared, errors, 0).sum() / compared.sum().clamp(min=1)
         related = compared & (gain > 0)
         unrelated = compared & (gain <= 0)
-        weights = sum(kind / kind.sum().clamp(min=1) for kind in (related, unrelated))
+        weights = sum(kind.to(errors.dtype) / kind.sum().clamp(min=1) for kind in (related, unrelated))
         kinds = related.any().to(torch.int64) + unrelated.any()
         return (errors * weights).sum() / kinds.clamp(min=1)

@@ -22,8 +22,9 @@ class SmoothAPLoss(MetricLoss):
         loss = mean over queries with positives of (1 − AP_a)
 
     Within a batch the query itself is one of P, as in the authors' code; among references from other batches it is not
-    there. On single labels, where all classes have one size, this equals SmoothAPLoss of pytorch-metric-learning;
-    here classes may have any sizes. The ranking is of all positives and negatives, so no miner applies.
+    there. On single labels this equals SmoothAPLoss of pytorch-metric-learning where that is right: in batches of n
+    classes in their order with n posters each. Here classes may have any sizes and order. The ranking is of all
+    positives and negatives, so no miner applies.
 
     Only positives are compared with the rest, so memory grows with their number times M; beyond 64 MB the comparisons
     are made in parts, and again in the backward pass. Their number depends on the data, so this waits for the device.
