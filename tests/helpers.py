@@ -17,12 +17,12 @@ def draw_posters(folder: Path, n: int = 24, size: tuple[int, int] = (96, 144), s
     for i in range(n):
         names = sorted(rng.choice(GENRES, size=rng.integers(1, 3), replace=False))
         base = np.mean([palette[g] for g in names], axis=0)
-        image = Image.new("RGB", size, tuple(int(c) for c in np.clip(base + rng.normal(0, 12, 3), 0, 255)))
+        image = Image.new("RGB", size, tuple(int(c) for c in np.clip(base + rng.normal(0, 40, 3), 0, 255)))
         pen = ImageDraw.Draw(image)
-        for _ in range(4):
-            x, y = rng.integers(0, size[0] - 20), rng.integers(0, size[1] - 20)
+        for _ in range(9):
+            x, y = rng.integers(0, size[0] - 24), rng.integers(0, size[1] - 24)
             colour = tuple(int(c) for c in rng.integers(0, 256, 3))
-            (pen.ellipse if "Comedy" in names else pen.rectangle)((x, y, x + 18, y + 18), fill=colour)
+            (pen.ellipse if "Comedy" in names else pen.rectangle)((x, y, x + 24, y + 24), fill=colour)
         noise = rng.normal(0, 6, (size[1], size[0], 3))
         Image.fromarray(np.clip(np.asarray(image) + noise, 0, 255).astype(np.uint8)).save(
             folder / "posters" / f"p{i:04d}.jpg", quality=90

@@ -29,7 +29,7 @@ def judge(
     at = np.arange(len(posters.catalogue)) if at is None else at
     part = posters.catalogue.select(at)
     return evaluate_retrieval(
-        torch.as_tensor(embeddings)[torch.from_numpy(at)],
+        torch.as_tensor(embeddings[at]),
         part.genres,
         part.ids,
         relevance=Relevance.fit(kind, part.genres),
@@ -111,7 +111,7 @@ def evaluate_run(
             )
         at = np.flatnonzero(split.to_numpy() == "test")
     kind = relevance or run.config["evaluation"]["relevance"]
-    embeddings, frozen = embed_and_frozen(run, run.embedder(), posters)
+    embeddings, frozen = embed_and_frozen(run, run.embedder(), posters, precision=run.config["training"]["precision"])
     return merge_frozen(
         judge(embeddings, posters, kind, at), judge(frozen, posters, kind, at), "test" if own else "eval"
     )

@@ -39,6 +39,7 @@ def quieten() -> None:
         ".*isinstance\\(treespec, LeafSpec\\).*",
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
+        ".*is smaller than the logging interval.*",
     ):
         warnings.filterwarnings("ignore", message=text)
 

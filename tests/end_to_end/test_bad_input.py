@@ -28,7 +28,7 @@ def posters(tmp_path):
 
 CASES = {
     "missing column": (lambda t: t.drop(columns="genres"), ["changed.csv", "genres"]),
-    "one genre": (lambda t: t.assign(genres="Drama"), ["Drama"]),
+    "one genre": (lambda t: t.assign(genres="Drama"), ["changed.csv", "1 genre"]),
     "no positives": (lambda t: t.assign(genres=[f"g{i}" for i in range(len(t))]), ["positive"]),
     "missing image": (lambda t: t.assign(img=["nowhere.jpg", *t.img[1:]]), ["nowhere.jpg", "data.on_bad_poster=skip"]),
     "no genres": (lambda t: t.assign(genres=[np.nan, *t.genres[1:]]), ["p0000", "genre"]),

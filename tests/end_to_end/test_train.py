@@ -41,7 +41,6 @@ def arguments(posters):
 def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, posters, train_here):
     code, out, _ = train_here(*arguments, "training.head_epochs=25", "training.finetune_epochs=0")
     assert code == 0
-    from onesheet.cli import app  # noqa: F401
     from onesheet.judging import evaluate_run
     from onesheet.run import Run
 
@@ -53,10 +52,13 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     assert metrics["test/ndcg@10"] > metrics["test/ndcg@10/frozen"] > metrics["test/ndcg@10/chance"]
     assert metrics["test/ndcg@10/lift"] > 1
     splits = run.splits
-    assert splits.value_counts().to_dict() == {"train": metrics_count(splits, "train"), "test": 32, "val": 16}
+    sizes = splits.value_counts()
+    assert sizes.sum() == 160
+    assert abs(sizes["test"] - 32) <= 2
+    assert abs(sizes["val"] - 16) <= 2
     per_query = pd.read_parquet(run.folder / "per_query.parquet")
     test = per_query[per_query["split"] == "test"]
-    assert len(test) == 32
+    assert len(test) == sizes["test"]
     assert test["ndcg@10"].mean() == pytest.approx(metrics["test/ndcg@10"])
     again = evaluate_run(run)
     assert again["test/ndcg@10"] == pytest.approx(metrics["test/ndcg@10"], abs=1e-6)
@@ -64,10 +66,6 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     judged = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters")
     assert judged["eval/queries"] == 60
     assert judged["eval/ndcg@10"] > judged["eval/ndcg@10/chance"]
-
-
-def metrics_count(splits, name):
-    return int((splits == name).sum())
 
 
 def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
@@ -80,12 +78,17 @@ def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, trai
     run = Run.open(out.splitlines()[-1])
     log = pd.read_csv(run.folder / "metrics.csv")
     assert log["step"].is_monotonic_increasing
+    assert log["val/ndcg@10"].notna().sum() == 3
     state = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)
-    assert state["epoch"] == 3 or state["epoch"] == 2
-    frozen = load_frozen(run.folder / "embedder")
-    if frozen is not None:
-        judged = evaluate_run(run)
-        assert judged["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-4)
+    assert state["onesheet"]["phase"] == "finetune"
+    assert state["onesheet"]["backbone_trained"]
+    weights = {key: value for key, value in state["state_dict"].items() if key.startswith("embedder.backbone.")}
+    frozen = load_frozen(run.folder / "embedder").state_dict()
+    moved = [key for key, value in weights.items() if not torch.equal(value, frozen[key.split(".", 2)[2]])]
+    assert moved
+    assert not any("running_" in key for key in moved)
+    judged = evaluate_run(run)
+    assert judged["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-6)
 
 
 def finished(process):

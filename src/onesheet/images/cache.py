@@ -11,6 +11,7 @@ from typing import BinaryIO
 from filelock import FileLock
 
 from onesheet.errors import InputError
+from onesheet.paths import cache_root
 
 _STORAGE_FAULTS = {
     errno.ENOSPC: "no space is left there",
@@ -21,19 +22,6 @@ _STORAGE_FAULTS = {
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a file has that name",
 }
-
-
-def cache_root() -> Path:
-    """The folder of all caches: ``ONESHEET_CACHE`` where it is set, else ``~/.cache/onesheet``.
-
-    It may be deleted at any time; what is needed again is computed again.
-
-    >>> import os
-    >>> os.environ["ONESHEET_CACHE"] == str(cache_root()) if "ONESHEET_CACHE" in os.environ else True
-    True
-    """
-    named = os.environ.get("ONESHEET_CACHE")
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "onesheet"
 
 
 def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
