@@ -10,9 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from onesheet.embedding.chunks import in_chunks
 from onesheet.embedding.embedder import Embedder
-from onesheet.embedding.gather import exchange_sizes, gather_rows, world_size
-from onesheet.embedding.losses.base import MetricLoss, relate
+from onesheet.embedding.gather import exchange_sizes, world_size
+from onesheet.embedding.losses.base import MetricLoss
+from onesheet.embedding.memory import CrossBatchMemory
+from onesheet.embedding.mining import Miner
+from onesheet.embedding.objective import Rows, check_use, objective
+from onesheet.embedding.parameter_groups import decay_groups, layer_groups
 from onesheet.embedding.precision import autocast_for, resolve_precision
 from onesheet.embedding.schedule import PhaseSchedule
 from onesheet.errors import InputError
@@ -20,6 +25,9 @@ from onesheet.errors import InputError
 log = logging.getLogger(__name__)
 
 Batch = dict[str, Any]
+
+# In the place of a rank, for random numbers that all processes draw alike.
+_ALL_RANKS = 2**31
 
 
 class EmbeddingModule(lightning.LightningModule):
@@ -36,13 +44,18 @@ class EmbeddingModule(lightning.LightningModule):
     the first: ``strategy="ddp_find_unused_parameters_true"``.
 
     Learning rates are a pure function of the global step. Whatever is random in a step (dropout, stochastic depth) is
-    drawn from a generator seeded by (seed, epoch, batch, rank) at its start. So a resumed run needs nothing but the
-    weights, the optimizer's moments and the step to go on as if nothing had happened.
+    drawn from a generator seeded by (seed, epoch, batch, rank) at its start; what miner and loss draw, by the same in
+    every process. So a resumed run needs nothing but the weights, the memory, the optimizer's moments and the step to
+    go on as if nothing had happened.
 
     Args:
         embedder: Backbone and head; the head has been fitted.
         loss: Built (`MetricLoss.build`), where it owns parameters.
         relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
+        miner: Chooses among the pairs that the loss will see; None for all.
+        memory: Posters of earlier batches to compare with; None for none.
+        chunk_size: Posters that pass through the backbone at once in fine-tuning, in each process: the gradient is that
+            of the whole batch, in the memory of a chunk (see `in_chunks`). None for the whole batch at once.
         head_epochs: Epochs of the first phase.
         finetune_epochs: Epochs of the second.
         lr: Peak learning rate of head and loss.
@@ -54,7 +67,7 @@ class EmbeddingModule(lightning.LightningModule):
         seed: Of what is random in a step.
 
     Raises:
-        InputError: For a value out of range.
+        InputError: For a value out of range, or a loss that has no use for the miner or the memory.
     """
 
     def __init__(
@@ -63,6 +76,9 @@ class EmbeddingModule(lightning.LightningModule):
         loss: MetricLoss,
         relevance: Callable[[Tensor, Tensor], Tensor],
         *,
+        miner: Miner | None = None,
+        memory: CrossBatchMemory | None = None,
+        chunk_size: int | None = None,
         head_epochs: int = 20,
         finetune_epochs: int = 0,
         lr: float = 1e-3,
@@ -81,10 +97,18 @@ class EmbeddingModule(lightning.LightningModule):
             raise InputError(f"optimizer.layer_decay={layer_decay}: must be in (0, 1]")
         if weight_decay < 0:
             raise InputError(f"optimizer.weight_decay={weight_decay}: must be 0 or more")
+        if chunk_size is not None and chunk_size < 1:
+            raise InputError(f"training.chunk_size={chunk_size}: must be 1 or more posters, or null")
         resolve_precision("cpu", precision)
+        check_use(loss, miner, memory=memory is not None)
         self.embedder = embedder
         self.loss = loss
         self.relevance = relevance
+        self.miner, self.memory, self.chunk_size = miner, memory, chunk_size
+        # Every process fills the same queue by itself: there is nothing to broadcast before each step.
+        self._ddp_params_and_buffers_to_ignore = [
+            name for name, _ in self.named_buffers() if name.startswith("memory.")
+        ]
         self.schedule = PhaseSchedule(head_epochs, finetune_epochs, warmup)
         self.lr, self.backbone_lr = lr, backbone_lr
         self.layer_decay, self.weight_decay = layer_decay, weight_decay
@@ -111,18 +135,16 @@ class EmbeddingModule(lightning.LightningModule):
         parts = self.embedder.parts(self._features(batch))
         if self.loss.takes == "normalised":
             parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
-        genres, index = batch["genres"], batch["index"]
         frozen = self._frozen(batch) if self.loss.needs_frozen else None
+        rows = Rows(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
         if world_size() > 1:
-            sizes = batch.get("sizes") or exchange_sizes(len(index), index.device)
-            parts = gather_rows(torch.cat(parts, dim=1), sizes).chunk(len(parts), dim=1)
-            genres, index = gather_rows(genres, sizes), gather_rows(index, sizes)
-            frozen = None if frozen is None else gather_rows(frozen, sizes)
-        pair = None if frozen is None else (frozen, frozen)
-        relations = relate(genres, genres, self.relevance, index, index, frozen=pair)
-        losses = [self.loss(part, relations) for part in parts]
-        loss = torch.stack(losses).mean()
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(index), prog_bar=True)
+            rows = rows.gathered(batch.get("sizes") or exchange_sizes(len(rows.index), rows.index.device))
+        torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
+        remembered = None if self.memory is None else self.memory.recall(self.global_step)
+        loss = objective(rows, self.loss, self.relevance, parts=len(parts), miner=self.miner, remembered=remembered)
+        if self.memory is not None:
+            self.memory.store(rows)
+        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(rows.index), prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -134,7 +156,9 @@ class EmbeddingModule(lightning.LightningModule):
         if "features" in batch:
             features: Tensor = batch["features"]
             return features
-        pixels: Tensor = batch["pixels"]
+        return in_chunks(self._features_of, batch["pixels"], self.chunk_size)
+
+    def _features_of(self, pixels: Tensor) -> Tensor:
         with autocast_for(pixels.device, self.precision):
             made: Tensor = self.embedder.backbone(pixels)
         return made
@@ -152,11 +176,11 @@ class EmbeddingModule(lightning.LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """One AdamW over head, loss and, where it will be fine-tuned, each layer of the backbone."""
         groups = [
-            *_decay_groups(self.embedder.head, "head", self.lr, self.weight_decay),
-            *_decay_groups(self.loss, "loss", self.lr, self.weight_decay),
+            *decay_groups(self.embedder.head, "head", self.lr, self.weight_decay),
+            *decay_groups(self.loss, "loss", self.lr, self.weight_decay),
         ]
         if self.schedule.finetune_epochs > 0:
-            groups += _layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
+            groups += layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         for group in groups:
             group["peak_lr"] = group["lr"]
         return torch.optim.AdamW(groups)
@@ -166,7 +190,7 @@ class EmbeddingModule(lightning.LightningModule):
         warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set each group's learning rate and the step's random numbers from where training stands."""
+        """Set learning rates, the loss's margin and the step's random numbers from where training stands."""
         # trainer.estimated_stepping_batches would do as well, but makes Lightning forget a resumed loader's state.
         steps = self.trainer.num_training_batches
         if isinstance(steps, float):
@@ -176,6 +200,8 @@ class EmbeddingModule(lightning.LightningModule):
             for group in optimizer.param_groups:
                 factor = self.schedule.factor(group["role"], self.global_step, steps_per_epoch)
                 group["lr"] = group["peak_lr"] * factor
+        epochs = self.schedule.head_epochs + self.schedule.finetune_epochs
+        self.loss.to_step(self.global_step, epochs * steps_per_epoch)
         torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
@@ -207,36 +233,3 @@ def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
     """
     state = np.random.SeedSequence([seed, epoch, batch, rank]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
-
-
-def _decay_groups(module: nn.Module, role: str, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices with weight decay, vectors without; empty groups left out."""
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
-    split = {
-        weight_decay: [parameter for parameter in parameters if parameter.ndim > 1],
-        0.0: [parameter for parameter in parameters if parameter.ndim <= 1],
-    }
-    if weight_decay == 0:
-        split = {0.0: parameters}
-    return [{"params": some, "lr": lr, "weight_decay": decay, "role": role} for decay, some in split.items() if some]
-
-
-def _layer_groups(backbone: nn.Module, lr: float, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
-    """The backbone's layers as timm groups them; the topmost learns at ``lr``."""
-    from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
-
-    model: Any = backbone.model
-    exempt = model.no_weight_decay() if hasattr(model, "no_weight_decay") else ()
-    groups = param_groups_layer_decay(
-        model, weight_decay=weight_decay, no_weight_decay_list=exempt, layer_decay=layer_decay
-    )
-    top = max(group["lr_scale"] for group in groups)
-    return [
-        {
-            "params": group["params"],
-            "lr": lr * group["lr_scale"] / top,
-            "weight_decay": group["weight_decay"],
-            "role": "backbone",
-        }
-        for group in groups
-    ]
