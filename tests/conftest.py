@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import onesheet  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 
 

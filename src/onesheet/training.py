@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def quieten() -> None:
     """Keep Lightning's advertisements and other libraries' notes to themselves out of a person's log."""
-    for name in ("lightning.pytorch.utilities.rank_zero", "faiss.loader"):
+    for name in ("lightning.pytorch.utilities.rank_zero", "faiss.loader", "fontTools"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for text in (
         ".*module\\(s\\) in eval mode at the start of training.*",
