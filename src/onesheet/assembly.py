@@ -15,8 +15,9 @@ from omegaconf import DictConfig
 from onesheet.callbacks import CSVLog, PosterProgress, RetrievalEvaluation
 from onesheet.catalogue import Relevance, check_learnable, make_splits, read_catalogue
 from onesheet.embedding import Embedder, EmbeddingModule, MetricLoss, build_head, cached_features, create_backbone
+from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.errors import InputError
-from onesheet.images import Augment, PosterDataModule, Posters, load_posters
+from onesheet.images import Augment, PosterDataModule, Posters, Sampler, class_labels, load_posters
 from onesheet.judging import judge
 from onesheet.progress import progress_bar
 from onesheet.retrieval import Judgement
@@ -125,13 +126,35 @@ def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Metric
     return loss
 
 
+def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: MetricLoss) -> CrossBatchMemory | None:
+    """The memory of earlier batches of a configuration; None for size 0."""
+    if cfg.memory.size == 0:
+        return None
+    head = embedder.head
+    training = head.training
+    with torch.no_grad():
+        parts = head.eval().parts(prepared.features[:1].to(next(head.parameters()).device))
+    head.train(training)
+    return CrossBatchMemory(
+        cfg.memory.size,
+        cfg.memory.start_step,
+        width=sum(part.shape[1] for part in parts),
+        genres=prepared.posters.catalogue.genres.shape[1],
+        frozen_width=embedder.backbone.num_features if loss.needs_frozen else 0,
+    )
+
+
 def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> EmbeddingModule:
     """The LightningModule of a configuration."""
     train = prepared.positions("train")
+    loss = make_loss(cfg, prepared, embedder)
     return EmbeddingModule(
         embedder,
-        make_loss(cfg, prepared, embedder),
+        loss,
         Relevance.fit(cfg.relevance.kind, prepared.posters.catalogue.genres[train]),
+        miner=instantiate(cfg.miner.build),
+        memory=make_memory(cfg, prepared, embedder, loss),
+        chunk_size=cfg.training.chunk_size,
         head_epochs=cfg.training.head_epochs,
         finetune_epochs=cfg.training.finetune_epochs,
         lr=cfg.optimizer.lr,
@@ -144,13 +167,20 @@ def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Embe
     )
 
 
+def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
+    """The sampler of a configuration, over the train split."""
+    train = prepared.posters.catalogue.select(prepared.positions("train"))
+    given = {} if cfg.sampler.get("column") is None else {"labels": class_labels(train, cfg.sampler.column)}
+    sampler: Sampler = instantiate(cfg.sampler.build)(genres=train.genres, seed=cfg.seed, **given)
+    return sampler
+
+
 def make_data(cfg: DictConfig, prepared: Prepared) -> PosterDataModule:
     """The DataModule of a configuration."""
-    genres = prepared.posters.catalogue.genres[prepared.positions("train")]
     return PosterDataModule(
         prepared.posters,
         prepared.splits,
-        instantiate(cfg.sampler.build)(genres=genres, seed=cfg.seed),
+        make_sampler(cfg, prepared),
         augment=Augment.preset(cfg.augment.strength),
         features=prepared.features if cfg.training.head_epochs else None,
         head_epochs=cfg.training.head_epochs,

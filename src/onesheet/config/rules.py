@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from onesheet.config.loss_rules import check_combination, check_loss
 from onesheet.errors import InputError
 
 Rule = Callable[[Any], str | None]
@@ -81,6 +82,7 @@ RULES: dict[str, Rule] = {
     "monitor": validation_metric,
     "training.head_epochs": whole(0),
     "training.finetune_epochs": whole(0),
+    "training.chunk_size": whole(1, optional=True),
     "training.precision": one_of("auto", "fp32", "bf16"),
     "data.on_bad_poster": one_of("error", "skip"),
     "data.image_size": image_size,
@@ -94,6 +96,17 @@ RULES: dict[str, Rule] = {
     "sampler.batch_size": whole(2),
     "sampler.m": whole(1, optional=True),
     "sampler.tempering": number(0, 1),
+    "sampler.column": text,
+    "memory.size": whole(0),
+    "memory.start_step": whole(0),
+    "miner.margin": number(0, 2, above=True),
+    "miner.kind": one_of("semi_hard", "hard", "violating"),
+    "miner.positives": one_of("hard", "semi_hard", "easy", "all"),
+    "miner.epsilon": number(0),
+    "miner.cutoff": number(0, 2, above=True),
+    "miner.nonzero_loss_cutoff": number(0, 2, above=True),
+    "miner.positive_margin": number(0, 2),
+    "miner.negative_margin": number(0, 2),
     "augment.strength": one_of("none", "light", "medium", "strong"),
     "model.weights": text,
     "model.backbone": text,
@@ -140,26 +153,44 @@ def show(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def check_margin(loss: Mapping[str, Any]) -> None:
-    """Check ``loss.margin`` against the unit and range that the loss's own YAML states.
+def check_miner(miner: Mapping[str, Any]) -> None:
+    """Check those of a miner's keys that depend on each other.
 
     Raises:
-        InputError: The margin is no number, is out of range, or the loss has none.
+        InputError: They do not go together.
     """
-    name, margin, about = loss.get("name"), loss.get("margin"), loss.get("about") or {}
-    unit, bounds = about.get("unit"), about.get("range")
-    if unit is None:
-        if margin is not None:
-            raise InputError(f"loss.margin={show(margin)}: loss={name} has no margin; leave loss.margin out")
-        return
-    assert bounds is not None
-    low, high = bounds
-    is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
-    if not is_number or not low <= margin <= high:
+    name, negatives = miner["name"], miner.get("negatives")
+    if name in ("hard", "semi_hard"):
+        rule = one_of(*(("hard", "semi_hard", "easy", "all") if name == "hard" else ("all", "nearest")))
+        if wanted := rule(negatives):
+            raise InputError(f"miner.negatives={show(negatives)}: with miner={name} it takes {wanted}")
+    if name == "hard":
+        for key, other in (("positives", "negatives"), ("negatives", "positives")):
+            if miner[key] == "semi_hard" and miner[other] in ("semi_hard", "all"):
+                raise InputError(
+                    f"miner.{key}=semi_hard: needs one other choice to measure by; set miner.{other}=hard or easy"
+                )
+    if name == "distance_weighted" and miner["nonzero_loss_cutoff"] <= miner["cutoff"]:
         raise InputError(
-            f"loss.margin={show(margin)}: the margin of loss={name} is a number in its own unit ({unit}),"
-            f" from {low:g} to {high:g}"
+            f"miner.nonzero_loss_cutoff={show(miner['nonzero_loss_cutoff'])}: takes a distance above"
+            f" miner.cutoff={show(miner['cutoff'])}"
         )
+
+
+def check_sampler(sampler: Mapping[str, Any]) -> None:
+    """Check that a batch has room for a class's posters, and they for a pair.
+
+    Raises:
+        InputError: ``m`` is too large or too small.
+    """
+    m, batch_size = sampler.get("m"), sampler["batch_size"]
+    if m is not None and m > batch_size:
+        raise InputError(
+            f"sampler.m={m} is larger than sampler.batch_size={batch_size}:"
+            " a batch must hold at least m posters; lower sampler.m or raise sampler.batch_size"
+        )
+    if sampler["name"] == "pk" and (m is None or m < 2):
+        raise InputError(f"sampler.m={show(m)}: sampler=pk takes at least 2, so that a class makes a pair")
 
 
 def check_data(data: Mapping[str, Any]) -> None:
@@ -219,13 +250,11 @@ def check_config(config: Mapping[str, Any]) -> None:
         raise InputError(
             "training.head_epochs=0 and training.finetune_epochs=0: nothing would be trained; set one above 0"
         )
-    check_margin(config["loss"])
-    sampler = config["sampler"]
-    if sampler.get("m") is not None and sampler["m"] > sampler["batch_size"]:
-        raise InputError(
-            f"sampler.m={sampler['m']} is larger than sampler.batch_size={sampler['batch_size']}:"
-            " a batch must hold at least m posters; lower sampler.m or raise sampler.batch_size"
-        )
+    loss, miner = config["loss"], config["miner"]
+    check_loss(loss)
+    check_miner(miner)
+    check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
+    check_sampler(config["sampler"])
     check_data(config["data"])
     check_logger(config["logger"])
     if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():

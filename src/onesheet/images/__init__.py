@@ -9,7 +9,14 @@ from onesheet.images.duplicates import near_duplicate_groups
 from onesheet.images.loader import BatchLoader, EvaluationLoader
 from onesheet.images.pixels import PixelCache, Progress, open_pixels
 from onesheet.images.posters import Posters, load_posters
-from onesheet.images.samplers import MPerClassSampler, RandomSampler, Sampler
+from onesheet.images.samplers import (
+    ClassBalancedSampler,
+    MPerClassSampler,
+    PKSampler,
+    RandomSampler,
+    Sampler,
+    class_labels,
+)
 
 if TYPE_CHECKING:
     from onesheet.images.datamodule import PosterDataModule
@@ -19,8 +26,10 @@ __all__ = [
     "Augment",
     "BadImage",
     "BatchLoader",
+    "ClassBalancedSampler",
     "EvaluationLoader",
     "MPerClassSampler",
+    "PKSampler",
     "PixelCache",
     "PosterDataModule",
     "Posters",
@@ -29,6 +38,7 @@ __all__ = [
     "Sampler",
     "cache_folder",
     "cache_root",
+    "class_labels",
     "decode_poster",
     "load_posters",
     "near_duplicate_groups",

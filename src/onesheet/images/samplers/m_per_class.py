@@ -1,88 +1,16 @@
-"""Which posters make up a batch: pure functions of (seed, epoch, batch), over all processes together."""
+"""At least m posters of each drawn genre."""
 
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from onesheet.errors import InputError
-
-Positions = npt.NDArray[np.int64]
-
-
-@runtime_checkable
-class Sampler(Protocol):
-    """Batches of positions into the N posters of the train split.
-
-    Attributes:
-        num_posters: N.
-        batches_per_epoch: ⌈N / batch size⌉. Their sizes differ by at most one and sum to N.
-    """
-
-    num_posters: int
-    batches_per_epoch: int
-
-    def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+from onesheet.images.samplers.base import Batches, Positions
+from onesheet.images.samplers.packs import Packs
 
 
-class _Batches:
-    """N visits an epoch, cut into batches of balanced sizes."""
-
-    def __init__(self, num_posters: int, batch_size: int, seed: int) -> None:
-        if num_posters < 1:
-            raise InputError("the train split holds no posters: lower data.split.val or data.split.test")
-        if batch_size < 1:
-            raise InputError(f"sampler.batch_size={batch_size}: give at least 1")
-        self.num_posters = num_posters
-        self.batch_size = batch_size
-        self.batches_per_epoch = -(-num_posters // batch_size)
-        self.seed = seed
-
-    def _span(self, index: int) -> tuple[int, int]:
-        if not 0 <= index < self.batches_per_epoch:
-            raise IndexError(f"batch {index} of {self.batches_per_epoch}")
-        return (
-            index * self.num_posters // self.batches_per_epoch,
-            (index + 1) * self.num_posters // self.batches_per_epoch,
-        )
-
-    def _random(self, epoch: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, epoch])))
-
-
-class RandomSampler(_Batches):
-    """Posters in a new random order each epoch, each of them once.
-
-    Args:
-        genres: (N, G) bool, multi-hot, of the train split; only N counts here.
-        batch_size: Posters in a batch, over all processes together; the last batches of an epoch are not smaller by
-            more than one.
-        seed: With the epoch, it fixes the order.
-
-    Raises:
-        InputError: There are no posters, or ``batch_size`` is below 1.
-
-    Examples:
-        >>> sampler = RandomSampler(np.ones((5, 1), dtype=bool), batch_size=2, seed=0)
-        >>> sorted(int(i) for index in range(3) for i in sampler.batch(0, index))
-        [0, 1, 2, 3, 4]
-    """
-
-    def __init__(self, genres: npt.NDArray[np.bool_], *, batch_size: int, seed: int = 0) -> None:
-        super().__init__(len(genres), batch_size, seed)
-        self._order: tuple[int, Positions] | None = None
-
-    def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
-        start, stop = self._span(index)
-        if self._order is None or self._order[0] != epoch:
-            self._order = epoch, self._random(epoch).permutation(self.num_posters)
-        return self._order[1][start:stop]
-
-
-class MPerClassSampler(_Batches):
+class MPerClassSampler(Batches):
     """At least m posters of each drawn genre, for posters with several genres.
 
     A batch of B posters draws ⌊B / m⌋ times a genre (with replacement) with probability proportional to
@@ -148,7 +76,7 @@ class MPerClassSampler(_Batches):
             (B,) int64 positions, none of them twice; and (G,) int64, how often each genre was drawn. At least
             min(m × times, count) of the posters have the genre.
         """
-        self._span(index)
+        self.span(index)
         if self._epoch is None or self._epoch.number != epoch:
             self._epoch = _Epoch(self, epoch)
         return self._epoch.draw(index)
@@ -164,11 +92,8 @@ class _Epoch:
     def __init__(self, sampler: MPerClassSampler, number: int) -> None:
         self.number = number
         self._sampler = sampler
-        self._random = sampler._random(number)
-        self._packs = [self._random.permutation(posters) for posters in sampler.members]
-        self._at = [0] * len(self._packs)
-        self._rounds = [0] * len(self._packs)
-        self._visits = np.zeros(sampler.num_posters, dtype=np.int64)
+        self._random = sampler.random(number)
+        self._packs = Packs(sampler.members, sampler.num_posters, self._random)
         self._rarest_first = np.argsort(sampler.counts, kind="stable")
         self._made: list[tuple[Positions, Positions]] = []
 
@@ -179,14 +104,14 @@ class _Epoch:
 
     def _next(self) -> tuple[Positions, Positions]:
         sampler = self._sampler
-        start, stop = sampler._span(len(self._made))
+        start, stop = sampler.span(len(self._made))
         size = stop - start
         inside = np.zeros(sampler.num_posters, dtype=bool)
         having = np.zeros(len(sampler.counts), dtype=np.int64)
         chosen: list[Positions] = []
 
         def deal(pack: int, wanted: int) -> int:
-            dealt = self._deal(pack, wanted, inside)
+            dealt = self._packs.deal(pack, wanted, inside)
             chosen.append(dealt)
             having[:] += sampler.genres[dealt].sum(0)
             return len(dealt)
@@ -204,22 +129,3 @@ class _Epoch:
     def _times(self, draws: int) -> Positions:
         chances = self._sampler.probabilities
         return self._random.multinomial(draws, chances) if chances.any() else np.zeros(len(chances), dtype=np.int64)
-
-    def _deal(self, pack: int, wanted: int, inside: npt.NDArray[np.bool_]) -> Positions:
-        """Take ``wanted`` posters off a pack that are not in the batch; the pack holds at least so many."""
-        posters = self._packs[pack]
-        dealt: list[Positions] = []
-        while wanted > 0:
-            at = self._at[pack]
-            window = posters[at : at + 2 * wanted + 8]
-            free = np.flatnonzero((self._visits[window] <= self._rounds[pack]) & ~inside[window])[:wanted]
-            taken = window[free]
-            inside[taken] = True
-            self._visits[taken] += 1
-            dealt.append(taken)
-            wanted -= len(taken)
-            self._at[pack] = at + (int(free[-1]) + 1 if wanted == 0 else len(window))
-            if self._at[pack] >= len(posters):
-                self._at[pack] = 0
-                self._rounds[pack] += 1
-        return np.concatenate(dealt) if dealt else np.empty(0, dtype=np.int64)
