@@ -21,6 +21,7 @@ THEIRS = [
     ("angular", {"margin": 60.0}, lambda: pml.AngularLoss(alpha=60)),
     ("angular", {"margin": 36.0}, lambda: pml.AngularLoss(alpha=36)),
     ("n_pair", {"pairs": "one_per_genre"}, pml.NPairsLoss),
+    ("n_pair", {}, lambda: pml.NTXentLoss(temperature=1)),
     ("triplet", {"margin": 0.2}, lambda: pml.TripletMarginLoss(margin=0.2)),
     ("contrastive", {}, pml.ContrastiveLoss),
     ("contrastive", {"margin": 1.5, "positive_margin": 0.4}, lambda: pml.ContrastiveLoss(0.4, 1.5)),

@@ -19,6 +19,8 @@ class NPairLoss(MetricLoss):
 
         loss = mean over pairs (a, p) of log(1 + Σ_n exp(x_a·x_n − x_a·x_p))
 
+    which on single labels is NTXentLoss of pytorch-metric-learning with temperature 1.
+
     ``pairs="one_per_genre"``, the paper's own sampling, takes one pair of each genre g in the batch, the first anchor
     that shares g with a positive and the first such positive. The negatives of a pair are the positives of the other
     genres' pairs, where they are negatives of the anchor. On single labels this equals NPairsLoss of
@@ -45,8 +47,10 @@ class NPairLoss(MetricLoss):
         positive, negative = relations.chosen()
         if self.pairs == "all" or positive.numel() == 0:
             similar = rows @ references.T
-            against = masked_logsumexp(similar, negative)
-            return masked_mean(softplus(against[:, None] - similar), positive)
+            # Exponents of unit vectors lie in [−1, 1]: nothing overflows, and nothing is lost beside the 1.
+            exponentials = similar.exp()
+            against = (exponentials * negative).sum(dim=1, keepdim=True)
+            return masked_mean((exponentials + against).log() - similar, positive)
         anchors, partners, found = _one_per_genre(relations, positive)
         similar = rows[anchors] @ references[partners].T
         against = masked_logsumexp(similar, negative[anchors][:, partners] & found)
