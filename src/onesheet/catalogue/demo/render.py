@@ -24,7 +24,7 @@ from onesheet.errors import InputError
 from onesheet.paths import cache_root
 
 # Raised whenever the posters that come out change.
-VERSION = 1
+VERSION = 2
 _ALONE = 24
 
 Progress = Callable[[int, int], None]

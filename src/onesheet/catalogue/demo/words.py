@@ -3,7 +3,7 @@
 
 def _list(text: str) -> tuple[str, ...]:
     """The entries of a text, parted by commas."""
-    return tuple(entry.strip() for entry in text.replace("\n", " ").split(",") if entry.strip())
+    return tuple(" ".join(entry.split()) for entry in text.split(",") if entry.strip())
 
 
 NOUNS: dict[str, tuple[str, ...]] = {
