@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install test check format clean
+.PHONY: help install demo test check format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,12 @@ $(READY): pyproject.toml
 	@touch $@
 
 install: $(READY) ## A virtual environment in .venv with onesheet and everything for its development
+
+demo: $(READY) ## Render demo posters, train on them, print metrics, and say where the pictures are
+	@run=$$($(BIN)/python train.py name=demo | tail -n 1) && test -d "$$run" \
+		&& $(BIN)/onesheet evaluate "$$run" \
+		&& echo "Ten nearest posters:  $$run/gallery.png" \
+		&& echo "The whole report:     $$run/report.html"
 
 test: $(READY) ## All tests (no network, no GPU needed; real posters are used where they are found)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

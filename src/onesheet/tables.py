@@ -24,7 +24,7 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         table = Table("metric", "value", *COLUMNS, title=f"{split}: {size}", title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
-        for name, value in inner.items():
+        for name, value in sorted(inner.items(), key=lambda item: (item[0].count("/"), item[0] != "ndcg@10")):
             if f"{name}/chance" in inner:
                 table.add_row(
                     name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)

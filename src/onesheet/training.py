@@ -31,9 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def quieten() -> None:
-    """Keep Lightning's advertisements and other libraries' notes to themselves out of a person's log."""
-    for name in ("lightning.pytorch.utilities.rank_zero", "faiss.loader", "fontTools"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    """Keep other libraries' notes to themselves out of a person's log."""
     for text in (
         ".*module\\(s\\) in eval mode at the start of training.*",
         ".*isinstance\\(treespec, LeafSpec\\).*",
