@@ -15,11 +15,15 @@ from onesheet.embedding import (
     create_backbone,
     gather_rows,
 )
+from onesheet.embedding.losses import DistillationLoss, MarginLoss, SupConLoss
+from onesheet.embedding.memory import CrossBatchMemory
+from onesheet.embedding.mining import DistanceWeightedMiner
+from onesheet.embedding.objective import Rows
 
-from .fakes import jaccard, multi_hot
+from .fakes import jaccard, multi_hot, unit
 
 SIZE = (64, 48)
-ROWS = (5, 3)
+ROWS = (5, 4)
 
 
 def batches(kind: str):
@@ -29,17 +33,44 @@ def batches(kind: str):
     features = torch.randn(sum(ROWS), 96, generator=generator)
     whole = {"index": torch.arange(sum(ROWS)), "genres": multi_hot(sum(ROWS), seed=1)}
     whole[kind] = features if kind == "features" else images
-    shares = [{key: value.split(ROWS)[rank] for key, value in whole.items()} for rank in (0, 1)]
+    shares = [{key: value[rank::2] for key, value in whole.items()} for rank in (0, 1)]
     return whole, shares
 
 
-def module(loss_name: str) -> EmbeddingModule:
+def memory(frozen_width: int) -> CrossBatchMemory:
+    """Half full, and with one of the batch's posters."""
+    made = CrossBatchMemory(24, width=8, genres=5, frozen_width=frozen_width)
+    frozen = unit(12, frozen_width, seed=8).float() if frozen_width else None
+    made.store(Rows(unit(12, 8, seed=7).float(), multi_hot(12, seed=7), torch.arange(7, 19), frozen))
+    return made
+
+
+LOSSES = {
+    "angular": AngularLoss,
+    "triplet": TripletLoss,
+    "bce": BCELoss,
+    "supcon": SupConLoss,
+    "margin": lambda: MarginLoss(learn_beta="genre"),
+    "distillation": DistillationLoss,
+}
+
+
+def module(loss_name: str, extra: str = "") -> EmbeddingModule:
     torch.manual_seed(0)
     backbone = create_backbone("test_resnet", "none", "avg", SIZE)
     head = HeadEnsemble([LinearHead(96, 4), LinearHead(96, 4)])
-    loss = {"angular": AngularLoss, "triplet": TripletLoss, "bce": BCELoss}[loss_name]()
+    loss = LOSSES[loss_name]()
     loss.build(4, torch.ones(5), 10)
-    made = EmbeddingModule(Embedder(backbone, head), loss, jaccard, finetune_epochs=1, precision="fp32")
+    made = EmbeddingModule(
+        Embedder(backbone, head),
+        loss,
+        jaccard,
+        miner=DistanceWeightedMiner(nonzero_loss_cutoff=1.9) if "miner" in extra else None,
+        memory=memory(96 if loss.needs_frozen else 0) if "memory" in extra else None,
+        chunk_size=2 if "chunks" in extra else None,
+        finetune_epochs=1,
+        precision="fp32",
+    )
     made.log = lambda *args, **kwargs: None
     return made
 
@@ -51,7 +82,18 @@ def gradients(made: EmbeddingModule, batch) -> dict[str, torch.Tensor]:
     return {"loss": loss.detach(), **found}
 
 
-CASES = [("angular", "features"), ("angular", "pixels"), ("triplet", "features"), ("bce", "features")]
+CASES = [
+    ("angular", "features", ""),
+    ("angular", "pixels", ""),
+    ("triplet", "features", ""),
+    ("bce", "features", ""),
+    ("angular", "features", "memory"),
+    ("angular", "pixels", "memory, chunks"),
+    ("triplet", "features", "memory, miner"),
+    ("supcon", "features", "memory"),
+    ("margin", "features", "miner"),
+    ("distillation", "features", "memory"),
+]
 
 
 def _work(rank: int, folder: str) -> None:
@@ -59,15 +101,18 @@ def _work(rank: int, folder: str) -> None:
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     results = {}
     for case in CASES:
-        loss_name, kind = case
+        loss_name, kind, extra = case
         share = batches(kind)[1][rank]
-        if case == ("triplet", "features"):
+        if loss_name == "triplet":
             share["sizes"] = list(ROWS)
-        found = gradients(module(loss_name), share)
+        made = module(loss_name, extra)
+        found = gradients(made, share)
         for name, value in found.items():
             if name != "loss":  # what DistributedDataParallel does
                 dist.all_reduce(value)
                 value /= 2
+        if made.memory is not None:
+            found |= {f"memory.{name}": buffer for name, buffer in made.memory.named_buffers()}
         results[case] = found
     rows = torch.arange(ROWS[rank] * 2).view(-1, 2) + 100 * rank
     results["rows"] = gather_rows(rows)
@@ -80,14 +125,21 @@ def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
     torch.multiprocessing.spawn(_work, (str(tmp_path),), nprocs=2)
     for rank in (0, 1):
         results = torch.load(tmp_path / f"{rank}.pt")
-        for loss_name, kind in CASES:
-            expected = gradients(module(loss_name), batches(kind)[0])
-            found = results[(loss_name, kind)]
-            assert found.keys() == expected.keys()
+        for case in CASES:
+            loss_name, kind, extra = case
+            made = module(loss_name, extra)
+            expected = gradients(made, batches(kind)[0])
             assert any(value.abs().max() > 1e-3 for name, value in expected.items() if name != "loss")
+            if made.memory is not None:
+                expected |= {f"memory.{name}": buffer for name, buffer in made.memory.named_buffers()}
+            found = results[case]
+            assert found.keys() == expected.keys()
             for name, value in expected.items():
-                torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
-        assert results["rows"].flatten().tolist() == [*range(10), *range(100, 106)]
+                told = f"{case}: {name}"
+                torch.testing.assert_close(
+                    found[name], value, rtol=1e-4, atol=1e-5, msg=lambda m, told=told: f"{told}: {m}"
+                )
+        assert results["rows"].flatten().tolist() == [*range(10), *range(100, 108)]
         assert results["empty"].tolist() == [[100, 101], [102, 103]]
 
 

@@ -29,9 +29,19 @@ class Rows:
     frozen: Tensor | None = None
 
     def gathered(self, sizes: list[int]) -> "Rows":
-        """The rows of all processes, with gradient; see `gather_rows`."""
-        frozen = None if self.frozen is None else gather_rows(self.frozen, sizes)
-        return Rows(*(gather_rows(x, sizes) for x in (self.embeddings, self.genres, self.index)), frozen)
+        """The rows of all processes, with gradient; see `gather_rows`.
+
+        Process r of w holds rows r, r + w, r + 2w … of the batch, and in that order they come back: a miner that draws
+        and a memory that forgets then do the same whatever the number of processes.
+        """
+        device = self.index.device
+        held = [torch.arange(size, device=device) * len(sizes) + rank for rank, size in enumerate(sizes)]
+        order = torch.cat(held).argsort()
+        embeddings, genres, index = (
+            gather_rows(rows, sizes)[order] for rows in (self.embeddings, self.genres, self.index)
+        )
+        frozen = None if self.frozen is None else gather_rows(self.frozen, sizes)[order]
+        return Rows(embeddings, genres, index, frozen)
 
     def followed_by(self, others: "Rows") -> "Rows":
         """These rows, then the others."""
