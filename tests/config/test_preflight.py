@@ -10,7 +10,7 @@ from onesheet.errors import InputError
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["loss.margin=400"], ["loss.margin=400", "degrees", "89"]),
+        (["loss.margin=400"], ["loss.margin=400", "degrees", "80"]),
         (["loss=triplet", "loss.margin=45"], ["loss.margin=45", "distance", "2"]),
         (["loss.margin=abc"], ["loss.margin=abc", "degrees"]),
         (["loss=bce", "loss.margin=3"], ["loss.margin=3", "bce"]),

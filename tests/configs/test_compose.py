@@ -1,6 +1,7 @@
 """Every YAML composes, resolves and passes the rules; every `_target_` in it can be imported."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import yaml
 
 from onesheet.config import check_config
 from onesheet.config.preflight import CONFIG_FOLDER, composed
+from onesheet.errors import InputError
 
 OPTIONS = sorted(
     (path.parent.relative_to(CONFIG_FOLDER).as_posix(), path.stem)
@@ -19,7 +21,12 @@ OPTIONS = sorted(
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda v: str(v))
 def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
-    check_config(composed([f"{group}={option}", *extra]))
+    config = composed([f"{group}={option}", *extra])
+    if group == "logger" and config["logger"].get("needs") and find_spec(config["logger"]["needs"]) is None:
+        with pytest.raises(InputError, match="pip install"):
+            check_config(config)
+        return
+    check_config(config)
 
 
 def targets(node):

@@ -1,0 +1,83 @@
+"""Every command in the README composes or parses; those on demo data run; the others are listed with the reason."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from onesheet import cli
+from onesheet.config.loss_table import loss_table
+from onesheet.config.preflight import composed, expand
+from onesheet.config.rules import check_config
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+NOT_RUN = {
+    "make": "sets up an environment and runs this very suite, or the demo",
+    "git": "fetches a clone",
+    "pip": "installs",
+    "ls": "lists a folder",
+    ".": "enters the environment",
+    "python benchmarks": "takes long; each has its own figures",
+    "python -m": "compared word for word below",
+    "python train.py --help": "tested with the configuration",
+    "python train.py -m": "several trainings; each job of the grid is composed here",
+    "python train.py resume=": "needs an interrupted run; tested end to end",
+    "python train.py model=": "a whole training; tested end to end on small posters",
+    "python train.py data=posters": "needs posters of one's own; tested end to end on small posters",
+    "python train.py experiment=": "a whole training; composed here",
+    "python train.py logger=": "a whole training; tested with W&B offline",
+    "onesheet": "needs a finished run; parsed here",
+}
+
+
+def commands():
+    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL):
+        for line in block.splitlines():
+            line = line.split(" #")[0].strip()
+            if re.match(r"(python|onesheet|make|pip|git|\. )", line):
+                yield line
+
+
+COMMANDS = sorted(set(commands()))
+
+
+def test_there_are_commands():
+    assert "python train.py" in COMMANDS
+    assert any(command.startswith("onesheet evaluate") for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python train.py") and "--help" not in c])
+def test_trainings_compose(command, poster_folder):
+    arguments = shlex.split(command)[2:]
+    multirun = "-m" in arguments
+    overrides = [a for a in arguments if a != "-m" and not a.startswith("resume=")]
+    overrides = [a.replace("=posters.csv", f"={poster_folder}/catalogue.csv") for a in overrides]
+    overrides = [a.replace("images=posters", f"images={poster_folder}/posters") for a in overrides]
+    for job in expand(overrides) if multirun else [overrides]:
+        check_config(composed(job))
+
+
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("onesheet ")])
+def test_console_commands_parse(command):
+    _, name, *arguments = shlex.split(command)
+    group = typer.main.get_command(cli.app)
+    assert name in group.commands
+    group.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_does_not_run_has_a_reason(command):
+    assert command == "python train.py" or any(command.startswith(start) for start in NOT_RUN)
+
+
+def test_every_experiment_is_told_and_is_there():
+    told = set(re.findall(r"experiment=(\w+)", README))
+    there = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
+    assert told <= there
+
+
+def test_the_table_of_losses_is_the_printed_one():
+    assert loss_table().strip() in README
