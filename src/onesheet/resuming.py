@@ -1,0 +1,58 @@
+"""A run may only be continued as what it began: with the same configuration on the same posters."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from onesheet.errors import InputError
+
+#: What may differ: where and how it runs, not what is learned.
+FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a nested configuration.
+
+    >>> dict(flattened({"a": {"b": 1}, "c": 2}))
+    {'a.b': 1, 'c': 2}
+    """
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def check_resumed(folder: Path, config: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
+    """Check that a run is continued as what it began.
+
+    Args:
+        folder: The run's folder, as the run left it.
+        config: The resolved configuration now.
+        dataset: The dataset's description now, as ``environment.json`` holds it.
+
+    Raises:
+        InputError: The configuration or the posters differ from those that the run began with.
+    """
+    recorded = folder / "config.yaml"
+    if recorded.is_file():
+        before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
+        now = dict(flattened(config))
+        for key in sorted(before.keys() | now.keys()):
+            if not key.startswith(FREE) and before.get(key) != now.get(key):
+                raise InputError(
+                    f"resume={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued as it"
+                    " began: leave the override out, or start a new run"
+                )
+    environment = folder / "environment.json"
+    if environment.is_file():
+        known = json.loads(environment.read_text(encoding="utf-8"))["dataset"]
+        for key in ("fingerprint", "pixels"):
+            if known.get(key) != dataset.get(key):
+                raise InputError(
+                    f"resume={folder}: the posters of {dataset.get('catalogue')} are not those that the run began with;"
+                    " restore them, or start a new run"
+                )

@@ -1,0 +1,39 @@
+"""What a run may be continued with."""
+
+import json
+
+import pytest
+import yaml
+
+from onesheet.errors import InputError
+from onesheet.resuming import check_resumed
+
+CONFIG = {"seed": 0, "resume": None, "loss": {"margin": 45}, "trainer": {"devices": 1}}
+DATASET = {"fingerprint": "a", "pixels": "b", "catalogue": "posters.csv"}
+
+
+@pytest.fixture
+def run(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG))
+    (tmp_path / "environment.json").write_text(json.dumps({"dataset": DATASET}))
+    return tmp_path
+
+
+def test_the_same_and_other_hardware_may_go_on(run):
+    check_resumed(run, CONFIG, DATASET)
+    check_resumed(run, {**CONFIG, "resume": str(run), "trainer": {"devices": 2}}, DATASET)
+
+
+@pytest.mark.parametrize(
+    ("config", "dataset", "named"),
+    [
+        ({**CONFIG, "loss": {"margin": 40}}, DATASET, "loss.margin was 45 and is 40"),
+        ({**CONFIG, "seed": 1}, DATASET, "seed"),
+        ({**CONFIG, "memory": {"size": 64}}, DATASET, "memory.size"),
+        (CONFIG, {**DATASET, "fingerprint": "c"}, "posters.csv"),
+        (CONFIG, {**DATASET, "pixels": "c"}, "posters.csv"),
+    ],
+)
+def test_another_run_may_not(run, config, dataset, named):
+    with pytest.raises(InputError, match=named):
+        check_resumed(run, config, dataset)
