@@ -20,6 +20,7 @@ from .fakes import jaccard, multi_hot, unit
 MINERS = [
     NoMiner(),
     SemiHardMiner(0.3),
+    SemiHardMiner(0.3, negatives="nearest"),
     HardMiner(),
     DistanceWeightedMiner(),
     MultiSimilarityMiner(),
@@ -151,18 +152,19 @@ def test_every_positive_pair_gets_one_negative_of_its_anchor():
     assert relations.negative[a, n].all()
 
 
-def test_semi_hard_equals_its_definition_on_several_genres(monkeypatch):
+@pytest.mark.parametrize(("kind", "low", "high"), [("semi_hard", 0, 0.4), ("hard", -9, 0), ("violating", -9, 0.4)])
+def test_triplets_equal_their_definition_on_several_genres(kind, low, high, monkeypatch):
     monkeypatch.setattr("onesheet.embedding.mining.semi_hard._AT_ONCE", 70)  # several steps, the last one partial
     genres, index, x = multi_hot(16, seed=5), torch.arange(16), unit(16)
     relations = relate(genres, genres, jaccard, index, index)
     d = torch.cdist(x, x)
     expected, nearest = set(), set()
     for a, p in relations.positive.nonzero().tolist():
-        fits = [n for n in range(16) if relations.negative[a, n] and 0 < d[a, n] - d[a, p] <= 0.4]
+        fits = [n for n in range(16) if relations.negative[a, n] and low < d[a, n] - d[a, p] <= high]
         expected |= {(a, p, n) for n in fits}
         nearest |= {(a, p, min(fits, key=lambda n: d[a, n]))} if fits else set()
-    assert rows(*SemiHardMiner(0.4)(x, relations).triplets) == expected
-    assert rows(*SemiHardMiner(0.4, negatives="nearest")(x, relations).triplets) == nearest
+    assert rows(*SemiHardMiner(0.4, kind)(x, relations).triplets) == expected
+    assert rows(*SemiHardMiner(0.4, kind, negatives="nearest")(x, relations).triplets) == nearest
     assert len(expected) > len(nearest) > 5
 
 

@@ -13,7 +13,7 @@ from onesheet.errors import InputError
 Kind = Literal["semi_hard", "hard", "violating"]
 Negatives = Literal["all", "nearest"]
 
-# (pair, reference) comparisons made at once: 64 MiB of booleans and four times as much of distances.
+# (pair, reference) comparisons made at once: 16 MiB of booleans and four times as much of distances.
 _AT_ONCE = 2**24
 
 
@@ -50,18 +50,34 @@ class SemiHardMiner(Miner):
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
         """See the class."""
+        if len(references) == 0:
+            return relations
         apart = distances(rows, references)
+        most = 0 if self.kind == "hard" else self.margin
+        found = self._nearest if self.negatives == "nearest" else self._all
+        return replace(relations, triplets=found(apart, relations, most))
+
+    def _all(self, apart: Tensor, relations: Relations, most: float) -> Tensor:
+        """(3, T) every triplet whose negative is farther than the positive by at most ``most``."""
         anchors, positives = torch.where(relations.positive)
-        found = [torch.empty(3, 0, dtype=torch.int64, device=rows.device)]
-        step = max(1, _AT_ONCE // max(1, apart.shape[1]))
+        found = [torch.empty(3, 0, dtype=torch.int64, device=apart.device)]
+        step = max(1, _AT_ONCE // apart.shape[1])
         for a, p in zip(torch.split(anchors, step), torch.split(positives, step), strict=True):
             gap = apart[a] - apart[a, p][:, None]
-            fits = relations.negative[a] & (gap <= (0 if self.kind == "hard" else self.margin))
+            fits = relations.negative[a] & (gap <= most)
             if self.kind == "semi_hard":
                 fits &= gap > 0
-            if self.negatives == "nearest" and gap.shape[1]:
-                nearest = torch.where(fits, gap, torch.inf).argmin(dim=1, keepdim=True)
-                fits &= torch.zeros_like(fits).scatter(1, nearest, True)
             pair, negative = torch.where(fits)
             found.append(torch.stack((a[pair], p[pair], negative)))
-        return replace(relations, triplets=torch.cat(found, dim=1))
+        return torch.cat(found, dim=1)
+
+    def _nearest(self, apart: Tensor, relations: Relations, most: float) -> Tensor:
+        """(3, T) the nearest such negative of each positive pair, from each row's sorted negatives."""
+        ordered, negatives = torch.where(relations.negative, apart, torch.inf).sort(dim=1)
+        place = torch.zeros_like(negatives)
+        if self.kind == "semi_hard":
+            place = torch.searchsorted(ordered, apart, right=True)
+        inside = place.clamp(max=apart.shape[1] - 1)
+        fits = relations.positive & (place == inside) & (ordered.gather(1, inside) - apart <= most)
+        anchors, positives = torch.where(fits)
+        return torch.stack((anchors, positives, negatives.gather(1, inside)[fits]))
