@@ -14,7 +14,17 @@ from omegaconf import DictConfig
 
 from onesheet.callbacks import CSVLog, PosterProgress, RetrievalEvaluation
 from onesheet.catalogue import Relevance, check_learnable, make_splits, read_catalogue
-from onesheet.embedding import Embedder, EmbeddingModule, MetricLoss, build_head, cached_features, create_backbone
+from onesheet.embedding import (
+    Backbone,
+    Embedder,
+    EmbeddingModule,
+    Head,
+    MetricLoss,
+    build_head,
+    cached_features,
+    condensed_features,
+    create_backbone,
+)
 from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.errors import InputError
 from onesheet.images import Augment, PosterDataModule, Posters, Sampler, class_labels, load_posters
@@ -32,13 +42,17 @@ class Prepared:
     Args:
         posters: The N posters that will be used.
         splits: (N,) each poster's split.
-        features: (N, D) features of the frozen backbone; the first F columns are its own pooled ones.
+        features: (N, D) features of the frozen backbone, mapped from disk.
+        pooled: (N, F) the first columns of these: the backbone's own pooled features.
+        condensed: (N, C) features as the head's fixed part leaves them: what its trained part learns from.
         frozen: The frozen backbone's own judgement on each of ``val`` and ``test``.
     """
 
     posters: Posters
     splits: np.ndarray
-    features: torch.Tensor
+    features: np.ndarray
+    pooled: torch.Tensor
+    condensed: torch.Tensor
     frozen: dict[str, Judgement]
 
     def positions(self, split: str) -> np.ndarray:
@@ -89,7 +103,11 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     lightning.seed_everything(cfg.seed, verbose=False)
     height, width = cfg.data.image_size
     backbone = create_backbone(
-        cfg.model.backbone, cfg.model.weights, pooling=cfg.model.pooling, image_size=(height, width)
+        cfg.model.backbone,
+        cfg.model.weights,
+        pooling=cfg.model.pooling,
+        image_size=(height, width),
+        flip_average=cfg.model.flip_average,
     )
     with progress_bar("frozen features") as report:
         mapped = cached_features(
@@ -99,22 +117,34 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
             batch_size=cfg.evaluation.batch_size,
             progress=report,
         )
-    features = torch.from_numpy(np.array(mapped))
-    pooled = features[:, : backbone.num_features]
+    pooled = torch.from_numpy(np.array(mapped[:, : backbone.num_features]))
     frozen = {
         split: judge(pooled, posters, cfg.evaluation.relevance, np.flatnonzero(splits == split))
         for split in ("val", "test")
     }
     lightning.seed_everything(cfg.seed, verbose=False)
-    head = build_head(
-        cfg.model.head,
-        backbone.feature_dim,
-        cfg.model.embedding_size,
-        hidden_size=cfg.model.hidden_size,
-        dropout=cfg.model.dropout,
+    embedder = Embedder(backbone, make_head(cfg, backbone))
+    embedder.head.fit(mapped[train], genres[train])
+    return Prepared(posters, splits, mapped, pooled, condensed_features(embedder, mapped), frozen), embedder
+
+
+def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
+    """The head that ``model`` asks for, not fitted yet."""
+    model = cfg.model
+    return build_head(
+        model.head,
+        backbone.groups,
+        model.embedding_size,
+        hidden_size=model.hidden_size,
+        dropout=model.dropout,
+        feature_dropout=model.feature_dropout,
+        heads=model.heads,
+        output=model.output,
+        components=model.components,
+        kernel=model.kernel,
+        seen=model.seen,
+        relation=cfg.relevance.kind,
     )
-    head.fit(features[torch.from_numpy(train)])
-    return Prepared(posters, splits, features, frozen), Embedder(backbone, head)
 
 
 def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> MetricLoss:
@@ -132,8 +162,9 @@ def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: M
         return None
     head = embedder.head
     training = head.training
+    head.eval()
     with torch.no_grad():
-        parts = head.eval().parts(prepared.features[:1].to(next(head.parameters()).device))
+        parts = embedder.parts(torch.zeros(1, head.feature_dim, device=next(head.parameters()).device))
     head.train(training)
     return CrossBatchMemory(
         cfg.memory.size,
@@ -175,14 +206,16 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
     return sampler
 
 
-def make_data(cfg: DictConfig, prepared: Prepared) -> PosterDataModule:
+def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDataModule:
     """The DataModule of a configuration."""
+    # A loss that compares with the frozen features finds them in front of the uncondensed ones.
+    features = torch.from_numpy(np.array(prepared.features)) if loss.needs_frozen else prepared.condensed
     return PosterDataModule(
         prepared.posters,
         prepared.splits,
         make_sampler(cfg, prepared),
         augment=Augment.preset(cfg.augment.strength),
-        features=prepared.features if cfg.training.head_epochs else None,
+        features=features if cfg.training.head_epochs else None,
         head_epochs=cfg.training.head_epochs,
         batch_size_eval=cfg.evaluation.batch_size,
         seed=cfg.seed,

@@ -74,7 +74,7 @@ def final_embeddings(cfg: DictConfig, module: EmbeddingModule, prepared: Prepare
             ).numpy()
     device = next(embedder.parameters()).device
     with torch.inference_mode():
-        return torch.cat([embedder.from_features(f.to(device)).cpu() for f in prepared.features.split(4096)]).numpy()
+        return torch.cat([embedder.from_features(f.to(device)).cpu() for f in prepared.condensed.split(4096)]).numpy()
 
 
 def finish(
@@ -94,7 +94,7 @@ def finish(
     module.embedder.cpu().save(folder / "embedder", frozen_backbone=frozen_backbone)
     PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
     if cfg.callbacks.report:
-        draw_report(cfg, folder, prepared, embeddings, metrics, per_query, module.embedder.backbone.num_features)
+        draw_report(cfg, folder, prepared, embeddings, metrics, per_query)
     write_json(folder / "metrics.json", metrics)
     return RunResults(folder, metrics, posters.catalogue, splits, embeddings)
 
@@ -106,7 +106,6 @@ def draw_report(
     embeddings: np.ndarray,
     metrics: dict[str, float | None],
     per_query: pd.DataFrame,
-    frozen_width: int,
 ) -> None:
     """Draw the gallery, the charts and ``report.html``."""
     from onesheet.analysis import write_report
@@ -114,7 +113,7 @@ def draw_report(
     write_report(
         folder,
         embeddings=embeddings,
-        frozen=prepared.features[:, :frozen_width].numpy(),
+        frozen=prepared.pooled.numpy(),
         catalogue=prepared.posters.catalogue,
         groups=prepared.posters.groups,
         splits=prepared.splits,
@@ -146,7 +145,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
     frozen_backbone = copy.deepcopy(embedder.backbone) if cfg.training.finetune_epochs else None
     module = make_module(cfg, prepared, embedder)
     callbacks, best = make_callbacks(cfg, folder, prepared)
-    data = make_data(cfg, prepared)
+    data = make_data(cfg, prepared, module.loss)
     loggers = make_loggers(cfg, folder)
     if rank_zero_only.rank == 0:
         write_inputs(cfg, folder, prepared)

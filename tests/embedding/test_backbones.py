@@ -8,7 +8,7 @@ import torch
 
 from onesheet.embedding import check_backbone, create_backbone
 from onesheet.embedding.backbones import _memory_format
-from onesheet.embedding.pooling import colour_histogram, generalised_mean, halves, moments, to_map
+from onesheet.embedding.pooling import colour_histogram, covariances, generalised_mean, halves, moments, to_map
 from onesheet.errors import InputError
 
 SIZE = (64, 48)
@@ -25,7 +25,7 @@ def test_first_columns_are_timms_own_pooled_features(name):
     x = (images - torch.tensor(cfg["mean"]).view(3, 1, 1)) / torch.tensor(cfg["std"]).view(3, 1, 1)
     with torch.no_grad():
         expected = model.forward_head(model.forward_features(x), pre_logits=True)
-    for pooling in ("avg", "gem", "depths"):
+    for pooling in ("avg", "gem", "depths", "bank"):
         torch.manual_seed(0)
         backbone = create_backbone(name, "none", pooling, SIZE)
         with torch.no_grad():
@@ -60,6 +60,80 @@ def test_depths_are_the_moments_of_four_stages_the_halves_and_the_colours():
 def test_depths_of_the_default_model_are_4856_numbers():
     backbone = create_backbone("tf_efficientnet_lite0.in1k", "none", "depths", SIZE)
     assert (backbone.num_features, backbone.feature_dim) == (1280, 4856)
+
+
+def test_the_bank_of_the_default_model_holds_seven_groups():
+    backbone = create_backbone("tf_efficientnet_lite0.in1k", "none", "bank", SIZE)
+    widths = {name: stop - start for name, (start, stop) in backbone.groups.items()}
+    assert widths == {
+        "pooled": 1280,
+        "head": 2560,
+        "high": 2 * (192 + 320),
+        "mid": 2 * (40 + 80 + 112),
+        "low": 2 * (16 + 24),
+        "covariance": 24 * 25 // 2 + 3 * 40 * 41 // 2,
+        "layout": 6 * (40 + 112),
+        "composition": 6 * 320,
+    }
+    assert backbone.feature_dim == sum(widths.values())
+
+
+def test_the_bank_pools_every_stage():
+    torch.manual_seed(0)
+    backbone = create_backbone("test_efficientnet", "none", "bank", SIZE)
+    images = torch.rand(2, 3, *SIZE)
+    x = (images - backbone.mean) / backbone.std
+    with torch.no_grad():
+        model, maps = backbone.model, []
+        x = model.bn1(model.conv_stem(x))
+        for block in model.blocks:
+            x = block(x)
+            maps.append(x)
+        last = model.bn2(model.conv_head(x))
+        features = backbone(images)
+    groups = {name: features[:, start:stop] for name, (start, stop) in backbone.groups.items()}
+    assert len(maps) == 5
+
+    def both(some):
+        return torch.cat(
+            [f(m) for m in some for f in (lambda m: m.mean((2, 3)), lambda m: m.flatten(2).std(2, correction=0))], 1
+        )
+
+    torch.testing.assert_close(groups["head"], both([last]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(groups["low"], both(maps[:1]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(groups["mid"], both(maps[1:4]), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(groups["high"], both(maps[4:]), rtol=1e-4, atol=1e-5)
+    grids = [torch.nn.functional.adaptive_avg_pool2d(m, (3, 2)).flatten(1) for m in (maps[1], maps[3])]
+    torch.testing.assert_close(groups["layout"], torch.cat(grids, 1), rtol=1e-4, atol=1e-5)
+    first = torch.stack([torch.cov(m.flatten(1), correction=0) for m in maps[0]])
+    upper = torch.stack([c[torch.triu(torch.ones_like(c)).bool()] for c in first])
+    torch.testing.assert_close(groups["covariance"][:, : upper.shape[1]], upper, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_averaging_over_the_mirror_image_leaves_the_pooled_features_alone(name):
+    torch.manual_seed(0)
+    plain = create_backbone(name, "none", "bank", SIZE)
+    torch.manual_seed(0)
+    averaged = create_backbone(name, "none", "bank", SIZE, flip_average=True)
+    images = torch.rand(2, 3, *SIZE)
+    with torch.no_grad():
+        features, mirrored, out = plain(images), plain(images.flip(3)), averaged(images)
+    kept = plain.num_features
+    torch.testing.assert_close(out[:, :kept], features[:, :kept])
+    torch.testing.assert_close(out[:, kept:], (features + mirrored)[:, kept:] / 2)
+    assert averaged.describe()["flip_average"] is True
+    with pytest.raises(InputError, match=r"model\.flip_average=true"):
+        create_backbone(name, "none", "avg", SIZE, flip_average=True)
+
+
+def test_covariances_of_mixed_channels():
+    x = torch.rand(2, 5, 4, 3, dtype=torch.float64)
+    mix = torch.rand(5, 2, dtype=torch.float64)
+    mixed = torch.einsum("bchw,cd->bdhw", x, mix).flatten(2)
+    for got, row in zip(covariances(x, mix), mixed, strict=True):
+        c = torch.cov(row, correction=0)
+        torch.testing.assert_close(got, torch.stack([c[0, 0], c[0, 1], c[1, 1]]))
 
 
 def test_pooling_functions():

@@ -8,11 +8,10 @@ import torch
 
 from onesheet.embedding import (
     Embedder,
-    HeadEnsemble,
     LinearHead,
     MLPHead,
-    TwoPart,
     build_head,
+    condensed_features,
     create_backbone,
     embed,
     load_embedder,
@@ -24,6 +23,11 @@ from onesheet.errors import InputError
 from .fakes import FakePixels
 
 SIZE = (64, 48)
+PARTS = {
+    "components": 20,
+    "kernel": {"weight": 0.5, "size": 3, "ridge": 1.0},
+    "seen": {"balance": 0.8, "components": 9, "power": 0.5},
+}
 
 
 def make(name: str = "test_resnet", pooling: str = "avg", head=None) -> Embedder:
@@ -64,12 +68,13 @@ def test_the_head_computes_in_float32_under_autocast(images):
     [
         ("test_resnet", "avg", None),
         ("test_efficientnet", "depths", lambda dim: MLPHead(dim, 8, 16, norm="batch")),
-        ("test_vit", "gem", lambda dim: TwoPart(HeadEnsemble([LinearHead(dim, 4), LinearHead(dim, 4)]))),
+        ("test_vit", "gem", lambda dim: LinearHead(dim, 4)),
+        ("test_efficientnet", "bank", lambda dim: build_head("ensemble", dim, 4, **PARTS)),
     ],
 )
 def test_a_saved_embedder_comes_back_bit_by_bit(tmp_path, images, name, pooling, head):
     embedder = make(name, pooling, head)
-    embedder.head.fit(torch.randn(30, embedder.backbone.feature_dim))
+    embedder.head.fit(torch.randn(30, embedder.backbone.feature_dim), torch.arange(90).view(30, 3) % 4 != 0)
     embedder.save(tmp_path / "embedder")
     random_before = torch.get_rng_state()
     again = load_embedder(tmp_path / "embedder")
@@ -80,6 +85,20 @@ def test_a_saved_embedder_comes_back_bit_by_bit(tmp_path, images, name, pooling,
     assert digest(again) == digest(embedder)
     assert digest(load_frozen(tmp_path / "embedder")) == digest(embedder.backbone)
     assert not (tmp_path / "embedder" / "frozen.safetensors").exists()
+
+
+def test_condensed_features_stand_for_features(images):
+    embedder = make("test_efficientnet", "bank", lambda dim: build_head("ensemble", dim, 4, **PARTS))
+    features = embedder.backbone(images).detach()
+    embedder.head.fit(torch.randn(30, features.shape[1]), torch.arange(90).view(30, 3) % 4 != 0)
+    condensed = condensed_features(embedder, features.numpy())
+    assert condensed.shape == (5, embedder.head.condensed_dim) == (5, 29)
+    torch.testing.assert_close(embedder.from_features(condensed), embedder.from_features(features))
+    for ours, theirs in zip(embedder.parts(condensed), embedder.parts(features), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    embedder.backbone.train()
+    embedder(images).sum().backward()
+    assert embedder.backbone.model.conv_stem.weight.grad.abs().sum() > 0
 
 
 def test_the_frozen_backbone_is_kept_where_it_differs(tmp_path, images):

@@ -1,28 +1,47 @@
 """Heads: what goes in is standardised, what comes out is what the description says."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
 from torch.nn.functional import normalize
 
-from onesheet.embedding import HeadEnsemble, LinearHead, MLPHead, TwoPart, build_head, head_from
-from onesheet.embedding.heads import Standardise
+from onesheet.catalogue import Relevance
+from onesheet.embedding import (
+    CombinedHead,
+    EnsembleHead,
+    KernelHead,
+    LinearHead,
+    MLPHead,
+    Projection,
+    build_head,
+    head_from,
+)
+from onesheet.embedding.heads import Standardise, relevance_coordinates
 from onesheet.errors import InputError
 
 FEATURES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0.1, 1e4, 1, 1]) + 100
 FEATURES[:, 4] = 7.0
+SEEN = {"balance": 0.8, "components": 2, "power": 0.5}
+KERNEL = {"weight": 0.5, "size": 3, "ridge": 1.0}
+
+
+GROUPS = {"pooled": (0, 2), "head": (2, 4), "low": (4, 6)}
+GENRES = torch.eye(4, dtype=torch.bool)[torch.arange(40) % 4] | torch.eye(4, dtype=torch.bool)[torch.arange(40) // 10]
 
 
 def heads():
-    plain = LinearHead(6, 3)
     return {
-        "linear": plain,
+        "linear": LinearHead(6, 3),
         "mlp": MLPHead(6, 3, 8, norm="layer"),
         "batch": MLPHead(6, 3, 8, norm="batch"),
-        "ensemble": HeadEnsemble([MLPHead(6, 3, 8), MLPHead(6, 3, 8)]),
-        "average": HeadEnsemble([LinearHead(6, 3), LinearHead(6, 3)], "average"),
-        "two_part": TwoPart(MLPHead(6, 3, 8), 0.8, columns=4),
-        "both": TwoPart(HeadEnsemble([LinearHead(6, 3), LinearHead(6, 3)]), 0.5, standardise=True),
+        "ensemble": EnsembleHead(6, 3, heads=2, hidden_size=8),
+        "relu": EnsembleHead(6, 3, heads=1, hidden_size=8, output="relu"),
+        "kernel": KernelHead(6, 3),
+        "projected": build_head("ensemble", GROUPS, 3, hidden_size=8, components=3),
+        "seen": build_head("mlp", GROUPS, 3, hidden_size=8, seen=SEEN),
+        "all": build_head("ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, kernel=KERNEL, seen=SEEN),
     }
 
 
@@ -42,7 +61,7 @@ def test_standardise_takes_mean_and_deviation_and_leaves_constant_columns_alone(
 def test_fitting_in_pieces_equals_fitting_at_once(monkeypatch):
     whole, pieces = Standardise(6), Standardise(6)
     whole.fit(FEATURES)
-    monkeypatch.setattr("onesheet.embedding.heads._ROWS", 7)
+    monkeypatch.setattr("onesheet.embedding.heads.base.ROWS", 7)
     pieces.fit(FEATURES)
     torch.testing.assert_close(whole.std, pieces.std)
     torch.testing.assert_close(whole.mean, pieces.mean)
@@ -51,39 +70,114 @@ def test_fitting_in_pieces_equals_fitting_at_once(monkeypatch):
 @pytest.mark.parametrize("kind", list(heads()))
 def test_descriptions_rebuild_heads(kind):
     head = heads()[kind]
-    head.fit(FEATURES)
-    again = head_from(head.describe())
+    head.fit(FEATURES, GENRES)
+    again = head_from(json.loads(json.dumps(head.describe())))
     again.load_state_dict(head.state_dict(), strict=True)
-    out = head.eval()(FEATURES)
-    assert torch.equal(again.eval()(FEATURES), out)
+    condensed = head.condense(FEATURES)
+    assert condensed.shape == (40, head.condensed_dim)
+    assert head.condensed_dim != 6 or torch.equal(condensed, FEATURES)
+    out = head.eval()(condensed)
+    assert torch.equal(again.eval()(again.condense(FEATURES)), out)
     assert out.shape == (40, head.embedding_size)
-    assert all(part.shape == (40, head.part_size) for part in head.parts(FEATURES))
+    assert out.isfinite().all()
+    assert all(part.shape == (40, head.part_size) for part in head.parts(condensed))
     assert again.describe() == head.describe()
 
 
-def test_an_ensembles_cosine_is_the_mean_of_its_heads_cosines():
-    members = [MLPHead(6, 3, 8), MLPHead(6, 3, 8), LinearHead(6, 3)]
-    ensemble = HeadEnsemble(members).eval()
-    ensemble.fit(FEATURES)
-    joined = normalize(ensemble(FEATURES), dim=1)
-    each = [normalize(member(FEATURES), dim=1) for member in members]
+def test_an_ensembles_networks_are_networks_of_their_own():
+    ensemble = EnsembleHead(6, 3, heads=3, hidden_size=8).eval()
+    with torch.no_grad():
+        ensemble.hidden_bias.normal_()
+        ensemble.bias.normal_()
+    x = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
+    ensemble.fit(x)
+    torch.testing.assert_close((x * ensemble.scale).square().mean(), torch.tensor(1.0))
+    each = []
+    for k in range(3):
+        hidden = torch.nn.functional.gelu(x * ensemble.scale @ ensemble.hidden[k] + ensemble.hidden_bias.view(3, 8)[k])
+        each.append(normalize(hidden @ ensemble.project[k] + ensemble.bias.view(3, 3)[k], dim=1))
+    for part, expected in zip(ensemble.parts(x), each, strict=True):
+        torch.testing.assert_close(normalize(part, dim=1), expected)
+    joined = ensemble(x)
     torch.testing.assert_close(joined @ joined.T, torch.stack([unit @ unit.T for unit in each]).mean(0))
-    averaged = HeadEnsemble(members, "average").eval()
-    torch.testing.assert_close(averaged(FEATURES), torch.stack(each).mean(0))
-    assert not torch.allclose(each[0], each[1])
+    clipped = EnsembleHead(6, 3, heads=1, hidden_size=8, output="relu").eval()
+    clipped.load_state_dict(EnsembleHead(6, 3, heads=1, hidden_size=8).state_dict())
+    assert (clipped(x) >= 0).all()
 
 
-def test_two_parts_weigh_what_was_learned_and_what_was_seen():
-    learned = LinearHead(6, 3)
-    for scaled in (False, True):
-        head = TwoPart(learned, balance=0.5, columns=4, standardise=scaled).eval()
-        head.fit(FEATURES)
-        joined, taught = normalize(head(FEATURES), dim=1), normalize(learned(FEATURES), dim=1)
-        centred = FEATURES[:, :4] - FEATURES[:, :4].mean(0)
-        seen = normalize(centred / FEATURES[:, :4].std(0, correction=0) if scaled else centred, dim=1)
-        expected = (taught @ taught.T + 0.25 * seen @ seen.T) / 1.25
-        torch.testing.assert_close(joined @ joined.T, expected, atol=1e-3, rtol=0)
-        assert torch.equal(head.parts(FEATURES)[0], learned(FEATURES))
+def balanced(features, spans):
+    """Steps 1 and 2 of a projection, group by group."""
+    out = []
+    for start, stop in spans:
+        x = features[:, start:stop].double()
+        z = (x - x.mean(0)) / (x.std(0, correction=0) + 1e-3 * x.std(correction=0) + 1e-8)
+        out.append(z.clamp(-6, 6) / (stop - start) ** 0.5)
+    return torch.cat(out, dim=1)
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.0])
+def test_a_projection_is_the_principal_components_of_balanced_groups(power, tmp_path):
+    generator = torch.Generator().manual_seed(2)
+    features = torch.randn(60, 9, generator=generator) @ torch.randn(9, 9, generator=generator)
+    features[0, 1] = 100.0
+    spans = [(0, 3), (4, 9)]
+    projection = Projection({"a": (0, 3), "b": (4, 9)}, 4, power)
+    np.save(tmp_path / "f.npy", features.numpy())
+    projection.fit(np.load(tmp_path / "f.npy", mmap_mode="r"))
+    z = balanced(features, spans)
+    u, s, _ = torch.linalg.svd(z - z.mean(0), full_matrices=False)
+    expected = (u * s * (s / s[0]) ** -power)[:, :4]
+    got = projection(features).double()
+    torch.testing.assert_close(got.abs(), expected.abs(), atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(got @ got.T, expected @ expected.T, atol=2e-3, rtol=1e-3)
+
+
+def test_a_projection_of_fewer_posters_than_components_is_zero_in_the_rest():
+    projection = Projection({"pooled": (0, 6)}, 5)
+    projection.fit(FEATURES[:3])
+    out = projection(FEATURES)
+    assert out.isfinite().all()
+    assert (out[:, 2:] == 0).all()
+    assert (out[:, 0] != 0).any()
+
+
+@pytest.mark.parametrize("relation", ["jaccard", "idf_cosine", "exact"])
+def test_relevance_coordinates_have_the_relevance_as_products(relation):
+    coordinates = relevance_coordinates(GENRES.numpy(), 16, relation)
+    expected = Relevance.fit(relation, GENRES.numpy())(GENRES, GENRES)
+    torch.testing.assert_close(coordinates @ coordinates.T, expected, atol=1e-5, rtol=1e-5)
+    assert relevance_coordinates(GENRES.numpy(), 2, relation).shape == (40, 2)
+
+
+def test_a_kernel_head_solves_the_ridge_regression():
+    generator = torch.Generator().manual_seed(3)
+    x, new = torch.randn(40, 5, generator=generator), torch.randn(7, 5, generator=generator)
+    head = KernelHead(5, size=4, ridge=0.5)
+    head.fit(x, GENRES)
+    phi = relevance_coordinates(GENRES.numpy(), 4).double()
+    phi = phi - phi.mean(0)
+    width = 2 * x.double().square().sum(1).mean()
+    gram = torch.exp(-(torch.cdist(x.double(), x.double()) ** 2) / width)
+    alpha = torch.linalg.solve(gram + 0.5 * torch.eye(40, dtype=torch.float64), phi)
+    expected = torch.exp(-(torch.cdist(new.double(), x.double()) ** 2) / width) @ alpha
+    torch.testing.assert_close(head(new).double(), expected, atol=1e-4, rtol=1e-4)
+    assert not list(head.parameters())
+    with pytest.raises(ValueError, match="genres"):
+        head.fit(x)
+
+
+def test_combined_cosines_are_weighed_means_of_the_parts_cosines():
+    head = heads()["all"].eval()
+    head.fit(FEATURES, GENRES)
+    condensed = head.condense(FEATURES)
+    shown, seen = condensed[:, :3], condensed[:, 3:]
+    joined = normalize(head(condensed), dim=1)
+    parts = [(1, head.learned(shown)), (0.5, head.kernel(shown)), (0.8, seen)]
+    cosines = sum(w**2 * normalize(part, dim=1) @ normalize(part, dim=1).T for w, part in parts)
+    torch.testing.assert_close(joined @ joined.T, cosines / (1 + 0.5**2 + 0.8**2), atol=1e-5, rtol=1e-4)
+    assert len(head.parts(condensed)) == 2
+    torch.testing.assert_close(head.parts(condensed)[0], head.learned.parts(shown)[0])
+    assert {name.split(".")[0] for name, _ in head.named_parameters()} == {"learned"}
 
 
 def test_heads_train_and_drop():
@@ -102,13 +196,18 @@ def test_heads_train_and_drop():
         (lambda: build_head("mlp", 6, 0), "model.embedding_size=0"),
         (lambda: build_head("mlp", 6, 3, dropout=1.0), "model.dropout=1.0"),
         (lambda: build_head("mlp", 6, 3, norm="group"), "model.norm=group"),
-        (lambda: TwoPart(LinearHead(6, 3), -1), "model.balance=-1"),
-        (lambda: HeadEnsemble([LinearHead(6, 3)], "sum"), "model.combine=sum"),
+        (lambda: CombinedHead(6, LinearHead(6, 3), balance=-1), "model.seen.balance=-1"),
+        (lambda: EnsembleHead(6, 3, heads=0), "model.heads=0"),
+        (lambda: EnsembleHead(6, 3, output="tanh"), "model.output=tanh"),
+        (lambda: KernelHead(6, 3, ridge=0), "model.kernel.ridge=0"),
+        (lambda: build_head("linear", 6, 3, kernel=KERNEL), "model.kernel.weight=0.5"),
+        (lambda: build_head("ensemble", 6, 3, components=4, seen=SEEN), "model.components=4"),
+        (lambda: Projection({"pooled": (0, 6)}, 6), "model.components=6"),
         (lambda: head_from({"kind": "future"}), "future"),
     ],
 )
 def test_values_out_of_range_are_refused(make, told):
     with pytest.raises(InputError, match=told.replace(".", r"\.")):
         make()
-    with pytest.raises(ValueError, match="equal sizes"):
-        HeadEnsemble([LinearHead(6, 3), LinearHead(6, 4)])
+    with pytest.raises(ValueError, match="must take 3 columns"):
+        CombinedHead(6, LinearHead(6, 3), projection=Projection({"pooled": (0, 6)}, 3))

@@ -3,12 +3,28 @@
 from typing import TYPE_CHECKING, Any
 
 from onesheet.embedding.backbones import Backbone
-from onesheet.embedding.combined_heads import HeadEnsemble, TwoPart, head_from
 from onesheet.embedding.create import check_backbone, create_backbone
-from onesheet.embedding.embedder import Embedder, embed, load_embedder, load_frozen
+from onesheet.embedding.embedder import (
+    Embedder,
+    condensed_features,
+    embed,
+    feature_pieces,
+    load_embedder,
+    load_frozen,
+)
 from onesheet.embedding.features import cached_features
 from onesheet.embedding.gather import gather_rows
-from onesheet.embedding.heads import Head, LinearHead, MLPHead, build_head
+from onesheet.embedding.heads import (
+    CombinedHead,
+    EnsembleHead,
+    Head,
+    KernelHead,
+    LinearHead,
+    MLPHead,
+    Projection,
+    build_head,
+    head_from,
+)
 from onesheet.embedding.losses import (
     AngularLoss,
     AngularNPairLoss,
@@ -53,14 +69,16 @@ __all__ = [
     "BCELoss",
     "Backbone",
     "CircleLoss",
+    "CombinedHead",
     "ContrastiveLoss",
     "CosFaceLoss",
     "DistillationLoss",
     "Embedder",
     "EmbeddingModule",
+    "EnsembleHead",
     "GainSupConLoss",
     "Head",
-    "HeadEnsemble",
+    "KernelHead",
     "LinearHead",
     "ListwiseLoss",
     "MLPHead",
@@ -72,6 +90,7 @@ __all__ = [
     "NPairLoss",
     "NTXentLoss",
     "PhaseSchedule",
+    "Projection",
     "ProxyAnchorLoss",
     "ProxyNCALoss",
     "RankedListLoss",
@@ -81,13 +100,14 @@ __all__ = [
     "SumLoss",
     "SupConLoss",
     "TripletLoss",
-    "TwoPart",
     "autocast_for",
     "build_head",
     "cached_features",
     "check_backbone",
+    "condensed_features",
     "create_backbone",
     "embed",
+    "feature_pieces",
     "gather_rows",
     "head_from",
     "load_embedder",

@@ -1,15 +1,17 @@
 """Backbones: any timm model, from images in [0, 1] to a row of features."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from onesheet.embedding.bank import FeatureBank, Groups, all_stages
 from onesheet.embedding.pooling import colour_histogram, generalised_mean, halves, moments, to_map
 from onesheet.errors import InputError
 
-Pooling = Literal["avg", "gem", "depths"]
+Pooling = Literal["avg", "gem", "depths", "bank"]
 DEPTHS = 4
 
 
@@ -23,6 +25,10 @@ class Backbone(nn.Module):
     - ``depths``: then mean and standard deviation of each of four stages, the means of the last features' upper and
       lower halves, and a colour histogram of the image (8 bins a channel). Stages are the last four of a network that
       narrows down, and evenly spaced blocks of one that does not.
+    - ``bank``: then the groups of `FeatureBank`, from every stage.
+
+    With ``flip_average``, what the pooling adds is the mean over the image and its mirror image; the first columns stay
+    timm's.
 
     The network may compute in bfloat16 under autocast; the pooling is always float32, and so is the output. Statistics
     of its batch norms never change: they stay in evaluation mode while the rest trains.
@@ -33,6 +39,7 @@ class Backbone(nn.Module):
         model: A timm model whose classifier has been removed.
         name: Its timm name.
         pooling: See above.
+        flip_average: See above; asks for a pooling that adds something.
         image_size: (height, width) of the images that it will get.
         input_size: (height, width) that the network must be fed, to which images are resized; None when any will do.
 
@@ -52,19 +59,25 @@ class Backbone(nn.Module):
         pooling: Pooling,
         image_size: tuple[int, int],
         input_size: tuple[int, int] | None = None,
+        flip_average: bool = False,
     ) -> None:
         super().__init__()
         self._memory_format = _memory_format(model)
         self.model = model.to(memory_format=self._memory_format)
         self.name = name
         self.pooling = pooling
+        self.flip_average = flip_average
         self.image_size = image_size
         self.input_size = input_size
         cfg: dict[str, Any] = model.pretrained_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
-        self._stages = _stage_indices(self.model, name) if pooling == "depths" else []
-        self.num_features, self.feature_dim = self._measure()
+        self._stages, self._asked = _stage_indices(self.model, name, pooling)
+        self.bank: FeatureBank | None = None
+        #: Which columns of the output are what: ``pooled``, and what the pooling adds.
+        self.groups: Groups = self._measure()
+        self.num_features = self.groups["pooled"][1]
+        self.feature_dim = max(stop for _, stop in self.groups.values())
 
     def forward(self, images: Tensor) -> Tensor:
         """Features of images.
@@ -75,33 +88,49 @@ class Backbone(nn.Module):
         Returns:
             (B, `feature_dim`) float32.
         """
-        return torch.cat(self._parts(images), dim=1)
+        return torch.cat(list(self._parts(images).values()), dim=1)
 
-    def _parts(self, images: Tensor) -> list[Tensor]:
-        """The pooled features, then what the pooling adds."""
+    def _parts(self, images: Tensor) -> dict[str, Tensor]:
+        """The pooled features, then what the pooling adds, by name."""
+        parts = self._pool(images)
+        if self.flip_average:
+            mirrored = self._pool(images.flip(3))
+            parts = {name: part if name == "pooled" else (part + mirrored[name]) / 2 for name, part in parts.items()}
+        return parts
+
+    def _pool(self, images: Tensor) -> dict[str, Tensor]:
         x = ((images - self.mean) / self.std).contiguous(memory_format=self._memory_format)
         if self.input_size is not None and x.shape[2:] != self.input_size:
             x = nn.functional.interpolate(x, self.input_size, mode="bilinear", antialias=True)
         stages: Sequence[Tensor] = []
         if self._stages:
-            final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW")
+            final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW", **self._asked)
         else:
             final = self.model.forward_features(x)
         with torch.autocast(x.device.type, enabled=False):
             final = final.float() if isinstance(final, Tensor) else final
-            pooled = self.model.forward_head(final, pre_logits=True).float()
+            parts = {"pooled": self.model.forward_head(final, pre_logits=True).float()}
             if self.pooling == "avg":
-                return [pooled]
+                return parts
             grid = (int(stages[-1].shape[2]), int(stages[-1].shape[3])) if stages else None
             last = to_map(final, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0), grid)
             if self.pooling == "gem":
-                return [pooled, generalised_mean(last)]
+                return parts | {"gem": generalised_mean(last)}
+            if self.pooling == "bank":
+                if self.bank is None:
+                    self.bank = FeatureBank([stage.shape[1] for stage in stages]).to(x.device)
+                return parts | self.bank(last, stages)
             means, deviations = zip(*(moments(stage.float()) for stage in stages), strict=True)
-            return [pooled, *means, *deviations, *halves(last), colour_histogram(images.float())]
+            return parts | {
+                "means": torch.cat(means, dim=1),
+                "deviations": torch.cat(deviations, dim=1),
+                "halves": torch.cat(halves(last), dim=1),
+                "colours": colour_histogram(images.float()),
+            }
 
     @torch.no_grad()
-    def _measure(self) -> tuple[int, int]:
-        """Widths of the pooled features and of all, from one black image; it also proves that the size will do."""
+    def _measure(self) -> Groups:
+        """The groups of columns, from one black image; it also proves that the size will do."""
         self.eval()
         height, width = self.image_size
         try:
@@ -112,7 +141,8 @@ class Backbone(nn.Module):
                 f"model.backbone={self.name} cannot take data.image_size={height},{width} with "
                 f"model.pooling={self.pooling} ({type(error).__name__}: {told}); change one of the three"
             ) from error
-        return parts[0].shape[1], sum(part.shape[1] for part in parts)
+        ends = list(itertools.accumulate(part.shape[1] for part in parts.values()))
+        return dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
 
     def train(self, mode: bool = True) -> "Backbone":
         """Switch dropout and the like on or off; batch norms stay in evaluation mode."""
@@ -124,7 +154,8 @@ class Backbone(nn.Module):
 
     def describe(self) -> dict[str, Any]:
         """What `create_backbone` needs to make it again (without weights), as plain values."""
-        return {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
+        told: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
+        return told | {"flip_average": True} if self.flip_average else told
 
     def extra_repr(self) -> str:
         """Name, pooling and width, for printing."""
@@ -145,14 +176,18 @@ def _memory_format(model: nn.Module) -> torch.memory_format:
     return torch.channels_last
 
 
-def _stage_indices(model: Any, name: str) -> list[int]:
-    """Which of timm's intermediate features ``depths`` takes."""
+def _stage_indices(model: Any, name: str, pooling: Pooling) -> tuple[list[int], dict[str, Any]]:
+    """Which of timm's intermediate features a pooling takes, and how to ask for them."""
+    if pooling not in ("depths", "bank"):
+        return [], {}
     if not hasattr(model, "forward_intermediates"):
         raise InputError(
-            f"model.pooling=depths: timm's {name} does not show its intermediate features; set model.pooling=avg"
+            f"model.pooling={pooling}: timm's {name} does not show its intermediate features; set model.pooling=avg"
         )
     reductions = [int(stage["reduction"]) for stage in model.feature_info]
     count = len(reductions)
+    if pooling == "bank":
+        return all_stages(model)
     if len(set(reductions)) > 1 or count <= DEPTHS:
-        return list(range(max(0, count - DEPTHS), count))
-    return [(i + 1) * count // DEPTHS - 1 for i in range(DEPTHS)]
+        return list(range(max(0, count - DEPTHS), count)), {}
+    return [(i + 1) * count // DEPTHS - 1 for i in range(DEPTHS)], {}

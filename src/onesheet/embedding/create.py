@@ -27,7 +27,7 @@ def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg")
     Args:
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
         weights: ``pretrained``, ``none`` or a file.
-        pooling: ``avg``, ``gem`` or ``depths``.
+        pooling: ``avg``, ``gem``, ``depths`` or ``bank``.
 
     Returns:
         Where the weights will come from.
@@ -46,6 +46,7 @@ def create_backbone(
     weights: str = "pretrained",
     pooling: str = "avg",
     image_size: tuple[int, int] = (256, 176),
+    flip_average: bool = False,
 ) -> Backbone:
     """Make a backbone with the weights that were asked for, never with others.
 
@@ -53,8 +54,9 @@ def create_backbone(
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
         weights: ``pretrained``, ``none`` (random, from torch's generator) or a file of safetensors or a torch state
             dict, which must fit in every tensor but the classifier's.
-        pooling: ``avg``, ``gem`` or ``depths``: see `Backbone`.
+        pooling: ``avg``, ``gem``, ``depths`` or ``bank``: see `Backbone`.
         image_size: (height, width) of the images.
+        flip_average: Whether what the pooling adds is averaged over the image and its mirror image.
 
     Returns:
         The backbone, in evaluation mode.
@@ -66,6 +68,8 @@ def create_backbone(
     import timm
 
     source = check_backbone(name, weights, pooling)
+    if flip_average and pooling == "avg":
+        raise InputError("model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank")
     if source.kind in ("none", "package", "file"):
         model: Any = timm.create_model(name, pretrained=False)
         if source.kind == "package":
@@ -79,7 +83,9 @@ def create_backbone(
     model.reset_classifier(0)
     model, input_size = _fit_input(model, name, image_size)
     made: Pooling = pooling  # type: ignore[assignment]
-    return Backbone(model, name=name, pooling=made, image_size=image_size, input_size=input_size)
+    return Backbone(
+        model, name=name, pooling=made, image_size=image_size, input_size=input_size, flip_average=flip_average
+    )
 
 
 def _check_name(name: str) -> None:

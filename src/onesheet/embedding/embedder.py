@@ -1,7 +1,7 @@
 """Embedders: backbone and head, normalised; written to a folder that rebuilds them without any config."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from onesheet.embedding.backbones import Backbone
-from onesheet.embedding.combined_heads import head_from
 from onesheet.embedding.create import create_backbone
-from onesheet.embedding.heads import Head
+from onesheet.embedding.heads import Head, head_from
 from onesheet.embedding.precision import autocast_for
 from onesheet.embedding.weights import digest, state_of
 from onesheet.errors import InputError
@@ -65,15 +64,24 @@ class Embedder(nn.Module):
         return self.from_features(self.backbone(images), raw)
 
     def from_features(self, features: Tensor, raw: bool = False) -> Tensor:
-        """Embeddings from a backbone's features (B, D); see `forward`. The head always computes in float32."""
+        """Embeddings from a backbone's features (B, D), condensed or not; see `forward`. Heads compute in float32."""
         with torch.autocast(features.device.type, enabled=False):
-            vectors: Tensor = self.head(features.float())
+            vectors: Tensor = self.head(self.condense(features))
             return vectors if raw else nn.functional.normalize(vectors, dim=1)
 
     def parts(self, features: Tensor) -> tuple[Tensor, ...]:
-        """What a loss is applied to in training: the head's parts from features (B, D), each (B, `part_size`), raw."""
+        """What a loss is applied to in training: the head's parts, each (B, `part_size`), raw; see `from_features`."""
         with torch.autocast(features.device.type, enabled=False):
-            return self.head.parts(features.float())
+            return self.head.parts(self.condense(features))
+
+    def condense(self, features: Tensor) -> Tensor:
+        """What of the head never changes, applied to features (B, D); condensed ones are returned as they are.
+
+        One tells the two by their widths, which differ wherever condensing changes anything.
+        """
+        if features.shape[1] == self.head.condensed_dim:
+            return features.float()
+        return self.head.condense(features.float())
 
     def save(self, folder: Path | str, *, frozen_backbone: Backbone | None = None) -> None:
         """Write weights and a description, from which `load_embedder` rebuilds this embedder bit by bit.
@@ -183,6 +191,23 @@ def embed(
     return torch.cat(done).cpu() if done else torch.empty(0, _width(embedder))
 
 
+def feature_pieces(features: np.ndarray, rows: int = 1024) -> Iterator[Tensor]:
+    """Features, maybe mapped from disk, a few rows at a time: (rows, D) float32 each."""
+    for start in range(0, len(features), rows):
+        yield torch.from_numpy(np.array(features[start : start + rows], dtype=np.float32))
+
+
+@torch.inference_mode()
+def condensed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
+    """(N, C) what `Embedder.condense` makes of features (N, D); only they are held in memory."""
+    done = torch.empty(len(features), embedder.head.condensed_dim)
+    at = 0
+    for rows in feature_pieces(features):
+        done[at : at + len(rows)] = embedder.condense(rows)
+        at += len(rows)
+    return done
+
+
 def step_size(batch_size: int, device: torch.device) -> int:
     """How many posters to embed at once: on CPUs few enough for a layer's maps to stay in the processor's cache.
 
@@ -202,7 +227,13 @@ def _width(embedder: Callable[[Tensor], Tensor]) -> int:
 
 def _backbone_from(told: dict[str, Any]) -> Backbone:
     height, width = told["image_size"]
-    return create_backbone(told["name"], weights="none", pooling=told["pooling"], image_size=(height, width))
+    return create_backbone(
+        told["name"],
+        weights="none",
+        pooling=told["pooling"],
+        image_size=(height, width),
+        flip_average=told.get("flip_average", False),
+    )
 
 
 def _read_description(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""From feature maps to numbers: generalised means, moments of several depths, halves, colours."""
+"""From feature maps to numbers: generalised means, moments, covariances, halves, grids, colours."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 COLOUR_BINS = 8
 
@@ -73,3 +73,27 @@ def colour_histogram(images: Tensor, bins: int = COLOUR_BINS) -> Tensor:
         ones = torch.ones_like(above[0])
         stacked = torch.stack([ones, *above, torch.zeros_like(ones)], dim=2)
         return (stacked[:, :, :-1] - stacked[:, :, 1:]).flatten(1)
+
+
+def grid_means(features: Tensor, grid: tuple[int, int]) -> Tensor:
+    """Means of the cells of a grid over (B, C, H, W): (B, C · rows · columns)."""
+    return nn.functional.adaptive_avg_pool2d(features, grid).flatten(1)
+
+
+def covariances(features: Tensor, mix: Tensor | None = None) -> Tensor:
+    """Covariances of channels over positions, each pair once.
+
+    Args:
+        features: (B, C, H, W).
+        mix: (C, M) maps the channels to M others first; None for none.
+
+    Returns:
+        (B, M (M + 1) / 2), the upper triangle of each matrix row by row.
+    """
+    flat = features.flatten(2)
+    if mix is not None:
+        flat = mix.T @ flat
+    flat = flat - flat.mean(dim=2, keepdim=True)
+    full = flat @ flat.transpose(1, 2) / flat.shape[2]
+    rows, columns = torch.triu_indices(full.shape[1], full.shape[1], device=full.device)
+    return full[:, rows, columns]
