@@ -24,6 +24,7 @@ from onesheet.embedding import Backbone, EmbeddingModule, embed
 from onesheet.errors import InputError
 from onesheet.judging import judge
 from onesheet.progress import progress_bar
+from onesheet.resuming import check_resumed
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
 
@@ -42,11 +43,15 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", message=text)
 
 
-def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared) -> None:
-    """Write what is known before the first step: configuration, environment, splits, what was skipped."""
+def first_process() -> bool:
+    """Whether this process is the one that writes and speaks; also before a trainer is made."""
+    return not getattr(rank_zero_only, "rank", 0)
+
+
+def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
+    """What tells one dataset from another: files, contents, sizes of the splits."""
     posters = prepared.posters
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-    dataset = {
+    return {
         "catalogue": str(posters.catalogue.source.resolve()),
         "images": str(posters.catalogue.root.resolve()),
         "fingerprint": posters.catalogue.fingerprint(),
@@ -54,10 +59,15 @@ def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared) -> None:
         "posters": len(posters.catalogue),
         **{split: int((prepared.splits == split).sum()) for split in SPLITS},
     }
-    write_json(folder / "environment.json", describe_environment(dataset))
-    table = pd.DataFrame({"id": posters.catalogue.ids, "split": prepared.splits})
+
+
+def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared) -> None:
+    """Write what is known before the first step: configuration, environment, splits, what was skipped."""
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
+    write_json(folder / "environment.json", describe_environment(describe_dataset(prepared)))
+    table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
     table.to_csv(folder / "splits.csv", index=False)
-    problems_table(posters.skipped).to_csv(folder / "skipped.csv", index=False)
+    problems_table(prepared.posters.skipped).to_csv(folder / "skipped.csv", index=False)
 
 
 def final_embeddings(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
@@ -142,12 +152,16 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
     quieten()
     torch.set_float32_matmul_precision("high")
     prepared, embedder = prepare(cfg)
+    resolved = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(resolved, dict)
+    if checkpoint is not None:
+        check_resumed(folder, {str(key): value for key, value in resolved.items()}, describe_dataset(prepared))
     frozen_backbone = copy.deepcopy(embedder.backbone) if cfg.training.finetune_epochs else None
     module = make_module(cfg, prepared, embedder)
     callbacks, best = make_callbacks(cfg, folder, prepared)
     data = make_data(cfg, prepared, module.loss)
     loggers = make_loggers(cfg, folder)
-    if rank_zero_only.rank == 0:
+    if first_process():
         write_inputs(cfg, folder, prepared)
     if checkpoint is not None:
         rewind_loggers(loggers, torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
@@ -172,7 +186,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
             log_every_n_steps=10,
         )
         for logger in loggers:
-            logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))
+            logger.log_hyperparams(resolved)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         if best.best_model_path:
             state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
@@ -216,11 +230,15 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     try:
         monitor = train(cfg, folder, checkpoint)
     except InputError as error:
-        if rank_zero_only.rank == 0:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            # The sweep goes on with its other jobs, and ends with exit code 1.
+            log.error("%s", error)
+            raise
+        if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             if checkpoint is None:
                 remove_run(folder)
         sys.exit(2)
-    if rank_zero_only.rank == 0 and hydra_config.mode == RunMode.RUN:
+    if first_process() and hydra_config.mode == RunMode.RUN:
         print(folder, flush=True)  # noqa: T201
     return monitor

@@ -125,3 +125,22 @@ def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
     logs = [pd.read_csv(folder / "metrics.csv") for folder in (tmp_path / one, tmp_path / other)]
     assert list(logs[0]["step"]) == list(logs[1]["step"])
     np.testing.assert_array_equal(logs[0]["val/ndcg@10"].dropna(), logs[1]["val/ndcg@10"].dropna())
+
+
+def test_a_failing_job_does_not_stop_a_sweep(arguments, train_here):
+    fast = ["training.head_epochs=1", "callbacks.report=false"]
+    code, out, err = train_here("-m", *arguments, *fast, "model.backbone=nosuch_net,tf_efficientnet_lite0.in1k")
+    assert code == 1
+    assert "nosuch_net" in err
+    (sweep,) = (train_here.folder / "multirun").iterdir()
+    assert not (sweep / "0" / "metrics.json").exists()
+    assert (sweep / "1" / "metrics.json").exists()
+
+
+def test_a_sweep_tells_its_folder_last(arguments, train_here):
+    fast = ["training.head_epochs=1", "callbacks.report=false"]
+    code, out, err = train_here("-m", *arguments, *fast, "loss.margin=40,45")
+    assert code == 0, err
+    (sweep,) = (train_here.folder / "multirun").iterdir()
+    assert out.splitlines()[-1] == str(sweep)
+    assert (sweep / "1" / "metrics.json").exists()
