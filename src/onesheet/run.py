@@ -43,7 +43,7 @@ def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
     """Versions, git state, device and dataset: what would be needed to repeat the run elsewhere."""
     import torch
 
-    versions = {}
+    versions: dict[str, str | None] = {}
     for package in PACKAGES:
         try:
             versions[package] = metadata.version(package)

@@ -129,7 +129,7 @@ def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
 
 def test_a_failing_job_does_not_stop_a_sweep(arguments, train_here):
     fast = ["training.head_epochs=1", "callbacks.report=false"]
-    code, out, err = train_here("-m", *arguments, *fast, "model.backbone=nosuch_net,tf_efficientnet_lite0.in1k")
+    code, _, err = train_here("-m", *arguments, *fast, "model.backbone=nosuch_net,tf_efficientnet_lite0.in1k")
     assert code == 1
     assert "nosuch_net" in err
     (sweep,) = (train_here.folder / "multirun").iterdir()

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from onesheet.images.augment import PRESETS, Augment
-from onesheet.images.cache import cache_folder, cache_root
+from onesheet.images.cache import cache_folder
 from onesheet.images.decode import BadImage, decode_poster
 from onesheet.images.duplicates import near_duplicate_groups
 from onesheet.images.loader import BatchLoader, EvaluationLoader
@@ -17,6 +17,7 @@ from onesheet.images.samplers import (
     Sampler,
     class_labels,
 )
+from onesheet.paths import cache_root
 
 if TYPE_CHECKING:
     from onesheet.images.datamodule import PosterDataModule
