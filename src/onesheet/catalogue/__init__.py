@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from onesheet.catalogue.catalogue import Catalogue
+from onesheet.catalogue.history import History, Matched, read_history
 from onesheet.catalogue.problems import Problem, problems_table, summarise
 from onesheet.catalogue.read import read_catalogue
 from onesheet.catalogue.splits import SPLITS, make_splits
@@ -21,6 +22,8 @@ __all__ = [
     "POSITIVE_GAIN",
     "SPLITS",
     "Catalogue",
+    "History",
+    "Matched",
     "Problem",
     "Relevance",
     "check_learnable",
@@ -30,6 +33,7 @@ __all__ = [
     "positive_mask",
     "problems_table",
     "read_catalogue",
+    "read_history",
     "summarise",
 ]
 
