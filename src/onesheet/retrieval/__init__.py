@@ -1,6 +1,7 @@
 """Vectors to answers: metrics, neighbours, search."""
 
 from onesheet.retrieval.baselines import colour_histograms, random_vectors
+from onesheet.retrieval.cowatch import CoWatch, co_watched, joined, unit_rows
 from onesheet.retrieval.exclusion import Exclusion
 from onesheet.retrieval.index import PosterIndex
 from onesheet.retrieval.metrics import (
@@ -18,14 +19,17 @@ from onesheet.retrieval.pairs import pairs_recall, rank_queries
 
 __all__ = [
     "DEFAULT_METRICS",
+    "CoWatch",
     "Exclusion",
     "Judgement",
     "Neighbours",
     "PosterIndex",
     "RetrievalMetrics",
+    "co_watched",
     "colour_histograms",
     "evaluate_retrieval",
     "exact_neighbours",
+    "joined",
     "lift",
     "merge_frozen",
     "pairs_recall",
@@ -33,4 +37,5 @@ __all__ = [
     "random_vectors",
     "rank_queries",
     "same_queries",
+    "unit_rows",
 ]
