@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 COLUMNS = ("chance", "frozen", "lift")
+#: The last part of keys that are no metric of their own.
+BESIDE = (*COLUMNS, "left_out", "queries", "gallery", "unknown_films")
 
 
 def cell(value: float | None, digits: int = 4) -> str:
@@ -25,7 +27,7 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         for column in table.columns[1:]:
             column.justify = "right"
         for name, value in sorted(inner.items(), key=lambda item: (item[0].count("/"), item[0] != "ndcg@10")):
-            if f"{name}/chance" in inner:
+            if name.rpartition("/")[2] not in BESIDE:
                 table.add_row(
                     name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)
                 )
