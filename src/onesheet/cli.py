@@ -53,6 +53,7 @@ class OnBadPoster(StrEnum):
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
 ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
+IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index; else the run's own.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters that cannot be used.")]
 
@@ -176,6 +177,49 @@ def doctor(
         examination.print_findings(findings)
     if not healthy:
         raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    run: RunFolder,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A poster's id, a film's title, or an image file.")],
+    k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
+    index: IndexFolder = None,
+    genre: Annotated[list[str] | None, typer.Option(help="Only posters of this genre; may be repeated.")] = None,
+    year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
+    hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Show no picture twice.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the posters that look and feel most like one."""
+    from onesheet import searching
+    from onesheet.run import Run
+
+    opened = Run.open(run)
+    table = searching.open_index(opened, index)
+    asked, hits = searching.search_run(
+        opened,
+        table,
+        query,
+        k,
+        genres=genre or (),
+        years=year,
+        diverse=diverse,
+        hide_duplicates=hide_duplicates,
+        images=images,
+    )
+    if png is not None:
+        from onesheet.contact_sheet import write_contact_sheet
+
+        write_contact_sheet(table, asked, hits, searching.images_folder(opened, table, images), png)
+    if as_json:
+        emit_json(searching.as_json(table, asked, hits))
+    else:
+        from onesheet.answers import print_neighbours
+
+        print_neighbours(searching.as_json(table, asked, hits))
 
 
 def main() -> None:

@@ -30,6 +30,7 @@ class Layout:
         head: Height of the heading.
         caption: Height of the text below a poster.
         between: Between two rows.
+        line: Neighbours on one line at most.
     """
 
     poster: Size = (140, 208)
@@ -39,14 +40,23 @@ class Layout:
     head: int = 136
     caption: int = 106
     between: int = 36
+    line: int = 10
+
+    def columns(self, neighbours: int) -> int:
+        """Neighbours on one line: lines of nearly one length, none longer than ``line``."""
+        return -(-neighbours // self.lines(neighbours))
+
+    def lines(self, neighbours: int) -> int:
+        """Lines that the neighbours of one driver take."""
+        return max(1, -(-neighbours // self.line))
 
     def width(self, columns: int) -> int:
-        """Width of a gallery with ``columns`` neighbours a row."""
+        """Width of a gallery with ``columns`` neighbours a line."""
         neighbours = columns * self.poster[0] + max(columns - 1, 0) * self.gap
         return 2 * self.margin + self.poster[0] + (self.apart + neighbours if columns else 0)
 
     def height(self, rows: int) -> int:
-        """Height of a gallery with ``rows`` drivers."""
+        """Height of a gallery with ``rows`` lines."""
         return self.head + rows * (self.poster[1] + self.caption) + max(rows - 1, 0) * self.between + self.margin
 
     def left(self, column: int) -> int:
@@ -54,7 +64,7 @@ class Layout:
         return self.margin + self.poster[0] + self.apart + column * (self.poster[0] + self.gap)
 
     def top(self, row: int) -> int:
-        """Upper edge of a row's posters."""
+        """Upper edge of a line's posters."""
         return self.head + row * (self.poster[1] + self.caption + self.between)
 
 
@@ -85,18 +95,19 @@ def draw_gallery(
         An RGB picture; the same inputs give the same pixels.
     """
     layout = layout or Layout()
-    columns = rows.neighbours.shape[1]
-    picture = Image.new("RGB", (layout.width(columns), layout.height(len(rows))), theme.paper)
+    count = rows.neighbours.shape[1]
+    columns, lines = layout.columns(count), layout.lines(count)
+    picture = Image.new("RGB", (layout.width(columns), layout.height(len(rows) * lines)), theme.paper)
     paths = catalogue.paths
     shown = [int(i) for i in rows.shown]
     framed = dict(zip(shown, frame_posters([paths[i] for i in shown], layout.poster), strict=True))
     pen = ImageDraw.Draw(picture)
     _draw_heading(pen, layout, columns, title, note, theme)
     for row, query in enumerate(int(i) for i in rows.queries):
-        top = layout.top(row)
+        top = layout.top(row * lines)
         _draw_driver(picture, pen, layout, top, framed[query], catalogue, query, theme)
         for column, other in enumerate(int(i) for i in rows.neighbours[row]):
-            at = (layout.left(column), top)
+            at = (layout.left(column % columns), layout.top(row * lines + column // columns))
             picture.paste(framed[other], at)
             _outline(pen, at, layout.poster, theme.rule)
             if rows.duplicate[row, column]:

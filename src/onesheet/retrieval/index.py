@@ -1,8 +1,11 @@
 """An index of a catalogue: vectors to search, with the ids and what is known of each poster beside them."""
 
 import json
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
@@ -10,8 +13,12 @@ import pandas as pd
 
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
+from onesheet.retrieval.engines import Engine
+from onesheet.retrieval.integrity import describe_files, embedder_digest, find_damage
 
 VERSION = 1
+SCORED_WHOLE = 100_000
+"""Rows up to which a filtered search scores all that the filter leaves: exact, and quicker than a thinned-out graph."""
 
 
 def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> pd.DataFrame:
@@ -32,58 +39,164 @@ def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> p
 
 @dataclass(frozen=True, eq=False)
 class PosterIndex:
-    """Exact inner-product index over unit vectors.
+    """Inner-product index over unit vectors: exact, or with an approximate engine before the exact scores.
 
     Args:
-        index: The FAISS index; row i is row i of ``posters``.
+        index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of ``posters``.
         posters: (N rows) the catalogue's table, as :func:`catalogue_table` gives it.
+        engine: What proposes rows; None: every row is scored.
+        notes: What ``index.json`` says beside the sizes: ``embedder`` (the digest of the embedder that made the
+            vectors), ``images`` (the folder of the posters), ``recall@10`` (measured).
     """
 
-    index: faiss.Index
+    index: Any
     posters: pd.DataFrame
+    engine: Engine | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def build(cls, embeddings: np.ndarray, catalogue: Catalogue, splits: np.ndarray | None = None) -> "PosterIndex":
         """Index (N, E) unit vectors of the catalogue's N posters."""
+        return cls.of(embeddings, catalogue_table(catalogue, splits), {"images": str(catalogue.root.resolve())})
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None) -> "PosterIndex":
+        """Index (N, E) unit vectors of the N rows of a table."""
         vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
-        return cls(index, catalogue_table(catalogue, splits))
+        return cls(index, posters, None, dict(notes or {}))
 
-    def vectors(self) -> np.ndarray:
-        """(N, E) the indexed vectors."""
-        return np.asarray(self.index.reconstruct_n(0, self.index.ntotal))
+    def __len__(self) -> int:
+        return len(self.posters)
 
-    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each id."""
+        return {str(one): row for row, one in enumerate(self.posters["id"])}
+
+    def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """(N, E) the indexed vectors, or (R, E) those of some rows."""
+        if rows is None:
+            return np.asarray(self.index.reconstruct_n(0, self.index.ntotal))
+        return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64)))
+
+    def search(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The k best rows for each of Q query vectors.
 
+        Args:
+            queries: (Q, E) unit vectors.
+            k: How many.
+            rows: Rows that may be found; None: all.
+
         Returns:
-            (Q, k) cosine similarities and (Q, k) row numbers, best first.
+            (Q, k) cosine similarities and (Q, k) row numbers, best first; -inf and -1 where fewer rows are found.
         """
-        scores, rows = self.index.search(np.ascontiguousarray(queries, dtype=np.float32), k)
-        return np.asarray(scores), np.asarray(rows)
+        asked = np.ascontiguousarray(queries, dtype=np.float32)
+        if rows is not None and len(rows) <= SCORED_WHOLE:
+            proposed = np.broadcast_to(rows, (len(asked), len(rows)))
+        elif self.engine is not None:
+            proposed = self.engine.propose(asked, k, rows)
+        else:
+            make: Any = faiss.SearchParameters
+            allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
+            scores, found = self.index.search(asked, k, params=allowed)
+            return np.where(found < 0, -np.inf, scores), np.asarray(found)
+        scores = np.full((len(asked), k), -np.inf, dtype=np.float32)
+        found = np.full((len(asked), k), -1, dtype=np.int64)
+        for i, query in enumerate(asked):
+            some = proposed[i][proposed[i] >= 0]
+            near = self.vectors(some) @ query if len(some) else np.empty(0, np.float32)
+            order = np.lexsort((some, -near))[:k]
+            scores[i, : len(order)], found[i, : len(order)] = near[order], some[order]
+        return scores, found
 
     def save(self, folder: Path) -> None:
-        """Write ``vectors.faiss``, ``posters.parquet`` and ``index.json``, which comes last and says that all is there."""
+        """Write the index; ``index.json`` comes last and says that all is there, with sizes and checksums."""
         folder.mkdir(parents=True, exist_ok=True)
-        faiss.write_index(self.index, str(folder / "vectors.faiss"))
+        (folder / "index.json").unlink(missing_ok=True)
+        names = ["vectors.faiss", "posters.parquet"]
+        _write_faiss(self.index, folder / "vectors.faiss")
         self.posters.to_parquet(folder / "posters.parquet", index=False)
-        about = {"version": VERSION, "engine": "flat", "posters": len(self.posters), "dimensions": self.index.d}
-        (folder / "index.json").write_text(json.dumps(about, indent=2) + "\n")
+        about: dict[str, Any] = {"version": VERSION, "engine": "flat"}
+        about |= {"posters": len(self.posters), "dimensions": self.index.d}
+        if self.engine is not None:
+            names.append("engine.faiss")
+            _write_faiss(self.engine.index, folder / "engine.faiss", self.engine.kind == "hnsw")
+            about["engine"] = self.engine.kind
+            about["parameters"] = {"effort": self.engine.effort, "rescored": self.engine.rescored}
+        about |= self.notes | {"files": describe_files(folder, names)}
+        (folder / "index.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> "PosterIndex":
-        """Open an index.
+    def load(cls, folder: Path, embedder: Path | None = None) -> "PosterIndex":
+        """Open an index; its vectors are mapped, not read.
+
+        Args:
+            folder: Where :meth:`save` wrote it.
+            embedder: The folder of the embedder whose vectors one wants to search it with; None: not checked.
 
         Raises:
-            InputError: The folder holds no whole index.
+            InputError: The folder holds no whole index, or one of another embedder's vectors.
         """
+        again = "build it again with onesheet index"
+        if not (folder / "index.json").is_file():
+            raise InputError(f"{folder}: there is no index (no index.json); {again}, or name another folder")
         try:
-            about = json.loads((folder / "index.json").read_text())
-            index = faiss.read_index(str(folder / "vectors.faiss"))
+            about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            if about["version"] != VERSION:
+                raise InputError(f"{folder}: an index of version {about['version']}, not {VERSION}; {again}")
+            if damage := find_damage(folder, about.get("files", {})):
+                raise InputError(f"{folder}: the index is damaged ({damage}); {again}")
+            index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
             posters = pd.read_parquet(folder / "posters.parquet")
-        except (OSError, ValueError, RuntimeError) as error:
-            raise InputError(f"{folder}: the index cannot be read ({error}); build it again") from None
+            engine = _read_engine(folder, about, index)
+        except InputError:
+            raise
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {again}") from None
         if not len(posters) == index.ntotal == about.get("posters"):
-            raise InputError(f"{folder}: the index is damaged ({index.ntotal} vectors, {len(posters)} posters)")
-        return cls(index, posters)
+            sizes = f"{index.ntotal} vectors, {len(posters)} posters"
+            raise InputError(f"{folder}: the index is damaged ({sizes}); {again}")
+        if embedder is not None:
+            _check_embedder(folder, about, embedder)
+        told = {"version", "engine", "posters", "dimensions", "parameters", "files"}
+        return cls(index, posters, engine, {key: value for key, value in about.items() if key not in told})
+
+
+def _write_faiss(index: Any, path: Path, skip_storage: bool = False) -> None:
+    # A mapped index may be written over itself: the old file must live on until the new one is whole.
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    write: Any = faiss.write_index
+    write(index, str(draft), faiss.IO_FLAG_SKIP_STORAGE if skip_storage else 0)
+    draft.replace(path)
+
+
+def _read_engine(folder: Path, about: dict[str, Any], flat: Any) -> Engine | None:
+    kind = about["engine"]
+    if kind == "flat":
+        return None
+    flags = faiss.IO_FLAG_MMAP_IFC | (faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
+    index: Any = faiss.read_index(str(folder / "engine.faiss"), flags)
+    if kind == "hnsw":
+        # The graph walks over the one mapped copy of the vectors; they must not be freed twice, nor before it.
+        index.storage, index.own_fields = flat, False
+    parameters = about["parameters"]
+    return Engine(kind, index, int(parameters["effort"]), int(parameters["rescored"]), flat)
+
+
+def _check_embedder(folder: Path, about: dict[str, Any], embedder: Path) -> None:
+    """A run's own index, which its training wrote, lies beside the embedder that it belongs to."""
+    beside = folder.resolve().parent / "embedder"
+    known = about.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
+    if beside == embedder.resolve() and "embedder" not in about:
+        return
+    if known != embedder_digest(embedder):
+        raise InputError(
+            f"{folder}: the index holds another embedder's vectors than {embedder.parent}'s;"
+            " name that run, or build the index again with onesheet index"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

@@ -1,0 +1,83 @@
+"""The contact sheet of a search: the query, and what was found, as one picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from onesheet.analysis import Neighbourhoods, draw_gallery, write_png
+from onesheet.catalogue import Catalogue
+from onesheet.errors import InputError
+from onesheet.retrieval.index import PosterIndex
+from onesheet.retrieval.search import Hits
+from onesheet.searching import Query
+
+
+def draw_contact_sheet(index: PosterIndex, query: Query, hits: Hits, images: Path) -> Image.Image:
+    """Draw the query at the left and its neighbours in reading order, at most ten on a line.
+
+    Args:
+        index: The index that was searched.
+        query: What was searched with.
+        hits: What was found.
+        images: The posters' folder.
+
+    Returns:
+        RGB.
+    """
+    shown = _as_catalogue(index, query, hits.rows, images)
+    count = len(hits)
+    films = shown.films
+    rows = Neighbourhoods(
+        queries=np.array([0]),
+        neighbours=np.arange(1, count + 1)[None],
+        cosines=np.asarray(hits.scores, dtype=np.float32)[None],
+        duplicate=np.zeros((1, count), dtype=bool),
+        same_film=np.asarray(films[1:] == films[0], dtype=bool)[None],
+    )
+    return draw_gallery(shown, rows, title="Posters like this one", note=f"the {count} nearest of {len(index):,}")
+
+
+def write_contact_sheet(index: PosterIndex, query: Query, hits: Hits, images: Path, path: Path) -> None:
+    """Draw a contact sheet into a PNG file.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    if path.suffix.casefold() != ".png":
+        raise InputError(f"--png {path}: name a file that ends in .png")
+    if not path.resolve().parent.is_dir():
+        raise InputError(f"--png {path}: there is no folder {path.parent}; make it first")
+    try:
+        write_png(draw_contact_sheet(index, query, hits, images), path)
+    except OSError as error:
+        raise InputError(f"--png {path}: cannot be written ({error.strerror or error})") from None
+
+
+def _as_catalogue(index: PosterIndex, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
+    """The query in row 0, then what was found; an image file is a poster of which only its name is known."""
+    known = index.posters.iloc[([query.row] if query.row is not None else []) + rows.tolist()]
+    columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
+    years = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    genres = [str(text).split("|") for text in known["genres"]]
+    if query.path is not None:
+        # Its own name can be no id of the index, which would have been found first.
+        own = {"id": str(query.path), "film": str(query.path), "img": str(query.path), "title": query.path.name}
+        columns = {name: np.concatenate([[own[name]], values]).astype(object) for name, values in columns.items()}
+        years = np.concatenate([[np.nan], years])
+        genres = [[], *genres]
+    names = tuple(sorted({name for row in genres for name in row if name}))
+    return Catalogue(
+        source=images,
+        root=images,
+        ids=columns["id"],
+        files=columns["img"],
+        films=columns["film"],
+        genres=np.array([[name in row for name in names] for row in genres], dtype=bool).reshape(-1, len(names)),
+        genre_names=names,
+        titles=columns["title"],
+        years=years,
+        split=None,
+        extra=pd.DataFrame(index=pd.RangeIndex(len(years))),
+    )

@@ -1,0 +1,143 @@
+"""The index on disk: whole, mapped, its own embedder's; engines beside exact search."""
+
+import json
+
+import numpy as np
+import pytest
+
+from onesheet.errors import InputError
+from onesheet.retrieval.engines import Engine, agreement, build_engine
+from onesheet.retrieval.index import PosterIndex
+from tests.retrieval.indexes import clustered, make_index, table
+
+
+def exact(vectors, queries, k, rows=None):
+    rows = np.arange(len(vectors)) if rows is None else np.asarray(rows)
+    scores = queries @ vectors[rows].T
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return np.take_along_axis(scores, order, 1), rows[order]
+
+
+def with_engine(kind, n=3000, recall=0.95):
+    index = PosterIndex.of(clustered(n), table(n))
+    engine, found = build_engine(kind, index.index, recall)
+    return PosterIndex(index.index, index.posters, engine), found
+
+
+def test_flat_search_is_exact_and_comes_back_from_disk(tmp_path):
+    index = make_index(300)
+    vectors = clustered(300)
+    index.save(tmp_path / "index")
+    again = PosterIndex.load(tmp_path / "index")
+    for one in (index, again):
+        scores, rows = one.search(vectors[:7], 10)
+        wanted_scores, wanted = exact(vectors, vectors[:7], 10)
+        np.testing.assert_array_equal(rows, wanted)
+        np.testing.assert_allclose(scores, wanted_scores, atol=1e-6)
+    np.testing.assert_array_equal(again.vectors(), vectors)
+    assert again.posters.equals(index.posters)
+
+
+@pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
+def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
+    index, found = with_engine(kind)
+    assert found >= 0.95
+    vectors = index.vectors()
+    queries = clustered(3040)[::76]  # of the same clusters, most of them no rows of the index
+    _, wanted = exact(vectors, queries, 10)
+    scores, rows = index.search(queries, 10)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.85
+    np.testing.assert_allclose(scores, np.einsum("qe,qke->qk", queries, vectors[rows]), atol=1e-6)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    index.save(tmp_path / "index")
+    again = PosterIndex.load(tmp_path / "index")
+    assert again.engine is not None
+    assert (again.engine.kind, again.engine.effort) == (kind, index.engine.effort)
+    np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
+    del index  # the graph loaded from disk must hold on to the vectors it walks over
+    np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
+
+
+def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
+    index, _ = with_engine("ivfpq", recall=0.99)
+    engine = index.engine
+    lazy = Engine("ivfpq", engine.index, 1, 1)
+    assert agreement(lazy, index.index) < agreement(engine, index.index)
+    assert agreement(None, index.index) == 1.0
+
+
+@pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
+@pytest.mark.parametrize("scored_whole", [0, 10_000], ids=["selector", "scored whole"])
+def test_a_filtered_search_finds_only_the_allowed_rows(kind, scored_whole, monkeypatch):
+    monkeypatch.setattr("onesheet.retrieval.index.SCORED_WHOLE", scored_whole)
+    index, _ = with_engine(kind, 1000)
+    allowed = np.arange(1, 1000, 3)
+    queries = clustered(9, seed=2)
+    scores, rows = index.search(queries, 5, allowed)
+    assert np.isin(rows[rows >= 0], allowed).all()
+    if kind == "flat" or scored_whole:
+        np.testing.assert_array_equal(rows, exact(index.vectors(), queries, 5, allowed)[1])
+    assert np.isneginf(scores[rows < 0]).all()
+
+
+def test_more_wanted_than_there_is():
+    scores, rows = make_index(4).search(clustered(1), 6)
+    assert (rows[0] >= 0).sum() == 4
+    assert np.isneginf(scores[0, 4:]).all()
+
+
+@pytest.mark.parametrize("name", ["vectors.faiss", "posters.parquet", "engine.faiss", "index.json"])
+@pytest.mark.parametrize("harm", ["cut", "flip", "remove"])
+def test_damage_is_told(name, harm, tmp_path):
+    index, _ = with_engine("hnsw", 400)
+    index.save(tmp_path)
+    path = tmp_path / name
+    data = path.read_bytes()
+    if harm == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    elif harm == "flip":
+        middle = len(data) // 2 if name != "index.json" else data.index(b'"posters"') + 1
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    else:
+        path.unlink()
+    with pytest.raises(InputError, match=str(tmp_path)) as told:
+        PosterIndex.load(tmp_path)
+    assert "\n" not in str(told.value)
+
+
+def embedder_folder(folder, weights):
+    folder.mkdir(parents=True)
+    (folder / "embedder.json").write_text("{}")
+    (folder / "model.safetensors").write_bytes(weights)
+    return folder
+
+
+def test_an_index_of_another_embedder_is_refused(tmp_path):
+    from onesheet.retrieval.integrity import embedder_digest
+
+    mine = embedder_folder(tmp_path / "mine" / "embedder", b"one")
+    copy = embedder_folder(tmp_path / "copy" / "embedder", b"one")
+    other = embedder_folder(tmp_path / "other" / "embedder", b"two")
+    index = make_index(50)
+    index.save(tmp_path / "mine" / "index")
+    PosterIndex.load(tmp_path / "mine" / "index", mine)
+    PosterIndex.load(tmp_path / "mine" / "index", copy)
+    with pytest.raises(InputError, match="another embedder"):
+        PosterIndex.load(tmp_path / "mine" / "index", other)
+    elsewhere = PosterIndex(index.index, index.posters, None, {"embedder": embedder_digest(mine)})
+    elsewhere.save(tmp_path / "elsewhere")
+    PosterIndex.load(tmp_path / "elsewhere", copy)
+    with pytest.raises(InputError, match="another embedder"):
+        PosterIndex.load(tmp_path / "elsewhere", other)
+    index.save(tmp_path / "unknown")
+    with pytest.raises(InputError, match="another embedder"):
+        PosterIndex.load(tmp_path / "unknown", mine)
+
+
+def test_a_mapped_index_may_be_saved_over_itself(tmp_path):
+    make_index(60).save(tmp_path)
+    opened = PosterIndex.load(tmp_path)
+    before = opened.vectors()
+    opened.save(tmp_path)
+    np.testing.assert_array_equal(PosterIndex.load(tmp_path).vectors(), before)
+    assert json.loads((tmp_path / "index.json").read_text())["posters"] == 60

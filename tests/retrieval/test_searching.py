@@ -1,0 +1,155 @@
+"""`onesheet search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from onesheet import cli
+from onesheet.catalogue import read_catalogue
+from onesheet.embedding import Backbone, Embedder, build_head, create_backbone, embed
+from onesheet.images import load_posters
+from onesheet.retrieval.index import PosterIndex
+from tests.helpers import draw_posters
+from tests.retrieval.indexes import save_run
+
+SIZE = (96, 64)
+
+
+def new_embedder(seed):
+    torch.manual_seed(seed)
+    backbone: Backbone = create_backbone("resnet10t", "none", image_size=SIZE)
+    return Embedder(backbone, build_head("linear", backbone.groups, 8)).eval()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A run over 24 drawn posters, two of them the same picture, and another run over the same ones."""
+    folder = tmp_path_factory.mktemp("search")
+    posters = draw_posters(folder / "made")
+    (posters / "posters" / "p0007.jpg").write_bytes((posters / "posters" / "p0003.jpg").read_bytes())
+    catalogue, problems = read_catalogue(posters / "catalogue.csv", posters / "posters")
+    loaded = load_posters(catalogue, problems, image_size=SIZE)
+    embedders = [new_embedder(seed) for seed in (0, 1)]
+    runs = []
+    for name, embedder in zip(("run", "other"), embedders, strict=True):
+        run = save_run(folder / name, embedder, posters / "catalogue.csv", posters / "posters", SIZE)
+        vectors = embed(embedder, loaded.pixels, precision="fp32").numpy()
+        PosterIndex.build(vectors, loaded.catalogue, np.array(["train"] * 24)).save(run / "index")
+        runs.append((run, vectors))
+    return folder, posters, runs
+
+
+@pytest.fixture
+def onesheet(monkeypatch, capfd):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return stop.value.code, out, err
+
+    return call
+
+
+def found(result):
+    code, out, err = result
+    assert code == 0, err
+    return json.loads(out)
+
+
+def test_by_id(onesheet, made):
+    run, vectors = made[2][0]
+    told = found(onesheet("search", run, "p0005", "-k", 4, "--json"))
+    scores = vectors @ vectors[5]
+    wanted = [i for i in np.argsort(-scores, kind="stable") if i != 5][:4]
+    assert told["query"]["id"] == "p0005"
+    assert [one["id"] for one in told["neighbours"]] == [f"p{i:04d}" for i in wanted]
+    np.testing.assert_allclose([one["score"] for one in told["neighbours"]], scores[wanted], atol=1e-5)
+    first = told["neighbours"][0]
+    assert first["title"] == f"Film {wanted[0]}"
+    assert first["img"] == f"p{wanted[0]:04d}.jpg"
+    assert set(first["genres"]) <= {"Action", "Comedy", "Drama", "Horror"}
+    assert first["genres"]
+
+
+def test_by_title_and_by_image_file(onesheet, made, tmp_path):
+    _, posters, [(run, _), _] = made
+    by_id = found(onesheet("search", run, "p0005", "--json"))["neighbours"]
+    assert found(onesheet("search", run, "film  5", "--json"))["neighbours"] == by_id
+    copy = tmp_path / "copy.jpg"
+    copy.write_bytes((posters / "posters" / "p0005.jpg").read_bytes())
+    by_file = found(onesheet("search", run, copy, "-k", 11, "--json"))
+    assert by_file["query"] == {"image": str(copy)}
+    assert by_file["neighbours"][0]["id"] == "p0005"
+    assert by_file["neighbours"][0]["score"] == pytest.approx(1, abs=1e-4)
+    assert [one["id"] for one in by_file["neighbours"][1:]] == [one["id"] for one in by_id]
+
+
+def test_filters_and_duplicates(onesheet, made):
+    run = made[2][0][0]
+    ids = [one["id"] for one in found(onesheet("search", run, "p0003", "-k", 3, "--json"))["neighbours"]]
+    assert ids[0] == "p0007"
+    shown = found(onesheet("search", run, "p0003", "-k", 3, "--hide-duplicates", "--json"))["neighbours"]
+    assert shown[:2] == found(onesheet("search", run, "p0003", "-k", 3, "--json"))["neighbours"][1:]
+    assert len(shown) == 3
+    some = found(onesheet("search", run, "p0003", "--genre", "drama", "--year", "1980-1989", "--json"))["neighbours"]
+    assert some
+    assert all("Drama" in one["genres"] and one["year"] <= 1989 for one in some)
+
+
+def test_table_and_contact_sheet(onesheet, made, tmp_path):
+    _, posters, [(run, _), _] = made
+    code, out, _ = onesheet("search", run, "p0005", "--png", tmp_path / "sheet.png", "--diverse")
+    assert code == 0
+    assert "Film 5" in out
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        small = sheet.size
+    assert onesheet("search", run, posters / "posters" / "p0005.jpg", "-k", 15, "--png", tmp_path / "sheet.png")[0] == 0
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size[1] > small[1]  # eight to a line, on two lines
+        assert sheet.size[0] < small[0]
+
+
+def refused(result, *named):
+    code, out, err = result
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    for name in named:
+        assert str(name) in err
+
+
+def test_what_is_refused(onesheet, made, tmp_path):
+    _, _, [(run, _), (other, _)] = made
+    text, huge = tmp_path / "text.jpg", tmp_path / "huge.png"
+    text.write_text("no image at all")
+    Image.new("1", (10_000, 10_000)).save(huge)
+    refused(onesheet("search", run, "tt9999999"), "tt9999999")
+    refused(onesheet("search", run, "film"), "p0000", "p0001")
+    refused(onesheet("search", run, text), text)
+    refused(onesheet("search", run, huge), huge, "10000×10000")
+    refused(onesheet("search", run, tmp_path / "none.jpg"), "none.jpg")
+    refused(onesheet("search", run, tmp_path), tmp_path)
+    refused(onesheet("search", run, "p0001", "-k", 0), "-k 0")
+    refused(onesheet("search", run, "p0001", "--genre", "Western"), "Western", "Horror")
+    refused(onesheet("search", run, "p0001", "--year", "1999-1990"), "1999-1990")
+    refused(onesheet("search", run, "p0001", "--index", tmp_path), tmp_path, "onesheet index")
+    refused(onesheet("search", run, "p0001", "--index", other / "index"), other / "index", "another embedder")
+    refused(onesheet("search", run, "p0001", "--png", tmp_path / "no" / "a.png"), tmp_path / "no")
+    refused(onesheet("search", run, "p0001", "--png", tmp_path / "a.png", "--images", tmp_path / "gone"), "--images")
+
+
+def test_a_damaged_index_is_refused(onesheet, made, tmp_path):
+    run = made[2][0][0]
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for path in (run / "index").iterdir():
+        (copy / path.name).write_bytes(path.read_bytes())
+    data = bytearray((copy / "vectors.faiss").read_bytes())
+    data[-7] ^= 4
+    (copy / "vectors.faiss").write_bytes(data)
+    refused(onesheet("search", run, "p0001", "--index", copy), copy, "vectors.faiss")
