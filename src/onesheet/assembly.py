@@ -8,6 +8,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig
@@ -33,6 +34,23 @@ from onesheet.progress import progress_bar
 from onesheet.retrieval import Judgement
 
 log = logging.getLogger(__name__)
+
+
+def made(node: DictConfig, **extra: Any) -> Any:
+    """What a ``build`` node makes; bad input found on the way stays bad input.
+
+    Raises:
+        InputError: The class refused an argument.
+    """
+    try:
+        return instantiate(node, **extra)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, InputError):
+            cause = cause.__cause__
+        if cause is not None:
+            raise cause from None
+        raise InputError(str(error)) from error
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +167,7 @@ def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
 
 def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> MetricLoss:
     """The loss of a configuration, with its parameters made."""
-    loss: MetricLoss = instantiate(cfg.loss.build)
+    loss: MetricLoss = made(cfg.loss.build)
     train = prepared.positions("train")
     counts = torch.from_numpy(prepared.posters.catalogue.genres[train].sum(axis=0))
     loss.build(embedder.part_size, counts, len(train))
@@ -183,7 +201,7 @@ def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Embe
         embedder,
         loss,
         Relevance.fit(cfg.relevance.kind, prepared.posters.catalogue.genres[train]),
-        miner=instantiate(cfg.miner.build),
+        miner=made(cfg.miner.build),
         memory=make_memory(cfg, prepared, embedder, loss),
         chunk_size=cfg.training.chunk_size,
         head_epochs=cfg.training.head_epochs,
@@ -202,7 +220,7 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
     """The sampler of a configuration, over the train split."""
     train = prepared.posters.catalogue.select(prepared.positions("train"))
     given = {} if cfg.sampler.get("column") is None else {"labels": class_labels(train, cfg.sampler.column)}
-    sampler: Sampler = instantiate(cfg.sampler.build)(genres=train.genres, seed=cfg.seed, **given)
+    sampler: Sampler = made(cfg.sampler.build)(genres=train.genres, seed=cfg.seed, **given)
     return sampler
 
 
@@ -259,5 +277,5 @@ def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
     """The CSV log, which is always written, and the logger that was asked for."""
     loggers: list[Any] = [CSVLog(folder)]
     if cfg.logger.get("build") is not None:
-        loggers.append(instantiate(cfg.logger.build, save_dir=str(folder)))
+        loggers.append(made(cfg.logger.build, save_dir=str(folder)))
     return loggers
