@@ -22,8 +22,10 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
     splits = list(dict.fromkeys(key.split("/", 1)[0] for key in metrics))
     for split in splits:
         inner = {key.split("/", 1)[1]: value for key, value in metrics.items() if key.startswith(f"{split}/")}
-        size = f"{inner.get('queries') or 0:,.0f} queries in {inner.get('gallery') or 0:,.0f} posters"
-        table = Table("metric", "value", *COLUMNS, title=f"{split}: {size}", title_justify="left")
+        title = split
+        if "queries" in inner:
+            title += f": {inner['queries'] or 0:,.0f} queries in {inner.get('gallery') or 0:,.0f} posters"
+        table = Table("metric", "value", *COLUMNS, title=title, title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
         for name, value in sorted(inner.items(), key=lambda item: (item[0].count("/"), item[0] != "ndcg@10")):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onesheet.catalogue import History
+from onesheet.catalogue import History, read_catalogue, read_history
 from onesheet.errors import InputError
 from onesheet.retrieval import co_watched, joined, unit_rows
 from tests.retrieval import naive
@@ -105,6 +105,19 @@ def test_too_few_films_are_refused():
     catalogue, history = made(0)
     with pytest.raises(InputError, match=r"history\.csv: 0 films of films\.csv are liked .* 100 users"):
         co_watched(history, catalogue, min_users=100)
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["genres", "random"])
+@pytest.mark.posters
+def test_real_histories_know_genres(posters_dir, blind):
+    """625 of these films have ten users who liked them; genres tell which belong together, random vectors do not."""
+    catalogue, _ = read_catalogue(posters_dir / "catalogue.csv", posters_dir / "posters")
+    watched = co_watched(read_history(posters_dir / "watch_history.csv"), catalogue)
+    assert len(watched) == 625
+    genres = catalogue.genres[[own[0] for own in watched.posters]]
+    values = watched.ndcg(np.random.default_rng(0).normal(size=(625, 64)) if blind else genres.astype(np.float32))
+    assert values.mean() == pytest.approx(0.30 if blind else 0.41, abs=0.01)
+    assert watched.chance().mean() == pytest.approx(0.30, abs=0.005)
 
 
 def test_joined_weighs_cosines():
