@@ -48,6 +48,14 @@ def first_process() -> bool:
     return not getattr(rank_zero_only, "rank", 0)
 
 
+def strategy_for(cfg: DictConfig) -> str:
+    """The strategy of several processes; with both phases the backbone's parameters rest in the first of them."""
+    strategy = str(cfg.trainer.strategy)
+    several = cfg.trainer.devices != 1 or cfg.trainer.num_nodes > 1
+    both = cfg.training.head_epochs > 0 and cfg.training.finetune_epochs > 0
+    return "ddp_find_unused_parameters_true" if both and several and strategy in ("auto", "ddp") else strategy
+
+
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
     """What tells one dataset from another: files, contents, sizes of the splits."""
     posters = prepared.posters
@@ -170,7 +178,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
             accelerator=cfg.trainer.accelerator,
             devices=cfg.trainer.devices,
             num_nodes=cfg.trainer.num_nodes,
-            strategy=cfg.trainer.strategy,
+            strategy=strategy_for(cfg),
             profiler=cfg.trainer.profiler,
             max_time=cfg.trainer.max_time,
             gradient_clip_val=cfg.trainer.gradient_clip_val,
