@@ -1,6 +1,7 @@
 """`onesheet evaluate` with pairs, history and baselines, against plain recomputations."""
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -16,6 +17,7 @@ from onesheet.images import load_posters, open_pixels
 from onesheet.judging import evaluate_run
 from onesheet.judging.baselines import classifier_probabilities
 from onesheet.retrieval import co_watched, joined
+from onesheet.run import Run
 from tests.helpers import draw_posters
 
 
@@ -152,6 +154,11 @@ def test_classifier_probabilities_are_those_of_the_trained_layer(run, posters, t
     train = run.splits.reindex(catalogue.ids).to_numpy() == "train"
     has = catalogue.genres[train]
     assert got[train][has].mean() > got[train][~has].mean() + 0.1
+    copied = Run.open(shutil.copytree(run.folder, tmp_path / "copied"))
+    (copied.folder / "checkpoints" / "best.ckpt").rename(copied.folder / "checkpoints" / "last.ckpt")
+    np.testing.assert_array_equal(classifier_probabilities(copied, embedder, pixels, "fp32"), got)
+    (copied.folder / "checkpoints" / "last.ckpt").unlink()
+    assert classifier_probabilities(copied, embedder, pixels, "fp32") is None
 
 
 def test_the_command_takes_all_of_it(run, artwork, history, monkeypatch, capfd):

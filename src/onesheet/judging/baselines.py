@@ -29,7 +29,7 @@ def baseline_metrics(
 
     ``random``: random directions. ``colour_histogram``: joint colour histograms of three bands. ``head_and_frozen``:
     [embedding ⊕ frozen], each of length one. ``classifier_probabilities``: where the run was trained as a classifier
-    (``loss=bce``, say) and its best checkpoint is still there.
+    (``loss=bce``, say) and its checkpoints are still there.
 
     Args:
         run: The run.
@@ -72,12 +72,13 @@ def classifier_probabilities(
     """(N, G) genre probabilities by the linear layer that the run's loss trained on its embedding.
 
     Returns:
-        None where the loss has no such layer, or the run's folder no longer holds ``checkpoints/best.ckpt``.
+        None where the loss has no such layer, or the run's folder no longer holds its checkpoints.
     """
-    path = run.folder / "checkpoints" / "best.ckpt"
-    if not path.is_file():
+    # A run that was never validated has no best state: its last one was kept.
+    found = [path for name in ("best", "last") if (path := run.folder / "checkpoints" / f"{name}.ckpt").is_file()]
+    if not found:
         return None
-    state = torch.load(path, map_location="cpu", weights_only=False)["state_dict"]
+    state = torch.load(found[0], map_location="cpu", weights_only=False)["state_dict"]
     layers = [key.removesuffix("weight") for key in state if key.startswith("loss.") and ".classifier.weight" in key]
     if len(layers) != 1:
         return None
