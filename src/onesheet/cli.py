@@ -43,6 +43,14 @@ class CachePart(StrEnum):
     all = "all"
 
 
+class EngineKind(StrEnum):
+    """How an index searches: everything, along a graph, or in compressed lists."""
+
+    flat = "flat"
+    hnsw = "hnsw"
+    ivfpq = "ivfpq"
+
+
 class OnBadPoster(StrEnum):
     """What to do about a poster that cannot be used."""
 
@@ -82,15 +90,20 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
-    from onesheet.judging import evaluate_run
     from onesheet.run import Run
 
+    opened = Run.open(run)
     if images is not None and catalogue is None:
         raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
     if other_images is not None and pairs is None:
         raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
+    for file in (catalogue, pairs, history):
+        if file is not None and not file.is_file():
+            raise InputError(f"{file}: there is no such file; name a CSV or Parquet table")
+    from onesheet.judging import evaluate_run
+
     metrics = evaluate_run(
-        Run.open(run),
+        opened,
         catalogue,
         images,
         relevance=relevance.value if relevance else None,
@@ -220,6 +233,59 @@ def search(
         from onesheet.answers import print_neighbours
 
         print_neighbours(searching.as_json(table, asked, hits))
+
+
+@app.command()
+def embed(
+    run: RunFolder,
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[Path, typer.Option(help="Folder for the Parquet parts; those that are there are kept.")],
+    images: ImagesFolder = None,
+    shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    as_json: AsJson = False,
+) -> None:
+    """Embed a catalogue, or one shard of it; goes on where an earlier job stopped."""
+    from onesheet.embed_job import embed_catalogue, parse_shard
+    from onesheet.progress import progress_bar
+    from onesheet.run import Run
+
+    part = parse_shard(shard)
+    with progress_bar("embedding posters") as report:
+        done = embed_catalogue(
+            Run.open(run), catalogue, images, out, shard=part, on_bad_poster=on_bad_poster.value, progress=report
+        )
+    if as_json:
+        emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})
+    else:
+        typer.echo(f"{done.posters:,} posters embedded in {out}, {done.computed:,} of them now")
+        for left in done.skipped:
+            typer.echo(f"left out: {left['id']} ({left['img']}): {left['problem']}")
+
+
+@app.command(name="index")
+def build_index(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder for the index.")],
+    embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
+    engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
+    recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Build a search index and measure how far it agrees with exact search."""
+    from onesheet.indexing import index_run
+    from onesheet.run import Run
+
+    def report(text: str) -> None:
+        typer.echo(text, err=True)
+
+    kind = engine.value if engine else None
+    built = index_run(Run.open(run), out, embeddings, engine=kind, recall=recall, say=report)
+    if as_json:
+        emit_json(built)
+    else:
+        typer.echo(f"{built['posters']:,} posters in {out}: {built['engine']} {built['parameters'] or ''}".rstrip())
+        typer.echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")
 
 
 def main() -> None:

@@ -47,3 +47,18 @@ def save_run(folder, embedder, catalogue, images, image_size=(96, 64)):
     dataset = {"catalogue": str(catalogue), "images": str(images)}
     (folder / "environment.json").write_text(json.dumps({"dataset": dataset}))
     return folder
+
+
+def found(result):
+    code, out, err = result
+    assert code == 0, err
+    return json.loads(out)
+
+
+def refused(result, *named):
+    code, out, err = result
+    assert code == 2
+    assert out == ""
+    assert len(err.splitlines()) == 1
+    for name in named:
+        assert str(name) in err

@@ -1,64 +1,10 @@
 """`onesheet search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
 
-import json
-import sys
-
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
-from onesheet import cli
-from onesheet.catalogue import read_catalogue
-from onesheet.embedding import Backbone, Embedder, build_head, create_backbone, embed
-from onesheet.images import load_posters
-from onesheet.retrieval.index import PosterIndex
-from tests.helpers import draw_posters
-from tests.retrieval.indexes import save_run
-
-SIZE = (96, 64)
-
-
-def new_embedder(seed):
-    torch.manual_seed(seed)
-    backbone: Backbone = create_backbone("resnet10t", "none", image_size=SIZE)
-    return Embedder(backbone, build_head("linear", backbone.groups, 8)).eval()
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    """A run over 24 drawn posters, two of them the same picture, and another run over the same ones."""
-    folder = tmp_path_factory.mktemp("search")
-    posters = draw_posters(folder / "made")
-    (posters / "posters" / "p0007.jpg").write_bytes((posters / "posters" / "p0003.jpg").read_bytes())
-    catalogue, problems = read_catalogue(posters / "catalogue.csv", posters / "posters")
-    loaded = load_posters(catalogue, problems, image_size=SIZE)
-    embedders = [new_embedder(seed) for seed in (0, 1)]
-    runs = []
-    for name, embedder in zip(("run", "other"), embedders, strict=True):
-        run = save_run(folder / name, embedder, posters / "catalogue.csv", posters / "posters", SIZE)
-        vectors = embed(embedder, loaded.pixels, precision="fp32").numpy()
-        PosterIndex.build(vectors, loaded.catalogue, np.array(["train"] * 24)).save(run / "index")
-        runs.append((run, vectors))
-    return folder, posters, runs
-
-
-@pytest.fixture
-def onesheet(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return call
-
-
-def found(result):
-    code, out, err = result
-    assert code == 0, err
-    return json.loads(out)
+from tests.retrieval.indexes import found, refused
 
 
 def test_by_id(onesheet, made):
@@ -112,15 +58,6 @@ def test_table_and_contact_sheet(onesheet, made, tmp_path):
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size[1] > small[1]  # eight to a line, on two lines
         assert sheet.size[0] < small[0]
-
-
-def refused(result, *named):
-    code, out, err = result
-    assert code == 2
-    assert out == ""
-    assert len(err.splitlines()) == 1
-    for name in named:
-        assert str(name) in err
 
 
 def test_what_is_refused(onesheet, made, tmp_path):
