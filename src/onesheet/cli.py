@@ -92,11 +92,11 @@ def evaluate(
     """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
     from onesheet.run import Run
 
-    opened = Run.open(run)
     if images is not None and catalogue is None:
         raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
     if other_images is not None and pairs is None:
         raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
+    opened = Run.open(run)
     for file in (catalogue, pairs, history):
         if file is not None and not file.is_file():
             raise InputError(f"{file}: there is no such file; name a CSV or Parquet table")
@@ -279,8 +279,8 @@ def build_index(
     def report(text: str) -> None:
         typer.echo(text, err=True)
 
-    kind = engine.value if engine else None
-    built = index_run(Run.open(run), out, embeddings, engine=kind, recall=recall, say=report)
+    opened = Run.open(run)
+    built = index_run(opened, out, embeddings, kind=engine.value if engine else None, recall=recall, say=report)
     if as_json:
         emit_json(built)
     else:

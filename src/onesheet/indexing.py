@@ -16,7 +16,7 @@ def index_run(
     out: Path,
     embeddings: Path | None = None,
     *,
-    engine: Kind | None = None,
+    kind: Kind | None = None,
     recall: float = 0.95,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def index_run(
         run: Whose embedder made the vectors.
         out: The index's folder.
         embeddings: What ``onesheet embed`` wrote; None: the vectors of the run's own index.
-        engine: How it searches; None: chosen by the number of posters.
+        kind: How it searches; None: chosen by the number of posters.
         recall: Wanted recall@10 against exact search; parameters are the least that reach it.
         say: Told what takes long, and when the recall is not reached.
 
@@ -51,7 +51,7 @@ def index_run(
 
         source = read_embeddings(run, embeddings)
         notes = source.notes
-    kind = engine or choose_kind(len(source))
+    kind = kind or choose_kind(len(source))
     built, found = build_engine(kind, source.index, recall, say)
     if found < recall:
         say(f"the wanted recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another --engine")
