@@ -2,6 +2,8 @@
 
 from onesheet.retrieval.baselines import colour_histograms, random_vectors
 from onesheet.retrieval.cowatch import CoWatch, co_watched, joined, unit_rows
+from onesheet.retrieval.diversify import diversify
+from onesheet.retrieval.engines import Engine, build_engine, choose_kind
 from onesheet.retrieval.exclusion import Exclusion
 from onesheet.retrieval.index import PosterIndex
 from onesheet.retrieval.metrics import (
@@ -16,19 +18,27 @@ from onesheet.retrieval.metrics import (
 )
 from onesheet.retrieval.neighbours import Neighbours, exact_neighbours
 from onesheet.retrieval.pairs import pairs_recall, rank_queries
+from onesheet.retrieval.search import Hits, search_index
+from onesheet.retrieval.titles import find_title
 
 __all__ = [
     "DEFAULT_METRICS",
     "CoWatch",
+    "Engine",
     "Exclusion",
+    "Hits",
     "Judgement",
     "Neighbours",
     "PosterIndex",
     "RetrievalMetrics",
+    "build_engine",
+    "choose_kind",
     "co_watched",
     "colour_histograms",
+    "diversify",
     "evaluate_retrieval",
     "exact_neighbours",
+    "find_title",
     "joined",
     "lift",
     "merge_frozen",
@@ -37,5 +47,6 @@ __all__ = [
     "random_vectors",
     "rank_queries",
     "same_queries",
+    "search_index",
     "unit_rows",
 ]
