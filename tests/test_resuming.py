@@ -6,10 +6,15 @@ import pytest
 import yaml
 
 from onesheet.errors import InputError
-from onesheet.resuming import check_resumed
+from onesheet.resuming import check_same_config, check_same_dataset
 
 CONFIG = {"seed": 0, "resume": None, "loss": {"margin": 45}, "trainer": {"devices": 1}}
 DATASET = {"fingerprint": "a", "pixels": "b", "catalogue": "posters.csv"}
+
+
+def check_resumed(folder, config, dataset):
+    check_same_config(folder, config)
+    check_same_dataset(folder, dataset)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What a composed configuration asks for, as objects: posters, splits, embedder, loss, callbacks, loggers."""
 
 import logging
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,21 @@ from onesheet.embedding import (
     MetricLoss,
     build_head,
     cached_features,
+    check_backbone,
     condensed_features,
     create_backbone,
 )
 from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.errors import InputError
-from onesheet.images import Augment, PosterDataModule, Posters, Sampler, class_labels, load_posters
+from onesheet.images import (
+    Augment,
+    PosterDataModule,
+    Posters,
+    Sampler,
+    class_labels,
+    load_posters,
+    one_label_rows,
+)
 from onesheet.judging import judge
 from onesheet.progress import progress_bar
 from onesheet.retrieval import Judgement
@@ -112,6 +122,7 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
 
 def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     """Posters, splits, frozen features and their judgement, and the embedder that will be trained."""
+    check_backbone(cfg.model.backbone, cfg.model.weights, cfg.model.pooling)
     posters, splits = prepare_posters(cfg)
     train = splits == "train"
     genres = posters.catalogue.genres
@@ -126,6 +137,7 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
         pooling=cfg.model.pooling,
         image_size=(height, width),
         flip_average=cfg.model.flip_average,
+        bank_size=tuple(cfg.model.bank_size) if cfg.model.bank_size else None,
     )
     with progress_bar("frozen features") as report:
         mapped = cached_features(
@@ -209,6 +221,7 @@ def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Embe
         lr=cfg.optimizer.lr,
         backbone_lr=cfg.optimizer.backbone_lr,
         layer_decay=cfg.optimizer.layer_decay,
+        frozen_share=cfg.optimizer.frozen_share,
         weight_decay=cfg.optimizer.weight_decay,
         warmup=cfg.scheduler.warmup,
         precision=cfg.training.precision,
@@ -220,7 +233,12 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
     """The sampler of a configuration, over the train split."""
     train = prepared.posters.catalogue.select(prepared.positions("train"))
     given = {} if cfg.sampler.get("column") is None else {"labels": class_labels(train, cfg.sampler.column)}
-    sampler: Sampler = made(cfg.sampler.build)(genres=train.genres, seed=cfg.seed, **given)
+    genres = train.genres
+    if cfg.sampler.one_label:
+        rows, labels = one_label_rows(genres)
+        genres = np.eye(genres.shape[1], dtype=bool)[labels]
+        given = {name: values[rows] for name, values in given.items()}
+    sampler: Sampler = made(cfg.sampler.build)(genres=genres, seed=cfg.seed, **given)
     return sampler
 
 
@@ -237,6 +255,7 @@ def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDa
         head_epochs=cfg.training.head_epochs,
         batch_size_eval=cfg.evaluation.batch_size,
         seed=cfg.seed,
+        one_label=cfg.sampler.one_label,
     )
 
 
@@ -247,6 +266,11 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
     if cfg.monitor not in known:
         told = ", ".join(sorted(name for name in known if "/genre/" not in name and "/dedup" not in name))
         raise InputError(f"monitor={cfg.monitor}: no such metric is computed; choose one of {told}")
+    if not math.isfinite(prepared.frozen["val"].summary[cfg.monitor.removeprefix("val/")]):
+        raise InputError(
+            f"monitor={cfg.monitor}: it is undefined on the {len(prepared.positions('val'))} posters of val, since none"
+            " of them has a relevant other; raise data.split.val, or give more posters"
+        )
     checkpoints = folder / "checkpoints"
     best = ModelCheckpoint(checkpoints, filename="best", monitor=cfg.monitor, mode="max", enable_version_counter=False)
     callbacks: list[Callback] = [

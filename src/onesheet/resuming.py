@@ -26,33 +26,47 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
-def check_resumed(folder: Path, config: Mapping[str, Any], dataset: Mapping[str, Any]) -> None:
-    """Check that a run is continued as what it began.
+def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Check that a run is continued with the configuration that it began with.
 
     Args:
         folder: The run's folder, as the run left it.
         config: The resolved configuration now.
+
+    Raises:
+        InputError: They differ; the line names the first key.
+    """
+    recorded = folder / "config.yaml"
+    if not recorded.is_file():
+        return
+    before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
+    now = dict(flattened(config))
+    for key in sorted(before.keys() | now.keys()):
+        # What is built repeats what its own keys say.
+        if not key.startswith(FREE) and ".build." not in key and before.get(key) != now.get(key):
+            raise InputError(
+                f"resume={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued as it"
+                " began: leave the override out, or start a new run"
+            )
+
+
+def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
+    """Check that a run is continued on the posters that it began with.
+
+    Args:
+        folder: The run's folder, as the run left it.
         dataset: The dataset's description now, as ``environment.json`` holds it.
 
     Raises:
-        InputError: The configuration or the posters differ from those that the run began with.
+        InputError: The posters differ.
     """
-    recorded = folder / "config.yaml"
-    if recorded.is_file():
-        before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
-        now = dict(flattened(config))
-        for key in sorted(before.keys() | now.keys()):
-            if not key.startswith(FREE) and before.get(key) != now.get(key):
-                raise InputError(
-                    f"resume={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued as it"
-                    " began: leave the override out, or start a new run"
-                )
     environment = folder / "environment.json"
-    if environment.is_file():
-        known = json.loads(environment.read_text(encoding="utf-8"))["dataset"]
-        for key in ("fingerprint", "pixels"):
-            if known.get(key) != dataset.get(key):
-                raise InputError(
-                    f"resume={folder}: the posters of {dataset.get('catalogue')} are not those that the run began with;"
-                    " restore them, or start a new run"
-                )
+    if not environment.is_file():
+        return
+    known = json.loads(environment.read_text(encoding="utf-8"))["dataset"]
+    for key in ("fingerprint", "pixels"):
+        if known.get(key) != dataset.get(key):
+            raise InputError(
+                f"resume={folder}: the posters of {dataset.get('catalogue')} are not those that the run began with;"
+                " restore them, or start a new run"
+            )

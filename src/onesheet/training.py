@@ -24,7 +24,7 @@ from onesheet.embedding import Backbone, EmbeddingModule, embed
 from onesheet.errors import InputError
 from onesheet.judging import judge
 from onesheet.progress import progress_bar
-from onesheet.resuming import check_resumed
+from onesheet.resuming import check_same_dataset
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
 
@@ -159,11 +159,15 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
     """
     quieten()
     torch.set_float32_matmul_precision("high")
+    if cfg.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"trainer.accelerator={cfg.trainer.accelerator}: torch finds no GPU here; take trainer=auto or cpu"
+        )
     prepared, embedder = prepare(cfg)
     resolved = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(resolved, dict)
     if checkpoint is not None:
-        check_resumed(folder, {str(key): value for key, value in resolved.items()}, describe_dataset(prepared))
+        check_same_dataset(folder, describe_dataset(prepared))
     frozen_backbone = copy.deepcopy(embedder.backbone) if cfg.training.finetune_epochs else None
     module = make_module(cfg, prepared, embedder)
     callbacks, best = make_callbacks(cfg, folder, prepared)

@@ -77,3 +77,12 @@ def test_unknown_backbone(posters, train_here):
     code, _, err = train_here(*arguments, "model.backbone=resnet81")
     assert code == 2, err
     assert "resnet81" in one_line(err)
+
+
+def test_too_few_posters_to_validate(tmp_path, train_here):
+    few = draw_posters(tmp_path / "few", 8)
+    arguments = [*SMALL, f"data.catalogue={few / 'catalogue.csv'}", f"data.images={few / 'posters'}"]
+    code, _, err = train_here(*arguments)
+    assert code == 2, err
+    assert not (train_here.folder / "outputs").exists()
+    assert one_line(err)

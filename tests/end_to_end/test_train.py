@@ -112,6 +112,9 @@ def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert not (tmp_path / "victim" / "metrics.json").exists(), "finished before it could be killed"
+    refused = start_train(tmp_path, "resume=victim", "loss.margin=40")
+    assert "loss.margin was 45 and is 40" in refused.communicate(timeout=120)[1]
+    assert refused.returncode == 2
     other = finished(start_train(tmp_path, "resume=victim"))
     assert other == str(tmp_path / "victim")
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / one, tmp_path / other)]

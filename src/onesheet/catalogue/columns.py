@@ -32,7 +32,7 @@ NEVER_GENRES = frozenset(
         *("averagerating", "votes", "numvotes", "votecount", "voteaverage", "popularity", "budget", "revenue"),
         *("runtime", "video", "seen", "watched", "liked", "label", "target", "cluster", "group", "groups"),
         *("duplicate", "width", "height", "language", "country", "colour", "color", "name", "date", "releasedate"),
-        *("sequel"),
+        "sequel",
     )
 )
 ONE, ZERO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})

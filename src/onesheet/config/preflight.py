@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
+from onesheet.resuming import check_same_config
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[3] / "conf"
 
@@ -60,7 +61,8 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
     if match := re.search(r"Error parsing override '([^']*)'", message):
         return f"{match[1]}: cannot be read as key=value; quote values that hold special characters"
     if match := re.search(r"no viable alternative at input '([^']*)'", message):
-        return f"{match[1]}: cannot be read as key=value; quote values that hold special characters"
+        written = next((o for o in overrides if match[1] in o), match[1])
+        return f"{written}: cannot be read as key=value; quote values that hold special characters"
     if match := re.search(r"Interpolation key '([^']+)' not found", message):
         return f"${{{match[1]}}}: there is no key {match[1]} to take a value from"
     return " ".join(message.split())
@@ -122,6 +124,23 @@ def resumed(overrides: list[str]) -> list[str]:
     return [*own, *now, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]
 
 
+def check_additions(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> None:
+    """Refuse ``+key=value`` that nothing would read: a misspelt key must not pass in silence.
+
+    Raises:
+        InputError: The key is neither a config group, nor an argument of something that is built, nor Hydra's own.
+    """
+    for override in overrides:
+        key = override.lstrip("+").partition("=")[0].partition("@")[0]
+        if not override.startswith("+") or key.startswith("hydra") or ".build." in key:
+            continue
+        known = sorted(set(dotted_keys(composed([], config_folder))))
+        if key not in known and not (config_folder / key).is_dir():
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
+            raise InputError(f"{override}: nothing reads {key}; {hint}")
+
+
 def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """Check a command line of ``train.py``.
 
@@ -151,6 +170,11 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         jobs = expand(overrides) if arguments.multirun else [overrides]
     except HydraException as error:
         raise InputError(one_line(error, overrides, config_folder)) from None
+    check_additions(overrides, config_folder)
     for job in jobs:
-        check_config(composed(job, config_folder))
+        config = composed(job, config_folder)
+        check_config(config)
+        if config.get("resume"):
+            # Before Hydra writes the run's recorded overrides anew.
+            check_same_config(Path(config["resume"]), config)
     return [*flags, *overrides]

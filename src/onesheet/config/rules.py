@@ -6,6 +6,8 @@ Keys without a rule (a logger's own arguments, a loss's own numbers) are checked
 
 import difflib
 import math
+import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,9 +61,30 @@ def one_of(*choices: Any) -> Rule:
 
 
 def text(value: Any) -> str | None:
-    """A word that can also name a folder."""
+    """A word."""
     fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
-    return None if fits else "a name"
+    return None if fits else "a word, not nothing"
+
+
+def folder_name(value: Any) -> str | None:
+    """A name that also makes a folder below ``outputs``."""
+    fits = text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
+    return None if fits else "the name of a folder below outputs/"
+
+
+def devices(value: Any) -> str | None:
+    """How many devices, or which."""
+    if isinstance(value, list | tuple):
+        fits = bool(value) and all(isinstance(v, int) and v >= 0 for v in value)
+    else:
+        fits = value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+    return None if fits else "auto, a whole number of at least 1, or a list of device numbers such as [0,1]"
+
+
+def duration(value: Any) -> str | None:
+    """A time as Lightning reads it."""
+    fits = value is None or (isinstance(value, str) and re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value))
+    return None if fits else "days:hours:minutes:seconds, such as 00:01:30:00, or null"
 
 
 def image_size(value: Any) -> str | None:
@@ -77,7 +100,7 @@ def validation_metric(value: Any) -> str | None:
 
 
 RULES: dict[str, Rule] = {
-    "name": text,
+    "name": folder_name,
     "seed": whole(0, 2**31 - 1),
     "monitor": validation_metric,
     "training.head_epochs": whole(0),
@@ -112,6 +135,7 @@ RULES: dict[str, Rule] = {
     "model.backbone": text,
     "model.pooling": one_of("avg", "gem", "depths", "bank"),
     "model.flip_average": one_of(True, False),
+    "model.bank_size": lambda value: None if value is None else image_size(value),
     "model.head": one_of("linear", "mlp", "ensemble"),
     "model.heads": whole(1, 64),
     "model.components": whole(1),
@@ -128,9 +152,15 @@ RULES: dict[str, Rule] = {
     "model.embedding_size": whole(2, 8192),
     "optimizer.lr": number(0, above=True),
     "optimizer.backbone_lr": number(0),
+    "sampler.one_label": one_of(True, False),
+    "optimizer.frozen_share": number(0, 1),
     "optimizer.layer_decay": number(0, 1, above=True),
     "optimizer.weight_decay": number(0),
     "scheduler.warmup": number(0, 1),
+    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.devices": devices,
+    "trainer.strategy": text,
+    "trainer.max_time": duration,
     "trainer.num_nodes": whole(1),
     "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
     "trainer.gradient_clip_val": number(0, above=True, optional=True),
@@ -240,6 +270,19 @@ def check_logger(logger: Mapping[str, Any]) -> None:
         )
 
 
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Check that the processes asked for fit on this machine's cores.
+
+    Raises:
+        InputError: They do not.
+    """
+    cores, wanted = os.cpu_count() or 1, trainer.get("devices")
+    if trainer.get("accelerator") == "cpu" and isinstance(wanted, int) and wanted > cores:
+        raise InputError(
+            f"trainer.devices={wanted}: this machine has {cores} cores; take trainer.devices={cores} or less"
+        )
+
+
 def check_config(config: Mapping[str, Any]) -> None:
     """Check one composed and resolved configuration.
 
@@ -267,6 +310,7 @@ def check_config(config: Mapping[str, Any]) -> None:
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
     check_sampler(config["sampler"])
     check_data(config["data"])
+    check_trainer(config["trainer"])
     check_logger(config["logger"])
     if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
         raise InputError(

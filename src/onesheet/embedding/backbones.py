@@ -28,7 +28,8 @@ class Backbone(nn.Module):
     - ``bank``: then the groups of `FeatureBank`, from every stage.
 
     With ``flip_average``, what the pooling adds is the mean over the image and its mirror image; the first columns stay
-    timm's.
+    timm's. With ``bank_size``, what the pooling adds is taken from the images resized to it: networks see more in the
+    same pixels when these are larger than what they were trained on (Touvron et al. 2019, arXiv 1906.06423).
 
     The network may compute in bfloat16 under autocast; the pooling is always float32, and so is the output. Statistics
     of its batch norms never change: they stay in evaluation mode while the rest trains.
@@ -40,6 +41,7 @@ class Backbone(nn.Module):
         name: Its timm name.
         pooling: See above.
         flip_average: See above; asks for a pooling that adds something.
+        bank_size: (height, width), see above; None for the images as they are.
         image_size: (height, width) of the images that it will get.
         input_size: (height, width) that the network must be fed, to which images are resized; None when any will do.
 
@@ -60,13 +62,14 @@ class Backbone(nn.Module):
         image_size: tuple[int, int],
         input_size: tuple[int, int] | None = None,
         flip_average: bool = False,
+        bank_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self._memory_format = _memory_format(model)
         self.model = model.to(memory_format=self._memory_format)
         self.name = name
         self.pooling = pooling
-        self.flip_average = flip_average
+        self.flip_average, self.bank_size = flip_average, bank_size
         self.image_size = image_size
         self.input_size = input_size
         cfg: dict[str, Any] = model.pretrained_cfg
@@ -93,9 +96,12 @@ class Backbone(nn.Module):
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
         """The pooled features, then what the pooling adds, by name."""
         parts = self._pool(images)
+        if self.bank_size is not None:
+            images = nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True)
+            parts |= _added(self._pool(images))
         if self.flip_average:
-            mirrored = self._pool(images.flip(3))
-            parts = {name: part if name == "pooled" else (part + mirrored[name]) / 2 for name, part in parts.items()}
+            mirrored = _added(self._pool(images.flip(3)))
+            parts |= {name: (parts[name] + part) / 2 for name, part in mirrored.items()}
         return parts
 
     def _pool(self, images: Tensor) -> dict[str, Tensor]:
@@ -155,11 +161,20 @@ class Backbone(nn.Module):
     def describe(self) -> dict[str, Any]:
         """What `create_backbone` needs to make it again (without weights), as plain values."""
         told: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
-        return told | {"flip_average": True} if self.flip_average else told
+        if self.flip_average:
+            told["flip_average"] = True
+        if self.bank_size is not None:
+            told["bank_size"] = list(self.bank_size)
+        return told
 
     def extra_repr(self) -> str:
         """Name, pooling and width, for printing."""
         return f"{self.name}, pooling={self.pooling}, feature_dim={self.feature_dim}"
+
+
+def _added(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All but the pooled features."""
+    return {name: part for name, part in parts.items() if name != "pooled"}
 
 
 def _memory_format(model: nn.Module) -> torch.memory_format:

@@ -47,6 +47,7 @@ def create_backbone(
     pooling: str = "avg",
     image_size: tuple[int, int] = (256, 176),
     flip_average: bool = False,
+    bank_size: tuple[int, int] | None = None,
 ) -> Backbone:
     """Make a backbone with the weights that were asked for, never with others.
 
@@ -57,6 +58,7 @@ def create_backbone(
         pooling: ``avg``, ``gem``, ``depths`` or ``bank``: see `Backbone`.
         image_size: (height, width) of the images.
         flip_average: Whether what the pooling adds is averaged over the image and its mirror image.
+        bank_size: (height, width) that images are resized to for what the pooling adds; None for as they are.
 
     Returns:
         The backbone, in evaluation mode.
@@ -70,6 +72,10 @@ def create_backbone(
     source = check_backbone(name, weights, pooling)
     if flip_average and pooling == "avg":
         raise InputError("model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank")
+    if bank_size is not None and pooling == "avg":
+        raise InputError(
+            f"model.bank_size={bank_size[0]},{bank_size[1]}: model.pooling=avg adds nothing; set model.pooling=bank"
+        )
     if source.kind in ("none", "package", "file"):
         model: Any = timm.create_model(name, pretrained=False)
         if source.kind == "package":
@@ -82,9 +88,19 @@ def create_backbone(
         model = _from_hub(name, source)
     model.reset_classifier(0)
     model, input_size = _fit_input(model, name, image_size)
+    if bank_size is not None and input_size is not None:
+        raise InputError(
+            f"model.bank_size={bank_size[0]},{bank_size[1]}: {name} takes images of one size alone; leave it null"
+        )
     made: Pooling = pooling  # type: ignore[assignment]
     return Backbone(
-        model, name=name, pooling=made, image_size=image_size, input_size=input_size, flip_average=flip_average
+        model,
+        name=name,
+        pooling=made,
+        image_size=image_size,
+        input_size=input_size,
+        flip_average=flip_average,
+        bank_size=bank_size,
     )
 
 

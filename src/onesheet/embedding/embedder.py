@@ -233,6 +233,7 @@ def _backbone_from(told: dict[str, Any]) -> Backbone:
         pooling=told["pooling"],
         image_size=(height, width),
         flip_average=told.get("flip_average", False),
+        bank_size=tuple(told["bank_size"]) if "bank_size" in told else None,
     )
 
 

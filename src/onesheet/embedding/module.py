@@ -17,7 +17,7 @@ from onesheet.embedding.losses.base import MetricLoss
 from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.embedding.mining import Miner
 from onesheet.embedding.objective import Rows, check_use, objective
-from onesheet.embedding.parameter_groups import decay_groups, layer_groups
+from onesheet.embedding.parameter_groups import decay_groups, freeze_lowest, layer_groups
 from onesheet.embedding.precision import autocast_for, resolve_precision
 from onesheet.embedding.schedule import PhaseSchedule
 from onesheet.errors import InputError
@@ -61,6 +61,7 @@ class EmbeddingModule(lightning.LightningModule):
         lr: Peak learning rate of head and loss.
         backbone_lr: Peak learning rate of the backbone's last layer.
         layer_decay: Each layer below learns at this factor of the one above (timm's own grouping).
+        frozen_share: Share of the backbone's layers, the lowest, that do not learn at all.
         weight_decay: Of matrices and kernels; vectors (biases, norms) have none.
         warmup: Share of each phase's steps for a linear warm-up.
         precision: ``auto``, ``fp32`` or ``bf16``, of the backbone.
@@ -84,6 +85,7 @@ class EmbeddingModule(lightning.LightningModule):
         lr: float = 1e-3,
         backbone_lr: float = 1e-4,
         layer_decay: float = 0.75,
+        frozen_share: float = 0.0,
         weight_decay: float = 0.05,
         warmup: float = 0.1,
         precision: str = "auto",
@@ -116,6 +118,8 @@ class EmbeddingModule(lightning.LightningModule):
         #: Whether the backbone has been trained, here or in the checkpoint that was loaded.
         self.backbone_trained = False
         embedder.backbone.requires_grad_(finetune_epochs > 0)
+        if finetune_epochs > 0 and frozen_share > 0:
+            freeze_lowest(embedder.backbone, frozen_share)
         # Lightning trains modules in the mode that it finds them in, and backbones are made in evaluation mode.
         self.train()
 

@@ -6,6 +6,7 @@ from onesheet.images.augment import PRESETS, Augment
 from onesheet.images.cache import cache_folder
 from onesheet.images.decode import BadImage, decode_poster
 from onesheet.images.duplicates import near_duplicate_groups
+from onesheet.images.labels import one_label_rows
 from onesheet.images.loader import BatchLoader, EvaluationLoader
 from onesheet.images.pixels import PixelCache, Progress, open_pixels
 from onesheet.images.posters import Posters, load_posters
@@ -43,6 +44,7 @@ __all__ = [
     "decode_poster",
     "load_posters",
     "near_duplicate_groups",
+    "one_label_rows",
     "open_pixels",
 ]
 

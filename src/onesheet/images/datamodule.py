@@ -10,6 +10,7 @@ from torch import Tensor
 
 from onesheet.images.augment import Augment
 from onesheet.images.counter import text_keys
+from onesheet.images.labels import one_label_rows
 from onesheet.images.loader import Batch, BatchLoader, EvaluationLoader
 from onesheet.images.posters import Posters
 from onesheet.images.residence import DeviceRows, Residence
@@ -31,13 +32,14 @@ class PosterDataModule(LightningDataModule):
     Args:
         posters: N posters.
         splits: (N,) strings ``train``, ``val``, ``test``.
-        sampler: Draws from the posters of the train split.
+        sampler: Draws from the posters of the train split; from the rows of `one_label_rows` with ``one_label``.
         augment: Augmentation in training; ``None`` for none.
         features: (N, D) features of the frozen backbone, on the CPU; needed where ``head_epochs`` is above 0.
         head_epochs: Epochs of the head phase.
         batch_size_eval: Posters in a batch of validation and test, over all processes together.
         seed: With the epoch and a poster's id, it fixes the poster's augmentation.
         pixels_on_device: ``auto``, ``always`` or ``never``; see `DeviceRows`.
+        one_label: Train on each poster once for each of its genres, with that one alone as its label.
 
     Raises:
         InputError: ``pixels_on_device`` is unknown.
@@ -56,6 +58,7 @@ class PosterDataModule(LightningDataModule):
         batch_size_eval: int = 256,
         seed: int = 0,
         pixels_on_device: Residence = "auto",
+        one_label: bool = False,
     ) -> None:
         super().__init__()
         self.posters = posters
@@ -67,6 +70,7 @@ class PosterDataModule(LightningDataModule):
         self.sampler = sampler
         self.augment = augment if augment is not None else Augment()
         self.head_epochs = head_epochs
+        self.one_label = one_label
         self.batch_size_eval = batch_size_eval
         self.seed = seed
         self.evaluate_on: Literal["pixels", "features"] = "pixels"
@@ -81,7 +85,11 @@ class PosterDataModule(LightningDataModule):
 
     def train_dataloader(self) -> BatchLoader:
         """Batches of the train split in the sampler's order."""
-        return BatchLoader(self.sampler, self.positions("train"), **self._process())
+        positions = self.positions("train")
+        if not self.one_label:
+            return BatchLoader(self.sampler, positions, **self._process())
+        rows, labels = one_label_rows(self.posters.catalogue.genres[positions])
+        return BatchLoader(self.sampler, positions[rows], labels, **self._process())
 
     def val_dataloader(self) -> EvaluationLoader:
         """The validation split, in order."""
@@ -103,7 +111,10 @@ class PosterDataModule(LightningDataModule):
         if self._genres.device != index.device:
             self._genres, self._keys = self._genres.to(index.device), self._keys.to(index.device)
             self.augment.to(index.device)
-        made: Batch = {"index": index, "genres": self._genres.index_select(0, index)}
+        genres = self._genres.index_select(0, index)
+        if "label" in batch:
+            genres = torch.zeros_like(genres).scatter_(1, batch["label"][:, None], 1.0)
+        made: Batch = {"index": index, "genres": genres}
         if wanted == "features":
             made["features"] = rows.float()
         elif batch["training"]:

@@ -53,6 +53,7 @@ class BatchLoader(_EpochLoader):
     Args:
         sampler: Says which posters make up a batch.
         positions: (N,) int64 positions in the catalogue of the sampler's N posters.
+        labels: (N,) int64, the one genre that each of them stands for; None: all that its poster has.
         rank: This process, of ``world_size``.
         world_size: Number of processes.
 
@@ -63,7 +64,13 @@ class BatchLoader(_EpochLoader):
     training = True
 
     def __init__(
-        self, sampler: Sampler, positions: npt.NDArray[np.int64], *, rank: int = 0, world_size: int = 1
+        self,
+        sampler: Sampler,
+        positions: npt.NDArray[np.int64],
+        labels: npt.NDArray[np.int64] | None = None,
+        *,
+        rank: int = 0,
+        world_size: int = 1,
     ) -> None:
         super().__init__(rank, world_size)
         if sampler.num_posters != len(positions):
@@ -77,7 +84,7 @@ class BatchLoader(_EpochLoader):
                 " raise it, or lower trainer.devices"
             )
         self._sampler = sampler
-        self._positions = positions
+        self._positions, self._labels = positions, labels
         self._handed_out = 0
 
     def __len__(self) -> int:
@@ -90,9 +97,15 @@ class BatchLoader(_EpochLoader):
             self.epoch, self._handed_out = epoch, 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """The rest of the epoch: ``index`` (B,) int64 positions in the catalogue, ``epoch``, and ``training``."""
+        """The rest of the epoch: ``index`` (B,) int64 positions in the catalogue, ``epoch``, ``training``.
+
+        With labels, also ``label`` (B,) int64.
+        """
         while self._handed_out < len(self):
-            batch = self._batch(self._positions[self._sampler.batch(self.epoch, self._handed_out)])
+            drawn = self._sampler.batch(self.epoch, self._handed_out)
+            batch = self._batch(self._positions[drawn])
+            if self._labels is not None:
+                batch["label"] = torch.from_numpy(self._labels[drawn][self.rank :: self.world_size].copy())
             self._handed_out += 1
             yield batch
         self._handed_out = 0

@@ -1,0 +1,21 @@
+"""Several labels as one at a time."""
+
+import numpy as np
+import numpy.typing as npt
+
+
+def one_label_rows(genres: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Each poster once for each of its genres: the oldest way to train single-label losses on several labels.
+
+    Args:
+        genres: (N, G) bool.
+
+    Returns:
+        (R,) int64 posters and (R,) int64 the genre of each, R the number of labels in all.
+
+    Examples:
+        >>> one_label_rows(np.array([[True, True], [False, True]]))
+        (array([0, 0, 1]), array([0, 1, 1]))
+    """
+    posters, labels = np.nonzero(genres)
+    return posters.astype(np.int64), labels.astype(np.int64)
