@@ -207,3 +207,22 @@ def test_unknown_names_are_refused_in_one_line(name, pooling, told):
 def test_images_that_are_too_small_are_refused():
     with pytest.raises(InputError, match=r"data\.image_size=0,0"):
         create_backbone("test_resnet", "none", image_size=(0, 0))
+
+
+def test_the_bank_may_be_pooled_from_resized_images():
+    torch.manual_seed(0)
+    plain = create_backbone("test_resnet", "none", "bank", SIZE)
+    torch.manual_seed(0)
+    resized = create_backbone("test_resnet", "none", "bank", SIZE, bank_size=(96, 72), flip_average=True)
+    images = torch.rand(2, 3, *SIZE)
+    larger = torch.nn.functional.interpolate(images, (96, 72), mode="bilinear", antialias=True)
+    with torch.no_grad():
+        pooled, big, mirrored, out = plain(images), plain(larger), plain(larger.flip(3)), resized(images)
+    kept = plain.num_features
+    torch.testing.assert_close(out[:, :kept], pooled[:, :kept])
+    torch.testing.assert_close(out[:, kept:], (big + mirrored)[:, kept:] / 2)
+    assert resized.describe()["bank_size"] == [96, 72]
+    with pytest.raises(InputError, match=r"model\.bank_size=96,72: model\.pooling=avg"):
+        create_backbone("test_resnet", "none", "avg", SIZE, bank_size=(96, 72))
+    with pytest.raises(InputError, match=r"model\.bank_size=96,72: test_vit"):
+        create_backbone("test_vit", "none", "bank", SIZE, bank_size=(96, 72))

@@ -323,3 +323,16 @@ def test_steps_seeds_differ_wherever_a_step_does():
 def test_values_out_of_range_are_refused(argument, value):
     with pytest.raises(InputError, match=argument):
         make(**{argument: value})
+
+
+def test_the_lowest_layers_can_be_frozen():
+    module, _ = make(frozen_share=0.5)
+    model = module.embedder.backbone.model
+    learns = [parameter.requires_grad for parameter in model.parameters()]
+    assert not learns[0]
+    assert learns[-1]
+    assert sorted(learns) == learns
+    chosen = {id(p) for group in module.configure_optimizers().param_groups for p in group["params"]}
+    assert all((id(p) in chosen) == p.requires_grad for p in model.parameters())
+    every, _ = make(frozen_share=1.0)
+    assert any(parameter.requires_grad for parameter in every.embedder.backbone.parameters())
