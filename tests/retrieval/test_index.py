@@ -141,3 +141,16 @@ def test_a_mapped_index_may_be_saved_over_itself(tmp_path):
     opened.save(tmp_path)
     np.testing.assert_array_equal(PosterIndex.load(tmp_path).vectors(), before)
     assert json.loads((tmp_path / "index.json").read_text())["posters"] == 60
+
+
+def test_search_also_where_torch_utils_has_replaced_faiss_own():
+    import faiss.contrib.torch_utils  # noqa: F401  (replaces Index.search in the whole process)
+
+    rng = np.random.default_rng(0)
+    flat = faiss.IndexFlatIP(8)
+    vectors = rng.normal(size=(30, 8)).astype(np.float32)
+    flat.add(vectors)
+    allowed = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.arange(10)))
+    from onesheet.retrieval.engines import numpy_search
+
+    assert numpy_search(flat)(vectors[:2], 3, params=allowed)[1].max() < 10

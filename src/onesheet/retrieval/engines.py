@@ -20,6 +20,15 @@ SAMPLE = 500
 DEPTH = 10
 
 
+def numpy_search(index: Any) -> Any:
+    """FAISS's own ``search`` over arrays.
+
+    ``faiss.contrib.torch_utils``, which other libraries import, puts one without ``params`` in its place and keeps the
+    first beside it.
+    """
+    return getattr(index, "search_numpy", index.search)
+
+
 @dataclass(frozen=True, eq=False)
 class Engine:
     """An approximate index and how it is searched.
@@ -45,7 +54,7 @@ class Engine:
         make: Any = getattr(faiss, "SearchParametersHNSW" if self.kind == "hnsw" else "SearchParametersIVF")
         effort = {"efSearch": max(self.effort, depth)} if self.kind == "hnsw" else {"nprobe": self.effort}
         parameters = make(**effort, **given)
-        return np.asarray(self.index.search(queries, depth, params=parameters)[1])
+        return np.asarray(numpy_search(self.index)(queries, depth, params=parameters)[1])
 
 
 def choose_kind(rows: int) -> Kind:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
-from onesheet.retrieval.engines import Engine
+from onesheet.retrieval.engines import Engine, numpy_search
 from onesheet.retrieval.integrity import describe_files, embedder_digest, find_damage
 
 VERSION = 1
@@ -100,7 +100,7 @@ class PosterIndex:
         else:
             make: Any = faiss.SearchParameters
             allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
-            scores, found = self.index.search(asked, k, params=allowed)
+            scores, found = numpy_search(self.index)(asked, k, params=allowed)
             return np.where(found < 0, -np.inf, scores), np.asarray(found)
         scores = np.full((len(asked), k), -np.inf, dtype=np.float32)
         found = np.full((len(asked), k), -1, dtype=np.int64)
