@@ -144,7 +144,7 @@ def test_a_mapped_index_may_be_saved_over_itself(tmp_path):
 
 
 def test_search_also_where_torch_utils_has_replaced_faiss_own():
-    import faiss.contrib.torch_utils  # noqa: F401  (replaces Index.search in the whole process)
+    import faiss.contrib.torch_utils
 
     rng = np.random.default_rng(0)
     flat = faiss.IndexFlatIP(8)
