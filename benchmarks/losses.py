@@ -4,7 +4,8 @@
 
 Both get 256 unit vectors of 128 numbers and single labels of 23 genres: theirs as class numbers, ours as multi-hot
 genres. Ours includes working out the relation of all pairs, as theirs does, where a loss compares posters; losses on
-genres alone need none (in training it is worked out for them too). Steps take turns; medians of times and of ratios are printed; the limit is 1.2. Beside it stands
+genres alone need none (in training it is worked out for them too).
+Steps take turns; medians of times and of ratios are printed; the limit is 1.2. Beside it stands
 the time of ours with one to three genres a poster, which theirs cannot take. Peak memory is that of a fresh process,
 above what the same process needs for a batch of 64.
 """
@@ -75,7 +76,7 @@ def a_sum() -> MetricLoss:
 # name: ours, theirs, what theirs is.
 CASES: dict[str, tuple[Callable[[], MetricLoss], Callable[[], nn.Module], str]] = {
     "angular": (ours.AngularLoss, lambda: pml.AngularLoss(alpha=45), "AngularLoss"),
-    # The loss of that name takes 23 pairs of a batch, ours all of them: not the same sum, but what a user would compare.
+    # Its namesake takes 23 pairs of a batch, ours all of them: not the same sum, but what a user would compare.
     "n_pair beside its namesake": (ours.NPairLoss, pml.NPairsLoss, "NPairsLoss"),
     # Over all pairs the same formula is this.
     "n_pair": (ours.NPairLoss, lambda: pml.NTXentLoss(temperature=1), "NTXentLoss(temperature=1)"),
