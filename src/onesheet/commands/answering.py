@@ -1,0 +1,50 @@
+"""``search``: posters like one."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onesheet.commands.options import AsJson, IndexFolder, RunFolder, emit_json
+
+
+def search(
+    run: RunFolder,
+    query: Annotated[str, typer.Argument(metavar="QUERY", help="A poster's id, a film's title, or an image file.")],
+    k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
+    index: IndexFolder = None,
+    genre: Annotated[list[str] | None, typer.Option(help="Only posters of this genre; may be repeated.")] = None,
+    year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
+    hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Show no picture twice.")] = False,
+    png: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the posters that look and feel most like one."""
+    from onesheet import searching
+    from onesheet.run import Run
+
+    opened = Run.open(run)
+    table = searching.open_index(opened, index)
+    asked, hits = searching.search_run(
+        opened,
+        table,
+        query,
+        k,
+        genres=genre or (),
+        years=year,
+        diverse=diverse,
+        hide_duplicates=hide_duplicates,
+        images=images,
+    )
+    if png is not None:
+        from onesheet.contact_sheet import write_contact_sheet
+
+        write_contact_sheet(table, asked, hits, searching.images_folder(opened, table, images), png)
+    if as_json:
+        emit_json(searching.as_json(table, asked, hits))
+    else:
+        from onesheet.answers import print_neighbours
+
+        print_neighbours(searching.as_json(table, asked, hits))

@@ -1,0 +1,68 @@
+"""``embed`` and ``index``: a catalogue's vectors, and fast search among them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from onesheet.commands.options import AsJson, BadPoster, ImagesFolder, OnBadPoster, RunFolder, emit_json
+
+
+class EngineKind(StrEnum):
+    """How an index searches: everything, along a graph, or in compressed lists."""
+
+    flat = "flat"
+    hnsw = "hnsw"
+    ivfpq = "ivfpq"
+
+
+def embed(
+    run: RunFolder,
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[Path, typer.Option(help="Folder for the Parquet parts; those that are there are kept.")],
+    images: ImagesFolder = None,
+    shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    as_json: AsJson = False,
+) -> None:
+    """Embed a catalogue, or one shard of it; goes on where an earlier job stopped."""
+    from onesheet.embed_job import embed_catalogue, parse_shard
+    from onesheet.progress import progress_bar
+    from onesheet.run import Run
+
+    part = parse_shard(shard)
+    with progress_bar("embedding posters") as report:
+        done = embed_catalogue(
+            Run.open(run), catalogue, images, out, shard=part, on_bad_poster=on_bad_poster.value, progress=report
+        )
+    if as_json:
+        emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})
+    else:
+        typer.echo(f"{done.posters:,} posters embedded in {out}, {done.computed:,} of them now")
+        for left in done.skipped:
+            typer.echo(f"left out: {left['id']} ({left['img']}): {left['problem']}")
+
+
+def build_index(
+    run: RunFolder,
+    out: Annotated[Path, typer.Option(help="Folder for the index.")],
+    embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
+    engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
+    recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
+    as_json: AsJson = False,
+) -> None:
+    """Build a search index and measure how far it agrees with exact search."""
+    from onesheet.indexing import index_run
+    from onesheet.run import Run
+
+    def report(text: str) -> None:
+        typer.echo(text, err=True)
+
+    opened = Run.open(run)
+    built = index_run(opened, out, embeddings, kind=engine.value if engine else None, recall=recall, say=report)
+    if as_json:
+        emit_json(built)
+    else:
+        typer.echo(f"{built['posters']:,} posters in {out}: {built['engine']} {built['parameters'] or ''}".rstrip())
+        typer.echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")
