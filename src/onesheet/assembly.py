@@ -14,7 +14,7 @@ from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from omegaconf import DictConfig
 
-from onesheet.callbacks import CSVLog, PosterProgress, RetrievalEvaluation
+from onesheet.callbacks import CSVLog, LastCheckpoint, PosterProgress, RetrievalEvaluation
 from onesheet.catalogue import Relevance, check_learnable, make_splits, read_catalogue
 from onesheet.embedding import (
     Backbone,
@@ -25,8 +25,8 @@ from onesheet.embedding import (
     build_head,
     cached_features,
     check_backbone,
-    condensed_features,
     create_backbone,
+    fit_head,
 )
 from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.errors import InputError
@@ -154,8 +154,8 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     }
     lightning.seed_everything(cfg.seed, verbose=False)
     embedder = Embedder(backbone, make_head(cfg, backbone))
-    embedder.head.fit(mapped[train], genres[train])
-    return Prepared(posters, splits, mapped, pooled, condensed_features(embedder, mapped), frozen), embedder
+    condensed = fit_head(embedder, mapped, train, genres)
+    return Prepared(posters, splits, mapped, pooled, condensed, frozen), embedder
 
 
 def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
@@ -284,12 +284,8 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
             frozen={"val": prepared.frozen["val"]},
         ),
         best,
-        ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, save_on_train_epoch_end=True),
+        LastCheckpoint(checkpoints, cfg.callbacks.checkpoint.every_seconds, cfg.callbacks.checkpoint.every_n_steps),
     ]
-    if every := cfg.callbacks.checkpoint.every_n_steps:
-        callbacks.append(
-            ModelCheckpoint(checkpoints, filename="last", enable_version_counter=False, every_n_train_steps=every)
-        )
     if patience := cfg.callbacks.early_stopping.patience:
         callbacks.append(EarlyStopping(cfg.monitor, mode="max", patience=patience))
     if cfg.callbacks.progress:

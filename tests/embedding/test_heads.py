@@ -19,6 +19,7 @@ from onesheet.embedding import (
     head_from,
 )
 from onesheet.embedding.heads import Standardise, relevance_coordinates
+from onesheet.embedding.heads.dropout import byte_dropout
 from onesheet.errors import InputError
 
 FEATURES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0.1, 1e4, 1, 1]) + 100
@@ -211,3 +212,24 @@ def test_values_out_of_range_are_refused(make, told):
         make()
     with pytest.raises(ValueError, match="must take 3 columns"):
         CombinedHead(6, LinearHead(6, 3), projection=Projection({"pooled": (0, 6)}, 3))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.99])
+def test_byte_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
+    torch.manual_seed(0)
+    values = torch.ones(300, 1001)
+    dropped = byte_dropout(values, share, training=True)
+    rounded = round(share * 256) / 256
+    assert abs((dropped == 0).double().mean() - rounded) < 0.005
+    assert abs(dropped.double().mean() - 1) < (0.01 if share < 0.9 else 0.1)
+    # Every byte of a drawn word counts: columns eight apart are as unlike as any others.
+    kept = (dropped != 0).double().flatten()[: 8 * (dropped.numel() // 8)].view(-1, 8)
+    assert (kept.mean(0) - (1 - rounded)).abs().max() < 0.01
+
+
+def test_byte_dropout_outside_training_and_its_gradient() -> None:
+    values = torch.randn(50, 7, requires_grad=True)
+    assert byte_dropout(values, 0.5, training=False) is values
+    dropped = byte_dropout(values, 0.5, training=True)
+    dropped.sum().backward()
+    torch.testing.assert_close(values.grad, torch.where(dropped == 0, 0.0, 2.0))

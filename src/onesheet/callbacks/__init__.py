@@ -2,6 +2,7 @@
 
 from onesheet.callbacks.csv_log import CSVLog
 from onesheet.callbacks.evaluation import RetrievalEvaluation
+from onesheet.callbacks.last_checkpoint import LastCheckpoint
 from onesheet.callbacks.progress import PosterProgress
 
-__all__ = ["CSVLog", "PosterProgress", "RetrievalEvaluation"]
+__all__ = ["CSVLog", "LastCheckpoint", "PosterProgress", "RetrievalEvaluation"]

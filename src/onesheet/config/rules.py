@@ -171,6 +171,7 @@ RULES: dict[str, Rule] = {
     "callbacks.progress": one_of(True, False),
     "callbacks.report": one_of(True, False),
     "callbacks.early_stopping.patience": whole(1, optional=True),
+    "callbacks.checkpoint.every_seconds": number(0),
     "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
 }
 

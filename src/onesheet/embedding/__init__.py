@@ -13,6 +13,7 @@ from onesheet.embedding.embedder import (
     load_frozen,
 )
 from onesheet.embedding.features import cached_features
+from onesheet.embedding.fits import fit_head
 from onesheet.embedding.gather import gather_rows
 from onesheet.embedding.heads import (
     CombinedHead,
@@ -108,6 +109,7 @@ __all__ = [
     "create_backbone",
     "embed",
     "feature_pieces",
+    "fit_head",
     "gather_rows",
     "head_from",
     "load_embedder",

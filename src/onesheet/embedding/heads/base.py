@@ -57,6 +57,10 @@ class Head(nn.Module, ABC):
     def describe(self) -> dict[str, Any]:
         """What `head_from` needs to make it again (without weights), as plain values."""
 
+    def fitted_from(self) -> dict[str, Any]:
+        """What, besides training posters, decides what `fit` finds: heads that agree in it are fitted alike."""
+        return self.describe()
+
     @property
     def part_size(self) -> int:
         """Width of each of `parts`."""

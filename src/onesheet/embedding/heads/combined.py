@@ -105,6 +105,17 @@ class CombinedHead(Head):
         if self.kernel is not None:
             self.kernel.fit(shown, genres)
 
+    def fitted_from(self) -> dict[str, Any]:
+        """See `Head`: how the parts are weighed changes nothing in them."""
+        parts = {"projection": self.projection, "seen": self.seen}
+        return {
+            "kind": self.kind,
+            "feature_dim": self.feature_dim,
+            "learned": self.learned.fitted_from(),
+            "kernel": self.kernel.fitted_from() if self.kernel else None,
+            **{name: part.describe() if part else None for name, part in parts.items()},
+        }
+
     def describe(self) -> dict[str, Any]:
         """See `Head`."""
         return {

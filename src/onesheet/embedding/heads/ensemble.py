@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from onesheet.embedding.heads.base import Head, share
+from onesheet.embedding.heads.dropout import byte_dropout
 from onesheet.errors import InputError
 
 Output = Literal["linear", "relu"]
@@ -69,9 +70,9 @@ class EnsembleHead(Head):
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
         """Each network's vector: the loss trains every network by itself."""
         x = (condensed * self.scale).expand(self.heads, -1, -1)
-        x = nn.functional.dropout(x, self.feature_dropout, self.training)
+        x = byte_dropout(x, self.feature_dropout, self.training)
         hidden = nn.functional.gelu(torch.baddbmm(self.hidden_bias.view(self.heads, 1, -1), x, self.hidden))
-        hidden = nn.functional.dropout(hidden, self.dropout, self.training)
+        hidden = byte_dropout(hidden, self.dropout, self.training)
         vectors = torch.baddbmm(self.bias.view(self.heads, 1, -1), hidden, self.project)
         return (vectors.relu() if self.output == "relu" else vectors).unbind(0)
 
@@ -85,6 +86,10 @@ class EnsembleHead(Head):
         """Take the scale from training features; see `Head`."""
         mean_square = np.mean([float(torch.as_tensor(row).double().square().mean()) for row in features])
         self.scale.fill_(1.0 if mean_square == 0 else float(mean_square) ** -0.5)
+
+    def fitted_from(self) -> dict[str, Any]:
+        """See `Head`."""
+        return {"kind": self.kind, "feature_dim": self.feature_dim}
 
     def describe(self) -> dict[str, Any]:
         """See `Head`."""
