@@ -87,11 +87,15 @@ class Relevance:
         with torch.autocast(a.device.type, enabled=False):
             if self.kind == "idf_cosine":
                 return self._idf_cosine(a, b)
-            hot_a, hot_b = a.to(torch.float32), b.to(torch.float32)
+            hot_a = a.to(torch.float32)
+            hot_b = hot_a if b is a else b.to(torch.float32)
             shared = hot_a @ hot_b.T
             if self.kind == "any":
                 return shared.clamp_(max=1)
-            union = (hot_a.sum(dim=1)[:, None] + hot_b.sum(dim=1)[None]).sub_(shared).clamp_(min=1)
+            # Sets without genres share nothing with any other, whatever size they are given.
+            size_a = hot_a.sum(dim=1).clamp_(min=0.5)
+            size_b = size_a if hot_b is hot_a else hot_b.sum(dim=1).clamp_(min=0.5)
+            union = (size_a[:, None] + size_b[None]).sub_(shared)
             if self.kind == "exact":
                 return (shared == union).to(torch.float32)
             return shared.div_(union)

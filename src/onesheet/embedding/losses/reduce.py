@@ -7,6 +7,17 @@ from torch import Tensor
 _LINEAR_FROM = 50.0
 
 
+def as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """A boolean mask as 0 and 1.
+
+    PyTorch turns bytes into floats several times faster than booleans, on CPUs.
+
+    >>> as_numbers(torch.tensor([True, False]), torch.float32)
+    tensor([1., 0.])
+    """
+    return mask.view(torch.uint8).to(dtype)
+
+
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
     """The mean of ``values`` where ``mask`` holds, 0 where it holds nowhere; both (…), the result a scalar.
 
