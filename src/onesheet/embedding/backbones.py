@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,20 @@ from onesheet.errors import InputError
 
 Pooling = Literal["avg", "gem", "depths", "bank"]
 DEPTHS = 4
+
+
+class Maps(NamedTuple):
+    """What a network made of images, before any pooling.
+
+    Attributes:
+        final: Its last features, in the layout of its architecture (see `to_map`).
+        stages: (B, C, H, W) each, the stages that the pooling takes; none where it takes none.
+        colours: (B, 24) the images' colour histogram; None where the pooling has none.
+    """
+
+    final: Any
+    stages: tuple[Tensor, ...]
+    colours: Tensor | None
 
 
 class Backbone(nn.Module):
@@ -95,17 +109,20 @@ class Backbone(nn.Module):
 
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
         """The pooled features, then what the pooling adds, by name."""
-        parts = self._pool(images)
-        if self.bank_size is not None:
-            images = nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True)
-            parts |= _added(self._pool(images))
-        if self.flip_average:
-            mirrored = _added(self._pool(images.flip(3)))
-            parts |= {name: (parts[name] + part) / 2 for name, part in mirrored.items()}
-        return parts
+        return self.join([self.pool(self.look(view)) for view in self.views(images)])
 
-    def _pool(self, images: Tensor) -> dict[str, Tensor]:
-        x = ((images - self.mean) / self.std).contiguous(memory_format=self._memory_format)
+    def views(self, images: Tensor) -> list[Tensor]:
+        """What the network is shown of images (B, 3, H, W): as they are, enlarged, and mirrored, as far as it is."""
+        views = [images]
+        if self.bank_size is not None:
+            views.append(nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True))
+        if self.flip_average:
+            views.append(views[-1].flip(3))
+        return views
+
+    def look(self, view: Tensor) -> Maps:
+        """What the network makes of one of the `views`."""
+        x = ((view - self.mean) / self.std).contiguous(memory_format=self._memory_format)
         if self.input_size is not None and x.shape[2:] != self.input_size:
             x = nn.functional.interpolate(x, self.input_size, mode="bilinear", antialias=True)
         stages: Sequence[Tensor] = []
@@ -113,7 +130,12 @@ class Backbone(nn.Module):
             final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW", **self._asked)
         else:
             final = self.model.forward_features(x)
-        with torch.autocast(x.device.type, enabled=False):
+        return Maps(final, tuple(stages), colour_histogram(view.float()) if self.pooling == "depths" else None)
+
+    def pool(self, maps: Maps) -> dict[str, Tensor]:
+        """The pooled features of one view, then what the pooling adds, by name; float32."""
+        final, stages = maps.final, maps.stages
+        with torch.autocast(self.mean.device.type, enabled=False):
             final = final.float() if isinstance(final, Tensor) else final
             parts = {"pooled": self.model.forward_head(final, pre_logits=True).float()}
             if self.pooling == "avg":
@@ -124,15 +146,25 @@ class Backbone(nn.Module):
                 return parts | {"gem": generalised_mean(last)}
             if self.pooling == "bank":
                 if self.bank is None:
-                    self.bank = FeatureBank([stage.shape[1] for stage in stages]).to(x.device)
+                    self.bank = FeatureBank([stage.shape[1] for stage in stages]).to(last.device)
                 return parts | self.bank(last, stages)
             means, deviations = zip(*(moments(stage.float()) for stage in stages), strict=True)
+            assert maps.colours is not None
             return parts | {
                 "means": torch.cat(means, dim=1),
                 "deviations": torch.cat(deviations, dim=1),
                 "halves": torch.cat(halves(last), dim=1),
-                "colours": colour_histogram(images.float()),
+                "colours": maps.colours,
             }
+
+    def join(self, pooled: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The features of images, by name, from those of each of their `views`."""
+        parts, *others = pooled
+        if self.bank_size is not None:
+            parts = parts | _added(others.pop(0))
+        if self.flip_average:
+            parts = parts | {name: (parts[name] + part) / 2 for name, part in _added(others[0]).items()}
+        return parts
 
     @torch.no_grad()
     def _measure(self) -> Groups:
