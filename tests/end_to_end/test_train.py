@@ -30,7 +30,7 @@ FILES = (
 
 @pytest.fixture(scope="module")
 def posters(tmp_path_factory):
-    return draw_posters(tmp_path_factory.mktemp("posters"), 160)
+    return draw_posters(tmp_path_factory.mktemp("posters"), 320)
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     assert metrics["test/ndcg@10/lift"] > 1
     splits = run.splits
     sizes = splits.value_counts()
-    assert sizes.sum() == 160
-    assert abs(sizes["test"] - 32) <= 2
-    assert abs(sizes["val"] - 16) <= 2
+    assert sizes.sum() == 320
+    assert abs(sizes["test"] - 64) <= 2
+    assert abs(sizes["val"] - 32) <= 2
     per_query = pd.read_parquet(run.folder / "per_query.parquet")
     test = per_query[per_query["split"] == "test"]
     assert len(test) == sizes["test"]
