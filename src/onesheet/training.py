@@ -27,6 +27,7 @@ from onesheet.progress import progress_bar
 from onesheet.resuming import check_same_dataset
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
+from onesheet.sweeps.job import run_sweep_job
 
 log = logging.getLogger(__name__)
 
@@ -239,18 +240,29 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     folder = Path(hydra_config.runtime.output_dir).resolve()
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return run_sweep_job(
+            folder,
+            cfg.monitor,
+            lambda: train(in_group_of_sweep(cfg, folder), folder, checkpoint),
+            writes=first_process(),
+        )
     try:
         monitor = train(cfg, folder, checkpoint)
     except InputError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            # The sweep goes on with its other jobs, and ends with exit code 1.
-            log.error("%s", error)
-            raise
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             if checkpoint is None:
                 remove_run(folder)
         sys.exit(2)
-    if first_process() and hydra_config.mode == RunMode.RUN:
+    if first_process():
         print(folder, flush=True)  # noqa: T201
     return monitor
+
+
+def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of a sweep's job: its logger, where it groups runs, groups it with the sweep's others."""
+    if "group" in cfg.logger and cfg.logger.group is None:
+        cfg = copy.deepcopy(cfg)
+        cfg.logger.group = folder.parent.name
+    return cfg
