@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from onesheet.config.grid import parse
+from onesheet.config.plugins import prefer_own_presets
 from onesheet.errors import InputError
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[3] / "conf"
@@ -66,6 +67,7 @@ def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -
     Raises:
         InputError: The overrides do not compose.
     """
+    prefer_own_presets()
     try:
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):

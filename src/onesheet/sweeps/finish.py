@@ -4,14 +4,12 @@ import logging
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from onesheet.sweeps.chart import FILE as PICTURE
 from onesheet.sweeps.chart import save_sweep_chart
 from onesheet.sweeps.folder import read_sweep
 from onesheet.sweeps.page import write_page
 from onesheet.sweeps.summary import Summary, summarise_sweep
-from onesheet.sweeps.table import print_sweep, write_csv
+from onesheet.sweeps.table import console_for, print_sweep, write_csv
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +39,7 @@ def finish_sweep(folder: Path) -> bool:
         Whether every job has finished.
     """
     summary = report_sweep(folder)
-    print_sweep(summary, Console(stderr=True))
+    print_sweep(summary, console_for(sys.stderr))
     if (summary.sweep.config.get("logger") or {}).get("name") == "wandb":
         from onesheet.sweeps.wandb_sweep import log_sweep
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from onesheet.errors import InputError
-from onesheet.sweeps.state import Plan, Status, failure_of, is_finished, status_of
+from onesheet.sweeps.state import Plan, Status, failure_of, is_finished, recorded_overrides, status_of
 
 Value = str | int | float | bool | None
 REPLICATES = ("seed", "data.split_seed")
@@ -86,7 +86,7 @@ def read_sweep(folder: str | Path) -> Sweep:
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; name the one that train.py -m printed")
     plan = Plan.read(folder)
-    asked = {int(path.name): _overrides(path) for path in folder.iterdir() if path.name.isdigit() and path.is_dir()}
+    asked = {int(path.name): recorded_overrides(path) for path in folder.iterdir() if path.name.isdigit() and path.is_dir()}
     if plan.jobs is not None:
         asked = {**asked, **{number: list(job) for number, job in enumerate(plan.jobs)}}
     told = {number: dict(map(_key_and_value, overrides)) for number, overrides in sorted(asked.items())}
@@ -119,16 +119,6 @@ def parse_value(text: str) -> Value:
 def _key_and_value(override: str) -> tuple[str, Value]:
     key, _, text = override.partition("=")
     return key.lstrip("+~"), parse_value(text)
-
-
-def _overrides(folder: Path) -> list[str]:
-    file = folder / ".hydra" / "overrides.yaml"
-    if not file.is_file():
-        return []
-    try:
-        return [str(override) for override in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
-    except (OSError, yaml.YAMLError) as error:
-        raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); remove it") from None
 
 
 def _differing(jobs: Sequence[dict[str, Value]]) -> tuple[str, ...]:

@@ -59,6 +59,21 @@ def failure_of(folder: Path) -> str:
         return ""
 
 
+def recorded_overrides(folder: Path) -> list[str]:
+    """The overrides that Hydra recorded in a run's folder; none where it did not come to that.
+
+    Raises:
+        InputError: The record cannot be read.
+    """
+    file = folder / ".hydra" / "overrides.yaml"
+    if not file.is_file():
+        return []
+    try:
+        return [str(override) for override in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
+    except (OSError, yaml.YAMLError) as error:
+        raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); remove it") from None
+
+
 @dataclass(frozen=True)
 class Plan:
     """What a sweep was asked for.

@@ -11,7 +11,7 @@ from onesheet.sweeps.estimates import Estimate, Estimates
 from onesheet.sweeps.folder import REPLICATES, Job, Sweep, Value
 
 MOST_LEVELS = 8
-"""Of a key with more values, ranges of values are compared, a third of the jobs each."""
+"""Of a number with more values, ranges of values are compared, a third of the jobs each."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +153,17 @@ def values_of(key: str, jobs: Sequence[Job]) -> list[Value]:
     return sorted(values) if all(is_number(value) for value in values) else values  # type: ignore[type-var, arg-type]
 
 
+def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
+    """Whether ranges of a key's values are compared: of a number with many values, or that a search drew once each."""
+    values = values_of(key, jobs)
+    drawn = len(values) > 3 and len(values) == len(jobs) and any(isinstance(value, float) for value in values)
+    return all(is_number(value) for value in values) and (len(values) > MOST_LEVELS or drawn)
+
+
 def levels_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> list[Level]:
     """The values of a key, or ranges where they are many, with the means of the jobs that have them."""
     values = values_of(key, jobs)
-    if len(values) <= MOST_LEVELS or not all(is_number(value) for value in values):
+    if not in_ranges(key, jobs):
         groups: list[tuple[str, Value, list[Job]]] = [
             (told(value), value, [job for job in jobs if job.settings.get(key) == value]) for value in values
         ]

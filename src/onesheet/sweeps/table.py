@@ -2,7 +2,9 @@
 
 import csv
 import math
+import sys
 from pathlib import Path
+from typing import TextIO
 
 from rich import box
 from rich.console import Console
@@ -14,13 +16,14 @@ from onesheet.sweeps.summary import Summary, told
 from onesheet.tables import cell
 
 FILE = "sweep.csv"
+FILE_WIDTH = 160
 
 
 def columns_of(summary: Summary) -> list[str]:
     """The columns of ``sweep.csv``: no metric of the test split is among them, nothing is chosen by those."""
     monitor = summary.sweep.monitor
     beside = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift")]
-    return ["job", "status", *summary.sweep.keys, monitor, *beside, "error", "folder"]
+    return ["job", "status", *summary.sweep.keys, monitor, *beside, "error"]
 
 
 def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
@@ -31,7 +34,7 @@ def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
         estimate = summary.estimates.of([job])
         low, high = (end if math.isfinite(end) else None for end in (estimate.low, estimate.high))
     beside = [job.beside.get(name) for name in ("chance", "frozen", "lift")]
-    return [job.number, job.status, *settings, job.value, low, high, *beside, job.error or None, str(job.folder)]
+    return [job.number, job.status, *settings, job.value, low, high, *beside, job.error or None]
 
 
 def write_csv(summary: Summary, folder: Path) -> Path:
@@ -48,7 +51,7 @@ def write_csv(summary: Summary, folder: Path) -> Path:
 
 def print_sweep(summary: Summary, console: Console | None = None) -> None:
     """Print a row a job, the best first, and what the sweep answers."""
-    console = console or Console()
+    console = console or console_for(sys.stdout)
     sweep = summary.sweep
     table = Table(title=f"{sweep.monitor} of {len(sweep.jobs)} jobs", title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("job", justify="right")
@@ -68,6 +71,11 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
     console.print(table)
     for line in answers(summary):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def console_for(stream: TextIO) -> Console:
+    """A console for a terminal as wide as it is, and for a file wide enough for a table of many keys."""
+    return Console(file=stream, width=None if stream.isatty() else FILE_WIDTH)
 
 
 def answers(summary: Summary) -> list[str]:
