@@ -39,7 +39,12 @@ def make_sweep(folder, overrides, value_of, *, search=False, queries=200, unfini
         table = pd.DataFrame({"id": [f"p{i}" for i in range(queries)], "split": "val"})
         table["ndcg@10"] = value + noise + own - own.mean()
         table.to_parquet(run / "per_query.parquet")
-        metrics = {MONITOR: value, f"{MONITOR}/chance": 0.2, f"{MONITOR}/frozen": 0.3, f"{MONITOR}/lift": (value - 0.2) * 10}
+        metrics = {
+            MONITOR: value,
+            f"{MONITOR}/chance": 0.2,
+            f"{MONITOR}/frozen": 0.3,
+            f"{MONITOR}/lift": (value - 0.2) * 10,
+        }
         # Test prefers what validation does not: whoever looks at it chooses wrongly.
         (run / "metrics.json").write_text(json.dumps({**metrics, "test/ndcg@10": 1 - value}))
     return folder

@@ -39,7 +39,10 @@ def test_the_chart_draws_a_curve_for_each_model(tmp_path):
     margins, models = figure.axes
     curves = [line for line in margins.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
     values = {job.number: job.value for job in summary.sweep.jobs}
-    assert [list(line.get_ydata()) for line in curves] == [[values[i] for i in (0, 2, 4)], [values[i] for i in (1, 3, 5)]]
+    assert [list(line.get_ydata()) for line in curves] == [
+        [values[i] for i in (0, 2, 4)],
+        [values[i] for i in (1, 3, 5)],
+    ]
     assert [text.get_text() for text in margins.get_legend().get_texts()] == ["a", "b"]
     assert [text.get_text() for text in models.get_xticklabels()] == ["a", "b"]
     low, high = margins.get_ylim()
@@ -61,7 +64,9 @@ def test_picture_and_page_hold_the_answers(tmp_path):
     assert "https://" not in page
 
 
-@pytest.mark.parametrize("overrides", [["loss.margin=45"], ["seed=0,1"], ["loss=x,y"], ["a=1,2", "b=1,2", "c=x,y"]], ids=str)
+@pytest.mark.parametrize(
+    "overrides", [["loss.margin=45"], ["seed=0,1"], ["loss=x,y"], ["a=1,2", "b=1,2", "c=x,y"]], ids=str
+)
 def test_sweeps_of_any_shape_are_drawn(tmp_path, overrides):
     summary = report_sweep(make_sweep(tmp_path / "s", overrides, lambda s: 0.4 + 0.01 * len(repr(s)) % 3))
     assert (tmp_path / "s" / "sweep.png").stat().st_size > 1000

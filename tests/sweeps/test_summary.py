@@ -74,7 +74,9 @@ def test_effects_share_out_the_variance(summary):
 def test_over_seeds_the_interval_is_students(tmp_path):
     values = {0: 0.40, 1: 0.42, 2: 0.41}
     folder = make_sweep(
-        tmp_path / "s", ["loss.margin=36,45", "seed=0,1,2"], lambda s: values[s["seed"]] + 0.02 * (s["loss.margin"] == 45)
+        tmp_path / "s",
+        ["loss.margin=36,45", "seed=0,1,2"],
+        lambda s: values[s["seed"]] + 0.02 * (s["loss.margin"] == 45),
     )
     found = summarise_sweep(read_sweep(folder))
     low, high = stats.t.interval(0.95, 2, loc=0.43, scale=np.std(list(values.values()), ddof=1) / math.sqrt(3))

@@ -45,7 +45,9 @@ def finish_sweep(folder: Path) -> bool:
     for job in missing:
         sys.stderr.write(f"train.py: job {job.number} {job.status}: {job.error or 'no word of why'}\n")
     if missing:
-        sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with")
+        sys.stderr.write(
+            f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with"
+        )
         sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
     return summary.sweep.complete
 

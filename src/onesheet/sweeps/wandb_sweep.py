@@ -30,7 +30,7 @@ def log_sweep(summary: Summary) -> None:
         job_type="sweep",
     )
     run = logger.experiment
-    shown: dict[str, Any] = {"sweep/jobs": wandb.Table(columns=columns_of(summary), data=_rows(summary))}
+    shown: dict[str, Any] = {"sweep/jobs": _table(summary)}
     if (sweep.folder / PICTURE).is_file():
         shown["sweep/curves"] = wandb.Image(str(sweep.folder / PICTURE), caption=PICTURE)
     with staged_in(sweep.folder / "wandb" / "staging"):
@@ -40,6 +40,14 @@ def log_sweep(summary: Summary) -> None:
             run.summary["best/job"] = summary.best.number
             run.summary["best/settings"] = summary.best.settings
     logger.finish("finished" if sweep.complete else "failed")
+
+
+def _table(summary: Summary) -> Any:
+    import wandb
+
+    columns: Any = columns_of(summary)
+    rows: Any = _rows(summary)
+    return wandb.Table(columns=columns, data=rows)
 
 
 def group_of(summary: Summary) -> str:
@@ -58,7 +66,9 @@ def _rows(summary: Summary) -> list[list[Any]]:
     rows = [list(row_of(job, summary)) for job in summary.sweep.jobs]
     for column in range(len(rows[0]) if rows else 0):
         values = [row[column] for row in rows]
-        if not all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values):
+        if not all(
+            value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values
+        ):
             for row in rows:
                 row[column] = None if row[column] is None else str(row[column])
     return rows
