@@ -12,7 +12,7 @@ from onesheet.analysis.names import metric_name
 from onesheet.analysis.theme import LIGHT
 from onesheet.sweeps.estimates import Estimate
 from onesheet.sweeps.folder import REPLICATES, Job, Value
-from onesheet.sweeps.summary import MOST_LEVELS, Summary, is_number, told, values_of
+from onesheet.sweeps.summary import Summary, in_ranges, is_number, told, values_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FILE = "sweep.png"
 WIDE, TALL, ACROSS = 6.6, 3.9, 2
-_LOG_FROM = 20
+_LOG_FROM = 10
 """Numbers whose largest is so many times the smallest stand on a logarithmic axis."""
 Point = tuple[float, Estimate]
 
@@ -80,20 +80,22 @@ def draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> list
     values = values_of(key, jobs)
     numeric = all(is_number(value) for value in values)
     groups = [None] if beside is None else values_of(beside, jobs)
-    many = numeric and len(values) > MOST_LEVELS
+    many = in_ranges(key, jobs)
     heights: list[float] = []
     for row, group in enumerate(groups):
         part = [job for job in jobs if beside is None or job.settings.get(beside) == group]
         colour = _colour(theme, row, groups)
-        shift = 0.0 if numeric else (row - (len(groups) - 1) / 2) * min(0.16, 0.6 / len(groups))
+        # Apart, so that the intervals of one place do not hide each other.
+        step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
+        shift = 0.0 if many else (row - (len(groups) - 1) / 2) * float(step)
         points: list[Point] = []
         for place, value in enumerate(values):
             here = [job for job in part if job.settings.get(key) == value]
             if here:
-                points.append((float(value) if numeric else place + shift, summary.estimates.of(here)))  # type: ignore[arg-type]
+                points.append(((float(value) if numeric else place) + shift, summary.estimates.of(here)))  # type: ignore[arg-type]
         heights += _draw_points(axes, points, colour, joined=numeric and not many, label=told(group), faint=many)
     plain_axes(axes, theme)
-    _name_values(axes, values, numeric)
+    _name_values(axes, values, numeric, many)
     axes.set_xlabel(key)
     title = metric_name(summary.sweep.monitor.partition("/")[2])
     panel_title(axes, f"{title} on validation by {key}", theme)
@@ -108,7 +110,7 @@ def _beside(summary: Summary, key: str) -> str | None:
     if key == chosen or given is None:
         return given if key == chosen else None
     jobs = summary.sweep.finished
-    return chosen if key == given and chosen and len(values_of(chosen, jobs)) <= MOST_LEVELS else given
+    return (None if in_ranges(str(chosen), jobs) else chosen) if key == given else given
 
 
 def _colour(theme: "Theme", row: int, groups: Sequence[Value]) -> str:
@@ -149,16 +151,25 @@ def _within_reason(y: np.ndarray, low: np.ndarray, high: np.ndarray) -> list[flo
     return [float(end) for end in near]
 
 
-def _name_values(axes: "Axes", values: Sequence[Value], numeric: bool) -> None:
+def _name_values(axes: "Axes", values: Sequence[Value], numeric: bool, many: bool) -> None:
     if not numeric:
         axes.set_xticks(range(len(values)), [told(value) for value in values])
         axes.set_xlim(-0.6, len(values) - 0.4)
         return
     numbers = [float(value) for value in values]  # type: ignore[arg-type]
     if min(numbers) > 0 and max(numbers) / min(numbers) >= _LOG_FROM:
-        axes.set_xscale("log")
-    elif len(values) <= MOST_LEVELS:
+        _log_axis(axes)
+    elif not many:
         axes.set_xticks(numbers, [told(value) for value in values])
+
+
+def _log_axis(axes: "Axes") -> None:
+    from matplotlib.ticker import LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _legend(axes: "Axes", key: str, entries: int, theme: "Theme") -> None:

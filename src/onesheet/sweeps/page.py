@@ -76,7 +76,7 @@ def _headline(summary: Summary) -> str:
     return (
         f'<div class="headline"><div class="big"><div class="number display">{number(mean.value, 4)}</div>'
         f"<p>{about}</p><p class=muted>{_ends(mean)}</p><p>Run {_link(best)}</p></div>"
-        f'<dl class="cards">{cards}</dl></div>'
+        f'<dl class="cards" style="align-content:start">{cards}</dl></div>'
     )
 
 
