@@ -28,13 +28,15 @@ def main() -> None:
     except InputError as error:
         print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    finished = True
+    code = 0
     try:
         run_job()
+    except KeyboardInterrupt:
+        code = 130
     finally:
         finished = SweepReport.end()
-    if not finished:
-        sys.exit(1)
+    if code or not finished:
+        sys.exit(code or 1)
 
 
 if __name__ == "__main__":

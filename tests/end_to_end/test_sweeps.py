@@ -148,8 +148,8 @@ def workers_of(process, sweep, job="0"):
     """The processes of a sweep whose first job trains."""
     until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        if (sweep / job / "config.yaml").is_file():
-            return children(process.pid)
+        if (sweep / job / "config.yaml").is_file() and (found := children(process.pid)):
+            return found
         time.sleep(0.1)
     raise AssertionError(process.communicate())
 
