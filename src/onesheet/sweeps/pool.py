@@ -148,6 +148,9 @@ class WorkerPool:
         output = self.folder / f"{slot}.log"
         mine, theirs = Pipe()
         environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(self.threads))}
+        # The same onesheet as here, wherever that was imported from.
+        paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
         if self._gpus:
             environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
         with output.open("ab") as file:
