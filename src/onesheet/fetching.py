@@ -115,7 +115,7 @@ def fetch_posters(
     wanted = wanted_posters(catalogue, ways.url_column)
     source = _chosen(ways, wanted.url_column, catalogue)
 
-    async def run(store: PosterStore) -> Fetched:
+    async def run(store: PosterStore) -> "Fetched":
         pace = Pace(ways.rate)
         async with Client(pace, limits, ways.workers, may_connect or may_connect_publicly, resolver) as client:
             lookup = None

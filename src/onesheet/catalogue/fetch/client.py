@@ -82,8 +82,8 @@ class Client:
         deadline = None
         while True:
             host = _host(url)
-            if self.pace.given_up(host):
-                raise Failure(f"{host} has not been reached for a while", host=host)
+            if why := self.pace.given_up(host):
+                raise Failure(why, host=host)
             await self.pace.turn(host)
             # The clock starts after the first turn: waiting in our own queue is nobody's slowness.
             deadline = deadline or asyncio.get_running_loop().time() + self.limits.seconds

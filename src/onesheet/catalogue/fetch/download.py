@@ -211,7 +211,8 @@ class _Job:
         if failure.asked is None:
             return own
         if failure.asked > self._patience.longest_asked:
-            failure.reason += f", and wants {failure.asked:,.0f} s of quiet: run it again then"
+            failure.reason += f" ({failure.host} wants {failure.asked:,.0f} s of quiet: run it again then)"
+            self._client.pace.abandon(failure.host, failure.reason)
             raise failure
         self._client.pace.hush(failure.host, failure.asked)
         return own + failure.asked

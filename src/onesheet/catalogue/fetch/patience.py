@@ -68,6 +68,7 @@ class Pace:
         self._clock = clock
         self._next: defaultdict[str, float] = defaultdict(float)
         self._quiet: defaultdict[str, float] = defaultdict(float)
+        self._abandoned: dict[str, str] = {}
         self._failing: dict[str, tuple[int, float]] = {}  # failed connections in a row, and since when
 
     async def turn(self, host: str) -> None:
@@ -89,7 +90,13 @@ class Pace:
             failed, since = self._failing.get(host, (0, self._clock()))
             self._failing[host] = failed + 1, since
 
-    def given_up(self, host: str) -> bool:
-        """Whether connections to ``host`` have failed for so long that waiting for each poster in turn is in vain."""
+    def abandon(self, host: str, reason: str) -> None:
+        """Ask ``host`` for nothing any more."""
+        self._abandoned[host] = reason
+
+    def given_up(self, host: str) -> str | None:
+        """Why ``host`` is not asked any more: told to, or not reached for so long that each further wait is in vain."""
         failed, since = self._failing.get(host, (0, 0.0))
-        return failed >= MANY_FAILURES and self._clock() - since >= LONG_SECONDS
+        if failed >= MANY_FAILURES and self._clock() - since >= LONG_SECONDS:
+            return f"{host} has not been reached for {LONG_SECONDS:g} s"
+        return self._abandoned.get(host)
