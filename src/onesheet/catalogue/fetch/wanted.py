@@ -96,7 +96,9 @@ def _url_column(path: Path, table: RawTable, asked: str | None) -> int | None:
                 f"{path}: no column `{asked}`; found {', '.join(f'`{name}`' for name in table.names[:40])}"
             )
         if not holds_urls(table.columns[found[0]]):
-            raise InputError(f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another --url-column")
+            raise InputError(
+                f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another --url-column"
+            )
         return found[0]
     for wanted in URL_COLUMNS:
         for i in _at(names, wanted):
