@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from tests.catalogue.fetch.server import Server
 
 from onesheet.catalogue.fetch import Limits, Patience
 from onesheet.catalogue.fetch.addresses import is_public
 from onesheet.fetching import Ways, fetch_posters
-from tests.catalogue.fetch.server import Server
 
 
 @pytest.fixture

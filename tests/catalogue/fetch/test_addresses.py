@@ -5,17 +5,19 @@ import ipaddress
 import socket
 
 import pytest
+from tests.catalogue.fetch.server import body
 
 from onesheet.catalogue.fetch import may_connect_anywhere, may_connect_publicly
 from onesheet.catalogue.fetch.addresses import guarded_socket, is_public
-from tests.catalogue.fetch.server import body
 
-REFUSED = """
-0.0.0.0 10.1.2.3 100.64.0.1 127.0.0.1 127.8.8.8 169.254.169.254 172.16.0.1 172.31.255.255 192.0.2.1 192.168.1.1
-198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 239.1.1.1 240.0.0.1 255.255.255.255
-:: ::1 ::ffff:10.0.0.1 ::ffff:127.0.0.1 64:ff9b::7f00:1 64:ff9b::a00:1 100::1 2001:db8::1 2001::1 2002:7f00:1::
-2002:c0a8:101:: fc00::1 fd12::1 fe80::1 fec0::1 ff02::1
-""".split()
+REFUSED = [
+    "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254",
+    "172.16.0.1", "172.31.255.255", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.51.100.1",
+    "203.0.113.1", "224.0.0.1", "239.1.1.1", "240.0.0.1", "255.255.255.255", "::",
+    "::1", "::ffff:10.0.0.1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a00:1", "100::1",
+    "2001:db8::1", "2001::1", "2002:7f00:1::", "2002:c0a8:101::", "fc00::1", "fd12::1",
+    "fe80::1", "fec0::1", "ff02::1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", REFUSED)
@@ -71,7 +73,7 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
             server.routes["/1.jpg"] = body(b"harmless")
             first = await client.get("http://posters.example/1.jpg")
         async with Client(Pace(1000), may_connect=only_the_first, resolver=resolver) as client:
-            with pytest.raises(Failure, match="posters.example is no public address"):
+            with pytest.raises(Failure, match="is no public address"):
                 await client.get("http://posters.example/1.jpg")
         return first, resolver.asked
 

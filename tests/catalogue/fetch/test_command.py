@@ -4,9 +4,9 @@ import json
 import sys
 
 import pytest
+from tests.catalogue.fetch.server import body
 
 from onesheet import cli
-from tests.catalogue.fetch.server import body
 
 
 @pytest.fixture

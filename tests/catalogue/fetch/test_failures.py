@@ -4,9 +4,9 @@ import csv
 import time
 
 import pytest
+from tests.catalogue.fetch.server import Server, body, breaking_off, in_turn, redirect, status, unmeasured
 
 from onesheet.catalogue.fetch import Limits, Patience
-from tests.catalogue.fetch.server import Server, body, breaking_off, in_turn, redirect, status, unmeasured
 
 pytest.importorskip("aiohttp")
 

@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.catalogue.fetch.server import body, status
 
 from onesheet.catalogue import read_catalogue
-from tests.catalogue.fetch.server import body, status
 
 pytest.importorskip("aiohttp")
 

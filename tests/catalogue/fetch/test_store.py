@@ -4,10 +4,10 @@ import os
 import threading
 
 import pytest
+from tests.catalogue.fetch.server import body
 
 from onesheet.catalogue.fetch.store import BadName, PosterStore, name_fault
 from onesheet.errors import InputError
-from tests.catalogue.fetch.server import body
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import logging
 import time
 
 import pytest
+from tests.catalogue.fetch.server import body, in_turn, redirect, status
 
 from onesheet.errors import InputError
-from tests.catalogue.fetch.server import body, in_turn, redirect, status
 
 pytest.importorskip("aiohttp")
 
