@@ -9,6 +9,7 @@ import typer
 
 from onesheet.commands.answering import search
 from onesheet.commands.examining import check, doctor
+from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
 from onesheet.errors import InputError
@@ -35,6 +36,7 @@ app.command()(compare)
 app.command()(search)
 app.command()(embed)
 app.command(name="index")(build_index)
+app.command()(fetch)
 app.command()(check)
 app.command()(doctor)
 
