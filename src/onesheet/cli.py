@@ -9,6 +9,7 @@ import typer
 
 from onesheet.commands.answering import search
 from onesheet.commands.examining import check, doctor
+from onesheet.commands.explaining import explain
 from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
@@ -34,6 +35,7 @@ def root() -> None:
 app.command()(evaluate)
 app.command()(compare)
 app.command()(search)
+app.command()(explain)
 app.command()(embed)
 app.command(name="index")(build_index)
 app.command()(fetch)
