@@ -119,7 +119,7 @@ def at_size(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[
 
 @cache
 def _products(most: int) -> npt.NDArray[np.float64]:
-    """c · log2 c for the whole numbers c below ``most``."""
+    """Products c · log2 c of the whole numbers c below ``most``."""
     counts = np.arange(most, dtype=np.float64)
     return counts * np.log2(np.maximum(counts, 1))
 
