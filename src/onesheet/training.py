@@ -44,12 +44,16 @@ def quieten() -> None:
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
+        # True of every machine of a cluster on which somebody tries something out.
+        ".*`srun` command is available on your system but is not used.*",
         # Every process works out the loss of all.
         ".*recommended to use `self.log\\(.*sync_dist=True.*",
         # That a machine has SLURM does not mean that this run wants it.
         ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", message=text)
+    # It tells twice a run that our own checkpoints are loaded as ours.
+    logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
 
 
 def first_process() -> bool:
