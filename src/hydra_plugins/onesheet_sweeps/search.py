@@ -54,13 +54,15 @@ class OptunaSearch(Sweeper):
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Called by Hydra before the sweep."""
         self.search.setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.search.launcher = FailuresTold(self.search.launcher)
+        assert self.search.launcher is not None
+        self.composed = config
+        self.told = self.search.launcher = FailuresTold(self.search.launcher)
 
     def sweep(self, arguments: list[str]) -> None:
         """Search, or go on with a search."""
         import optuna
 
-        folder = Path(str(self.search.config.hydra.sweep.dir))
+        folder = Path(str(self.composed.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         for name in ("optuna", "hydra_plugins.hydra_optuna_sweeper._impl"):
             logging.getLogger(name).setLevel(logging.WARNING)
@@ -70,7 +72,7 @@ class OptunaSearch(Sweeper):
             direction=self.search.direction,
             load_if_exists=True,
         )
-        monitor = str(self.search.config.monitor)
+        monitor = str(self.composed.monitor)
         self._take_up(study, folder, monitor)
         self._go_on_drawing(len(study.trials))
         fruitless = 0
@@ -103,7 +105,7 @@ class OptunaSearch(Sweeper):
                 value = finished_monitor(job, monitor)
             elif overrides:
                 log.info("job %d was cut short: it is resumed", trial.number)
-                (returned,) = self.search.launcher.launch([overrides], initial_job_idx=trial.number)
+                (returned,) = self.told.launch([overrides], initial_job_idx=trial.number)
                 value = math.nan if returned.status != JobStatus.COMPLETED else float(returned._return_value)
             else:
                 value = math.nan
@@ -114,11 +116,11 @@ class OptunaSearch(Sweeper):
 
     def _go_on_drawing(self, drawn: int) -> None:
         """A sampler that starts again with its seed would draw again what it has drawn before."""
-        seed = getattr(self.search.config.hydra.sweeper.sampler, "seed", None)
+        seed = getattr(self.composed.hydra.sweeper.sampler, "seed", None)
         if drawn and seed is not None:
             from hydra.utils import instantiate
 
-            sampler = self.search.config.hydra.sweeper.sampler
+            sampler = self.composed.hydra.sweeper.sampler
             self.search.sampler = instantiate(sampler, seed=int(seed) + drawn)
 
 

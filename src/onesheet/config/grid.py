@@ -5,7 +5,7 @@ from itertools import combinations, product
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 MOST_CORNERS = 4096
 """Of larger spaces every pair of values is checked, not every combination."""
@@ -24,14 +24,21 @@ def parse(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[
     return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
 
 
-def values_of(override: Override) -> list[str]:
-    """What a job's override may become: each value of a sweep, the two ends of an interval, or the override itself."""
+def values_of(override: Override, *, search: bool = False) -> list[str]:
+    """What a job's override may become: each value of a sweep, the two ends of an interval, or the override itself.
+
+    Args:
+        override: A parsed one.
+        search: Whether Optuna reads it, to which the end of a range belongs to it.
+    """
     key = override.get_key_element()
+    written = override.value()
+    if search and isinstance(written, RangeSweep):
+        return list(dict.fromkeys([*values_of(override), f"{key}={written.stop}"]))
     if override.is_discrete_sweep():
         return [f"{key}={value}" for value in override.sweep_string_iterator()]
-    if override.is_interval_sweep():
-        interval = override.value()
-        return [f"{key}={interval.start}", f"{key}={interval.end}"]
+    if isinstance(written, IntervalSweep):
+        return [f"{key}={written.start}", f"{key}={written.end}"]
     assert override.input_line is not None
     return [override.input_line]
 
@@ -68,12 +75,14 @@ def expand(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list
     return [list(job) for job in product(*(values_of(override) for override in parse(overrides, loader)))]
 
 
-def corners(overrides: Sequence[str], loader: ConfigLoader | None = None) -> Iterator[list[str]]:
+def corners(
+    overrides: Sequence[str], loader: ConfigLoader | None = None, *, search: bool = False
+) -> Iterator[list[str]]:
     """Jobs among which every value, and every pair of values, of a grid or search space occurs.
 
     These are all combinations where they are few enough; else all pairs, the other keys at their first value.
     """
-    choices = [values_of(override) for override in parse(overrides, loader)]
+    choices = [values_of(override, search=search) for override in parse(overrides, loader)]
     size = 1
     for values in choices:
         size *= len(values)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from onesheet.config.compose import CONFIG_FOLDER, Composer, check_additions, compose_all
 from onesheet.config.data_check import check_tables
@@ -39,14 +40,15 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
     asked = with_params(overrides, hydra["sweeper"].get("params"))
     check_additions([o for o in asked if not o.lstrip("+~").startswith(("hydra.", "hydra/"))], config_folder)
     swept = [o for o in parse(asked, loader) if o.is_sweep_override()]
-    if "optuna" not in hydra["sweeper"]["_target_"].lower():
-        for override in swept:
-            if override.is_interval_sweep():
-                raise InputError(f"{override.input_line}: {_INTERVALS_NEED}")
+    search = "optuna" in hydra["sweeper"]["_target_"].lower()
+    if not search:
+        for one in swept:
+            if one.is_interval_sweep():
+                raise InputError(f"{one.input_line}: {_INTERVALS_NEED}")
     plain = [o.key_or_group for o in swept if o.package is None and not (config_folder / o.key_or_group).is_dir()]
     composer = Composer(plain, config_folder)
     jobs = []
-    for job in corners(asked, loader):
+    for job in corners(asked, loader, search=search):
         config = composer.job(job)
         check_config(config)
         jobs.append(config)
@@ -56,14 +58,27 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
 def hydras_own(config: DictConfig) -> dict[str, Any]:
     """What matters of Hydra's configuration: launcher, sweeper, which options were chosen, the sweep's folder."""
     hydra = config.hydra
-    found: dict[str, Any] = {
-        name: OmegaConf.to_container(hydra[name], resolve=False) for name in ("launcher", "sweeper")
-    }
+    found: dict[str, Any] = {}
+    for name in ("launcher", "sweeper"):
+        content = OmegaConf.to_container(hydra[name], resolve=False)
+        assert isinstance(content, dict)
+        # Where SLURM's jobs or a study lie is named after the time: only what is told here and now is looked at.
+        found[name] = {str(key): _known(hydra[name], str(key), value) for key, value in content.items()}
     found["choices"] = OmegaConf.to_container(hydra.runtime.choices)
     # Of a folder named after the time nothing can be known, and nothing needs to be.
     written = OmegaConf.to_container(hydra.sweep, resolve=False)["dir"]  # type: ignore[call-overload, index]
     found["sweep_dir"] = None if "${now:" in str(written) else str(hydra.sweep.dir)
     return found
+
+
+def _known(node: DictConfig, key: str, written: Any) -> Any:
+    """A value of Hydra's own, resolved where it is an interpolation that can be."""
+    if not (isinstance(written, str) and "${" in written):
+        return written
+    try:
+        return OmegaConf.select(node, key)
+    except OmegaConfBaseException:
+        return written
 
 
 def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
 
+from onesheet.config.rules import Rule, one_of, show, whole
 from onesheet.errors import InputError
 
 #: Words in the name of a launcher or sweeper, the module that it needs, and the extra that brings it.
@@ -13,6 +14,17 @@ NEEDS = (
     ("slurm", "hydra_plugins.hydra_submitit_launcher", "slurm"),
     ("submitit", "hydra_plugins.hydra_submitit_launcher", "slurm"),
 )
+
+#: What the presets' own keys take.
+_RULES: dict[str, dict[str, Rule]] = {
+    "LocalLauncher": {"launcher.jobs": whole(1), "launcher.threads": whole(1, optional=True)},
+    "OptunaSearch": {
+        "sweeper.n_trials": whole(1),
+        "sweeper.n_jobs": whole(1),
+        "sweeper.patience": whole(1),
+        "sweeper.direction": one_of("maximize", "minimize"),
+    },
+}
 
 
 def installed(module: str) -> bool:
@@ -78,6 +90,11 @@ def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
         name = str(choices.get(key) or target)
         for told in (name, target):
             check_installed(key, told)
+        for dotted, rule in _RULES.get(target.rpartition(".")[2], {}).items():
+            value = hydra[kind].get(dotted.partition(".")[2], "missing")
+            wanted = None if value == "missing" else rule(value)
+            if wanted is not None:
+                raise InputError(f"hydra.{dotted}={show(value)}: hydra.{dotted} takes {wanted}")
     launcher = str((hydra.get("launcher") or {}).get("_target_", ""))
     if "slurm" in launcher.lower() and shutil.which("sbatch") is None:
         raise InputError(

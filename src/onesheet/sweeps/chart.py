@@ -180,7 +180,9 @@ def _draw_progress(axes: "Axes", summary: Summary, theme: "Theme") -> list[float
     """What each job of a search reached, and the best so far."""
     jobs = summary.sweep.finished
     x, y = [job.number for job in jobs], [float(job.value or 0.0) for job in jobs]
-    axes.plot(x, np.maximum.accumulate(y), color=theme.accent, linewidth=1.8, drawstyle="steps-post", label="best so far")
+    axes.plot(
+        x, np.maximum.accumulate(y), color=theme.accent, linewidth=1.8, drawstyle="steps-post", label="best so far"
+    )
     axes.plot(x, y, "o", color=theme.frozen, markersize=4.5, label="job")
     plain_axes(axes, theme)
     axes.set_xlabel("job")

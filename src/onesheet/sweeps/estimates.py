@@ -79,7 +79,7 @@ class Estimates:
         first, second = self._drawn(jobs), self._drawn(others)
         if first is None or second is None:
             return None
-        value = float(np.mean([job.value for job in jobs]) - np.mean([job.value for job in others]))  # type: ignore[misc]
+        value = float(np.mean([job.value for job in jobs]) - np.mean([job.value for job in others]))
         return Estimate(value, *_ends(first - second))
 
     def _drawn(self, jobs: Sequence[Job]) -> Floats | None:

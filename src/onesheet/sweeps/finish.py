@@ -40,18 +40,28 @@ def finish_sweep(folder: Path) -> bool:
     """
     summary = report_sweep(folder)
     print_sweep(summary, console_for(sys.stderr))
-    if (summary.sweep.config.get("logger") or {}).get("name") == "wandb":
-        from onesheet.sweeps.wandb_sweep import log_sweep
-
-        try:
-            log_sweep(summary)
-        except Exception:
-            # The sweep is complete without it.
-            log.warning("W&B did not take the sweep's table", exc_info=True)
+    _log_to_wandb(summary)
     missing = [job for job in summary.sweep.jobs if job.status != "finished"]
     for job in missing:
         sys.stderr.write(f"train.py: job {job.number} {job.status}: {job.error or 'no word of why'}\n")
     if missing:
-        sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with")
+        sys.stderr.write(
+            f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with"
+        )
         sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
     return summary.sweep.complete
+
+
+def _log_to_wandb(summary: Summary) -> None:
+    """Log the sweep where its runs were logged, and tell the one line that uploads what is offline."""
+    if (summary.sweep.config.get("logger") or {}).get("name") != "wandb":
+        return
+    from onesheet.sweeps.wandb_sweep import log_sweep, sweeps_sync_line
+
+    try:
+        log_sweep(summary)
+    except Exception:
+        # The sweep is complete without it.
+        log.warning("W&B did not take the sweep's table", exc_info=True)
+    if line := sweeps_sync_line(summary):
+        sys.stderr.write(line + "\n")

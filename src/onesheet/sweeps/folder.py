@@ -86,7 +86,9 @@ def read_sweep(folder: str | Path) -> Sweep:
     if not folder.is_dir():
         raise InputError(f"{folder}: there is no such folder; name the one that train.py -m printed")
     plan = Plan.read(folder)
-    asked = {int(path.name): recorded_overrides(path) for path in folder.iterdir() if path.name.isdigit() and path.is_dir()}
+    asked = {
+        int(path.name): recorded_overrides(path) for path in folder.iterdir() if path.name.isdigit() and path.is_dir()
+    }
     if plan.jobs is not None:
         asked = {**asked, **{number: list(job) for number, job in enumerate(plan.jobs)}}
     told = {number: dict(map(_key_and_value, overrides)) for number, overrides in sorted(asked.items())}

@@ -102,7 +102,9 @@ def _choices(summary: Summary) -> str:
         cells = [told(choice.given)] if given else []
         cells += [choice.best.name, _value(choice.best.estimate), ", ".join(choice.as_good) or "none"]
         rows.append(cells)
-    note = "Differences are paired over the same queries (or seeds); 95% intervals, not corrected for how many there are."
+    note = (
+        "Differences are paired over the same queries (or seeds); 95% intervals, not corrected for how many there are."
+    )
     return f'<p class="note">{note}</p>{_table("Best values", heads, rows)}'
 
 
@@ -173,7 +175,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) ->
     """A table whose cells are HTML made here, or names that are escaped by their marks."""
     columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
     )
     return (
         f'<div class="scroll"><table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>'

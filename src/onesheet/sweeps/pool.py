@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
 from pathlib import Path
@@ -120,10 +121,8 @@ class WorkerPool:
         worker = self._workers.get(slot) or self._start(slot)
         self._workers[slot] = worker
         worker.job, worker.began = number, time.monotonic()
-        try:
+        with suppress(OSError):  # one that has died: its end is what is received next
             worker.connection.send((number, tasks[number]))
-        except OSError:
-            pass  # it has died: its end is what is received next
 
     def _take(self, slot: int, sweep: Path) -> tuple[int, Any]:
         worker = self._workers[slot]
@@ -182,10 +181,8 @@ def _cores() -> int:
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass
 
 
 def _ended(code: int) -> str:

@@ -13,7 +13,6 @@ from typing import Any, Literal
 import yaml
 
 from onesheet.errors import InputError
-from onesheet.run import write_json
 
 Status = Literal["finished", "failed", "unfinished", "not started"]
 PLAN = "sweep.yaml"
@@ -42,6 +41,8 @@ def status_of(folder: Path) -> Status:
 
 def record_failure(folder: Path, error: str) -> None:
     """Note why a job failed; the first line is what tables tell."""
+    from onesheet.run import write_json  # with pandas, which takes a while: command lines are checked without it
+
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _FAILURE, {"error": error})
 

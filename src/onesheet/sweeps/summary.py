@@ -150,7 +150,7 @@ def is_number(value: Value) -> bool:
 def values_of(key: str, jobs: Sequence[Job]) -> list[Value]:
     """A key's different values: numbers by size, others as they first occur."""
     values = list(dict.fromkeys(job.settings.get(key) for job in jobs))
-    return sorted(values) if all(is_number(value) for value in values) else values  # type: ignore[type-var, arg-type]
+    return sorted(values) if all(is_number(value) for value in values) else values  # type: ignore[type-var]
 
 
 def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
@@ -173,7 +173,7 @@ def levels_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> list[Level
         for at in np.array_split(np.arange(len(ordered)), 3):
             part = [ordered[i] for i in at]
             low, high = (part[i].settings[key] for i in (0, -1))
-            middle = float(np.median([float(job.settings[key]) for job in part]))  # type: ignore[arg-type]
+            middle = float(np.median([float(job.settings[key]) for job in part]))
             groups.append((f"{told(low)} to {told(high)}", middle, part))
     return [Level(name, value, tuple(part), estimates.of(part)) for name, value, part in groups if part]
 
@@ -249,7 +249,9 @@ def _effect(effect: Effect) -> dict[str, Any]:
         "best": effect.best.name,
         "share_of_variance": effect.share,
         "best_minus_worst": {"value": gap.pop("mean"), **gap},
-        "levels": [{"level": level.name, "jobs": len(level.jobs), **_interval(level.estimate)} for level in effect.levels],
+        "levels": [
+            {"level": level.name, "jobs": len(level.jobs), **_interval(level.estimate)} for level in effect.levels
+        ],
     }
 
 

@@ -44,7 +44,9 @@ def write_csv(summary: Summary, folder: Path) -> Path:
     with draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(columns_of(summary))
-        writer.writerows(["" if value is None else value for value in row_of(job, summary)] for job in summary.sweep.jobs)
+        writer.writerows(
+            ["" if value is None else value for value in row_of(job, summary)] for job in summary.sweep.jobs
+        )
     draft.replace(path)
     return path
 
@@ -64,7 +66,9 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
         value = "–"
         if job.value is not None:
             estimate = summary.estimates.of([job])
-            value = f"{job.value:.4f}" + ("" if math.isnan(estimate.low) else f" [{estimate.low:.3f} {estimate.high:.3f}]")
+            value = f"{job.value:.4f}" + (
+                "" if math.isnan(estimate.low) else f" [{estimate.low:.3f} {estimate.high:.3f}]"
+            )
         status = f"{job.status}: {job.error}" if job.error else job.status
         settings = (escape(told(job.settings.get(key))) for key in sweep.keys)
         table.add_row(str(job.number), *settings, escape(value), cell(job.beside.get("lift"), 2), escape(status))
