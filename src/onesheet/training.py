@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import os
 import shutil
 import sys
 import warnings
@@ -30,7 +31,8 @@ from onesheet.progress import progress_bar
 from onesheet.resuming import check_same_dataset
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
-from onesheet.slurm import job_id, run_again
+from onesheet.slurm.job import cores_of_task, job_id
+from onesheet.slurm.requeue import run_again
 
 log = logging.getLogger(__name__)
 
@@ -281,6 +283,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     checkpoint = last if last.is_file() else None
     if not first_process():
         logging.getLogger().setLevel(logging.ERROR)
+    if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
         monitor = train_here_or_together(cfg, folder, checkpoint)
     except CutShort as cut:

@@ -20,6 +20,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from onesheet.config.launcher_rules import check_launcher, check_slurm
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
 from onesheet.resuming import check_same_config
@@ -52,6 +53,8 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
     if match := re.search(r"Could not override '([^']+)'", message):
         key = match[1]
         written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
+        if key.startswith("hydra."):
+            return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
         known = sorted(set(dotted_keys(composed([], config_folder))))
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
@@ -170,11 +173,15 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         jobs = expand(overrides) if arguments.multirun else [overrides]
     except HydraException as error:
         raise InputError(one_line(error, overrides, config_folder)) from None
+    check_launcher(overrides, multirun=arguments.multirun)
     check_additions(overrides, config_folder)
+    configs = []
     for job in jobs:
         config = composed(job, config_folder)
+        configs.append(config)
         check_config(config)
         if config.get("resume"):
             # Before Hydra writes the run's recorded overrides anew.
             check_same_config(Path(config["resume"]), config)
+    check_slurm(overrides, configs, config_folder)
     return [*flags, *overrides]

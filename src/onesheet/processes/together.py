@@ -24,6 +24,7 @@ from onesheet.errors import InputError
 from onesheet.interruption import CutShort, stop_signals
 from onesheet.processes.outcome import Outcome
 from onesheet.processes.wanted import STARTED_HERE
+from onesheet.slurm.job import cores_of_task
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS = 0.05
@@ -90,7 +91,7 @@ def _environment(count: int) -> dict[str, str]:
     }
     usual = {
         "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // count)),
+        "OMP_NUM_THREADS": str(max(1, (cores_of_task() or len(os.sched_getaffinity(0))) // count)),
     }
     return {**usual, **os.environ, **about}
 
