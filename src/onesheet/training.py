@@ -61,9 +61,10 @@ def first_process() -> bool:
 def strategy_for(cfg: DictConfig) -> str:
     """The strategy of several processes; with both phases the backbone's parameters rest in the first of them."""
     strategy = str(cfg.trainer.strategy)
-    several = cfg.trainer.devices != 1 or cfg.trainer.num_nodes > 1
+    if strategy not in ("auto", "ddp") or (cfg.trainer.devices == 1 and cfg.trainer.num_nodes == 1):
+        return "auto" if strategy == "ddp" else strategy
     both = cfg.training.head_epochs > 0 and cfg.training.finetune_epochs > 0
-    return "ddp_find_unused_parameters_true" if both and several and strategy in ("auto", "ddp") else strategy
+    return "ddp_find_unused_parameters_true" if both else strategy
 
 
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
@@ -153,9 +154,7 @@ def draw_report(
     )
 
 
-def train(
-    cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None
-) -> float:
+def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None) -> float:
     """Train and judge one run.
 
     Args:

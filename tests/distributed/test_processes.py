@@ -73,7 +73,11 @@ def endless(small, start):
 
     def begin(*arguments):
         training = start(
-            *small, "training.head_epochs=100000", "callbacks.checkpoint.every_n_steps=3", "hydra.run.dir=run", *arguments
+            *small,
+            "training.head_epochs=100000",
+            "callbacks.checkpoint.every_n_steps=3",
+            "hydra.run.dir=run",
+            *arguments,
         )
         wait_for((start.folder / "run" / "checkpoints" / "last.ckpt").is_file)
         return training

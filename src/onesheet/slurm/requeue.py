@@ -61,7 +61,12 @@ def _scontrol(*arguments: str) -> tuple[str, str]:
     """What scontrol complains of (empty: nothing), and its output."""
     try:
         done = subprocess.run(
-            ["scontrol", *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
+            ["scontrol", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error), ""

@@ -11,15 +11,12 @@ from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
 #: States in which a job may still come to a result.
-ALIVE = frozenset(
-    "PENDING RUNNING COMPLETING CONFIGURING REQUEUED REQUEUE_FED REQUEUE_HOLD RESIZING RESV_DEL_HOLD SIGNALING"
-    " SPECIAL_EXIT STAGE_OUT STOPPED SUSPENDED".split()
-)
+ALIVE = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESIZING"}
+ALIVE |= {"RESV_DEL_HOLD", "SIGNALING", "SPECIAL_EXIT", "STAGE_OUT", "STOPPED", "SUSPENDED"}
 #: Reasons to wait that do not pass by themselves.
-_NEVER = frozenset(
-    "AccountNotAllowed BadConstraints DependencyNeverSatisfied InvalidAccount InvalidQOS JobHeldAdmin JobHeldUser"
-    " PartitionDown PartitionInactive PartitionNodeLimit PartitionTimeLimit QOSNotAllowed".split()
-)
+_NEVER = {"AccountNotAllowed", "BadConstraints", "DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS"}
+_NEVER |= {"JobHeldAdmin", "JobHeldUser", "PartitionDown", "PartitionInactive", "PartitionNodeLimit"}
+_NEVER |= {"PartitionTimeLimit", "QOSNotAllowed"}
 #: How long a result may be on its way on a network's file system, after its job has ended.
 _LATE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
