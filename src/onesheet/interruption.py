@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 log = logging.getLogger(__name__)
 
 
-class CutShort(BaseException):  # noqa: N818
+class CutShort(BaseException):
     """A training that was told to stop. Like ``KeyboardInterrupt`` no ``Exception``: nobody may go on after it.
 
     Args:

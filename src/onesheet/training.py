@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import os
 import shutil
 import sys
 import warnings
@@ -30,7 +31,8 @@ from onesheet.progress import progress_bar
 from onesheet.resuming import check_same_dataset
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
-from onesheet.slurm import job_id, run_again
+from onesheet.slurm.job import cores_of_task, job_id
+from onesheet.slurm.requeue import run_again
 from onesheet.sweeps.job import run_sweep_job
 
 log = logging.getLogger(__name__)
@@ -64,9 +66,10 @@ def first_process() -> bool:
 def strategy_for(cfg: DictConfig) -> str:
     """The strategy of several processes; with both phases the backbone's parameters rest in the first of them."""
     strategy = str(cfg.trainer.strategy)
-    several = cfg.trainer.devices != 1 or cfg.trainer.num_nodes > 1
+    if strategy not in ("auto", "ddp") or (cfg.trainer.devices == 1 and cfg.trainer.num_nodes == 1):
+        return "auto" if strategy == "ddp" else strategy
     both = cfg.training.head_epochs > 0 and cfg.training.finetune_epochs > 0
-    return "ddp_find_unused_parameters_true" if both and several and strategy in ("auto", "ddp") else strategy
+    return "ddp_find_unused_parameters_true" if both else strategy
 
 
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
@@ -156,9 +159,7 @@ def draw_report(
     )
 
 
-def train(
-    cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None
-) -> float:
+def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None) -> float:
     """Train and judge one run.
 
     Args:
@@ -286,6 +287,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     checkpoint = last if last.is_file() else None
     if not first_process():
         logging.getLogger().setLevel(logging.ERROR)
+    if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
         if hydra_config.mode == RunMode.MULTIRUN:
             return run_sweep_job(

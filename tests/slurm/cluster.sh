@@ -74,10 +74,10 @@ ReturnToService=2
 KillWait=10
 UnkillableStepTimeout=60
 NodeName=$node NodeAddr=127.0.0.1 CPUs=2 State=UNKNOWN
-PartitionName=debug Nodes=$node Default=YES PriorityTier=5 PreemptMode=OFF MaxTime=60
-PartitionName=low Nodes=$node PriorityTier=1 MaxTime=60
-PartitionName=polite Nodes=$node PriorityTier=1 GraceTime=60 MaxTime=60
-PartitionName=high Nodes=$node PriorityTier=10 PreemptMode=OFF MaxTime=60
+PartitionName=debug Nodes=$node Default=YES PriorityTier=5 PreemptMode=OFF
+PartitionName=low Nodes=$node PriorityTier=1
+PartitionName=polite Nodes=$node PriorityTier=1 GraceTime=60
+PartitionName=high Nodes=$node PriorityTier=10 PreemptMode=OFF
 CONF
 }
 

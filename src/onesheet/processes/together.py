@@ -24,6 +24,7 @@ from onesheet.errors import InputError
 from onesheet.interruption import CutShort, stop_signals
 from onesheet.processes.outcome import Outcome
 from onesheet.processes.wanted import STARTED_HERE
+from onesheet.slurm.job import cores_of_task
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS = 0.05
@@ -67,8 +68,9 @@ def run_processes(
         try:
             with _handed_on() as signals:
                 about = _environment(count)
+                # One by one: what has begun is ended also where the next cannot begin.
                 for rank in range(count):
-                    processes.append(_start(job, rank, about))
+                    processes += [_start(job, rank, about)]
                 _watch(processes, told, signals)
             grace = 0.0
         finally:
@@ -90,7 +92,7 @@ def _environment(count: int) -> dict[str, str]:
     }
     usual = {
         "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": str(max(1, len(os.sched_getaffinity(0)) // count)),
+        "OMP_NUM_THREADS": str(max(1, (cores_of_task() or len(os.sched_getaffinity(0))) // count)),
     }
     return {**usual, **os.environ, **about}
 
@@ -180,6 +182,7 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
         ProcessFailed: One died or failed. What died is told before what failed, since others fail for want of it.
         CutShort: One was cut short.
     """
+
     def first(kind: str) -> tuple[int, Outcome] | None:
         found = [(rank, outcome) for rank, outcome in enumerate(outcomes) if outcome and outcome.kind == kind]
         return min(found, key=lambda pair: pair[1].at, default=None)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 
 import torch
-from lightning.pytorch.plugins.environments import (
+from lightning.fabric.plugins.environments import (
     ClusterEnvironment,
     LightningEnvironment,
     SLURMEnvironment,

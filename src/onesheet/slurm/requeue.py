@@ -1,20 +1,14 @@
-"""The job of SLURM that this process runs in, and whether it is to run again."""
+"""Whether the job that this process runs in is to run again."""
 
 import logging
-import os
 import re
 import subprocess
 
 from onesheet.interruption import CutShort
+from onesheet.slurm.job import job_id
 
 log = logging.getLogger(__name__)
 _SECONDS = 60
-
-
-def job_id() -> str | None:
-    """The id of this process's job as ``scontrol`` takes it; None outside of SLURM."""
-    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
-    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def parse_job(line: str) -> dict[str, str]:
@@ -67,7 +61,12 @@ def _scontrol(*arguments: str) -> tuple[str, str]:
     """What scontrol complains of (empty: nothing), and its output."""
     try:
         done = subprocess.run(
-            ["scontrol", *arguments], capture_output=True, text=True, timeout=_SECONDS, check=False, stdin=subprocess.DEVNULL
+            ["scontrol", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error), ""
