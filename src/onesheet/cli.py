@@ -13,6 +13,7 @@ from onesheet.commands.explaining import explain
 from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
+from onesheet.commands.viewers import judge_history, recommend
 from onesheet.errors import InputError
 
 # Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
@@ -36,6 +37,8 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(search)
 app.command()(explain)
+app.command()(recommend)
+app.command(name="evaluate-history")(judge_history)
 app.command()(embed)
 app.command(name="index")(build_index)
 app.command()(fetch)
