@@ -8,7 +8,7 @@ import sys
 import typer
 
 from onesheet.commands.answering import search
-from onesheet.commands.examining import check, doctor
+from onesheet.commands.examining import card, check, doctor
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
 from onesheet.errors import InputError
@@ -35,6 +35,7 @@ app.command()(compare)
 app.command()(search)
 app.command()(embed)
 app.command(name="index")(build_index)
+app.command()(card)
 app.command()(check)
 app.command()(doctor)
 
