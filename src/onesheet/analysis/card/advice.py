@@ -1,4 +1,4 @@
-"""What the measurements say about where to start: each with the measurement or the paper behind it, and what is a guess.
+"""Where to start, by what was measured: each with the measurement, the paper behind it, and what is not known.
 
 Nothing here was tried: these are starting points for a sweep, and the sweep decides.
 """
@@ -77,8 +77,8 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "start": {"model": start},
         "measured": f"{posters:,} posters; {sees}{told}",
-        "source": "Pope et al. 2021, arXiv 2104.08894: the images that a task needs grow with their intrinsic dimension; "
-        "Kornblith et al. 2019, arXiv 1805.08974: better ImageNet networks transfer better",
+        "source": "Pope et al. 2021, arXiv 2104.08894: the images that a task needs grow with their intrinsic "
+        "dimension; Kornblith et al. 2019, arXiv 1805.08974: better ImageNet networks transfer better",
         "unknown": "every other backbone: python train.py -m model=efficientnet_lite0,resnet50,convnext,vit "
         "experiment=head compares them on one split",
     }
@@ -101,10 +101,10 @@ def _embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
         "start": {"model.embedding_size": start, "sweep": [start // 2, start, 2 * start]},
         "measured": f"frozen features: TwoNN {frozen['twonn']:.1f}, maximum likelihood {frozen['mle']['mean']:.1f}; "
         f"{most} principal components hold 95% of their variance",
-        "source": f"Sauer, Yorke and Casdagli 1991 (after Whitney 1936): 2d + 1 numbers, here {needed:.0f}, hold a set of "
-        "dimension d without folding it; the next power of two",
-        "unknown": "how much of that dimension genre needs: estimates are of the look as the frozen backbone sees it, and "
-        "err on the low side",
+        "source": f"Sauer, Yorke and Casdagli 1991 (after Whitney 1936): 2d + 1 numbers, here {needed:.0f}, hold a set "
+        "of dimension d without folding it; the next power of two",
+        "unknown": "how much of that dimension genre needs: estimates are of the look as the frozen backbone sees it, "
+        "and err on the low side",
     }
 
 

@@ -39,9 +39,9 @@ def _leak(facts: Facts) -> str:
     column = leak["in_column_split"]
     return (
         f"<p>Were single posters dealt out at random, {leak['train']:.0%} to train and {leak['test']:.0%} to test, on "
-        f"average {number(leak['expected'], 2)} of {leak['test_posters']:,} test posters would have a near-duplicate in "
-        f"train ({number(leak['expected_with_films'], 2)} counting other posters of their film); onesheet’s splits keep "
-        "both together."
+        f"average {number(leak['expected'], 2)} of {leak['test_posters']:,} test posters would have a near-duplicate "
+        f"in train ({number(leak['expected_with_films'], 2)} counting other posters of their film); onesheet’s splits "
+        "keep both together."
         + (f" The table’s own column <code>split</code> leaks {column:,}." if column is not None else "")
         + "</p>"
     )

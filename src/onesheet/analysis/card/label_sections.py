@@ -29,8 +29,8 @@ def labels(facts: Facts, charts: Mapping[str, str]) -> str:
         f"{percent(pairs['positive'])} are positive (Jaccard at least ½), {percent(pairs['same_set'])} have the same "
         f"set. The commonest genre is {imbalance['largest']:.0f} times as frequent as the rarest (mean ratio "
         f"{number(imbalance['mean'], 1)}, evenness {number(imbalance['evenness'], 2)} of 1).</p>{charts['genres']}"
-        "<h3>Genres together</h3><p>A disc’s area: of the posters with the genre of the row, the share that has that of "
-        f"the column too.</p>{charts['co_occurrence']}"
+        "<h3>Genres together</h3><p>A disc’s area: of the posters with the genre of the row, the share that has that "
+        f"of the column too.</p>{charts['co_occurrence']}"
         '<h3>What each metric is by chance</h3><p class="note">All posters search all others. Frozen: features of '
         f"{escape(facts.content['catalogue']['backbone'])} without any training.</p>"
         f"{table('Metrics', ('metric', 'chance', 'frozen'), metrics)}"
@@ -50,8 +50,8 @@ def suspects(facts: Facts, images: PosterImages) -> str:
     disagree = "".join(f"<li>{_genres_of(one)}</li>" for one in told["disagreeing_duplicates"])
     return (
         "<p>Posters whose genres a classifier finds least fitting that has not seen them (ridge regression on frozen "
-        "features, five folds): below each the genres given, and in colour the likeliest ones. Most are unusual posters "
-        f"and rightly labelled.{_trust(told['suspects_found'])}</p>{shelf(items, 'Most suspect first')}"
+        "features, five folds): below each the genres given, and in colour the likeliest ones. Most are unusual "
+        f"posters and rightly labelled.{_trust(told['suspects_found'])}</p>{shelf(items, 'Most suspect first')}"
         + (f"<h3>Near-duplicates with different genres</h3><ul>{disagree}</ul>" if disagree else "")
     )
 
@@ -64,7 +64,7 @@ def _trust(found: Mapping[str, float]) -> str:
     if "precision" not in found:
         return ""
     return (
-        f" How far to trust it: {found['planted']:,} posters were given the genres of others on purpose; of as many most "
-        f"suspect ones {percent(found['precision'])} were among them, where chance is {percent(found['chance'])} (AUC "
-        f"{number(found['auc'], 2)})."
+        f" How far to trust it: {found['planted']:,} posters were given the genres of others on purpose; of as many "
+        f"most suspect ones {percent(found['precision'])} were among them, where chance is {percent(found['chance'])} "
+        f"(AUC {number(found['auc'], 2)})."
     )

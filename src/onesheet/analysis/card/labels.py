@@ -9,9 +9,9 @@ import torch
 from onesheet.analysis.card.suspects import Suspects
 from onesheet.catalogue import Catalogue, Relevance, distinct_sets
 from onesheet.catalogue.relevance import positive_mask
+from onesheet.images import Posters
 from onesheet.images.audit import Positions
 from onesheet.judging.posters import judge
-from onesheet.images import Posters
 from onesheet.retrieval import Judgement
 
 TOP_SETS = 15
@@ -112,8 +112,8 @@ def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUS
 
 def disagreeing(catalogue: Catalogue, groups: list[Positions]) -> list[dict[str, Any]]:
     """Near-duplicate groups whose posters have different genres: of such pictures at most one label can be right."""
-    told = []
-    for group in groups:
-        if len(np.unique(catalogue.genres[group], axis=0)) > 1:
-            told.append({str(catalogue.ids[at]): catalogue.genre_text(int(at)).split(", ") for at in group})
-    return told
+    return [
+        {str(catalogue.ids[at]): catalogue.genre_text(int(at)).split(", ") for at in group}
+        for group in groups
+        if len(np.unique(catalogue.genres[group], axis=0)) > 1
+    ]

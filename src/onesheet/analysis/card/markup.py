@@ -57,8 +57,9 @@ def shelf(items: Iterable[str], label: str = "Posters") -> str:
 
 def poster(catalogue: "Catalogue", position: int, images: PosterImages, caption: str) -> str:
     """A poster with its title, and a caption (HTML) below it."""
+    name = escape(poster_name(catalogue, position))
     return (
-        f'<li><figure class="poster">{images.img(position)}<figcaption><b>{escape(poster_name(catalogue, position))}</b>'
+        f'<li><figure class="poster">{images.img(position)}<figcaption><b>{name}</b>'
         f'<span class="genres">{caption}</span></figcaption></figure></li>'
     )
 

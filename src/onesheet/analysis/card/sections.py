@@ -69,8 +69,8 @@ def complexity(facts: Facts, chart: str, images: PosterImages) -> str:
         return f"{facts.entropies[at, column]:.2f} bits"
 
     return (
-        "<p>Entropies in bits of the posters’ grey levels (Shannon), of pairs of neighbouring levels (GLCM), and of the "
-        "gradient (delentropy), after Rahane and Subramanian (2020, arXiv 2008.04431) and Larkin (2016, arXiv "
+        "<p>Entropies in bits of the posters’ grey levels (Shannon), of pairs of neighbouring levels (GLCM), and of "
+        "the gradient (delentropy), after Rahane and Subramanian (2020, arXiv 2008.04431) and Larkin (2016, arXiv "
         f"1609.01117). Measured at {width}×{height} pixels, grey by ITU-R 601; no value can be set beside one that was "
         f"measured otherwise.</p>{chart}{table('Entropies', heads, rows)}"
         f"<h3>The simplest, by delentropy</h3>{strip(catalogue, simple, images, measured)}"
@@ -93,9 +93,9 @@ def references(facts: Facts, chart: str) -> str:
         for one in told["published"]
     )
     return (
-        f"<p>All sets measured alike: whole images squeezed to {width}×{height} pixels, at most 1,000 of each, in colour "
-        "for the dimension of pixels. Bars: the middle half of the images, or the range of the estimate over k from 3 to "
-        f"20. Sets of fewer than 200 images have no dimension.</p>{chart}{sets}"
+        f"<p>All sets measured alike: whole images squeezed to {width}×{height} pixels, at most 1,000 of each, in "
+        "colour for the dimension of pixels. Bars: the middle half of the images, or the range of the estimate over k "
+        f"from 3 to 20. Sets of fewer than 200 images have no dimension.</p>{chart}{sets}"
         f"<h3>Published, not measured here</h3><ul>{published}</ul>"
     )
 
@@ -112,8 +112,8 @@ def dimension(facts: Facts, chart: str) -> str:
     likelihood = "max. likelihood, k 10–20"
     heads = ("space", "numbers", "posters", "TwoNN", likelihood, "participation ratio", "90%", "95%", "99%")
     return (
-        "<p>How many numbers it takes to tell posters apart: TwoNN (Facco et al. 2017) and maximum likelihood (Levina and "
-        "Bickel 2004, averaged as MacKay and Ghahramani do) from the distances to nearest neighbours; principal "
+        "<p>How many numbers it takes to tell posters apart: TwoNN (Facco et al. 2017) and maximum likelihood (Levina "
+        "and Bickel 2004, averaged as MacKay and Ghahramani do) from the distances to nearest neighbours; principal "
         "components for how many directions hold the variance. Near-duplicates count once. Pixels are those of posters "
         "at 32×32 in colour; features and embeddings have length one. Neighbour estimates err on the low side in high "
         f"dimensions, the more so the fewer posters there are.</p>{chart}{table('Dimensions', heads, rows)}"

@@ -24,7 +24,7 @@ def shown_positions(facts: Facts) -> list[int]:
 
 
 def draw_sheets(facts: Facts, folder: Path) -> None:
-    """Write ``extremes.png``, ``suspects.png``, ``duplicates.png`` and ``oddities.png``; none where there is nothing."""
+    """Write ``extremes.png``, ``suspects.png``, ``duplicates.png``, ``oddities.png``; none where there is nothing."""
     sheets = {
         "extremes": _extremes(facts),
         "suspects": [_suspects(facts)],

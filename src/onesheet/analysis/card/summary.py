@@ -39,12 +39,12 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     console.print(spaces)
     pairs, metric, found = labels["random_pairs"], labels["metrics"]["ndcg@10"], labels["suspects_found"]
     told = [
-        f"{labels['posters']:,} posters, {len(labels['genres'])} genres, {labels['genre_sets']['distinct']:,} genre sets; "
-        f"random pairs share a genre: {cell(pairs['share_a_genre'], 3)}",
+        f"{labels['posters']:,} posters, {len(labels['genres'])} genres, {labels['genre_sets']['distinct']:,} genre "
+        f"sets; random pairs share a genre: {cell(pairs['share_a_genre'], 3)}",
         f"nDCG@10: chance {cell(metric['chance'])}, frozen backbone {cell(metric['frozen'])}",
-        f"near-duplicates {sum(len(g) - 1 for g in clean['near_duplicates'])}, landscape {len(clean['landscape'])}, grey "
-        f"{len(clean['grey'])}, tiny {len(clean['tiny'])}, blank {len(clean['blank'])}, faults {len(clean['corrupt'])}; a "
-        f"random split would leak {clean['leak']['expected']:.2f} of {clean['leak']['test_posters']:,} test posters",
+        f"near-duplicates {sum(len(g) - 1 for g in clean['near_duplicates'])}, landscape {len(clean['landscape'])}, "
+        f"grey {len(clean['grey'])}, tiny {len(clean['tiny'])}, blank {len(clean['blank'])}, "
+        f"faults {len(clean['corrupt'])}; a random split would leak {clean['leak']['expected']:.2f} of {clean['leak']['test_posters']:,} test posters",
     ]
     if "precision" in found:
         told.append(

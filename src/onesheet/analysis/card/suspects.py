@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 Floats = npt.NDArray[np.float64]
 
@@ -20,7 +21,7 @@ PENALTY = 10.0
 """Of ridge regression, a poster: of 1, 3, 10 and 30 the one that told genres of film posters best, out of fold."""
 
 PLANTED = 0.05
-_STEPS = 30
+_STEPS = 60
 _LEAST = 1e-6
 
 
@@ -141,17 +142,20 @@ def misfit(probabilities: Floats, genres: np.ndarray) -> Floats:
 
 
 def _to_probabilities(scores: Tensor, y: Tensor) -> Tensor:
-    """Logistic curves from scores to labels, one a column, by Newton's method; (N, G) in [1e-6, 1 − 1e-6]."""
-    scores = scores / scores.std(0).clamp_min(1e-12)
-    slope = torch.zeros(scores.shape[1], dtype=torch.float64)
-    height = torch.logit(y.mean(0).clamp(1e-4, 1 - 1e-4))
-    for _ in range(_STEPS):
-        p = (scores * slope + height).sigmoid()
-        weight, gap = p * (1 - p), p - y
+    """Logistic curves from scores to labels, one a column, of least cross-entropy; (N, G) in [1e-6, 1 − 1e-6]."""
+    scores = (scores - scores.mean(0)) / scores.std(0).clamp_min(1e-12)
+    slope = torch.zeros(scores.shape[1], dtype=torch.float64, requires_grad=True)
+    height = torch.logit(y.mean(0).clamp(1e-4, 1 - 1e-4)).requires_grad_()
+    search = torch.optim.LBFGS([slope, height], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        search.zero_grad()
+        value = F.binary_cross_entropy_with_logits(scores * slope + height, y, reduction="none").mean(0).sum()
         # A grain of ridge keeps the slope finite where a genre is told without any error.
-        first, second = (gap * scores).sum(0) + 1e-2 * slope, gap.sum(0)
-        a, b, c = (weight * scores**2).sum(0) + 1e-2, (weight * scores).sum(0), weight.sum(0) + 1e-6
-        determinant = a * c - b**2
-        slope = slope - ((c * first - b * second) / determinant).clamp(-4, 4)
-        height = height - ((a * second - b * first) / determinant).clamp(-4, 4)
-    return (scores * slope + height).sigmoid().clamp(_LEAST, 1 - _LEAST)
+        value = value + 1e-4 * slope.square().sum()
+        value.backward()
+        return value
+
+    search.step(loss)
+    with torch.no_grad():
+        return (scores * slope + height).sigmoid().clamp(_LEAST, 1 - _LEAST)
