@@ -8,7 +8,7 @@ import sys
 import typer
 
 from onesheet.commands.answering import search
-from onesheet.commands.examining import check, doctor
+from onesheet.commands.examining import card, check, doctor
 from onesheet.commands.explaining import explain
 from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
@@ -42,6 +42,7 @@ app.command(name="evaluate-history")(judge_history)
 app.command()(embed)
 app.command(name="index")(build_index)
 app.command()(fetch)
+app.command()(card)
 app.command()(check)
 app.command()(doctor)
 

@@ -19,8 +19,8 @@ def expected_leak(sizes: Sequence[int], posters: int, train: float, test: float)
         test: Share of posters for the test.
 
     Examples:
-        >>> expected_leak([2], 4, 0.5, 0.5)  # the pair is parted in 2 of 3 ways, either being the test poster
-        0.6666666666666666
+        >>> round(expected_leak([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways
+        0.6667
     """
     in_test, in_train = round(test * posters), round(train * posters)
     total = 0.0

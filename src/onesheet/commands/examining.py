@@ -44,6 +44,40 @@ def check(
         raise typer.Exit(1)
 
 
+def card(
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for card.html, card.json and pictures.")],
+    images: ImagesFolder = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A finished run, whose embeddings are measured too.")
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            help="More sets to see it beside, by commas: mnist, fashion_mnist, cifar10, folders of images; none."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Know the data: how complex, how clean and how well labelled posters are, and what to start a training with."""
+    from onesheet.analysis.card import make_card
+    from onesheet.run import Run
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    names = [name.strip() for name in (compare or "").split(",") if name.strip()]
+    opened = Run.open(run) if run is not None else None
+    content = make_card(catalogue, images, out, run=opened, compare=names, say=say)
+    if as_json:
+        emit_json(content)
+    else:
+        from onesheet.analysis.card.summary import print_card
+
+        print_card(content)
+        typer.echo(str((out / "card.html").resolve()))
+
+
 def doctor(
     clear: Annotated[CachePart | None, typer.Option("--clear-cache", help="Empty this part of the cache.")] = None,
     as_json: AsJson = False,

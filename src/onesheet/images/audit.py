@@ -15,7 +15,7 @@ from onesheet.images.posters import Posters
 Positions = npt.NDArray[np.int64]
 
 BLANK_DEVIATION = 4.0
-"""Grey levels that a blank image's pixels deviate by at most (standard deviation): compression alone makes one or two."""
+"""Grey levels that a blank image's pixels deviate by at most (standard deviation); compression alone makes two."""
 
 GREY_CHROMA = 16.0
 """Levels by which the channels of a grey image differ at most, but for 1% of its pixels; sepia differs more."""

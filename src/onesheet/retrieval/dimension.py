@@ -25,6 +25,9 @@ RANGE = range(10, 21)
 
 SHARES = (0.9, 0.95, 0.99)
 DISCARDED = 0.1
+POINT, LINE = 0.98, 1.5
+"""Mean cosine above which, and participation ratio below which, an embedding has collapsed."""
+
 _BLOCK = 1024
 
 
@@ -84,6 +87,60 @@ def intrinsic_dimension(vectors: npt.ArrayLike, ks: Sequence[int] = NEIGHBOURS) 
         {k: mle(distances, k) for k in ks if k <= seen},
         float(np.mean([mle(distances, k) for k in inside])) if inside else math.nan,
         principal_components(rows),
+    )
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Whether embeddings still tell posters apart; NaN where it is not defined.
+
+    Attributes:
+        twonn: By `two_nn`.
+        participation_ratio: As in `Spectrum`.
+        mean_cosine: Of pairs of different vectors.
+    """
+
+    twonn: float
+    participation_ratio: float
+    mean_cosine: float
+
+    def collapse(self) -> str:
+        """In what way the embedding has collapsed, in a few words; nothing where it has not.
+
+        To a point, where all vectors nearly agree; or to a line, where one direction holds nearly all variance: the
+        dimensional collapse of Jing et al. 2022 (arXiv 2110.09348) at its end.
+        """
+        if self.mean_cosine > POINT:
+            return f"to a point (the mean cosine of two posters is {self.mean_cosine:.3f})"
+        if self.participation_ratio < LINE:
+            ratio = f"{self.participation_ratio:.2f}"
+            return f"to a line (one direction holds nearly all variance: participation ratio {ratio})"
+        return ""
+
+
+def spread_of(
+    vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64] | None = None, *, most: int = 2000
+) -> Spread:
+    """A cheap look at embeddings, 0.1 s or less: does the embedding use the room that it has?
+
+    Args:
+        vectors: (N, E) of any length; brought to length one.
+        groups: (N,) near-duplicate groups, of which one vector each is looked at.
+        most: At most so many vectors are looked at, evenly chosen.
+    """
+    rows = np.asarray(vectors, dtype=np.float32)
+    if groups is not None:
+        rows = rows[np.sort(np.unique(groups, return_index=True)[1])]
+    rows = rows[:: -(-len(rows) // most)] if len(rows) > most else rows
+    if len(rows) < 3:
+        return Spread(math.nan, math.nan, math.nan)
+    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    total = rows.sum(0, dtype=np.float64)
+    squares = float((rows.astype(np.float64) ** 2).sum())
+    cosine = (float(total @ total) - squares) / (len(rows) * (len(rows) - 1))
+    distinct = rows[distinct_rows(rows)]
+    return Spread(
+        two_nn(nearest_distances(distinct, 2)), principal_components(distinct).participation_ratio, float(cosine)
     )
 
 
