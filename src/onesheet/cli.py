@@ -10,6 +10,7 @@ import typer
 from onesheet.commands.answering import search
 from onesheet.commands.examining import check, doctor
 from onesheet.commands.explaining import explain
+from onesheet.commands.exporting import export
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
 from onesheet.errors import InputError
@@ -35,6 +36,7 @@ app.command()(evaluate)
 app.command()(compare)
 app.command()(search)
 app.command()(explain)
+app.command()(export)
 app.command()(embed)
 app.command(name="index")(build_index)
 app.command()(check)

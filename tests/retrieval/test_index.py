@@ -61,7 +61,7 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
 def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
     index, _ = with_engine("ivfpq", recall=0.99)
     engine = index.engine
-    lazy = Engine("ivfpq", engine.index, 1, 1)
+    lazy = Engine("ivfpq", engine.index, 1, 1, index.index)
     assert agreement(lazy, index.index) < agreement(engine, index.index)
     assert agreement(None, index.index) == 1.0
 
