@@ -1,7 +1,7 @@
 """Search among a million clustered vectors: the engine that onesheet chooses beside Annoy, on one core.
 
     pip install -e ".[bench]"
-    python benchmarks/index.py [--rows 1000000] [--clusters 10000] [--spread 0.5] [--trees 50] [--engine hnsw]
+    python benchmarks/index.py [--rows 1000000] [--clusters 1000] [--spread 0.5] [--trees 50] [--engine hnsw]
 
 The vectors are unit vectors of 128 numbers around random centres. Queries are others of the same kind, not in the
 index. The engine, its parameters, and the index on disk, from which it is searched mapped, are those of
@@ -103,7 +103,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--clusters", type=int, default=10_000)
+    parser.add_argument("--clusters", type=int, default=1_000)
     parser.add_argument("--spread", type=float, default=0.5)
     parser.add_argument("--trees", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=7)

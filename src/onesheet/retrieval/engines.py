@@ -19,9 +19,9 @@ SAMPLE = 1000
 DEPTH = 10
 CERTAIN = 1.64
 """Standard errors that a measured recall must lie above the wanted one, as other queries will find other shares."""
-RESCORED = (2, 4, 8, 16, 32, 64)
-CODES_A_ROW = 64
-"""Compressed rows that are scanned in the time in which one exact row is fetched and scored."""
+RESCORED = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+ROWS_A_LIST, CODES_A_ROW = 4, 100
+"""Exact rows that are fetched and scored in the time in which a list is opened, and compressed rows in that of one."""
 
 
 def numpy_search(index: Any) -> Any:
@@ -56,34 +56,45 @@ class Engine:
         make: Any = faiss.IndexRefine
         return make(self.index, self.storage)
 
-    def search(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _made(self) -> dict[tuple[int, int], Any]:
+        """Search parameters by what was asked for: making them takes as long as a search."""
+        return {}
+
+    def search(
+        self, queries: np.ndarray, k: int, rows: np.ndarray | None = None, *, depth: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """The k best of what is proposed for each of Q queries, among ``rows`` if given.
 
         Args:
             queries: (Q, E) unit vectors, float32.
             k: How many.
             rows: Rows that may be found; None: all.
+            depth: How many proposals lists make for each query; None: ``k × rescored``.
 
         Returns:
             (Q, k) exact inner products and (Q, k) rows, best first; where fewer are found the row is -1.
         """
-        given = {} if rows is None else {"sel": faiss.IDSelectorBatch(np.ascontiguousarray(rows, dtype=np.int64))}
-        makers: Any = faiss
-        if self.kind == "hnsw":
-            depth = min(self.index.ntotal, k)
-            parameters = makers.SearchParametersHNSW(efSearch=max(self.effort, depth), **given)
-            scores, found = numpy_search(self.index)(queries, k, params=parameters)
+        depth = k * self.rescored if depth is None else depth
+        if rows is None:
+            parameters = self._made.get((k, depth)) or self._made.setdefault((k, depth), self._parameters(k, depth))
         else:
-            probes = self._probes(k, self.index.ntotal if rows is None else len(rows))
-            inner = makers.SearchParametersIVF(nprobe=probes, **given)
-            parameters = makers.IndexRefineSearchParameters(k_factor=self.rescored, base_index_params=inner)
-            scores, found = numpy_search(self._refined)(queries, k, params=parameters)
-        return np.asarray(scores), np.asarray(found)
+            allowed = faiss.IDSelectorBatch(np.ascontiguousarray(rows, dtype=np.int64))
+            parameters = self._parameters(k, depth, len(rows), sel=allowed)
+        searched = numpy_search(self.index if self.kind == "hnsw" else self._refined)
+        scores, found = searched(queries, k, params=parameters)
+        return scores, found
 
-    def _probes(self, k: int, rows: int) -> int:
-        """Lists to look into: more than the effort where so few would hardly hold what is to be scored again."""
+    def _parameters(self, k: int, depth: int, rows: int | None = None, **given: Any) -> Any:
+        make: Any = faiss
+        if self.kind == "hnsw":
+            return make.SearchParametersHNSW(efSearch=max(self.effort, k), **given)
         lists = int(self.index.nlist)
-        return min(lists, max(self.effort, -(-2 * k * self.rescored * lists // max(rows, 1))))
+        # More lists than the effort where so few would hardly hold what is to be scored again.
+        needed = -(-2 * depth * lists // max(self.index.ntotal if rows is None else rows, 1))
+        inner = make.SearchParametersIVF(nprobe=min(lists, max(self.effort, needed)), **given)
+        # FAISS takes a factor, and cuts what it makes of it down to a whole number.
+        return make.IndexRefineSearchParameters(k_factor=(depth + 0.5) / k, base_index_params=inner)
 
 
 def choose_kind(rows: int) -> Kind:
@@ -148,7 +159,9 @@ def _cost(engine: Engine) -> float:
     """What a search for 10 costs, in exact scores: comparable among one index's parameters."""
     if engine.kind == "hnsw":
         return float(engine.effort)
-    return engine.effort * engine.index.ntotal / engine.index.nlist / CODES_A_ROW + DEPTH * engine.rescored
+    return (
+        engine.effort * (ROWS_A_LIST + engine.index.ntotal / engine.index.nlist / CODES_A_ROW) + DEPTH * engine.rescored
+    )
 
 
 def agreement(engine: Engine | None, flat: Any) -> float:
@@ -190,7 +203,9 @@ class _Exam:
         """
         if not self.wanted:
             return 1.0, 1.0
-        scores, rows = engine.search(self.queries, self.wanted + 1)
+        # Each query's own row takes one of the proposals, which other queries have for themselves.
+        depth = self.wanted * engine.rescored + 1
+        scores, rows = engine.search(self.queries, self.wanted + 1, depth=depth)
         near = _others(np.where(rows < 0, -np.inf, scores), rows, self.own)
         shares = (near >= self.least[:, None] - 1e-6).mean(axis=1)
         return float(shares.mean()), float(shares.mean() - CERTAIN * shares.std() / len(shares) ** 0.5)

@@ -101,7 +101,8 @@ class PosterIndex:
             make: Any = faiss.SearchParameters
             allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
             scores, found = numpy_search(self.index)(asked, k, params=allowed)
-        return np.where(found < 0, -np.inf, scores).astype(np.float32), np.asarray(found)
+        scores[found < 0] = -np.inf
+        return scores, found
 
     def _score_all(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The k best of a few rows; ties by row."""
