@@ -5,9 +5,10 @@
 
 The vectors are unit vectors of 128 numbers around random centres. Queries are others of the same kind, not in the
 index. The engine, its parameters, and the index on disk, from which it is searched mapped, are those of
-``onesheet index --recall 0.95``. Annoy gets the least ``search_k`` with which it reaches recall 0.95, also where
-onesheet reaches more. Both answer one query at a time; rounds alternate, and the medians over rounds of times and of
-ratios are printed. Building may use all cores. The limits: 20 ms a search, recall@10 0.95, five times Annoy.
+``onesheet index --recall 0.95``. Annoy gets the least ``search_k`` with which it finds as much as onesheet does; beside
+it stands the least with which it finds 0.95. Both answer one query at a time; rounds alternate, and the medians over
+rounds of times and of ratios are printed. Building may use all cores. The limits: 20 ms a search, recall@10 0.95, five
+times Annoy's queries a second at equal recall.
 """
 
 import argparse
@@ -76,15 +77,15 @@ def annoys(vectors: np.ndarray, trees: int) -> tuple[object, float]:
     return index, time.perf_counter() - started
 
 
-def least_search_k(search: Callable[[int], np.ndarray], wanted: np.ndarray) -> tuple[int, float]:
-    """Annoy's least effort that reaches the recall, to a tenth, and the recall."""
+def least_search_k(search: Callable[[int], np.ndarray], wanted: np.ndarray, recall: float) -> tuple[int, float]:
+    """Annoy's least effort that reaches a recall, to a fiftieth, and the recall."""
     low, high = 0, 100
-    while (found := recall_of(search(high), wanted)) < RECALL and high < 10_000_000:
+    while (found := recall_of(search(high), wanted)) < recall and high < 10_000_000:
         low, high = high, 2 * high
-    while high - low > max(high // 10, 1):
+    while high - low > max(high // 50, 1):
         middle = (low + high) // 2
         share = recall_of(search(middle), wanted)
-        low, high, found = (low, middle, share) if share >= RECALL else (middle, high, found)
+        low, high, found = (low, middle, share) if share >= recall else (middle, high, found)
     return high, found
 
 
@@ -96,6 +97,11 @@ def seconds_each(ask: Callable[[np.ndarray], object], queries: np.ndarray) -> np
         ask(query)
         times[i] = time.perf_counter() - started
     return times
+
+
+def times_faster(slow: list[float], fast: list[float]) -> float:
+    """The median over rounds of how many times as long one takes as the other."""
+    return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def main() -> None:
@@ -131,13 +137,17 @@ def main() -> None:
                 found[i, : len(near)] = near
             return found
 
-        search_k, their_recall = least_search_k(ask_rival, wanted)
-        ours_s, theirs_s, batch_s = [], [], []
+        equal, equal_recall = least_search_k(ask_rival, wanted, our_recall)
+        least, least_recall = least_search_k(ask_rival, wanted, RECALL)
+
+        def rivals(effort: int) -> np.ndarray:
+            return seconds_each(lambda query: rival.get_nns_by_vector(query, K, search_k=effort), queries)  # type: ignore[attr-defined]
+
+        ours_s, equal_s, least_s, batch_s = [], [], [], []
         for _ in range(given.rounds):
             ours_s.append(seconds_each(lambda query: index.search(query[None], K), queries))
-            theirs_s.append(
-                seconds_each(lambda query: rival.get_nns_by_vector(query, K, search_k=search_k), queries)  # type: ignore[attr-defined]
-            )
+            equal_s.append(float(rivals(equal).mean()))
+            least_s.append(float(rivals(least).mean()))
             started = time.perf_counter()
             index.search(queries, K)
             batch_s.append((time.perf_counter() - started) / len(queries))
@@ -151,25 +161,23 @@ def main() -> None:
 
     print(f"{given.rows:,} × {WIDTH}, {given.clusters:,} clusters, spread {given.spread:g}; k = {K}, one core")
     print(f"{'':44}{'recall@10':>9}{'ms a query':>12}{'queries/s':>12}{'built in':>12}")
-    row(f"onesheet ({told})", our_recall, [float(times.mean()) for times in ours_s], our_build)
+    mean_s = [float(times.mean()) for times in ours_s]
+    row(f"onesheet ({told})", our_recall, mean_s, our_build)
     row("  the same, all queries at once", our_recall, batch_s, None)
-    row(
-        f"Annoy ({given.trees} trees, search_k {search_k:,})",
-        their_recall,
-        [float(t.mean()) for t in theirs_s],
-        their_build,
-    )
+    row(f"Annoy ({given.trees} trees, search_k {equal:,})", equal_recall, equal_s, their_build)
+    row(f"  the same, search_k {least:,}", least_recall, least_s, None)
     slow = 1000 * statistics.median(float(np.percentile(times, 99)) for times in ours_s)
-    ratio = statistics.median(b.mean() / a.mean() for a, b in zip(ours_s, theirs_s, strict=True))
-    at_once = statistics.median(float(b.mean()) / a for a, b in zip(batch_s, theirs_s, strict=True))
+    ratio = times_faster(equal_s, mean_s)
     checks = [
         (f"slowest of a hundred: {slow:.2f} ms (limit {MOST_MS:g})", slow < MOST_MS),
         (f"recall@10: {our_recall:.4f} (limit {RECALL:g})", our_recall >= RECALL),
-        (f"queries/s beside Annoy's: {ratio:.1f} × (limit {LEAST_RATIO:g})", ratio >= LEAST_RATIO),
+        (f"queries/s beside Annoy's at equal recall: {ratio:.1f} × (limit {LEAST_RATIO:g})", ratio >= LEAST_RATIO),
     ]
     for text, good in checks:
         print(f"{text}{'' if good else '   MISSED'}")
-    print(f"with all queries at once: {at_once:.1f} ×")
+    print(f"with all queries at once: {times_faster(equal_s, batch_s):.1f} ×")
+    print(f"beside Annoy at recall {least_recall:.4f}: {times_faster(least_s, mean_s):.1f} ×, ", end="")
+    print(f"with all queries at once {times_faster(least_s, batch_s):.1f} ×")
     sys.exit(0 if all(good for _, good in checks) else 1)
 
 

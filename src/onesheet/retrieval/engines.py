@@ -70,12 +70,13 @@ class Engine:
             queries: (Q, E) unit vectors, float32.
             k: How many.
             rows: Rows that may be found; None: all.
-            depth: How many proposals lists make for each query; None: ``k × rescored``.
+            depth: How many proposals lists make for each query; None: ``rescored`` for each of k, or of 10 where k
+                is less, for which ``rescored`` was chosen.
 
         Returns:
             (Q, k) exact inner products and (Q, k) rows, best first; where fewer are found the row is -1.
         """
-        depth = k * self.rescored if depth is None else depth
+        depth = max(k, DEPTH) * self.rescored if depth is None else depth
         if rows is None:
             parameters = self._made.get((k, depth)) or self._made.setdefault((k, depth), self._parameters(k, depth))
         else:
@@ -149,10 +150,11 @@ def build_engine(
 
 
 def _efforts(engine: Engine) -> list[int]:
-    """Doublings, up to all that there is or 4,096."""
+    """Doublings and what lies midway, up to all that there is or 4,096."""
     first, all_of_it = (16, engine.index.ntotal) if engine.kind == "hnsw" else (1, int(engine.index.nlist))
     most = min(all_of_it, 4096)
-    return [*(first * 2**i for i in range(13) if first * 2**i < most), most]
+    steps = {step for i in range(13) for step in (first * 2**i, first * 3 * 2**i // 2)}
+    return [*sorted(step for step in steps if step < most), most]
 
 
 def _cost(engine: Engine) -> float:
@@ -228,12 +230,12 @@ def _build_hnsw(flat: Any, recall: float) -> Engine:
 
 
 def _build_ivfpq(flat: Any) -> Engine:
-    """About 4√N lists of rows by product quantisation of what their list's centre lacks (Jégou et al. 2011).
+    """About 2√N lists of rows by product quantisation of what their list's centre lacks (Jégou et al. 2011).
 
     Four bits for every two dimensions: such codes are scanned with their tables in registers (André et al. 2017, arXiv
     1704.07355), dozens in the time of one exact score.
     """
-    lists = max(1, min(round(4 * flat.ntotal**0.5), flat.ntotal // 39))
+    lists = max(1, min(round(2 * flat.ntotal**0.5), flat.ntotal // 39))
     parts = next(m for m in range(max(1, flat.d // 2), 0, -1) if flat.d % m == 0)
     make: Any = faiss.IndexIVFPQFastScan
     index = make(faiss.IndexFlatIP(flat.d), flat.d, lists, parts, 4, faiss.METRIC_INNER_PRODUCT)
