@@ -69,11 +69,15 @@ def test_check_tells_what_cannot_be_used(onesheet, poster_folder):
     assert report["problems"] == []
     (poster_folder / "posters" / "p0002.jpg").write_text("no image")
     (poster_folder / "posters" / "p0005.jpg").unlink()
+    Image.new("RGB", (3000, 20)).save(poster_folder / "posters" / "p0007.jpg")
     code, out, _ = onesheet(*arguments, "--json")
     assert code == 1
     report = json.loads(out)
-    assert report["posters"] == 22
-    assert {problem["id"] for problem in report["problems"]} == {"p0002", "p0005"}
+    assert report["posters"] == 21
+    assert {problem["id"] for problem in report["problems"]} == {"p0002", "p0005", "p0007"}
+    [strip] = [problem for problem in report["problems"] if problem["id"] == "p0007"]
+    assert "3000×20" in strip["detail"]
+    assert "crop" in strip["mend"]
     code, out, _ = onesheet(*arguments)
     assert code == 1
     assert "p0002" in out

@@ -32,7 +32,7 @@ def print_explanation(found: Mapping[str, Any], picture: Path | None, console: C
     for poster in found["posters"]:
         name = poster.get("image") or " ".join(filter(None, [poster["id"], poster["title"], _brackets(poster["year"])]))
         sums = [poster["constant"], poster["sum_of_parts"], poster["unplaced"], poster["residual"]]
-        table.add_row(name, *(f"{value:+.4f}" for value in sums), f"{found['similarity']:.4f}")
+        table.add_row(name, *(f"{round(value, 4) + 0.0:+.4f}" for value in sums), f"{found['similarity']:.4f}")
     console.print(table, markup=False)
     console.print(f"constant: {found['constant_is']}", highlight=False, markup=False)
     if picture is not None:

@@ -10,6 +10,7 @@ import typer
 from onesheet.commands.answering import search
 from onesheet.commands.examining import card, check, doctor
 from onesheet.commands.explaining import explain
+from onesheet.commands.exporting import export
 from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
@@ -39,6 +40,7 @@ app.command()(search)
 app.command()(explain)
 app.command()(recommend)
 app.command(name="evaluate-history")(judge_history)
+app.command()(export)
 app.command()(embed)
 app.command(name="index")(build_index)
 app.command()(fetch)

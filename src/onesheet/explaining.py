@@ -94,13 +94,22 @@ def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf,
     return Shelf(catalogue_table(table, table.split), table.root), summarise(problems, table.source)
 
 
-def explain_run(run: Run, shelf: Shelf, asked: Sequence[str]) -> Explained:
+def typical_shelf(run: Run, shelf: Shelf) -> tuple[Shelf, str]:
+    """Whose mean is the average poster: the run's own, or ``shelf``'s where they are gone, and a line that says so."""
+    try:
+        return index_shelf(run), ""
+    except InputError as why:
+        return shelf, f"the average poster is that of the catalogue, not of training: {why}"
+
+
+def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | None = None) -> Explained:
     """Which regions of two posters carry their similarity.
 
     Args:
         run: Whose embedder judges them alike.
-        shelf: Where ids and titles are looked up; its posters' mean is the average poster.
+        shelf: Where ids and titles are looked up.
         asked: Two ids, titles or image files.
+        typical: Whose posters' mean is the average poster; None: those of ``shelf``.
 
     Raises:
         InputError: A poster is unknown or ambiguous, or an image cannot be used or is not the one that was indexed.
@@ -110,7 +119,8 @@ def explain_run(run: Run, shelf: Shelf, asked: Sequence[str]) -> Explained:
     found = [find_poster(shelf, one) for one in asked]
     paths = [one if isinstance(one, Path) else shelf.path(one) for one in found]
     pair = [_image(run, path) for path in paths]
-    average = [_image(run, shelf.path(row)) for row in _average_rows(shelf.posters)]
+    typical = typical or shelf
+    average = [_image(run, typical.path(row)) for row in _average_rows(typical.posters)]
     embedder = run.embedder()
     precision = str(run.config["training"]["precision"])
     _check_same(embedder, shelf, found, paths, pair, precision)

@@ -48,6 +48,21 @@ def test_image_files_and_other_catalogues(onesheet, made, tmp_path):
     assert told["similarity"] == pytest.approx(float(vectors[5] @ vectors[11]), abs=1e-4)
 
 
+def test_without_the_posters_of_training_the_catalogue_gives_the_average(onesheet, made, tmp_path):
+    _, posters, [(run, _), _] = made
+    moved = tmp_path / "moved"
+    shutil.copytree(run, moved)
+    for name in ("environment.json", "index/index.json"):
+        text = (moved / name).read_text()
+        (moved / name).write_text(text.replace(str(posters / "posters"), str(tmp_path / "gone")))
+    catalogue = ("--catalogue", posters / "catalogue.csv", "--images", posters / "posters")
+    refused(onesheet("explain", moved, "p0005", "p0009", "--json"), "--images")
+    code, out, err = onesheet("explain", moved, "p0005", "p0009", *catalogue, "--json")
+    assert "average poster" in err
+    again = found(onesheet("explain", run, "p0005", "p0009", "--json"))
+    assert found((code, out, err))["similarity"] == pytest.approx(again["similarity"], abs=1e-6)
+
+
 def test_a_table_for_people(onesheet, made, tmp_path):
     run = made[2][0][0]
     code, out, _ = onesheet("explain", run, "p0005", "p0006", "--out", tmp_path / "why.png")

@@ -150,3 +150,38 @@ def test_spreading_keeps_the_sum_and_the_place(old):
         corner = torch.zeros(old)
         corner[0, 0] = 1
         assert float(spread(corner, (12, 8))[:6, :6].sum()) == pytest.approx(1)
+
+
+@pytest.mark.posters
+def test_covering_what_carries_the_similarity_costs_most_of_it(posters_dir):
+    """On pairs of real posters of one film: the average poster laid over the strongest quarter, and the weakest."""
+    from onesheet.images import decode_poster
+
+    def load(path):
+        return torch.from_numpy(decode_poster(path.read_bytes(), (256, 176)).copy()).permute(2, 0, 1).float() / 255
+
+    rows = [line.split(",") for line in (posters_dir / "same_film.csv").read_text().split()[1:]][::50]
+    pairs = [(load(posters_dir / "posters" / a), load(posters_dir / "same_film" / b)) for _, a, b in rows]
+    average = [load(path) for path in sorted((posters_dir / "posters").iterdir())[::360]]
+    backbone = create_backbone("tf_efficientnet_lite0", image_size=(256, 176))
+    torch.manual_seed(0)
+    head = build_head("linear", backbone.groups, 128)
+    embedder = Embedder(backbone, head).eval()
+    losses = []
+    with torch.no_grad():
+        head.fit(torch.cat([backbone(image[None]) for image in average + [one for pair in pairs for one in pair]]))
+        for first, second in pairs:
+            found = explain_pair(embedder, (first, second), average)
+            assert found.method == "sum over positions"
+            order = np.argsort(-found.shares[0].parts.ravel())
+            for cells in (order[: len(order) // 4], order[-(len(order) // 4) :]):
+                mask = torch.zeros(32 * 22)
+                mask[torch.from_numpy(cells.copy())] = 1
+                mask = torch.nn.functional.interpolate(mask.view(1, 1, 32, 22), (256, 176))[0]
+                covered = first * (1 - mask) + torch.stack(average).mean(0) * mask
+                vectors = embedder(torch.stack([covered, second]))
+                losses.append(found.similarity - float(vectors[0] @ vectors[1]))
+    strongest, weakest = np.array(losses).reshape(-1, 2).T
+    print(strongest.round(2), weakest.round(2))
+    assert strongest.mean() > 2 * weakest.mean() + 0.05
+    assert (strongest > weakest).mean() >= 0.8

@@ -66,9 +66,9 @@ def draw_heatmaps(
     picture = Image.new("RGB", (whole, HEAD + height + CAPTION + MARGIN), theme.paper)
     pen = ImageDraw.Draw(picture)
     _draw_heading(pen, whole, similarity, note, theme)
-    scale = max(
-        float(np.percentile(np.abs(np.concatenate([smoothed(side.parts).ravel() for side in sides])), FULL)), 1e-12
-    )
+    sizes = np.abs(np.concatenate([smoothed(side.parts).ravel() for side in sides]))
+    # Posters that have little in common shall not glow: a full colour is worth a cosine of one half, spread evenly.
+    scale = max(float(np.percentile(sizes, FULL)), 0.5 / sides[0].parts.size)
     for number, side in enumerate(sides):
         left = MARGIN + number * (2 * width + GAP + APART)
         plain = side.picture.resize(POSTER, Image.Resampling.BICUBIC)
@@ -146,7 +146,7 @@ def strongest(parts: np.ndarray, share: float = 0.5) -> np.ndarray:
 
 def _draw_heading(pen: ImageDraw.ImageDraw, whole: int, similarity: float, note: str, theme: Theme) -> None:
     pen.text((MARGIN, 58), "What makes them alike", font=font_for("W", 32, "semibold"), fill=theme.ink, anchor="ls")
-    told = f"cosine {similarity:.2f}"
+    told = f"cosine {similarity:.2f}".replace("-", "−")
     pen.text((whole - MARGIN, 58), told, font=font_for(told, 32, "semibold"), fill=theme.ink, anchor="rs")
     legend = [
         Span("warm adds", theme.accent, "medium"),
@@ -169,7 +169,7 @@ def _draw_caption(pen: ImageDraw.ImageDraw, left: int, side: Side, constant: str
     sums = [
         Span("regions", theme.muted),
         Span(f"+{added:.2f}", theme.accent, "medium"),
-        Span(f"−{-taken:.2f}", theme.frozen, "medium"),
+        Span(f"−{abs(taken):.2f}", theme.frozen, "medium"),
         Span(f"{constant} {side.constant:.2f}".replace("-", "−"), theme.muted),
     ]
     draw_line(pen, (left, baseline + 56), sums, 17, "   ")

@@ -30,11 +30,12 @@ def explain(
     opened = Run.open(run)
     if catalogue is not None:
         shelf, left_out = explaining.catalogue_shelf(catalogue, images)
-        if left_out:
-            typer.echo(left_out, err=True)
+        typical, instead = explaining.typical_shelf(opened, shelf)
+        for note in filter(None, (left_out, instead)):
+            typer.echo(note, err=True)
     else:
-        shelf = explaining.index_shelf(opened, images)
-    explained = explaining.explain_run(opened, shelf, (first, second))
+        shelf = typical = explaining.index_shelf(opened, images)
+    explained = explaining.explain_run(opened, shelf, (first, second), typical)
     if out is not None:
         save_png("--out", out, explaining.draw(opened, explained))
     if as_json:

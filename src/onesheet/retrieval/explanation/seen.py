@@ -89,7 +89,8 @@ def place(
     for view, (maps, way) in enumerate(zip(seen.of_views(parts), seen.of_views(ways), strict=True)):
         own_grid = (int(maps.stages[-1].shape[1]), int(maps.stages[-1].shape[2])) if maps.stages else None
         last = to_map(maps.final[None], backbone.model.num_features, tokens, own_grid)[0].sum(dim=0)
-        unplaced += float(maps.final.sum() - last.sum())
+        if tokens:
+            unplaced += float(maps.final.sum() - last.sum())
         here = [last, *(stage.sum(dim=0) for stage in maps.stages)]
         mirrored = seen.mirrored and view == seen.views - 1
         if maps.colours is not None:
