@@ -45,6 +45,8 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
     if match := re.search(r"Could not override '([^']+)'", message):
         key = match[1]
         written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
+        if key.startswith("hydra."):
+            return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
         known = sorted(set(dotted_keys(composed([], config_folder))))
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"

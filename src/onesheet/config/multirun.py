@@ -9,6 +9,7 @@ from omegaconf.errors import OmegaConfBaseException
 from onesheet.config.compose import CONFIG_FOLDER, Composer, check_additions, compose_all
 from onesheet.config.data_check import check_tables
 from onesheet.config.grid import corners, expand, parse, with_params
+from onesheet.config.launcher_rules import check_launcher, check_slurm
 from onesheet.config.plugins import check_installed, check_plugins
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
@@ -32,6 +33,7 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
     for override in overrides:
         if override.startswith(("hydra/launcher=", "hydra/sweeper=")):
             check_installed(*override.split("=", 1))
+    check_launcher(overrides, multirun=True)
     loader = compose_all([], config_folder)[1] if any("glob(" in override for override in overrides) else None
     first = compose_all(expand(overrides, loader)[0], config_folder)[0]
     hydra = hydras_own(first)
@@ -53,6 +55,7 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
         check_config(config)
         jobs.append(config)
     check_tables(jobs)
+    check_slurm(overrides, jobs, config_folder)
 
 
 def hydras_own(config: DictConfig) -> dict[str, Any]:

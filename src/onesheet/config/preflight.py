@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from onesheet.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line
 from onesheet.config.grid import expand, parse
+from onesheet.config.launcher_rules import check_launcher
 from onesheet.config.multirun import check_multirun
 from onesheet.config.resume_sweep import key_of, resumed_sweep, sweep_to_resume
 from onesheet.config.rules import check_config
@@ -98,6 +99,7 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     Raises:
         InputError: It could not run.
     """
+    check_launcher(overrides, multirun=False)
     check_additions(overrides, config_folder)
     config = composed(overrides, config_folder)
     check_config(config)
