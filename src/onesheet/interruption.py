@@ -42,7 +42,8 @@ def stop_signals() -> tuple[signal.Signals, ...]:
 class StopOnSignal(Callback):
     """Stops a run when a signal tells it to.
 
-    During training it lets the step end, writes the checkpoint and raises `CutShort`; processes that train together
+    During training it lets the step end (the last of an epoch: the epoch, with its validation), writes the checkpoint
+    and raises `CutShort`; processes that train together
     agree on it, whichever of them was told. Elsewhere it raises at once. Lightning's own ways are not taken: on SIGTERM
     it ends a run as if that were complete, and on SLURM's signal it writes a checkpoint amid a step.
 
@@ -52,7 +53,7 @@ class StopOnSignal(Callback):
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
-        self._told = 0
+        self._told = self._leaving = 0
         self._deferring = False
         self._steps = self._first_step = 0
 
@@ -84,14 +85,22 @@ class StopOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and stop where any process was told to."""
+        """Save and stop where any process was told to; an epoch's last step is left to the epoch's end."""
         self._steps = trainer.global_step - self._first_step
-        told = self._told
-        if trainer.world_size > 1:
-            told = int(trainer.strategy.reduce(torch.tensor(told, device=pl_module.device), reduce_op="max"))
-        if told:
+        if batch_idx + 1 < trainer.num_training_batches and (told := self._agreed(trainer, pl_module)):
             trainer.save_checkpoint(self.checkpoint)
             raise CutShort(told, self._steps)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save where any process was told to stop; what the epoch has to log is logged after this."""
+        self._leaving = self._agreed(trainer, pl_module)
+        if self._leaving:
+            trainer.save_checkpoint(self.checkpoint)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop before the next epoch."""
+        if self._leaving:
+            raise CutShort(self._leaving, self._steps)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop now if it was told after the last step."""
@@ -102,6 +111,12 @@ class StopOnSignal(Callback):
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """Training is over."""
         self._deferring = False
+
+    def _agreed(self, trainer: Trainer, pl_module: LightningModule) -> int:
+        """The signal that any of the processes was told by; 0 for none."""
+        if trainer.world_size == 1:
+            return self._told
+        return int(trainer.strategy.reduce(torch.tensor(self._told, device=pl_module.device), reduce_op="max"))
 
     def _listen(self) -> None:
         for number in stop_signals():
