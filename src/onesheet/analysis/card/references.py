@@ -181,7 +181,7 @@ def _download(name: str) -> ImageSet:
     try:
         held: Any = getattr(datasets, attribute)(str(root), train=True, download=True)
     except Exception as error:  # torchvision raises whatever its readers and the network raise
-        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        told = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
         raise InputError(
             f"--compare {name}: {title} is not in {root} and cannot be downloaded ({told}); leave it out, or put "
             f"torchvision's files of it there"
