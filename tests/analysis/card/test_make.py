@@ -5,10 +5,10 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
+from tests.helpers import draw_posters
 
 from onesheet import cli
 from onesheet.analysis.card import facts, make_card
-from tests.helpers import draw_posters
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +89,26 @@ def call(monkeypatch, capfd, *arguments):
 
 
 def test_the_command_prints_one_json_or_a_table(folder, tmp_path, monkeypatch, capfd, made):
-    arguments = ["--catalogue", folder / "catalogue.csv", "--images", folder / "posters", "--out", tmp_path / "new"]
-    code, out, err = call(monkeypatch, capfd, *arguments, "--compare", "none", "--json")
+    asked = []
+
+    def stand_in(*arguments, say, **options):
+        asked.append((arguments, options))
+        say("complexity: 1.0 s")
+        return made[1]
+
+    monkeypatch.setattr("onesheet.analysis.card.make_card", stand_in)
+    arguments = ["--catalogue", folder / "catalogue.csv", "--out", tmp_path / "new", "--compare", "none, mnist"]
+    code, out, err = call(monkeypatch, capfd, *arguments, "--json")
     assert code == 0
-    assert json.loads(out)["catalogue"]["posters"] == 39
+    assert json.loads(out) == json.loads(json.dumps(made[1]))
     assert "complexity:" in err
-    code, out, _ = call(monkeypatch, capfd, *arguments, "--compare", "none")
+    assert asked == [
+        ((folder / "catalogue.csv", None, tmp_path / "new"), {"run": None, "compare": ["none", "mnist"]}),
+    ]
+    code, out, _ = call(monkeypatch, capfd, *arguments)
     assert code == 0
+    assert "Delentropy" in out
+    assert "chance" in out
     assert out.splitlines()[-1] == str(tmp_path / "new" / "card.html")
 
 
@@ -115,9 +128,9 @@ def test_bad_input_is_one_line_and_leaves_nothing(folder, tmp_path, monkeypatch,
     code, out, err = call(monkeypatch, capfd, *(part for pair in arguments.items() for part in pair))
     assert code == 2
     assert out == ""
-    assert len([line for line in err.splitlines() if line.startswith("onesheet:")]) == 1
+    assert len(err.splitlines()) == 1
     assert named in err
-    assert not list((tmp_path).glob("new/card*"))
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_run_adds_its_embeddings(folder, tmp_path, monkeypatch):

@@ -180,7 +180,7 @@ def draw_genres(labels: Mapping[str, Any], theme: "Theme") -> "Figure":
     for place, n in enumerate(counts.values()):
         share = n / max(labels["posters"], 1)
         axes.annotate(
-            f"{n:,}  {share:.1%}",
+            f"{n:,} · {share:.1%}",
             (n, place),
             xytext=(6, -4),
             textcoords="offset points",

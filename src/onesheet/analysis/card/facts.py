@@ -29,6 +29,8 @@ BACKBONE = "tf_efficientnet_lite0.in1k"
 IMAGE_SIZE = (256, 176)
 FEWEST_POSTERS = 20
 EXTREMES = 10
+MOST_COMPARED = 20_000
+"""Posters whose distances are compared, each with each, for a dimension: of more, a sample."""
 
 Say = Callable[[str], None]
 
@@ -59,17 +61,28 @@ class Facts:
 
 
 class _Clock:
-    """Tells what is being done, and keeps what it took."""
+    """Keeps what each part took, and tells it once it may speak: bad input is told in one line alone."""
 
     def __init__(self, say: Say) -> None:
-        self.say, self.seconds = say, dict[str, float]()
+        self._say, self.seconds = say, dict[str, float]()
+        self._silent = True
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
         began = time.perf_counter()
         yield
         self.seconds[name] = round(time.perf_counter() - began, 2)
-        self.say(f"{name}: {self.seconds[name]:.1f} s")
+        if not self._silent:
+            self._tell(name)
+
+    def speak(self) -> None:
+        """Tell what was done so far, and from now on each part as it ends."""
+        self._silent = False
+        for name in self.seconds:
+            self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        self._say(f"{name}: {self.seconds[name]:.1f} s")
 
 
 def measure_facts(
@@ -101,6 +114,7 @@ def measure_facts(
         posters = load_posters(table, problems, image_size=IMAGE_SIZE, on_bad_poster="skip", progress=report)
     if len(posters) < FEWEST_POSTERS:
         raise InputError(f"{catalogue}: {len(posters)} posters can be used; a card needs at least {FEWEST_POSTERS}")
+    clock.speak()
     with clock.part("features"):
         name, frozen, embeddings = _vectors(posters, table, problems, run)
     with clock.part("cleanliness"):
@@ -195,13 +209,14 @@ def _spaces(
     posters: Posters, frozen: np.ndarray, embeddings: np.ndarray | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Dimensions of pixels at 32×32, and of features and embeddings brought to length one, as search compares them."""
-    small = shrink([posters.pixels[at] for at in range(len(posters))])
-    vectors = {"pixels": small.reshape(len(small), -1).astype(np.float32), "frozen": _unit(frozen)}
+    at = sample(len(posters), MOST_COMPARED)
+    small = shrink([posters.pixels[int(i)] for i in at])
+    vectors = {"pixels": small.reshape(len(small), -1).astype(np.float32), "frozen": _unit(frozen[at])}
     if embeddings is not None:
-        vectors["embeddings"] = _unit(embeddings)
+        vectors["embeddings"] = _unit(embeddings[at])
     told, curves = {}, {}
     for name, rows in vectors.items():
-        told[name], found = measure_space(rows, posters.groups)
+        told[name], found = measure_space(rows, posters.groups[at])
         curves[name] = found.spectrum.shares
     return told, curves
 

@@ -82,12 +82,11 @@ def _begin() -> Callable[[], float]:
 
 def _check_folder(out: Path) -> None:
     """Find out before anything long begins whether the folder can be written."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be made ({error.strerror or error}); name another folder") from None
-    if not os.access(out, os.W_OK):
-        raise InputError(f"--out {out}: may not be written; name another folder")
+    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise InputError(f"--out {out}: {nearest} is a file; name another folder")
+    if not os.access(nearest, os.W_OK):
+        raise InputError(f"--out {out}: {nearest} may not be written; name another folder")
 
 
 def _charts(facts: Facts, folder: Path) -> dict[str, str]:

@@ -88,16 +88,16 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
         "demo": _demo,
     }
     openers |= {name: (lambda name=name: _download(name)) for name in DOWNLOADS}  # type: ignore[misc]
-    sets = []
-    for name in dict.fromkeys(names):
+    for name in names:
         if name not in openers and not Path(name).is_dir():
             raise InputError(
                 f"--compare {name}: neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none"
             )
-        found = openers[name]() if name in openers else _folder(Path(name))
-        if found is not None:
-            sets.append(found)
-    return sets
+    # What may fail comes before what may take long.
+    first = sorted(dict.fromkeys(names), key=lambda name: name not in DOWNLOADS)
+    found = {name: openers[name]() if name in openers else _folder(Path(name)) for name in first}
+    sets = [found[name] for name in dict.fromkeys(names)]
+    return [one for one in sets if one is not None]
 
 
 def sample(total: int, most: int = SAMPLE) -> npt.NDArray[np.int64]:
@@ -181,7 +181,7 @@ def _download(name: str) -> ImageSet:
     try:
         held: Any = getattr(datasets, attribute)(str(root), train=True, download=True)
     except Exception as error:  # torchvision raises whatever its readers and the network raise
-        told = str(error).strip().partition("\n")[0] or type(error).__name__
+        told = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
         raise InputError(
             f"--compare {name}: {title} is not in {root} and cannot be downloaded ({told}); leave it out, or put "
             f"torchvision's files of it there"

@@ -16,7 +16,9 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     console = console or Console()
     labels, clean = content["labels"], content["cleanliness"]
     among = Table("", *(NAMES[name] for name in MEASURES), "TwoNN", "max. likelihood", title_justify="left")
-    among.title = "complexity in bits and dimension of pixels, all at 32×32"
+    among.title = "complexity in bits and dimension of pixels, all at {}×{}".format(
+        *content["references"]["image_size"]
+    )
     for one in content["references"]["sets"]:
         space = one["intrinsic_dimension"] or {"twonn": None, "mle": {"mean": None}}
         means = [cell(one["complexity"][name]["mean"], 2) for name in MEASURES]
@@ -44,7 +46,8 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
         f"nDCG@10: chance {cell(metric['chance'])}, frozen backbone {cell(metric['frozen'])}",
         f"near-duplicates {sum(len(g) - 1 for g in clean['near_duplicates'])}, landscape {len(clean['landscape'])}, "
         f"grey {len(clean['grey'])}, tiny {len(clean['tiny'])}, blank {len(clean['blank'])}, "
-        f"faults {len(clean['corrupt'])}; a random split would leak {clean['leak']['expected']:.2f} of {clean['leak']['test_posters']:,} test posters",
+        f"faults {len(clean['corrupt'])}; "
+        f"a random split would leak {clean['leak']['expected']:.2f} of {clean['leak']['test_posters']:,} test posters",
     ]
     if "precision" in found:
         told.append(
