@@ -48,6 +48,7 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
             told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
         else:
             about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
+            about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
             write_timm(embedder, draft)
         # Last, so that whoever finds it finds all.
         write_json(draft / "preprocessing.json", about)

@@ -47,7 +47,7 @@ def timm_config(backbone: Backbone) -> dict[str, Any]:
     """
     model = backbone.model
     known: dict[str, Any] = dict(model.pretrained_cfg)
-    source = ("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "notes")
+    source = ("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "notes", "tag")
     kept = {key: value for key, value in known.items() if key not in source and value is not None}
     resized = backbone.input_size is not None and hasattr(model, "set_input_size")
     height, width = backbone.input_size or backbone.image_size
