@@ -50,8 +50,8 @@ def build_head(
         output: Of an ensemble: ``linear`` or ``relu``.
         components: Coordinates that an ensemble sees of the features (`Projection`); fewer where they have fewer.
         rotate: Whether these are rotated, so that each holds a share of all (`Projection`).
-        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` beside an ensemble; weight
-            0 or None for none.
+        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` beside an ensemble; None
+            for none, and weight 0 too.
         seen: ``balance``, ``components`` and ``power`` of the frozen features beside it; None for none, and balance 0
             too, unless a kernel's ``confidence`` leaves them something.
         relation: Kind of relevance that the kernel learns.
@@ -106,9 +106,7 @@ def build_head(
     return CombinedHead(feature_dim, learned, **combined)
 
 
-def _project(
-    groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False
-) -> Projection:
+def _project(groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False) -> Projection:
     """A projection of the named groups, or of the pooled features where there are none of these."""
     chosen = {name: groups[name] for name in names if name in groups} or {"pooled": groups["pooled"]}
     width = sum(stop - start for start, stop in chosen.values())
