@@ -33,6 +33,7 @@ from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
 from onesheet.slurm.job import cores_of_task, job_id
 from onesheet.slurm.requeue import run_again
+from onesheet.sweeps.job import run_sweep_job
 
 log = logging.getLogger(__name__)
 
@@ -45,12 +46,16 @@ def quieten() -> None:
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
+        # True of every machine of a cluster on which somebody tries something out.
+        ".*`srun` command is available on your system but is not used.*",
         # Every process works out the loss of all.
         ".*recommended to use `self.log\\(.*sync_dist=True.*",
         # That a machine has SLURM does not mean that this run wants it.
         ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", message=text)
+    # It tells twice a run that our own checkpoints are loaded as ours.
+    logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
 
 
 def first_process() -> bool:
@@ -285,20 +290,30 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            return run_sweep_job(
+                folder,
+                cfg.monitor,
+                lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
+                writes=first_process(),
+            )
         monitor = train_here_or_together(cfg, folder, checkpoint)
     except CutShort as cut:
         leave_cut_short(cut, folder)
     except InputError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            # The sweep goes on with its other jobs, and ends with exit code 1.
-            if first_process():
-                log.error("%s", error)
-            raise
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             if checkpoint is None:
                 remove_run(folder)
         sys.exit(2)
-    if first_process() and hydra_config.mode == RunMode.RUN:
+    if first_process():
         print(folder, flush=True)  # noqa: T201
     return monitor
+
+
+def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of a sweep's job: its logger, where it groups runs, groups it with the sweep's others."""
+    if "group" in cfg.logger and cfg.logger.group is None:
+        cfg = copy.deepcopy(cfg)
+        cfg.logger.group = folder.parent.name
+    return cfg

@@ -2,7 +2,6 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,18 +24,11 @@ def uses_slurm(launcher: str | None) -> bool:
     return launcher is not None and (launcher == "submitit_slurm" or launcher.split("_")[0] == "slurm")
 
 
-def _installed(module: str) -> bool:
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:
-        return False
-
-
 def check_launcher(overrides: Sequence[str], *, multirun: bool) -> None:
     """Check, before anything is composed, that the launcher that was named can do its work here.
 
     Raises:
-        InputError: It launches sweeps and this is none, or what it needs is not installed.
+        InputError: It launches sweeps and this is none, or SLURM's programs are not there.
     """
     launcher = named_launcher(overrides)
     if launcher is None or launcher == "basic":
@@ -45,10 +37,6 @@ def check_launcher(overrides: Sequence[str], *, multirun: bool) -> None:
         raise InputError(f"hydra/launcher={launcher}: a launcher runs the jobs of a sweep; add -m to the command line")
     if not uses_slurm(launcher):
         return
-    if not _installed("hydra_plugins.hydra_submitit_launcher"):
-        raise InputError(
-            f"hydra/launcher={launcher}: hydra-submitit-launcher is not installed; pip install 'onesheet[slurm]'"
-        )
     for program in ("sbatch", "srun", "squeue"):
         if shutil.which(program) is None:
             raise InputError(

@@ -193,7 +193,8 @@ class EmbeddingModule(lightning.LightningModule):
             groups += layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         for group in groups:
             group["peak_lr"] = group["lr"]
-        return torch.optim.AdamW(groups)
+        # One pass over the memory for each parameter, where the usual implementation makes ten.
+        return torch.optim.AdamW(groups, fused=True)
 
     def on_fit_start(self) -> None:
         """Silence Lightning's warning about modules in evaluation mode: the backbone's batch norms are meant to be."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ import pandas as pd
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
 from onesheet.retrieval.engines import Engine, numpy_search
+from onesheet.retrieval.filters import matching_rows
+from onesheet.retrieval.gpu import on_gpu
 from onesheet.retrieval.integrity import describe_files, embedder_digest, find_damage
 
 VERSION = 1
@@ -75,6 +78,23 @@ class PosterIndex:
         """The row of each id."""
         return {str(one): row for row, one in enumerate(self.posters["id"])}
 
+    @property
+    def dimensions(self) -> int:
+        """Width E of the vectors."""
+        return int(self.index.d)
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+        return self.rows.get(one)
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+        return self.posters.iloc[rows]
+
+    def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> np.ndarray | None:
+        """The rows that have all of some genres and a year within a range; see :func:`matching_rows`."""
+        return matching_rows(self.posters, genres, years)
+
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """(N, E) the indexed vectors, or (R, E) those of some rows."""
         if rows is None:
@@ -94,22 +114,30 @@ class PosterIndex:
         """
         asked = np.ascontiguousarray(queries, dtype=np.float32)
         if rows is not None and len(rows) <= SCORED_WHOLE:
-            proposed = np.broadcast_to(rows, (len(asked), len(rows)))
-        elif self.engine is not None:
-            proposed = self.engine.propose(asked, k, rows)
+            return self._score_all(asked, k, rows)
+        if self.engine is not None:
+            scores, found = self.engine.search(asked, k, rows)
         else:
             make: Any = faiss.SearchParameters
             allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
-            scores, found = numpy_search(self.index)(asked, k, params=allowed)
-            return np.where(found < 0, -np.inf, scores), np.asarray(found)
-        scores = np.full((len(asked), k), -np.inf, dtype=np.float32)
-        found = np.full((len(asked), k), -1, dtype=np.int64)
-        for i, query in enumerate(asked):
-            some = proposed[i][proposed[i] >= 0]
-            near = self.vectors(some) @ query if len(some) else np.empty(0, np.float32)
-            order = np.lexsort((some, -near))[:k]
-            scores[i, : len(order)], found[i, : len(order)] = near[order], some[order]
+            searched = self.index if rows is not None else on_gpu(self.index, k)
+            scores, found = numpy_search(searched)(asked, k, params=allowed)
+        scores[found < 0] = -np.inf
         return scores, found
+
+    def _score_all(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The k best of a few rows; ties by row."""
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        found = np.full((len(queries), k), -1, dtype=np.int64)
+        vectors = self.vectors(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
+        for i, query in enumerate(queries):
+            near = vectors @ query
+            order = np.lexsort((rows, -near))[:k]
+            scores[i, : len(order)], found[i, : len(order)] = near[order], rows[order]
+        return scores, found
+
+    def close(self) -> None:
+        """Nothing is held open: what is mapped goes with the last reference to it."""
 
     def save(self, folder: Path) -> None:
         """Write the index; ``index.json`` comes last and says that all is there, with sizes and checksums."""
