@@ -46,8 +46,6 @@ def quieten() -> None:
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
-        # True of every machine of a cluster on which somebody tries something out.
-        ".*`srun` command is available on your system but is not used.*",
         # Every process works out the loss of all.
         ".*recommended to use `self.log\\(.*sync_dist=True.*",
         # That a machine has SLURM does not mean that this run wants it.
@@ -56,6 +54,7 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", message=text)
     # It tells twice a run that our own checkpoints are loaded as ours.
     logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
 
 
 def first_process() -> bool:
@@ -296,6 +295,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
                 cfg.monitor,
                 lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
                 writes=first_process(),
+                # SLURM then has the job as failed, and ends its other processes.
+                raises=job_id() is not None,
             )
         monitor = train_here_or_together(cfg, folder, checkpoint)
     except CutShort as cut:

@@ -4,7 +4,7 @@ import importlib.util
 
 import pytest
 
-from onesheet.config import launcher_rules, preflight
+from onesheet.config import launcher_rules, plugins, preflight
 from onesheet.errors import InputError
 
 SLURM = ["-m", "trainer=cpu", "hydra/launcher=slurm"]
@@ -38,7 +38,7 @@ def test_a_launcher_needs_a_sweep():
 
 
 def test_the_package_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setattr(launcher_rules, "find_spec", lambda name: None)
+    monkeypatch.setattr(plugins, "find_spec", lambda name: None)
     for launcher in ("slurm", "slurm_gpu", "submitit_slurm"):
         assert "pip install 'onesheet[slurm]'" in refused(["-m", f"hydra/launcher={launcher}"])
 

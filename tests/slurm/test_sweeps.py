@@ -106,7 +106,9 @@ def test_a_job_that_dies_is_told_and_the_others_end(sweep, cluster, small):
     os.kill(wait_for(of_the_job), signal.SIGKILL)
     code, _, err = two.waited()
     assert code == 1
-    assert f"#0 died without a result: SLURM has job {job} as FAILED" in err
+    assert f"train.py: job 0 failed: died without a result: SLURM has job {job} as FAILED" in err
+    table = pd.read_csv(two.folder / "sweep.csv")
+    assert list(table["status"]) == ["failed", "finished"]
     assert not (two.folder / "0" / "metrics.json").exists()
     assert (two.folder / "1" / "metrics.json").exists()
 
@@ -120,6 +122,15 @@ def test_a_cancelled_job_stays_cancelled_and_is_told(sweep, cluster, small):
     assert code == 1
     assert "CANCELLED" in err
     assert cluster.jobs()[job] == "CANCELLED"
+
+
+def test_a_job_that_fails_has_failed_to_slurm_and_to_the_sweep(sweep, cluster, small):
+    failing = sweep(*small, "model.backbone=nosuch_net", "training.head_epochs=2")
+    job = failing.job()
+    code, _, err = failing.waited()
+    assert code == 1
+    assert [line for line in err.splitlines() if line.startswith("train.py: job 0 failed: ") and "nosuch_net" in line]
+    assert cluster.jobs()[job] == "FAILED"
 
 
 def test_what_slurm_refuses_is_told_in_its_own_words_before_anything_is_there(sweep, small):

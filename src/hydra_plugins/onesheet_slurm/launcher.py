@@ -1,7 +1,8 @@
 """A sweep's jobs on SLURM: hydra-submitit-launcher's way of running them, and a watch of its own.
 
 The stock launcher stops at the first job that died and leaves the others' results unseen, and it learns of a death by
-SLURM's accounting alone. This one waits for every job, asks the queue itself, and returns what died as failed.
+SLURM's accounting alone. This one waits for every job, asks the queue itself, and notes in a job's folder why it
+failed or died, which is what a sweep's report reads.
 
 Hydra imports this module at every start: it must be cheap, and importable without the launcher that it extends.
 """
@@ -49,7 +50,7 @@ else:
             ):
                 if isinstance(ended, SlurmJobFailed):
                     log.error("#%d %s", number, ended)
-                    ended = self._failed(overrides, number, ended)
+                    ended = self._failed(overrides, number, str(ended))
                 returns.append(ended)
             return returns
 
@@ -66,12 +67,14 @@ else:
             log.info("submitted as job %s; squeue shows it, scancel ends it", jobs[0].job_id.partition("_")[0])
             return list(jobs)
 
-        def _failed(self, overrides: Sequence[str], number: int, error: Exception) -> JobReturn:
-            """What Hydra returns of a job that failed, of one that never came to say so."""
+        def _failed(self, overrides: Sequence[str], number: int, told: str) -> JobReturn:
+            """What Hydra gets of a job that came to nothing, as of every such job: NaN, with a note in its folder."""
+            from onesheet.sweeps.state import failure_of, record_failure
+
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):
                 config.hydra.job.id = config.hydra.job.num = number
-            returned = JobReturn(overrides=list(overrides), hydra_cfg=config, status=JobStatus.FAILED)
-            returned.working_dir = str(Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir))
-            returned.return_value = error
-            return returned
+            folder = Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
+            if not failure_of(folder):
+                record_failure(folder, told)
+            return JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED, _return_value=float("nan"))

@@ -12,7 +12,9 @@ from onesheet.sweeps.state import forget_failure, is_finished, record_failure
 log = logging.getLogger(__name__)
 
 
-def run_sweep_job(folder: Path, monitor: str, train: Callable[[], float], *, writes: bool = True) -> float:
+def run_sweep_job(
+    folder: Path, monitor: str, train: Callable[[], float], *, writes: bool = True, raises: bool = False
+) -> float:
     """Train one job of a sweep.
 
     Args:
@@ -20,10 +22,14 @@ def run_sweep_job(folder: Path, monitor: str, train: Callable[[], float], *, wri
         monitor: The metric that sweepers read.
         train: Trains in the folder, from its last checkpoint where there is one; returns the monitor.
         writes: Whether this process is the one that writes and speaks.
+        raises: Whether a failure is noted and raised all the same, where nothing but this job ends by it.
 
     Returns:
         The best value of the monitor. NaN where the job failed: an exception would end the sweep, and the failure is
         in the folder, which is what the sweep's report reads.
+
+    Raises:
+        Exception: The job's failure, with ``raises``.
     """
     if is_finished(folder):
         log.info("%s: has finished already", folder.name)
@@ -32,14 +38,17 @@ def run_sweep_job(folder: Path, monitor: str, train: Callable[[], float], *, wri
         forget_failure(folder)
     try:
         return train()
-    except InputError as error:
-        log.error("job %s failed: %s", folder.name, error)
-        told = str(error)
     except Exception as error:
-        log.exception("job %s failed", folder.name)
-        told = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    if writes:
-        record_failure(folder, told)
+        if isinstance(error, InputError):
+            log.error("job %s failed: %s", folder.name, error)
+            told = str(error)
+        else:
+            log.exception("job %s failed", folder.name)
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if writes:
+            record_failure(folder, told)
+        if raises:
+            raise
     return math.nan
 
 
