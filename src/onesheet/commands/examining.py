@@ -54,7 +54,8 @@ def card(
     compare: Annotated[
         str | None,
         typer.Option(
-            help="More sets to see it beside, by commas: mnist, fashion_mnist, cifar10, folders of images; none."
+            help="Sets to see it beside, by commas, next to digits, photographs and demo posters: mnist, "
+            "fashion_mnist, cifar10, folders of images; none leaves those out."
         ),
     ] = None,
     as_json: AsJson = False,
