@@ -2,10 +2,10 @@
 
     python benchmarks/embedding.py [--posters 2000] [--piece 500]
 
-Ours is what `onesheet embed` calls, with the default model: decoded by threads, embedded in the precision that the
-machine is good at, written to Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a
-torchvision transform, a DataLoader of 2 workers, batches of 64. Both get the same pieces of the posters in turns;
-loading models and imports are not counted. Cosines are those of ours with ours in float32, on the same pixels.
+Ours is what `onesheet embed` calls, with the default model: decoded by threads, embedded a few at a time, written to
+Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a torchvision transform, a DataLoader
+of 2 workers, batches of 64. Both get the same pieces of the posters in turns; loading models and imports are not
+counted. Cosines are those of the written vectors with the run's embedder in float32 as it was trained.
 """
 
 import argparse
@@ -24,7 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from onesheet.catalogue import read_catalogue
-from onesheet.embed_job import _decode, _embed, embed_catalogue
+from onesheet.embed_job import _decode, embed_catalogue, read_embeddings
+from onesheet.embedding.embedder import to_images
 from onesheet.run import Run
 
 IMAGE_SIZE, BATCH, WORKERS = (256, 176), 64, 2
@@ -52,6 +53,15 @@ def plain_loop(model: torch.nn.Module, paths: list[Path]) -> np.ndarray:
     """Embed by timm alone."""
     loader = DataLoader(Files(paths), batch_size=BATCH, num_workers=WORKERS)
     return torch.cat([torch.nn.functional.normalize(model(images), dim=1) for images in loader]).numpy()
+
+
+@torch.inference_mode()
+def in_float32(run: Run, table: Path, images: Path) -> np.ndarray:
+    """Embeddings by the run's embedder as it was trained, in float32, nothing folded."""
+    pixels, _ = _decode(read_catalogue(table, images)[0], run.image_size)
+    embedder = run.embedder()
+    pieces = torch.from_numpy(pixels).split(16)
+    return torch.cat([embedder(to_images(piece, torch.device("cpu"))) for piece in pieces]).numpy()
 
 
 def main() -> None:
@@ -84,10 +94,8 @@ def main() -> None:
         rate = {which: 1 / statistics.median(times) for which, times in taken.items()}
         faster = measure.ratio(taken["peer"], taken["ours"])
 
-        catalogue, _ = read_catalogue(folder / "piece-0.csv", images)
-        pixels, _ = _decode(catalogue, run.image_size)
-        embedder = run.embedder()
-        own, exact = (_embed(embedder, pixels, p) for p in (run.config["training"]["precision"], "fp32"))
+        own = read_embeddings(run, folder / "out-0").vectors(np.arange(min(arguments.piece, len(whole))))
+        exact = in_float32(run, folder / "piece-0.csv", images)
         cosines = (own * exact).sum(1)
     measure.table(
         f"Embedding {arguments.posters:,} posters from JPEG files: {measure.machine()}",

@@ -84,6 +84,11 @@ def timed(batches: Iterator[Any], count: int) -> float:
     return count * BATCH / (time.perf_counter() - start)
 
 
+def settle(rate: float) -> None:
+    """Wait until a DataLoader's workers have filled what they hold ready, so that nobody else pays for it."""
+    time.sleep(0.2 + 2 * 2 * WORKERS * BATCH / rate)
+
+
 def posters(count: int) -> list[Path]:
     """Files of the first posters."""
     return sorted((measure.need_posters() / "posters").iterdir())[:count]
@@ -148,7 +153,9 @@ def main() -> None:
         for name, batches in list(ours_by.items())[:: -1 if at % 2 else 1]:
             note(f"ours {name}", timed(batches, arguments.batches * (10 if name == "augmented" else 40)))
             if name in theirs:
-                note(f"theirs {name}", timed(theirs[name], arguments.batches))
+                rate = timed(theirs[name], arguments.batches)
+                note(f"theirs {name}", rate)
+                settle(rate)
         if arguments.oml:
             command = [__file__, "--oml-worker", "--posters", str(len(paths)), "--batches", str(arguments.batches)]
             for name, rate in zip(("float", "augmented"), measure.fresh(command, arguments.oml), strict=True):

@@ -206,7 +206,9 @@ def main() -> None:
             return call([*script, "cached", first, features, ",".join(some), str(arguments.epochs)])[0] if some else 0.0
 
         peer = plain(margins[:half])
-        ours, _ = call([*train, "-m", f"loss.margin={','.join(margins)}", f"hydra.sweep.dir={temporary}/sweep"])
+        ours, _ = call(
+            [*train[:2], "-m", *train[2:], f"loss.margin={','.join(margins)}", f"hydra.sweep.dir={temporary}/sweep"]
+        )
         peer += plain(margins[half:])
         epoch = float(call([*script, "recomputed", first, str(arguments.recompute_share)])[1])
     whole = epoch * arguments.epochs * len(margins)
