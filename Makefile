@@ -33,7 +33,7 @@ test: $(READY) ## All tests (no network, no GPU needed; real posters are used wh
 bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
 	@for file in benchmarks/*.py; do \
 		case $$file in */measure.py) continue;; esac; \
-		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" $(BENCH_ARGS) || failed="$$failed $$file"; \
+		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "not finished:$$failed" >&2; exit 1; }
 
 check: $(READY) ## Format, lint and types, as CI wants them
