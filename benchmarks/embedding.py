@@ -3,9 +3,9 @@
     python benchmarks/embedding.py [--posters 2000] [--piece 500]
 
 Ours is what `onesheet embed` calls, with the default model: decoded by threads, embedded a few at a time, written to
-Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a torchvision transform, a DataLoader
-of 2 workers, batches of 64. Both get the same pieces of the posters in turns; loading models and imports are not
-counted. Cosines are those of the written vectors with the run's embedder in float32 as it was trained.
+Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a torchvision transform, a
+DataLoader of 2 workers, batches of 64. Both get the same pieces of the posters in turns; loading models and imports are
+not counted. Cosines are those of the written vectors with the run's embedder in float32 as it was trained.
 """
 
 import argparse

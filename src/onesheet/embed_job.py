@@ -108,7 +108,7 @@ def embed_catalogue(
                 import torch
 
                 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-                embedder = _for_inference(run.embedder()).to(device)
+                embedder = _for_inference(run.embedder(), _precision(run, device.type)).to(device)
             computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster)
         told = _part_notes(path)
         posters += told["posters"]
@@ -236,12 +236,14 @@ def _precision(run: Run, device: str) -> str:
     return "fp32" if own == "auto" and device == "cpu" else own
 
 
-def _for_inference(embedder: "Embedder") -> "Embedder":
-    """An embedder with its batch norms folded."""
+def _for_inference(embedder: "Embedder", precision: str) -> "Embedder":
+    """An embedder with its batch norms folded, in float32: bfloat16 would round the folded weights more coarsely."""
     import torch
 
     from onesheet.embedding.folding import folded
 
+    if precision != "fp32":
+        return embedder
     noise = torch.rand(1, 3, *embedder.backbone.image_size, generator=torch.Generator().manual_seed(0))
     return folded(embedder, noise)
 
