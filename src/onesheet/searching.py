@@ -116,7 +116,7 @@ def find_row(index: Searchable, asked: str) -> int:
     if rows:
         told = "; ".join(describe_row(index, row) for row in rows)
         raise InputError(f"{asked}: which film is meant? Name one by its id: {told}")
-    raise InputError(f"{asked}: the index has no such id or title, and there is no such image file")
+    raise InputError(f"{asked}: the index has no such id or title (nor is it an image file); name one that it has")
 
 
 def describe_row(index: Searchable, row: int) -> str:
