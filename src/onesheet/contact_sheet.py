@@ -45,14 +45,32 @@ def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Pat
     Raises:
         InputError: The file cannot be written.
     """
+    check_png("--png", path)
+    save_png("--png", path, draw_contact_sheet(index, query, hits, images))
+
+
+def check_png(option: str, path: Path) -> None:
+    """Refuse a picture's file before the work is done.
+
+    Raises:
+        InputError: It is no PNG's name, or there is no such folder.
+    """
     if path.suffix.casefold() != ".png":
-        raise InputError(f"--png {path}: name a file that ends in .png")
+        raise InputError(f"{option} {path}: name a file that ends in .png")
     if not path.resolve().parent.is_dir():
-        raise InputError(f"--png {path}: there is no folder {path.parent}; make it first")
+        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first")
+
+
+def save_png(option: str, path: Path, picture: Image.Image) -> None:
+    """Write a picture that was asked for, at once or not at all.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
     try:
-        write_png(draw_contact_sheet(index, query, hits, images), path)
+        write_png(picture, path)
     except OSError as error:
-        raise InputError(f"--png {path}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"{option} {path}: cannot be written ({error.strerror or error})") from None
 
 
 def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,20 @@ from onesheet.retrieval.titles import find_title
 from onesheet.run import Run
 
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
+
+
+class Listing(Protocol):
+    """Posters that can be asked for by id or title: an index, or a catalogue."""
+
+    @property
+    def posters(self) -> pd.DataFrame:
+        """(N rows) as :func:`onesheet.retrieval.index.catalogue_table` gives them."""
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +86,24 @@ def milvus_address(folder: Path) -> tuple[str, str] | None:
     return (uri if "://" in uri else str(folder / uri)), collection
 
 
+def decode_image(run: Run, path: Path) -> np.ndarray:
+    """(height, width, 3) uint8 of one image file, decoded as the run's own posters were.
+
+    Raises:
+        InputError: The file is no image that can be used.
+    """
+    from onesheet.images import BadImage, decode_poster
+    from onesheet.images.decode import quiet_pillow
+
+    try:
+        with quiet_pillow():
+            return decode_poster(path.read_bytes(), run.image_size)
+    except BadImage as why:
+        raise InputError(f"{path}: {why.kind} ({why.detail}); {why.mend}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name an image file") from None
+
+
 def embed_image(run: Run, path: Path) -> np.ndarray:
     """(E,) unit vector of one image file, decoded and embedded as the run's own posters were.
 
@@ -82,16 +114,8 @@ def embed_image(run: Run, path: Path) -> np.ndarray:
 
     from onesheet.embedding.embedder import to_images
     from onesheet.embedding.precision import autocast_for
-    from onesheet.images import BadImage, decode_poster
-    from onesheet.images.decode import quiet_pillow
 
-    try:
-        with quiet_pillow():
-            pixels = decode_poster(path.read_bytes(), run.image_size)
-    except BadImage as why:
-        raise InputError(f"{path}: {why.kind} ({why.detail}); {why.mend}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name an image file") from None
+    pixels = decode_image(run, path)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     embedder = run.embedder().to(device)
     images = to_images(torch.from_numpy(pixels.copy())[None], device)
@@ -99,7 +123,7 @@ def embed_image(run: Run, path: Path) -> np.ndarray:
         return np.asarray(embedder(images)[0].float().cpu().numpy())
 
 
-def find_row(index: Searchable, asked: str) -> int:
+def find_row(index: Listing, asked: str) -> int:
     """The row of an id, or of a title as people write it.
 
     Raises:
@@ -116,28 +140,39 @@ def find_row(index: Searchable, asked: str) -> int:
     if rows:
         told = "; ".join(describe_row(index, row) for row in rows)
         raise InputError(f"{asked}: which film is meant? Name one by its id: {told}")
-    raise InputError(f"{asked}: the index has no such id or title (nor is it an image file); name one that it has")
+    raise InputError(f"{asked}: there is no poster of such an id or title, and no such image file")
 
 
-def describe_row(index: Searchable, row: int) -> str:
+def describe_row(index: Listing, row: int) -> str:
     """Id, title and year of a row."""
     poster = index.facts(np.array([row])).iloc[0]
     year = "" if pd.isna(poster["year"]) else f" ({int(poster['year'])})"
     return f"{poster['id']} {poster['title']}{year}".strip()
 
 
-def read_query(run: Run, index: Searchable, asked: str) -> Query:
-    """A query from what was typed: an id of the index, else an image file, else a title."""
+def find_poster(index: Listing, asked: str) -> int | Path:
+    """What was typed: the row of an id, else an image file, else the row of a title.
+
+    Raises:
+        InputError: Nothing is called so, or several films are.
+    """
     if index.row_of(asked) is None:
         path = Path(asked).expanduser()
         if path.is_file():
-            return Query(embed_image(run, path), path=path.resolve())
+            return path.resolve()
         if path.suffix.casefold() in IMAGE_SUFFIXES:
             raise InputError(f"{asked}: there is no such image file")
         if path.is_dir():
             raise InputError(f"{asked}: is a folder; name one image file, an id or a title")
-    row = find_row(index, asked)
-    return Query(index.vectors(np.array([row]))[0], row=row)
+    return find_row(index, asked)
+
+
+def read_query(run: Run, index: Searchable, asked: str) -> Query:
+    """A query from what was typed: an id of the index, else an image file, else a title."""
+    found = find_poster(index, asked)
+    if isinstance(found, Path):
+        return Query(embed_image(run, found), path=found)
+    return Query(index.vectors(np.array([found]))[0], row=found)
 
 
 def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Path:
@@ -210,7 +245,7 @@ def search_run(
     return query, search_index(index, query.vector, k, own=query.row, rows=rows, thin=thin, diverse=diverse)
 
 
-def poster_facts(index: Searchable, rows: np.ndarray) -> list[dict[str, Any]]:
+def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
     """What the index knows of posters, for JSON: id, title, year, genres, img, and film and split where known."""
     return [_facts(poster) for _, poster in index.facts(np.asarray(rows, dtype=np.int64)).iterrows()]
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from tests.end_to_end.conftest import SMALL
 from tests.helpers import draw_posters
@@ -54,11 +55,13 @@ def test_bad_images(posters, train_here):
     (images / "p0003.jpg").write_text("no image")
     whole = (images / "p0004.jpg").read_bytes()
     (images / "p0004.jpg").write_bytes(whole[: len(whole) // 2])
+    Image.new("RGB", (3000, 20)).save(images / "p0005.jpg")
+    Image.new("L", (10_000, 10_000)).save(images / "p0006.jpg")
     arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={images}"]
     code, _, err = train_here(*arguments)
     assert code == 2, err
-    assert "p0003.jpg" in one_line(err)
-    assert "p0004.jpg" in one_line(err)
+    for named in ("p0003.jpg", "p0004.jpg", "p0005.jpg: 3000×20 pixels", "p0006.jpg: 10000×10000 pixels"):
+        assert named in one_line(err)
     assert not (train_here.folder / "outputs").exists()
 
 

@@ -193,6 +193,33 @@ def test_absurdly_small(files, width, height):
     assert caught.value.kind == "tiny image"
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "told"),
+    [
+        (3000, 20, "3000×20 pixels, 150 times as wide as high"),
+        (20, 3000, "20×3000 pixels, 150 times as high as wide"),
+        (401, 100, "401×100 pixels, 4.01 times as wide as high"),
+    ],
+)
+def test_no_poster_is_so_long(files, width, height, told):
+    with pytest.raises(BadImage) as caught:
+        decode_poster(files.encode(Image.new("RGB", (width, height)), "PNG"), (90, 60))
+    assert (caught.value.kind, caught.value.detail) == ("extreme shape", told)
+    assert "crop" in caught.value.mend
+
+
+def test_the_shape_is_told_as_it_is_seen(files):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with pytest.raises(BadImage, match="20×3000 pixels, 150 times as high as wide"):
+        decode_poster(files.encode(Image.new("RGB", (3000, 20)), "JPEG", exif=exif), (90, 60))
+
+
+@pytest.mark.parametrize(("width", "height"), [(200, 600), (1200, 435), (400, 100), (270, 400), (216, 581)])
+def test_panels_stills_and_inserts_are_posters(files, width, height):
+    assert decode_poster(files.encode(Image.new("RGB", (width, height)), "PNG"), (90, 60)).shape == (90, 60, 3)
+
+
 def test_sixteen_pixels_are_enough(files):
     assert decode_poster(files.encode(Image.new("RGB", (16, 16)), "PNG"), (90, 60)).shape == (90, 60, 3)
 

@@ -143,6 +143,7 @@ def test_bad_files_are_told_by_position_and_left_out(paths, tmp_path, files):
         "cut.jpg": paths[0].read_bytes()[:900],
         "bomb.png": files.png_that_claims(10_000, 10_000),
         "dot.png": files.encode(files.noise(8, 8), "PNG"),
+        "strip.png": files.encode(files.noise(20, 400), "PNG"),
     }
     for name, data in faulty.items():
         if data is not None:
@@ -151,7 +152,7 @@ def test_bad_files_are_told_by_position_and_left_out(paths, tmp_path, files):
     mixed = [paths[0], *(folder / name for name in faulty), folder / "folder.jpg", paths[1]]
     for _ in range(2):  # cold and warm
         cache, good, bad = open_pixels(mixed, SIZE, cache_dir=tmp_path)
-        assert good.tolist() == [0, 7]
+        assert good.tolist() == [0, 8]
         assert_holds(cache, [paths[0], paths[1]])
         assert {i: why.kind for i, why in bad.items()} == {
             1: "missing image",
@@ -159,7 +160,8 @@ def test_bad_files_are_told_by_position_and_left_out(paths, tmp_path, files):
             3: "truncated image",
             4: "huge image",
             5: "tiny image",
-            6: "unreadable image",
+            6: "extreme shape",
+            7: "unreadable image",
         }
 
 
@@ -169,6 +171,13 @@ def test_another_pillow_tries_bad_files_again(paths, tmp_path, monkeypatch, deco
     monkeypatch.setattr("PIL.__version__", "999.0")
     open_pixels(paths, SIZE, cache_dir=tmp_path)
     assert decoded[12:] == [b"no image yet"]
+
+
+def test_stricter_checks_look_at_known_files_again(paths, tmp_path, monkeypatch, decoded):
+    digest = open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest
+    monkeypatch.setattr("onesheet.images.store.CHECKING_VERSION", 99)
+    assert open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest == digest  # what is kept of them stays valid
+    assert len(decoded) == 24
 
 
 def test_progress_counts_to_the_end(paths, tmp_path, capsys):

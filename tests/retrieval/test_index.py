@@ -61,9 +61,39 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
 def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
     index, _ = with_engine("ivfpq", recall=0.99)
     engine = index.engine
-    lazy = Engine("ivfpq", engine.index, 1, 1)
+    lazy = Engine("ivfpq", engine.index, 1, 1, index.index)
     assert agreement(lazy, index.index) < agreement(engine, index.index)
     assert agreement(None, index.index) == 1.0
+
+
+def test_queries_that_are_no_rows_find_as_much_as_was_measured():
+    """A row that seeks its neighbours takes one of the proposals for itself; what is measured must not gain by that."""
+    vectors = clustered(6500, 32)
+    own, queries = vectors[:6000], vectors[6000:]
+    index = PosterIndex.of(own, table(6000))
+    engine, found = build_engine("ivfpq", index.index, 0.9)
+    wanted = exact(own, queries, 10)[1]
+    rows = engine.search(queries, 10)[1]
+    assert found >= 0.9
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.88
+
+
+def test_many_neighbours_are_found_too():
+    """Parameters are chosen for 10; more of them need more lists."""
+    index, _ = with_engine("ivfpq", 6000)
+    queries = index.vectors()[::100]
+    wanted = exact(index.vectors(), queries, 400)[1]
+    scores, rows = index.search(queries, 400)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.9
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 40])
+@pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
+def test_a_handful_of_posters(kind, n):
+    index, found = with_engine(kind, n)
+    assert found == 1.0
+    assert index.search(index.vectors(), 1)[1][:, 0].tolist() == list(range(n))
 
 
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])

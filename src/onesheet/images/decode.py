@@ -13,11 +13,17 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 DECODING_VERSION = 1
 """Raise it with every change after which the same file gives other pixels: caches are keyed by it."""
 
+CHECKING_VERSION = 2
+"""Raise it with every change after which other files are refused: known ones are then looked at once more."""
+
 SHORTEST_SIDE = 16
 """Shortest side, in pixels, that still shows a poster."""
 
 MOST_PIXELS = 64_000_000
 """Largest image that is decoded, by the size that its header states."""
+
+LONGEST = 4.0
+"""Longest shape that is still a poster, long side over short side: door panels have 3, the widest cinema stills 2.8."""
 
 MOST_STRETCH = 1.25
 """How far a poster is stretched to the wanted shape before its edges are cropped."""
@@ -40,7 +46,8 @@ class BadImage(Exception):
     """A file that gives no poster.
 
     Attributes:
-        kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image`` or ``huge image``.
+        kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image``, ``huge image`` or
+            ``extreme shape``.
         detail: What was found.
         mend: What to do about it.
     """
@@ -70,7 +77,7 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        BadImage: The file is unreadable, truncated, or absurdly small or large.
+        BadImage: The file is unreadable, truncated, or absurdly small, large or long.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
@@ -85,6 +92,21 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         detail = f"{error}" or type(error).__name__
         kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
         raise BadImage(kind, detail, "replace the file with a whole one") from error
+
+
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels as the picture is meant to be seen, from the file's header.
+
+    Raises:
+        BadImage: There is no image in a known format.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            width, height = image.size
+            turned = _orientation(image) >= 5
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise BadImage("unreadable image", "no image in a known format", "replace the file") from error
+    return (height, width) if turned else (width, height)
 
 
 @contextmanager
@@ -116,6 +138,8 @@ def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarr
     if width * height > MOST_PIXELS:
         raise _huge(f"{width}×{height} pixels")
     orientation = _orientation(image)
+    if max(width, height) > LONGEST * min(width, height):
+        raise _long(*((height, width) if orientation >= 5 else (width, height)))
     wanted = image_size if orientation >= 5 else (image_size[1], image_size[0])
     scale = 2 * max(wanted[0] / width, wanted[1] / height)
     image.draft(None, (math.ceil(scale * width), math.ceil(scale * height)))
@@ -128,6 +152,19 @@ def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarr
 
 def _huge(detail: str) -> BadImage:
     return BadImage("huge image", detail, f"scale it down to at most {MOST_PIXELS // 1_000_000} megapixels")
+
+
+def _long(width: int, height: int) -> BadImage:
+    how = (
+        f"{width / height:.3g} times as wide as high"
+        if width > height
+        else f"{height / width:.3g} times as high as wide"
+    )
+    return BadImage(
+        "extreme shape",
+        f"{width}×{height} pixels, {how}",
+        f"crop it to the poster, at most {LONGEST:g} times as long as short, or replace the file",
+    )
 
 
 def _orientation(image: Image.Image) -> int:

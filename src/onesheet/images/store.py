@@ -10,7 +10,7 @@ import numpy as np
 import PIL
 
 from onesheet.images.cache import cache_folder, locked, storage_faults, write_atomically
-from onesheet.images.decode import DECODING_VERSION, BadImage
+from onesheet.images.decode import CHECKING_VERSION, DECODING_VERSION, BadImage
 
 HASH_BYTES = 16
 
@@ -18,10 +18,11 @@ HASH_BYTES = 16
 class PixelStore:
     """Rows of uint8 pixels, keyed by the hash of the file that they were decoded from.
 
-    Three files in one folder a size and decoding version: ``rows.u8`` (the pixels), ``hashes.bin`` (one hash a row, in
-    the rows' order) and ``bad.json`` (hashes of files that gave no poster, and why). Rows are only ever added. A hash
-    is written after its pixels have reached the disk, so whatever has a hash is whole: a build that is killed leaves
-    at most rows without a hash, which the next build overwrites. Builders take turns by a lock; readers need none.
+    Three files in one folder a size and version of decoding and checking: ``rows.u8`` (the pixels), ``hashes.bin``
+    (one hash a row, in the rows' order) and ``bad.json`` (hashes of files that gave no poster, and why). Rows are only
+    ever added. A hash is written after its pixels have reached the disk, so whatever has a hash is whole: a build that
+    is killed leaves at most rows without a hash, which the next build overwrites. Builders take turns by a lock;
+    readers need none.
 
     Args:
         image_size: (height, width) in pixels.
@@ -34,7 +35,7 @@ class PixelStore:
     def __init__(self, image_size: tuple[int, int], cache_dir: Path | str | None = None) -> None:
         height, width = image_size
         self.image_size = (height, width)
-        self.folder = cache_folder(f"pixels/v{DECODING_VERSION}-{height}x{width}", cache_dir)
+        self.folder = cache_folder(f"pixels/v{DECODING_VERSION}.{CHECKING_VERSION}-{height}x{width}", cache_dir)
         self.row_shape = (height, width, 3)
         self.row_bytes = height * width * 3
         self.rows_path = self.folder / "rows.u8"

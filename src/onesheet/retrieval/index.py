@@ -114,22 +114,26 @@ class PosterIndex:
         """
         asked = np.ascontiguousarray(queries, dtype=np.float32)
         if rows is not None and len(rows) <= SCORED_WHOLE:
-            proposed = np.broadcast_to(rows, (len(asked), len(rows)))
-        elif self.engine is not None:
-            proposed = self.engine.propose(asked, k, rows)
+            return self._score_all(asked, k, rows)
+        if self.engine is not None:
+            scores, found = self.engine.search(asked, k, rows)
         else:
             make: Any = faiss.SearchParameters
             allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
             searched = self.index if rows is not None else on_gpu(self.index, k)
             scores, found = numpy_search(searched)(asked, k, params=allowed)
-            return np.where(found < 0, -np.inf, scores), np.asarray(found)
-        scores = np.full((len(asked), k), -np.inf, dtype=np.float32)
-        found = np.full((len(asked), k), -1, dtype=np.int64)
-        for i, query in enumerate(asked):
-            some = proposed[i][proposed[i] >= 0]
-            near = self.vectors(some) @ query if len(some) else np.empty(0, np.float32)
-            order = np.lexsort((some, -near))[:k]
-            scores[i, : len(order)], found[i, : len(order)] = near[order], some[order]
+        scores[found < 0] = -np.inf
+        return scores, found
+
+    def _score_all(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The k best of a few rows; ties by row."""
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        found = np.full((len(queries), k), -1, dtype=np.int64)
+        vectors = self.vectors(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
+        for i, query in enumerate(queries):
+            near = vectors @ query
+            order = np.lexsort((rows, -near))[:k]
+            scores[i, : len(order)], found[i, : len(order)] = near[order], rows[order]
         return scores, found
 
     def close(self) -> None:
