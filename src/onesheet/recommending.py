@@ -19,7 +19,7 @@ from onesheet.retrieval.interests import event_weights
 from onesheet.retrieval.searchable import Searchable
 from onesheet.searching import find_row, poster_facts
 
-BATCH = 256
+BATCH = 64
 NAMED = 20
 """Unknown films that are named."""
 
