@@ -1,11 +1,13 @@
 """Vectors to answers: metrics, neighbours, search."""
 
 from onesheet.retrieval.baselines import colour_histograms, random_vectors
+from onesheet.retrieval.candidates import Candidates, Films, Viewer, find_candidates, index_space
 from onesheet.retrieval.cowatch import CoWatch, co_watched, joined, unit_rows
 from onesheet.retrieval.diversify import diversify
 from onesheet.retrieval.engines import Engine, build_engine, choose_kind
 from onesheet.retrieval.exclusion import Exclusion
 from onesheet.retrieval.index import PosterIndex
+from onesheet.retrieval.interests import Interest, event_weights, find_interests
 from onesheet.retrieval.metrics import (
     DEFAULT_METRICS,
     Judgement,
@@ -19,26 +21,38 @@ from onesheet.retrieval.metrics import (
 from onesheet.retrieval.neighbours import Neighbours, exact_neighbours
 from onesheet.retrieval.pairs import pairs_recall, rank_queries
 from onesheet.retrieval.search import Hits, search_index
+from onesheet.retrieval.searchable import Searchable
+from onesheet.retrieval.taste import Space
 from onesheet.retrieval.titles import find_title
 
 __all__ = [
     "DEFAULT_METRICS",
+    "Candidates",
     "CoWatch",
     "Engine",
     "Exclusion",
+    "Films",
     "Hits",
+    "Interest",
     "Judgement",
     "Neighbours",
     "PosterIndex",
     "RetrievalMetrics",
+    "Searchable",
+    "Space",
+    "Viewer",
     "build_engine",
     "choose_kind",
     "co_watched",
     "colour_histograms",
     "diversify",
     "evaluate_retrieval",
+    "event_weights",
     "exact_neighbours",
+    "find_candidates",
+    "find_interests",
     "find_title",
+    "index_space",
     "joined",
     "lift",
     "merge_frozen",

@@ -209,8 +209,10 @@ def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.floa
     return minds
 
 
-def _unseen(films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints) -> _Pool:
-    """The rows of films that were not watched, one a film; ``vectors[at]`` are those of ``rows``."""
+def _unseen(
+    films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints, most: int
+) -> _Pool:
+    """The best films that were not watched, one poster each; ``vectors[at]`` are those of ``rows``."""
     new = ~np.isin(films.codes[rows], mind.viewer.films)
     rows, at = rows[new], at[new]
     if not len(rows):
