@@ -41,3 +41,46 @@ def print_explanation(found: Mapping[str, Any], picture: Path | None, console: C
 
 def _brackets(year: int | None) -> str:
     return f"({year})" if year else ""
+
+
+def print_candidates(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print a viewer's interests, and the films that suit them: rank, score, film, and the watched one behind it."""
+    console = console or Console()
+    if "user" in found:
+        console.print(f"user {found['user']}: {found['known_films']} known films", highlight=False, markup=False)
+        _print_unknown(found, console)
+    interests = Table("interest", "share", "films", "stands for it", title="interests", title_justify="left")
+    for place, one in enumerate(found["interests"], 1):
+        interests.add_row(str(place), f"{one['weight']:.0%}", str(one["films"]), Text(_name(one["medoid"])))
+    console.print(interests)
+    table = Table("", "score", "id", "film", "genres", "because of", title="candidates", title_justify="left")
+    for place, film in enumerate(found["candidates"], 1):
+        name, reason = Text(_title(film)), Text(_name(film["because"]))
+        table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason)
+    console.print(table)
+
+
+def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what was done for all users of a history."""
+    console = console or Console()
+    told = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"
+    console.print(told, highlight=False, markup=False, soft_wrap=True)
+    console.print(f"{done['seconds_per_1000_users']:.2f} s per 1,000 users", highlight=False)
+    if done["left_out"]:
+        console.print(f"{done['left_out']:,} users have watched no known film: left out", highlight=False)
+    _print_unknown(done, console)
+
+
+def _print_unknown(found: Mapping[str, Any], console: Console) -> None:
+    if found["unknown_films"]:
+        more = ", …" if found["unknown_films"] > len(found["unknown"]) else ""
+        told = f"{found['unknown_films']:,} films are not in the index: {', '.join(found['unknown'])}{more}"
+        console.print(told, highlight=False, markup=False, soft_wrap=True)
+
+
+def _title(film: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, [film["title"], _brackets(film["year"])]))
+
+
+def _name(film: Mapping[str, Any]) -> str:
+    return _title(film) or str(film["id"])

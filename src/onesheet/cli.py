@@ -13,6 +13,7 @@ from onesheet.commands.explaining import explain
 from onesheet.commands.exporting import export
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
+from onesheet.commands.viewers import judge_history, recommend
 from onesheet.errors import InputError
 
 # Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
@@ -35,6 +36,8 @@ def root() -> None:
 app.command()(evaluate)
 app.command()(compare)
 app.command()(search)
+app.command()(recommend)
+app.command(name="evaluate-history")(judge_history)
 app.command()(explain)
 app.command()(export)
 app.command()(embed)

@@ -9,12 +9,12 @@ from PIL import Image
 from onesheet.analysis import Neighbourhoods, draw_gallery, write_png
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
-from onesheet.retrieval.index import PosterIndex
 from onesheet.retrieval.search import Hits
+from onesheet.retrieval.searchable import Searchable
 from onesheet.searching import Query
 
 
-def draw_contact_sheet(index: PosterIndex, query: Query, hits: Hits, images: Path) -> Image.Image:
+def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
     """Draw the query at the left and its neighbours in reading order, at most ten on a line.
 
     Args:
@@ -39,7 +39,7 @@ def draw_contact_sheet(index: PosterIndex, query: Query, hits: Hits, images: Pat
     return draw_gallery(shown, rows, title="Posters like this one", note=f"the {count} nearest of {len(index):,}")
 
 
-def write_contact_sheet(index: PosterIndex, query: Query, hits: Hits, images: Path, path: Path) -> None:
+def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path, path: Path) -> None:
     """Draw a contact sheet into a PNG file.
 
     Raises:
@@ -73,11 +73,11 @@ def save_png(option: str, path: Path, picture: Image.Image) -> None:
         raise InputError(f"{option} {path}: cannot be written ({error.strerror or error})") from None
 
 
-def _as_catalogue(index: PosterIndex, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
+def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
     """The query in row 0, then what was found; an image file is a poster of which only its name is known."""
-    known = index.posters.iloc[([query.row] if query.row is not None else []) + rows.tolist()]
+    known = index.facts(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
     columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
-    years = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    years: np.ndarray = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     genres = [str(text).split("|") for text in known["genres"]]
     if query.path is not None:
         # Its own name can be no id of the index, which would have been found first.

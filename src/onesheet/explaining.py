@@ -40,9 +40,16 @@ class Shelf:
     vectors: Any = None
 
     @cached_property
-    def rows(self) -> dict[str, int]:
-        """The row of each id."""
+    def _rows(self) -> dict[str, int]:
         return {str(one): row for row, one in enumerate(self.posters["id"])}
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+        return self._rows.get(one)
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+        return self.posters.iloc[rows]
 
     def path(self, row: int) -> Path:
         """The image of a row."""
@@ -170,7 +177,7 @@ def draw(run: Run, explained: Explained) -> Image.Image:
 
 
 def _name(shelf: Listing, found: int | Path) -> dict[str, Any]:
-    return {"image": str(found)} if isinstance(found, Path) else poster_facts(shelf, found)
+    return {"image": str(found)} if isinstance(found, Path) else poster_facts(shelf, np.array([found]))[0]
 
 
 def _image(run: Run, path: Path) -> "Tensor":

@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 
 from onesheet.errors import InputError
-from onesheet.retrieval.filters import matching_rows, parse_years
+from onesheet.retrieval.filters import parse_years
 from onesheet.retrieval.index import PosterIndex
 from onesheet.retrieval.search import Hits, Thin, search_index
+from onesheet.retrieval.searchable import Searchable
 from onesheet.retrieval.titles import find_title
 from onesheet.run import Run
 
@@ -26,9 +27,11 @@ class Listing(Protocol):
     def posters(self) -> pd.DataFrame:
         """(N rows) as :func:`onesheet.retrieval.index.catalogue_table` gives them."""
 
-    @property
-    def rows(self) -> dict[str, int]:
-        """The row of each id."""
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +49,41 @@ class Query:
     path: Path | None = None
 
 
-def open_index(run: Run, folder: Path | None = None) -> PosterIndex:
-    """The index in ``folder``, or the run's own; refused where another embedder made its vectors."""
-    return PosterIndex.load(folder or run.folder / "index", run.folder / "embedder")
+def open_index(
+    run: Run, folder: Path | None = None, uri: str | None = None, collection: str | None = None
+) -> Searchable:
+    """The index in ``folder``, the Milvus collection behind ``uri``, or else the run's own index.
+
+    Raises:
+        InputError: There is no whole index there, or another embedder made its vectors.
+    """
+    embedder = run.folder / "embedder"
+    if uri is None and collection is not None:
+        raise InputError(f"--collection {collection} needs --uri: name the file or the server that holds it")
+    if uri is not None:
+        from onesheet.retrieval.milvus_index import COLLECTION, MilvusIndex
+
+        if folder is not None:
+            raise InputError(f"--index {folder} and --uri {uri}: name one of them")
+        return MilvusIndex.open(uri, collection or COLLECTION, embedder)
+    where = folder or run.folder / "index"
+    if told := milvus_address(where):
+        from onesheet.retrieval.milvus_index import MilvusIndex
+
+        return MilvusIndex.open(*told, embedder)
+    return PosterIndex.load(where, embedder)
+
+
+def milvus_address(folder: Path) -> tuple[str, str] | None:
+    """URI and collection that an index's folder points to; None where its vectors lie in the folder itself."""
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if about["engine"] != "milvus":
+            return None
+        uri, collection = str(about["uri"]), str(about["collection"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return (uri if "://" in uri else str(folder / uri)), collection
 
 
 def decode_image(run: Run, path: Path) -> np.ndarray:
@@ -94,8 +129,9 @@ def find_row(index: Listing, asked: str) -> int:
     Raises:
         InputError: Nothing is called so, or several films are.
     """
-    if asked in index.rows:
-        return index.rows[asked]
+    known = index.row_of(asked)
+    if known is not None:
+        return known
     titles = ["" if not isinstance(title, str) else title for title in index.posters["title"]]
     years = index.posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     rows, sure = find_title(asked, titles, years.tolist())
@@ -109,7 +145,7 @@ def find_row(index: Listing, asked: str) -> int:
 
 def describe_row(index: Listing, row: int) -> str:
     """Id, title and year of a row."""
-    poster = index.posters.iloc[row]
+    poster = index.facts(np.array([row])).iloc[0]
     year = "" if pd.isna(poster["year"]) else f" ({int(poster['year'])})"
     return f"{poster['id']} {poster['title']}{year}".strip()
 
@@ -120,7 +156,7 @@ def find_poster(index: Listing, asked: str) -> int | Path:
     Raises:
         InputError: Nothing is called so, or several films are.
     """
-    if asked not in index.rows:
+    if index.row_of(asked) is None:
         path = Path(asked).expanduser()
         if path.is_file():
             return path.resolve()
@@ -131,7 +167,7 @@ def find_poster(index: Listing, asked: str) -> int | Path:
     return find_row(index, asked)
 
 
-def read_query(run: Run, index: PosterIndex, asked: str) -> Query:
+def read_query(run: Run, index: Searchable, asked: str) -> Query:
     """A query from what was typed: an id of the index, else an image file, else a title."""
     found = find_poster(index, asked)
     if isinstance(found, Path):
@@ -139,7 +175,7 @@ def read_query(run: Run, index: PosterIndex, asked: str) -> Query:
     return Query(index.vectors(np.array([found]))[0], row=found)
 
 
-def images_folder(run: Run, index: PosterIndex, given: Path | None = None) -> Path:
+def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Path:
     """Where the index's posters are.
 
     Raises:
@@ -155,15 +191,15 @@ def images_folder(run: Run, index: PosterIndex, given: Path | None = None) -> Pa
     return given
 
 
-def distinct_pictures(run: Run, index: PosterIndex, query: Query, images: Path) -> Thin:
+def distinct_pictures(run: Run, index: Searchable, query: Query, images: Path) -> Thin:
     """Keeps rows whose picture is neither the query's nor that of a better row, near-duplicates being the same."""
     from onesheet.images import open_pixels
     from onesheet.images.duplicates import group_thumbnails, thumbnails
 
     def thin(rows: np.ndarray) -> np.ndarray:
-        files = index.posters["img"].to_numpy()
-        own = query.path if query.path is not None else images / files[query.row]
-        paths = [own, *(images / files[row] for row in rows)]
+        own = [] if query.row is None else [query.row]
+        files = index.facts(np.concatenate([np.array(own, dtype=np.int64), rows]))["img"]
+        paths = ([] if query.path is None else [query.path]) + [images / file for file in files]
         pixels, _, bad = open_pixels(paths, run.image_size)
         for i, why in bad.items():
             raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
@@ -175,7 +211,7 @@ def distinct_pictures(run: Run, index: PosterIndex, query: Query, images: Path) 
 
 def search_run(
     run: Run,
-    index: PosterIndex,
+    index: Searchable,
     asked: str,
     k: int = 10,
     *,
@@ -203,15 +239,18 @@ def search_run(
     """
     if k < 1:
         raise InputError(f"-k {k}: ask for at least one poster")
-    rows = matching_rows(index.posters, genres, parse_years(years) if years else None)
+    rows = index.selection(genres, parse_years(years) if years else None)
     query = read_query(run, index, asked)
     thin = distinct_pictures(run, index, query, images_folder(run, index, images)) if hide_duplicates else None
     return query, search_index(index, query.vector, k, own=query.row, rows=rows, thin=thin, diverse=diverse)
 
 
-def poster_facts(index: Listing, row: int) -> dict[str, Any]:
-    """What the index knows of a poster, for JSON: id, title, year, genres, img, and film and split where known."""
-    poster = index.posters.iloc[row]
+def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
+    """What the index knows of posters, for JSON: id, title, year, genres, img, and film and split where known."""
+    return [_facts(poster) for _, poster in index.facts(np.asarray(rows, dtype=np.int64)).iterrows()]
+
+
+def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
     known = {name: poster[name] for name in ("film", "split") if isinstance(poster.get(name), str)}
     year = poster["year"]
     return {
@@ -224,11 +263,11 @@ def poster_facts(index: Listing, row: int) -> dict[str, Any]:
     }
 
 
-def as_json(index: PosterIndex, query: Query, hits: Hits) -> dict[str, Any]:
+def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
     """``{"query": …, "neighbours": [{"id", "score", "title", "genres", "img", …}, …]}``, best first."""
-    told = poster_facts(index, query.row) if query.row is not None else {"image": str(query.path)}
+    told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
     found = [
-        {"score": round(float(score), 6)} | poster_facts(index, int(row))
-        for row, score in zip(hits.rows, hits.scores, strict=True)
+        {"score": round(float(score), 6)} | facts
+        for facts, score in zip(poster_facts(index, hits.rows), hits.scores, strict=True)
     ]
     return {"query": told, "neighbours": found}

@@ -132,6 +132,12 @@ def read_history(path: str | Path) -> History:
     return History(source, users, ids, ratings, timestamps)
 
 
+def near_users(users: Sequence[str], asked: str) -> str:
+    """A hint, for messages, at users of nearly that name."""
+    near = difflib.get_close_matches(asked, users, n=3) or sorted(users)[:3]
+    return f"; it has {len(users):,}, {', '.join(near)} among them"
+
+
 def _names(path: Path) -> list[str]:
     """The column names as they stand in the file."""
     if path.suffix.lower() in PARQUET_SUFFIXES:

@@ -1,11 +1,12 @@
 """``search``: posters like one."""
 
+from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from onesheet.commands.options import AsJson, IndexFolder, RunFolder, emit_json
+from onesheet.commands.options import AsJson, IndexCollection, IndexFolder, IndexUri, RunFolder, emit_json
 
 
 def search(
@@ -13,6 +14,8 @@ def search(
     query: Annotated[str, typer.Argument(metavar="QUERY", help="A poster's id, a film's title, or an image file.")],
     k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
     index: IndexFolder = None,
+    uri: IndexUri = None,
+    collection: IndexCollection = None,
     genre: Annotated[list[str] | None, typer.Option(help="Only posters of this genre; may be repeated.")] = None,
     year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
     diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
@@ -26,25 +29,26 @@ def search(
     from onesheet.run import Run
 
     opened = Run.open(run)
-    table = searching.open_index(opened, index)
-    asked, hits = searching.search_run(
-        opened,
-        table,
-        query,
-        k,
-        genres=genre or (),
-        years=year,
-        diverse=diverse,
-        hide_duplicates=hide_duplicates,
-        images=images,
-    )
-    if png is not None:
-        from onesheet.contact_sheet import write_contact_sheet
+    with closing(searching.open_index(opened, index, uri, collection)) as table:
+        asked, hits = searching.search_run(
+            opened,
+            table,
+            query,
+            k,
+            genres=genre or (),
+            years=year,
+            diverse=diverse,
+            hide_duplicates=hide_duplicates,
+            images=images,
+        )
+        if png is not None:
+            from onesheet.contact_sheet import write_contact_sheet
 
-        write_contact_sheet(table, asked, hits, searching.images_folder(opened, table, images), png)
+            write_contact_sheet(table, asked, hits, searching.images_folder(opened, table, images), png)
+        told = searching.as_json(table, asked, hits)
     if as_json:
-        emit_json(searching.as_json(table, asked, hits))
+        emit_json(told)
     else:
         from onesheet.answers import print_neighbours
 
-        print_neighbours(searching.as_json(table, asked, hits))
+        print_neighbours(told)

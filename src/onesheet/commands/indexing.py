@@ -6,15 +6,24 @@ from typing import Annotated
 
 import typer
 
-from onesheet.commands.options import AsJson, BadPoster, ImagesFolder, OnBadPoster, RunFolder, emit_json
+from onesheet.commands.options import (
+    AsJson,
+    BadPoster,
+    ImagesFolder,
+    IndexCollection,
+    OnBadPoster,
+    RunFolder,
+    emit_json,
+)
 
 
 class EngineKind(StrEnum):
-    """How an index searches: everything, along a graph, or in compressed lists."""
+    """How an index searches: everything, along a graph, in compressed lists, or in Milvus."""
 
     flat = "flat"
     hnsw = "hnsw"
     ivfpq = "ivfpq"
+    milvus = "milvus"
 
 
 def embed(
@@ -46,23 +55,43 @@ def embed(
 
 def build_index(
     run: RunFolder,
-    out: Annotated[Path, typer.Option(help="Folder for the index.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the index; not needed where --uri is given.")] = None,
     embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
     engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
     recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
+    uri: Annotated[
+        str | None, typer.Option("--uri", help="For milvus: a file (….db) or a server; else milvus.db in --out.")
+    ] = None,
+    collection: IndexCollection = None,
+    replace: Annotated[bool, typer.Option("--replace", help="For milvus: drop what the collection holds.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a search index and measure how far it agrees with exact search."""
     from onesheet.indexing import index_run
+    from onesheet.progress import progress_bar
     from onesheet.run import Run
 
     def report(text: str) -> None:
         typer.echo(text, err=True)
 
     opened = Run.open(run)
-    built = index_run(opened, out, embeddings, kind=engine.value if engine else None, recall=recall, say=report)
+    with progress_bar("filling the collection") as done:
+        built = index_run(
+            opened,
+            out,
+            embeddings,
+            kind=engine.value if engine else None,
+            recall=recall,
+            uri=uri,
+            collection=collection,
+            replace=replace,
+            say=report,
+            progress=done,
+        )
     if as_json:
         emit_json(built)
     else:
-        typer.echo(f"{built['posters']:,} posters in {out}: {built['engine']} {built['parameters'] or ''}".rstrip())
+        place = built.get("uri", out)
+        told = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
+        typer.echo(told.rstrip())
         typer.echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")

@@ -29,6 +29,10 @@ RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a 
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
 ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
 IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index; else the run's own.")]
+IndexUri = Annotated[str | None, typer.Option("--uri", help="A Milvus file (….db) or server that holds the index.")]
+IndexCollection = Annotated[
+    str | None, typer.Option("--collection", help="The collection behind --uri; else onesheet.", show_default=False)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters that cannot be used.")]
 

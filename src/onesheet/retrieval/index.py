@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,8 @@ import pandas as pd
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
 from onesheet.retrieval.engines import Engine, numpy_search
+from onesheet.retrieval.filters import matching_rows
+from onesheet.retrieval.gpu import on_gpu
 from onesheet.retrieval.integrity import describe_files, embedder_digest, find_damage
 
 VERSION = 1
@@ -75,6 +78,23 @@ class PosterIndex:
         """The row of each id."""
         return {str(one): row for row, one in enumerate(self.posters["id"])}
 
+    @property
+    def dimensions(self) -> int:
+        """Width E of the vectors."""
+        return int(self.index.d)
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+        return self.rows.get(one)
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+        return self.posters.iloc[rows]
+
+    def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> np.ndarray | None:
+        """The rows that have all of some genres and a year within a range; see :func:`matching_rows`."""
+        return matching_rows(self.posters, genres, years)
+
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """(N, E) the indexed vectors, or (R, E) those of some rows."""
         if rows is None:
@@ -100,7 +120,8 @@ class PosterIndex:
         else:
             make: Any = faiss.SearchParameters
             allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
-            scores, found = numpy_search(self.index)(asked, k, params=allowed)
+            searched = self.index if rows is not None else on_gpu(self.index, k)
+            scores, found = numpy_search(searched)(asked, k, params=allowed)
         scores[found < 0] = -np.inf
         return scores, found
 
@@ -114,6 +135,9 @@ class PosterIndex:
             order = np.lexsort((rows, -near))[:k]
             scores[i, : len(order)], found[i, : len(order)] = near[order], rows[order]
         return scores, found
+
+    def close(self) -> None:
+        """Nothing is held open: what is mapped goes with the last reference to it."""
 
     def save(self, folder: Path) -> None:
         """Write the index; ``index.json`` comes last and says that all is there, with sizes and checksums."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from onesheet.retrieval.diversify import diversify
-from onesheet.retrieval.index import PosterIndex
+from onesheet.retrieval.searchable import Searchable, Selection
 
 Thin = Callable[[np.ndarray], np.ndarray]
 """Takes rows, best first, and returns a (R,) bool mask of those to keep."""
@@ -29,12 +29,12 @@ class Hits:
 
 
 def search_index(
-    index: PosterIndex,
+    index: Searchable,
     query: np.ndarray,
     k: int,
     *,
     own: int | None = None,
-    rows: np.ndarray | None = None,
+    rows: Selection | None = None,
     thin: Thin | None = None,
     diverse: bool = False,
 ) -> Hits:
@@ -45,7 +45,7 @@ def search_index(
         query: (E,) unit vector.
         k: How many; fewer where there are no more.
         own: The query's own row, which is left out.
-        rows: Rows that may be found; None: all.
+        rows: What may be found, as ``index.selection`` gives it; None: all.
         thin: Drops rows, repeated pictures say. More are fetched until k are left.
         diverse: Choose among 5k by :func:`onesheet.retrieval.diversify.diversify`; the order is that of choosing.
     """

@@ -1,0 +1,207 @@
+"""From watched films to candidate films: search for each interest, fuse, leave out what was seen, diversify."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from onesheet.retrieval.cowatch import unit_rows
+from onesheet.retrieval.diversify import diversify
+from onesheet.retrieval.interests import Interest, find_interests
+from onesheet.retrieval.searchable import Searchable
+from onesheet.retrieval.taste import SAMPLE, Space, Taste
+
+Ints = npt.NDArray[np.int64]
+BALANCE = 0.8
+POOL = 5
+"""Candidates, for each one wanted, among which a list is made that does not repeat itself."""
+
+
+class Films:
+    """Which posters of an index show which film.
+
+    Args:
+        posters: (N rows) the index's table.
+
+    Attributes:
+        names: (F,) the films, in the order of their first posters.
+        codes: (N,) the film of each poster, as a position in ``names``.
+        first: (F,) the first poster of each film.
+        place: The position of a film, by its name or by a poster's id.
+    """
+
+    def __init__(self, posters: pd.DataFrame) -> None:
+        codes, names = pd.factorize(posters["film"].astype(object))
+        self.codes: Ints = np.asarray(codes, dtype=np.int64)
+        self.names = np.asarray(names, dtype=object)
+        self.first: Ints = np.unique(self.codes, return_index=True)[1].astype(np.int64)
+        self._order = np.argsort(self.codes, kind="stable")
+        self._start = np.searchsorted(self.codes[self._order], np.arange(len(names) + 1))
+        by_id = zip(posters["id"].astype(str), self.codes, strict=True)
+        self.place = {one: int(code) for one, code in by_id} | {str(name): at for at, name in enumerate(self.names)}
+
+    def posters(self, film: int) -> Ints:
+        """The rows of a film's posters."""
+        return np.asarray(self._order[self._start[film] : self._start[film + 1]], dtype=np.int64)
+
+    def vectors(self, index: Searchable, films: Ints) -> npt.NDArray[np.float32]:
+        """(F, E) unit mean of each film's posters."""
+        owned = [self.posters(int(film)) for film in films]
+        rows = np.concatenate(owned) if owned else np.empty(0, dtype=np.int64)
+        sums = np.zeros((len(films), index.dimensions), dtype=np.float32)
+        np.add.at(sums, np.repeat(np.arange(len(films)), [len(own) for own in owned]), index.vectors(rows))
+        return unit_rows(sums)
+
+
+@dataclass(frozen=True, eq=False)
+class Viewer:
+    """What is known of somebody.
+
+    Attributes:
+        films: (H,) different films that were watched, as positions in `Films.names`.
+        weights: (H,) how much each tells of the taste; positive.
+    """
+
+    films: Ints
+    weights: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What is proposed to a viewer, best first but for variety.
+
+    Attributes:
+        rows: (K,) posters of the index, one a film.
+        scores: (K,) as `Space.scores` gives them.
+        because: (K,) the watched film that gives most to the score, as a position in the viewer's ``films``.
+        interest: (K,) the interest that this film belongs to.
+        interests: The viewer's interests, the heaviest first.
+    """
+
+    rows: Ints
+    scores: npt.NDArray[np.float32]
+    because: Ints
+    interest: Ints
+    interests: list[Interest]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def index_space(index: Searchable) -> Space:
+    """The space of an index's posters: of all, or of 20,000 that are evenly spread over it."""
+    rows = np.unique(np.linspace(0, len(index) - 1, min(len(index), SAMPLE)).astype(np.int64))
+    return Space.fit(index.vectors(rows))
+
+
+def find_candidates(
+    index: Searchable, films: Films, space: Space, viewers: Sequence[Viewer], k: int, *, balance: float = BALANCE
+) -> list[Candidates]:
+    """The k films of an index that suit each viewer best and that the viewer has not seen.
+
+    The index is searched with each interest's own taste, and with the whole one. What is found is fused by the whole
+    taste's score: the sum of what all interests give to it. A film counts once, with its best poster; all posters of
+    watched films are left out, and more is fetched until enough is left. Of the best 5k, k are chosen by maximal
+    marginal relevance.
+
+    Args:
+        index: What is searched.
+        films: Its films.
+        space: Its space.
+        viewers: B viewers.
+        k: How many films each.
+        balance: Of relevance and variety, see :func:`onesheet.retrieval.diversify.diversify`; 1: relevance alone.
+
+    Returns:
+        B lists; shorter ones where the index holds no more unseen films.
+    """
+    if k < 1:
+        raise ValueError(f"k={k}: must be at least 1")
+    watched = np.unique(np.concatenate([viewer.films for viewer in viewers])) if viewers else np.empty(0, np.int64)
+    table = films.vectors(index, watched)
+    minds = [_Mind.of(viewer, table[np.searchsorted(watched, viewer.films)], space) for viewer in viewers]
+    pools: list[tuple[Ints, npt.NDArray[np.float32]]] = [_EMPTY] * len(minds)
+    waiting, depth = list(range(len(minds))), min(len(index), POOL * k + 50)
+    while waiting:
+        queries = np.concatenate([minds[one].queries for one in waiting])
+        found = index.search(queries, depth)[1]
+        start, again = 0, []
+        for one in waiting:
+            mind = minds[one]
+            rows = np.unique(found[start : start + len(mind.queries)])
+            start += len(mind.queries)
+            pools[one] = _unseen(index, films, space, mind, rows[rows >= 0])
+            if len(pools[one][0]) < POOL * k and depth < len(index):
+                again.append(one)
+        waiting, depth = again, min(len(index), 2 * depth)
+    return [_choose(index, space, mind, *pool, k, balance) for mind, pool in zip(minds, pools, strict=True)]
+
+
+_EMPTY = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class _Mind:
+    """A viewer whose interests are known.
+
+    Attributes:
+        viewer: Who.
+        vectors: (H, E) of the watched films.
+        interests: The clusters of them.
+        taste: Of all of them.
+        queries: (I, E) unit vectors to search with: the whole taste and, where there are several, each interest's.
+    """
+
+    viewer: Viewer
+    vectors: npt.NDArray[np.float32]
+    interests: list[Interest]
+    taste: Taste
+    queries: npt.NDArray[np.float32]
+
+    @classmethod
+    def of(cls, viewer: Viewer, vectors: npt.NDArray[np.float32], space: Space) -> "_Mind":
+        interests = find_interests(unit_rows(vectors - space.mean), viewer.weights)
+        taste = space.taste(vectors, viewer.weights)
+        tastes = [taste]
+        if len(interests) > 1:
+            tastes += [space.taste(vectors[one.members], viewer.weights[one.members]) for one in interests]
+        return cls(viewer, vectors, interests, taste, unit_rows(np.stack([one.direction for one in tastes])))
+
+
+def _unseen(
+    index: Searchable, films: Films, space: Space, mind: _Mind, rows: Ints
+) -> tuple[Ints, npt.NDArray[np.float32]]:
+    """The rows of films that were not watched, one a film, and their scores, best first."""
+    rows = rows[~np.isin(films.codes[rows], mind.viewer.films)]
+    if not len(rows):
+        return _EMPTY
+    scores = space.scores(mind.taste, index.vectors(rows))
+    order = np.lexsort((rows, -scores))
+    first = np.sort(np.unique(films.codes[rows[order]], return_index=True)[1])
+    return rows[order[first]], scores[order[first]]
+
+
+def _choose(
+    index: Searchable,
+    space: Space,
+    mind: _Mind,
+    rows: Ints,
+    scores: npt.NDArray[np.float32],
+    k: int,
+    balance: float,
+) -> Candidates:
+    rows, scores = rows[: POOL * k], scores[: POOL * k]
+    if not len(rows):
+        return Candidates(*_EMPTY, np.empty(0, np.int64), np.empty(0, np.int64), mind.interests)
+    vectors = index.vectors(rows)
+    # The best candidate is as relevant as a copy is repetitive.
+    relevance = scores / max(float(np.abs(scores).max()), 1e-12)
+    order = diversify(relevance, unit_rows(vectors - space.mean), k, balance)
+    parts = space.parts(mind.vectors, mind.viewer.weights, vectors[order])
+    because = parts.argmax(axis=1)
+    owner = np.empty(len(mind.viewer.films), dtype=np.int64)
+    for at, interest in enumerate(mind.interests):
+        owner[interest.members] = at
+    return Candidates(rows[order], scores[order], because, owner[because], mind.interests)

@@ -1,0 +1,232 @@
+"""Milvus, embedded in a file: the same answers as FAISS, filled in batches, resumed, and what is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from onesheet.errors import InputError
+from onesheet.retrieval.index import PosterIndex
+from tests.retrieval.indexes import clustered, found, refused, table
+
+pytest.importorskip("pymilvus")
+pytest.importorskip("milvus_lite")
+
+from onesheet.retrieval import milvus_build
+from onesheet.retrieval.milvus_build import build_milvus
+from onesheet.retrieval.milvus_client import connect, disconnect, shown
+from onesheet.retrieval.milvus_index import MilvusIndex
+
+NOTES = {"embedder": "mine", "images": "/posters"}
+
+
+def source(n=600, **given):
+    return PosterIndex.of(clustered(n, **given), table(n), NOTES)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory):
+    """The same 600 posters in FAISS and in Milvus."""
+    exact = source()
+    uri = str(tmp_path_factory.mktemp("milvus") / "a.db")
+    built, share = build_milvus(exact, uri, recall=0.99)
+    assert share >= 0.99
+    built.close()
+    index = MilvusIndex.open(uri)
+    yield exact, index
+    index.close()
+
+
+def test_it_finds_what_exact_search_finds(pair):
+    exact, index = pair
+    queries = clustered(640)[::16]
+    wanted_scores, wanted = exact.search(queries, 10)
+    scores, rows = index.search(queries, 10)
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.97
+    same = rows == wanted
+    np.testing.assert_allclose(scores[same], wanted_scores[same], atol=1e-5)
+    assert (np.diff(scores, axis=1) <= 1e-6).all()
+
+
+def test_it_holds_all_that_is_known_of_the_posters(pair):
+    exact, index = pair
+    assert len(index) == 600
+    assert index.dimensions == 16
+    assert index.notes == {**NOTES, "recall@10": index.notes["recall@10"]}
+    rows = np.array([5, 599, 0, 5])
+    for columns in (index.posters, index.facts(rows)):
+        wanted = exact.posters if len(columns) == 600 else exact.facts(rows)
+        for name in ("id", "film", "img", "title", "genres", "split"):
+            assert columns[name].tolist() == wanted[name].tolist(), name
+        assert columns["year"].isna().tolist() == wanted["year"].isna().tolist()
+        assert columns["year"].dropna().tolist() == wanted["year"].dropna().tolist()
+    np.testing.assert_array_equal(index.vectors(rows), exact.vectors(rows))
+    np.testing.assert_array_equal(index.vectors(), exact.vectors())
+    assert (index.row_of("p17"), index.row_of('no"such')) == (17, None)
+
+
+@pytest.mark.parametrize(
+    ("genres", "years"), [(["drama", "HORROR"], None), ([], (1990, 1999)), (["Comedy"], (1981, 1981)), ([], (0, 9999))]
+)
+def test_filters_are_those_of_the_other_engines(pair, genres, years):
+    exact, index = pair
+    allowed, expression = exact.selection(genres, years), index.selection(genres, years)
+    assert len(expression) == len(allowed)
+    query = clustered(640)[600:608]
+    k = min(5, len(allowed))
+    np.testing.assert_array_equal(index.search(query, k, expression)[1], exact.search(query, k, allowed)[1])
+
+
+def test_more_wanted_than_there_is(pair):
+    _, index = pair
+    few = index.selection(["Comedy"], (1981, 1981))
+    scores, rows = index.search(clustered(1), 600, few)
+    assert (rows[0] >= 0).sum() == len(few)
+    assert np.isneginf(scores[0, len(few) :]).all()
+
+
+def test_filters_that_leave_nothing(pair):
+    _, index = pair
+    assert index.selection() is None
+    with pytest.raises(InputError, match=r"Western.*Comedy, Drama, Horror"):
+        index.selection(["Western"])
+    with pytest.raises(InputError, match="no poster"):
+        index.selection(["Comedy"], (1800, 1801))
+
+
+def test_a_stopped_filling_goes_on(tmp_path, monkeypatch):
+    uri, exact = str(tmp_path / "a.db"), source(450)
+    monkeypatch.setattr(milvus_build, "BATCH_BYTES", 0)  # batches of 100
+
+    class Stopped(Exception):
+        pass
+
+    def stop(done, total):
+        if done == 300:
+            raise Stopped
+
+    clients = []
+
+    def connected(*given, **named):
+        clients.append(connect(*given, **named))
+        return clients[-1]
+
+    monkeypatch.setattr(milvus_build, "connect", connected)
+    with pytest.raises(Stopped):
+        build_milvus(exact, uri, progress=stop)
+    disconnect(clients[-1], uri)
+    with pytest.raises(InputError, match="not whole"):
+        MilvusIndex.open(uri)
+    reports = []
+    built, _ = build_milvus(exact, uri, progress=lambda done, total: reports.append(done))
+    built.close()
+    assert reports == [400, 450]
+    again = MilvusIndex.open(uri)
+    np.testing.assert_array_equal(again.vectors(), exact.vectors())
+    again.close()
+    build_milvus(exact, uri, progress=lambda done, total: reports.append(done))[0].close()
+    assert reports == [400, 450]
+
+
+def test_other_contents_are_kept_unless_one_says_so(tmp_path):
+    uri = str(tmp_path / "a.db")
+    build_milvus(source(120), uri)[0].close()
+    other = source(130, seed=5)
+    with pytest.raises(InputError, match=r"something else.*--replace") as told:
+        build_milvus(other, uri)
+    assert "\n" not in str(told.value)
+    build_milvus(other, uri, "second")[0].close()
+    built, _ = build_milvus(other, uri, replace=True)
+    np.testing.assert_array_equal(built.vectors(), other.vectors())
+    assert len(built) == built.count() == 130
+    built.close()
+
+
+@pytest.mark.parametrize("harm", ["flip", "remove", "unfinished"])
+def test_damage_is_told(harm, tmp_path):
+    uri = tmp_path / "a.db"
+    build_milvus(source(120), str(uri))[0].close()
+    data = next((uri / "collections" / "onesheet").rglob("*.parquet"))
+    if harm == "flip":
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 1
+        data.write_bytes(content)
+    elif harm == "remove":
+        data.unlink()
+    else:
+        (uri / "onesheet.json").unlink()
+    with pytest.raises(InputError, match=str(uri)) as told:
+        MilvusIndex.open(str(uri))
+    assert "\n" not in str(told.value)
+
+
+def test_one_process_at_a_time_holds_the_file(tmp_path):
+    import fcntl
+
+    uri = tmp_path / "a.db"
+    build_milvus(source(120), str(uri))[0].close()
+    with (uri / "LOCK").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(InputError, match="another process"):
+            MilvusIndex.open(str(uri))
+
+
+def test_passwords_are_not_told():
+    assert shown("https://me:secret@host.example:19530/db") == "https://host.example:19530/db"
+    with pytest.raises(InputError) as told:
+        MilvusIndex.open("http://me:secret@127.0.0.1:9")
+    assert "secret" not in str(told.value)
+
+
+def test_the_commands_work_on_either_engine(onesheet, made, tmp_path):
+    run, other = made[2][0][0], made[2][1][0]
+    out = tmp_path / "i"
+    built = found(onesheet("index", run, "--engine", "milvus", "--recall", "1", "--out", out, "--json"))
+    assert built["engine"] == "milvus"
+    assert built["recall@10"] == pytest.approx(1)
+    asked = ("search", run, "p0005", "-k", 5)
+    for more in (
+        [],
+        ["--genre", "drama", "--year", "1980-1999"],
+        ["--hide-duplicates", "--diverse"],
+        ["--png", tmp_path / "a.png"],
+    ):
+        own = found(onesheet(*asked, *more, "--json"))
+        for where in (["--index", out], ["--uri", out / "milvus.db"]):
+            there = found(onesheet(*asked, *more, *where, "--json"))
+            assert there["query"] == own["query"]
+            for one, two in zip(there["neighbours"], own["neighbours"], strict=True):
+                assert one.pop("score") == pytest.approx(two["score"], abs=1e-5)
+                assert one.items() <= two.items()
+    by_title = found(onesheet("search", run, "film 5", "--uri", out / "milvus.db", "--json"))
+    assert by_title["query"]["id"] == "p0005"
+    moved = shutil.move(out, tmp_path / "moved")
+    assert found(onesheet(*asked, "--index", moved, "--json"))["query"]["id"] == "p0005"
+    refused(onesheet("search", other, "p0005", "--index", moved), "another embedder")
+    refused(onesheet("search", run, "p9999", "--index", moved), "p9999")
+    refused(onesheet("search", run, "p0005", "--uri", tmp_path / "none.db"), "none.db")
+    refused(onesheet("search", run, "p0005", "--uri", "http://127.0.0.1:9"), "http://127.0.0.1:9")
+    refused(onesheet("search", run, "p0005", "--uri", moved / "milvus.db", "--collection", "no"), "'no'")
+    refused(onesheet("search", run, "p0005", "--uri", moved / "milvus.db", "--index", moved), "name one of them")
+    refused(onesheet("search", run, "p0005", "--collection", "no"), "--uri")
+    refused(onesheet("index", run, "--engine", "flat", "--uri", "a.db", "--out", tmp_path / "j"), "--engine milvus")
+    refused(onesheet("index", run, "--engine", "milvus", "--uri", tmp_path / "a.txt"), "a.txt")
+    refused(onesheet("index", run, "--engine", "milvus"), "--out")
+
+
+def test_an_index_elsewhere_and_one_that_is_written_over(onesheet, made, tmp_path):
+    run, other = made[2][0][0], made[2][1][0]
+    uri, out = tmp_path / "db" / "a.db", tmp_path / "i"
+    found(onesheet("index", run, "--engine", "milvus", "--uri", uri, "--out", out, "--json"))
+    assert json.loads((out / "index.json").read_text())["uri"] == str(uri)
+    assert found(onesheet("search", run, "p0005", "--index", out, "--json"))["neighbours"]
+    refused(onesheet("index", other, "--engine", "milvus", "--uri", uri), uri, "--replace")
+    found(onesheet("index", other, "--engine", "milvus", "--uri", uri, "--replace", "--json"))
+    refused(onesheet("search", run, "p0005", "--index", out), "another embedder")
+    # A folder's own index is written over, as the other engines' are.
+    found(onesheet("index", run, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
+    found(onesheet("index", other, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
+    assert found(onesheet("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]
+    found(onesheet("index", other, "--engine", "flat", "--out", tmp_path / "k", "--json"))
+    assert found(onesheet("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]
