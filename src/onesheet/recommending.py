@@ -143,8 +143,8 @@ def recommend_all(
 ) -> dict[str, Any]:
     """Candidates for all viewers of a history, in batches, into one Parquet file.
 
-    Columns: ``user``, ``rank`` (from 1), ``id``, ``film``, ``score``, ``because`` (the id of the watched film that gives
-    most to it) and ``interest``. The file is there whole or not at all.
+    Columns: ``user``, ``rank`` (from 1), ``id``, ``film``, ``score``, ``because`` (the id of the watched film that
+    gives most to it) and ``interest``. The file is there whole or not at all.
 
     Returns:
         ``users``, ``candidates`` (rows), ``seconds_per_1000_users`` and ``out``.

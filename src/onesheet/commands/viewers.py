@@ -56,10 +56,11 @@ def recommend(
     from onesheet import recommending as work
     from onesheet.answers import print_candidates, print_everybody
     from onesheet.progress import progress_bar
+    from onesheet.retrieval.candidates import Films
     from onesheet.searching import open_index
 
     with closing(open_index(opened, index, uri, collection)) as table:
-        films = work.Films(table.posters)
+        films = Films(table.posters)
         if liked is not None:
             viewer = work.liked_viewer(table, films, liked)
             told = {"liked": films.names[viewer.films].tolist(), **work.recommend_one(table, films, viewer, k)}

@@ -119,9 +119,11 @@ def find_candidates(
     """
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")
-    watched = np.unique(np.concatenate([viewer.films for viewer in viewers])) if viewers else np.empty(0, np.int64)
+    if not viewers:
+        return []
+    watched = np.unique(np.concatenate([viewer.films for viewer in viewers]))
     table = films.vectors(index, watched)
-    minds = [_Mind.of(viewer, table[np.searchsorted(watched, viewer.films)], space) for viewer in viewers]
+    minds = _read_minds(viewers, [table[np.searchsorted(watched, viewer.films)] for viewer in viewers], space)
     pools: list[tuple[Ints, npt.NDArray[np.float32]]] = [_EMPTY] * len(minds)
     waiting, depth = list(range(len(minds))), min(len(index), POOL * k + 50)
     while waiting:
@@ -136,7 +138,13 @@ def find_candidates(
             if len(pools[one][0]) < POOL * k and depth < len(index):
                 again.append(one)
         waiting, depth = again, min(len(index), 2 * depth)
-    return [_choose(index, space, mind, *pool, k, balance) for mind, pool in zip(minds, pools, strict=True)]
+    chosen = [_choose(index, space, rows[: POOL * k], scores[: POOL * k], k, balance) for rows, scores in pools]
+    lifted = space.lift(index.vectors(np.concatenate([rows for rows, _ in chosen])))
+    ends = np.cumsum([len(rows) for rows, _ in chosen])
+    return [
+        _reasoned(space, mind, rows, scores, lifted[end - len(rows) : end])
+        for mind, (rows, scores), end in zip(minds, chosen, ends, strict=True)
+    ]
 
 
 _EMPTY = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
@@ -160,14 +168,24 @@ class _Mind:
     taste: Taste
     queries: npt.NDArray[np.float32]
 
-    @classmethod
-    def of(cls, viewer: Viewer, vectors: npt.NDArray[np.float32], space: Space) -> "_Mind":
-        interests = find_interests(unit_rows(vectors - space.mean), viewer.weights)
-        taste = space.taste(vectors, viewer.weights)
-        tastes = [taste]
-        if len(interests) > 1:
-            tastes += [space.taste(vectors[one.members], viewer.weights[one.members]) for one in interests]
-        return cls(viewer, vectors, interests, taste, unit_rows(np.stack([one.direction for one in tastes])))
+
+def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.float32]], space: Space) -> list[_Mind]:
+    """The minds of viewers and their films' vectors; the products with the space's matrix are made all at once."""
+    interests = [
+        find_interests(unit_rows(films - space.mean), viewer.weights)
+        for viewer, films in zip(viewers, vectors, strict=True)
+    ]
+    pulls: list[npt.NDArray[np.float32]] = []
+    for viewer, films, own in zip(viewers, vectors, interests, strict=True):
+        members = [one.members for one in own] if len(own) > 1 else []
+        pulls.append(np.stack([space.pull(films[at], viewer.weights[at]) for at in [np.arange(len(films)), *members]]))
+    tastes = space.tastes(np.concatenate(pulls))
+    minds, start = [], 0
+    for viewer, films, own, some in zip(viewers, vectors, interests, pulls, strict=True):
+        mine = tastes[start : start + len(some)]
+        start += len(some)
+        minds.append(_Mind(viewer, films, own, mine[0], unit_rows(np.stack([one.direction for one in mine]))))
+    return minds
 
 
 def _unseen(
@@ -184,24 +202,23 @@ def _unseen(
 
 
 def _choose(
-    index: Searchable,
-    space: Space,
-    mind: _Mind,
-    rows: Ints,
-    scores: npt.NDArray[np.float32],
-    k: int,
-    balance: float,
-) -> Candidates:
-    rows, scores = rows[: POOL * k], scores[: POOL * k]
+    index: Searchable, space: Space, rows: Ints, scores: npt.NDArray[np.float32], k: int, balance: float
+) -> tuple[Ints, npt.NDArray[np.float32]]:
+    """Of the best rows k that do not repeat themselves, and their scores."""
     if not len(rows):
-        return Candidates(*_EMPTY, np.empty(0, np.int64), np.empty(0, np.int64), mind.interests)
-    vectors = index.vectors(rows)
+        return _EMPTY
     # The best candidate is as relevant as a copy is repetitive.
     relevance = scores / max(float(np.abs(scores).max()), 1e-12)
-    order = diversify(relevance, unit_rows(vectors - space.mean), k, balance)
-    parts = space.parts(mind.vectors, mind.viewer.weights, vectors[order])
-    because = parts.argmax(axis=1)
+    order = diversify(relevance, unit_rows(index.vectors(rows) - space.mean), k, balance)
+    return rows[order], scores[order]
+
+
+def _reasoned(
+    space: Space, mind: _Mind, rows: Ints, scores: npt.NDArray[np.float32], lifted: npt.NDArray[np.float32]
+) -> Candidates:
+    """Candidates with the watched film that gives most to each."""
+    because = np.asarray(space.parts(mind.vectors, mind.viewer.weights, lifted).argmax(axis=1), dtype=np.int64)
     owner = np.empty(len(mind.viewer.films), dtype=np.int64)
     for at, interest in enumerate(mind.interests):
         owner[interest.members] = at
-    return Candidates(rows[order], scores[order], because, owner[because], mind.interests)
+    return Candidates(rows, scores, because, owner[because], mind.interests)

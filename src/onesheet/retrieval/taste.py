@@ -31,8 +31,8 @@ class Space:
     not watched) on the vectors of all films: with mean μ and covariance C of the catalogue, and weights w of the
     watched films x, the direction a = (C + ridge · tr(C) · I)⁻¹ Σ wⱼ (xⱼ − μ), up to a factor. A film c then scores
     a · (c − μ): a sum over the watched films, so that each film's part in a candidate is known exactly. What nearly all
-    posters share says little about anybody's taste; the inverse covariance takes it out, as the mean does. A great ridge
-    leaves the plain mean profile.
+    posters share says little about anybody's taste; the inverse covariance takes it out, as the mean does. A great
+    ridge leaves the plain mean profile.
 
     Attributes:
         mean: (E,) μ.
@@ -62,11 +62,18 @@ class Space:
         spread = max(float(np.sqrt((precision * covariance).sum())), 1e-12)
         return cls(mean, precision.astype(np.float32), spread)
 
-    def taste(self, vectors: npt.ArrayLike, weights: npt.ArrayLike) -> "Taste":
-        """The taste of who watched films with (H, E) vectors and (H,) weights."""
-        pull = np.asarray(weights, np.float32) @ (np.asarray(vectors, np.float32) - self.mean)
-        direction = self.precision @ pull
-        return Taste(direction, float(np.sqrt(max(float(pull @ direction), 0.0))))
+    def pull(self, vectors: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
+        """(E,) v = Σ wⱼ (xⱼ − μ) of watched films with (H, E) vectors and (H,) weights."""
+        return np.asarray(np.asarray(weights, np.float32) @ (np.asarray(vectors, np.float32) - self.mean), np.float32)
+
+    def tastes(self, pulls: npt.ArrayLike) -> "list[Taste]":
+        """The tastes of (Q, E) pulls."""
+        many = np.asarray(pulls, np.float32)
+        directions = many @ self.precision
+        squares = np.einsum("qe,qe->q", many, directions)
+        return [
+            Taste(a, float(np.sqrt(max(float(square), 0.0)))) for a, square in zip(directions, squares, strict=True)
+        ]
 
     def scores(self, taste: "Taste", vectors: npt.ArrayLike) -> Array:
         """(C,) scores of (C, E) films, comparable between viewers.
@@ -75,10 +82,13 @@ class Space:
         catalogue's films: the cosine to the taste, times how far a film stands out.
         """
         offset = np.asarray(vectors, np.float32) - self.mean
-        return (offset @ taste.direction) / np.float32(max(taste.length * self.spread, 1e-12))
+        return np.asarray(offset @ taste.direction / max(taste.length * self.spread, 1e-12), np.float32)
 
-    def parts(self, watched: npt.ArrayLike, weights: npt.ArrayLike, vectors: npt.ArrayLike) -> Array:
-        """(C, H) what each watched film gives to each film's unscaled score ``a · (c − μ)``; rows add up to it."""
+    def lift(self, vectors: npt.ArrayLike) -> Array:
+        """(C, E) P (c − μ) of (C, E) films: what their product with a watched film's offset is that film's part in."""
+        return np.asarray((np.asarray(vectors, np.float32) - self.mean) @ self.precision, np.float32)
+
+    def parts(self, watched: npt.ArrayLike, weights: npt.ArrayLike, lifted: Array) -> Array:
+        """(C, H) what each watched film gives to each lifted film's ``a · (c − μ)``; rows add up to it."""
         films = np.asarray(watched, np.float32) - self.mean
-        lifted = (np.asarray(vectors, np.float32) - self.mean) @ self.precision
-        return (lifted @ films.T) * np.asarray(weights, np.float32)
+        return np.asarray((lifted @ films.T) * np.asarray(weights, np.float32), np.float32)

@@ -9,7 +9,6 @@ import numpy.typing as npt
 from onesheet.judging.viewers.events import Ints, Task
 from onesheet.judging.viewers.models import Looks, Scores, blended, ease
 from onesheet.judging.viewers.ranking import NAMES, judge
-from onesheet.retrieval.taste import Space
 
 RIDGES = (0.005, 0.02, 0.08, 0.32)
 """Of tastes, relative to the trace of the covariance."""
@@ -32,7 +31,7 @@ class Spaces:
     def looks(self, kind: str, ridge: float) -> Looks:
         """One kind of vectors as a model."""
         if (kind, ridge) not in self._known:
-            self._known[kind, ridge] = Looks(((self._vectors[kind], Space.fit(self._vectors[kind], ridge)),))
+            self._known[kind, ridge] = Looks.of(self._vectors[kind], ridge)
         return self._known[kind, ridge]
 
 

@@ -29,8 +29,6 @@ from onesheet.run import Run
 KINDS = ("genres", "frozen", "posters")
 PAIRS = (("genres", "posters"), ("genres", "frozen"))
 ROWS = ("random", "popularity", "genres", "frozen", "posters", "genres+posters", "genres+frozen", "ease", "hybrid")
-SILENT_ON_COLD = ("popularity", "ease")
-"""Rows that know nothing of films that nobody has watched."""
 DIFFERENCES = (
     ("posters", "random"),
     ("posters", "frozen"),
@@ -54,16 +52,17 @@ def evaluate_history(
 
     *All films* (``all/…``): one cut in time for everybody; of the last fifth of events, the films that were liked
     (rated 4 or more) are sought among all films that a user has not seen. *Cold films* (``cold/…``): five folds over
-    films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are ranked within
-    that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test split's films,
-    whose genres the embedding has not learned.
+    films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are ranked
+    within that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test
+    split's films, whose genres the embedding has not learned.
 
     Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a taste in multi-hot
     genres, in the frozen backbone's features, in the run's embedding: see :class:`onesheet.retrieval.taste.Space`),
     ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (EASE beside posters). All settings
     are chosen on other events than those judged: by an earlier cut within the known events, and by the next fold.
 
-    Popularity and EASE know nothing of cold films: they have no value there, and a hybrid is its posters.
+    Popularity and EASE know nothing of cold films: they have no value there, and a hybrid is its posters; nor has
+    novelty, as cold films are all equally new.
 
     Args:
         run: A finished run.
@@ -120,7 +119,8 @@ def judge_events(
         test: (F,) films that the embedding has not learned from; None: not known.
         say: Told what takes long and what is left out.
     """
-    spaces, flat = Spaces(vectors), {}
+    spaces = Spaces(vectors)
+    flat: dict[str, Any] = {}
     chosen: dict[str, Any] = {}
     if events.time is None:
         say("the history has no timestamps: films are not judged by time, only cold ones")
@@ -190,8 +190,14 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
     flat: dict[str, Any] = {
         f"{setting}/users": int(judged.sum()),
         f"{setting}/gallery": float(np.mean([task.gallery.sum() for task, _ in tasks])),
-        f"{setting}/liked": int(sum(task.targets[:, np.flatnonzero(task.gallery)].sum() for task, _ in tasks)),
+        f"{setting}/liked": int(
+            sum(task.targets[task.users()][:, np.flatnonzero(task.gallery)].sum() for task, _ in tasks)
+        ),
     }
+    if setting != "all":
+        # Films that nobody has watched are all equally new.
+        for own in values.values():
+            own[:, [name.startswith("novelty") for name in NAMES]] = np.nan
     flat |= _means(setting, {row: values.get(row) for row in ROWS}, judged)
     paired = {f"{a}-{b}": values[a] - values[b] for a, b in DIFFERENCES if a in values and b in values}
     flat |= _means(setting, paired, judged)

@@ -82,8 +82,8 @@ def ease(known: Events, users: Ints, ridge: float, liked_only: bool) -> Scores:
 def blended(interaction: Scores, looks: Scores, weight: float) -> Scores:
     """(J, F) interaction ⊕ weight · looks, each of mean 0 and deviation 1 over a user's films.
 
-    A film that the interaction model knows nothing of (−∞) has the least score it gives to that user: 0 weight leaves the
-    order of the interaction model, and a look may lift what nobody has watched.
+    A film that the interaction model knows nothing of (−∞) has the least score it gives to that user: weight 0 leaves
+    the order of the interaction model, and a look may lift what nobody has watched.
     """
     known = np.isfinite(interaction)
     least = np.where(known, interaction, np.inf).min(axis=1, keepdims=True)

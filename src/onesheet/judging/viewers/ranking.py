@@ -65,17 +65,18 @@ def judge(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ranked
     rng = np.random.default_rng(seed)
     for start in range(0, len(users), TILE):
         some = users[start : start + TILE]
-        # A new order of the films for each tile of users and a random one of equals: sorting is stable.
-        mixed = films[rng.permutation(len(films))]
-        here = np.array(scores[start : start + TILE][:, mixed], dtype=np.float64)
-        here[seen[some][:, mixed].toarray() > 0] = -np.inf
-        order = np.argsort(-here, axis=1, kind="stable")[:, :most]
+        here = np.array(scores[start : start + TILE][:, films], dtype=np.float64)
+        here[seen[some][:, films].toarray() > 0] = -np.inf
+        # Each user's films in an order of their own: sorting keeps it among equals.
+        mixed = rng.permuted(np.broadcast_to(np.arange(len(films)), here.shape), axis=1)
+        place = np.argsort(-np.take_along_axis(here, mixed, axis=1), axis=1, kind="stable")[:, :most]
+        order = np.take_along_axis(mixed, place, axis=1)
         found = np.isfinite(np.take_along_axis(here, order, axis=1))
-        wanted = task.targets[some][:, mixed].toarray()
+        wanted = task.targets[some][:, films].toarray()
         hits = np.take_along_axis(wanted, order, axis=1) & found
-        values[some] = _values(hits, wanted.sum(axis=1), np.where(found, news[mixed[order]], np.nan))
+        values[some] = _values(hits, wanted.sum(axis=1), np.where(found, news[films[order]], np.nan))
         for k in CUTS:
-            np.add.at(shown[k], mixed[order[:, :k]][found[:, :k]], 1.0)
+            np.add.at(shown[k], films[order[:, :k]][found[:, :k]], 1.0)
     return Ranked(values, shown)
 
 
@@ -110,7 +111,8 @@ def chance(task: Task) -> Ranked:
         shown[k] = np.zeros(task.known.films)
         # The chance that somebody is shown a film.
         with np.errstate(divide="ignore"):
-            shown[k][films] = 1 - np.exp((free * np.log1p(-np.minimum(depth / size, 1.0))[:, None]).sum(0))
+            missed = np.log1p(-np.minimum(depth / size, 1.0))
+        shown[k][films] = 1 - np.exp(np.where(free, missed[:, None], 0.0).sum(0))
     values[users] = np.stack(columns, axis=1)
     return Ranked(values, shown)
 

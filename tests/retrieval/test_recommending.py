@@ -1,0 +1,121 @@
+"""`onesheet recommend` and `onesheet evaluate-history` on a run's folder: what comes out, and what is refused."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from onesheet.retrieval.candidates import Films, Viewer, find_candidates, index_space
+from onesheet.retrieval.index import PosterIndex
+from onesheet.retrieval.interests import event_weights
+from tests.retrieval.indexes import found, refused
+
+
+@pytest.fixture
+def history(tmp_path):
+    """Three users of 24 posters; the third watched nothing that is known, the fourth all of it."""
+    rows = [
+        *(("1", f"p{i:04d}", 5 - i % 3, 1e9 + 1e6 * i) for i in (1, 4, 6, 9)),
+        ("1", "p9999", 5, 1e9),
+        *(("2", f"p{i:04d}", 3, 1e9) for i in (2, 3)),
+        ("3", "p9998", 4, 1e9),
+        *(("4", f"p{i:04d}", 3, 1e9) for i in range(24)),
+    ]
+    table = pd.DataFrame(rows, columns=["userId", "id", "rating", "timestamp"])
+    table.to_csv(tmp_path / "history.csv", index=False)
+    return tmp_path / "history.csv"
+
+
+def test_one_user(onesheet, made, history):
+    run = made[2][0][0]
+    told = found(onesheet("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"))
+    assert told["user"] == "1"
+    assert (told["known_films"], told["unknown_films"], told["unknown"]) == (4, 1, ["p9999"])
+    ids = [one["id"] for one in told["candidates"]]
+    assert len(set(ids)) == 5
+    watched = {"p0001", "p0004", "p0006", "p0009"}
+    assert not watched & set(ids)
+    assert {one["because"]["id"] for one in told["candidates"]} <= watched
+    assert {one["medoid"]["id"] for one in told["interests"]} <= watched
+    assert sum(one["weight"] for one in told["interests"]) == pytest.approx(1, abs=1e-3)
+    assert sum(one["films"] for one in told["interests"]) == 4
+    index = PosterIndex.load(run / "index")
+    at = np.array([1, 4, 6, 9])
+    weights = event_weights(5.0 - at % 3, 1e9 + 1e6 * at, 4)
+    wanted = find_candidates(index, Films(index.posters), index_space(index), [Viewer(at, weights)], 5)[0]
+    assert ids == index.posters["id"].iloc[wanted.rows].tolist()
+
+
+def test_everybody_into_parquet(onesheet, made, history, tmp_path, monkeypatch):
+    run = made[2][0][0]
+    monkeypatch.setattr("onesheet.recommending.BATCH", 2)
+    out = tmp_path / "out.parquet"
+    told = found(onesheet("recommend", run, "--history", history, "-k", 4, "--out", out, "--json"))
+    assert (told["users"], told["left_out"], told["candidates"], told["unknown_films"]) == (3, 1, 8, 2)
+    assert told["seconds_per_1000_users"] > 0
+    table = pd.read_parquet(out)
+    assert table["user"].tolist() == ["1"] * 4 + ["2"] * 4
+    assert table["rank"].tolist() == [1, 2, 3, 4] * 2
+    one = found(onesheet("recommend", run, "--history", history, "--user", 1, "-k", 4, "--json"))["candidates"]
+    mine = table[table["user"] == "1"]
+    assert mine["id"].tolist() == [film["id"] for film in one]
+    assert mine["because"].tolist() == [film["because"]["id"] for film in one]
+    assert mine["interest"].tolist() == [film["interest"] for film in one]
+    np.testing.assert_allclose(mine["score"], [film["score"] for film in one], atol=1e-5)
+    code, text, _ = onesheet("recommend", run, "--history", history, "--out", out)
+    assert code == 0
+    assert "per 1,000 users" in text
+    assert "p9998" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "out.parquet"]
+
+
+def test_films_that_somebody_likes(onesheet, made):
+    run = made[2][0][0]
+    told = found(onesheet("recommend", run, "--liked", "p0003, p0010", "-k", 3, "--json"))
+    assert told["liked"] == ["p0003", "p0010"]
+    ids = [one["id"] for one in told["candidates"]]
+    assert len(ids) == 3
+    assert not {"p0003", "p0010"} & set(ids)
+    code, out, _ = onesheet("recommend", run, "--liked", "p0003", "-k", 3)
+    assert code == 0
+    assert "p0003" in out or "Film 3" in out
+
+
+def test_the_same_from_milvus(onesheet, made, history, tmp_path):
+    pytest.importorskip("pymilvus")
+    pytest.importorskip("milvus_lite")
+    run = made[2][0][0]
+    found(onesheet("index", run, "--engine", "milvus", "--recall", "1", "--out", tmp_path / "i", "--json"))
+    asked = ("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json")
+    own, there = found(onesheet(*asked)), found(onesheet(*asked, "--uri", tmp_path / "i" / "milvus.db"))
+    assert [one["id"] for one in there["candidates"]] == [one["id"] for one in own["candidates"]]
+    assert there["interests"] == own["interests"]
+    out = tmp_path / "a.parquet"
+    found(onesheet("recommend", run, "--history", history, "--out", out, "--index", tmp_path / "i", "--json"))
+    assert len(pd.read_parquet(out)) == 20 + 20
+
+
+def test_what_is_refused(onesheet, made, history, tmp_path):
+    run, other = made[2][0][0], made[2][1][0]
+    empty, strange = tmp_path / "empty.csv", tmp_path / "strange.csv"
+    empty.write_text("userId,imdb_id,rating\n")
+    strange.write_text("userId,imdb_id,rating\n7,tt0000001,4\n")
+    refused(onesheet("recommend", run), "--history")
+    refused(onesheet("recommend", run, "--history", history, "--liked", "p0001"), "either")
+    refused(onesheet("recommend", run, "--history", empty), empty)
+    refused(onesheet("recommend", run, "--history", strange), strange, "tt0000001")
+    refused(onesheet("recommend", run, "--history", history, "--user", 99), "--user 99")
+    refused(onesheet("recommend", run, "--history", history, "--user", 3), "user 3", "p9998")
+    refused(onesheet("recommend", run, "--history", tmp_path / "no.csv"), "no.csv")
+    refused(onesheet("recommend", run, "--liked", "p0001,tt9999999"), "tt9999999")
+    refused(onesheet("recommend", run, "--liked", ","), "--liked")
+    refused(onesheet("recommend", run, "--liked", "p0001", "-k", 0), "-k 0")
+    refused(onesheet("recommend", run, "--liked", "p0001", "--out", tmp_path / "a.parquet"), "--out")
+    refused(onesheet("recommend", run, "--user", "1", "--liked", "p0001"), "--user 1")
+    refused(onesheet("recommend", run, "--history", history, "--out", tmp_path / "a.csv"), "a.csv", ".parquet")
+    refused(onesheet("recommend", run, "--history", history, "--out", tmp_path / "no" / "a.parquet"), "a.parquet")
+    refused(onesheet("recommend", run, "--liked", "p0001", "--index", other / "index"), "another embedder")
+    refused(onesheet("recommend", run, "--liked", "p0001", "--index", tmp_path), tmp_path)
+    refused(onesheet("evaluate-history", run, "--history", empty), empty)
+    refused(onesheet("evaluate-history", run, "--history", tmp_path / "no.csv"), "no.csv")
+    refused(onesheet("evaluate-history", run, "--history", history, "--images", tmp_path), "--catalogue")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.csv", "history.csv", "strange.csv"]
