@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format clean
+.PHONY: help install demo test bench check format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ demo: $(READY) ## Render demo posters, train on them, print metrics, and say whe
 
 test: $(READY) ## All tests (no network, no GPU needed; real posters are used where they are found)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
+	@for file in benchmarks/*.py; do \
+		case $$file in */measure.py) continue;; esac; \
+		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" || failed="$$failed $$file"; \
+	done; test -z "$$failed" || { echo "not finished:$$failed" >&2; exit 1; }
 
 check: $(READY) ## Format, lint and types, as CI wants them
 	$(BIN)/ruff format --check .

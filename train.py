@@ -9,6 +9,7 @@ import hydra
 from omegaconf import DictConfig
 
 from onesheet.config import preflight
+from onesheet.config.hooks import SweepReport
 from onesheet.errors import InputError
 
 
@@ -21,13 +22,21 @@ def run_job(cfg: DictConfig) -> float | None:
 
 
 def main() -> None:
-    """Check every job's configuration before anything runs, then hand over to Hydra."""
+    """Check every job's configuration before anything runs, then hand over to Hydra; report on a sweep at its end."""
     try:
         sys.argv[1:] = preflight(sys.argv[1:])
     except InputError as error:
         print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    run_job()
+    code = 0
+    try:
+        run_job()
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        finished = SweepReport.end()
+    if code or not finished:
+        sys.exit(code or 1)
 
 
 if __name__ == "__main__":

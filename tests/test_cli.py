@@ -81,3 +81,40 @@ def test_check_tells_what_cannot_be_used(onesheet, poster_folder):
     code, out, _ = onesheet(*arguments)
     assert code == 1
     assert "p0002" in out
+
+
+def test_check_fails_on_blank_and_repeated_files_and_remarks_on_the_rest(onesheet, poster_folder):
+    arguments = [
+        "check",
+        "--catalogue",
+        poster_folder / "catalogue.csv",
+        "--images",
+        poster_folder / "posters",
+        "--json",
+    ]
+    posters = poster_folder / "posters"
+    Image.open(posters / "p0001.jpg").convert("L").resize((200, 300)).save(posters / "p0001.jpg")
+    Image.open(posters / "p0002.jpg").resize((300, 200)).save(posters / "p0002.jpg")
+    code, out, _ = onesheet(*arguments)
+    report = json.loads(out)
+    assert code == 0
+    assert report["problems"] == []
+    kinds = {(remark["id"], remark["kind"]) for remark in report["remarks"]}
+    assert {("p0001", "grey image"), ("p0002", "landscape image"), ("p0003", "tiny image")} <= kinds
+    assert ("p0001", "tiny image") not in kinds
+    assert onesheet(*arguments, "--strict")[0] == 1
+
+    (posters / "p0004.jpg").write_bytes((posters / "p0005.jpg").read_bytes())
+    Image.new("RGB", (200, 300), (90, 40, 30)).save(posters / "p0006.jpg")
+    Image.open(posters / "p0007.jpg").save(posters / "p0008.jpg", quality=40)
+    code, out, _ = onesheet(*arguments)
+    report = json.loads(out)
+    assert code == 1
+    assert [(problem["id"], problem["kind"]) for problem in report["problems"]] == [
+        ("p0005", "exact duplicate"),
+        ("p0006", "blank image"),
+    ]
+    assert ("p0008", "near-duplicate") in {(remark["id"], remark["kind"]) for remark in report["remarks"]}
+    assert report["near_duplicates"] == 2
+    # Two pairs of 24 posters, 5 in test, 17 in train: each poster of a pair leaks with probability 5/24 · 17/23.
+    assert report["leak"] == pytest.approx(4 * 5 / 24 * 17 / 23)

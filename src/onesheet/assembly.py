@@ -171,6 +171,7 @@ def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
         heads=model.heads,
         output=model.output,
         components=model.components,
+        rotate=model.rotate,
         kernel=model.kernel,
         seen=model.seen,
         relation=cfg.relevance.kind,

@@ -8,9 +8,10 @@ import sys
 import typer
 
 from onesheet.commands.answering import search
-from onesheet.commands.examining import check, doctor
+from onesheet.commands.examining import card, check, doctor
 from onesheet.commands.explaining import explain
 from onesheet.commands.exporting import export
+from onesheet.commands.fetching import fetch
 from onesheet.commands.indexing import build_index, embed
 from onesheet.commands.judging import compare, evaluate
 from onesheet.commands.viewers import judge_history, recommend
@@ -36,12 +37,14 @@ def root() -> None:
 app.command()(evaluate)
 app.command()(compare)
 app.command()(search)
+app.command()(explain)
 app.command()(recommend)
 app.command(name="evaluate-history")(judge_history)
-app.command()(explain)
 app.command()(export)
 app.command()(embed)
 app.command(name="index")(build_index)
+app.command()(fetch)
+app.command()(card)
 app.command()(check)
 app.command()(doctor)
 

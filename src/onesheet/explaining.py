@@ -39,10 +39,6 @@ class Shelf:
     images: Path
     vectors: Any = None
 
-    @cached_property
-    def _rows(self) -> dict[str, int]:
-        return {str(one): row for row, one in enumerate(self.posters["id"])}
-
     def row_of(self, one: str) -> int | None:
         """The row of an id; None where there is no such id."""
         return self._rows.get(one)
@@ -50,6 +46,10 @@ class Shelf:
     def facts(self, rows: np.ndarray) -> pd.DataFrame:
         """What is known of some posters, in the order asked for."""
         return self.posters.iloc[rows]
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {str(one): row for row, one in enumerate(self.posters["id"])}
 
     def path(self, row: int) -> Path:
         """The image of a row."""

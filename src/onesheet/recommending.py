@@ -19,7 +19,7 @@ from onesheet.retrieval.interests import event_weights
 from onesheet.retrieval.searchable import Searchable
 from onesheet.searching import find_row, poster_facts
 
-BATCH = 256
+BATCH = 64
 NAMED = 20
 """Unknown films that are named."""
 
@@ -108,9 +108,15 @@ def liked_viewer(index: Searchable, films: Films, liked: str) -> Viewer:
     if not asked:
         raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
     # A film is known by its own name too, where it has several posters.
-    rows = [films.first[films.place[one]] if one in films.place else find_row(index, one) for one in asked]
-    codes = np.unique(films.codes[np.array(rows, dtype=np.int64)])
+    codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
     return Viewer(codes, np.full(len(codes), 1 / len(codes)))
+
+
+def _titled(index: Searchable, films: Films, title: str) -> int:
+    try:
+        return int(films.codes[find_row(index, title)])
+    except InputError as error:
+        raise InputError(f"--liked {error}") from None
 
 
 def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:

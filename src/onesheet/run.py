@@ -62,6 +62,21 @@ def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What `describe_environment` told when a run began, from its ``environment.json``.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    file = folder / "environment.json"
+    try:
+        loaded = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); copy the run again") from error
+    assert isinstance(loaded, dict)
+    return loaded
+
+
 @dataclass(frozen=True)
 class Run:
     """A finished run, read from its folder.

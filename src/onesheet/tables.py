@@ -1,10 +1,13 @@
 """Tables for people, on standard output."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from onesheet.checking import Check
 
 COLUMNS = ("chance", "frozen", "lift")
 #: The last part of keys that are no metric of their own.
@@ -36,14 +39,29 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         console.print(table)
 
 
-def print_check(posters: int, counts: Mapping[str, int], duplicates: int, faults: pd.DataFrame) -> None:
+def print_check(found: "Check", console: Console | None = None) -> None:
     """Print what a check of a catalogue found."""
-    console = Console()
-    genres = ", ".join(f"{name} {n:,}" for name, n in sorted(counts.items(), key=lambda item: -item[1]))
-    console.print(f"{posters:,} posters can be used; {duplicates} of them are near-duplicates of another one")
-    console.print(f"{len(counts)} genres: {genres}", highlight=False)
-    if len(faults):
-        table = Table(*map(str, faults.columns), title=f"{len(faults)} cannot be used", title_justify="left")
-        for row in faults.itertuples(index=False):
-            table.add_row(*map(str, row))
+    console = console or Console()
+    genres = ", ".join(f"{name} {n:,}" for name, n in sorted(found.genres.items(), key=lambda item: -item[1]))
+    console.print(
+        f"{found.posters:,} posters can be used; {found.near_duplicates} of them are near-duplicates of another one",
+        highlight=False,
+    )
+    console.print(f"{len(found.genres)} genres: {genres}", highlight=False)
+    console.print(
+        f"a split by single posters (70% train, 20% test) would show the test {found.leak:.2f} pictures of training, on"
+        " average; splits here keep them together",
+        highlight=False,
+    )
+    for name, faults, most in (("problem", found.problems, 1000), ("remark", found.remarks, 5)):
+        if not len(faults):
+            continue
+        title = name if len(faults) == 1 else f"{name}s"
+        counts = ", ".join(f"{n:,} {kind}" for kind, n in faults["kind"].value_counts().items())
+        table = Table(*map(str, faults.columns), title=f"{len(faults):,} {title}: {counts}", title_justify="left")
+        for _, rows in faults.groupby("kind", sort=False):
+            for row in rows.head(most).itertuples(index=False):
+                table.add_row(*map(str, row))
         console.print(table)
+        if any(faults["kind"].value_counts() > most):
+            console.print(f"at most {most} of a kind are shown; --json lists all")

@@ -3,10 +3,12 @@
 import copy
 import json
 import logging
+import os
 import shutil
 import sys
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import lightning
 import numpy as np
@@ -22,11 +24,16 @@ from onesheet.callbacks.run_log import RunResults, finishing, log_results, rewin
 from onesheet.catalogue import SPLITS, problems_table
 from onesheet.embedding import Backbone, EmbeddingModule, embed
 from onesheet.errors import InputError
+from onesheet.interruption import CutShort, StopOnSignal
 from onesheet.judging import judge
+from onesheet.processes import cluster_environment, processes_wanted, run_processes
 from onesheet.progress import progress_bar
 from onesheet.resuming import check_same_dataset
 from onesheet.retrieval import PosterIndex, merge_frozen, per_query_table
 from onesheet.run import describe_environment, write_json
+from onesheet.slurm.job import cores_of_task, job_id
+from onesheet.slurm.requeue import run_again
+from onesheet.sweeps.job import run_sweep_job
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +46,15 @@ def quieten() -> None:
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
+        # Every process works out the loss of all.
+        ".*recommended to use `self.log\\(.*sync_dist=True.*",
+        # That a machine has SLURM does not mean that this run wants it.
+        ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", message=text)
+    # It tells twice a run that our own checkpoints are loaded as ours.
+    logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
+    logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
 
 
 def first_process() -> bool:
@@ -51,9 +65,10 @@ def first_process() -> bool:
 def strategy_for(cfg: DictConfig) -> str:
     """The strategy of several processes; with both phases the backbone's parameters rest in the first of them."""
     strategy = str(cfg.trainer.strategy)
-    several = cfg.trainer.devices != 1 or cfg.trainer.num_nodes > 1
+    if strategy not in ("auto", "ddp") or (cfg.trainer.devices == 1 and cfg.trainer.num_nodes == 1):
+        return "auto" if strategy == "ddp" else strategy
     both = cfg.training.head_epochs > 0 and cfg.training.finetune_epochs > 0
-    return "ddp_find_unused_parameters_true" if both and several and strategy in ("auto", "ddp") else strategy
+    return "ddp_find_unused_parameters_true" if both else strategy
 
 
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
@@ -143,19 +158,21 @@ def draw_report(
     )
 
 
-def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> float:
+def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None) -> float:
     """Train and judge one run.
 
     Args:
         cfg: The composed configuration.
         folder: The run's folder; exists.
         checkpoint: Continue from here.
+        stop: Listens for signals to stop; None: nothing does.
 
     Returns:
         The best value of ``monitor``; NaN where nothing was validated.
 
     Raises:
         InputError: Something in the configuration or the data must be mended first.
+        CutShort: A signal told to stop; ``checkpoints/last.ckpt`` holds what was trained.
     """
     quieten()
     torch.set_float32_matmul_precision("high")
@@ -171,6 +188,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
     frozen_backbone = copy.deepcopy(embedder.backbone) if cfg.training.finetune_epochs else None
     module = make_module(cfg, prepared, embedder)
     callbacks, best = make_callbacks(cfg, folder, prepared)
+    callbacks += [stop] if stop is not None else []
     data = make_data(cfg, prepared, module.loss)
     loggers = make_loggers(cfg, folder)
     if first_process():
@@ -183,6 +201,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
             devices=cfg.trainer.devices,
             num_nodes=cfg.trainer.num_nodes,
             strategy=strategy_for(cfg),
+            plugins=cluster_environment(),
             profiler=cfg.trainer.profiler,
             max_time=cfg.trainer.max_time,
             gradient_clip_val=cfg.trainer.gradient_clip_val,
@@ -200,6 +219,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
         for logger in loggers:
             logger.log_hyperparams(resolved)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        trainer.strategy.barrier()
         if best.best_model_path:
             state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
             module.load_state_dict(state["state_dict"])
@@ -208,6 +228,8 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None) -> floa
             for logger in loggers:
                 logger.save()
             results = finish(cfg, folder, prepared, module, frozen_backbone if module.backbone_trained else None)
+            if stop is not None:
+                stop.complete()
             log_results(loggers, results)
             log_summary(results, cfg.monitor)
     return float(best.best_model_score) if best.best_model_score is not None else float("nan")
@@ -233,24 +255,66 @@ def remove_run(folder: Path) -> None:
         parent.rmdir()
 
 
+def train_here_or_together(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> float:
+    """Train in this process, or in as many of this machine as ``trainer`` asks for; see `train`."""
+    devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
+    count = processes_wanted(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
+    if count == 1:
+        stop = StopOnSignal(folder / "checkpoints" / "last.ckpt")
+        with stop.listening():
+            return train(cfg, folder, checkpoint, stop)
+    config, logs = (OmegaConf.to_container(c, resolve=True) for c in (cfg, HydraConfig.get().job_logging))
+    return run_processes(count, config, folder, checkpoint, logs)  # type: ignore[arg-type]
+
+
+def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
+    """Tell how a run that was cut short goes on, have SLURM run its job again, and exit."""
+    if not first_process():
+        # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
+        sys.exit(0 if job_id() else cut.exit_code)
+    log.warning("cut short by %s; python train.py resume=%s goes on from there", cut.signal.name, folder)
+    if job_id():
+        run_again(cut)
+    sys.exit(cut.exit_code)
+
+
 def train_in_hydra_folder(cfg: DictConfig) -> float:
     """Train in the folder that Hydra made, print its path last, and leave nothing behind for bad input."""
     hydra_config = HydraConfig.get()
     folder = Path(hydra_config.runtime.output_dir).resolve()
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
+    if not first_process():
+        logging.getLogger().setLevel(logging.ERROR)
+    if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
-        monitor = train(cfg, folder, checkpoint)
-    except InputError as error:
         if hydra_config.mode == RunMode.MULTIRUN:
-            # The sweep goes on with its other jobs, and ends with exit code 1.
-            log.error("%s", error)
-            raise
+            return run_sweep_job(
+                folder,
+                cfg.monitor,
+                lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
+                writes=first_process(),
+                # SLURM then has the job as failed, and ends its other processes.
+                raises=job_id() is not None,
+            )
+        monitor = train_here_or_together(cfg, folder, checkpoint)
+    except CutShort as cut:
+        leave_cut_short(cut, folder)
+    except InputError as error:
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             if checkpoint is None:
                 remove_run(folder)
         sys.exit(2)
-    if first_process() and hydra_config.mode == RunMode.RUN:
+    if first_process():
         print(folder, flush=True)  # noqa: T201
     return monitor
+
+
+def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
+    """The configuration of a sweep's job: its logger, where it groups runs, groups it with the sweep's others."""
+    if "group" in cfg.logger and cfg.logger.group is None:
+        cfg = copy.deepcopy(cfg)
+        cfg.logger.group = folder.parent.name
+    return cfg

@@ -12,8 +12,9 @@ import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
+from onesheet.retrieval.dimension import spread_of
 from tests.callbacks import ddp_evaluation
-from tests.callbacks.small import SmallData, SmallModule, evaluation, judge, vectors
+from tests.callbacks.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, judge, vectors
 
 
 def fit(folder, *callbacks, **options):
@@ -106,6 +107,36 @@ def test_a_step_that_returns_no_embeddings_is_told(tmp_path):
     )
     with pytest.raises(TypeError, match="validation_step must return"):
         trainer.validate(Silent(), SmallData(), verbose=False)
+
+
+def test_validation_tells_how_far_the_embeddings_are_spread(tmp_path, recwarn):
+    trainer = fit(tmp_path, evaluation())
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    at = SPLITS["val"]
+    want = spread_of(vectors()[at].numpy(), catalogue()["groups"][at])
+    assert logged["val/intrinsic_dimension/twonn"] == pytest.approx(want.twonn, rel=1e-4)
+    assert logged["val/intrinsic_dimension/participation_ratio"] == pytest.approx(want.participation_ratio, rel=1e-4)
+    assert logged["val/mean_cosine"] == pytest.approx(want.mean_cosine, abs=1e-5)
+    assert not any("collapsed" in str(warning.message) for warning in recwarn)
+
+
+def test_a_collapsed_embedding_is_told_once(tmp_path):
+    class Collapsed(SmallModule):
+        def validation_step(self, batch, batch_idx):
+            return {"embedding": 1 + 1e-4 * self.vectors[batch["index"]], "index": batch["index"]}
+
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=2,
+        callbacks=[evaluation()],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    )
+    with pytest.warns(UserWarning, match="collapsed to a point") as told:
+        trainer.fit(Collapsed(), SmallData())
+    assert sum("collapsed" in str(warning.message) for warning in told) == 1
 
 
 def test_two_processes_log_what_one_does(tmp_path):

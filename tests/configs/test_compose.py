@@ -18,8 +18,15 @@ OPTIONS = sorted(
 )
 
 
+def needs_plugin(group, option):
+    """Skip where the option extends a plugin's that is not installed."""
+    if (group, option.partition("_")[0]) == ("hydra/launcher", "slurm"):
+        pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+
+
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda v: str(v))
 def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
+    needs_plugin(group, option)
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
     config = composed([f"{group}={option}", *extra])
     if group == "logger" and config["logger"].get("needs") and find_spec(config["logger"]["needs"]) is None:
@@ -42,6 +49,7 @@ def targets(node):
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS, ids=lambda v: str(v))
 def test_every_target_exists(group, option):
+    needs_plugin(group, option)
     content = yaml.safe_load((CONFIG_FOLDER / group / f"{option}.yaml").read_text()) or {}
     for target in targets(content):
         module, _, name = target.rpartition(".")

@@ -20,12 +20,14 @@ from onesheet.embedding import (
 )
 from onesheet.embedding.heads import Standardise, relevance_coordinates
 from onesheet.embedding.heads.dropout import byte_dropout
+from onesheet.embedding.heads.projection import random_rotation
 from onesheet.errors import InputError
 
 FEATURES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0.1, 1e4, 1, 1]) + 100
 FEATURES[:, 4] = 7.0
 SEEN = {"balance": 0.8, "components": 2, "power": 0.5}
 KERNEL = {"weight": 0.5, "size": 3, "ridge": 1.0}
+SURE = KERNEL | {"weight": 2.0, "mean": 1.0, "confidence": 0.5}
 
 
 GROUPS = {"pooled": (0, 2), "head": (2, 4), "low": (4, 6)}
@@ -43,6 +45,9 @@ def heads():
         "projected": build_head("ensemble", GROUPS, 3, hidden_size=8, components=3),
         "seen": build_head("mlp", GROUPS, 3, hidden_size=8, seen=SEEN),
         "all": build_head("ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, kernel=KERNEL, seen=SEEN),
+        "sure": build_head(
+            "ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, rotate=True, kernel=SURE, seen=SEEN
+        ),
     }
 
 
@@ -142,6 +147,20 @@ def test_a_projection_of_fewer_posters_than_components_is_zero_in_the_rest():
     assert (out[:, 0] != 0).any()
 
 
+def test_rotating_a_projection_changes_no_distance_and_spreads_it_evenly():
+    generator = torch.Generator().manual_seed(4)
+    features = torch.randn(200, 60, generator=generator) @ torch.randn(60, 60, generator=generator).triu()
+    plain, rotated = Projection({"a": (0, 60)}, 40), Projection({"a": (0, 60)}, 40, rotate=True)
+    for projection in (plain, rotated):
+        projection.fit(features)
+    before, after = plain(features), rotated(features)
+    torch.testing.assert_close(torch.cdist(after, after), torch.cdist(before, before), atol=1e-3, rtol=1e-3)
+    spread = [z.var(0).max() / z.var(0).mean() for z in (before, after)]
+    assert spread[0] > 4
+    assert spread[1] < 2.5
+    assert torch.equal(random_rotation(40), random_rotation(40))
+
+
 @pytest.mark.parametrize("relation", ["jaccard", "idf_cosine", "exact"])
 def test_relevance_coordinates_have_the_relevance_as_products(relation):
     coordinates = relevance_coordinates(GENRES.numpy(), 16, relation)
@@ -163,6 +182,10 @@ def test_a_kernel_head_solves_the_ridge_regression():
     expected = torch.exp(-(torch.cdist(new.double(), x.double()) ** 2) / width) @ alpha
     torch.testing.assert_close(head(new).double(), expected, atol=1e-4, rtol=1e-4)
     assert not list(head.parameters())
+    whole = KernelHead(5, size=4, ridge=0.5, mean=1.0)
+    whole.fit(x, GENRES)
+    middle = relevance_coordinates(GENRES.numpy(), 4).mean(0)
+    torch.testing.assert_close(whole(new), head(new) + middle, atol=1e-5, rtol=1e-5)
     with pytest.raises(ValueError, match="genres"):
         head.fit(x)
 
@@ -179,6 +202,29 @@ def test_combined_cosines_are_weighed_means_of_the_parts_cosines():
     assert len(head.parts(condensed)) == 2
     torch.testing.assert_close(head.parts(condensed)[0], head.learned.parts(shown)[0])
     assert {name.split(".")[0] for name, _ in head.named_parameters()} == {"learned"}
+
+
+def test_a_surer_kernel_part_is_longer_and_the_frozen_features_have_the_rest():
+    head = heads()["sure"].eval()
+    head.fit(FEATURES, GENRES)
+    condensed = head.condense(FEATURES)
+    shown, seen = condensed[:, :3], normalize(condensed[:, 3:], dim=1)
+    found = head.kernel(shown)
+    length = found.norm(dim=1).clamp(max=1).sqrt()
+    assert length.std() > 0.01
+    learned = normalize(head.learned(shown), dim=1)
+    kernel = normalize(found, dim=1) * length[:, None]
+    rest = (0.8**2 + 2.0**2 * (1 - length**2)).sqrt()[:, None] * seen
+    expected = learned @ learned.T + 2.0**2 * kernel @ kernel.T + rest @ rest.T
+    got = head(condensed)
+    torch.testing.assert_close(got @ got.T, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(got.norm(dim=1), torch.full((40,), (1 + 2.0**2 + 0.8**2) ** 0.5))
+
+
+def test_confidence_keeps_what_was_seen_though_its_balance_is_0():
+    head = build_head("ensemble", GROUPS, 3, components=3, kernel=SURE, seen=SEEN | {"balance": 0.0})
+    assert head.seen is not None
+    assert build_head("ensemble", GROUPS, 3, components=3, kernel=KERNEL, seen=SEEN | {"balance": 0.0}).seen is None
 
 
 def test_heads_train_and_drop():
@@ -201,6 +247,9 @@ def test_heads_train_and_drop():
         (lambda: EnsembleHead(6, 3, heads=0), "model.heads=0"),
         (lambda: EnsembleHead(6, 3, output="tanh"), "model.output=tanh"),
         (lambda: KernelHead(6, 3, ridge=0), "model.kernel.ridge=0"),
+        (lambda: KernelHead(6, 3, mean=1.5), "model.kernel.mean=1.5"),
+        (lambda: CombinedHead(6, LinearHead(6, 3), confidence=2), "model.kernel.confidence=2"),
+        (lambda: CombinedHead(6, LinearHead(6, 3), confidence=0.5), "model.kernel.confidence=0.5"),
         (lambda: build_head("linear", 6, 3, kernel=KERNEL), "model.kernel.weight=0.5"),
         (lambda: build_head("ensemble", 6, 3, components=4, seen=SEEN), "model.components=4"),
         (lambda: Projection({"pooled": (0, 6)}, 6), "model.components=6"),

@@ -2,6 +2,7 @@
 
 import logging
 import runpy
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,5 +49,12 @@ def train_here(tmp_path, monkeypatch, capfd):
 
 def start_train(folder: Path, *arguments) -> subprocess.Popen:
     """`train.py` in a process of its own, started in ``folder``."""
-    command = [sys.executable, str(ROOT / "train.py"), *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, str(ROOT / "train.py"), *arguments],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and by their children too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )

@@ -162,14 +162,14 @@ def _row(
         return tuple(run.metrics.get(metric + end) for run in runs)
 
     values, frozen, lifts, chance = told(""), told("/frozen"), told("/lift"), runs[0].metrics.get(f"{metric}/chance")
-    columns = [_columns(table, metric.partition("/")[2]) for table in tables]
+    columns = [metric_columns(table, metric.partition("/")[2]) for table in tables]
     differences: list[Difference | None] = [None]
     for at in range(1, len(runs)):
         first, own = columns[0], columns[at]
         if first is None or own is None or values[0] is None or values[at] is None or first.shape != own.shape:
             differences.append(None)
             continue
-        means = [_sample_means(part, replicates, seed) for part in (first, own)]
+        means = [sample_means(part, replicates, seed) for part in (first, own)]
         low, high = _ends(means[1] - means[0], level)
         ratio: tuple[float | None, ...] = (None, None, None)
         if chance is not None and lifts[0] and lifts[at] is not None:
@@ -183,7 +183,7 @@ def _row(
     return Row(metric, chance, values, frozen, lifts, tuple(differences))
 
 
-def _columns(table: pd.DataFrame, key: str) -> Floats | None:
+def metric_columns(table: pd.DataFrame, key: str) -> Floats | None:
     """(Q, 1) per-query values of a metric, or (Q, genres) where it is a mean over genres."""
     if key in table:
         return table[[key]].to_numpy(dtype=np.float64)
@@ -195,7 +195,7 @@ def _columns(table: pd.DataFrame, key: str) -> Floats | None:
     return table[parts].to_numpy(dtype=np.float64) if parts else None
 
 
-def _sample_means(values: Floats, replicates: int, seed: int) -> Floats:
+def sample_means(values: Floats, replicates: int, seed: int) -> Floats:
     """(R,) means of bootstrap samples, over queries and then over columns."""
     means = resample_means(values, replicates=replicates, seed=seed)
     known = ~np.isnan(means)

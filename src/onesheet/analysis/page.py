@@ -9,7 +9,9 @@ from onesheet.analysis.stylesheet import build_stylesheet
 Section = tuple[str, str, str]
 
 
-def build_page(title: str, lead: str, figures: str, sections: Sequence[Section], credits: str) -> str:
+def build_page(
+    title: str, lead: str, figures: str, sections: Sequence[Section], credits: str, kind: str = "report"
+) -> str:
     """The whole page, with its style sheet.
 
     Args:
@@ -18,6 +20,7 @@ def build_page(title: str, lead: str, figures: str, sections: Sequence[Section],
         figures: The headline figures, HTML.
         sections: Key, title and content (HTML) of each.
         credits: What stands at the end, HTML.
+        kind: What kind of page it is, told above the title.
     """
     links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name, _ in sections)
     body = "\n".join(
@@ -25,7 +28,7 @@ def build_page(title: str, lead: str, figures: str, sections: Sequence[Section],
         for key, name, content in sections
     )
     content = (
-        f'<header class="mast">\n<p class="overline display">onesheet · report</p>\n<h1>{escape(title)}</h1>\n'
+        f'<header class="mast">\n<p class="overline display">onesheet · {escape(kind)}</p>\n<h1>{escape(title)}</h1>\n'
         f'<p class="lead">{lead}</p>\n{figures}\n<nav aria-label="Contents"><ul>{links}'
         f'<li><a href="#credits">Credits</a></li></ul></nav>\n</header>\n<main>\n{body}\n</main>\n'
         f'<footer id="credits"><div>\n{credits}\n</div></footer>\n'

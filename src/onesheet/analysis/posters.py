@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from PIL import Image, ImageFilter, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFilter, ImageOps
 
 from onesheet.images import BadImage, decode_poster
+from onesheet.images.decode import upright_size
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def frame_poster(path: Path, size: Size) -> Image.Image:
         BadImage: It holds no poster.
     """
     data = path.read_bytes()
-    width, height = _upright_size(data)
+    width, height = upright_size(data)
     shape, frame = width / height, size[0] / size[1]
     fill = max(size[0] / width, size[1] / height)
     if 1 - min(shape / frame, frame / shape) <= MOST_CUT:
@@ -79,14 +80,3 @@ def _frame_or_blank(path: Path, size: Size) -> Image.Image:
 def _decode(data: bytes, size: tuple[float, float]) -> Image.Image:
     width, height = (max(1, round(side)) for side in size)
     return Image.fromarray(decode_poster(data, (height, width)))
-
-
-def _upright_size(data: bytes) -> Size:
-    """Width and height as the picture is meant to be seen."""
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            width, height = image.size
-            turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    except UnidentifiedImageError as error:
-        raise BadImage("unreadable image", "no image in a known format", "replace the file") from error
-    return (height, width) if turned else (width, height)

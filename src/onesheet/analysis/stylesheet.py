@@ -45,6 +45,7 @@ details > summary:hover, details[open] > summary { color: var(--ink); }
 .big .lift text { font: 12px "DISPLAY", system-ui, sans-serif; }
 .card small span { white-space: nowrap; }
 .cards { display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px; margin: 0; }
+.figures { margin-top: 2.2rem; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 4px; padding: .85rem 1rem; }
 .card dt { color: var(--muted); font-size: .9rem; }
 .card dd { margin: 0; }

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from onesheet.catalogue import Relevance
 from onesheet.retrieval import DEFAULT_METRICS, Judgement, RetrievalMetrics, lift, same_queries
+from onesheet.retrieval.dimension import Spread
 
 HEADLINE = ("ndcg@10", "map", "recall@1")
 
@@ -21,6 +22,9 @@ class RetrievalEvaluation(Callback):
     posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for the headline ones
     ``/chance``, ``/frozen`` and ``/lift`` too, before checkpoints and early stopping look at their monitor. Undefined
     values are not logged. All processes log the same values. The sanity check before training logs nothing.
+
+    As an alarm for collapse each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
+    ``val/mean_cosine`` of its embeddings, and warns once where they have collapsed (see `Spread`).
 
     Args:
         genres: (N, G) multi-hot of the whole catalogue.
@@ -58,6 +62,7 @@ class RetrievalEvaluation(Callback):
         self.headline = tuple(headline)
         self.judgements: dict[str, Judgement] = {}
         self._warned = False
+        self._warned_of_collapse = False
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin anew."""
@@ -100,7 +105,7 @@ class RetrievalEvaluation(Callback):
 
     def _log(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
         self.metric.compute()
-        judgement = self.metric.judgement
+        judgement, spread = self.metric.judgement, self.metric.spread
         assert judgement is not None
         self.metric.reset()
         self.judgements[split] = judgement
@@ -114,10 +119,26 @@ class RetrievalEvaluation(Callback):
                 values[f"{split}/{name}/frozen"] = base = frozen.summary.get(name, math.nan)
                 ratio = lift(judgement.summary[name], chance, base)
                 values[f"{split}/{name}/lift"] = math.nan if ratio is None else ratio
+        if split == "val" and spread is not None:
+            values |= {
+                "val/intrinsic_dimension/twonn": spread.twonn,
+                "val/intrinsic_dimension/participation_ratio": spread.participation_ratio,
+                "val/mean_cosine": spread.mean_cosine,
+            }
+            self._warn_of_collapse(spread)
         shown = {f"{split}/{name}{end}" for name in self.headline[:1] for end in ("", "/lift")}
         for name, value in values.items():
             if math.isfinite(value):
                 pl_module.log(name, value, prog_bar=name in shown, sync_dist=trainer.world_size > 1)
+
+    def _warn_of_collapse(self, spread: Spread) -> None:
+        if self._warned_of_collapse or not (how := spread.collapse()):
+            return
+        self._warned_of_collapse = True
+        rank_zero_warn(
+            f"the embedding of the validation posters has collapsed {how}: lower optimizer.lr or loss.margin, or give"
+            " the loss more negatives (sampler.batch_size, memory.size)"
+        )
 
     def _frozen(self, judgement: Judgement, split: str) -> Judgement | None:
         frozen = self.frozen.get(split)

@@ -23,7 +23,7 @@ class LastCheckpoint(Checkpoint):
         self.path = folder / "last.ckpt"
         self.every_seconds, self.every_n_steps = every_seconds, every_n_steps
         self._saved_at = time.monotonic()
-        self._saved_step = -1
+        self._saved_step, self._due = -1, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Begin to count time."""
@@ -35,16 +35,19 @@ class LastCheckpoint(Checkpoint):
         """Save after every so many steps."""
         step = trainer.global_step
         if self.every_n_steps and step % self.every_n_steps == 0 and step != self._saved_step:
-            self._save(trainer)
+            # Resumed from between an epoch's last step and its end, a run would pass over its validation.
+            self._due = batch_idx + 1 == trainer.num_training_batches
+            if not self._due:
+                self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save where enough time has passed, or nothing will follow."""
         over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
-        late = time.monotonic() - self._saved_at >= self.every_seconds
+        late = self._due or time.monotonic() - self._saved_at >= self.every_seconds
         # Processes must agree: writing a checkpoint is a meeting of all of them.
         if trainer.strategy.reduce_boolean_decision(over or late, all=False):
             self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
         trainer.save_checkpoint(self.path)
-        self._saved_at, self._saved_step = time.monotonic(), trainer.global_step
+        self._saved_at, self._saved_step, self._due = time.monotonic(), trainer.global_step, False

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from onesheet.interruption import CutShort
+
 if TYPE_CHECKING:
     from onesheet.catalogue import Catalogue
 
@@ -100,7 +102,7 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     try:
         yield
         status = "finished"
-    except SIGTERMException:
+    except (SIGTERMException, CutShort):
         status = "preempted"
         raise
     finally:

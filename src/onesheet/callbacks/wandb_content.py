@@ -18,6 +18,8 @@ GENRE = "precision@10/genre/"
 MOST_ROWS = 10_000
 """Rows of a table that W&B still shows as one."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
+_NOT_BETTER = ("intrinsic_dimension", "mean_cosine")
+"""Of these neither more nor less is better: the last value counts."""
 _DETAILS = {"chance", "frozen", "dedup", "genre", "queries", "gallery", "left_out"}
 
 
@@ -48,6 +50,8 @@ def metric_definition(name: str) -> dict[str, Any] | None:
         return {"summary": "min"}
     if split != "val":
         return None
+    if parts and parts[0] in _NOT_BETTER:
+        return {"summary": "last"}
     return {"hidden": True} if _DETAILS.intersection(parts) else {"summary": "max"}
 
 

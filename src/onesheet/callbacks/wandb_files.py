@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from onesheet.sweeps.state import is_sweep
+
 
 def kept_id(folder: Path) -> str:
     """The run's id in W&B: the one in its folder, else a new one that is put there.
@@ -31,6 +33,11 @@ def offline_sessions(folder: Path) -> list[Path]:
 def is_uploaded(session: Path) -> bool:
     """Whether ``wandb sync`` has uploaded an offline session."""
     return any(session.glob("*.wandb.synced"))
+
+
+def in_sweep(folder: Path) -> bool:
+    """Whether a folder is a sweep's, or of one of its runs: the sweep tells for all of them how to upload them."""
+    return is_sweep(folder) or is_sweep(folder.parent)
 
 
 def sync_line(folders: Sequence[Path]) -> str:

@@ -15,7 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from onesheet.callbacks import wandb_content as content
 from onesheet.callbacks.run_log import RunResults, Status
-from onesheet.callbacks.wandb_files import is_uploaded, kept_id, offline_sessions, staged_in, sync_line
+from onesheet.callbacks.wandb_files import in_sweep, is_uploaded, kept_id, offline_sessions, staged_in, sync_line
 from onesheet.callbacks.wandb_mode import Mode, choose_mode
 from onesheet.errors import InputError
 
@@ -41,6 +41,7 @@ class WandbLog(Logger):
         mode: ``auto``, ``online``, ``offline`` or ``disabled``.
         checkpoints: Log the checkpoints and the embedder as an artifact.
         embeddings: Log the embeddings themselves beside their coordinates.
+        job_type: What kind of run it is.
 
     Raises:
         InputError: wandb is not installed, the mode is unknown, or it is ``online`` and one is not logged in.
@@ -57,6 +58,7 @@ class WandbLog(Logger):
         mode: str = "auto",
         checkpoints: bool = False,
         embeddings: bool = False,
+        job_type: str = "train",
     ) -> None:
         super().__init__()
         import importlib.util
@@ -69,6 +71,7 @@ class WandbLog(Logger):
         self.wanted = mode
         self.checkpoints, self.embeddings = checkpoints, embeddings
         self._about = {"project": project, "name": name, "entity": entity, "group": group, "tags": list(tags)}
+        self._about["job_type"] = job_type
         self._run: Any = None
         self._resumed_from: int | None = None
         self._step = 0
@@ -145,7 +148,7 @@ class WandbLog(Logger):
         """Start the client; where the server refuses an ``auto`` run, start it offline and say why."""
         import wandb
 
-        about = {**self._about, "id": self.run_id(), "resume": "allow", "dir": str(self.folder), "job_type": "train"}
+        about = {**self._about, "id": self.run_id(), "resume": "allow", "dir": str(self.folder)}
         # Not the console: progress bars make poor logs, and train.log is kept at the end.
         settings = wandb.Settings(silent=True, console="off", init_timeout=_INIT_SECONDS)
         arguments: dict[str, Any] = {**about, "settings": settings, "reinit": "finish_previous"}
@@ -224,7 +227,10 @@ class WandbLog(Logger):
 
     @rank_zero_only
     def finish(self, status: Status) -> None:
-        """End the run in W&B with its status; tell how to upload it where that is still to be done."""
+        """End the run in W&B with its status; tell how to upload it where that is still to be done.
+
+        Of a sweep's runs nothing is told: one line at the sweep's end uploads them all.
+        """
         assert status in get_args(Status)
         if self._run is None:
             return
@@ -238,7 +244,7 @@ class WandbLog(Logger):
                 run.mark_preempting()
         finally:
             run.finish(exit_code=0 if status == "finished" else 1)
-        if offline:
+        if offline and not in_sweep(self.folder):
             sys.stderr.write(sync_line([self.folder]) + "\n")
 
 

@@ -98,7 +98,7 @@ def recognise(table: RawTable) -> tuple[Columns, list[str]]:
         for alias in aliases:
             at = [i for i, name in enumerate(names) if name == alias]
             if role == "img":
-                at = [i for i in at if not _holds_urls(table.columns[i])]
+                at = [i for i in at if not holds_urls(table.columns[i])]
             if len(at) > 1:
                 faults.append(f"{len(at)} columns are named `{table.names[at[0]]}`: rename or remove all but one")
             if at:
@@ -161,7 +161,8 @@ def _is_flag(cells: Sequence[Any]) -> bool:
     return total > 0 and odd <= max(1, total // 100) and odd * 5 <= total
 
 
-def _holds_urls(cells: Sequence[Any]) -> bool:
+def holds_urls(cells: Sequence[Any]) -> bool:
+    """Whether most cells that are filled hold a URL."""
     filled = [text for text in map(as_text, cells) if text]
     return 2 * sum(bool(_URL.match(text)) for text in filled) > len(filled)
 

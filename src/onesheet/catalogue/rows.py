@@ -36,22 +36,53 @@ class Row:
         return all(problem.keeps_row for problem in self.problems)
 
 
+@dataclass(frozen=True)
+class Identity:
+    """What one row says about which poster it is, before any image is sought.
+
+    Attributes:
+        own_id: The cell of column ``id``.
+        imdb_text: The cell of column ``imdb_id``.
+        imdb_id: The same as an IMDb id, or None.
+        image: The image as the row names it; without a column of images, by its id.
+    """
+
+    own_id: str
+    imdb_text: str
+    imdb_id: str | None
+    image: str
+
+    @property
+    def id(self) -> str:
+        """The poster's id; ``""`` where only its file gives one."""
+        return self.own_id or self.imdb_id or ""
+
+
+def identities(table: RawTable, columns: Columns) -> list[Identity]:
+    """The identity of each row."""
+    absent = ("",) * len(table)
+    cells = {role: table.columns[at] for role, at in columns.roles.items()}
+    found = []
+    for i in range(len(table)):
+        imdb_text = as_text(cells.get("imdb_id", absent)[i])
+        imdb_id = parse_imdb_id(imdb_text)
+        own_id = as_text(cells.get("id", absent)[i])
+        image = as_text(cells["img"][i]) if "img" in cells else (imdb_id or imdb_text or own_id)
+        found.append(Identity(own_id, imdb_text, imdb_id, image))
+    return found
+
+
 def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Row]:
     """Read every row as far as it goes; a row may have several problems."""
     absent = ("",) * len(table)
     cells = {role: table.columns[at] for role, at in columns.roles.items()}
     by_text: dict[str, list[str] | ValueError] = {}
     rows = []
-    for i, line in enumerate(table.lines):
-        row = Row(line)
-        imdb_text = as_text(cells.get("imdb_id", absent)[i])
-        imdb_id = parse_imdb_id(imdb_text)
-        own_id = as_text(cells.get("id", absent)[i])
-        row.id = own_id or imdb_id or ""
-        if imdb_text and not imdb_id and not own_id:
-            row.note("bad id", f"{imdb_text!r} is no IMDb id", "write it as tt and digits, or add a column `id`")
-        written = as_text(cells["img"][i]) if "img" in cells else (imdb_id or imdb_text or own_id)
-        _find_image(row, written, imdb_id, folder)
+    for i, (line, named) in enumerate(zip(table.lines, identities(table, columns), strict=True)):
+        row = Row(line, named.id)
+        if named.imdb_text and not named.id:
+            row.note("bad id", f"{named.imdb_text!r} is no IMDb id", "write it as tt and digits, or add a column `id`")
+        _find_image(row, named.image, named.imdb_id, folder)
         row.film = as_text(cells.get("film", absent)[i]) or row.id
         _read_title(row, as_text(cells.get("title", absent)[i]), cells.get("year", absent)[i])
         if "genres" in cells:

@@ -21,26 +21,62 @@ class CachePart(StrEnum):
 def check(
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
     images: ImagesFolder = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for remarks too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a catalogue and every image in it; exit code 1 when a poster cannot be used."""
-    from onesheet.catalogue import problems_table, read_catalogue
-    from onesheet.images import load_posters
+    """Check a catalogue and every image in it; exit code 1 when problems are found.
 
-    table, problems = read_catalogue(catalogue, images)
-    posters = load_posters(table, problems, on_bad_poster="skip")
-    faults = problems_table(posters.skipped)
-    counts = {name: int(n) for name, n in zip(table.genre_names, posters.catalogue.genres.sum(0), strict=True)}
-    duplicates = int(len(posters.groups) - len(set(posters.groups.tolist())))
+    Problems are rows and images that cannot be used, blank images, and files that are there twice. Remarks are
+    near-duplicates and landscape, tiny and grey images.
+    """
+    from onesheet.checking import check_catalogue
+    from onesheet.progress import progress_bar
+
+    with progress_bar("decoding posters") as report:
+        found = check_catalogue(catalogue, images, progress=report)
     if as_json:
-        report = {"posters": len(posters.catalogue), "genres": counts, "near_duplicates": duplicates}
-        emit_json({**report, "problems": faults.to_dict(orient="records")})
+        emit_json(found.to_dict())
     else:
         from onesheet.tables import print_check
 
-        print_check(len(posters.catalogue), counts, duplicates, faults)
-    if len(faults):
+        print_check(found)
+    if len(found.problems) or (strict and len(found.remarks)):
         raise typer.Exit(1)
+
+
+def card(
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for card.html, card.json and pictures.")],
+    images: ImagesFolder = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A finished run, whose embeddings are measured too.")
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            help="Sets to see it beside, by commas, next to digits, photographs and demo posters: mnist, "
+            "fashion_mnist, cifar10, folders of images; none leaves those out."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Know the data: how complex, how clean and how well labelled posters are, and what to start a training with."""
+    from onesheet.analysis.card import make_card
+    from onesheet.run import Run
+
+    def say(text: str) -> None:
+        typer.echo(text, err=True)
+
+    names = [name.strip() for name in (compare or "").split(",") if name.strip()]
+    opened = Run.open(run) if run is not None else None
+    content = make_card(catalogue, images, out, run=opened, compare=names, say=say)
+    if as_json:
+        emit_json(content)
+    else:
+        from onesheet.analysis.card.summary import print_card
+
+        print_card(content)
+        typer.echo(str((out / "card.html").resolve()))
 
 
 def doctor(

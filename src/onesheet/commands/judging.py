@@ -63,10 +63,22 @@ def evaluate(
 
 
 def compare(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN RUN…", help="Finished runs; the first is the yardstick.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN…|SWEEP", help="Finished runs, the first being the yardstick; or one sweep."),
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Set runs side by side: metrics, lift, and which differences from the first run are significant."""
+    """Set runs side by side: metrics, lift, and which differences from the first are significant; or report on a sweep.
+
+    Of a sweep's folder, whether it has ended or still runs, ``sweep.csv``, ``sweep.html`` and ``sweep.png`` are written
+    anew in it.
+    """
+    from onesheet.sweeps.state import is_sweep
+
+    if len(runs) == 1 and is_sweep(runs[0]):
+        compare_sweep(runs[0], as_json)
+        return
     from onesheet.analysis.compare import compare_runs
     from onesheet.run import Run
 
@@ -77,3 +89,16 @@ def compare(
         from onesheet.analysis.comparison_table import print_comparison
 
         print_comparison(found)
+
+
+def compare_sweep(folder: Path, as_json: bool) -> None:
+    """Report on a sweep."""
+    from onesheet.sweeps.finish import report_sweep
+    from onesheet.sweeps.table import print_sweep
+
+    summary = report_sweep(folder)
+    if as_json:
+        emit_json(summary.to_dict())
+    else:
+        print_sweep(summary)
+        typer.echo(f"page: {summary.sweep.folder / 'sweep.html'}")

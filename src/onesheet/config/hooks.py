@@ -1,15 +1,65 @@
-"""What happens around a sweep."""
+"""What happens around a sweep: its plan is noted when it begins, its report is made when it ends, however it ends."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+
+from onesheet.config.grid import expand, swept_keys, with_params
+from onesheet.sweeps.state import Plan
 
 
-class TellSweepFolder(Callback):
-    """Print a sweep's folder as the last line on standard output, as single runs print theirs."""
+class SweepReport(Callback):
+    """Notes what a sweep will do; at its end makes the report and prints the folder as the last line.
+
+    Hydra calls ``on_multirun_end`` only where launcher and sweeper came through: ``train.py`` calls `end` itself.
+
+    Attributes:
+        begun: The folder of the sweep that has begun and not been reported yet.
+    """
+
+    begun: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write the plan into the sweep's folder."""
+        folder = Path(config.hydra.sweep.dir).resolve()
+        plan_of(config).write(folder)
+        SweepReport.begun = folder
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Called by Hydra when all jobs have ended."""
-        print(Path(config.hydra.sweep.dir).resolve(), flush=True)  # noqa: T201
+        """Nothing yet: all sweeps end in `end`."""
+
+    @classmethod
+    def end(cls) -> bool:
+        """Report on the sweep that has begun, if any, and print its folder.
+
+        Returns:
+            Whether every job has finished.
+        """
+        folder, cls.begun = cls.begun, None
+        if folder is None:
+            return True
+        from onesheet.sweeps.finish import finish_sweep
+
+        finished = finish_sweep(folder)
+        print(folder, flush=True)  # noqa: T201
+        return finished
+
+
+def plan_of(config: DictConfig) -> Plan:
+    """What a sweep will do, from its composed configuration."""
+    hydra = config.hydra
+    overrides = [str(o) for o in OmegaConf.to_container(hydra.overrides.task)]  # type: ignore[union-attr]
+    params = OmegaConf.to_container(hydra.sweeper.params) if hydra.sweeper.get("params") else None
+    asked = with_params(overrides, params)  # type: ignore[arg-type]
+    grid = "BasicSweeper" in str(hydra.sweeper._target_)
+    from hydra.core.global_hydra import GlobalHydra
+
+    loader = GlobalHydra.instance().config_loader() if any("glob(" in o for o in asked) else None
+    return Plan(
+        overrides=tuple(overrides),
+        hydra=tuple(str(o) for o in OmegaConf.to_container(hydra.overrides.hydra)),  # type: ignore[union-attr]
+        keys=tuple(swept_keys(asked, loader)),
+        jobs=tuple(tuple(job) for job in expand(asked, loader)) if grid else None,
+    )

@@ -15,7 +15,7 @@ from onesheet.images.cache import cache_folder, locked, write_atomically
 
 log = logging.getLogger(__name__)
 #: Changes whenever the same head and features would be fitted otherwise.
-FITS_VERSION = 1
+FITS_VERSION = 2
 
 
 def fit_head(

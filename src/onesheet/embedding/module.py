@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from onesheet.embedding.chunks import in_chunks
 from onesheet.embedding.embedder import Embedder
-from onesheet.embedding.gather import exchange_sizes, world_size
+from onesheet.embedding.gather import exchange_sizes
+from onesheet.embedding.heads.dropout import rows_of_batch
 from onesheet.embedding.losses.base import MetricLoss
 from onesheet.embedding.memory import CrossBatchMemory
 from onesheet.embedding.mining import Miner
@@ -44,9 +45,9 @@ class EmbeddingModule(lightning.LightningModule):
     the first: ``strategy="ddp_find_unused_parameters_true"``.
 
     Learning rates are a pure function of the global step. Whatever is random in a step (dropout, stochastic depth) is
-    drawn from a generator seeded by (seed, epoch, batch, rank) at its start; what miner and loss draw, by the same in
-    every process. So a resumed run needs nothing but the weights, the memory, the optimizer's moments and the step to
-    go on as if nothing had happened.
+    drawn from a generator seeded by (seed, epoch, batch, rank) at its start; what the head drops, and what miner and
+    loss draw, by the same in every process, so that a head learns the same in any number of processes. A resumed run
+    needs nothing but the weights, the memory, the optimizer's moments and the step to go on as if nothing had happened.
 
     Args:
         embedder: Backbone and head; the head has been fitted.
@@ -136,13 +137,18 @@ class EmbeddingModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """The loss of one batch, over the rows of all processes."""
-        parts = self.embedder.parts(self._features(batch))
+        features = self._features(batch)
+        sizes = batch.get("sizes") or exchange_sizes(len(features), features.device)
+        if len(sizes) > 1:
+            torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, 0))
+        with rows_of_batch(self.global_rank, sizes):
+            parts = self.embedder.parts(features)
         if self.loss.takes == "normalised":
             parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
         frozen = self._frozen(batch) if self.loss.needs_frozen else None
         rows = Rows(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
-        if world_size() > 1:
-            rows = rows.gathered(batch.get("sizes") or exchange_sizes(len(rows.index), rows.index.device))
+        if len(sizes) > 1:
+            rows = rows.gathered(sizes)
         torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
         remembered = None if self.memory is None else self.memory.recall(self.global_step)
         loss = objective(rows, self.loss, self.relevance, parts=len(parts), miner=self.miner, remembered=remembered)
@@ -187,7 +193,8 @@ class EmbeddingModule(lightning.LightningModule):
             groups += layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         for group in groups:
             group["peak_lr"] = group["lr"]
-        return torch.optim.AdamW(groups)
+        # One pass over the memory for each parameter, where the usual implementation makes ten.
+        return torch.optim.AdamW(groups, fused=True)
 
     def on_fit_start(self) -> None:
         """Silence Lightning's warning about modules in evaluation mode: the backbone's batch norms are meant to be."""

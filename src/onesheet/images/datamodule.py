@@ -22,8 +22,9 @@ class PosterDataModule(LightningDataModule):
 
     A batch is a dict of ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float32, and either
     ``features`` (B, D) float32, in the epochs of the head phase, or ``pixels`` (B, 3, H, W) float32 in [0, 1]:
-    augmented in training, plain elsewhere. Loaders hand out positions only; rows are gathered on the device where
-    their table lies there, else in page-locked memory on the way to it.
+    augmented in training, plain elsewhere. In several processes it also holds ``sizes``, the rows of each as a list of
+    numbers. Loaders hand out positions only; rows are gathered on the device where their table lies there, else in
+    page-locked memory on the way to it.
 
     While fitting, the epoch says what a batch holds. Outside of fitting (``trainer.validate``, ``trainer.test``) it
     holds `evaluate_on`: ``"pixels"``, which is always right, unless ``"features"`` is set by one who knows that the
@@ -115,6 +116,8 @@ class PosterDataModule(LightningDataModule):
         if "label" in batch:
             genres = torch.zeros_like(genres).scatter_(1, batch["label"][:, None], 1.0)
         made: Batch = {"index": index, "genres": genres}
+        if "sizes" in batch:
+            made["sizes"] = batch["sizes"]
         if wanted == "features":
             made["features"] = rows.float()
         elif batch["training"]:

@@ -94,6 +94,21 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         raise BadImage(kind, detail, "replace the file with a whole one") from error
 
 
+def upright_size(data: bytes) -> tuple[int, int]:
+    """Width and height in pixels as the picture is meant to be seen, from the file's header.
+
+    Raises:
+        BadImage: There is no image in a known format.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_formats()) as image:
+            width, height = image.size
+            turned = _orientation(image) >= 5
+    except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise BadImage("unreadable image", "no image in a known format", "replace the file") from error
+    return (height, width) if turned else (width, height)
+
+
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Silence Pillow's warnings about large headers and broken metadata, for which `decode_poster` has its own answers.

@@ -41,7 +41,10 @@ class _EpochLoader:
 
     def _batch(self, positions: npt.NDArray[np.int64]) -> Batch:
         mine = np.ascontiguousarray(positions[self.rank :: self.world_size], dtype=np.int64)
-        return {"index": torch.from_numpy(mine), "epoch": self.epoch, "training": self.training}
+        batch: Batch = {"index": torch.from_numpy(mine), "epoch": self.epoch, "training": self.training}
+        if self.world_size > 1:
+            batch["sizes"] = [len(positions[rank :: self.world_size]) for rank in range(self.world_size)]
+        return batch
 
 
 class BatchLoader(_EpochLoader):

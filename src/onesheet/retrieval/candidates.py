@@ -124,30 +124,51 @@ def find_candidates(
     watched = np.unique(np.concatenate([viewer.films for viewer in viewers]))
     table = films.vectors(index, watched)
     minds = _read_minds(viewers, [table[np.searchsorted(watched, viewer.films)] for viewer in viewers], space)
-    pools: list[tuple[Ints, npt.NDArray[np.float32]]] = [_EMPTY] * len(minds)
+    pools: list[_Pool] = [_Pool.empty(index.dimensions)] * len(minds)
     waiting, depth = list(range(len(minds))), min(len(index), POOL * k + 50)
     while waiting:
-        queries = np.concatenate([minds[one].queries for one in waiting])
-        found = index.search(queries, depth)[1]
-        start, again = 0, []
-        for one in waiting:
-            mind = minds[one]
-            rows = np.unique(found[start : start + len(mind.queries)])
-            start += len(mind.queries)
-            pools[one] = _unseen(index, films, space, mind, rows[rows >= 0])
-            if len(pools[one][0]) < POOL * k and depth < len(index):
-                again.append(one)
-        waiting, depth = again, min(len(index), 2 * depth)
-    chosen = [_choose(index, space, rows[: POOL * k], scores[: POOL * k], k, balance) for rows, scores in pools]
-    lifted = space.lift(index.vectors(np.concatenate([rows for rows, _ in chosen])))
-    ends = np.cumsum([len(rows) for rows, _ in chosen])
-    return [
-        _reasoned(space, mind, rows, scores, lifted[end - len(rows) : end])
-        for mind, (rows, scores), end in zip(minds, chosen, ends, strict=True)
-    ]
+        found = index.search(np.concatenate([minds[one].queries for one in waiting]), depth)[1]
+        own = np.split(found, np.cumsum([len(minds[one].queries) for one in waiting])[:-1])
+        every = np.unique(found[found >= 0])
+        # Fetched once for all viewers: where the vectors lie on a server, each fetch is dear.
+        vectors = index.vectors(every)
+        for one, rows in zip(waiting, own, strict=True):
+            at = np.searchsorted(every, np.unique(rows[rows >= 0]))
+            pools[one] = _unseen(films, space, minds[one], every[at], vectors, at, POOL * k)
+        waiting = [one for one in waiting if len(pools[one].rows) < POOL * k and depth < len(index)]
+        depth = min(len(index), 2 * depth)
+    chosen = [pool.varied(space, k, balance) for pool in pools]
+    lifted = space.lift(np.concatenate([pool.vectors for pool in chosen]))
+    parts = np.split(lifted, np.cumsum([len(pool.rows) for pool in chosen])[:-1])
+    return [_reasoned(space, mind, pool, own) for mind, pool, own in zip(minds, chosen, parts, strict=True)]
 
 
-_EMPTY = (np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Unseen films, one poster each, best first.
+
+    Attributes:
+        rows: (R,) posters.
+        scores: (R,) how they suit the whole taste.
+        vectors: (R, E) theirs.
+    """
+
+    rows: Ints
+    scores: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, width: int) -> "_Pool":
+        return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, width), np.float32))
+
+    def varied(self, space: Space, k: int, balance: float) -> "_Pool":
+        """Of these k that do not repeat themselves."""
+        if not len(self.rows):
+            return self
+        # The best candidate is as relevant as a copy is repetitive.
+        relevance = self.scores / max(float(np.abs(self.scores).max()), 1e-12)
+        order = diversify(relevance, unit_rows(self.vectors - space.mean), k, balance)
+        return _Pool(self.rows[order], self.scores[order], self.vectors[order])
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,37 +209,22 @@ def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.floa
     return minds
 
 
-def _unseen(
-    index: Searchable, films: Films, space: Space, mind: _Mind, rows: Ints
-) -> tuple[Ints, npt.NDArray[np.float32]]:
-    """The rows of films that were not watched, one a film, and their scores, best first."""
-    rows = rows[~np.isin(films.codes[rows], mind.viewer.films)]
+def _unseen(films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints) -> _Pool:
+    """The rows of films that were not watched, one a film; ``vectors[at]`` are those of ``rows``."""
+    new = ~np.isin(films.codes[rows], mind.viewer.films)
+    rows, at = rows[new], at[new]
     if not len(rows):
-        return _EMPTY
-    scores = space.scores(mind.taste, index.vectors(rows))
+        return _Pool.empty(vectors.shape[1])
+    scores = space.scores(mind.taste, vectors[at])
     order = np.lexsort((rows, -scores))
-    first = np.sort(np.unique(films.codes[rows[order]], return_index=True)[1])
-    return rows[order[first]], scores[order[first]]
+    first = order[np.sort(np.unique(films.codes[rows[order]], return_index=True)[1])[:most]]
+    return _Pool(rows[first], scores[first], vectors[at[first]])
 
 
-def _choose(
-    index: Searchable, space: Space, rows: Ints, scores: npt.NDArray[np.float32], k: int, balance: float
-) -> tuple[Ints, npt.NDArray[np.float32]]:
-    """Of the best rows k that do not repeat themselves, and their scores."""
-    if not len(rows):
-        return _EMPTY
-    # The best candidate is as relevant as a copy is repetitive.
-    relevance = scores / max(float(np.abs(scores).max()), 1e-12)
-    order = diversify(relevance, unit_rows(index.vectors(rows) - space.mean), k, balance)
-    return rows[order], scores[order]
-
-
-def _reasoned(
-    space: Space, mind: _Mind, rows: Ints, scores: npt.NDArray[np.float32], lifted: npt.NDArray[np.float32]
-) -> Candidates:
+def _reasoned(space: Space, mind: _Mind, pool: _Pool, lifted: npt.NDArray[np.float32]) -> Candidates:
     """Candidates with the watched film that gives most to each."""
     because = np.asarray(space.parts(mind.vectors, mind.viewer.weights, lifted).argmax(axis=1), dtype=np.int64)
     owner = np.empty(len(mind.viewer.films), dtype=np.int64)
     for at, interest in enumerate(mind.interests):
         owner[interest.members] = at
-    return Candidates(rows, scores, because, owner[because], mind.interests)
+    return Candidates(pool.rows, pool.scores, because, owner[because], mind.interests)

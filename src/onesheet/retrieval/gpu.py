@@ -1,10 +1,12 @@
 """FAISS indexes on a GPU, where this FAISS and this machine have one."""
 
+import logging
 import weakref
 from typing import Any
 
 import faiss
 
+_log = logging.getLogger(__name__)
 GPU_MAX_K = 2048
 """FAISS's limit on a GPU."""
 SHARE = 0.8
@@ -28,17 +30,17 @@ def on_gpu(flat: Any, k: int) -> Any:
         return flat
     if flat not in _copies:
         _copies[flat] = _copy(flat)
-    return _copies[flat] or flat
+    return _copies[flat][0]
 
 
-def _copy(flat: Any) -> Any:
-    """The copy, or None where the GPU has no room for it."""
-    makers: Any = faiss
+def _copy(flat: Any) -> tuple[Any, Any]:
+    """The copy and what must live as long as it; the index itself where the GPU has no room for a copy."""
     import torch
 
-    if torch.cuda.is_available() and 4 * flat.ntotal * flat.d > SHARE * torch.cuda.mem_get_info()[0]:
-        return None
+    needed = 4 * flat.ntotal * flat.d
+    if torch.cuda.is_available() and needed > SHARE * torch.cuda.mem_get_info()[0]:
+        _log.warning("the GPU has no room for an index of %.1f GiB: searching on the CPU", needed / 2**30)
+        return flat, None
+    makers: Any = faiss
     resources = makers.StandardGpuResources()
-    copy = makers.index_cpu_to_gpu(resources, 0, flat)
-    copy.kept_resources = resources
-    return copy
+    return makers.index_cpu_to_gpu(resources, 0, flat), resources

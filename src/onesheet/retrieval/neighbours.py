@@ -9,9 +9,8 @@ from torch import Tensor
 
 from onesheet.retrieval.exact import EXCLUDED, GRID_BITS, SCORE_BITS, ExactScores, scoring_device, sort_rows, to_grid
 from onesheet.retrieval.exclusion import Exclusion
+from onesheet.retrieval.gpu import GPU_MAX_K, has_gpu
 
-#: FAISS's limit on a GPU.
-GPU_MAX_K = 2048
 DEFAULT_BUDGET = 128 * 2**20
 
 # Candidates beyond k that FAISS is asked for, so that the boundary is seldom in doubt.
@@ -82,7 +81,7 @@ def search_grid(
     depth = min(n, k + min(hidden, _MOST_HIDDEN) + _SLACK)
     keys = torch.full((len(queries), k), EXCLUDED, dtype=torch.int64, device=device)
     proven = np.zeros(len(queries), dtype=bool)
-    on_gpu = device.type == "cuda" and _faiss_has_gpu() and depth <= GPU_MAX_K
+    on_gpu = device.type == "cuda" and has_gpu() and depth <= GPU_MAX_K
     if n and (device.type == "cpu" or on_gpu):
         index = _flat_index(gallery, on_gpu)
         step = max(1, min(4096, memory_budget // (depth * (width * 16 + 64))))
@@ -131,10 +130,6 @@ def _propose(
 
 def _as_float32(grid: Tensor) -> np.ndarray:
     return np.ascontiguousarray((grid.to(torch.float32) * 2.0**-GRID_BITS).cpu().numpy())
-
-
-def _faiss_has_gpu() -> bool:
-    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
 def _flat_index(gallery: Tensor, on_gpu: bool) -> Any:

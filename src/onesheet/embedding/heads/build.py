@@ -31,6 +31,7 @@ def build_head(
     heads: int = 4,
     output: str = "linear",
     components: int = 1536,
+    rotate: bool = False,
     kernel: Mapping[str, Any] | None = None,
     seen: Mapping[str, Any] | None = None,
     relation: RelevanceKind = "jaccard",
@@ -48,8 +49,11 @@ def build_head(
         heads: How many networks an ensemble has.
         output: Of an ensemble: ``linear`` or ``relu``.
         components: Coordinates that an ensemble sees of the features (`Projection`); fewer where they have fewer.
-        kernel: ``weight``, ``size`` and ``ridge`` of a `KernelHead` beside an ensemble; weight 0 or None for none.
-        seen: ``balance``, ``components`` and ``power`` of the frozen features beside it; balance 0 or None for none.
+        rotate: Whether these are rotated, so that each holds a share of all (`Projection`).
+        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` beside an ensemble; None
+            for none, and weight 0 too.
+        seen: ``balance``, ``components`` and ``power`` of the frozen features beside it; None for none, and balance 0
+            too, unless a kernel's ``confidence`` leaves them something.
         relation: Kind of relevance that the kernel learns.
 
     Raises:
@@ -64,9 +68,10 @@ def build_head(
         raise InputError(f"model.head={kind}: unknown; choose one of {', '.join(KINDS)}")
     feature_dim = max(stop for _, stop in groups.values())
     with_kernel = kernel is not None and kernel["weight"] > 0
-    with_seen = seen is not None and seen["balance"] > 0
+    confidence = kernel.get("confidence", 0.0) if kernel is not None and with_kernel else 0.0
+    with_seen = seen is not None and (seen["balance"] > 0 or confidence > 0)
     if kind == "ensemble":
-        projection = _project(groups, [name for name in groups if name != "pooled"], components)
+        projection = _project(groups, [name for name in groups if name != "pooled"], components, rotate=rotate)
         learned: Head = EnsembleHead(
             projection.components,
             embedding_size,
@@ -90,8 +95,10 @@ def build_head(
     if with_kernel:
         assert kernel is not None
         assert projection is not None
-        combined["kernel"] = KernelHead(projection.components, kernel["size"], kernel["ridge"], relation)
-        combined["kernel_weight"] = kernel["weight"]
+        combined["kernel"] = KernelHead(
+            projection.components, kernel["size"], kernel["ridge"], relation, kernel.get("mean", 0.0)
+        )
+        combined["kernel_weight"], combined["confidence"] = kernel["weight"], confidence
     if with_seen:
         assert seen is not None
         combined["seen"] = _project(groups, SEEN_OF_BANK, seen["components"], seen["power"])
@@ -99,11 +106,11 @@ def build_head(
     return CombinedHead(feature_dim, learned, **combined)
 
 
-def _project(groups: Groups, names: Any, components: int, power: float = 0.0) -> Projection:
+def _project(groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False) -> Projection:
     """A projection of the named groups, or of the pooled features where there are none of these."""
     chosen = {name: groups[name] for name in names if name in groups} or {"pooled": groups["pooled"]}
     width = sum(stop - start for start, stop in chosen.values())
-    return Projection(chosen, min(components, width - 1), power)
+    return Projection(chosen, min(components, width - 1), power, rotate)
 
 
 def head_from(description: Mapping[str, Any]) -> Head:

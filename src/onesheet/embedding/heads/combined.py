@@ -13,10 +13,16 @@ from onesheet.errors import InputError
 
 
 class CombinedHead(Head):
-    """A trained head ⊕ a kernel regression ⊕ frozen features, each normalised and then weighed.
+    """A trained head ⊕ a kernel regression ⊕ frozen features, weighed.
 
-    With weights 1, k and b, the cosine of two posters is
+    With weights 1, k and b, and every part normalised, the cosine of two posters is
     (cos_learned + k² cos_kernel + b² cos_seen) / (1 + k² + b²). The loss only sees the learned part.
+
+    With ``confidence`` c > 0, the kernel's part f of a poster has length |f|^c, at most 1, and the frozen features have
+    the rest: they are k √(1 − |f|^2c) longer than b, in squares, so that the whole is as long as before. A poster that
+    shows its genres plainly is then near posters of these genres, and one that does not near those that look like it.
+    With c = 1 (and the kernel's whole mean) the product of two kernel parts is the expected relevance, which is what a
+    ranking should be by; normalising throws away how sure it is.
 
     Args:
         feature_dim: Columns of the features.
@@ -26,9 +32,10 @@ class CombinedHead(Head):
         kernel_weight: k.
         seen: What is kept of the frozen features; None for nothing.
         balance: b.
+        confidence: c, from 0 to 1; above 0 it needs a kernel and ``seen``.
 
     Raises:
-        InputError: A weight is negative.
+        InputError: A weight is negative, or ``confidence`` out of range or without the parts that it needs.
         ValueError: The parts disagree about widths.
     """
 
@@ -44,17 +51,25 @@ class CombinedHead(Head):
         kernel_weight: float = 1.0,
         seen: Projection | None = None,
         balance: float = 1.0,
+        confidence: float = 0.0,
     ) -> None:
         for key, value in (("kernel.weight", kernel_weight), ("seen.balance", balance)):
             if value < 0:
                 raise InputError(f"model.{key}={value}: must be 0 or more")
+        if not 0 <= confidence <= 1:
+            raise InputError(f"model.kernel.confidence={confidence}: must be from 0 to 1")
+        if confidence > 0 and (kernel is None or seen is None):
+            raise InputError(
+                f"model.kernel.confidence={confidence}: what a short kernel part leaves goes to the frozen features;"
+                " set model.kernel.weight and model.seen.components, or leave it 0"
+            )
         width = projection.components if projection else feature_dim
         if any(part.feature_dim != width for part in (learned, kernel) if part is not None):
             raise ValueError(f"the parts must take {width} columns")
         sizes = [learned.embedding_size, kernel.embedding_size if kernel else 0, seen.components if seen else 0]
         super().__init__(feature_dim, sum(sizes))
         self.learned, self.projection, self.kernel, self.seen = learned, projection, kernel, seen
-        self.kernel_weight, self.balance = kernel_weight, balance
+        self.kernel_weight, self.balance, self.confidence = kernel_weight, balance, confidence
         self._width = width
         if (projection or seen) and self.condensed_dim == feature_dim:
             # Embedders tell features from condensed ones by their width.
@@ -86,10 +101,15 @@ class CombinedHead(Head):
         """See `Head`."""
         shown = condensed[:, : self._width]
         vectors = [nn.functional.normalize(self.learned(shown), dim=1)]
+        left = shown.new_zeros(len(shown), 1)
         if self.kernel is not None:
-            vectors.append(self.kernel_weight * nn.functional.normalize(self.kernel(shown), dim=1))
+            found = self.kernel(shown)
+            length = found.norm(dim=1, keepdim=True).clamp(max=1) ** self.confidence
+            vectors.append(self.kernel_weight * length * nn.functional.normalize(found, dim=1))
+            left = self.kernel_weight**2 * (1 - length**2)
         if self.seen is not None:
-            vectors.append(self.balance * nn.functional.normalize(condensed[:, self._width :], dim=1))
+            seen = nn.functional.normalize(condensed[:, self._width :], dim=1)
+            vectors.append((self.balance**2 + left).sqrt() * seen)
         return torch.cat(vectors, dim=1)
 
     @torch.no_grad()
@@ -127,6 +147,7 @@ class CombinedHead(Head):
             "kernel_weight": self.kernel_weight,
             "seen": self.seen.describe() if self.seen else None,
             "balance": self.balance,
+            "confidence": self.confidence,
         }
 
 

@@ -1,10 +1,62 @@
-"""Dropout that does not wait for random numbers."""
+"""Dropout that does not wait for random numbers, and that several processes draw as one would."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+
+#: This process's rank, and how many of a batch's rows each process has; None where it has all of them.
+_Part = tuple[int, tuple[int, ...]]
+_part: ContextVar[_Part | None] = ContextVar("rows of a batch", default=None)
 
 
-def byte_dropout(values: Tensor, share: float, training: bool) -> Tensor:
+@contextmanager
+def rows_of_batch(rank: int, sizes: Sequence[int]) -> Iterator[None]:
+    """Draw for the whole batch and keep what falls to this process, which has rows rank, rank + w, rank + 2w … of it.
+
+    Started from one seed in all processes, dropout then drops in each row what one process alone would drop.
+
+    Args:
+        rank: This process, of w.
+        sizes: (w,) the rows of each process.
+    """
+    token = _part.set((rank, tuple(sizes)) if len(sizes) > 1 else None)
+    try:
+        yield
+    finally:
+        _part.reset(token)
+
+
+def _full_shape(values: Tensor, dim: int, part: _Part) -> list[int]:
+    rank, sizes = part
+    if values.shape[dim] != sizes[rank]:
+        raise ValueError(f"{values.shape[dim]} rows, but process {rank} has {sizes[rank]} of the batch's")
+    shape = list(values.shape)
+    shape[dim] = sum(sizes)
+    return shape
+
+
+def _mine(drawn: Tensor, dim: int, part: _Part) -> Tensor:
+    rank, sizes = part
+    rows = torch.arange(rank, sum(sizes), len(sizes), device=drawn.device)
+    return drawn.index_select(dim, rows)
+
+
+class RowDropout(nn.Dropout):
+    """`torch.nn.Dropout` of values whose first dimension is the batch's rows; see `rows_of_batch`."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        """The shape of ``values``."""
+        part = _part.get()
+        if part is None or not self.training or self.p == 0:
+            return super().forward(values)
+        drawn = super().forward(values.new_ones(_full_shape(values, 0, part)))
+        return values * _mine(drawn, 0, part)
+
+
+def byte_dropout(values: Tensor, share: float, training: bool, *, dim: int = 0) -> Tensor:
     """Inverted dropout (Srivastava et al. 2014, JMLR 15) from one random byte a number.
 
     On CPUs, drawing one number of the generator for each element costs more than a small layer; here one serves eight
@@ -14,6 +66,7 @@ def byte_dropout(values: Tensor, share: float, training: bool) -> Tensor:
         values: Any shape.
         share: Of elements set to 0, in [0, 1).
         training: Without it, ``values`` are returned as they are.
+        dim: The batch's rows; see `rows_of_batch`.
 
     Returns:
         The shape of ``values``.
@@ -21,6 +74,9 @@ def byte_dropout(values: Tensor, share: float, training: bool) -> Tensor:
     dropped = min(round(share * 256), 255)
     if not training or dropped == 0:
         return values
-    words = torch.empty(-(-values.numel() // 8), dtype=torch.int64, device=values.device).random_(-(2**63), None)
-    kept = words.view(torch.uint8)[: values.numel()].view(values.shape) >= dropped
+    part = _part.get()
+    shape = torch.Size(_full_shape(values, dim, part)) if part else values.shape
+    words = torch.empty(-(-shape.numel() // 8), dtype=torch.int64, device=values.device).random_(-(2**63), None)
+    drawn = words.view(torch.uint8)[: shape.numel()].view(shape)
+    kept = (_mine(drawn, dim, part) if part else drawn) >= dropped
     return values * kept * (256 / (256 - dropped))

@@ -70,9 +70,9 @@ class EnsembleHead(Head):
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
         """Each network's vector: the loss trains every network by itself."""
         x = (condensed * self.scale).expand(self.heads, -1, -1)
-        x = byte_dropout(x, self.feature_dropout, self.training)
+        x = byte_dropout(x, self.feature_dropout, self.training, dim=1)
         hidden = nn.functional.gelu(torch.baddbmm(self.hidden_bias.view(self.heads, 1, -1), x, self.hidden))
-        hidden = byte_dropout(hidden, self.dropout, self.training)
+        hidden = byte_dropout(hidden, self.dropout, self.training, dim=1)
         vectors = torch.baddbmm(self.bias.view(self.heads, 1, -1), hidden, self.project)
         return (vectors.relu() if self.output == "relu" else vectors).unbind(0)
 

@@ -20,9 +20,14 @@ class KernelHead(Head):
 
     Targets: the relevance matrix of the distinct genre sets of training, each weighted by how many posters have it,
     is factored into its leading eigenvectors (kernel principal components, Schölkopf et al. 1998), so that products of
-    two posters' targets φ approach their relevance; then the mean is taken off.
-    Prediction: f(x) = Σ_a exp(−‖x − a‖² / s) α_a over training posters a, with s twice their mean ‖a‖² and
-    α = (K + ridge · I)⁻¹ Φ (Saunders et al. 1998).
+    two posters' targets φ approach their relevance; then their mean φ₀ is taken off.
+    Prediction: f(x) = m φ₀ + Σ_a exp(−‖x − a‖² / s) α_a over training posters a, with s twice their mean ‖a‖² and
+    α = (K + ridge · I)⁻¹ (Φ − φ₀) (Saunders et al. 1998).
+
+    With the whole mean (m = 1), f(x) estimates what φ is to be expected of a poster that looks like x, and the product
+    of two predictions their expected relevance. The clearer a poster shows its genres, the longer is f(x): 1 where
+    there is no doubt. The mean's own direction tells how much a poster is like all others; without it (m = 0) posters
+    of uncertain genres are like none.
 
     Nothing in it is trained step by step.
 
@@ -31,6 +36,7 @@ class KernelHead(Head):
         size: Coordinates to predict.
         ridge: How strongly the solution is kept small, above 0.
         relation: Kind of relevance (see `Relevance`).
+        mean: m, the share of the mean that is kept, from 0 to 1.
         centres: How many training posters are kept; `fit` sets it.
 
     Raises:
@@ -40,6 +46,7 @@ class KernelHead(Head):
     kind: ClassVar[str] = "kernel"
     centres: Tensor
     coefficients: Tensor
+    offset: Tensor
     width: Tensor
 
     def __init__(
@@ -48,15 +55,19 @@ class KernelHead(Head):
         size: int = 64,
         ridge: float = 1.0,
         relation: RelevanceKind = "jaccard",
+        mean: float = 0.0,
         centres: int = 0,
     ) -> None:
         super().__init__(feature_dim, size)
         if ridge <= 0:
             raise InputError(f"model.kernel.ridge={ridge}: must be above 0")
-        self.ridge, self.relation = ridge, relation
+        if not 0 <= mean <= 1:
+            raise InputError(f"model.kernel.mean={mean}: must be from 0 to 1")
+        self.ridge, self.relation, self.mean = ridge, relation, mean
         self.register_buffer("centres", torch.zeros(centres, feature_dim))
         self.register_buffer("coefficients", torch.zeros(centres, size))
         self.register_buffer("width", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(size))
 
     @property
     def part_size(self) -> int:
@@ -69,7 +80,8 @@ class KernelHead(Head):
 
     def forward(self, condensed: Tensor) -> Tensor:
         """See `Head`."""
-        return torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
+        found = torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
+        return found + self.mean * self.offset
 
     def _kernel(self, rows: Tensor) -> Tensor:
         # Products are faster than differences, and cost no accuracy that a smooth kernel would show.
@@ -90,10 +102,15 @@ class KernelHead(Head):
         self.centres = torch.as_tensor(np.asarray(features)[kept]).float().to(device)
         self.width.copy_(2 * self.centres.square().sum(1).mean().clamp(min=1e-12))
         targets = relevance_coordinates(np.asarray(genres, dtype=bool)[kept], self.embedding_size, self.relation)
-        targets = (targets - targets.mean(dim=0)).to(device)
+        self.offset.copy_(targets.mean(dim=0))
+        targets = targets.to(device) - self.offset
         gram = self._kernel(self.centres)
         gram.diagonal().add_(self.ridge)
         self.coefficients = torch.cholesky_solve(targets, torch.linalg.cholesky(gram)).contiguous()
+
+    def fitted_from(self) -> dict[str, Any]:
+        """See `Head`: how much of the mean is kept changes nothing in what is fitted."""
+        return self.describe() | {"mean": None}
 
     def describe(self) -> dict[str, Any]:
         """See `Head`."""
@@ -103,6 +120,7 @@ class KernelHead(Head):
             "size": self.embedding_size,
             "ridge": self.ridge,
             "relation": self.relation,
+            "mean": self.mean,
             "centres": len(self.centres),
         }
 

@@ -6,6 +6,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from onesheet.embedding.heads.base import Head, share
+from onesheet.embedding.heads.dropout import RowDropout
 from onesheet.embedding.heads.standardise import Standardise
 
 
@@ -23,7 +24,7 @@ class LinearHead(Head):
     def __init__(self, feature_dim: int, embedding_size: int, dropout: float = 0.0) -> None:
         super().__init__(feature_dim, embedding_size)
         self.standardise = Standardise(feature_dim)
-        self.dropout = nn.Dropout(share("dropout", dropout))
+        self.dropout = RowDropout(share("dropout", dropout))
         self.project = nn.Linear(feature_dim, embedding_size)
 
     def forward(self, condensed: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from onesheet.embedding.heads.base import Head, share
+from onesheet.embedding.heads.dropout import RowDropout
 from onesheet.embedding.heads.standardise import Standardise
 from onesheet.errors import InputError
 
@@ -49,7 +50,7 @@ class MLPHead(Head):
         self.standardise = Standardise(feature_dim)
         self.hidden = nn.Linear(feature_dim, hidden_size)
         self.norm = _NORMS[norm](hidden_size)
-        self.dropout = nn.Dropout(share("dropout", dropout))
+        self.dropout = RowDropout(share("dropout", dropout))
         self.project = nn.Linear(hidden_size, embedding_size)
 
     def forward(self, condensed: Tensor) -> Tensor:

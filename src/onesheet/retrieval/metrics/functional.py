@@ -19,6 +19,8 @@ from onesheet.retrieval.neighbours import search_grid
 # From this many neighbours on a partial sort of all keys beats asking FAISS.
 _DEEP_K = 128
 _BUDGET = {"cpu": 128 * 2**20, "cuda": 2**30}
+# More queries at a time make no product quicker on a CPU.
+_CPU_TILE = 256
 _MACRO = "/genre_macro"
 
 
@@ -126,6 +128,7 @@ class _Task:
         self.memory_budget = memory_budget
         self.scores = ExactScores(grid)
         self.k = min(max(m.k for m in metrics), len(grid))
+        self.ideal = max((m.k for m in metrics if m.kind == "ndcg"), default=0)
         kinds = {m.kind for m in metrics}
         self.whole = "full_map" in kinds
         self.deep = self.whole or "map@r" in kinds or self.k > _DEEP_K
@@ -140,7 +143,7 @@ class _Task:
                 self.grid[rows], self.grid, self.k, exclude=exclusion, memory_budget=self.memory_budget
             ).positions
         for at in self._tiles(queries):
-            tile = make_tile(self.labels, queries[at], at, exclusion, max(m.k for m in self.metrics))
+            tile = make_tile(self.labels, queries[at], at, exclusion, self.ideal)
             into = torch.from_numpy(at).to(self.grid.device)
             for name, pair in self._columns(tile, None if near is None else near[into]).items():
                 if name not in found:
@@ -158,6 +161,8 @@ class _Task:
         if self.deep:
             row += n * (10 if self.grid.device.type == "cpu" else 42)
         size = max(1, self.memory_budget // row)
+        if self.grid.device.type == "cpu":
+            size = min(size, _CPU_TILE)
         for start in range(0, len(order), size):
             yield order[start : start + size]
 

@@ -12,6 +12,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from onesheet.catalogue import Relevance
 from onesheet.errors import InputError
+from onesheet.retrieval.dimension import Spread, spread_of
 from onesheet.retrieval.metrics.functional import evaluate_retrieval
 from onesheet.retrieval.metrics.judgement import Judgement
 from onesheet.retrieval.metrics.names import DEFAULT_METRICS, parse_metrics
@@ -87,6 +88,8 @@ class RetrievalMetrics(Metric):
         self.memory_budget = memory_budget
         #: What the last :meth:`compute` found: chance, counts and per-query values too.
         self.judgement: Judgement | None = None
+        #: How far the embeddings of the last :meth:`compute` are spread.
+        self.spread: Spread | None = None
         self.add_state("embedding", default=[], dist_reduce_fx="cat")
         self.add_state("index", default=[], dist_reduce_fx="cat")
 
@@ -125,15 +128,17 @@ class RetrievalMetrics(Metric):
             metrics=self.metrics,
             memory_budget=self.memory_budget,
         )
+        groups = None if self.groups is None else np.asarray(self.groups)[index]
+        self.spread = spread_of(embedding.cpu().numpy(), groups)
         return {
             name: torch.tensor(value, dtype=torch.float64, device=embedding.device)
             for name, value in self.judgement.summary.items()
         }
 
     def reset(self) -> None:
-        """Forget all batches and the last judgement."""
+        """Forget all batches and what the last `compute` found."""
         super().reset()
-        self.judgement = None
+        self.judgement = self.spread = None
 
 
 def gather_rows(rows: Tensor, group: Any = None) -> list[Tensor]:

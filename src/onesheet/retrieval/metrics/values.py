@@ -14,6 +14,8 @@ from onesheet.retrieval.metrics.names import MetricName
 Columns = dict[str, tuple[Tensor, Tensor]]
 
 _DENSE_ELEMENTS = 2**24
+# Up to this depth a look at every rank costs a CPU less than Python's way from row to row.
+_SHALLOW = 2048
 
 
 def top_values(names: list[MetricName], labels: Labels, tile: Tile, top: Tensor, genres: tuple[str, ...]) -> Columns:
@@ -127,7 +129,7 @@ def precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         Two (T,) float64.
     """
-    if keys.device.type == "cpu":
+    if keys.device.type == "cpu" and keys.shape[1] > _SHALLOW:
         return _sparse_precision_sums(keys, relevant)
     parts = [
         _dense_precision_sums(k, r)
@@ -153,7 +155,7 @@ def _sparse_precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tens
 
 
 def _dense_precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-    """Visits all ranks, with no wait for the device."""
+    """Visits all ranks: no wait for a GPU, no loop over rows."""
     mark = keys & 1
     ranks = torch.arange(1, keys.shape[1] + 1, device=keys.device)
     precision = mark.cumsum(dim=1).mul_(mark).to(torch.float64).div_(ranks)

@@ -1,0 +1,116 @@
+"""What the benchmarks share: turns, fresh processes, peak memory, tables."""
+
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+POSTERS = Path(os.environ.get("ONESHEET_POSTERS", ROOT.parent / "shared" / "data" / "imdb_posters"))
+
+
+def seconds(step: Callable[[], Any]) -> float:
+    """How long one call takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def turns(steps: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
+    """Seconds of each step in each round; within a round the steps take turns, every other round backwards."""
+    taken: dict[str, list[float]] = {name: [] for name in steps}
+    for at in range(rounds):
+        for name in list(steps)[:: -1 if at % 2 else 1]:
+            taken[name].append(seconds(steps[name]))
+    return taken
+
+
+def ratio(first: Sequence[float], second: Sequence[float]) -> float:
+    """Median of the rounds' own ratios: what drifts on a shared machine drifts for both."""
+    return statistics.median(a / b for a, b in zip(first, second, strict=True))
+
+
+def environment(**more: str) -> dict[str, str]:
+    """This process's environment with ``src`` of this checkout in front, for fresh processes."""
+    path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
+    return {**os.environ, "PYTHONPATH": path, **more}
+
+
+def fresh(arguments: Sequence[str | os.PathLike[str]], python: str = sys.executable, **more: str) -> Any:
+    """What a fresh Python prints last, as JSON."""
+    command = [python, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(**more), cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stdout}{done.stderr}")
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def resident(key: str = "VmRSS") -> float:
+    """MiB of this process: now (``VmRSS``), or at most so far (``VmHWM``, which, unlike ru_maxrss, no parent lends)."""
+    found = re.search(rf"{key}:\s+(\d+)", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1]) / 1024
+
+
+def peak_of(step: Callable[[], Any]) -> tuple[Any, float, float]:
+    """What a step returns, its seconds, and the MiB that it needed at most beyond what was there before."""
+    before = resident()
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark goes down to what is resident now
+    start = time.perf_counter()
+    result = step()
+    taken = time.perf_counter() - start
+    return result, taken, resident("VmHWM") - before
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a Markdown table."""
+    print(f"\n{title}\n\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
+    for row in rows:
+        print(f"| {' | '.join(map(str, row))} |", flush=True)
+
+
+def told(value: float, goal: float, *, at_most: bool = False) -> str:
+    """A ratio beside its goal, and whether it is reached."""
+    reached = value <= goal if at_most else value >= goal
+    return f"{value:.2f} (goal {'≤' if at_most else '≥'} {goal:g}: {'reached' if reached else 'missed'})"
+
+
+def machine() -> str:
+    """A line on what this ran on."""
+    import torch
+
+    threads = torch.get_num_threads()
+    return f"{os.cpu_count()} cores, {threads} thread(s), Python {platform.python_version()}, torch {torch.__version__}"
+
+
+def need_posters() -> Path:
+    """The folder of real posters (``catalogue.csv``, ``posters/``)."""
+    if not (POSTERS / "catalogue.csv").is_file():
+        raise SystemExit(f"no real posters at {POSTERS}: set ONESHEET_POSTERS to a folder with catalogue.csv, posters/")
+    return POSTERS
+
+
+def some_posters(folder: Path, count: int) -> Path:
+    """A table of the first ``count`` real posters; their images stay where they are."""
+    lines = (need_posters() / "catalogue.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    path = folder / f"first-{count}.csv"
+    path.write_text("".join(lines[: count + 1]), encoding="utf-8")
+    return path
+
+
+def small_run(folder: Path, posters: int = 300) -> Path:
+    """A finished run of the default model, trained for a moment: good for being measured, not for being used."""
+    command = [sys.executable, "train.py", "data=posters", f"data.catalogue={some_posters(folder, posters)}"]
+    command += [f"data.images={need_posters() / 'posters'}", "training.head_epochs=1", "callbacks.report=false"]
+    command += [f"hydra.run.dir={folder / 'run'}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(), cwd=ROOT)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)}\n{done.stderr}")
+    return Path(done.stdout.strip().splitlines()[-1])

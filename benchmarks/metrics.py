@@ -1,0 +1,151 @@
+"""Exact metrics beside pytorch-metric-learning's AccuracyCalculator, and torchmetrics where it finishes.
+
+    python benchmarks/metrics.py [--sizes 10000 50000] [--rounds 3] [--torchmetrics 10000]
+
+N vectors of 128 numbers search each other, single labels of 50 genres, `relevance=exact`: precision@1, MAP@R and MAP
+over the same k (the largest R). Each runs in a process of its own, in turns; seconds are those of the computation, and
+memory is the peak above what was resident before it (imports and inputs). Values must be equal: they define the same.
+`products` is the limit: the float32 products of all pairs, which either must make, and nothing else. torchmetrics gets
+every pair's score, relevance and query in flat tensors, as it asks for, MAP alone.
+"""
+
+import argparse
+import json
+import math
+import statistics
+from typing import Any
+
+import measure
+import torch
+
+GENRES, SIZE = 50, 128
+MEMORY_GOAL = 0.25
+
+
+def inputs(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """(N, 128) vectors around their genre's own, near enough for the metrics to be neither 0 nor 1; (N,) genres."""
+    generator = torch.Generator().manual_seed(0)
+    genre = torch.randint(GENRES, (n,), generator=generator)
+    centres = torch.randn(GENRES, SIZE, generator=generator)
+    vectors = centres[genre] + 2.5 * torch.randn(n, SIZE, generator=generator)
+    return torch.nn.functional.normalize(vectors, dim=1), genre
+
+
+def ours(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
+    """`evaluate_retrieval`."""
+    import numpy as np
+
+    from onesheet.catalogue import Relevance
+    from onesheet.retrieval import evaluate_retrieval
+
+    genres = np.eye(GENRES, dtype=bool)[genre.numpy()]
+    found = evaluate_retrieval(
+        vectors,
+        genres,
+        [f"{i:07d}" for i in range(len(vectors))],
+        relevance=Relevance("exact"),
+        genre_names=[f"genre {i}" for i in range(GENRES)],
+        metrics=["precision@1", "map@r", f"map@{k}"],
+    )
+    return {
+        "precision@1": found.summary["precision@1"],
+        "map@r": found.summary["map@r"],
+        "map": found.summary[f"map@{k}"],
+    }
+
+
+def pml(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
+    """`AccuracyCalculator`."""
+    from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
+
+    names = {
+        "precision@1": "precision_at_1",
+        "map@r": "mean_average_precision_at_r",
+        "map": "mean_average_precision",
+    }
+    found = AccuracyCalculator(include=tuple(names.values()), k=k, device=torch.device("cpu")).get_accuracy(
+        vectors, genre
+    )
+    return {name: found[theirs] for name, theirs in names.items()}
+
+
+def products(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
+    """The limit of whoever compares all pairs: their float32 products, looked at no further."""
+    tile = torch.empty(512, len(vectors))
+    for rows in vectors.split(512):
+        torch.mm(rows, vectors.T, out=tile[: len(rows)])
+    return {}
+
+
+def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
+    """`RetrievalMAP` over all pairs; it takes scores above 0 only. Its MAP at k divides by what was found, not by R."""
+    from torchmetrics.retrieval import RetrievalMAP
+
+    n = len(vectors)
+    other = ~torch.eye(n, dtype=torch.bool)
+    scores = (vectors @ vectors.T).add_(2)[other]
+    relevant = (genre[:, None] == genre)[other]
+    query = torch.arange(n).repeat_interleave(n - 1)
+    return {"map over the whole ranking": float(RetrievalMAP()(scores, relevant, indexes=query))}
+
+
+def warm_up() -> None:
+    """Everything is imported and has run once before it is measured."""
+    vectors, genre = inputs(400)
+    k = int(torch.bincount(genre).max())
+    ours(vectors, genre, k), pml(vectors, genre, k)
+
+
+def worker(which: str, n: int) -> None:
+    """One measurement, as JSON."""
+    warm_up()
+    vectors, genre = inputs(n)
+    k = int(torch.bincount(genre).max())
+    call = {"ours": ours, "pml": pml, "products": products, "torchmetrics": torchmetrics}[which]
+    values, taken, peak = measure.peak_of(lambda: call(vectors, genre, k))
+    print(json.dumps({"values": values, "seconds": taken, "peak": peak, "k": k}))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 50_000])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--torchmetrics", type=int, default=10_000, help="largest N that torchmetrics gets")
+    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(arguments.worker[0], int(arguments.worker[1]))
+        return
+    rows = []
+    for n in arguments.sizes:
+        which = ["ours", "pml", "products"]
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in which}
+        for at in range(arguments.rounds):
+            for name in which[:: -1 if at % 2 else 1]:
+                found[name].append(measure.fresh([__file__, "--worker", name, str(n)]))
+        if n <= arguments.torchmetrics:
+            found["torchmetrics"] = [measure.fresh([__file__, "--worker", "torchmetrics", str(n)])]
+        ours_, theirs = found["ours"], found["pml"]
+        gap = max(abs(ours_[0]["values"][name] - theirs[0]["values"][name]) for name in ours_[0]["values"])
+        faster = 1 / measure.ratio([x["seconds"] for x in ours_], [x["seconds"] for x in theirs])
+        memory = measure.ratio([x["peak"] for x in ours_], [x["peak"] for x in theirs])
+        goal = 5.0 if n >= 50_000 else 3.0
+        for name, measured in found.items():
+            values = ", ".join(f"{key} {value:.6f}" for key, value in measured[0]["values"].items())
+            took = statistics.median(x["seconds"] for x in measured)
+            peak = statistics.median(x["peak"] for x in measured)
+            rows.append([f"{n:,}", name, f"{took:.2f}", f"{peak:,.0f}", values])
+        rows.append([f"{n:,}", "times as fast as pml", measure.told(faster, goal), "", f"largest difference {gap:.1e}"])
+        rows.append([f"{n:,}", "memory beside pml's", "", measure.told(memory, MEMORY_GOAL, at_most=True), ""])
+        if not math.isclose(gap, 0, abs_tol=1e-4):
+            rows.append([f"{n:,}", "VALUES DIFFER", "", "", f"{gap:.1e}"])
+    measure.table(
+        f"Exact metrics, N × {SIZE}, single labels: {measure.machine()}",
+        ["N", "", "seconds", "peak MiB", "values"],
+        rows,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""How long one waits before anything happens: help texts, and the first step of a run.
+
+    python benchmarks/startup.py [--rounds 5] [override …]
+
+Each command is a fresh process, and they take turns. Beside the seconds that one waits stand those that processors
+worked, which a busy machine stretches less; goals are held against the latter where they are fewer. The first head step
+is that of `python train.py` with features and everything else in the cache (the demo posters, or what the overrides
+name): the process is stopped at its end.
+"""
+
+import argparse
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import measure
+
+FIRST_STEP = """
+import os, runpy, sys
+from onesheet.embedding.module import EmbeddingModule
+ended = EmbeddingModule.on_train_batch_end
+def stop(self, *arguments):
+    ended(self, *arguments)
+    assert self.phase == "head"
+    os._exit(0)
+EmbeddingModule.on_train_batch_end = stop
+runpy.run_path(sys.argv[0], run_name="__main__")
+raise SystemExit("no step was taken")
+"""
+IMPORTS = "import torch, lightning, timm"
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("overrides", nargs="*", help="of the run, such as data=posters data.catalogue=…")
+    arguments = parser.parse_args()
+    python, script = sys.executable, str(measure.ROOT / "train.py")
+    with tempfile.TemporaryDirectory() as temporary:
+        run = f"import sys; sys.argv = {[script, f'hydra.run.dir={temporary}/run', *arguments.overrides]!r}"
+        commands = {
+            "python -c pass": [python, "-c", "pass"],
+            "onesheet --help": [python, "-c", "from onesheet.cli import main; main()", "--help"],
+            "python train.py --help": [python, script, "--help"],
+            f"python -c '{IMPORTS}'": [python, "-c", IMPORTS],
+            "first head step of python train.py": [python, "-c", run + FIRST_STEP],
+        }
+
+        def call(command: list[str]) -> tuple[float, float]:
+            before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+            done = subprocess.run(
+                command, capture_output=True, text=True, check=False, env=measure.environment(), cwd=measure.ROOT
+            )
+            taken, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+            if done.returncode:
+                raise SystemExit(f"{command}\n{done.stderr}")
+            return taken, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+        for command in commands.values():
+            call(command)  # fills the caches
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
+        for _ in range(arguments.rounds):
+            for name, command in commands.items():
+                taken[name].append(call(command))
+    goals = {"onesheet --help": 0.5, "python train.py --help": 1.0}
+    rows = []
+    for name, times in taken.items():
+        waited, worked = (statistics.median(column) for column in zip(*times, strict=True))
+        goal = measure.told(min(waited, worked), goals[name], at_most=True) if name in goals else ""
+        rows.append([f"`{name}`", f"{waited:.2f}", f"{worked:.2f}", goal])
+    first, imports = taken["first head step of python train.py"], taken[f"python -c '{IMPORTS}'"]
+    ratios = [measure.ratio(*([one[at] for one in times] for times in (first, imports))) for at in (0, 1)]
+    goal = measure.told(min(ratios), 2.0, at_most=True)
+    rows.append(["first head step beside the imports", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", goal])
+    measure.table(f"Start-up: {measure.machine()}", ["", "seconds (median)", "CPU seconds (median)", ""], rows)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""One fine-tuning step in Lightning beside a hand-written PyTorch loop of the same model, precision and loss.
+
+    python benchmarks/step.py [--steps 10] [--posters 400] [--batch 64] [override …]
+
+The run is that of `python train.py training.head_epochs=0 training.finetune_epochs=1`. After each of its steps the
+hand-written loop takes one on the same posters, with a copy of the model: gather, augment, forward, loss over the same
+relations, backward, clip, AdamW, nothing else. A step of ours is all that passes from the end of that to the end of our
+next step: loader, transfer, augmentation, hooks, logging.
+"""
+
+import argparse
+import copy
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import measure
+import torch
+from torch import nn
+
+from onesheet.assembly import make_data, make_module, prepare
+from onesheet.embedding.losses import relate
+from onesheet.embedding.precision import autocast_for
+from onesheet.training import quieten
+
+GOAL = 1.10
+
+
+class ByHand:
+    """What one writes without Lightning."""
+
+    def __init__(self, module: Any, data: Any, clip: float) -> None:
+        self.embedder, self.loss = copy.deepcopy(module.embedder), copy.deepcopy(module.loss)
+        self.relevance, self.precision, self.clip, self.data = module.relevance, module.precision, clip, data
+        self.augment = copy.deepcopy(data.augment)
+        self.genres = torch.from_numpy(data.posters.catalogue.genres).float()
+        self.parameters = [*self.embedder.parameters(), *self.loss.parameters()]
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=1e-5, weight_decay=0.05)
+
+    def step(self, index: torch.Tensor) -> None:
+        """One step on the posters at ``index``."""
+        images = self.augment(self.data.posters.pixels.take(index), index, 0, 0)
+        with autocast_for(images.device, self.precision):
+            features = self.embedder.backbone(images)
+        x = self.embedder.from_features(features, raw=self.loss.takes != "normalised")
+        genres = self.genres[index]
+        loss = self.loss(x, relate(genres, genres, self.relevance, index, index))
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.optimizer.step()
+
+
+class Turns(lightning.Callback):
+    """Lets the hand-written loop take a step after each of ours."""
+
+    def __init__(self, by_hand: ByHand) -> None:
+        self.by_hand, self.since = by_hand, 0.0
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
+
+    def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: dict, batch_idx: int) -> None:
+        """Our step ends; theirs begins and ends; ours begins."""
+        if self.since:
+            self.ours.append(time.perf_counter() - self.since)
+        taken = measure.seconds(lambda: self.by_hand.step(batch["index"]))
+        if self.since:
+            self.theirs.append(taken)
+        self.since = time.perf_counter()
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--posters", type=int, default=400)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("overrides", nargs="*", help="of the configuration, such as model=resnet18")
+    arguments = parser.parse_args()
+    from hydra import compose, initialize_config_dir
+
+    quieten()
+    with tempfile.TemporaryDirectory() as temporary:
+        overrides = ["data=posters", f"data.catalogue={measure.some_posters(Path(temporary), arguments.posters)}"]
+        overrides += [f"data.images={measure.need_posters() / 'posters'}", "training.head_epochs=0"]
+        overrides += ["training.finetune_epochs=100", f"sampler.batch_size={arguments.batch}", *arguments.overrides]
+        with initialize_config_dir(str(measure.ROOT / "conf"), version_base="1.3"):
+            cfg = compose("train", overrides)
+        prepared, embedder = prepare(cfg)
+        module = make_module(cfg, prepared, embedder)
+        data = make_data(cfg, prepared, module.loss)
+        turns = Turns(ByHand(module, data, cfg.trainer.gradient_clip_val))
+        trainer = lightning.Trainer(
+            accelerator="cpu",
+            max_steps=arguments.steps + 1,
+            gradient_clip_val=cfg.trainer.gradient_clip_val,
+            callbacks=[turns],
+            limit_val_batches=0,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            enable_checkpointing=False,
+            logger=False,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(module, datamodule=data)
+    precision = cfg.training.precision
+    measure.table(
+        f"One fine-tuning step of {arguments.batch} posters, {cfg.model.name}, {precision}: {measure.machine()}",
+        ["", "seconds (median)"],
+        [
+            ["onesheet", f"{statistics.median(turns.ours):.3f}"],
+            ["by hand", f"{statistics.median(turns.theirs):.3f}"],
+            ["ours beside it", measure.told(measure.ratio(turns.ours, turns.theirs), GOAL, at_most=True)],
+        ],
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""What a random split would leak: test posters whose like stands in the training split."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def expected_leak(sizes: Sequence[int], posters: int, train: float, test: float) -> float:
+    """Expected number of test posters with another of their group in the training split, when single posters are drawn.
+
+    Of N posters, T = round(test · N) go to test and R = round(train · N) to train, all choices alike. A poster of a
+    group of s is in test with probability T/N; then none of the s − 1 others is in train with probability
+    C(N−1−R, s−1) / C(N−1, s−1). The sum over all posters of groups is exact, not sampled.
+
+    Args:
+        sizes: Of the groups; those of one poster leak nothing.
+        posters: N.
+        train: Share of posters for training.
+        test: Share of posters for the test.
+
+    Examples:
+        >>> round(expected_leak([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways
+        0.6667
+    """
+    in_test, in_train = round(test * posters), round(train * posters)
+    total = 0.0
+    for size in sizes:
+        if size > 1:
+            others, outside = posters - 1, posters - 1 - in_train
+            none = float(np.prod([max(outside - i, 0) / (others - i) for i in range(size - 1)]))
+            total += size * in_test / posters * (1 - none)
+    return total

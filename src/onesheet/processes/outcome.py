@@ -1,0 +1,40 @@
+"""How one of several processes ended, as it tells the one that started it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a process ended.
+
+    Args:
+        kind: ``finished``; ``cut`` short by a signal; ``refused`` for bad input; ``failed`` with an error; ``died``
+            without a word.
+        at: When, in seconds since the epoch.
+        value: Finished: what the training returned; None for NaN.
+        text: Refused, failed or died: what there is to tell.
+        signal: Cut short: by which signal.
+        steps: Cut short: after how many steps.
+    """
+
+    kind: Literal["finished", "cut", "refused", "failed", "died"]
+    at: float
+    value: float | None = None
+    text: str = ""
+    signal: int = 0
+    steps: int = 0
+
+    def write(self, path: Path) -> None:
+        """Write it at once or not at all."""
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(json.dumps(asdict(self), allow_nan=False), encoding="utf-8")
+        draft.replace(path)
+
+    @classmethod
+    def read(cls, path: Path) -> "Outcome | None":
+        """What was written; None where nothing was."""
+        return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

@@ -1,0 +1,67 @@
+"""The end of a sweep: its table, its picture and its page, from whatever its folders hold by then."""
+
+import logging
+import sys
+from pathlib import Path
+
+from onesheet.sweeps.chart import FILE as PICTURE
+from onesheet.sweeps.chart import save_sweep_chart
+from onesheet.sweeps.folder import read_sweep
+from onesheet.sweeps.page import write_page
+from onesheet.sweeps.summary import Summary, summarise_sweep
+from onesheet.sweeps.table import console_for, print_sweep, write_csv
+
+log = logging.getLogger(__name__)
+
+
+def report_sweep(folder: str | Path) -> Summary:
+    """Write ``sweep.csv``, ``sweep.html`` and ``sweep.png`` into a sweep's folder; again, as often as one likes.
+
+    Raises:
+        InputError: The folder is no sweep's.
+    """
+    summary = summarise_sweep(read_sweep(folder))
+    folder = summary.sweep.folder
+    write_csv(summary, folder)
+    chart = ""
+    if summary.sweep.finished:
+        chart = save_sweep_chart(summary, folder)
+    else:
+        (folder / PICTURE).unlink(missing_ok=True)
+    write_page(summary, chart, folder)
+    return summary
+
+
+def finish_sweep(folder: Path) -> bool:
+    """Report on a sweep whose jobs have ended, in its folder, on standard error, and to W&B where its runs went there.
+
+    Returns:
+        Whether every job has finished.
+    """
+    summary = report_sweep(folder)
+    print_sweep(summary, console_for(sys.stderr))
+    _log_to_wandb(summary)
+    missing = [job for job in summary.sweep.jobs if job.status != "finished"]
+    for job in missing:
+        sys.stderr.write(f"train.py: job {job.number} {job.status}: {job.error or 'no word of why'}\n")
+    if missing:
+        sys.stderr.write(
+            f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with"
+        )
+        sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
+    return summary.sweep.complete
+
+
+def _log_to_wandb(summary: Summary) -> None:
+    """Log the sweep where its runs were logged, and tell the one line that uploads what is offline."""
+    if (summary.sweep.config.get("logger") or {}).get("name") != "wandb":
+        return
+    from onesheet.sweeps.wandb_sweep import log_sweep, sweeps_sync_line
+
+    try:
+        log_sweep(summary)
+    except Exception:
+        # The sweep is complete without it.
+        log.warning("W&B did not take the sweep's table", exc_info=True)
+    if line := sweeps_sync_line(summary):
+        sys.stderr.write(line + "\n")

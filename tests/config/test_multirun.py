@@ -1,0 +1,181 @@
+"""Sweeps that cannot run are refused in one line before anything has run; others are expanded and resumed."""
+
+import shutil
+
+import pytest
+import yaml
+from tests.helpers import draw_posters
+
+from onesheet.config import plugins, preflight
+from onesheet.config.compose import Composer, composed
+from onesheet.config.grid import corners, expand
+from onesheet.errors import InputError
+from onesheet.sweeps.state import Plan
+
+SPACE = "loss.margin=interval(30,60)"
+
+
+def refusal(arguments):
+    with pytest.raises(InputError) as caught:
+        preflight(arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["-m", "loss.margn=36,40"], ["loss.margn", "loss.margin"]),
+        (["-m", "model=efficientnet_lite0,efficientnet_lite9"], ["efficientnet_lite9"]),
+        (["-m", "seed=0,1", "loss=angular,triplet", "loss.margin=36,45"], ["loss.margin=36", "triplet"]),
+        (["-m", SPACE], [SPACE, "hydra/sweeper=optuna"]),
+        (["-m", "hydra/launcher=nosuch"], ["hydra/launcher=nosuch", "local"]),
+        (["-m", "hydra/sweeper=nosuch"], ["hydra/sweeper=nosuch", "optuna"]),
+        (["-m", "+samplr.m=3,4"], ["samplr.m", "sampler.m"]),
+        (["-m", "sampler.m=4,256"], ["sampler.m=256", "sampler.batch_size=128"]),
+        (["-m", "data=posters", "data.catalogue=/nowhere.csv", "seed=0,1"], ["data.catalogue=/nowhere.csv"]),
+        (["resume_sweep=/nowhere"], ["resume_sweep=/nowhere", "sweep.yaml"]),
+        (["-m", "hydra/launcher=local", "hydra.launcher.jobs=0", "seed=0,1"], ["hydra.launcher.jobs=0"]),
+        (["-m", "hydra/launcher=local", "hydra.launcher.threads=x", "seed=0,1"], ["hydra.launcher.threads=x"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_refused_in_one_line(arguments, named):
+    told = refusal(arguments)
+    for part in named:
+        assert part in told
+
+
+@pytest.mark.parametrize(
+    "key", ["hydra/sweeper=optuna", "hydra/launcher=submitit_slurm", "hydra/launcher=submitit_local"]
+)
+def test_a_plugin_that_is_not_installed_is_named_with_its_extra(key, monkeypatch):
+    monkeypatch.setattr(plugins, "installed", lambda module: False)
+    extra = "sweep" if "optuna" in key else "slurm"
+    assert f"pip install 'onesheet[{extra}]'" in refusal(["-m", key, "seed=0,1"])
+
+
+def test_an_experiment_that_needs_what_is_not_installed(monkeypatch):
+    monkeypatch.setattr(plugins, "installed", lambda module: False)
+    assert "pip install 'onesheet[sweep]'" in refusal(["experiment=margin_sweep"])
+
+
+def test_slurm_without_sbatch(monkeypatch):
+    monkeypatch.setattr(plugins, "installed", lambda module: True)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    launcher = {"launcher": {"_target_": "some.SlurmLauncher"}, "sweeper": {"_target_": "x"}}
+    with pytest.raises(InputError, match="hydra/launcher=other: sbatch is not on the PATH"):
+        plugins.check_plugins(launcher, {"hydra/launcher": "other"})
+
+
+class TestSearchSpaces:
+    @pytest.fixture(autouse=True)
+    def _optuna(self):
+        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+
+    def test_presets_pass(self):
+        assert preflight(["-m", "hydra/sweeper=optuna"]) == ["-m", "hydra/sweeper=optuna"]
+        assert preflight(["experiment=margin_sweep"]) == ["experiment=margin_sweep"]
+
+    @pytest.mark.parametrize("space", ["interval(30,85)", "interval(-3,50)", "choice(30,99)", "range(60,90,10)"])
+    def test_a_bound_that_the_loss_refuses(self, space):
+        assert "loss.margin=" in refusal(["experiment=margin_sweep", f"loss.margin={space}"])
+
+    def test_a_bound_that_one_of_the_losses_refuses(self):
+        arguments = ["-m", "hydra/sweeper=optuna_base", "loss=choice(angular,cosface)", SPACE]
+        assert "loss=cosface" in refusal(arguments)
+
+    def test_a_space_of_the_preset_that_the_command_line_breaks(self):
+        assert "loss.margin=20" in refusal(["-m", "hydra/sweeper=optuna", "loss=triplet"])
+
+    def test_a_search_never_reads_test_metrics(self):
+        assert "val/" in refusal(["-m", "hydra/sweeper=optuna", "monitor=test/ndcg@10"])
+
+
+def test_corners_hold_every_pair_of_a_large_space():
+    overrides = [f"k{i}=choice(a,b,c,d)" for i in range(8)]
+    found = list(corners(overrides))
+    assert len(found) < 4**8
+    for one, other in ((0, 7), (3, 4)):
+        assert {(job[one], job[other]) for job in found} == {
+            (f"k{one}={a}", f"k{other}={b}") for a in "abcd" for b in "abcd"
+        }
+    assert list(corners(["a=1,2", "b=interval(0,1)"])) == expand(["a=1,2", "b=0.0,1.0"])
+
+
+def test_values_put_in_equal_values_composed():
+    composer = Composer(["loss.margin", "optimizer.lr"])
+    for margin in (36, 50, 36):
+        job = ["loss.margin=" + str(margin), "model=vit", "optimizer.lr=1e-3", "+experiment=head"][:3]
+        assert composer.job(job) == composed(job)
+    with pytest.raises(InputError, match=r"loss\.swap"):
+        Composer(["loss.swap"]).job(["loss.swap=true"])
+
+
+class TestTables:
+    @pytest.fixture
+    def posters(self, tmp_path):
+        return draw_posters(tmp_path / "p", 12)
+
+    def sweep(self, table, posters):
+        return ["-m", "data=posters", f"data.catalogue={table}", f"data.images={posters / 'posters'}", "seed=0,1"]
+
+    def test_a_good_one_passes(self, posters):
+        arguments = self.sweep(posters / "catalogue.csv", posters)
+        assert preflight(arguments) == arguments
+
+    @pytest.mark.parametrize(
+        ("content", "named"),
+        [("img,titles\na.jpg,x\n", "genres"), ("", "table.csv"), ("img,genres\nnone.jpg,Drama\n", "none.jpg")],
+    )
+    def test_a_bad_one_is_told_before_any_job(self, posters, content, named):
+        table = posters / "table.csv"
+        table.write_text(content)
+        assert named in refusal(self.sweep(table, posters))
+
+    def test_one_bad_row_stops_a_sweep_unless_it_may_be_skipped(self, posters):
+        table = posters / "catalogue.csv"
+        table.write_text(table.read_text() + "gone.jpg,Drama,Gone,1990\n")
+        assert "gone.jpg" in refusal(self.sweep(table, posters))
+        preflight([*self.sweep(table, posters), "data.on_bad_poster=skip"])
+
+
+class TestResuming:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        Plan(("loss.margin=36,45", "trainer=cpu"), ("hydra.sweep.dir=here",), ("loss.margin",), None).write(tmp_path)
+        return tmp_path
+
+    def test_the_folder_alone_is_enough(self, folder):
+        assert preflight([f"resume_sweep={folder}"]) == [
+            "--multirun",
+            "loss.margin=36,45",
+            "trainer=cpu",
+            f"hydra.sweep.dir='{folder}'",
+        ]
+
+    def test_the_same_line_again_and_other_places_to_run(self, folder):
+        line = ["-m", "loss.margin=36,45", "trainer=auto", "hydra/launcher=local", f"resume_sweep={folder}"]
+        told = preflight(line)
+        assert told == [
+            "-m",
+            "loss.margin=36,45",
+            "trainer=auto",
+            "hydra/launcher=local",
+            f"hydra.sweep.dir='{folder}'",
+        ]
+
+    @pytest.mark.parametrize("other", ["loss.margin=36,50", "seed=3"])
+    def test_another_sweep_is_refused(self, folder, other):
+        told = refusal(["-m", other, f"resume_sweep={folder}"])
+        assert other.split("=")[0] in told
+        assert "start a new sweep" in told
+
+    def test_a_new_sweep_does_not_land_in_an_old_ones_folder(self, folder):
+        assert "resume_sweep=" in refusal(["-m", "seed=0,1", f"hydra.sweep.dir={folder}"])
+
+    def test_a_plan_is_read_back_as_it_was_written(self, folder):
+        plan = Plan(("a=1,2", "b='x, y'"), (), ("a",), (("a=1", "b='x, y'"), ("a=2", "b='x, y'")))
+        plan.write(folder)
+        assert Plan.read(folder) == plan
+        assert yaml.safe_load((folder / "sweep.yaml").read_text())["keys"] == ["a"]

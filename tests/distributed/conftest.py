@@ -1,0 +1,99 @@
+"""`train.py` in processes of its own, all of which are found again afterwards, whoever their parent is then."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import ROOT, SMALL
+from tests.helpers import draw_posters
+
+MARK = "ONESHEET_TEST"
+
+
+def processes_with(mark: str) -> dict[int, str]:
+    """Command lines of the living processes whose environment holds a mark, by process id."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"{MARK}={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
+                found[int(folder.name)] = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+def wait_for(condition, seconds: float = 120):
+    """What a condition gives once it gives anything."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if result := condition():
+            return result
+        time.sleep(0.05)
+    raise AssertionError(f"not within {seconds} s")
+
+
+class Training:
+    """A running `train.py`, with all processes that it starts."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str):
+        self.mark = secrets.token_hex(8)
+        about = {**os.environ, MARK: self.mark, **environment}
+        paths = [str(ROOT / "src"), str(ROOT), about.get("PYTHONPATH", "")]
+        about["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        command = [sys.executable, str(ROOT / "train.py"), *arguments]
+        self.process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=about
+        )
+
+    def workers(self) -> list[int]:
+        """Those that it started to train together."""
+        return sorted(pid for pid, line in processes_with(self.mark).items() if "onesheet.processes.worker" in line)
+
+    def ended(self, seconds: float = 240) -> tuple[int, str, str]:
+        """Exit code, standard output and error."""
+        out, err = self.process.communicate(timeout=seconds)
+        return self.process.returncode, out, err
+
+    def left(self) -> dict[int, str]:
+        """What still lives of it, shortly after its end."""
+        until = time.monotonic() + 5
+        while (found := processes_with(self.mark)) and time.monotonic() < until:
+            time.sleep(0.1)
+        return found
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Arguments of a small training on generated posters, in the test's own cache."""
+    posters = draw_posters(tmp_path_factory.mktemp("posters"), 200)
+    plain = [argument for argument in SMALL if not argument.startswith("trainer=")]
+    return [
+        *plain,
+        "callbacks.report=false",
+        f"data.catalogue={posters / 'catalogue.csv'}",
+        f"data.images={posters / 'posters'}",
+        "trainer=ddp",
+        "trainer.accelerator=cpu",
+    ]
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Start a training in an empty folder; whatever is left of it is ended."""
+    begun = []
+
+    def begin(*arguments, **environment):
+        begun.append(Training(tmp_path, *arguments, **environment))
+        return begun[-1]
+
+    begin.folder = tmp_path
+    yield begin
+    for training in begun:
+        for pid in processes_with(training.mark):
+            os.kill(pid, 9)
+        training.process.wait()

@@ -1,0 +1,241 @@
+"""Sweeps from the command line: jobs that fail, die, are resumed, run side by side, are searched and logged."""
+
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from tests.end_to_end.conftest import SMALL, start_train
+from tests.helpers import draw_posters
+
+LITE0, LITE1 = "tf_efficientnet_lite0.in1k", "tf_efficientnet_lite1.in1k"
+
+
+@pytest.fixture(scope="module")
+def posters(tmp_path_factory):
+    return draw_posters(tmp_path_factory.mktemp("posters"), 120)
+
+
+@pytest.fixture
+def line(posters):
+    data = [f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
+    return ["-m", *SMALL, *data, "training.head_epochs=1", "callbacks.report=false"]
+
+
+def only(folder):
+    (found,) = (folder / "multirun").iterdir()
+    return found
+
+
+def rows_of(sweep):
+    with (sweep / "sweep.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def metrics_of(sweep):
+    return {file.parent.name: json.loads(file.read_text()) for file in sweep.glob("*/metrics.json")}
+
+
+def test_a_failing_job_is_reported_and_resumed_alone(line, train_here):
+    arguments = [*line, f"model.backbone={LITE0},nosuch_net", "loss.margin=36,45"]
+    code, out, err = train_here(*arguments)
+    assert code == 1
+    sweep = only(train_here.folder)
+    assert out.splitlines()[-1] == str(sweep)
+    assert [row["status"] for row in rows_of(sweep)] == ["finished", "finished", "failed", "failed"]
+    assert "nosuch_net" in rows_of(sweep)[2]["error"]
+    assert "Traceback" not in err
+    assert {f"sweep.{end}" for end in ("csv", "html", "png", "yaml")} <= {file.name for file in sweep.iterdir()}
+
+    before = {path: path.stat().st_mtime_ns for path in sweep.glob("[01]/metrics.json")}
+    code, out, err = train_here(*arguments, f"resume_sweep={sweep}")
+    assert code == 1
+    assert out.splitlines()[-1] == str(sweep)
+    assert before == {path: path.stat().st_mtime_ns for path in sweep.glob("[01]/metrics.json")}
+    assert "0: has finished already" in err
+    assert "job 3 failed" in err
+
+
+def test_a_job_cut_short_goes_on_where_it_was(line, train_here):
+    arguments = [*line, "loss.margin=36,45", "training.head_epochs=4"]
+    assert train_here(*arguments)[0] == 0
+    sweep = only(train_here.folder)
+    whole = metrics_of(sweep)
+    log = (sweep / "1" / "metrics.csv").read_text()
+    (sweep / "1" / "metrics.json").unlink()
+    code, _, err = train_here(f"resume_sweep={sweep}")
+    assert code == 0, err
+    assert metrics_of(sweep) == whole
+    assert (sweep / "1" / "metrics.csv").read_text() == log
+    code, _, _ = train_here(*arguments)
+    assert code == 0
+    assert len(list((train_here.folder / "multirun").iterdir())) == 2
+
+
+def test_the_same_line_gives_the_same_metrics_in_any_order_and_alone(line, train_here):
+    margins = ["loss.margin=36,50", "training.head_epochs=2"]
+    assert train_here(*line, *margins, "hydra.sweep.dir=one")[0] == 0
+    assert train_here(*line, "loss.margin=50,36", "training.head_epochs=2", "hydra.sweep.dir=two")[0] == 0
+    assert train_here(*line[1:], "loss.margin=50", "training.head_epochs=2", "hydra.run.dir=alone")[0] == 0
+    one, two = metrics_of(train_here.folder / "one"), metrics_of(train_here.folder / "two")
+    assert one["0"] == two["1"]
+    assert one["1"] == two["0"] == json.loads((train_here.folder / "alone" / "metrics.json").read_text())
+    assert one["0"] != one["1"]
+
+
+def test_environment_tells_what_is_needed_elsewhere(line, train_here):
+    assert train_here(*line, "seed=0", "hydra.sweep.dir=s")[0] == 0
+    told = json.loads((train_here.folder / "s" / "0" / "environment.json").read_text())
+    assert {"python", "packages", "git", "device", "cpu_capability", "threads", "dataset"} <= told.keys()
+    assert told["packages"]["torch"]
+    assert {"fingerprint", "pixels", "catalogue", "images"} <= told["dataset"].keys()
+
+
+def test_a_bad_table_is_told_before_any_job(line, posters, train_here):
+    table = posters / "no_genres.csv"
+    table.write_text("img,title\np0000.jpg,x\n")
+    code, out, err = train_here(*line, f"data.catalogue={table}", "loss.margin=36,45")
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert "genres" in err
+    assert not (train_here.folder / "multirun").exists()
+
+
+@pytest.mark.slow
+def test_side_by_side_gives_what_one_after_another_gives(line, tmp_path):
+    grid = [*line, f"model.backbone={LITE0},{LITE1}", "loss.margin=36,45", "sampler.batch_size=16"]
+    alone = start_train(tmp_path, *grid, "hydra.sweep.dir=alone")
+    together = start_train(tmp_path, *grid, "hydra.sweep.dir=together", "hydra/launcher=local")
+    for process in (alone, together):
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == 0, err
+    assert out.splitlines()[-1] == str(tmp_path / "together")
+    one, other = metrics_of(tmp_path / "alone"), metrics_of(tmp_path / "together")
+    assert one.keys() == other.keys()
+    for number, metrics in one.items():
+        # Threads differ, and with them the order of sums.
+        np.testing.assert_allclose(metrics["val/ndcg@10"], other[number]["val/ndcg@10"], atol=0.02)
+
+
+def stat_of(pid):
+    """State and parent of a process; None where it is gone."""
+    try:
+        state, parent = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except OSError:
+        return None
+    return None if state == "Z" else (state, int(parent))
+
+
+def children(pid):
+    processes = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [one for one in processes if (stat_of(one) or ("", 0))[1] == pid]
+
+
+def gone(pid, seconds=15):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and stat_of(pid) is not None:
+        time.sleep(0.1)
+    return stat_of(pid) is None
+
+
+def workers_of(process, sweep, job="0"):
+    """The processes of a sweep whose first job trains."""
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        if (sweep / job / "config.yaml").is_file() and (found := children(process.pid)):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(process.communicate())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+def test_a_dead_job_costs_itself_alone_and_nothing_outlives_the_sweep(line, tmp_path):
+    grid = [*line, "loss.margin=36,45", "hydra/launcher=local", "hydra.launcher.jobs=1", "hydra.sweep.dir=s"]
+    process = start_train(tmp_path, *grid, "training.head_epochs=400")
+    (worker,) = workers_of(process, tmp_path / "s")
+    os.kill(worker, signal.SIGKILL)
+    (other,) = workers_of(process, tmp_path / "s", "1")
+    assert other != worker
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert gone(other)
+    rows = rows_of(tmp_path / "s")
+    assert [row["status"] for row in rows] == ["failed", "unfinished"]
+    assert "SIGKILL" in rows[0]["error"]
+    assert "resume_sweep=" in err
+
+    process = start_train(tmp_path, f"resume_sweep={tmp_path / 's'}")
+    (worker,) = workers_of(process, tmp_path / "s")
+    process.kill()
+    process.wait()
+    assert gone(worker)
+
+
+@pytest.mark.slow
+def test_a_search_goes_on_where_it_was(line, train_here):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    import optuna
+
+    space = ["hydra/sweeper=optuna_base", "loss.margin=interval(30,60)", "model.embedding_size=choice(8,16)"]
+    code, out, err = train_here(*line, *space, "hydra.sweeper.n_trials=2", "hydra.sweep.dir=s")
+    assert code == 0, err
+    sweep = train_here.folder / "s"
+    assert out.splitlines()[-1] == str(sweep)
+    first = rows_of(sweep)
+    assert [row["job"] for row in first] == ["0", "1"]
+    # As if it had been killed after the second job's training, before the study was told.
+    (sweep / "1" / "metrics.json").rename(sweep / "kept")
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{sweep / 'study.db'}")
+    study._storage._backend.engine.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 1")
+    (sweep / "kept").rename(sweep / "1" / "metrics.json")
+
+    code, _, err = train_here(f"resume_sweep={sweep}", "hydra.sweeper.n_trials=4")
+    assert code == 0, err
+    rows = rows_of(sweep)
+    assert rows[:2] == first
+    assert [row["status"] for row in rows] == ["finished"] * 4
+    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{sweep / 'study.db'}")
+    assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
+    for trial, row in zip(study.trials, rows, strict=True):
+        assert trial.params["loss.margin"] == pytest.approx(float(row["loss.margin"]))
+        assert trial.value == pytest.approx(float(row["val/ndcg@10"]), abs=1e-6)
+    assert len({row["loss.margin"] for row in rows}) == 4
+
+
+@pytest.mark.slow
+def test_a_search_survives_failing_trials(line, train_here):
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    space = ["hydra/sweeper=optuna_base", f"model.backbone=choice({LITE0},nosuch_net)", "hydra.sweep.dir=s"]
+    code, _, _ = train_here(*line, *space, "hydra.sweeper.n_trials=2")
+    rows = rows_of(train_here.folder / "s")
+    assert sum(row["status"] == "finished" for row in rows) == 2
+    assert code == (1 if any(row["status"] == "failed" for row in rows) else 0)
+    code, _, err = train_here(*line, *space[:1], "model.backbone=choice(nosuch_net,nosuch_too)", "hydra.sweep.dir=t")
+    assert code == 1
+    assert "Traceback" not in err
+    assert {row["status"] for row in rows_of(train_here.folder / "t")} == {"failed"}
+
+
+@pytest.mark.slow
+def test_a_sweep_in_wandb_is_one_group_and_one_line(line, train_here, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    code, _, err = train_here(*line, "loss.margin=36,45", "logger=wandb", "hydra.sweep.dir=s")
+    assert code == 0, err
+    sweep = train_here.folder / "s"
+    (told,) = [text for text in err.splitlines() if text.startswith("wandb sync")]
+    sessions = [*sweep.glob("*/wandb/offline-run-*"), *sweep.glob("wandb/offline-run-*")]
+    assert len(sessions) == 3
+    assert sorted(told.split()[2:]) == sorted(map(str, sessions))
+    groups = {yaml.safe_load((sweep / job / "config.yaml").read_text())["logger"]["group"] for job in "01"}
+    assert groups == {"s"}
+    tables = list(sweep.glob("wandb/offline-run-*/files/media/table/sweep/jobs_*.json"))
+    assert len(json.loads(tables[0].read_text())["data"]) == 2

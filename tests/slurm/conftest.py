@@ -1,0 +1,113 @@
+"""A SLURM to test on: the one that `cluster.sh` has started and `ONESHEET_SLURM` names, and no other."""
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.distributed.conftest import Training, processes_with, wait_for
+from tests.end_to_end.conftest import SMALL
+from tests.helpers import draw_posters
+
+#: Long enough to be caught in the midst of it, a few seconds alone.
+LONG = [
+    "training.head_epochs=250",
+    "trainer.check_val_every_n_epoch=50",
+    "callbacks.checkpoint.every_n_steps=10",
+    "seed=0",
+]
+
+
+class Cluster:
+    """SLURM's commands, spoken to the cluster of tests."""
+
+    def __init__(self, folder: Path):
+        self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
+
+    def run(self, *command: str) -> str:
+        """A command's output."""
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=60, env=environment, cwd="/tmp"
+        ).stdout
+
+    def jobs(self) -> dict[str, str]:
+        """The state of each job that is there, by its id."""
+        lines = self.run("squeue", "--noheader", "--array", "--states=all", "--format=%i %T").splitlines()
+        return dict(line.split() for line in lines)
+
+    def fields(self, job: str) -> dict[str, str]:
+        """What `scontrol show job` tells of one."""
+        words = self.run("scontrol", "--oneliner", "show", "job", job).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """The cluster of tests."""
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    folder = os.environ.get("ONESHEET_SLURM")
+    if not folder:
+        pytest.skip("no SLURM for tests: tests/slurm/cluster.sh start FOLDER, then set ONESHEET_SLURM=FOLDER")
+    found = Cluster(Path(folder))
+    assert "idle" in found.run("sinfo", "--noheader", "--format=%T")
+    return found
+
+
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """Arguments of a small training on generated posters."""
+    posters = draw_posters(tmp_path_factory.mktemp("posters"), 200)
+    return [
+        *SMALL,
+        "callbacks.report=false",
+        f"data.catalogue={posters / 'catalogue.csv'}",
+        f"data.images={posters / 'posters'}",
+    ]
+
+
+class Sweep(Training):
+    """A sweep on the cluster."""
+
+    def __init__(self, cluster: Cluster, folder: Path, *arguments: str):
+        self.cluster, self.before = cluster, set(cluster.jobs())
+        self.folder = folder / "sweep"
+        slurm = ["hydra/launcher=slurm", f"hydra.sweep.dir={self.folder}"]
+        super().__init__(folder, "-m", *slurm, *arguments, **cluster.environment)
+
+    def job(self, number: int = 0) -> str:
+        """The id of one of its jobs."""
+        new = wait_for(lambda: sorted(set(self.cluster.jobs()) - self.before, key=lambda job: job.split("_")))
+        return new[number]
+
+    def trains(self, number: int = 0) -> None:
+        """Wait until one of its jobs has trained some steps."""
+        last = self.folder / str(number) / "checkpoints" / "last.ckpt"
+        wait_for(last.is_file)
+
+    def waited(self, seconds: float = 120) -> tuple[int, str, str]:
+        """Exit code, output and error, with the jobs' own logs in it."""
+        code, out, err = self.ended(seconds)
+        logs = sorted((self.folder / ".submitit").glob("*/*_log.err"))
+        return code, out, "\n".join([err, *(log.read_text() for log in logs)])
+
+
+@pytest.fixture
+def sweep(cluster, tmp_path):
+    """Start a sweep on the cluster; what is left of it is cancelled."""
+    begun = []
+
+    def begin(*arguments):
+        begun.append(Sweep(cluster, tmp_path, *arguments))
+        return begun[-1]
+
+    yield begin
+    cluster.run("scancel", "--user", cluster.run("id", "-un").strip())
+    for each in begun:
+        for pid in processes_with(each.mark):
+            os.kill(pid, 9)
+        each.process.wait()
+    wait_for(lambda: not set(cluster.jobs().values()) & {"RUNNING", "PENDING", "COMPLETING"}, 60)
+    time.sleep(0.1)

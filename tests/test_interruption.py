@@ -1,0 +1,121 @@
+"""A training that is told to stop, at any of its steps, goes on as if nothing had been."""
+
+import os
+import signal
+import threading
+
+import lightning
+import pytest
+import torch
+from lightning.pytorch.demos.boring_classes import BoringModel
+
+from onesheet.callbacks import CSVLog, LastCheckpoint
+from onesheet.callbacks.run_log import rewind_loggers
+from onesheet.interruption import CutShort, StopOnSignal
+
+
+class Model(BoringModel):
+    """Logs each epoch, and gets a signal at the start of one step."""
+
+    def __init__(self, at=None, number=signal.SIGTERM):
+        super().__init__()
+        self.at, self.number = at, number
+
+    def on_train_batch_start(self, batch, batch_idx):
+        if self.trainer.global_step == self.at:
+            os.kill(os.getpid(), self.number)
+
+    def training_step(self, batch, batch_idx):
+        out = super().training_step(batch, batch_idx)
+        self.log("train/loss", out["loss"], on_step=False, on_epoch=True)
+        return out
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/epoch", float(self.current_epoch))
+
+
+def fit(folder, at=None, number=signal.SIGTERM, resume=False):
+    torch.manual_seed(0)
+    folder.mkdir(exist_ok=True)
+    last = folder / "checkpoints" / "last.ckpt"
+    stop, log = StopOnSignal(last), CSVLog(folder)
+    if resume:
+        rewind_loggers([log], torch.load(last, weights_only=False)["global_step"])
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        max_epochs=3,
+        limit_train_batches=4,
+        limit_val_batches=1,
+        num_sanity_val_steps=0,
+        logger=log,
+        callbacks=[LastCheckpoint(last.parent, 1000), stop],
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=folder,
+    )
+    model = Model(at, number)
+    with stop.listening():
+        trainer.fit(model, ckpt_path=last if resume else None)
+    return model.state_dict(), [(row["step"], row.get("val/epoch")) for row in CSVLog(folder).rows]
+
+
+@pytest.mark.parametrize("at", [0, 1, 3, 4, 10])
+def test_it_is_saved_at_the_steps_end_and_goes_on_alike(at, tmp_path):
+    undisturbed = fit(tmp_path / "undisturbed")
+    with pytest.raises(CutShort) as cut:
+        fit(tmp_path / "run", at)
+    assert (cut.value.signal, cut.value.steps, cut.value.exit_code) == (signal.SIGTERM, at + 1, 143)
+    state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
+    assert state["global_step"] == at + 1
+    resumed = fit(tmp_path / "run", resume=True)
+    assert resumed[1] == undisturbed[1]
+
+
+def test_told_in_the_last_step_it_is_cut_short_all_the_same(tmp_path):
+    with pytest.raises(CutShort):
+        fit(tmp_path, 11)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)["global_step"] == 12
+
+
+def test_outside_of_training_it_stops_at_once_and_only_once(tmp_path):
+    stop = StopOnSignal(tmp_path / "last.ckpt")
+    before = signal.getsignal(signal.SIGTERM)
+    with stop.listening():
+        with pytest.raises(CutShort) as cut:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert cut.value.steps == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_complete_run_is_left_to_its_end(tmp_path):
+    stop = StopOnSignal(tmp_path / "last.ckpt")
+    with stop.listening():
+        stop.complete()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_slurms_signals_are_listened_to_in_slurm_alone(tmp_path, monkeypatch):
+    with monkeypatch.context() as outside:
+        outside.delenv("SLURM_JOB_ID", raising=False)
+        before = signal.getsignal(signal.SIGUSR1)
+        with StopOnSignal(tmp_path / "last.ckpt").listening():
+            assert signal.getsignal(signal.SIGUSR1) is before
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    with pytest.raises(CutShort) as cut:
+        fit(tmp_path, 2, signal.SIGUSR2)
+    assert cut.value.signal == signal.SIGUSR2
+
+
+def test_in_a_thread_signals_are_left_alone(tmp_path):
+    before = signal.getsignal(signal.SIGTERM)
+    found = []
+
+    def run():
+        with StopOnSignal(tmp_path / "last.ckpt").listening():
+            found.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert found == [before]
