@@ -87,7 +87,7 @@ class Sweep(Training):
         last = self.folder / str(number) / "checkpoints" / "last.ckpt"
         wait_for(last.is_file)
 
-    def waited(self, seconds: float = 120) -> tuple[int, str, str]:
+    def waited(self, seconds: float = 300) -> tuple[int, str, str]:
         """Exit code, output and error, with the jobs' own logs in it."""
         code, out, err = self.ended(seconds)
         logs = sorted((self.folder / ".submitit").glob("*/*_log.err"))
