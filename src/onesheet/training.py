@@ -302,6 +302,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     except CutShort as cut:
         leave_cut_short(cut, folder)
     except InputError as error:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            raise
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             if checkpoint is None:

@@ -106,6 +106,14 @@ def test_bad_input_is_told_once_and_leaves_no_folder(small, start):
     assert not training.left()
 
 
+def test_told_to_stop_before_they_listen_they_stop(small, start):
+    training = start(*small, "training.head_epochs=100000", "hydra.run.dir=run")
+    wait_for(lambda: len(training.workers()) == 2)
+    training.process.send_signal(signal.SIGTERM)
+    assert training.ended(60)[0] == 128 + signal.SIGTERM
+    assert not training.left()
+
+
 def test_ctrl_c_ends_all(endless, start):
     training = endless()
     training.process.send_signal(signal.SIGINT)

@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.distributed.conftest import Training, processes_with, wait_for
+from tests.distributed.conftest import Training, wait_for
 from tests.end_to_end.conftest import SMALL
 from tests.helpers import draw_posters
 
@@ -87,7 +86,7 @@ class Sweep(Training):
         last = self.folder / str(number) / "checkpoints" / "last.ckpt"
         wait_for(last.is_file)
 
-    def waited(self, seconds: float = 120) -> tuple[int, str, str]:
+    def waited(self, seconds: float = 300) -> tuple[int, str, str]:
         """Exit code, output and error, with the jobs' own logs in it."""
         code, out, err = self.ended(seconds)
         logs = sorted((self.folder / ".submitit").glob("*/*_log.err"))
@@ -97,17 +96,21 @@ class Sweep(Training):
 @pytest.fixture
 def sweep(cluster, tmp_path):
     """Start a sweep on the cluster; what is left of it is cancelled."""
-    begun = []
+    begun, before = [], set(cluster.jobs())
 
     def begin(*arguments):
         begun.append(Sweep(cluster, tmp_path, *arguments))
         return begun[-1]
 
     yield begin
-    cluster.run("scancel", "--user", cluster.run("id", "-un").strip())
     for each in begun:
-        for pid in processes_with(each.mark):
-            os.kill(pid, 9)
+        each.process.kill()
         each.process.wait()
-    wait_for(lambda: not set(cluster.jobs().values()) & {"RUNNING", "PENDING", "COMPLETING"}, 60)
-    time.sleep(0.1)
+
+    def alive():
+        states = cluster.jobs()
+        return [job for job in set(states) - before if states[job] in ("RUNNING", "PENDING", "COMPLETING")]
+
+    if left := alive():
+        cluster.run("scancel", *left)
+    wait_for(lambda: not alive(), 60)

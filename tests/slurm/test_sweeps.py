@@ -45,7 +45,7 @@ def test_two_jobs_end_and_the_sweep_tells_its_folder(sweep, cluster, small):
     for number in ("0", "1"):
         assert metrics_of(two.folder / number)["test/ndcg@10"] is not None
     assert "0 running" in err
-    wait_for(lambda: cluster.jobs()[first] == "COMPLETED", 10)
+    wait_for(lambda: cluster.jobs()[first] == "COMPLETED", 30)
 
 
 def test_a_job_of_two_tasks_learns_what_one_process_learns(sweep, small, undisturbed):
@@ -82,7 +82,7 @@ def test_a_preempted_job_goes_on_when_its_place_is_free_again(sweep, cluster, sm
     job = low.job()
     low.trains()
     cluster.run("sbatch", "--partition=high", "--cpus-per-task=2", "--output=/dev/null", "--wrap=sleep 1")
-    wait_for(lambda: cluster.fields(job)["Restarts"] == "1", 30)
+    wait_for(lambda: cluster.fields(job)["Restarts"] == "1")
     assert not (low.folder / "0" / "metrics.json").exists()
     code, _, err = low.waited()
     assert code == 0, err

@@ -64,19 +64,20 @@ def run_processes(
         job.write_bytes(pickle.dumps({"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs}))
         told = [job.with_name(f"{rank}.json") for rank in range(count)]
         processes: list[Process] = []
-        grace = _GRACE_SECONDS
+        grace, handed_on = _GRACE_SECONDS, set[int]()
         try:
             with _handed_on() as signals:
                 about = _environment(count)
                 # One by one: what has begun is ended also where the next cannot begin.
                 for rank in range(count):
                     processes += [_start(job, rank, about)]
-                _watch(processes, told, signals)
+                _watch(processes, told, signals, handed_on)
             grace = 0.0
         finally:
             left = [process for process in processes if process.poll() is None]
             _end(left, grace)
-        return _verdict([None if p in left else _outcome(p, at) for p, at in zip(processes, told, strict=True)])
+        pairs = zip(processes, told, strict=True)
+        return _verdict([None if process in left else _outcome(process, at, handed_on) for process, at in pairs])
 
 
 def _environment(count: int) -> dict[str, str]:
@@ -130,13 +131,14 @@ def _handed_on() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _watch(processes: Sequence[Process], told: Sequence[Path], signals: list[int]) -> None:
+def _watch(processes: Sequence[Process], told: Sequence[Path], signals: list[int], handed_on: set[int]) -> None:
     """Wait for all to end; once one has failed, not much longer for the others. Signals are handed on."""
     until = math.inf
     while any(process.poll() is None for process in processes) and time.monotonic() < until:
         while signals:
+            handed_on.add(signals[0])
             _send(processes, signals.pop(0))
-        ended = [_outcome(p, path) for p, path in zip(processes, told, strict=True) if p.poll() is not None]
+        ended = [_outcome(p, path, handed_on) for p, path in zip(processes, told, strict=True) if p.poll() is not None]
         if until == math.inf and any(outcome.kind not in ("finished", "cut") for outcome in ended):
             until = time.monotonic() + _GRACE_SECONDS
         time.sleep(_POLL_SECONDS)
@@ -162,11 +164,13 @@ def _end(processes: Sequence[Process], grace: float) -> None:
             process.wait()
 
 
-def _outcome(process: Process, path: Path) -> Outcome:
+def _outcome(process: Process, path: Path, handed_on: set[int]) -> Outcome:
     """How an ended process ended."""
     if told := Outcome.read(path):
         return told
     code = process.returncode
+    if -code in handed_on:
+        return Outcome("cut", time.time(), signal=-code)  # before it listened
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return Outcome("died", time.time(), text=how)
 
