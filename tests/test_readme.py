@@ -25,6 +25,8 @@ NOT_RUN = {
     "python train.py --help": "tested with the configuration",
     "python train.py -m": "several trainings; each job of the grid is composed here",
     "python train.py resume=": "needs an interrupted run; tested end to end",
+    "python train.py resume_sweep=": "needs a sweep; tested end to end",
+    "python train.py trainer=ddp": "a whole training; tested on small posters",
     "python train.py model=": "a whole training; tested end to end on small posters",
     "python train.py data=posters": "needs posters of one's own; tested end to end on small posters",
     "python train.py experiment=": "a whole training; composed here",
@@ -53,7 +55,7 @@ def test_there_are_commands():
 def test_trainings_compose(command, poster_folder):
     arguments = shlex.split(command)[2:]
     multirun = "-m" in arguments
-    overrides = [a for a in arguments if a != "-m" and not a.startswith("resume=")]
+    overrides = [a for a in arguments if a != "-m" and not a.startswith(("resume=", "resume_sweep="))]
     overrides = [a.replace("=posters.csv", f"={poster_folder}/catalogue.csv") for a in overrides]
     overrides = [a.replace("images=posters", f"images={poster_folder}/posters") for a in overrides]
     for job in expand(overrides) if multirun else [overrides]:
