@@ -2,25 +2,24 @@
 
     python benchmarks/loading.py [--posters 2048] [--rounds 5] [--oml PYTHON]
 
-Every loader gives batches of 64 in (3, 256, 176) float in [0, 1], in a random order. Ours gathers rows of the cache
-and augments a batch at a time (`augment=medium`); the peers open each JPEG in a DataLoader of 2 workers (started before
-the clock), and augment by torchvision's transforms of the same strengths. open-metric-learning is measured in an
-environment of its own, whose Python `--oml` names. The bare copy moves as many bytes as the uint8 batches hold, from
-one place in memory to another, in one piece a batch.
+Every loader gives batches of 64 in (3, 256, 176) float in [0, 1], in a random order. Ours gathers rows of the cache and
+augments a batch at a time (`augment=medium`); the peers open each JPEG in a DataLoader of 2 workers, and augment by
+torchvision's transforms of the same strengths. open-metric-learning is measured in an environment of its own, whose
+Python `--oml` names. The bare copy moves as many bytes as the uint8 batches hold, from one place in memory to another,
+in one piece a batch.
 """
 
 import argparse
 import json
 import statistics
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import measure
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, RandomSampler
 from torchvision import transforms
 
 IMAGE_SIZE, BATCH, WORKERS = (256, 176), 64, 2
@@ -67,26 +66,22 @@ def oml_dataset(paths: list[Path], augment: bool) -> Any:
     return ImageLabeledDataset(frame, transform=their_transform(augment))
 
 
-def worked(dataset: Any) -> Iterator[Any]:
-    """Endless batches of a DataLoader whose workers stay."""
-    loader = DataLoader(dataset, batch_size=BATCH, shuffle=True, num_workers=WORKERS, persistent_workers=True)
-    while True:
-        yield from loader
+def through(batches: Iterable[Any]) -> None:
+    """Take every batch."""
+    for _ in batches:
+        pass
 
 
-def timed(batches: Iterator[Any], count: int) -> float:
-    """Images a second over ``count`` batches, after as many as the workers hold ready."""
-    for _ in range(2 * WORKERS + 1):
-        next(batches)
-    start = time.perf_counter()
-    for _ in range(count):
-        next(batches)
-    return count * BATCH / (time.perf_counter() - start)
+def loader(dataset: Any, count: int) -> DataLoader:
+    """``count`` random batches, by workers that start with the first and end with the last."""
+    sampler = RandomSampler(dataset, replacement=True, num_samples=count * BATCH)
+    return DataLoader(dataset, batch_size=BATCH, sampler=sampler, num_workers=WORKERS)
 
 
-def settle(rate: float) -> None:
-    """Wait until a DataLoader's workers have filled what they hold ready, so that nobody else pays for it."""
-    time.sleep(0.2 + 2 * 2 * WORKERS * BATCH / rate)
+def per_image(batches: Iterable[Any], count: int) -> tuple[float, float]:
+    """Milliseconds, and CPU milliseconds, that an image takes."""
+    waited, worked = measure.cost(lambda: through(batches))
+    return waited * 1e3 / (count * BATCH), worked * 1e3 / (count * BATCH)
 
 
 def posters(count: int) -> list[Path]:
@@ -95,18 +90,17 @@ def posters(count: int) -> list[Path]:
 
 
 def oml_worker(count: int, batches: int) -> None:
-    """Images a second of open-metric-learning without and with augmentation, as JSON."""
+    """What open-metric-learning takes an image, without and with augmentation, as JSON."""
     torch.set_num_threads(1)
-    print(json.dumps([timed(worked(oml_dataset(posters(count), augment)), batches) for augment in (False, True)]))
+    sets = [oml_dataset(posters(count), augment) for augment in (False, True)]
+    print(json.dumps([per_image(loader(dataset, batches), batches) for dataset in sets]))
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posters", type=int, default=2048)
-    parser.add_argument(
-        "--batches", type=int, default=8, help="of a slow loader in each round; ours gives ten times as many"
-    )
+    parser.add_argument("--batches", type=int, default=24, help="of a slow loader in each round; ours gives more")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--oml", help="the Python of an environment that has open-metric-learning")
     parser.add_argument("--oml-worker", action="store_true", help=argparse.SUPPRESS)
@@ -124,60 +118,56 @@ def main() -> None:
     target = np.empty_like(source)
     generator = np.random.default_rng(0)
 
-    def order() -> Iterator[np.ndarray]:
-        while True:
-            drawn = generator.permutation(len(pixels))
-            yield from (drawn[at : at + BATCH] for at in range(0, len(drawn) - BATCH + 1, BATCH))
+    def drawn(count: int) -> Iterator[np.ndarray]:
+        return (generator.integers(len(pixels), size=BATCH) for _ in range(count))
 
-    def copies() -> Iterator[Any]:
-        while True:
-            np.copyto(target, source)
-            yield target
+    def copies(count: int) -> Iterator[None]:
+        return (np.copyto(target, source) for _ in range(count))
 
-    ours_by = {
-        "uint8": (pixels.take(at) for at in order()),
-        "float": (Augment.to_float(pixels.take(at)) for at in order()),
-        "augmented": (augment(pixels.take(at), keys[at], 0, 1) for at in order()),
-        "copy": copies(),
+    ours: dict[str, Callable[[int], Iterator[Any]]] = {
+        "as they are, uint8": lambda count: (pixels.take(at) for at in drawn(count)),
+        "bare copy": copies,
+        "as they are": lambda count: (Augment.to_float(pixels.take(at)) for at in drawn(count)),
+        "augmented": lambda count: (augment(pixels.take(at), keys[at], 0, 1) for at in drawn(count)),
     }
-    theirs = {
-        "float": worked(Files(paths, their_transform(False))),
-        "augmented": worked(Files(paths, their_transform(True))),
-    }
-    rates: dict[str, list[float]] = {}
-
-    def note(name: str, rate: float) -> None:
-        rates.setdefault(name, []).append(rate)
-
-    for at in range(arguments.rounds):
-        for name, batches in list(ours_by.items())[:: -1 if at % 2 else 1]:
-            note(f"ours {name}", timed(batches, arguments.batches * (10 if name == "augmented" else 40)))
+    theirs = {"as they are": Files(paths, their_transform(False)), "augmented": Files(paths, their_transform(True))}
+    taken: dict[str, list[tuple[float, float]]] = {}
+    for at in range(arguments.rounds + 1):
+        found: dict[str, tuple[float, float]] = {}
+        for name, make in list(ours.items())[:: -1 if at % 2 else 1]:
+            count = arguments.batches * (4 if name == "augmented" else 20)
+            found[f"ours {name}"] = per_image(make(count), count)
             if name in theirs:
-                rate = timed(theirs[name], arguments.batches)
-                note(f"theirs {name}", rate)
-                settle(rate)
+                found[f"theirs {name}"] = per_image(loader(theirs[name], arguments.batches), arguments.batches)
         if arguments.oml:
             command = [__file__, "--oml-worker", "--posters", str(len(paths)), "--batches", str(arguments.batches)]
-            for name, rate in zip(("float", "augmented"), measure.fresh(command, arguments.oml), strict=True):
-                note(f"oml {name}", rate)
+            for name, both in zip(theirs, measure.fresh(command, arguments.oml), strict=True):
+                found[f"oml {name}"] = both
+        if at:  # the first round warms up
+            for name, both in found.items():
+                taken.setdefault(name, []).append(both)
 
     def row(label: str, name: str, beside: str = "", goal: float = 0) -> list[str]:
-        rate = f"{statistics.median(rates[name]):,.0f}"
-        return [label, rate, measure.told(measure.ratio(rates["ours " + beside], rates[name]), goal) if beside else ""]
+        waited, worked = (statistics.median(column) for column in zip(*taken[name], strict=True))
+        cells = [label, f"{1e3 / waited:,.0f}", f"{worked:.3f}"]
+        if not beside:
+            return [*cells, "", ""]
+        by = [measure.ratio(*([one[i] for one in taken[which]] for which in (name, f"ours {beside}"))) for i in (0, 1)]
+        return [*cells, measure.told(by[0], goal), f"{by[1]:.2f}"]
 
     rows = [
         row("onesheet, augmented", "ours augmented"),
         row("PIL + torchvision, augmented", "theirs augmented", "augmented", WITH),
-        row("onesheet, as they are, float", "ours float"),
-        row("PIL + torchvision, as they are", "theirs float", "float", WITHOUT),
-        row("onesheet, as they are, uint8", "ours uint8"),
-        row("bare memory copy of these", "ours copy", "uint8", COPY),
+        row("onesheet, as they are, float", "ours as they are"),
+        row("PIL + torchvision, as they are", "theirs as they are", "as they are", WITHOUT),
+        row("onesheet, as they are, uint8", "ours as they are, uint8"),
+        row("bare memory copy of these", "ours bare copy", "as they are, uint8", COPY),
     ]
     if arguments.oml:
         rows.insert(2, row("open-metric-learning, augmented", "oml augmented", "augmented", WITH))
-        rows.insert(5, row("open-metric-learning, as they are", "oml float", "float", WITHOUT))
+        rows.insert(5, row("open-metric-learning, as they are", "oml as they are", "as they are", WITHOUT))
     title = f"Batches of {BATCH} from {len(paths):,} posters, warm cache: {measure.machine()}"
-    measure.table(title, ["", "images/s", "ours beside it"], rows)
+    measure.table(title, ["", "images/s", "CPU ms an image", "ours beside it", "by CPU time"], rows)
     if not arguments.oml:
         print("open-metric-learning was not measured: name the Python of an environment that has it with --oml")
 

@@ -4,11 +4,12 @@ import json
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,16 @@ def seconds(step: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def turns(steps: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each step in each round; within a round the steps take turns, every other round backwards."""
-    taken: dict[str, list[float]] = {name: [] for name in steps}
-    for at in range(rounds):
-        for name in list(steps)[:: -1 if at % 2 else 1]:
-            taken[name].append(seconds(steps[name]))
-    return taken
+def cost(step: Callable[[], Any]) -> tuple[float, float]:
+    """Seconds that one call takes, and those that processors work for it: its threads, and processes that it ends."""
+
+    def worked() -> float:
+        used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        return sum(one.ru_utime + one.ru_stime for one in used)
+
+    before, start = worked(), time.perf_counter()
+    step()
+    return time.perf_counter() - start, worked() - before
 
 
 def ratio(first: Sequence[float], second: Sequence[float]) -> float:

@@ -162,7 +162,9 @@ class Augment(nn.Module):
         """Posters as they are: (B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
         count, height, width, channels = pixels.shape
         images = _empty((count, height, width, channels), pixels.device)
-        return torch.div(pixels, 255, out=images).permute(0, 3, 1, 2)
+        # On a CPU a division that also converts takes seven times as long as converting and then dividing.
+        made = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
+        return made.permute(0, 3, 1, 2)
 
     def _plan(self, drawn: Tensor, shape: float) -> _Plan:
         """Turn (B, 16) uniform numbers into what happens to B posters of the given height / width."""
