@@ -192,6 +192,7 @@ class MilvusIndex:
                     anns_field="vector",
                     limit=limit,
                     filter=rows.text if rows is not None else "",
+                    output_fields=["row"],  # without it the embedded server sends all, vectors too
                     search_params={"metric_type": "IP", "params": {"ef": ef}},
                 )
             for i, hits in enumerate(answers, start):
