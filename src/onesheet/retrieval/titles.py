@@ -38,8 +38,9 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
     """The films that a title may mean.
 
     A title that agrees but for case, accents, punctuation and article is taken at once. Otherwise every title is scored
-    by its edit similarity, or, where the words that were asked for stand in it, by how much of it they cover; the best
-    one is taken where it is close and clearly ahead of all others.
+    by its edit similarity, or, where the words that were asked for stand in it, by how much of it they cover. The only
+    one that holds these words is taken before others that are merely near; else the best one, where it is close and
+    clearly ahead of all others.
 
     Args:
         asked: The title; a year in brackets behind it picks among films of one title.
@@ -55,6 +56,8 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
         ([0], True)
         >>> find_title("alien", ["Aliens", "Alien: Resurrection"])
         ([0, 1], False)
+        >>> find_title("police academy 5", ["Police Academy", "Police Academy 5: Assignment: Miami Beach"])
+        ([1], True)
         >>> find_title("zzz", ["Aliens"])
         ([], False)
     """
@@ -75,6 +78,9 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
         return [], False
     holding = [i for i, _ in near if _holds(plain[i], wanted)]
     best, lead = near[0][1], near[0][1] - (near[1][1] if len(near) > 1 else 0.0)
+    if len(holding) == 1 and holding[0] != near[0][0]:
+        # "Police Academy 5" is near to "Police Academy", but stands whole in the one with the subtitle.
+        return holding, True
     if best >= SURE and lead >= LEAD and len(holding) <= 1:
         return [near[0][0]], True
     return holding or [i for i, score in near if score >= best - SPREAD], False
