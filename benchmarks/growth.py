@@ -134,6 +134,8 @@ def draw(results: dict[str, dict[int, dict[str, Any]]], path: Path) -> None:
             continue
         for axis, key in zip(axes, ("seconds", "peak"), strict=True):
             axis.plot(sizes, [by_size[n][key] for n in sizes], marker="o", label=name)
+    if searched := {n: found["search"] / 1e3 for n, found in results["index"].items()}:
+        axes[0].plot(sorted(searched), [searched[n] for n in sorted(searched)], marker="o", label="one search")
     for axis, label in zip(axes, ("seconds", "peak memory, MiB"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="posters", title=label)
         axis.grid(alpha=0.3)

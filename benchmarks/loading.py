@@ -5,8 +5,8 @@
 Every loader gives batches of 64 in (3, 256, 176) float in [0, 1], in a random order. Ours gathers rows of the cache and
 augments a batch at a time (`augment=medium`); the peers open each JPEG in a DataLoader of 2 workers, and augment by
 torchvision's transforms of the same strengths. open-metric-learning is measured in an environment of its own, whose
-Python `--oml` names. The bare copy moves as many bytes as the uint8 batches hold, from one place in memory to another,
-in one piece a batch.
+Python `--oml` names. The bare copy moves as many bytes as the uint8 batches hold from one end of as large a table to
+the other, in one piece a batch.
 """
 
 import argparse
@@ -114,15 +114,16 @@ def main() -> None:
     pixels, good, _ = open_pixels(paths, IMAGE_SIZE)
     paths = [paths[i] for i in good]
     keys = torch.arange(len(pixels))
-    augment, source = Augment.preset("medium"), pixels.take(np.arange(BATCH)).numpy()
-    target = np.empty_like(source)
+    augment, everything = Augment.preset("medium"), pixels.take(np.arange(len(pixels))).numpy()
+    target = np.empty_like(everything[:BATCH])
     generator = np.random.default_rng(0)
 
     def drawn(count: int) -> Iterator[np.ndarray]:
         return (generator.integers(len(pixels), size=BATCH) for _ in range(count))
 
     def copies(count: int) -> Iterator[None]:
-        return (np.copyto(target, source) for _ in range(count))
+        starts = (at * BATCH % (len(everything) - BATCH + 1) for at in range(count))
+        return (np.copyto(target, everything[start : start + BATCH]) for start in starts)
 
     ours: dict[str, Callable[[int], Iterator[Any]]] = {
         "as they are, uint8": lambda count: (pixels.take(at) for at in drawn(count)),
