@@ -69,7 +69,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
                 raise InputError(f"--uri {uri}: cannot be written ({error.strerror}); name another file") from None
         elif not path.exists():
             raise InputError(f"--uri {uri}: there is no such file; make it with onesheet index --engine milvus")
-    with telling(uri):
+    with telling(uri, opening=True):
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)
 
 
@@ -83,8 +83,12 @@ def disconnect(client: Any, uri: str) -> None:
 
 
 @contextmanager
-def telling(uri: str) -> Iterator[None]:
+def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
     """Tell what Milvus says in one line.
+
+    Args:
+        uri: Which file or server.
+        opening: Whether it is only being opened: an embedded file may be another process's. Later it is this one's.
 
     Raises:
         InputError: Milvus failed.
@@ -98,7 +102,9 @@ def telling(uri: str) -> Iterator[None]:
         told = str(getattr(error, "message", None) or error).strip().partition("\n")[0]
         mend = "check the address and the server"
         if is_file(uri):
-            mend = "wait for it to end, or use a server" if (held := _is_held(Path(uri))) else "build it again"
+            mend = (
+                "wait for it to end, or use a server" if (held := opening and _is_held(Path(uri))) else "build it again"
+            )
             told = "another process has it open" if held else told
         raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {mend}") from None
 

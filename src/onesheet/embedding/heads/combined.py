@@ -101,7 +101,7 @@ class CombinedHead(Head):
         """See `Head`."""
         shown = condensed[:, : self._width]
         vectors = [nn.functional.normalize(self.learned(shown), dim=1)]
-        left = shown.new_zeros(len(shown), 1)
+        left = shown.new_zeros(())
         if self.kernel is not None:
             found = self.kernel(shown)
             length = found.norm(dim=1, keepdim=True).clamp(max=1) ** self.confidence
