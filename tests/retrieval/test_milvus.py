@@ -78,6 +78,18 @@ def test_filters_are_those_of_the_other_engines(pair, genres, years):
     np.testing.assert_array_equal(index.search(query, k, expression)[1], exact.search(query, k, allowed)[1])
 
 
+def test_filters_hold_also_where_torch_utils_has_replaced_faiss_own(tmp_path):
+    import faiss.contrib.torch_utils  # noqa: F401
+
+    exact = source(100)
+    built, _ = build_milvus(exact, str(tmp_path / "a.db"))
+    query, years = clustered(1), (1990, 1999)
+    np.testing.assert_array_equal(
+        built.search(query, 5, built.selection([], years))[1], exact.search(query, 5, exact.selection([], years))[1]
+    )
+    built.close()
+
+
 def test_more_wanted_than_there_is(pair):
     _, index = pair
     few = index.selection(["Comedy"], (1981, 1981))

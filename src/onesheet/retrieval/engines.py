@@ -12,6 +12,8 @@ from typing import Any, Literal
 import faiss
 import numpy as np
 
+from onesheet.retrieval.faiss_search import numpy_search
+
 Kind = Literal["flat", "hnsw", "ivfpq"]
 FLAT_UP_TO = 100_000
 """Rows up to which exact search answers in some milliseconds on one core."""
@@ -22,15 +24,6 @@ CERTAIN = 1.64
 RESCORED = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 ROWS_A_LIST, CODES_A_ROW = 4, 100
 """Exact rows that are fetched and scored in the time in which a list is opened, and compressed rows in that of one."""
-
-
-def numpy_search(index: Any) -> Any:
-    """FAISS's own ``search`` over arrays.
-
-    ``faiss.contrib.torch_utils``, which other libraries import, puts one without ``params`` in its place and keeps the
-    first beside it.
-    """
-    return getattr(index, "search_numpy", index.search)
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,8 @@ import pandas as pd
 
 from onesheet.catalogue import Catalogue
 from onesheet.errors import InputError
-from onesheet.retrieval.engines import Engine, numpy_search
+from onesheet.retrieval.engines import Engine
+from onesheet.retrieval.faiss_search import numpy_search
 from onesheet.retrieval.filters import matching_rows
 from onesheet.retrieval.gpu import on_gpu
 from onesheet.retrieval.integrity import describe_files, embedder_digest, find_damage

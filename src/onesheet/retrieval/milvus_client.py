@@ -59,6 +59,10 @@ def connect(uri: str, *, create: bool = False) -> Any:
     for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_file(uri):
+        from onesheet.retrieval.faiss_search import accept_params
+
+        # What serves a file searches by FAISS in this process.
+        accept_params()
         path = Path(uri)
         if path.suffix != ".db":
             raise InputError(f"--uri {uri}: name a file that ends in .db, or a server such as http://localhost:19530")
