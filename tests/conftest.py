@@ -1,6 +1,7 @@
 """Fixtures shared by all rooms: real posters where they are to be had, and a small folder of generated ones."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,3 +37,18 @@ def posters_dir() -> Path:
 def poster_folder(tmp_path) -> Path:
     """A folder of 24 generated posters with `catalogue.csv`."""
     return draw_posters(tmp_path / "made")
+
+
+@pytest.fixture(name="onesheet")
+def call_onesheet(monkeypatch, capfd):
+    """Calls the console command: its exit code, standard output and standard error."""
+    from onesheet import cli
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        out, err = capfd.readouterr()
+        return stop.value.code, out, err
+
+    return call

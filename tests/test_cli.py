@@ -1,24 +1,9 @@
 """The console command: help, usage errors in one line, exit codes."""
 
 import json
-import sys
 
 import pytest
 from PIL import Image
-
-from onesheet import cli
-
-
-@pytest.fixture
-def onesheet(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return call
 
 
 def test_help_names_the_commands(onesheet):

@@ -2,7 +2,6 @@
 
 import io
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from onesheet import cli
 from onesheet.embedding import Embedder, build_head, create_backbone
 from onesheet.embedding.heads import head_from
 from onesheet.exporting import export_run
@@ -62,18 +60,6 @@ def run_graph(path, inputs):
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, {"images": inputs})[0]
-
-
-@pytest.fixture
-def onesheet(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return call
 
 
 @pytest.mark.slow

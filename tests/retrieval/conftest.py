@@ -1,12 +1,9 @@
 """A run over a few drawn posters, and the console command in this process."""
 
-import sys
-
 import numpy as np
 import pytest
 import torch
 
-from onesheet import cli
 from onesheet.catalogue import read_catalogue
 from onesheet.embedding import Backbone, Embedder, build_head, create_backbone, embed
 from onesheet.images import load_posters
@@ -39,15 +36,3 @@ def made(tmp_path_factory):
         PosterIndex.build(vectors, loaded.catalogue, np.array(["train"] * 24)).save(run / "index")
         runs.append((run, vectors))
     return folder, posters, runs
-
-
-@pytest.fixture
-def onesheet(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return call
