@@ -2,12 +2,11 @@
 
 import io
 import json
-import sys
 
 import pytest
 from rich.console import Console
 
-from onesheet import cli, doctor
+from onesheet import doctor
 from onesheet.doctor import Finding, diagnose, healthy, print_findings
 from onesheet.doctor.services import hub_finding, slurm_finding, wandb_finding
 
@@ -105,18 +104,6 @@ def alone(monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("ONESHEET_CACHE", str(tmp_path / "cache"))
-
-
-@pytest.fixture
-def onesheet(monkeypatch, capfd):
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *arguments])
-        with pytest.raises(SystemExit) as stop:
-            cli.main()
-        out, err = capfd.readouterr()
-        return stop.value.code, out, err
-
-    return call
 
 
 def test_this_machine_is_examined_whole(alone, onesheet):
