@@ -1,6 +1,6 @@
 """Which regions of two posters carry their similarity."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -129,27 +129,16 @@ def _over_maps(
 ) -> Explanation:
     backbone = embedder.backbone
     baseline = _mean_maps(backbone, average, precision)
-    with torch.no_grad():
-        vectors = [embedder.from_features(features(backbone, seen, [m[None] for m in own]))[0] for own in maps]
-    shares, points = [], 0
-    for image, own, other in zip(pair, maps, reversed(vectors), strict=True):
 
-        def score(inputs: list[Tensor], other: Tensor = other) -> Tensor:
-            return embedder.from_features(features(backbone, seen, inputs)) @ other
+    def embed(inputs: list[Tensor]) -> Tensor:
+        return embedder.from_features(features(backbone, seen, inputs))
 
-        found = integrated_gradients(score, own, baseline)
-        ways = [x - b for x, b in zip(own, baseline, strict=True)]
-        parts, unplaced = place(backbone, seen, image, found.parts, ways, grid)
-        rest = float(vectors[0] @ vectors[1]) - found.baseline - unplaced - float(parts.sum())
-        shares.append(Share(parts.numpy(), found.baseline, unplaced, rest))
-        points = max(points, found.points)
-    return Explanation(
-        float(vectors[0] @ vectors[1]),
-        "integrated gradients over feature maps",
-        f"the similarity of the average poster's maps (of {len(average)}) to the other poster",
-        (shares[0], shares[1]),
-        points,
-    )
+    def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
+        ways = [x - b for x, b in zip(maps[which], baseline, strict=True)]
+        return place(backbone, seen, pair[which], parts, ways, grid)
+
+    told = f"the similarity of the average poster's maps (of {len(average)}) to the other poster"
+    return _by_gradients("integrated gradients over feature maps", told, embed, maps, baseline, placed)
 
 
 def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) -> list[Tensor]:
@@ -164,23 +153,51 @@ def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) ->
 def _over_pixels(
     embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], grid: tuple[int, int]
 ) -> Explanation:
-    baseline = torch.stack(list(average)).mean(dim=0)
+    def embed(inputs: list[Tensor]) -> Tensor:
+        embeddings: Tensor = embedder(inputs[0])
+        return embeddings
+
+    def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
+        return spread(parts[0].sum(dim=0), grid), 0.0
+
+    told = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
+    baseline = [torch.stack(list(average)).mean(dim=0)]
+    inputs = [[image] for image in pair]
+    return _by_gradients("integrated gradients over pixels", told, embed, inputs, baseline, placed, most=64)
+
+
+def _by_gradients(
+    method: Method,
+    constant_is: str,
+    embed: Callable[[list[Tensor]], Tensor],
+    inputs: Sequence[list[Tensor]],
+    baseline: list[Tensor],
+    placed: Callable[[int, list[Tensor]], tuple[Tensor, float]],
+    most: int = 256,
+) -> Explanation:
+    """Each poster's parts of the similarity, the other one's embedding held.
+
+    Args:
+        method: How it is called.
+        constant_is: What the similarity at the baseline is.
+        embed: From inputs with a leading dimension P to (P, E) embeddings.
+        inputs: Each poster's.
+        baseline: Where the way to both begins.
+        placed: From which poster it is, and its inputs' parts, to (rows, columns) and what has no place.
+        most: Points at the end (see `integrated_gradients`).
+    """
     with torch.no_grad():
-        vectors = [embedder(image[None])[0] for image in pair]
+        vectors = [embed([one[None] for one in own])[0] for own in inputs]
+    similarity = float(vectors[0] @ vectors[1])
     shares, points = [], 0
-    for image, other in zip(pair, reversed(vectors), strict=True):
+    for which, (own, other) in enumerate(zip(inputs, reversed(vectors), strict=True)):
 
-        def score(inputs: list[Tensor], other: Tensor = other) -> Tensor:
-            return embedder(inputs[0]) @ other
+        def score(at: list[Tensor], other: Tensor = other) -> Tensor:
+            return embed(at) @ other
 
-        found = integrated_gradients(score, [image], [baseline], most=64)
-        parts = spread(found.parts[0].sum(dim=0), grid).numpy()
-        shares.append(Share(parts, found.baseline, 0.0, float(vectors[0] @ vectors[1]) - found.baseline - parts.sum()))
+        found = integrated_gradients(score, own, baseline, most=most)
+        parts, unplaced = placed(which, found.parts)
+        rest = similarity - found.baseline - unplaced - float(parts.sum())
+        shares.append(Share(parts.numpy(), found.baseline, unplaced, rest))
         points = max(points, found.points)
-    return Explanation(
-        float(vectors[0] @ vectors[1]),
-        "integrated gradients over pixels",
-        f"the similarity of the average poster's pixels (of {len(average)}) to the other poster",
-        (shares[0], shares[1]),
-        points,
-    )
+    return Explanation(similarity, method, constant_is, (shares[0], shares[1]), points)
