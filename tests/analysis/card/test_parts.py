@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from onesheet.analysis.card import references
+from onesheet.analysis.card.advice import embedding_size
 from onesheet.analysis.card.cleanliness import lookalikes
 from onesheet.analysis.card.detail import detail_kept
 from onesheet.analysis.card.margins import beyond, triplet_angles
@@ -118,3 +119,12 @@ def test_lookalikes_are_the_nearest_pairs_outside_groups():
     pairs, cosines = lookalikes(x, np.array([0, 0, 2, 3, 4, 5]), most=1)
     assert [pair.tolist() for pair in pairs] == [[2, 3]]
     assert cosines[0] == pytest.approx(1 / np.sqrt(1.01), abs=1e-6)
+
+
+def test_few_distinct_posters_get_advice_by_what_could_be_estimated():
+    vectors = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    frozen, _ = measure_space(vectors, np.repeat(np.arange(10), 2))
+    assert frozen["mle"]["mean"] is None
+    advice = embedding_size({"intrinsic_dimension": {"frozen": frozen}})
+    assert "TwoNN" in advice["measured"]
+    assert "likelihood" not in advice["measured"]

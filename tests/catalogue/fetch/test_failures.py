@@ -173,6 +173,16 @@ def test_a_redirect_to_this_machine_is_refused(bring, table, server, picture, ho
         inner.close()
 
 
+def test_nonsense_of_one_host_costs_its_own_poster_alone(bring, table, server, picture):
+    server.routes["/1.jpg"] = redirect("http://[bad/x.jpg")
+    server.routes["/2.jpg"] = in_turn(
+        status(429, Retry_After="Mon, 01 Jan 9999999999999 00:00:00 GMT"), body(picture(2))
+    )
+    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}))
+    assert reason(fetched) == "a redirect to no valid URL"
+    assert fetched.fetched == 1
+
+
 def test_nobody_listening_is_told(bring, table, server):
     gone = Server()
     gone.close()

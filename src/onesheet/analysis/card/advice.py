@@ -29,7 +29,7 @@ def give_advice(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {
         "input_size": _input_size(facts),
         "backbone": _backbone(facts),
-        "embedding_size": _embedding_size(facts),
+        "embedding_size": embedding_size(facts),
         "margin": _margin(facts),
     }
 
@@ -84,9 +84,15 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
+def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A size to start with, from the dimension of frozen features; what could not be estimated is left out.
+
+    Args:
+        facts: As for `give_advice`; ``intrinsic_dimension`` alone is read.
+    """
     frozen = facts["intrinsic_dimension"]["frozen"]
-    estimates = [value for value in (frozen["twonn"], frozen["mle"]["mean"]) if value]
+    named = {"TwoNN": frozen["twonn"], "maximum likelihood": frozen["mle"]["mean"]}
+    estimates = {name: value for name, value in named.items() if value}
     if not estimates:
         return {
             "start": {"model.embedding_size": 128},
@@ -94,13 +100,13 @@ def _embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
             "source": "the default",
             "unknown": "everything: sweep model.embedding_size",
         }
-    needed = 2 * max(estimates) + 1
+    told = ", ".join(f"{name} {value:.1f}" for name, value in estimates.items())
+    needed = 2 * max(estimates.values()) + 1
     start = 2 ** max(5, math.ceil(math.log2(needed)))
     most = frozen["pca"]["95"]
     return {
         "start": {"model.embedding_size": start, "sweep": [start // 2, start, 2 * start]},
-        "measured": f"frozen features: TwoNN {frozen['twonn']:.1f}, maximum likelihood {frozen['mle']['mean']:.1f}; "
-        f"{most} principal components hold 95% of their variance",
+        "measured": f"frozen features: {told}; {most} principal components hold 95% of their variance",
         "source": f"Sauer, Yorke and Casdagli 1991 (after Whitney 1936): 2d + 1 numbers, here {needed:.0f}, hold a set "
         "of dimension d without folding it; the next power of two",
         "unknown": "how much of that dimension genre needs: estimates are of the look as the frozen backbone sees it, "

@@ -103,7 +103,10 @@ class Client:
                 return answer
             if left == 0:
                 raise Failure("too many redirects", host=host)
-            left, url, headers = left - 1, urljoin(url, answer), None
+            try:
+                left, url, headers = left - 1, urljoin(url, answer), None
+            except ValueError:
+                raise Failure("a redirect to no valid URL", host=host) from None
 
     async def _once(self, url: str, host: str, headers: Mapping[str, str]) -> bytes | str:
         """The body, or where the answer redirects to."""

@@ -1,5 +1,6 @@
 """What one request may cost, and why it failed."""
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -49,9 +50,11 @@ def safe_url(url: str) -> str:
     Examples:
         >>> safe_url("https://me:secret@example.org/a.jpg")
         'https://example.org/a.jpg'
+        >>> safe_url("https://me:secret@[no/address.jpg")
+        'https://[no/address.jpg'
     """
     try:
         parts = urlsplit(url)
     except ValueError:
-        return url
+        return re.sub(r"//[^/?#]*@", "//", url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

@@ -49,10 +49,10 @@ def asked_wait(header: str | None, now: float | None = None) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text)
     try:
-        date = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError):
+        date = email.utils.parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, OverflowError):
         return None
-    return max(0.0, date.timestamp() - (time.time() if now is None else now))
+    return max(0.0, date - (time.time() if now is None else now))
 
 
 class Pace:
