@@ -31,9 +31,10 @@ test: $(READY) ## All tests (no network, no GPU needed; real posters are used wh
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
 	@for file in benchmarks/*.py; do \
-		case $$file in */measure.py) continue;; esac; \
-		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" || failed="$$failed $$file"; \
+		case $$file in */measure.py) continue;; */loading.py) more="$(if $(OML),--oml $(OML))";; *) more=;; esac; \
+		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" $$more || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "not finished:$$failed" >&2; exit 1; }
 
 check: $(READY) ## Format, lint and types, as CI wants them
