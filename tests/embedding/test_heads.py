@@ -190,6 +190,14 @@ def test_a_kernel_head_solves_the_ridge_regression():
         head.fit(x)
 
 
+def test_a_kernel_head_saved_before_its_mean_was_kept_still_loads():
+    head = KernelHead(4, 3, mean=0.0, centres=5)
+    state = {name: value for name, value in head.state_dict().items() if name != "offset"}
+    head.load_state_dict(state)
+    with pytest.raises(RuntimeError, match="offset"):
+        KernelHead(4, 3, mean=0.5, centres=5).load_state_dict(state)
+
+
 def test_combined_cosines_are_weighed_means_of_the_parts_cosines():
     head = heads()["all"].eval()
     head.fit(FEATURES, GENRES)

@@ -83,6 +83,12 @@ class KernelHead(Head):
         found = torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
         return found + self.mean * self.offset
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        if self.mean == 0:
+            # Saved before any of the mean could be kept: what it was changes nothing then.
+            state_dict.setdefault(f"{prefix}offset", torch.zeros_like(self.offset))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def _kernel(self, rows: Tensor) -> Tensor:
         # Products are faster than differences, and cost no accuracy that a smooth kernel would show.
         squares = rows.square().sum(1)[:, None] + self.centres.square().sum(1)[None]
