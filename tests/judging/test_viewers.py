@@ -2,12 +2,15 @@
 
 import json
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from onesheet import cli
+from onesheet.catalogue.history import History
 from onesheet.errors import InputError
 from onesheet.judging.viewers.choosing import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
 from onesheet.judging.viewers.evaluate import DIFFERENCES, ROWS, judge_events, of_films
@@ -54,6 +57,16 @@ def test_the_cut_in_time_is_one_for_all():
     wanted = set(zip(*(part.tolist() for part in task.targets.nonzero()), strict=True))
     assert wanted == held & pairs(events.select(events.liked))
     assert task.gallery.all()
+
+
+def test_a_film_that_is_watched_again_is_not_new():
+    ids = np.array(["a", "b", "c", "d"], dtype=object)
+    seen = np.array(["a", "b", "c", "d", "a"], dtype=object)
+    history = History(Path("h.csv"), np.full(5, "u", dtype=object), seen, np.full(5, 5.0), np.arange(5.0))
+    catalogue = SimpleNamespace(ids=ids, films=ids, source=Path("c.csv"))
+    events, _ = Events.of(history, catalogue)
+    held = pairs(events) - pairs(by_time(events).known)
+    assert {ids[film] for _, film in held} == {"d"}
 
 
 def test_each_film_is_cold_once_and_its_events_are_out_of_sight():

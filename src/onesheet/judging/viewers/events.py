@@ -21,7 +21,7 @@ LAST = 0.2
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Who watched what: each user and film once, with the last of their events.
+    """Who watched what: each user and film once, with the first of their events.
 
     Attributes:
         user: (E,) positions in ``users``.
@@ -56,7 +56,8 @@ class Events:
         frame["rating"] = np.nan if history.ratings is None else history.ratings
         frame["time"] = np.nan if history.timestamps is None else history.timestamps
         frame = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
-        frame = frame.drop_duplicates(["user", "film"], keep="last").sort_values(["user", "film"], kind="stable")
+        # A film that is watched again is not new: it belongs to the time when it was first seen.
+        frame = frame.drop_duplicates(["user", "film"], keep="first").sort_values(["user", "film"], kind="stable")
         codes, users = pd.factorize(frame["user"].astype(object))
         times = None if history.timestamps is None else frame["time"].to_numpy(dtype=np.float64)
         if times is not None and np.isnan(times).any():
