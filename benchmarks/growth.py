@@ -2,11 +2,12 @@
 
     python benchmarks/growth.py [--sizes 1000 10000 100000 1000000] [--embed 1000] [--png growth.png]
 
-Vectors are made (unit, 128 numbers, 1,000 clusters). Each measurement is a process of its own; memory is its peak above
-what its imports take, inputs included. Metrics are those of `onesheet evaluate`, every poster searching all others
-exactly up to 100,000 posters, above that 10,000 sampled queries; at 200,000 they must stay below 2 GiB. The index is
-the one that `onesheet index` chooses, at recall 0.95; search is a poster's 10 nearest, one query at a time. Embedding is of real posters from JPEG files, as many
-as there are; it is a stream of pieces, so that its memory is bounded.
+Vectors are made (unit, 128 numbers, 1,000 clusters). Each measurement is a process of its own; memory is its peak
+above what its imports take, inputs included. Metrics are those of `onesheet evaluate`, every poster searching all
+others exactly up to 100,000 posters, above that 10,000 sampled queries; at 200,000 they must stay below 2 GiB. The
+index is the one that `onesheet index` chooses, at recall 0.95; search is a poster's 10 nearest, one query at a time.
+Embedding is of real posters from JPEG files, as many as there are; it is a stream of pieces, so that its memory is
+bounded.
 """
 
 import argparse

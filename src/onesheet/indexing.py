@@ -111,8 +111,6 @@ def _into_milvus(
     where = uri or str(out and (out / "milvus.db").resolve())
     if is_file(where):
         where = str(Path(where).expanduser().resolve())
-    if out is not None:
-        (out / "index.json").unlink(missing_ok=True)
     index, found = build_milvus(
         source, where, name, recall=recall, replace=replace or uri is None, report=say, progress=progress
     )

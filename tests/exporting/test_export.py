@@ -11,7 +11,9 @@ from safetensors.torch import load_file
 
 from onesheet.embedding import Embedder, build_head, create_backbone
 from onesheet.embedding.heads import head_from
+from onesheet.errors import InputError
 from onesheet.exporting import export_run
+from onesheet.exporting.onnx import write_onnx
 from onesheet.images import decode_poster
 from onesheet.run import Run
 from tests.helpers import draw_posters
@@ -20,7 +22,8 @@ from tests.retrieval.indexes import refused, save_run
 SIZE = (96, 64)
 EVERYTHING = {
     "seen": {"balance": 1.0, "components": 16, "power": 0.5},
-    "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0},
+    "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0, "mean": 0.5, "confidence": 0.5},
+    "rotate": True,
 }
 CASES = {
     "linear": ("resnet10t", "avg", "linear", {}),
@@ -60,6 +63,19 @@ def run_graph(path, inputs):
     onnxruntime = pytest.importorskip("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return session.run(None, {"images": inputs})[0]
+
+
+def test_a_graph_that_onnxruntime_refuses_is_told_in_one_line(tmp_path, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    _, embedder = make_run(tmp_path / "run")
+
+    def refuses(*given, **named):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", refuses)
+    with pytest.raises(InputError, match=r"no such operator.*--to timm"):
+        write_onnx(embedder, tmp_path / "a.onnx")
 
 
 @pytest.mark.slow

@@ -31,7 +31,8 @@ def fitted(name, pooling, head, *, seed=0, extra=None, **backbone):
 
 EVERYTHING = {
     "seen": {"balance": 1.0, "components": 16, "power": 0.5},
-    "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0},
+    "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0, "mean": 0.5, "confidence": 0.5},
+    "rotate": True,
 }
 CASES = {
     "linear": ("resnet10t", "avg", "linear", {}),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from onesheet.errors import InputError
+from onesheet.indexing import _into_milvus
 from onesheet.retrieval.index import PosterIndex
 from tests.retrieval.indexes import clustered, found, refused, table
 
@@ -88,6 +89,27 @@ def test_filters_hold_also_where_torch_utils_has_replaced_faiss_own(tmp_path):
         built.search(query, 5, built.selection([], years))[1], exact.search(query, 5, exact.selection([], years))[1]
     )
     built.close()
+
+
+def test_a_corrected_table_is_something_else(tmp_path):
+    uri, before = str(tmp_path / "a.db"), source(60)
+    build_milvus(before, uri)[0].close()
+    posters = before.posters.assign(genres="Western", title="New")
+    after = PosterIndex.of(before.vectors(), posters, NOTES)
+    with pytest.raises(InputError, match="something else"):
+        build_milvus(after, uri)
+    built, _ = build_milvus(after, uri, replace=True)
+    assert len(built.selection(["Western"])) == 60
+    assert set(built.posters["title"]) == {"New"}
+    built.close()
+
+
+def test_an_index_stays_where_another_cannot_be_made(tmp_path, monkeypatch):
+    exact = source(20)
+    exact.save(tmp_path)
+    with pytest.raises(InputError, match="dead"):
+        _into_milvus(exact, tmp_path, "http://dead.invalid:1", None, 0.9, False, print, print)
+    assert len(PosterIndex.load(tmp_path)) == 20
 
 
 def test_more_wanted_than_there_is(pair):

@@ -62,12 +62,12 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
             )
             assert program is not None
             program.save(str(path))
+            found = max(_difference(embedder, path, images[:1]), _difference(embedder, path, images))
     except Exception as error:
         told = str(error).strip().partition("\n")[0]
         raise InputError(
             f"--to onnx: {name} cannot be exported ({type(error).__name__}: {told}); try --to timm"
         ) from error
-    found = max(_difference(embedder, path, images[:1]), _difference(embedder, path, images))
     if not found <= TOLERANCE:
         raise InputError(f"--to onnx: {name}'s graph differs from the embedder by {found:.1e}; try --to timm")
     return found

@@ -124,7 +124,7 @@ def build_engine(
     report(f"building {kind} over {flat.ntotal:,} vectors")
     built = _build_hnsw(flat, recall) if kind == "hnsw" else _build_ivfpq(flat)
     report("choosing its parameters")
-    exam = _Exam.of(flat)
+    exam = Exam.of(flat)
     best, found, surest = built, -1.0, -1.0
     for rescored in (1,) if kind == "hnsw" else RESCORED:
         before = -1.0
@@ -164,11 +164,11 @@ def agreement(engine: Engine | None, flat: Any) -> float:
 
     Up to 1,000 rows of the index, evenly spread, search all others.
     """
-    return 1.0 if engine is None else _Exam.of(flat).judge(engine)[0]
+    return 1.0 if engine is None else Exam.of(flat).judge(engine)[0]
 
 
 @dataclass(frozen=True, eq=False)
-class _Exam:
+class Exam:
     """Rows of an index as queries, and what exact search finds for them.
 
     Attributes:
@@ -184,7 +184,8 @@ class _Exam:
     wanted: int
 
     @classmethod
-    def of(cls, flat: Any) -> "_Exam":
+    def of(cls, flat: Any) -> "Exam":
+        """Up to 1,000 rows of an exact index, evenly spread."""
         own = np.unique(np.linspace(0, flat.ntotal - 1, min(SAMPLE, flat.ntotal)).astype(np.int64))
         queries = np.ascontiguousarray(flat.reconstruct_batch(own))
         wanted = min(DEPTH, flat.ntotal - 1)
@@ -200,9 +201,18 @@ class _Exam:
             return 1.0, 1.0
         # Each query's own row takes one of the proposals, which other queries have for themselves.
         depth = self.wanted * engine.rescored + 1
-        scores, rows = engine.search(self.queries, self.wanted + 1, depth=depth)
+        return self.share(*engine.search(self.queries, self.wanted + 1, depth=depth))
+
+    def share(self, scores: np.ndarray, rows: np.ndarray, tolerance: float = 1e-6) -> tuple[float, float]:
+        """The same of what some search found for the queries.
+
+        Args:
+            scores: (Q, wanted + 1) inner products.
+            rows: (Q, wanted + 1) rows; -1 where fewer were found.
+            tolerance: By how much the engine's own arithmetic may differ from exact search's.
+        """
         near = _others(np.where(rows < 0, -np.inf, scores), rows, self.own)
-        shares = (near >= self.least[:, None] - 1e-6).mean(axis=1)
+        shares = (near >= self.least[:, None] - tolerance).mean(axis=1)
         return float(shares.mean()), float(shares.mean() - CERTAIN * shares.std() / len(shares) ** 0.5)
 
 

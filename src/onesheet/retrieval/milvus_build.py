@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from onesheet.errors import InputError
+from onesheet.retrieval.engines import Exam
 from onesheet.retrieval.index import PosterIndex
 from onesheet.retrieval.integrity import describe_files
 from onesheet.retrieval.milvus_client import (
@@ -24,8 +26,8 @@ from onesheet.retrieval.milvus_client import (
 from onesheet.retrieval.milvus_index import COLLECTION, CONTENTS, MilvusIndex
 
 BATCH_BYTES = 8 * 2**20
-SAMPLE = 500
-DEPTH = 10
+TOLERANCE = 1e-5
+"""By how much Milvus's scores differ from exact ones."""
 
 
 def build_milvus(
@@ -98,12 +100,13 @@ def build_milvus(
 
 
 def _content(source: PosterIndex) -> str:
-    """A digest of ids and vectors: equal for what may be continued."""
+    """A digest of ids, all that is known of the posters, and vectors: equal for what may be continued."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([source.notes.get("embedder"), source.dimensions, source.posters["id"].tolist()]).encode())
     for start in range(0, len(source), 65_536):
         rows = np.arange(start, min(start + 65_536, len(source)))
         digest.update(np.ascontiguousarray(source.vectors(rows)).tobytes())
+    digest.update(pd.util.hash_pandas_object(source.posters.astype(str), index=False).to_numpy().tobytes())
     return digest.hexdigest()
 
 
@@ -168,29 +171,17 @@ def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
 def _choose_effort(
     index: MilvusIndex, source: PosterIndex, recall: float, report: Callable[[str], None]
 ) -> tuple[int, float]:
-    """The least ``ef`` whose search agrees with exact search, and how far it does."""
+    """The least ``ef`` whose search surely agrees with exact search as wanted, and how far it does (see `Exam`)."""
     report("choosing its parameters")
-    own = np.unique(np.linspace(0, len(source) - 1, min(SAMPLE, len(source))).astype(np.int64))
-    queries, wanted = source.vectors(own), min(DEPTH, len(source) - 1)
-    if not wanted:
+    exam = Exam.of(source.index)
+    if not exam.wanted:
         return 16, 1.0
-    exact = PosterIndex(source.index, source.posters)
-    least = _others(*exact.search(queries, wanted + 1), own).min(axis=1)
-    effort, found = 16, 0.0
+    effort = 16
     while True:
-        near = _others(*index.search(queries, wanted + 1, effort=effort), own)
-        # Scores and not row numbers: where several rows score alike, any of them will do.
-        found = float((near >= least[:, None] - 1e-5).mean())
-        if found >= recall or effort >= min(4096, 2 * len(source)):
+        found, sure = exam.share(*index.search(exam.queries, exam.wanted + 1, effort=effort), TOLERANCE)
+        if sure >= recall or effort >= min(4096, 2 * len(source)):
             return effort, found
         effort *= 2
-
-
-def _others(scores: np.ndarray, rows: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """(Q, k - 1) scores without each query's own row, or without the last where that is not there (a copy is)."""
-    drop = rows == own[:, None]
-    drop[~drop.any(axis=1), -1] = True
-    return scores[~drop].reshape(len(own), -1)
 
 
 def _describe(path: Path) -> None:
