@@ -10,6 +10,9 @@ from tests.distributed.conftest import Training, wait_for
 from tests.end_to_end.conftest import SMALL
 from tests.helpers import draw_posters
 
+#: States of a job that has not ended.
+ALIVE = ("RUNNING", "PENDING", "COMPLETING")
+
 #: Long enough to be caught in the midst of it, a few seconds alone.
 LONG = [
     "training.head_epochs=250",
@@ -36,6 +39,10 @@ class Cluster:
         """The state of each job that is there, by its id."""
         lines = self.run("squeue", "--noheader", "--array", "--states=all", "--format=%i %T").splitlines()
         return dict(line.split() for line in lines)
+
+    def ended(self, job: str) -> str:
+        """The state in which a job has ended; its result may be there some time before SLURM has seen it end."""
+        return wait_for(lambda: None if (state := self.jobs()[job]) in ALIVE else state, 60)
 
     def fields(self, job: str) -> dict[str, str]:
         """What `scontrol show job` tells of one."""
@@ -109,7 +116,7 @@ def sweep(cluster, tmp_path):
 
     def alive():
         states = cluster.jobs()
-        return [job for job in set(states) - before if states[job] in ("RUNNING", "PENDING", "COMPLETING")]
+        return [job for job in set(states) - before if states[job] in ALIVE]
 
     if left := alive():
         cluster.run("scancel", *left)

@@ -45,7 +45,7 @@ def test_two_jobs_end_and_the_sweep_tells_its_folder(sweep, cluster, small):
     for number in ("0", "1"):
         assert metrics_of(two.folder / number)["test/ndcg@10"] is not None
     assert "0 running" in err
-    wait_for(lambda: cluster.jobs()[first] == "COMPLETED", 30)
+    assert cluster.ended(first) == "COMPLETED"
 
 
 def test_a_job_of_two_tasks_learns_what_one_process_learns(sweep, small, undisturbed):
@@ -121,7 +121,7 @@ def test_a_cancelled_job_stays_cancelled_and_is_told(sweep, cluster, small):
     code, _, err = cancelled.waited()
     assert code == 1
     assert "CANCELLED" in err
-    assert cluster.jobs()[job] == "CANCELLED"
+    assert cluster.ended(job) == "CANCELLED"
 
 
 def test_a_job_that_fails_has_failed_to_slurm_and_to_the_sweep(sweep, cluster, small):
@@ -130,7 +130,7 @@ def test_a_job_that_fails_has_failed_to_slurm_and_to_the_sweep(sweep, cluster, s
     code, _, err = failing.waited()
     assert code == 1
     assert [line for line in err.splitlines() if line.startswith("train.py: job 0 failed: ") and "nosuch_net" in line]
-    assert cluster.jobs()[job] == "FAILED"
+    assert cluster.ended(job) == "FAILED"
 
 
 def test_what_slurm_refuses_is_told_in_its_own_words_before_anything_is_there(sweep, small):
