@@ -26,12 +26,13 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
             yield f"{prefix}{name}", value
 
 
-def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
+def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: str = "resume") -> None:
     """Check that a run is continued with the configuration that it began with.
 
     Args:
         folder: The run's folder, as the run left it.
         config: The resolved configuration now.
+        key_of_folder: The key by which the folder was named.
 
     Raises:
         InputError: They differ; the line names the first key.
@@ -45,8 +46,8 @@ def check_same_config(folder: Path, config: Mapping[str, Any]) -> None:
         # What is built repeats what its own keys say.
         if not key.startswith(FREE) and ".build." not in key and before.get(key) != now.get(key):
             raise InputError(
-                f"resume={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued as it"
-                " began: leave the override out, or start a new run"
+                f"{key_of_folder}={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued"
+                " as it began: leave the override out, or start a new run"
             )
 
 

@@ -149,6 +149,11 @@ def log_summary(results: RunResults, monitor: str) -> None:
         log.info("%s %.4f (chance %.4f, frozen backbone %.4f, lift %s)", name, value, chance, frozen, told)
 
 
+def is_new(folder: Path) -> bool:
+    """Whether a run's folder holds nothing but what Hydra has just put there."""
+    return {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}
+
+
 def remove_run(folder: Path) -> None:
     """Remove the folder of a run that never began, and its parents where they are empty now."""
     for handler in logging.root.handlers:
@@ -189,6 +194,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     folder = Path(hydra_config.runtime.output_dir).resolve()
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
+    # What else lies in a folder that was there before is never removed.
+    new = is_new(folder)
     if not first_process():
         logging.getLogger().setLevel(logging.ERROR)
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
@@ -211,7 +218,7 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
             raise
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
-            if checkpoint is None:
+            if new:
                 remove_run(folder)
         sys.exit(2)
     if first_process():

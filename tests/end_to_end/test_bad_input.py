@@ -89,3 +89,13 @@ def test_too_few_posters_to_validate(tmp_path, train_here):
     assert code == 2, err
     assert not (train_here.folder / "outputs").exists()
     assert one_line(err)
+
+
+def test_what_lies_in_a_folder_already_is_never_removed(posters, train_here):
+    mine = train_here.folder / "mine" / "thesis.txt"
+    mine.parent.mkdir()
+    mine.touch()
+    arguments = [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
+    code, _, err = train_here(*arguments, "model.backbone=resnet81", "hydra.run.dir=mine")
+    assert code == 2, err
+    assert mine.exists()

@@ -8,12 +8,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from onesheet.config.compose import CONFIG_FOLDER, Composer, check_additions, compose_all
 from onesheet.config.data_check import check_tables
+from onesheet.config.folders import check_sweep_folder, named_folder
 from onesheet.config.grid import corners, expand, parse, with_params
 from onesheet.config.launcher_rules import check_launcher, check_slurm
 from onesheet.config.plugins import check_installed, check_plugins
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
-from onesheet.sweeps.state import is_sweep
 
 _INTERVALS_NEED = "an interval needs a search; take hydra/sweeper=optuna, or name the values"
 
@@ -68,9 +68,7 @@ def hydras_own(config: DictConfig) -> dict[str, Any]:
         # Where SLURM's jobs or a study lie is named after the time: only what is told here and now is looked at.
         found[name] = {str(key): _known(hydra[name], str(key), value) for key, value in content.items()}
     found["choices"] = OmegaConf.to_container(hydra.runtime.choices)
-    # Of a folder named after the time nothing can be known, and nothing needs to be.
-    written = OmegaConf.to_container(hydra.sweep, resolve=False)["dir"]  # type: ignore[call-overload, index]
-    found["sweep_dir"] = None if "${now:" in str(written) else str(hydra.sweep.dir)
+    found["sweep_dir"] = named_folder(hydra.sweep)
     return found
 
 
@@ -82,20 +80,3 @@ def _known(node: DictConfig, key: str, written: Any) -> Any:
         return OmegaConf.select(node, key)
     except OmegaConfBaseException:
         return written
-
-
-def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
-    """Check that a new sweep does not land in another one's folder.
-
-    Args:
-        folder: Where it would land; None: in a new folder.
-        resumes: Whether it continues the sweep that is there.
-
-    Raises:
-        InputError: There is a sweep already.
-    """
-    if folder is not None and not resumes and is_sweep(Path(folder)):
-        raise InputError(
-            f"hydra.sweep.dir={folder}: holds a sweep already; continue it with resume_sweep={folder}, or name another"
-            " folder"
-        )

@@ -10,8 +10,10 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from onesheet.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line
+from onesheet.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
+from onesheet.config.folders import check_run_folder, named_folder
 from onesheet.config.grid import expand, parse
 from onesheet.config.launcher_rules import check_launcher
 from onesheet.config.multirun import check_multirun
@@ -80,7 +82,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
             check_multirun(overrides, config_folder, resumes=sweep is not None)
         else:
             check_run(overrides, config_folder)
-    except HydraException as error:
+    except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error, overrides, config_folder)) from None
     return [*flags, *overrides]
 
@@ -101,8 +103,11 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     """
     check_launcher(overrides, multirun=False)
     check_additions(overrides, config_folder)
-    config = composed(overrides, config_folder)
+    whole = compose_all(overrides, config_folder)[0]
+    config = resolved(whole, overrides, config_folder)
     check_config(config)
+    # Before Hydra writes the run's recorded overrides anew.
     if config.get("resume"):
-        # Before Hydra writes the run's recorded overrides anew.
         check_same_config(Path(config["resume"]), config)
+    else:
+        check_run_folder(named_folder(whole.hydra.run), config)

@@ -1,0 +1,48 @@
+"""A run or a sweep never lands in another one's folder by accident."""
+
+import pytest
+import yaml
+
+from onesheet.config import preflight
+from onesheet.config.compose import composed
+from onesheet.errors import InputError
+
+
+def refusal(arguments):
+    with pytest.raises(InputError) as caught:
+        preflight(arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run that has trained with ``seed=1``."""
+    folder = tmp_path / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "checkpoints" / "last.ckpt").touch()
+    (folder / "config.yaml").write_text(yaml.safe_dump(composed(["seed=1"])))
+    return folder
+
+
+def test_another_run_does_not_go_on_with_a_folders_checkpoint(run):
+    told = refusal([f"hydra.run.dir={run}", "seed=2"])
+    assert told.startswith(f"hydra.run.dir={run}: seed was 1 and is 2 now")
+    assert "start a new run" in told
+
+
+def test_the_same_line_may_be_started_again(run):
+    arguments = ["seed=1", f"hydra.run.dir={run}"]
+    assert preflight(arguments) == arguments
+
+
+@pytest.mark.parametrize("arguments", [["hydra.run.dir={}"], ["-m", "seed=0,1", "hydra.sweep.dir={}"]])
+def test_a_file_is_no_folder(arguments, tmp_path):
+    (tmp_path / "file").touch()
+    arguments = [argument.format(tmp_path / "file") for argument in arguments]
+    assert "is a file; name a folder" in refusal(arguments)
+
+
+@pytest.mark.parametrize("arguments", [["hydra.run.dir=${nosuch}"], ["-m", "seed=0,1", "hydra.sweep.dir=${nosuch}"]])
+def test_a_folder_named_after_a_key_that_is_not_there(arguments):
+    assert "there is no key nosuch" in refusal(arguments)
