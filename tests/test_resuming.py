@@ -8,7 +8,7 @@ import yaml
 from onesheet.errors import InputError
 from onesheet.resuming import check_same_config, check_same_dataset
 
-CONFIG = {"seed": 0, "resume": None, "loss": {"margin": 45}, "trainer": {"devices": 1}}
+CONFIG = {"seed": 0, "resume": None, "loss": {"margin": 45}, "trainer": {"devices": 1, "gradient_clip_val": 1.0}}
 DATASET = {"fingerprint": "a", "pixels": "b", "catalogue": "posters.csv"}
 
 
@@ -26,7 +26,7 @@ def run(tmp_path):
 
 def test_the_same_and_other_hardware_may_go_on(run):
     check_resumed(run, CONFIG, DATASET)
-    check_resumed(run, {**CONFIG, "resume": str(run), "trainer": {"devices": 2}}, DATASET)
+    check_resumed(run, {**CONFIG, "resume": str(run), "trainer": {"devices": 2, "gradient_clip_val": 1.0}}, DATASET)
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,7 @@ def test_the_same_and_other_hardware_may_go_on(run):
         ({**CONFIG, "loss": {"margin": 40}}, DATASET, "loss.margin was 45 and is 40"),
         ({**CONFIG, "seed": 1}, DATASET, "seed"),
         ({**CONFIG, "memory": {"size": 64}}, DATASET, "memory.size"),
+        ({**CONFIG, "trainer": {"devices": 1, "gradient_clip_val": 5.0}}, DATASET, "trainer.gradient_clip_val"),
         (CONFIG, {**DATASET, "fingerprint": "c"}, "posters.csv"),
         (CONFIG, {**DATASET, "pixels": "c"}, "posters.csv"),
     ],

@@ -11,6 +11,13 @@ from onesheet.errors import InputError
 
 #: What may differ: where and how it runs, not what is learned.
 FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
+#: Of these, what bears on what is learned, or on which of it is kept, all the same.
+BOUND = ("trainer.gradient_clip_val", "trainer.check_val_every_n_epoch")
+
+
+def is_free(key: str) -> bool:
+    """Whether a run may be continued with another value of a key."""
+    return key.startswith(FREE) and key not in BOUND
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -44,7 +51,7 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
     now = dict(flattened(config))
     for key in sorted(before.keys() | now.keys()):
         # What is built repeats what its own keys say.
-        if not key.startswith(FREE) and ".build." not in key and before.get(key) != now.get(key):
+        if not is_free(key) and ".build." not in key and before.get(key) != now.get(key):
             raise InputError(
                 f"{key_of_folder}={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued"
                 " as it began: leave the override out, or start a new run"

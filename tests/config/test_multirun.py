@@ -171,6 +171,23 @@ class TestResuming:
         assert other.split("=")[0] in told
         assert "start a new sweep" in told
 
+    @pytest.mark.parametrize("other", ["trainer.devices=1", "trainer=cpu,auto", "trainer.gradient_clip_val=5"])
+    def test_what_numbers_the_jobs_or_bears_on_learning_is_not_free(self, other, tmp_path):
+        Plan(("trainer.devices=1,2", "loss.margin=36,45"), (), ("trainer.devices", "loss.margin"), None).write(tmp_path)
+        assert f"{other.split('=')[0]} was " in refusal([other, f"resume_sweep={tmp_path}"])
+
+    def test_another_launcher_or_logger_is_asked_nothing_of_the_earlier_ones(self, tmp_path):
+        slurm = ("hydra/launcher=slurm", "hydra.launcher.partition=debug")
+        Plan(("seed=0,1", "logger=wandb", "logger.project=x"), slurm, ("seed",), None).write(tmp_path)
+        told = preflight([f"resume_sweep={tmp_path}", "hydra.launcher.jobs=1", "hydra/launcher=local", "logger=csv"])
+        assert set(told[1:]) == {
+            "seed=0,1",
+            "hydra/launcher=local",
+            "hydra.launcher.jobs=1",
+            "logger=csv",
+            f"hydra.sweep.dir='{tmp_path}'",
+        }
+
     def test_a_new_sweep_does_not_land_in_an_old_ones_folder(self, folder):
         assert "resume_sweep=" in refusal(["-m", "seed=0,1", f"hydra.sweep.dir={folder}"])
 

@@ -82,3 +82,34 @@ def test_resume_takes_the_runs_own_overrides(tmp_path):
     arguments = preflight([f"resume={tmp_path}", "trainer=cpu"])
     assert arguments[:3] == ["loss.margin=40", "seed=3", "trainer=cpu"]
     assert f"hydra.run.dir='{tmp_path}'" in arguments
+
+
+@pytest.fixture
+def run(tmp_path):
+    """The folder of a run that a search has trained."""
+    for part in (".hydra", "checkpoints"):
+        (tmp_path / part).mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("[experiment=margin_sweep, seed=1]")
+    (tmp_path / "checkpoints" / "last.ckpt").touch()
+    return tmp_path
+
+
+def test_a_searchs_run_is_resumed_alone_and_begins_no_search(run):
+    assert preflight([f"resume={run}"]) == [
+        "experiment=margin_sweep",
+        "seed=1",
+        f"resume='{run}'",
+        f"hydra.run.dir='{run}'",
+        "hydra.mode=RUN",
+    ]
+
+
+@pytest.mark.parametrize("more", [[], ["seed=0,1"]])
+def test_resume_with_m_is_refused_rather_than_trained_anew(more, run):
+    with pytest.raises(InputError, match="leave -m out, or continue a sweep with resume_sweep="):
+        preflight(["-m", f"resume={run}", *more])
+
+
+@pytest.mark.parametrize("key", ["resume", "+resume", "++resume"])
+def test_resume_means_the_folder_however_it_is_written(key, run):
+    assert f"resume='{run}'" in preflight([f"{key}={run}"])

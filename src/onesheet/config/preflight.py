@@ -17,7 +17,7 @@ from onesheet.config.folders import check_run_folder, named_folder
 from onesheet.config.grid import expand, parse
 from onesheet.config.launcher_rules import check_launcher
 from onesheet.config.multirun import check_multirun
-from onesheet.config.resume_sweep import key_of, resumed_sweep, sweep_to_resume
+from onesheet.config.resume_sweep import given_folder, key_of, resumed_sweep, sweep_to_resume
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
 from onesheet.resuming import check_same_config
@@ -25,25 +25,34 @@ from onesheet.resuming import check_same_config
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
 
 
-def resumed(overrides: list[str]) -> list[str]:
+def resumed(overrides: list[str], *, multirun: bool = False) -> list[str]:
     """Overrides of a run to be resumed: its own recorded ones, then those given now, in the same folder.
 
+    Args:
+        overrides: Those given now.
+        multirun: Whether a sweep is asked for.
+
     Raises:
-        InputError: ``resume`` names no folder of a run.
+        InputError: ``resume`` names no folder of a run, or a sweep is asked for, which would train anew.
     """
-    given = next((o.split("=", 1)[1] for o in overrides if o.startswith("resume=")), None)
-    if given in (None, "", "null"):
+    given = given_folder(overrides, "resume")
+    if given is None:
         return overrides
-    folder = Path(given.strip("'\"")).resolve()
+    if multirun:
+        raise InputError(
+            f"resume={given}: continues one run, and -m asks for a sweep; leave -m out, or continue a sweep with"
+            " resume_sweep=<its folder>"
+        )
+    folder = Path(given).expanduser().resolve()
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
     loaded = OmegaConf.to_container(OmegaConf.load(recorded))
     assert isinstance(loaded, list)
-    skip = ("resume=", "resume_sweep=", "hydra.run.dir=")
-    own = [str(o) for o in loaded if not str(o).startswith(skip)]
-    now = [o for o in overrides if not o.startswith(skip)]
-    return [*own, *now, f"resume='{folder}'", f"hydra.run.dir='{folder}'"]
+    skip = ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")
+    kept = [str(o) for o in (*loaded, *overrides) if key_of(str(o)) not in skip]
+    # One of a search's jobs has the experiment among its overrides that asks for the search.
+    return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'", "hydra.mode=RUN"]
 
 
 def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
@@ -70,13 +79,14 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
     if arguments.cfg or arguments.config_name or arguments.config_path or arguments.config_dir:
         return argv
     flags = [a for a in argv if a not in arguments.overrides]
-    sweep = sweep_to_resume(arguments.overrides)
-    if sweep is not None:
-        overrides = resumed_sweep(sweep, arguments.overrides)
-        flags = flags if arguments.multirun else [*flags, "--multirun"]
-    else:
-        overrides = resumed(arguments.overrides)
+    overrides = list(arguments.overrides)
     try:
+        sweep = sweep_to_resume(overrides)
+        if sweep is not None:
+            overrides = resumed_sweep(sweep, overrides)
+            flags = flags if arguments.multirun else [*flags, "--multirun"]
+        else:
+            overrides = resumed(overrides, multirun=arguments.multirun)
         multirun = bool(arguments.multirun or sweep) or asks_multirun(overrides, config_folder)
         if multirun:
             check_multirun(overrides, config_folder, resumes=sweep is not None)

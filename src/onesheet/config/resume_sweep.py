@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from onesheet.config.grid import parse
 from onesheet.errors import InputError
+from onesheet.resuming import BOUND
 from onesheet.sweeps.state import Plan, is_sweep
 
 #: What may differ: where and how the jobs run, not what they learn.
@@ -19,6 +21,8 @@ FREE = (
     "logger",
     "trainer",
 )
+#: Groups whose own keys go with the choice: another launcher, or logger, knows nothing of them.
+_WITH_CHOICE = ("hydra/launcher", "logger")
 _OWN = ("resume_sweep", "hydra.sweep.dir")
 
 
@@ -27,15 +31,24 @@ def key_of(override: str) -> str:
     return override.partition("=")[0].lstrip("+~")
 
 
+def _sweeps(override: str) -> bool:
+    return any(one.is_sweep_override() for one in parse([override]))
+
+
+def given_folder(overrides: Sequence[str], key: str) -> str | None:
+    """The folder that a key names, as it was written last; None where it is not given."""
+    given = next((o.partition("=")[2] for o in reversed(overrides) if key_of(o) == key), "null").strip("'\"")
+    return None if given in ("", "null") else given
+
+
 def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
     """The folder that ``resume_sweep`` names; None where it is not given.
 
     Raises:
         InputError: It is no sweep's folder.
     """
-    given = next((o.partition("=")[2] for o in reversed(overrides) if key_of(o) == "resume_sweep"), "null")
-    given = given.strip("'\"")
-    if given in ("", "null"):
+    given = given_folder(overrides, "resume_sweep")
+    if given is None:
         return None
     folder = Path(given).expanduser().resolve()
     if not is_sweep(folder):
@@ -57,11 +70,14 @@ def resumed_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
     """
     plan = Plan.read(folder)
     own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}
+    chosen = [key_of(o).replace("/", ".") for o in overrides if key_of(o) in _WITH_CHOICE and own.get(key_of(o)) != o]
+    own = {key: override for key, override in own.items() if not key.startswith(tuple(f"{c}." for c in chosen))}
     for override in overrides:
         key = key_of(override)
         if key in _OWN or own.get(key) == override:
             continue
-        if not key.startswith(FREE):
+        # What is swept numbers the jobs, whatever it is.
+        if key in plan.keys or not key.startswith(FREE) or key in BOUND or _sweeps(override):
             before = own[key].partition("=")[2] if key in own else "not given"
             raise InputError(
                 f"resume_sweep={folder}: {key} was {before} and is {override.partition('=')[2]} now; a sweep is"
