@@ -1,10 +1,12 @@
 """A launcher that cannot do its work here is told in one line, before anything is composed or submitted."""
 
 import importlib.util
+import shutil
 
 import pytest
 
 from onesheet.config import launcher_rules, plugins, preflight
+from onesheet.config.compose import CONFIG_FOLDER
 from onesheet.errors import InputError
 
 SLURM = ["-m", "trainer=cpu", "hydra/launcher=slurm"]
@@ -31,6 +33,28 @@ def refused(arguments):
         preflight(arguments)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def test_slurm_without_sbatch_whatever_the_launcher_is_called(monkeypatch):
+    monkeypatch.setattr(launcher_rules.shutil, "which", lambda name: None)
+    launcher_rules.check_programs("other", "some.LocalLauncher")
+    with pytest.raises(InputError, match="hydra/launcher=other: there is no sbatch on this machine's PATH"):
+        launcher_rules.check_programs("other", "some.SlurmLauncher")
+
+
+def test_a_launcher_that_an_experiment_names_is_checked_too(programs, tmp_path):
+    programs("echo 'sbatch: error: no such account' >&2; exit 1")
+    shutil.copytree(CONFIG_FOLDER, tmp_path / "conf")
+    text = "# @package _global_\ndefaults:\n  - override /hydra/launcher: slurm_cpu\n"
+    (tmp_path / "conf" / "experiment" / "ours.yaml").write_text(text)
+    with pytest.raises(InputError, match=r"hydra/launcher=slurm_cpu: SLURM refuses the job: .*no such account"):
+        preflight(["-m", "trainer=cpu", "experiment=ours", "seed=0,1"], tmp_path / "conf")
+
+
+def test_the_cores_of_this_machine_do_not_bind_the_clusters_nodes(programs):
+    programs()
+    arguments = [*SLURM, "trainer.devices=9999"]
+    assert preflight(arguments) == arguments
 
 
 def test_a_launcher_needs_a_sweep():

@@ -1,7 +1,5 @@
 """Sweeps that cannot run are refused in one line before anything has run; others are expanded and resumed."""
 
-import shutil
-
 import pytest
 import yaml
 from tests.helpers import draw_posters
@@ -37,6 +35,14 @@ def refusal(arguments):
         (["resume_sweep=/nowhere"], ["resume_sweep=/nowhere", "sweep.yaml"]),
         (["-m", "hydra/launcher=local", "hydra.launcher.jobs=0", "seed=0,1"], ["hydra.launcher.jobs=0"]),
         (["-m", "hydra/launcher=local", "hydra.launcher.threads=x", "seed=0,1"], ["hydra.launcher.threads=x"]),
+        (["-m", "hydra/launcher=local,basic", "seed=0,1"], ["hydra/launcher=local,basic", "one value"]),
+        (["-m", "hydra.sweep.dir=a,b", "seed=0,1"], ["hydra.sweep.dir=a,b", "one value"]),
+        (["-m", "hydra.sweep.subdir=x", "seed=0,1"], ["hydra.sweep.subdir=x", "leave it out"]),
+        (["-m", "hydra.sweeper.max_batch_size=x", "seed=0,1"], ["hydra.sweeper.max_batch_size=x: value 'x'"]),
+        (["-m", "experiment=glob(q*)"], ["experiment=glob(q*)", "name some"]),
+        (["-m", "loss=ntxent,supcon", "loss.temperature=0.1"], ["loss.temperature=0.1", "++loss.temperature=0.1"]),
+        (["-m", "loss=ntxent,supcon", "++loss.temprature=0.1"], ["did you mean loss.temperature?"]),
+        (["-r", "-m", "seed=0,1"], ["--run and --multirun"]),
     ],
     ids=lambda value: " ".join(value),
 )
@@ -60,12 +66,13 @@ def test_an_experiment_that_needs_what_is_not_installed(monkeypatch):
     assert "pip install 'onesheet[sweep]'" in refusal(["experiment=margin_sweep"])
 
 
-def test_slurm_without_sbatch(monkeypatch):
-    monkeypatch.setattr(plugins, "installed", lambda module: True)
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    launcher = {"launcher": {"_target_": "some.SlurmLauncher"}, "sweeper": {"_target_": "x"}}
-    with pytest.raises(InputError, match="hydra/launcher=other: sbatch is not on the PATH"):
-        plugins.check_plugins(launcher, {"hydra/launcher": "other"})
+def test_a_key_that_all_swept_losses_have_is_taken():
+    arguments = ["-m", "loss=ntxent,supcon", "++loss.temperature=0.1"]
+    assert preflight(arguments) == arguments
+
+
+def test_flags_may_stand_anywhere():
+    assert preflight(["trainer=cpu", "-m", "seed=0,1"]) == ["-m", "trainer=cpu", "seed=0,1"]
 
 
 class TestSearchSpaces:

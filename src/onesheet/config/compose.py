@@ -58,6 +58,9 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
     if match := re.search(r"no viable alternative at input '([^']*)'", message):
         written = next((o for o in overrides if match[1] in o), match[1])
         return f"{written}: cannot be read as key=value; quote values that hold special characters"
+    if match := re.search(r"Error merging override (.*)", message):
+        why = str(error.__cause__ or "it is not taken").partition("\n")[0]
+        return f"{match[1]}: {why[:1].lower()}{why[1:]}"
     if match := re.search(r"Interpolation key '([^']+)' not found", message):
         return f"${{{match[1]}}}: there is no key {match[1]} to take a value from"
     return " ".join(message.split())
@@ -103,19 +106,37 @@ def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[
     return resolved(compose_all(overrides, config_folder)[0], overrides, config_folder)
 
 
-def check_additions(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> None:
+def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_FOLDER) -> None:
     """Refuse ``+key=value`` that nothing would read: a misspelt key must not pass in silence.
+
+    Args:
+        jobs: The overrides of each job: what one of them knows by its choice of config groups is known.
+        config_folder: The folder of the configuration.
 
     Raises:
         InputError: The key is neither a config group, nor an argument of something that is built, nor Hydra's own.
     """
-    for override in overrides:
-        key = override.lstrip("+").partition("=")[0].partition("@")[0]
-        if not override.startswith("+") or key.startswith("hydra") or ".build." in key:
-            continue
-        known = sorted(set(dotted_keys(composed([], config_folder))))
-        if key not in known and not (config_folder / key).is_dir():
-            near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+
+    def key_of(override: str) -> str:
+        return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+    def is_group(override: str) -> bool:
+        return (config_folder / key_of(override)).is_dir()
+
+    def is_free(override: str) -> bool:
+        key = key_of(override)
+        return not override.startswith("+") or key.startswith("hydra") or ".build." in key or is_group(override)
+
+    added = dict.fromkeys(override for job in jobs for override in job if not is_free(override))
+    if not added:
+        return
+    known: set[str] = set()
+    for groups in dict.fromkeys(tuple(filter(is_group, job)) for job in jobs):
+        known.update(dotted_keys(composed(list(groups), config_folder)))
+    for override in added:
+        key = key_of(override)
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
             raise InputError(f"{override}: nothing reads {key}; {hint}")
 

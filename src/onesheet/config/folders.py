@@ -60,6 +60,22 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
         )
 
 
+def check_job_folders(subdir: str) -> None:
+    """Check that a sweep's jobs lie in folders by their numbers, which is where its report and its resuming look.
+
+    Args:
+        subdir: ``hydra.sweep.subdir`` as it is written.
+
+    Raises:
+        InputError: They do not.
+    """
+    if subdir != "${hydra.job.num}":
+        raise InputError(
+            f"hydra.sweep.subdir={subdir}: a sweep's jobs lie in folders by their numbers; leave it out, and"
+            " sweep.csv tells what each is"
+        )
+
+
 def _check_is_folder(key: str, folder: str) -> None:
     if Path(folder).exists() and not Path(folder).is_dir():
         raise InputError(f"{key}={folder}: is a file; name a folder")

@@ -2,13 +2,9 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from onesheet.errors import InputError
 
@@ -19,68 +15,70 @@ def named_launcher(overrides: Sequence[str]) -> str | None:
     return named[-1] if named else None
 
 
-def uses_slurm(launcher: str | None) -> bool:
-    """Whether a launcher submits to SLURM."""
-    return launcher is not None and (launcher == "submitit_slurm" or launcher.split("_")[0] == "slurm")
-
-
-def check_launcher(overrides: Sequence[str], *, multirun: bool) -> None:
-    """Check, before anything is composed, that the launcher that was named can do its work here.
+def check_no_launcher(overrides: Sequence[str]) -> None:
+    """Check that a single run names no launcher.
 
     Raises:
-        InputError: It launches sweeps and this is none, or SLURM's programs are not there.
+        InputError: It does.
     """
     launcher = named_launcher(overrides)
-    if launcher is None or launcher == "basic":
-        return
-    if not multirun:
+    if launcher not in (None, "basic"):
         raise InputError(f"hydra/launcher={launcher}: a launcher runs the jobs of a sweep; add -m to the command line")
-    if not uses_slurm(launcher):
-        return
-    for program in ("sbatch", "srun", "squeue"):
+
+
+def uses_slurm(target: str) -> bool:
+    """Whether a launcher, named by its class, submits to SLURM."""
+    return "slurm" in target.lower()
+
+
+def check_programs(launcher: str, target: str) -> None:
+    """Check that the programs that a launcher submits with are on this machine.
+
+    Args:
+        launcher: Its name.
+        target: Its class.
+
+    Raises:
+        InputError: One of SLURM's is not.
+    """
+    for program in ("sbatch", "srun", "squeue") if uses_slurm(target) else ():
         if shutil.which(program) is None:
             raise InputError(
                 f"hydra/launcher={launcher}: there is no {program} on this machine's PATH; submit from a machine of the"
-                " cluster, or leave hydra/launcher out"
+                " cluster, or take hydra/launcher=local"
             )
 
 
-def launcher_parameters(overrides: Sequence[str], config_folder: Path) -> dict[str, Any]:
-    """``hydra.launcher`` of a sweep, whose own keys are those that are not swept."""
-    parsed = OverridesParser.create().parse_overrides(list(overrides))
-    fixed = [o.input_line for o in parsed if not o.is_sweep_override() and o.input_line is not None]
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):
-        config = compose("train", overrides=fixed, return_hydra_config=True)
-    found = OmegaConf.to_container(config.hydra.launcher, resolve=False)
-    assert isinstance(found, dict)
-    kept = {str(name): config.hydra.launcher[name] for name in found if name != "submitit_folder"}
+def launcher_parameters(launcher: DictConfig) -> dict[str, Any]:
+    """``hydra.launcher`` of a sweep, resolved, but for the folder that is named after each job.
+
+    Raises:
+        OmegaConfBaseException: A value is taken from a key that is not there.
+    """
+    kept = {str(name): launcher[name] for name in launcher if name != "submitit_folder"}
     return {n: OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v for n, v in kept.items()}
 
 
-def check_slurm(overrides: Sequence[str], jobs: Sequence[Mapping[str, Any]], config_folder: Path) -> None:
-    """Check that SLURM would take a sweep's jobs, where they go there.
+def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]]) -> None:
+    """Check that SLURM would take a sweep's jobs.
 
     Args:
-        overrides: The command line's.
+        launcher: The launcher's name.
+        own: ``hydra.launcher``.
         jobs: The composed configuration of each job.
-        config_folder: The folder of the configuration.
 
     Raises:
         InputError: A job does not fit what is asked for it, or SLURM refuses: then in its own words.
     """
-    launcher = named_launcher(overrides)
-    if not uses_slurm(launcher):
-        return
     for job in jobs:
         devices = job["trainer"]["devices"]
         if not isinstance(devices, int):
             raise InputError(
                 f"trainer.devices={devices}: with hydra/launcher={launcher} it is a whole number, so many tasks a node"
             )
-    parameters = launcher_parameters(overrides, config_folder)
+    parameters = launcher_parameters(own)
     for job in jobs:
-        _check_shape(parameters, job["trainer"], str(launcher))
+        _check_shape(parameters, job["trainer"], launcher)
     from onesheet.slurm.submit import refusal
 
     if words := refusal(parameters):

@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from onesheet.config.compose import CONFIG_FOLDER, Composer, check_additions, compose_all
 from onesheet.config.data_check import check_tables
-from onesheet.config.folders import check_sweep_folder, named_folder
-from onesheet.config.grid import corners, expand, parse, with_params
-from onesheet.config.launcher_rules import check_launcher, check_slurm
+from onesheet.config.folders import check_job_folders, check_sweep_folder, named_folder
+from onesheet.config.grid import corners, expand, parse, values_of, with_params
+from onesheet.config.launcher_rules import check_programs, check_slurm, uses_slurm
 from onesheet.config.plugins import check_installed, check_plugins
 from onesheet.config.rules import check_config
 from onesheet.errors import InputError
@@ -33,14 +34,15 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
     for override in overrides:
         if override.startswith(("hydra/launcher=", "hydra/sweeper=")):
             check_installed(*override.split("=", 1))
-    check_launcher(overrides, multirun=True)
     loader = compose_all([], config_folder)[1] if any("glob(" in override for override in overrides) else None
-    first = compose_all(expand(overrides, loader)[0], config_folder)[0]
-    hydra = hydras_own(first)
+    base = base_config(overrides, config_folder, loader)
+    hydra = hydras_own(base)
     check_plugins(hydra, hydra["choices"])
+    launcher, target = str(hydra["choices"].get("hydra/launcher")), str(hydra["launcher"]["_target_"])
+    check_programs(launcher, target)
     check_sweep_folder(hydra["sweep_dir"], resumes=resumes)
+    check_job_folders(hydra["subdir"])
     asked = with_params(overrides, hydra["sweeper"].get("params"))
-    check_additions([o for o in asked if not o.lstrip("+~").startswith(("hydra.", "hydra/"))], config_folder)
     swept = [o for o in parse(asked, loader) if o.is_sweep_override()]
     search = "optuna" in hydra["sweeper"]["_target_"].lower()
     if not search:
@@ -49,13 +51,43 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
                 raise InputError(f"{one.input_line}: {_INTERVALS_NEED}")
     plain = [o.key_or_group for o in swept if o.package is None and not (config_folder / o.key_or_group).is_dir()]
     composer = Composer(plain, config_folder)
+    lines = list(corners(asked, loader, search=search))
+    check_additions(lines, config_folder)
     jobs = []
-    for job in corners(asked, loader, search=search):
-        config = composer.job(job)
-        check_config(config)
+    for line in lines:
+        config = composer.job(line)
+        check_config(config, here=not uses_slurm(target))
         jobs.append(config)
     check_tables(jobs)
-    check_slurm(overrides, jobs, config_folder)
+    if uses_slurm(target):
+        check_slurm(launcher, base.hydra.launcher, jobs)
+
+
+def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader | None) -> DictConfig:
+    """What Hydra makes of a sweep's command line before its jobs: without what is swept, it says who launches them.
+
+    Raises:
+        InputError: It does not compose, Hydra's own keys are swept, or what is swept has no values.
+    """
+    fixed = []
+    for override in parse(overrides, loader):
+        assert override.input_line is not None
+        if not override.is_sweep_override():
+            fixed.append(override.input_line)
+        elif override.is_hydra_override():
+            raise InputError(
+                f"{override.input_line}: Hydra's own keys take one value a sweep; start a sweep for each value"
+            )
+        elif not values_of(override):
+            raise InputError(f"{override.input_line}: there is no value of this kind; name some")
+    try:
+        return compose_all(fixed, config_folder)[0]
+    except InputError as error:
+        compose_all(expand(overrides, loader)[0], config_folder)
+        written = str(error).partition(": ")[0]
+        raise InputError(
+            f"{written}: Hydra wants every key also where what is swept has its default; write ++{written}"
+        ) from None
 
 
 def hydras_own(config: DictConfig) -> dict[str, Any]:
@@ -69,6 +101,7 @@ def hydras_own(config: DictConfig) -> dict[str, Any]:
         found[name] = {str(key): _known(hydra[name], str(key), value) for key, value in content.items()}
     found["choices"] = OmegaConf.to_container(hydra.runtime.choices)
     found["sweep_dir"] = named_folder(hydra.sweep)
+    found["subdir"] = str(OmegaConf.to_container(hydra.sweep, resolve=False)["subdir"])  # type: ignore[call-overload, index]
     return found
 
 

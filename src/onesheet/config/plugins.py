@@ -1,6 +1,5 @@
 """Whether the launcher and the sweeper that a command line names can run here."""
 
-import shutil
 from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any
@@ -83,7 +82,7 @@ def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
         choices: Which option was taken of each config group.
 
     Raises:
-        InputError: A package is not installed, or SLURM's ``sbatch`` is not there.
+        InputError: A package is not installed, or a value is none that the preset takes.
     """
     for kind in ("launcher", "sweeper"):
         key, target = f"hydra/{kind}", str((hydra.get(kind) or {}).get("_target_", ""))
@@ -95,9 +94,3 @@ def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
             wanted = None if value == "missing" else rule(value)
             if wanted is not None:
                 raise InputError(f"hydra.{dotted}={show(value)}: hydra.{dotted} takes {wanted}")
-    launcher = str((hydra.get("launcher") or {}).get("_target_", ""))
-    if "slurm" in launcher.lower() and shutil.which("sbatch") is None:
-        raise InputError(
-            f"hydra/launcher={choices.get('hydra/launcher') or launcher}: sbatch is not on the PATH; start the sweep on"
-            " a machine that submits to SLURM, or take hydra/launcher=local"
-        )

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from onesheet.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
 from onesheet.config.folders import check_run_folder, named_folder
 from onesheet.config.grid import expand, parse
-from onesheet.config.launcher_rules import check_launcher
+from onesheet.config.launcher_rules import check_no_launcher
 from onesheet.config.multirun import check_multirun
 from onesheet.config.resume_sweep import given_folder, key_of, resumed_sweep, sweep_to_resume
 from onesheet.config.rules import check_config
@@ -73,11 +73,14 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         return argv
     try:
         with redirect_stderr(io.StringIO()):
-            arguments = get_args_parser().parse_args(argv)
+            # Flags may stand anywhere; Hydra itself takes them on one side of the overrides alone.
+            arguments = get_args_parser().parse_intermixed_args(argv)
     except SystemExit:
         raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
     if arguments.cfg or arguments.config_name or arguments.config_path or arguments.config_dir:
         return argv
+    if arguments.run and arguments.multirun:
+        raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     flags = [a for a in argv if a not in arguments.overrides]
     overrides = list(arguments.overrides)
     try:
@@ -87,7 +90,8 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
             flags = flags if arguments.multirun else [*flags, "--multirun"]
         else:
             overrides = resumed(overrides, multirun=arguments.multirun)
-        multirun = bool(arguments.multirun or sweep) or asks_multirun(overrides, config_folder)
+        multirun = bool(arguments.multirun or sweep)
+        multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
         if multirun:
             check_multirun(overrides, config_folder, resumes=sweep is not None)
         else:
@@ -111,8 +115,8 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     Raises:
         InputError: It could not run.
     """
-    check_launcher(overrides, multirun=False)
-    check_additions(overrides, config_folder)
+    check_no_launcher(overrides)
+    check_additions([overrides], config_folder)
     whole = compose_all(overrides, config_folder)[0]
     config = resolved(whole, overrides, config_folder)
     check_config(config)

@@ -287,11 +287,12 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         )
 
 
-def check_config(config: Mapping[str, Any]) -> None:
+def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
     """Check one composed and resolved configuration.
 
     Args:
         config: The configuration as plain dicts and lists.
+        here: Whether it will run on this machine, whose cores then must do.
 
     Raises:
         InputError: A value is of the wrong kind or out of range; the line names key, value and mend.
@@ -314,7 +315,8 @@ def check_config(config: Mapping[str, Any]) -> None:
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
     check_sampler(config["sampler"])
     check_data(config["data"])
-    check_trainer(config["trainer"])
+    if here:
+        check_trainer(config["trainer"])
     check_logger(config["logger"])
     if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
         raise InputError(
