@@ -3,6 +3,7 @@
 The last line on standard output is the absolute path of the run's folder (of the sweep's, with `-m`).
 """
 
+import signal
 import sys
 
 import hydra
@@ -29,6 +30,8 @@ def main() -> None:
         print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
     code = 0
+    # A sweep that is told to stop ends its jobs and reports on them, whoever is at work just then.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         run_job()
     except KeyboardInterrupt:

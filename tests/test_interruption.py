@@ -71,6 +71,36 @@ def test_it_is_saved_at_the_steps_end_and_goes_on_alike(at, tmp_path):
     assert resumed[1] == undisturbed[1]
 
 
+def test_ctrl_c_is_saved_too_and_goes_on_alike(tmp_path):
+    undisturbed = fit(tmp_path / "undisturbed")
+    with pytest.raises(CutShort) as cut:
+        fit(tmp_path / "run", 5, signal.SIGINT)
+    assert cut.value.exit_code == 130
+    assert fit(tmp_path / "run", resume=True)[1] == undisturbed[1]
+
+
+@pytest.mark.parametrize("begin", ["told", "complete"])
+def test_ctrl_c_does_not_wait_a_second_time_nor_for_a_complete_run(begin, tmp_path):
+    stop = StopOnSignal(tmp_path / "last.ckpt")
+    with stop.listening():
+        if begin == "complete":
+            stop.complete()
+        else:
+            with pytest.raises(CutShort):
+                os.kill(os.getpid(), signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_what_is_ignored_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with StopOnSignal(tmp_path / "last.ckpt").listening():
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_told_in_the_last_step_it_is_cut_short_all_the_same(tmp_path):
     with pytest.raises(CutShort):
         fit(tmp_path, 11)

@@ -35,17 +35,22 @@ class CutShort(BaseException):
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """SIGTERM; in a job of SLURM also the two signals that tell of its time limit."""
-    return (signal.SIGTERM, *((signal.SIGUSR1, signal.SIGUSR2) if "SLURM_JOB_ID" in os.environ else ()))
+    """Ctrl-C and SIGTERM, in a job of SLURM also the two signals that tell of its time limit; none that is ignored."""
+    of_slurm = (signal.SIGUSR1, signal.SIGUSR2) if "SLURM_JOB_ID" in os.environ else ()
+    found = (signal.SIGINT, signal.SIGTERM, *of_slurm)
+    # A shell has what it runs in the background ignore Ctrl-C.
+    return tuple(number for number in found if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 class StopOnSignal(Callback):
     """Stops a run when a signal tells it to.
 
     During training it lets the step end (the last of an epoch: the epoch, with its validation), writes the checkpoint
-    and raises `CutShort`; processes that train together
-    agree on it, whichever of them was told. Elsewhere it raises at once. Lightning's own ways are not taken: on SIGTERM
-    it ends a run as if that were complete, and on SLURM's signal it writes a checkpoint amid a step.
+    and raises `CutShort`; processes that train together agree on it, whichever of them was told. Elsewhere it raises at
+    once. Lightning's own ways are not taken: on SIGTERM it ends a run as if that were complete, on SLURM's signal it
+    writes a checkpoint amid a step, and on Ctrl-C none.
+
+    Ctrl-C that is pressed again does not wait for the step's end: it is a ``KeyboardInterrupt``, as ever.
 
     Args:
         checkpoint: Where the run's last checkpoint goes.
@@ -54,7 +59,8 @@ class StopOnSignal(Callback):
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
         self._told = self._leaving = 0
-        self._deferring = False
+        self._deferring = self._complete = False
+        self._signals: tuple[signal.Signals, ...] = ()
         self._steps = self._first_step = 0
 
     @contextmanager
@@ -63,7 +69,8 @@ class StopOnSignal(Callback):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.getsignal(number) for number in stop_signals()}
+        self._signals = stop_signals()
+        before = {number: signal.getsignal(number) for number in self._signals}
         self._listen()
         try:
             yield
@@ -73,7 +80,7 @@ class StopOnSignal(Callback):
 
     def complete(self) -> None:
         """The run's folder is complete: a signal no longer makes it undone."""
-        self._deferring = True
+        self._deferring = self._complete = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """From here on a step is let to end; Lightning has put its own handlers before this."""
@@ -119,11 +126,13 @@ class StopOnSignal(Callback):
         return int(trainer.strategy.reduce(torch.tensor(self._told, device=pl_module.device), reduce_op="max"))
 
     def _listen(self) -> None:
-        for number in stop_signals():
+        for number in self._signals:
             signal.signal(number, self._tell)
 
     def _tell(self, signum: int, frame: FrameType | None) -> None:
         first, self._told = not self._told, signum
+        if signum == signal.SIGINT and (self._complete or not first):
+            raise KeyboardInterrupt
         if self._deferring:
             return
         if first:

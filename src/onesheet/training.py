@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from onesheet.assembly import make_callbacks, make_data, make_loggers, make_module, prepare
 from onesheet.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
+from onesheet.config.launcher_rules import uses_slurm
 from onesheet.errors import InputError
 from onesheet.interruption import CutShort, StopOnSignal
 from onesheet.processes import cluster_environment, processes_wanted, run_processes
@@ -182,7 +183,10 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
     if not first_process():
         # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
         sys.exit(0 if job_id() else cut.exit_code)
-    log.warning("cut short by %s; python train.py resume=%s goes on from there", cut.signal.name, folder)
+    if (folder / "checkpoints" / "last.ckpt").is_file():
+        log.warning("cut short by %s; python train.py resume=%s goes on from there", cut.signal.name, folder)
+    else:
+        log.warning("cut short by %s before anything was trained; start it again", cut.signal.name)
     if job_id():
         run_again(cut)
     sys.exit(cut.exit_code)
@@ -207,8 +211,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
                 cfg.monitor,
                 lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
                 writes=first_process(),
-                # SLURM then has the job as failed, and ends its other processes.
-                raises=job_id() is not None,
+                # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
+                raises=uses_slurm(str(hydra_config.launcher._target_)),
             )
         monitor = train_here_or_together(cfg, folder, checkpoint)
     except CutShort as cut:

@@ -1,12 +1,14 @@
 """Every logger that follows a run is finished once, with the status in which the run ended."""
 
 import logging
+import signal
 
 import pytest
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from onesheet.callbacks.csv_log import CSVLog
 from onesheet.callbacks.run_log import RunLogger, finishing, log_results, rewind_loggers
+from onesheet.interruption import CutShort
 
 
 class Spy:
@@ -42,6 +44,8 @@ def test_lightnings_loggers_are_passed_over(tmp_path):
         (KeyboardInterrupt(), "failed"),
         (SystemExit(1), "failed"),
         (SIGTERMException(), "preempted"),
+        (CutShort(signal.SIGTERM), "preempted"),
+        (CutShort(signal.SIGINT), "failed"),
     ],
     ids=repr,
 )

@@ -123,7 +123,9 @@ def test_told_to_stop_before_they_listen_they_stop(small, start):
 def test_ctrl_c_ends_all(endless, start):
     training = endless()
     training.process.send_signal(signal.SIGINT)
-    assert training.ended(30)[0] != 0
+    code, _, err = training.ended(30)
+    assert code == 128 + signal.SIGINT
+    assert f"resume={start.folder / 'run'}" in err
     assert not training.left()
     assert not (start.folder / "run" / "metrics.json").exists()
 

@@ -180,6 +180,36 @@ def test_a_dead_job_costs_itself_alone_and_nothing_outlives_the_sweep(line, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_sweep_that_is_told_to_stop_saves_its_jobs_and_reports(launcher, number, line, tmp_path):
+    grid = [*line, "loss.margin=36,45", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
+    process = start_train(tmp_path, *grid, "training.head_epochs=4000", "callbacks.checkpoint.every_n_steps=1")
+    last = tmp_path / "s" / "0" / "checkpoints" / "last.ckpt"
+    until = time.monotonic() + 120
+    while time.monotonic() < until and not last.is_file():
+        time.sleep(0.1)
+    left = children(process.pid)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, err
+    assert out.splitlines() == [str(tmp_path / "s")]
+    assert f"jobs did not finish; do them again with python train.py -m resume_sweep={tmp_path / 's'}" in err
+    assert "Traceback" not in err
+    assert rows_of(tmp_path / "s")[0]["status"] == "unfinished"
+    assert all(gone(pid) for pid in left)
+
+
+def test_a_failing_job_does_not_stop_a_sweep_within_a_job_of_slurm(line, train_here, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "1")
+    code, _, err = train_here(*line, "model.backbone=nosuch_net", "hydra.sweep.dir=s")
+    assert code == 1
+    assert "Traceback" not in err
+    assert "train.py: job 0 failed: model.backbone=nosuch_net" in err
+
+
+@pytest.mark.slow
 def test_a_search_goes_on_where_it_was(line, train_here):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     import optuna

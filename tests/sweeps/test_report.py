@@ -98,3 +98,12 @@ def test_what_has_not_finished_is_told_with_the_line_that_goes_on(tmp_path, capf
     assert "train.py: job 1 failed: InputError: it could not" in err.splitlines()
     assert err.splitlines()[-1].endswith(f"python train.py -m resume_sweep={folder}")
     assert finish_sweep(make_sweep(tmp_path / "all", GRID, parabola))
+
+
+def test_a_search_is_gone_on_with_and_what_was_cut_short_needs_no_reason(tmp_path, capfd):
+    folder = make_sweep(tmp_path / "s", GRID, parabola, search=True)
+    (folder / "0" / "metrics.json").unlink()
+    assert not finish_sweep(folder)
+    told = capfd.readouterr().err.splitlines()
+    assert "train.py: job 0 unfinished" in told
+    assert told[-1].endswith(f"did not finish; go on with the search by python train.py -m resume_sweep={folder}")

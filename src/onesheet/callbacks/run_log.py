@@ -4,6 +4,7 @@ Lightning's loggers know nothing of either: a logger that implements `RunLogger`
 """
 
 import logging
+import signal
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,8 +103,9 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     try:
         yield
         status = "finished"
-    except (SIGTERMException, CutShort):
-        status = "preempted"
+    except (SIGTERMException, CutShort) as told:
+        by_hand = isinstance(told, CutShort) and told.signal == signal.SIGINT
+        status = "failed" if by_hand else "preempted"
         raise
     finally:
         for logger in loggers:

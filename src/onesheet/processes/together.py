@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from onesheet.errors import InputError
@@ -118,12 +119,20 @@ def _has_descriptor(stream: Any) -> bool:
 
 @contextmanager
 def _handed_on() -> Iterator[list[int]]:
-    """The signals to stop that came in the meantime, for the processes to act on."""
+    """The signals to stop that came in the meantime, for the processes to act on; Ctrl-C again is not waited for."""
     signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
-    before = {number: signal.signal(number, lambda n, frame: signals.append(n)) for number in stop_signals()}
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and number in told:
+            raise KeyboardInterrupt
+        told.add(number)
+        signals.append(number)
+
+    told: set[int] = set()
+    before = {number: signal.signal(number, hand_on) for number in stop_signals()}
     try:
         yield signals
     finally:

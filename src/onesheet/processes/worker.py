@@ -5,6 +5,7 @@ import logging.config
 import math
 import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -55,6 +56,8 @@ def work(job: dict[str, Any]) -> Outcome:
 def main(path: Path) -> None:
     """Read the job, do this process's part, and leave without waiting for others."""
     end_with_parent()
+    # Until it listens, Ctrl-C ends it without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     job = pickle.loads(path.read_bytes())
     rank = os.environ["RANK"]
     if job["logs"] is not None:

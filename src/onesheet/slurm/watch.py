@@ -146,7 +146,7 @@ def wait_for_jobs(
                     next_look, pause = clock() + _QUEUE_SECONDS[0], _QUEUE_SECONDS[0]
                 told = _tell(states, len(ended), len(jobs), told)
             sleep(_POLL_SECONDS)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         log.warning("no longer waiting; what SLURM has of job %s goes on: scancel %s ends it", name, name)
         raise
 

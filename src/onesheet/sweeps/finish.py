@@ -43,11 +43,11 @@ def finish_sweep(folder: Path) -> bool:
     _log_to_wandb(summary)
     missing = [job for job in summary.sweep.jobs if job.status != "finished"]
     for job in missing:
-        sys.stderr.write(f"train.py: job {job.number} {job.status}: {job.error or 'no word of why'}\n")
+        sys.stderr.write(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}\n")
     if missing:
-        sys.stderr.write(
-            f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; do them again with"
-        )
+        # A search draws others in the place of trials that failed, if there are any left to draw.
+        how = "go on with the search by" if summary.sweep.search else "do them again with"
+        sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; {how}")
         sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
     return summary.sweep.complete
 
