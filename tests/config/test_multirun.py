@@ -1,5 +1,7 @@
 """Sweeps that cannot run are refused in one line before anything has run; others are expanded and resumed."""
 
+import os
+
 import pytest
 import yaml
 from tests.helpers import draw_posters
@@ -8,6 +10,7 @@ from onesheet.config import plugins, preflight
 from onesheet.config.compose import Composer, composed
 from onesheet.config.grid import corners, expand
 from onesheet.errors import InputError
+from onesheet.sweeps.running import claim, let_go
 from onesheet.sweeps.state import Plan
 
 SPACE = "loss.margin=interval(30,60)"
@@ -194,6 +197,32 @@ class TestResuming:
             "logger=csv",
             f"hydra.sweep.dir='{tmp_path}'",
         }
+
+    def test_a_sweep_that_still_runs_is_not_begun_a_second_time(self, folder):
+        claim(folder)
+        try:
+            told = refusal([f"resume_sweep={folder}"])
+        finally:
+            let_go(folder)
+        assert f"process {os.getpid()} runs it; wait" in told
+        preflight([f"resume_sweep={folder}"])
+
+    def test_a_killed_sweeps_claim_ends_with_it(self, folder):
+        (folder / ".running").write_text("1")
+        preflight([f"resume_sweep={folder}"])
+
+    @pytest.mark.parametrize(("state", "alive"), [("PENDING|Priority", True), ("COMPLETED|None", False)])
+    def test_jobs_that_slurm_still_has_are_not_submitted_a_second_time(self, state, alive, folder, monkeypatch):
+        (folder / ".submitit" / "12_0").mkdir(parents=True)
+        (folder / "bin").mkdir()
+        (folder / "bin" / "squeue").write_text(f"#!/bin/sh\necho '12_0|{state}'\n")
+        (folder / "bin" / "squeue").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder / 'bin'}:/bin:/usr/bin")
+        if alive:
+            told = refusal([f"resume_sweep={folder}"])
+            assert "SLURM has its job 12 as PENDING; wait for its end, or end it with scancel 12" in told
+        else:
+            preflight([f"resume_sweep={folder}"])
 
     def test_a_new_sweep_does_not_land_in_an_old_ones_folder(self, folder):
         assert "resume_sweep=" in refusal(["-m", "seed=0,1", f"hydra.sweep.dir={folder}"])

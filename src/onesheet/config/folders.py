@@ -8,6 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from onesheet.errors import InputError
 from onesheet.resuming import check_same_config
+from onesheet.sweeps.running import who_runs
 from onesheet.sweeps.state import is_sweep
 
 
@@ -48,9 +49,13 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
         resumes: Whether it continues the sweep that is there.
 
     Raises:
-        InputError: There is a sweep already, or it is no folder.
+        InputError: There is a sweep already, or it is no folder; or what is to be continued still runs.
     """
-    if folder is None or resumes:
+    if folder is None:
+        return
+    if resumes:
+        if told := who_runs(Path(folder)):
+            raise InputError(f"resume_sweep={folder}: {told}")
         return
     _check_is_folder("hydra.sweep.dir", folder)
     if is_sweep(Path(folder)):

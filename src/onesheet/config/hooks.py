@@ -7,6 +7,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from onesheet.config.grid import expand, swept_keys, with_params
+from onesheet.sweeps.running import claim, let_go
 from onesheet.sweeps.state import Plan
 
 
@@ -25,6 +26,7 @@ class SweepReport(Callback):
         """Write the plan into the sweep's folder."""
         folder = Path(config.hydra.sweep.dir).resolve()
         plan_of(config).write(folder)
+        claim(folder)
         SweepReport.begun = folder
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
@@ -42,7 +44,10 @@ class SweepReport(Callback):
             return True
         from onesheet.sweeps.finish import finish_sweep
 
-        finished = finish_sweep(folder)
+        try:
+            finished = finish_sweep(folder)
+        finally:
+            let_go(folder)
         print(folder, flush=True)  # noqa: T201
         return finished
 
