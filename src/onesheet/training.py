@@ -22,7 +22,7 @@ from onesheet.config.launcher_rules import uses_slurm
 from onesheet.errors import InputError
 from onesheet.interruption import CutShort, StopOnSignal
 from onesheet.processes import cluster_environment, processes_wanted, run_processes
-from onesheet.resuming import check_same_dataset
+from onesheet.resuming import check_same_config, check_same_dataset
 from onesheet.run_outputs import describe_dataset, finish, write_inputs
 from onesheet.slurm.job import cores_of_task, job_id
 from onesheet.slurm.requeue import run_again
@@ -90,6 +90,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     resolved = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(resolved, dict)
     if checkpoint is not None:
+        check_same_config(folder, {str(key): value for key, value in resolved.items()})
         check_same_dataset(folder, describe_dataset(prepared))
     frozen_backbone = copy.deepcopy(embedder.backbone) if cfg.training.finetune_epochs else None
     module = make_module(cfg, prepared, embedder)

@@ -78,6 +78,20 @@ def test_a_job_cut_short_goes_on_where_it_was(line, train_here):
     assert len(list((train_here.folder / "multirun").iterdir())) == 2
 
 
+def test_a_job_does_not_go_on_as_another_where_the_configuration_has_changed_meanwhile(line, train_here):
+    assert train_here(*line, "loss.margin=36,45", "hydra.sweep.dir=s")[0] == 0
+    job = train_here.folder / "s" / "1"
+    (job / "metrics.json").unlink()
+    recorded = yaml.safe_load((job / "config.yaml").read_text())
+    recorded["optimizer"]["lr"] = 0.5
+    (job / "config.yaml").write_text(yaml.safe_dump(recorded))
+    code, _, err = train_here("resume_sweep=s")
+    assert code == 1
+    assert "job 1 failed" in err
+    assert "optimizer.lr was 0.5 and is" in err
+    assert not (job / "metrics.json").exists()
+
+
 def test_the_same_line_gives_the_same_metrics_in_any_order_and_alone(line, train_here):
     margins = ["loss.margin=36,50", "training.head_epochs=2"]
     assert train_here(*line, *margins, "hydra.sweep.dir=one")[0] == 0
