@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from onesheet.config.loss_rules import check_combination, check_loss
+from onesheet.config.model_rules import check_model
 from onesheet.errors import InputError
 
 Rule = Callable[[Any], str | None]
@@ -310,6 +311,7 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
             "training.head_epochs=0 and training.finetune_epochs=0: nothing would be trained; set one above 0"
         )
     loss, miner = config["loss"], config["miner"]
+    check_model(config["model"])
     check_loss(loss)
     check_miner(miner)
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
