@@ -100,6 +100,13 @@ def test_what_has_not_finished_is_told_with_the_line_that_goes_on(tmp_path, capf
     assert finish_sweep(make_sweep(tmp_path / "all", GRID, parabola))
 
 
+def test_a_damaged_result_is_an_unfinished_jobs(tmp_path, capfd):
+    folder = make_sweep(tmp_path / "s", GRID, parabola)
+    (folder / "0" / "metrics.json").write_text("")
+    assert not finish_sweep(folder)
+    assert "train.py: job 0 unfinished" in capfd.readouterr().err.splitlines()
+
+
 def test_a_search_is_gone_on_with_and_what_was_cut_short_needs_no_reason(tmp_path, capfd):
     folder = make_sweep(tmp_path / "s", GRID, parabola, search=True)
     (folder / "0" / "metrics.json").unlink()

@@ -142,9 +142,6 @@ def _job(sweep: Path, number: int, settings: dict[str, Value], monitor: str) -> 
     status = status_of(folder)
     if not is_finished(folder):
         return Job(number, folder, status, settings, error=failure_of(folder))
-    try:
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder / 'metrics.json'}: cannot be read ({error}); train the job again") from None
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     beside = {name: metrics.get(f"{monitor}/{name}") for name in ("chance", "frozen", "lift")}
     return Job(number, folder, status, settings, metrics.get(monitor), beside)

@@ -21,8 +21,12 @@ _FAILURE = "failure.json"
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a job has done all that it had to do."""
-    return (folder / "metrics.json").is_file()
+    """Whether a job has done all that it had to do; what a crash has left of its ``metrics.json`` does not count."""
+    try:
+        json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def is_sweep(folder: Path) -> bool:
