@@ -15,7 +15,7 @@ from onesheet.retrieval.metrics.judgement import Judgement, mean_of
 from onesheet.retrieval.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
 from onesheet.retrieval.metrics.values import BY_MARKS, Columns, mark_values, top_values
 from onesheet.retrieval.neighbours import search_grid
-from onesheet.retrieval.shortlist import TILE, Shortlists, bytes_per_query, worthwhile
+from onesheet.retrieval.shortlist import PART, PARTS, Shortlists, bytes_per_query, worthwhile
 
 # From this many neighbours on a partial sort of all keys beats asking FAISS.
 _DEEP_K = 128
@@ -173,7 +173,7 @@ class _Task:
             row += self._row_bytes()
         size = max(1, self.memory_budget // row)
         if self.grid.device.type == "cpu":
-            size = min(size, _CPU_TILE if self.lists is None else TILE)
+            size = min(size, _CPU_TILE if self.lists is None else PARTS * PART * torch.get_num_threads())
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
