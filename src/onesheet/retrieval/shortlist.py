@@ -13,9 +13,9 @@ matters:
 A query whose list turns out too short or too long is left to the full ranking.
 
 float32 sums of D products of unit vectors err by less than 3 √D · 2⁻²⁴: with independent rounding errors of standard
-deviation 2⁻²⁵ / √3 at most, that is ten deviations (Higham and Mary, "A New Approach to Probabilistic Rounding Error
-Analysis", 2019, argue for the model; the bound without it, D · 2⁻²⁴, is never met). Some products are checked against
-it before any is used.
+deviation 2⁻²⁵ / √3 at most, that is ten deviations. (Higham and Mary, "A New Approach to Probabilistic Rounding Error
+Analysis", 2019, argue for the model; the bound that needs none, D · 2⁻²⁴, would leave a third of all orders in doubt.)
+Some products are checked against it before any is used.
 """
 
 import math

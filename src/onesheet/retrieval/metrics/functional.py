@@ -60,7 +60,8 @@ def evaluate_retrieval(
 
     The ranking is exact: scores have no rounding (:mod:`onesheet.retrieval.exact`), equal scores go by id, ascending.
     So results do not depend on device, tile size, or the order of rows. Memory grows linearly in N. Where only the k
-    nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking.
+    nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking, of
+    which a CPU makes no more than is looked at (:mod:`onesheet.retrieval.shortlist`).
 
     Args:
         embeddings: (N, D) vectors of any length.
