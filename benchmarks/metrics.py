@@ -9,14 +9,18 @@ memory is the peak above what was resident before it (imports and inputs). Value
 every pair's score, relevance and query in flat tensors, as it asks for, MAP alone.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import statistics
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import measure
-import torch
+
+if TYPE_CHECKING:  # onesheet comes before torch, as in its own commands: it settles how OpenMP's threads wait
+    import torch
 
 GENRES, SIZE = 50, 128
 MEMORY_GOAL = 0.25
@@ -24,6 +28,8 @@ MEMORY_GOAL = 0.25
 
 def inputs(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     """(N, 128) vectors around their genre's own, near enough for the metrics to be neither 0 nor 1; (N,) genres."""
+    import torch
+
     generator = torch.Generator().manual_seed(0)
     genre = torch.randint(GENRES, (n,), generator=generator)
     centres = torch.randn(GENRES, SIZE, generator=generator)
@@ -56,6 +62,7 @@ def ours(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]
 
 def pml(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
     """`AccuracyCalculator`."""
+    import torch
     from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
     names = {
@@ -71,6 +78,8 @@ def pml(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
 
 def products(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
     """The limit of whoever compares all pairs: their float32 products, looked at no further."""
+    import torch
+
     tile = torch.empty(512, len(vectors))
     for rows in vectors.split(512):
         torch.mm(rows, vectors.T, out=tile[: len(rows)])
@@ -79,6 +88,7 @@ def products(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, fl
 
 def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
     """`RetrievalMAP` over all pairs; it takes scores above 0 only. Its MAP at k divides by what was found, not by R."""
+    import torch
     from torchmetrics.retrieval import RetrievalMAP
 
     n = len(vectors)
@@ -89,21 +99,20 @@ def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str
     return {"map over the whole ranking": float(RetrievalMAP()(scores, relevant, indexes=query))}
 
 
-def warm_up() -> None:
-    """Everything is imported and has run once before it is measured."""
-    vectors, genre = inputs(400)
-    k = int(torch.bincount(genre).max())
-    ours(vectors, genre, k), pml(vectors, genre, k)
-
-
 def worker(which: str, n: int) -> None:
-    """One measurement, as JSON."""
-    warm_up()
-    vectors, genre = inputs(n)
-    k = int(torch.bincount(genre).max())
+    """One measurement, as JSON; everything is imported and has run once before it."""
     call = {"ours": ours, "pml": pml, "products": products, "torchmetrics": torchmetrics}[which]
+    if which == "ours":
+        import onesheet  # noqa: F401
+
+    def inputs_and_k(n: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        vectors, genre = inputs(n)
+        return vectors, genre, int(genre.bincount().max())
+
+    call(*inputs_and_k(400 if which == "torchmetrics" else 5000))
+    given = inputs_and_k(n)
     before = time.process_time()
-    values, taken, peak = measure.peak_of(lambda: call(vectors, genre, k))
+    values, taken, peak = measure.peak_of(lambda: call(*given))
     print(json.dumps({"values": values, "seconds": taken, "cpu": time.process_time() - before, "peak": peak}))
 
 

@@ -75,7 +75,7 @@ def test_both_ways_to_sum_precision_agree():
     keys = torch.randint(0, 2**40, (50, 83), generator=generator)
     keys[7] &= ~1
     relevant = (keys & 1).sum(dim=1).double()
-    for sparse, dense in zip(
-        _sparse_precision_sums(keys, relevant), _dense_precision_sums(keys, relevant), strict=True
-    ):
-        torch.testing.assert_close(sparse, dense, rtol=1e-13, atol=0)
+    last = torch.stack([relevant, torch.full_like(relevant, 5), torch.full_like(relevant, 100)], dim=1)
+    sparse, dense = _sparse_precision_sums(keys, last), _dense_precision_sums(keys, last)
+    assert sparse.shape == (50, 3)
+    torch.testing.assert_close(sparse, dense, rtol=1e-13, atol=0)

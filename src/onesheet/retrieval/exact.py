@@ -26,7 +26,7 @@ EXCLUDED = 2**63 - 2
 # Adding 1.5 · 2⁵² to a whole number below 2⁵¹ puts it, as an integer, into the low bits of the float64.
 _MAGIC = 1.5 * 2.0**52
 _MAGIC_BITS = 0x4338 << 48
-_CHUNK = 8192
+_CHUNK = 2048
 # Elements that fit the cache of one CPU core.
 _CACHED = 2**16
 
@@ -135,8 +135,11 @@ class ExactScores:
         Returns:
             int64 of the same shape.
         """
-        coarse = (-scores).to(torch.int64).bitwise_right_shift_(self._drop)
-        return coarse.bitwise_left_shift_(self._code_bits).add_(positions << 1)
+        return self.coarse(scores).bitwise_left_shift_(self._code_bits).add_(positions << 1)
+
+    def coarse(self, scores: Tensor) -> Tensor:
+        """Distances as keys hold them, from whole float64 scores in units of 2⁻⁵⁰: int64, the smaller the nearer."""
+        return (-scores).to(torch.int64).bitwise_right_shift_(self._drop)
 
     def positions(self, keys: Tensor) -> Tensor:
         """Gallery positions in keys: int64, −1 where the key is :data:`EXCLUDED`."""

@@ -13,8 +13,9 @@ from onesheet.retrieval.metrics.gallery import Labels, Tile, make_tile
 from onesheet.retrieval.metrics.inputs import decades_of, order_by_id
 from onesheet.retrieval.metrics.judgement import Judgement, mean_of
 from onesheet.retrieval.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
-from onesheet.retrieval.metrics.values import Columns, deep_values, top_values
+from onesheet.retrieval.metrics.values import BY_MARKS, Columns, mark_values, top_values
 from onesheet.retrieval.neighbours import search_grid
+from onesheet.retrieval.shortlist import PART, PARTS, Shortlists, bytes_per_query, worthwhile
 
 # From this many neighbours on a partial sort of all keys beats asking FAISS.
 _DEEP_K = 128
@@ -59,7 +60,8 @@ def evaluate_retrieval(
 
     The ranking is exact: scores have no rounding (:mod:`onesheet.retrieval.exact`), equal scores go by id, ascending.
     So results do not depend on device, tile size, or the order of rows. Memory grows linearly in N. Where only the k
-    nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking.
+    nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking, of
+    which a CPU makes no more than is looked at (:mod:`onesheet.retrieval.shortlist`).
 
     Args:
         embeddings: (N, D) vectors of any length.
@@ -132,6 +134,14 @@ class _Task:
         kinds = {m.kind for m in metrics}
         self.whole = "full_map" in kinds
         self.deep = self.whole or "map@r" in kinds or self.k > _DEEP_K
+        # The ranks up to which positions count, not marks alone.
+        self.top = min(max((m.k for m in metrics if m.kind not in BY_MARKS), default=0), len(grid))
+        self.lists: Shortlists | None = None
+        if self.deep and not self.whole and grid.device.type == "cpu":
+            self.depth = max(self.k, labels.most_relevant(), 1)
+            if worthwhile(len(grid), self.depth):
+                lists = Shortlists(self.scores)
+                self.lists = lists if lists.usable else None
 
     def judge(self, queries: np.ndarray, exclusion: Exclusion) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """(Q,) values and (Q,) chance of each metric, NaN where a query is left out."""
@@ -157,30 +167,57 @@ class _Task:
         """Positions among the queries, those of one genre set together, in tiles that fit the budget."""
         order = np.argsort(self.labels.set_of_host[queries], kind="stable")
         n, sets = len(self.grid), len(self.labels.sets)
-        row = sets * 64 + self.k * (64 + 2 * len(self.names))
-        if self.deep:
-            row += n * (10 if self.grid.device.type == "cpu" else 42)
+        row = sets * 64 + self.top * (64 + 2 * len(self.names))
+        if self.lists is not None:
+            row += bytes_per_query(n, self.depth)
+        elif self.deep:
+            row += self._row_bytes()
         size = max(1, self.memory_budget // row)
         if self.grid.device.type == "cpu":
-            size = min(size, _CPU_TILE)
+            size = min(size, _CPU_TILE if self.lists is None else PARTS * PART * torch.get_num_threads())
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
     def _columns(self, tile: Tile, near: Tensor | None) -> Columns:
         if near is not None:
             return top_values(self.metrics, self.labels, tile, near, self.names)
+        keys = self._ranked(tile)
+        columns = mark_values(self.metrics, tile, keys)
+        if self.top:
+            top = self.scores.positions(keys[:, : self.top])
+            others = [m for m in self.metrics if m.kind not in BY_MARKS]
+            columns |= top_values(others, self.labels, tile, top, self.names)
+        return columns
+
+    def _ranked(self, tile: Tile) -> Tensor:
+        """(T, depth) keys of the nearest rows, nearest first, as deep as the metrics look."""
         marks = (tile.gains >= POSITIVE_GAIN).to(torch.uint8)[:, self.labels.set_of]
-        keys = self.scores.keys(self.grid[tile.queries], (marks, tile.rows))
-        keys[tile.hidden] = EXCLUDED
         depth = len(self.grid)
         if not self.whole:
             depth = min(depth, max(self.k, int(tile.relevant.max()), 1))
-        keys = sort_rows(keys, depth)
-        columns = deep_values(self.metrics, tile, keys)
-        if self.k:
-            top = self.scores.positions(keys[:, : self.k])
-            columns |= top_values(self.metrics, self.labels, tile, top, self.names)
-        return columns
+        if self.lists is None:
+            return self._all_ranked(tile.queries, (marks, tile.rows), tile.hidden, depth)
+        keys, sure = self.lists.nearest(tile.queries, (marks, tile.rows), tile.hidden, depth, self.top)
+        unsure = np.flatnonzero(~sure)
+        step = max(1, self.memory_budget // self._row_bytes())
+        for start in range(0, len(unsure), step):
+            at = torch.from_numpy(unsure[start : start + step])
+            place = torch.full((len(sure),), -1).scatter_(0, at, torch.arange(len(at)))
+            row = place[tile.hidden[0]]
+            hidden = row[row >= 0], tile.hidden[1][row >= 0]
+            keys[at] = self._all_ranked(tile.queries[at], (marks, tile.rows[at]), hidden, depth)
+        return keys
+
+    def _all_ranked(
+        self, queries: Tensor, marks: tuple[Tensor, Tensor], hidden: tuple[Tensor, Tensor], depth: int
+    ) -> Tensor:
+        keys = self.scores.keys(self.grid[queries], marks)
+        keys[hidden] = EXCLUDED
+        return sort_rows(keys, depth)
+
+    def _row_bytes(self) -> int:
+        """Working memory to rank all rows for one query."""
+        return len(self.grid) * (10 if self.grid.device.type == "cpu" else 42)
 
 
 def _without_duplicates(

@@ -10,6 +10,8 @@ from onesheet.catalogue import POSITIVE_GAIN, Relevance, distinct_sets
 from onesheet.retrieval.exclusion import Exclusion
 from onesheet.retrieval.metrics.chance import discounts
 
+_SETS = 256
+
 
 class Labels:
     """Genres and decades of N gallery rows, on one device.
@@ -40,6 +42,14 @@ class Labels:
             self.decades = torch.from_numpy(decades).to(device)
             _, inverse, sizes = np.unique(decades, return_inverse=True, return_counts=True)
             self.decade_counts = torch.from_numpy(np.where(decades < 0, 0, sizes[inverse])).to(device, torch.float64)
+
+    def most_relevant(self) -> int:
+        """The largest number of rows that are relevant to any row, itself among them."""
+        counts = [
+            ((self.relevance(some, self.sets) >= POSITIVE_GAIN).to(torch.float64) @ self.set_counts).max()
+            for some in self.sets.split(_SETS)
+        ]
+        return int(torch.stack(counts).max())
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,14 @@ from onesheet.retrieval.metrics.names import MetricName
 #: Per-query values and their chance by metric; float64, NaN where a query is left out.
 Columns = dict[str, tuple[Tensor, Tensor]]
 
+#: Kinds of metrics that need no more of a ranking than which ranks are relevant.
+BY_MARKS = ("precision", "recall", "map", "map@r", "full_map")
+
 _DENSE_ELEMENTS = 2**24
-# Up to this depth a look at every rank costs a CPU less than Python's way from row to row.
-_SHALLOW = 2048
 
 
 def top_values(names: list[MetricName], labels: Labels, tile: Tile, top: Tensor, genres: tuple[str, ...]) -> Columns:
-    """The metrics that need only the nearest rows.
+    """The metrics that need only the nearest rows, from their positions.
 
     Args:
         names: Metrics wanted; those that need more are passed over.
@@ -43,16 +44,11 @@ def top_values(names: list[MetricName], labels: Labels, tile: Tile, top: Tensor,
             ideal = tile.ideal_dcg(k)
             dcg = (gains[:, :k].to(torch.float64) * chance.discounts(k, top.device)[: hits.shape[1]]).sum(dim=1)
             pair = dcg / ideal, chance.expected_ndcg(tile.gain_sum, ideal, tile.n, k)
-        elif name.kind == "precision":
-            pair = hits.sum(dim=1) / k, chance.expected_precision(tile.relevant, tile.n, k)
-        elif name.kind == "recall":
-            pair = hits.amax(dim=1), chance.expected_recall(tile.relevant, tile.n, k)
+        elif name.kind in ("precision", "recall"):
+            pair = _of_hits(name, tile, hits)
         elif name.kind == "map":
-            ranks = torch.arange(1, hits.shape[1] + 1, device=top.device)
-            pair = (
-                (hits * hits.cumsum(dim=1) / ranks).sum(dim=1) / tile.relevant,
-                chance.expected_ap_at_k(tile.relevant, tile.n, k),
-            )
+            last = torch.full_like(tile.relevant, k)
+            pair = _of_precision(name, tile, precision_sums(relevant.to(torch.int64), [last])[0])
         elif name.kind == "genre":
             out |= _genres(name, labels, tile, seen[:, :k], there[:, :k], genres)
             continue
@@ -96,67 +92,93 @@ def _decade(name: MetricName, labels: Labels, tile: Tile, seen: Tensor, there: T
     return _keep((hits / name.k, chance.expected_precision(others, tile.n, name.k)), counted)
 
 
-def deep_values(names: list[MetricName], tile: Tile, keys: Tensor) -> Columns:
-    """``map`` and ``map@r``.
+def mark_values(names: list[MetricName], tile: Tile, keys: Tensor) -> Columns:
+    """The metrics of :data:`BY_MARKS`.
 
     Args:
         names: Metrics wanted; others are passed over.
         tile: The T queries.
         keys: (T, depth) sorted keys whose lowest bit marks relevant rows; deep enough for the metrics wanted.
     """
-    kinds = {name.kind: name.text for name in names}
-    out: Columns = {}
-    if not {"full_map", "map@r"} & kinds.keys():
-        return out
-    whole, at_r = precision_sums(keys, tile.relevant)
     counted = tile.relevant > 0
-    if "full_map" in kinds:
-        pair = whole / tile.relevant, chance.expected_ap(tile.relevant, tile.n)
-        out[kinds["full_map"]] = _keep(pair, counted)
-    if "map@r" in kinds:
-        pair = at_r / tile.relevant, chance.expected_ap_at_r(tile.relevant, tile.n)
-        out[kinds["map@r"]] = _keep(pair, counted)
-    return out
+    summed = [name for name in names if name.kind in ("map", "map@r", "full_map")]
+    depth = float(keys.shape[1])
+    limits = [
+        tile.relevant
+        if name.kind == "map@r"
+        else torch.full_like(tile.relevant, depth if name.kind == "full_map" else name.k)
+        for name in summed
+    ]
+    out = {
+        name.text: _of_precision(name, tile, total)
+        for name, total in zip(summed, precision_sums(keys, limits), strict=True)
+    }
+    for name in names:
+        if name.kind in ("precision", "recall"):
+            out[name.text] = _of_hits(name, tile, (keys[:, : name.k] & 1).to(torch.float64))
+    return {text: _keep(pair, counted) for text, pair in out.items()}
 
 
-def precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-    """Σ of precision at the ranks of relevant rows: over all ranks given, and over the first R.
+def _of_hits(name: MetricName, tile: Tile, hits: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and chance of precision@k and recall@k from (T, k) float64, 1 where a rank is relevant."""
+    if name.kind == "precision":
+        return hits.sum(dim=1) / name.k, chance.expected_precision(tile.relevant, tile.n, name.k)
+    return hits.amax(dim=1), chance.expected_recall(tile.relevant, tile.n, name.k)
+
+
+def _of_precision(name: MetricName, tile: Tile, total: Tensor) -> tuple[Tensor, Tensor]:
+    """Value and chance of map@k, map@r and map from (T,) sums of precision at relevant ranks."""
+    if name.kind == "map":
+        expected = chance.expected_ap_at_k(tile.relevant, tile.n, name.k)
+    elif name.kind == "map@r":
+        expected = chance.expected_ap_at_r(tile.relevant, tile.n)
+    else:
+        expected = chance.expected_ap(tile.relevant, tile.n)
+    return total / tile.relevant, expected
+
+
+def precision_sums(keys: Tensor, limits: list[Tensor]) -> list[Tensor]:
+    """Sums of precision at the ranks of relevant rows, each sum over the first ranks alone.
 
     Args:
         keys: (T, depth) sorted keys whose lowest bit marks relevant rows.
-        relevant: (T,) float64, R.
+        limits: For each sum (T,) float64, its last rank in each row.
 
     Returns:
-        Two (T,) float64.
+        (T,) float64 each.
     """
-    if keys.device.type == "cpu" and keys.shape[1] > _SHALLOW:
-        return _sparse_precision_sums(keys, relevant)
-    parts = [
-        _dense_precision_sums(k, r)
-        for k, r in zip(*(x.split(max(1, _DENSE_ELEMENTS // keys.shape[1])) for x in (keys, relevant)), strict=True)
-    ]
-    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+    if not limits:
+        return []
+    last = torch.stack(limits, dim=1)
+    if keys.device.type == "cpu":
+        return list(_sparse_precision_sums(keys, last).unbind(dim=1))
+    step = max(1, _DENSE_ELEMENTS // keys.shape[1])
+    parts = [_dense_precision_sums(k, end) for k, end in zip(keys.split(step), last.split(step), strict=True)]
+    return list(torch.cat(parts).unbind(dim=1))
 
 
-def _sparse_precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-    """Visits relevant ranks only, row by row in the CPU's cache."""
-    sums = np.zeros((len(keys), 2))
-    count = np.arange(1, keys.shape[1] + 1, dtype=np.float64)
+def _sparse_precision_sums(keys: Tensor, last: Tensor) -> Tensor:
+    """Visits relevant ranks only, in the CPU's cache."""
+    sums = np.zeros(last.shape)
 
-    def work(block: np.ndarray, depth: np.ndarray, out: np.ndarray) -> None:
-        for i, row in enumerate(block):
-            ranks = (row.astype(np.uint8) & 1).view(bool).nonzero()[0] + 1
-            precision = count[: len(ranks)] / ranks
-            out[i] = precision.sum(), precision[: ranks.searchsorted(depth[i], side="right")].sum()
+    def work(block: np.ndarray, ends: np.ndarray, out: np.ndarray) -> None:
+        rows, width = block.shape
+        at = np.flatnonzero((block.astype(np.uint8) & 1).view(bool))
+        row = at // width
+        rank = at - row * width + 1
+        before = at.searchsorted(np.arange(rows) * width)
+        precision = (np.arange(1, len(at) + 1) - before[row]) / rank
+        for column in range(out.shape[1]):
+            counted = np.where(rank <= ends[row, column], precision, 0.0)
+            out[:, column] = np.bincount(row, counted, minlength=rows)
 
-    over_rows(work, keys.numpy(), relevant.numpy(), sums)
-    both = torch.from_numpy(sums)
-    return both[:, 0], both[:, 1]
+    over_rows(work, keys.numpy(), last.numpy(), sums)
+    return torch.from_numpy(sums)
 
 
-def _dense_precision_sums(keys: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-    """Visits all ranks: no wait for a GPU, no loop over rows."""
+def _dense_precision_sums(keys: Tensor, last: Tensor) -> Tensor:
+    """Visits all ranks: no wait for a GPU."""
     mark = keys & 1
     ranks = torch.arange(1, keys.shape[1] + 1, device=keys.device)
     precision = mark.cumsum(dim=1).mul_(mark).to(torch.float64).div_(ranks)
-    return precision.sum(dim=1), precision.mul_(ranks <= relevant[:, None]).sum(dim=1)
+    return torch.stack([(precision * (ranks <= end[:, None])).sum(dim=1) for end in last.unbind(dim=1)], dim=1)
