@@ -140,7 +140,7 @@ class EmbeddingModule(lightning.LightningModule):
         features = self._features(batch)
         sizes = batch.get("sizes") or exchange_sizes(len(features), features.device)
         if len(sizes) > 1:
-            torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, 0))
+            seed_draws(features.device, step_seed(self.seed, self.current_epoch, batch_idx, 0))
         with rows_of_batch(self.global_rank, sizes):
             parts = self.embedder.parts(features)
         if self.loss.takes == "normalised":
@@ -149,7 +149,7 @@ class EmbeddingModule(lightning.LightningModule):
         rows = Rows(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
         if len(sizes) > 1:
             rows = rows.gathered(sizes)
-        torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
+        seed_draws(features.device, step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
         remembered = None if self.memory is None else self.memory.recall(self.global_step)
         loss = objective(rows, self.loss, self.relevance, parts=len(parts), miner=self.miner, remembered=remembered)
         if self.memory is not None:
@@ -213,7 +213,7 @@ class EmbeddingModule(lightning.LightningModule):
                 group["lr"] = group["peak_lr"] * factor
         epochs = self.schedule.head_epochs + self.schedule.finetune_epochs
         self.loss.to_step(self.global_step, epochs * steps_per_epoch)
-        torch.manual_seed(step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
+        seed_draws(self.device, step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Remember that the backbone is no longer the frozen one."""
@@ -244,3 +244,14 @@ def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
     """
     state = np.random.SeedSequence([seed, epoch, batch, rank]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
+
+
+def seed_draws(device: torch.device, seed: int) -> None:
+    """Seed what is drawn on a device and on the CPU, as ``torch.manual_seed`` does.
+
+    On a machine without CUDA that one writes down the call stack for a CUDA that may come later: a millisecond a call.
+    """
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
