@@ -83,7 +83,8 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 def told(value: float, goal: float, *, at_most: bool = False) -> str:
     """A ratio beside its goal, and whether it is reached."""
     reached = value <= goal if at_most else value >= goal
-    return f"{value:.2f} (goal {'≤' if at_most else '≥'} {goal:g}: {'reached' if reached else 'missed'})"
+    shown = f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    return f"{shown} (goal {'≤' if at_most else '≥'} {goal:g}: {'reached' if reached else 'missed'})"
 
 
 def machine() -> str:

@@ -36,7 +36,7 @@ class Standardise(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, size) to (N, size)."""
-        return (features - self.mean) / self.std
+        return (features - self.mean).div_(self.std)
 
 
 def column_moments(features: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
