@@ -3,12 +3,12 @@
     python benchmarks/sweep.py [--margins 16] [--epochs 20] [--recompute-share 1] [override …]
 
 Ours is `python train.py -m loss.margin=…` on the real posters with features in the cache and without reports: each run
-validates every epoch, judges val and test beside chance and the frozen backbone, and leaves its embedder and index; once
-job by job, and once two at a time (`hydra/launcher=local`). The peer is a plain script: for each margin a Lightning Trainer, a two-layer head of the same size,
-pytorch-metric-learning's AngularLoss and MPerClassSampler on first genres, AccuracyCalculator after every epoch, once
-with the frozen backbone in `forward` (timm, float32, images from a DataLoader of 2 workers), and once with its features
-in memory. The first of these takes hours: one epoch of it is timed (of a share of the posters, if so asked) and
-multiplied. The second runs in two halves around ours.
+validates every epoch, judges val and test beside chance and the frozen backbone, and leaves its embedder and index;
+once job by job, and once two jobs at a time (`hydra/launcher=local`). The peer is a plain script: for each margin a
+Lightning Trainer, a two-layer head of the same size, pytorch-metric-learning's AngularLoss and MPerClassSampler on
+first genres, AccuracyCalculator after every epoch, once with the frozen backbone in `forward` (timm, float32, images
+from a DataLoader of 2 workers), and once with its features in memory. The first of these takes hours: one epoch of it
+is timed (of a share of the posters, if so asked) and multiplied. The second runs in two halves around ours.
 """
 
 import argparse
