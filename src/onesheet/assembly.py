@@ -12,6 +12,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from omegaconf import DictConfig
 
 from onesheet.callbacks import CSVLog, LastCheckpoint, PosterProgress, RetrievalEvaluation
@@ -300,3 +301,10 @@ def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
     if cfg.logger.get("build") is not None:
         loggers.append(made(cfg.logger.build, save_dir=str(folder)))
     return loggers
+
+
+def make_profiler(cfg: DictConfig, folder: Path) -> Profiler | None:
+    """The profiler that was asked for; it writes into the run's ``profile/``, not between the lines of its log."""
+    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
+    kind = kinds.get(cfg.trainer.profiler)
+    return None if kind is None else kind(dirpath=folder / "profile", filename=cfg.trainer.profiler)

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from onesheet.assembly import make_callbacks, make_data, make_loggers, make_module, prepare
+from onesheet.assembly import make_callbacks, make_data, make_loggers, make_module, make_profiler, prepare
 from onesheet.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
 from onesheet.config.launcher_rules import uses_slurm
 from onesheet.errors import InputError
@@ -109,7 +109,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
             num_nodes=cfg.trainer.num_nodes,
             strategy=strategy_for(cfg),
             plugins=cluster_environment(),
-            profiler=cfg.trainer.profiler,
+            profiler=make_profiler(cfg, folder),
             max_time=cfg.trainer.max_time,
             gradient_clip_val=cfg.trainer.gradient_clip_val,
             check_val_every_n_epoch=cfg.trainer.check_val_every_n_epoch,

@@ -147,3 +147,17 @@ def test_a_sweep_tells_its_folder_last(arguments, train_here):
     (sweep,) = (train_here.folder / "multirun").iterdir()
     assert out.splitlines()[-1] == str(sweep)
     assert (sweep / "1" / "metrics.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("simple", "run_training_epoch"), ("advanced", "cumtime"), ("pytorch", "aten::")]
+)
+def test_a_profile_goes_into_the_runs_folder(kind, told, arguments, train_here):
+    code, out, err = train_here(
+        *arguments, "training.head_epochs=1", "callbacks.report=false", f"trainer.profiler={kind}"
+    )
+    assert code == 0
+    assert len(out.splitlines()) == 1
+    assert "Profiler Report" not in err
+    profile = train_here.folder / out.strip() / "profile" / f"fit-{kind}.txt"
+    assert told in profile.read_text()
