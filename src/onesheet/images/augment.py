@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onesheet.errors import InputError
 from onesheet.images.counter import uniforms
+from onesheet.images.recycle import empty_floats
 
 PRESETS: dict[str, dict[str, float]] = {
     "none": {},
@@ -149,7 +149,7 @@ class Augment(nn.Module):
             return self.to_float(pixels)
         count, height, width, _ = pixels.shape
         drawn = self._plan(uniforms(keys, seed, epoch, _DRAWS), _mean(pixels), height, width)
-        views = _empty((count, 3, height, width), pixels.device)
+        views = empty_floats((count, 3, height, width), pixels.device)
         # A poster for each thread at a time: what is in between stays in each one's own cache.
         piece = torch.get_num_threads() if pixels.device.type == "cpu" else max(count, 1)
         source = pixels.new_ones((min(piece, count), 4, height, width), dtype=torch.float32)
@@ -163,7 +163,7 @@ class Augment(nn.Module):
     def to_float(pixels: Tensor) -> Tensor:
         """Posters as they are: (B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
         count, height, width, channels = pixels.shape
-        images = _empty((count, height, width, channels), pixels.device)
+        images = empty_floats((count, height, width, channels), pixels.device)
         # On a CPU a division that also converts takes seven times as long as converting and then dividing.
         made = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
         return made.permute(0, 3, 1, 2)
@@ -250,10 +250,3 @@ def _centres(count: int, device: torch.device) -> Tensor:
 def _some(amounts: Tensor) -> bool:
     """Whether any is not zero; on a GPU, where one would have to wait to know, always."""
     return amounts.device.type != "cpu" or bool(amounts.any())
-
-
-def _empty(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """An empty float32 tensor; on the CPU from numpy, whose allocator asks for huge pages: far fewer page faults."""
-    if device.type == "cpu":
-        return torch.from_numpy(np.empty(shape, dtype=np.float32))
-    return torch.empty(shape, device=device)
