@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from onesheet.catalogue import Catalogue, Problem, read_catalogue, summarise
 from onesheet.errors import InputError
+from onesheet.freed_memory import keep_freed_memory
 from onesheet.retrieval.index import PosterIndex, catalogue_table
 from onesheet.retrieval.integrity import embedder_digest
 from onesheet.run import Run, write_json
@@ -256,6 +257,8 @@ def _embed(embedder: "Embedder", pixels: np.ndarray, precision: str) -> np.ndarr
     from onesheet.embedding.precision import autocast_for
 
     device = next(embedder.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
     step = step_size(256, device)
     done = [np.empty((0, embedder.embedding_size), np.float32)]
     for at in range(0, len(pixels), step):

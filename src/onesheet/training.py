@@ -20,6 +20,7 @@ from onesheet.assembly import make_callbacks, make_data, make_loggers, make_modu
 from onesheet.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
 from onesheet.config.launcher_rules import uses_slurm
 from onesheet.errors import InputError
+from onesheet.freed_memory import keep_freed_memory
 from onesheet.interruption import CutShort, StopOnSignal
 from onesheet.processes import cluster_environment, processes_wanted, run_processes
 from onesheet.resuming import check_same_config, check_same_dataset
@@ -81,6 +82,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
         CutShort: A signal told to stop; ``checkpoints/last.ckpt`` holds what was trained.
     """
     quieten()
+    keep_freed_memory()
     torch.set_float32_matmul_precision("high")
     if cfg.trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise InputError(

@@ -14,6 +14,7 @@ from onesheet.embedding.backbones import Backbone
 from onesheet.embedding.embedder import step_size, to_images
 from onesheet.embedding.precision import autocast_for, resolve_precision
 from onesheet.embedding.weights import digest
+from onesheet.freed_memory import keep_freed_memory
 from onesheet.images.cache import cache_folder, locked, write_atomically
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ def _write(
     home, training = backbone.mean.device, backbone.training
     backbone.to(device).eval()
     step = step_size(batch_size, device)
+    if device.type == "cpu":
+        keep_freed_memory()
 
     def write(file: BinaryIO) -> None:
         header = {"descr": "<f4", "fortran_order": False, "shape": (total, backbone.feature_dim)}

@@ -4,13 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from onesheet.errors import InputError
 from onesheet.images.counter import uniforms
+from onesheet.images.recycle import empty_floats
 
 PRESETS: dict[str, dict[str, float]] = {
     "none": {},
@@ -30,18 +30,18 @@ _LUMA = (0.299, 0.587, 0.114)
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
 _DRAWS = 16
 _ERASED_AREA = (0.02, 0.15)
-_CPU_PIECE = 16  # posters at a time: their temporaries stay in the cache, and in memory that is reused
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What happens to B posters; all tensors (B,) but the last three."""
+    """What happens to B posters."""
 
-    blur: Tensor
+    columns: Tensor  # (B, 1, W) complex, and
+    rows: Tensor  # (B, H, 1) complex: a view's pixel lies at their sum x + iy of the poster, both in [-1, 1]
+    colour: Tensor  # (B, 3, 4) from (R, G, B, 1) in [0, 255] to the view's colours in [0, 1]
+    blur: Tensor  # (B, 1, 1, 1) share of the mean of 3×3 pixels
     erased: Tensor  # (B, 4) top, bottom, left, right as fractions; nothing where top = bottom
-    affine: Tensor  # (B, 2, 3) from output to input coordinates, both in [-1, 1]
-    colour: Tensor  # (B, 3, 3)
-    shift: Tensor  # (B,), times the poster's mean luma
+    fill: Tensor  # (B, 3) what the erased rectangle shows
 
 
 class Augment(nn.Module):
@@ -148,26 +148,28 @@ class Augment(nn.Module):
         if not (self._moves or self._tints or self.erase or self.blur):
             return self.to_float(pixels)
         count, height, width, _ = pixels.shape
-        drawn = self._plan(uniforms(keys, seed, epoch, _DRAWS), height / width)
-        views = _empty((count, 3, height, width), pixels.device)
-        piece = _CPU_PIECE if pixels.device.type == "cpu" else max(count, 1)
+        drawn = self._plan(uniforms(keys, seed, epoch, _DRAWS), _mean(pixels), height, width)
+        views = empty_floats((count, 3, height, width), pixels.device)
+        # A poster for each thread at a time: what is in between stays in each one's own cache.
+        piece = torch.get_num_threads() if pixels.device.type == "cpu" else max(count, 1)
+        source = pixels.new_ones((min(piece, count), 4, height, width), dtype=torch.float32)
         for start in range(0, count, piece):
             part = slice(start, start + piece)
             cut = _Plan(*(getattr(drawn, name)[part] for name in _Plan.__dataclass_fields__))
-            self._view(pixels[part], cut, views[part])
+            self._view(pixels[part], cut, source, views[part])
         return views
 
     @staticmethod
     def to_float(pixels: Tensor) -> Tensor:
         """Posters as they are: (B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
         count, height, width, channels = pixels.shape
-        images = _empty((count, height, width, channels), pixels.device)
+        images = empty_floats((count, height, width, channels), pixels.device)
         # On a CPU a division that also converts takes seven times as long as converting and then dividing.
         made = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
         return made.permute(0, 3, 1, 2)
 
-    def _plan(self, drawn: Tensor, shape: float) -> _Plan:
-        """Turn (B, 16) uniform numbers into what happens to B posters of the given height / width."""
+    def _plan(self, drawn: Tensor, mean: Tensor, height: int, width: int) -> _Plan:
+        """Turn (B, 16) uniform numbers into what happens to B posters of the given mean colours (B, 3) and size."""
         flip, zoom, right, down, turn, *rest = drawn.unbind(1)
         bright, contrast, saturation, hue, grey, erase, area, aspect, left, top, blur = rest
 
@@ -178,8 +180,10 @@ class Augment(nn.Module):
         mirror = torch.where(flip < self.flip, -1.0, 1.0)
         angle = around(0, math.radians(self.rotation), turn)
         cosine, sine = side * angle.cos(), side * angle.sin()
-        across = torch.stack([cosine * mirror, -sine * shape, (1 - side) * (2 * right - 1)], 1)
-        along = torch.stack([sine * mirror / shape, cosine, (1 - side) * (2 * down - 1)], 1)
+        shape = height / width
+        start = torch.complex((1 - side) * (2 * right - 1), (1 - side) * (2 * down - 1))
+        across = torch.complex(cosine * mirror, sine * mirror / shape)
+        along = torch.complex(-sine * shape, cosine)
 
         gain = around(1, self.brightness, bright)
         span = around(1, self.contrast, contrast)
@@ -187,6 +191,7 @@ class Augment(nn.Module):
         eye = torch.eye(3, device=drawn.device)
         saturate = chroma[:, None, None] * eye + (1 - chroma)[:, None, None] * self._luma
         colour = (gain * span)[:, None, None] * (saturate @ self._hue_matrix(around(0, math.radians(self.hue), hue)))
+        shift = (gain * (1 - span) * (mean * self._luma).sum(1))[:, None, None].expand(-1, 3, 1)
 
         low, high = _ERASED_AREA
         share = torch.where(erase < self.erase, low + (high - low) * area, 0.0)
@@ -194,11 +199,12 @@ class Augment(nn.Module):
         tall, wide = (share * stretch).sqrt(), (share / stretch).sqrt()
         top, left = top * (1 - tall), left * (1 - wide)
         return _Plan(
-            blur=torch.where(blur < self.blur, blur / max(self.blur, 1e-9), 0.0),
+            columns=(across[:, None] * _centres(width, drawn.device) + start[:, None])[:, None],
+            rows=(along[:, None] * _centres(height, drawn.device))[:, :, None],
+            colour=torch.cat([colour, shift], 2) / 255,
+            blur=torch.where(blur < self.blur, blur / max(self.blur, 1e-9), 0.0)[:, None, None, None],
             erased=torch.stack([top, top + tall, left, left + wide], 1),
-            affine=torch.stack([across, along], 1),
-            colour=colour,
-            shift=gain * (1 - span),
+            fill=((torch.bmm(colour, mean[:, :, None]) + shift)[:, :, 0] / 255).clamp_(0, 1),
         )
 
     def _hue_matrix(self, angle: Tensor) -> Tensor:
@@ -206,46 +212,41 @@ class Augment(nn.Module):
         turn = torch.stack([zero + 1, zero, zero, zero, cosine, -sine, zero, sine, cosine], 1).view(-1, 3, 3)
         return self._from_yiq @ turn @ self._to_yiq
 
-    def _view(self, pixels: Tensor, drawn: _Plan, out: Tensor) -> None:
-        """Write the views of a few posters to ``out`` (B, 3, H, W)."""
+    def _view(self, pixels: Tensor, drawn: _Plan, source: Tensor, out: Tensor) -> None:
+        """Write the views of a few posters to ``out`` (B, 3, H, W); ``source`` has room for them beside its ones."""
         count, height, width, _ = pixels.shape
-        images = pixels.permute(0, 3, 1, 2).to(torch.float32, memory_format=torch.contiguous_format)
-        # Every fourth pixel each way says enough about a mean; integers add up alike in any order.
-        sample = pixels[:, ::4, ::4]
-        mean = sample.sum((1, 2), dtype=torch.int64).float() / (sample.shape[1] * sample.shape[2])
+        source = source[:count]
+        source[:, :3].copy_(pixels.permute(0, 3, 1, 2))
+        images = torch.bmm(drawn.colour, source.view(count, 4, -1)).view(count, 3, height, width)
         if self._moves:
-            grid = _grid(drawn.affine, height, width)
+            grid = torch.view_as_real(drawn.columns + drawn.rows)
             images = F.grid_sample(images, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
-        if self.blur:
+        if self.blur and _some(drawn.blur):
             soft = F.avg_pool2d(images, 3, stride=1, padding=1, count_include_pad=False)
-            images = images.lerp(soft, drawn.blur[:, None, None, None])
-        colour, shift = drawn.colour / 255, (drawn.shift * (mean @ self._luma) / 255)[:, None, None].expand(-1, 3, 1)
-        torch.baddbmm(shift, colour, images.view(count, 3, -1), out=out.view(count, 3, -1))
-        out.clamp_(0, 1)
-        if self.erase:
-            fill = torch.baddbmm(shift, colour, mean[:, :, None]).clamp_(0, 1)[..., None]
+            images = images.lerp(soft, drawn.blur)
+        torch.clamp(images, 0, 1, out=out)
+        if self.erase and _some(drawn.erased[:, 1] - drawn.erased[:, 0]):
             rows = (torch.arange(height, device=out.device) + 0.5) / height
             columns = (torch.arange(width, device=out.device) + 0.5) / width
             top, bottom, left, right = drawn.erased[..., None].unbind(1)
             inside = ((rows >= top) & (rows < bottom))[:, None, :, None] & ((columns >= left) & (columns < right))[
                 :, None, None
             ]
-            torch.where(inside, fill, out, out=out)
+            torch.where(inside, drawn.fill[:, :, None, None], out, out=out)
 
 
-def _grid(affine: Tensor, height: int, width: int) -> Tensor:
-    """The sampling grid of (B, 2, 3) affine maps, (B, H, W, 2); torch's own multiplies matrices, ten times slower."""
-    rows = ((torch.arange(height, device=affine.device) + 0.5) * (2 / height) - 1)[:, None]
-    columns = (torch.arange(width, device=affine.device) + 0.5) * (2 / width) - 1
-    grid = torch.empty((len(affine), height, width, 2), device=affine.device)
-    for axis in (0, 1):
-        a, b, c = affine[:, axis, :, None, None].unbind(1)
-        torch.add(a * columns, b * rows + c, out=grid[..., axis])
-    return grid
+def _mean(pixels: Tensor) -> Tensor:
+    """Mean colours (B, 3) of posters (B, H, W, 3), of every fourth pixel each way: that says enough."""
+    sample = pixels[:, ::4, ::4]
+    # Integers add up alike in any order.
+    return sample.sum((1, 2), dtype=torch.int64).float() / (sample.shape[1] * sample.shape[2])
 
 
-def _empty(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """An empty float32 tensor; on the CPU from numpy, whose allocator asks for huge pages: far fewer page faults."""
-    if device.type == "cpu":
-        return torch.from_numpy(np.empty(shape, dtype=np.float32))
-    return torch.empty(shape, device=device)
+def _centres(count: int, device: torch.device) -> Tensor:
+    """Where the centres of ``count`` pixels lie between -1 and 1."""
+    return (torch.arange(count, device=device) + 0.5) * (2 / count) - 1
+
+
+def _some(amounts: Tensor) -> bool:
+    """Whether any is not zero; on a GPU, where one would have to wait to know, always."""
+    return amounts.device.type != "cpu" or bool(amounts.any())
