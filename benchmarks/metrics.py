@@ -5,8 +5,9 @@
 N vectors of 128 numbers search each other, single labels of 50 genres, `relevance=exact`: precision@1, MAP@R and MAP
 over the same k (the largest R). Each runs in a process of its own, in turns; seconds are those of the computation, and
 memory is the peak above what was resident before it (imports and inputs). Values must be equal: they define the same.
-`products` is the limit: the float32 products of all pairs, which either must make, and nothing else. torchmetrics gets
-every pair's score, relevance and query in flat tensors, as it asks for, MAP alone.
+`products` are the limit: the float32 products of all pairs, which either must make, and nothing else, by MKL (`mm`) and
+by oneDNN (a 1 × 1 convolution). torchmetrics gets every pair's score, relevance and query in flat tensors, as it asks
+for, MAP alone.
 """
 
 from __future__ import annotations
@@ -86,6 +87,17 @@ def products(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, fl
     return {}
 
 
+def products_by_onednn(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
+    """The same by oneDNN: the gallery's rows are an image's pixels, queries are filters of 1 × 1."""
+    import torch
+
+    for block in vectors.split(4096):
+        image = block[: len(block) // 16 * 16].view(1, -1, 16, SIZE).permute(0, 3, 1, 2)
+        for rows in vectors.split(256):
+            torch.nn.functional.conv2d(image, rows[:, :, None, None])
+    return {}
+
+
 def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
     """`RetrievalMAP` over all pairs; it takes scores above 0 only. Its MAP at k divides by what was found, not by R."""
     import torch
@@ -101,7 +113,8 @@ def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str
 
 def worker(which: str, n: int) -> None:
     """One measurement, as JSON; everything is imported and has run once before it."""
-    call = {"ours": ours, "pml": pml, "products": products, "torchmetrics": torchmetrics}[which]
+    calls = {"ours": ours, "pml": pml, "torchmetrics": torchmetrics}
+    call = {**calls, "products by MKL": products, "products by oneDNN": products_by_onednn}[which]
     if which == "ours":
         import onesheet  # noqa: F401
 
@@ -129,7 +142,7 @@ def main() -> None:
         return
     rows = []
     for n in arguments.sizes:
-        which = ["ours", "pml", "products"]
+        which = ["ours", "pml", "products by MKL", "products by oneDNN"]
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in which}
         for at in range(arguments.rounds):
             for name in which[:: -1 if at % 2 else 1]:
