@@ -13,6 +13,7 @@ bounded.
 import argparse
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -90,12 +91,7 @@ def index(n: int) -> dict[str, Any]:
     queries = vectors[np.random.default_rng(3).choice(n, 200, replace=False)]
 
     def search(query: np.ndarray) -> None:
-        if engine is None:
-            flat.search(query[None], 11)
-            return
-        rows = engine.propose(query[None], 11)[0]
-        scores = flat.reconstruct_batch(rows[rows >= 0]) @ query
-        np.argsort(-scores)[:11]
+        (flat if engine is None else engine).search(query[None], 11)
 
     search(queries[0])
     times = [measure.seconds(lambda q=query: search(q)) for query in queries]
@@ -159,8 +155,14 @@ def main() -> None:
         print(json.dumps({"metrics": metrics, "index": index, "embedding": embedding}[which](int(n), *rest)))
         return
     results: dict[str, dict[int, dict[str, Any]]] = {"embedding": {}, "metrics": {}, "index": {}}
-    rows = []
+    rows: list[list[str]] = []
+    columns = ["", "posters", "seconds", "peak MiB", ""]
     start = time.perf_counter()
+
+    def tell(*row: str) -> None:
+        rows.append(list(row))
+        print(", ".join(row), file=sys.stderr)
+
     if arguments.embed:
         with tempfile.TemporaryDirectory() as temporary:
             run = str(measure.small_run(Path(temporary)))
@@ -168,20 +170,18 @@ def main() -> None:
                 found = measure.fresh([__file__, "--worker", "embedding", str(n), run])
                 results["embedding"][n] = found
                 rate = found["posters"] / found["seconds"]
-                rows.append(
-                    ["embedding", f"{n:,}", f"{found['seconds']:.1f}", f"{found['peak']:,.0f}", f"{rate:.0f}/s"]
-                )
+                tell("embedding", f"{n:,}", f"{found['seconds']:.1f}", f"{found['peak']:,.0f}", f"{rate:.0f}/s")
     for n in arguments.metrics if arguments.metrics is not None else sorted({*arguments.sizes, LIMIT_AT}):
         found = results["metrics"][n] = measure.fresh([__file__, "--worker", "metrics", str(n)])
         note = f"{found['queries']:,} queries"
         if n == LIMIT_AT:
             note += f"; memory {'below' if found['peak'] < LIMIT else 'NOT below'} 2 GiB"
-        rows.append(["metrics", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note])
+        tell("metrics", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note)
     for n in arguments.index if arguments.index is not None else arguments.sizes:
         found = results["index"][n] = measure.fresh([__file__, "--worker", "index", str(n)])
         note = f"{found['kind']}, recall@10 {found['recall']:.3f}, search {found['search']:.2f} ms"
-        rows.append(["index", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note])
-    measure.table(f"Growth: {measure.machine()}", ["", "posters", "seconds", "peak MiB", ""], rows)
+        tell("index", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note)
+    measure.table(f"Growth: {measure.machine()}", columns, rows)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if arguments.png:
         draw(results, arguments.png)
