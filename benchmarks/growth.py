@@ -136,7 +136,12 @@ def draw(results: dict[str, dict[int, dict[str, Any]]], path: Path) -> None:
     for axis, label in zip(axes, ("seconds", "peak memory, MiB"), strict=True):
         axis.set(xscale="log", yscale="log", xlabel="posters", title=label)
         axis.grid(alpha=0.3)
-    axes[0].legend(frameon=False)
+    axes[0].axvline(ALL_QUERIES, color="0.6", linestyle=":", linewidth=1)
+    axes[0].annotate(
+        f"beyond: metrics of {SAMPLED:,} queries", (ALL_QUERIES, 0), (-4, 6), ha="right", fontsize=8, color="0.4",
+        xycoords=("data", "axes fraction"), textcoords="offset points",
+    )  # fmt: skip
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
     figure.savefig(path, dpi=120)
 
 
