@@ -152,3 +152,10 @@ def test_memory_and_threads_change_nothing(monkeypatch):
     some = judged(vectors, labels, short=True, monkeypatch=monkeypatch, queries=queries)
     for name, values in some.per_query.items():
         np.testing.assert_array_equal(values, want.per_query[name][queries])
+
+
+def test_in_inference_mode_as_validation_runs(monkeypatch):
+    vectors, labels = around_centres(8)
+    want = judged(vectors, labels, short=True, monkeypatch=monkeypatch)
+    with torch.inference_mode():
+        assert_same(judged(vectors.clone(), labels, short=True, monkeypatch=monkeypatch), want)
