@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from onesheet.embedding import Embedder
 
 PIECE = 1024
+_READ = 128  # files held in memory at a time
 ABOUT = "embeddings.json"
 OnBad = Literal["error", "skip"]
+Decoder = Literal["pillow", "nvjpeg"]
 Report = Callable[[int, int], None]
 
 
@@ -74,6 +76,7 @@ def embed_catalogue(
     *,
     shard: tuple[int, int] = (1, 1),
     on_bad_poster: OnBad = "error",
+    decoder: Decoder = "pillow",
     progress: Report = lambda done, total: None,
 ) -> Embedded:
     """Embed a catalogue, or one shard of it, into Parquet parts with ``id``, ``embedding`` and what is known.
@@ -85,17 +88,23 @@ def embed_catalogue(
         out: Where the parts go; parts that are there are kept.
         shard: (i, n), i from 1.
         on_bad_poster: ``error`` stops at the first piece with posters that cannot be used, ``skip`` leaves them out.
+        decoder: ``nvjpeg`` decodes JPEG files on the GPU, to pixels that differ a little; other files are Pillow's.
         progress: Called with the shard's posters done and all.
 
     Raises:
-        InputError: Posters cannot be used, or ``out`` holds parts of another embedder or catalogue.
+        InputError: Posters cannot be used, ``out`` holds parts of another embedder, catalogue or decoder, or there is
+            no such decoder here.
     """
+    if decoder == "nvjpeg":
+        from onesheet.images import nvjpeg
+
+        nvjpeg.check_nvjpeg()
     table, problems = read_catalogue(catalogue, images)
     if problems and on_bad_poster == "error":
         raise InputError(summarise(problems, table.source))
     if not len(table):
         raise InputError(f"{catalogue}: no posters; give a table with at least one")
-    _claim(run, table, out)
+    _claim(run, table, out, decoder)
     pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
     own = range(shard[0] - 1, len(pieces), shard[1])
     total = sum(len(pieces[piece]) for piece in own)
@@ -110,7 +119,7 @@ def embed_catalogue(
 
                 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
                 embedder = _for_inference(run.embedder(), _precision(run, device.type)).to(device)
-            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster)
+            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster, decoder)
         told = _part_notes(path)
         posters += told["posters"]
         skipped += told["skipped"]
@@ -158,7 +167,7 @@ def read_embeddings(run: Run, folder: Path) -> PosterIndex:
     return PosterIndex.of(np.concatenate(vectors), posters, notes)
 
 
-def _claim(run: Run, table: Catalogue, out: Path) -> None:
+def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> None:
     """Say in the folder what its parts are of, or check that it is the same."""
     about = {
         "version": 1,
@@ -167,6 +176,7 @@ def _claim(run: Run, table: Catalogue, out: Path) -> None:
         "images": str(table.root.resolve()),
         "posters": len(table),
         "dimensions": run.embedder().embedding_size,
+        **({} if decoder == "pillow" else {"decoder": decoder}),
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -175,18 +185,25 @@ def _claim(run: Run, table: Catalogue, out: Path) -> None:
         known = json.loads((out / ABOUT).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"--out {out}: cannot be used ({error}); name another folder") from None
-    for key, what in (("embedder", "another embedder's"), ("catalogue", "of another catalogue")):
-        if known.get(key) != about[key]:
+    for key, what in (
+        ("embedder", "another embedder's"),
+        ("catalogue", "of another catalogue"),
+        ("decoder", f"of images by {known.get('decoder', 'pillow')}"),
+    ):
+        if known.get(key) != about.get(key):
             raise InputError(f"--out {out}: the embeddings in it are {what}; name another folder")
 
 
-def _embed_piece(run: Run, embedder: "Embedder", part: Catalogue, path: Path, on_bad_poster: OnBad) -> int:
+def _embed_piece(
+    run: Run, embedder: "Embedder", part: Catalogue, path: Path, on_bad_poster: OnBad, decoder: Decoder
+) -> int:
     """Embed the posters of one part and write it; returns how many they are."""
-    pixels, bad = _decode(part, run.image_size)
+    device = next(embedder.parameters()).device
+    pixels, bad = _decode(part, run.image_size, str(device) if decoder == "nvjpeg" else None)
     if bad and on_bad_poster == "error":
         raise InputError(summarise(list(bad.values()), part.source))
     good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
-    vectors = _embed(embedder, pixels, _precision(run, next(embedder.parameters()).device.type))
+    vectors = _embed(embedder, pixels, _precision(run, device.type))
     told = [{"id": p.id, "img": p.file, "problem": f"{p.kind}: {p.detail}"} for p in bad.values()]
     columns = pa.Table.from_pandas(catalogue_table(part.select(good)), preserve_index=False)
     width = vectors.shape[1]
@@ -202,21 +219,47 @@ def _embed_piece(run: Run, embedder: "Embedder", part: Catalogue, path: Path, on
     return len(good)
 
 
-def _decode(part: Catalogue, image_size: tuple[int, int]) -> tuple[np.ndarray, dict[int, Problem]]:
-    """(M, H, W, 3) uint8 of the good posters, and what is wrong with the others, by position."""
+def _decode(
+    part: Catalogue, image_size: tuple[int, int], by: str | None = None
+) -> tuple[np.ndarray, dict[int, Problem]]:
+    """(M, H, W, 3) uint8 of the good posters, and what is wrong with the others, by position.
+
+    Args:
+        part: The posters.
+        image_size: (height, width).
+        by: The device whose decoder takes the JPEG files that it can; None: Pillow decodes all.
+    """
     from onesheet.images import BadImage, decode_poster
     from onesheet.images.decode import quiet_pillow
 
-    def decode(path: Path) -> np.ndarray | BadImage:
+    def read(path: Path) -> bytes | BadImage:
         try:
-            return decode_poster(path.read_bytes(), image_size)
-        except BadImage as why:
-            return why
+            return path.read_bytes()
         except OSError as error:
             return BadImage("unreadable image", error.strerror or "no such file", "make it a file that may be read")
 
+    def decode(path: Path, by_device: np.ndarray | None) -> np.ndarray | BadImage:
+        if by_device is not None:
+            return by_device
+        data = read(path)
+        if isinstance(data, BadImage):
+            return data
+        try:
+            return decode_poster(data, image_size)
+        except BadImage as why:
+            return why
+
     with quiet_pillow(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
-        results = list(pool.map(decode, part.paths))
+        done: list[np.ndarray | None] = [None] * len(part)
+        if by is not None:
+            from onesheet.images.nvjpeg import decode_jpegs
+
+            for start in range(0, len(part), _READ):
+                files = [
+                    b"" if isinstance(x, BadImage) else x for x in pool.map(read, part.paths[start : start + _READ])
+                ]
+                done[start : start + len(files)] = decode_jpegs(files, image_size, by)
+        results = list(pool.map(decode, part.paths, done))
     rows = part.rows if part.rows is not None else np.arange(len(part)) + 2
     bad = {
         at: Problem(int(rows[at]), str(part.ids[at]), str(part.files[at]), why.kind, why.detail, why.mend)

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tests.retrieval.indexes import found, refused
 
@@ -63,6 +64,35 @@ def test_posters_that_cannot_be_used(onesheet, made, tmp_path):
     assert [one["id"] for one in told["skipped"]] == ["p0004"]
     built = found(onesheet("index", run, "--embeddings", tmp_path / "out", "--out", tmp_path / "index", "--json"))
     assert built["posters"] == 23
+
+
+def test_another_decoder_gives_nearly_the_same_and_does_not_mix(onesheet, made, where, tmp_path, monkeypatch):
+    from onesheet.images import nvjpeg
+
+    run, vectors = made[2][0]
+    line = ["embed", run, *where, "--out", tmp_path]
+    taken = []
+    decode = nvjpeg.decode_jpegs
+
+    def decode_jpegs(files, image_size, device):
+        pixels = decode(files, image_size, device)
+        taken.extend(one is not None for one in pixels)
+        return pixels
+
+    monkeypatch.setattr(nvjpeg, "check_nvjpeg", lambda: None)
+    monkeypatch.setattr(nvjpeg, "decode_jpegs", decode_jpegs)
+    assert found(onesheet(*line, "--decoder", "nvjpeg", "--json"))["computed"] == 24
+    assert taken == [True] * 24
+    table = pd.concat([pd.read_parquet(tmp_path / name) for name in parts(tmp_path)], ignore_index=True)
+    np.testing.assert_allclose(np.stack(table["embedding"]), vectors, atol=0.02)
+    refused(onesheet(*line), tmp_path, "of images by nvjpeg")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_the_gpus_decoder_without_a_gpu(onesheet, made, where, tmp_path):
+    out = tmp_path / "out"
+    refused(onesheet("embed", made[2][0][0], *where, "--out", out, "--decoder", "nvjpeg"), "--decoder nvjpeg", "no GPU")
+    assert not out.exists()
 
 
 def test_an_index_of_embeddings_answers_like_the_runs_own(onesheet, made, where, tmp_path):

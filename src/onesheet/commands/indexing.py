@@ -17,6 +17,13 @@ from onesheet.commands.options import (
 )
 
 
+class DecoderKind(StrEnum):
+    """What decodes JPEG files: Pillow on the CPU, or the GPU's own decoder."""
+
+    pillow = "pillow"
+    nvjpeg = "nvjpeg"
+
+
 class EngineKind(StrEnum):
     """How an index searches: everything, along a graph, in compressed lists, or in Milvus."""
 
@@ -33,6 +40,9 @@ def embed(
     images: ImagesFolder = None,
     shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
     on_bad_poster: BadPoster = OnBadPoster.error,
+    decoder: Annotated[
+        DecoderKind, typer.Option(help="nvjpeg: JPEG files by the GPU, to pixels that differ a little.")
+    ] = DecoderKind.pillow,
     as_json: AsJson = False,
 ) -> None:
     """Embed a catalogue, or one shard of it; goes on where an earlier job stopped."""
@@ -43,7 +53,14 @@ def embed(
     part = parse_shard(shard)
     with progress_bar("embedding posters") as report:
         done = embed_catalogue(
-            Run.open(run), catalogue, images, out, shard=part, on_bad_poster=on_bad_poster.value, progress=report
+            Run.open(run),
+            catalogue,
+            images,
+            out,
+            shard=part,
+            on_bad_poster=on_bad_poster.value,
+            decoder=decoder.value,
+            progress=report,
         )
     if as_json:
         emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})

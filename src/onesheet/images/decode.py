@@ -109,6 +109,18 @@ def upright_size(data: bytes) -> tuple[int, int]:
     return (height, width) if turned else (width, height)
 
 
+def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a JPEG in grey or RGB that stands upright and is a poster by its size; None for all else."""
+    try:
+        with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+            width, height = image.size
+            plain = image.mode in ("L", "RGB") and _orientation(image) == 1
+    except Exception:  # as above: whatever it is, it is for `decode_poster` to tell
+        return None
+    fit = min(width, height) >= SHORTEST_SIDE and max(width, height) <= LONGEST * min(width, height)
+    return (width, height) if plain and fit and width * height <= MOST_PIXELS else None
+
+
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Silence Pillow's warnings about large headers and broken metadata, for which `decode_poster` has its own answers.
@@ -144,7 +156,7 @@ def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarr
     scale = 2 * max(wanted[0] / width, wanted[1] / height)
     image.draft(None, (math.ceil(scale * width), math.ceil(scale * height)))
     rgb = _to_rgb(image)
-    rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=_crop(rgb.size, wanted), reducing_gap=3.0)
+    rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=crop_box(rgb.size, wanted), reducing_gap=3.0)
     if orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[orientation])
     return np.asarray(rgb)
@@ -174,7 +186,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _crop(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+def crop_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
     """The centred (left, top, right, bottom) part of ``size`` that needs no more than `MOST_STRETCH`."""
     width, height = size
     stretch = (width / height) / (wanted[0] / wanted[1])
