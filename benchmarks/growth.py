@@ -117,6 +117,11 @@ def embedding(n: int, run: str) -> dict[str, Any]:
     return {"seconds": taken, "peak": peak, "posters": done.posters}
 
 
+def shown(value: float) -> str:
+    """Three digits, however small."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
 def draw(results: dict[str, dict[int, dict[str, Any]]], path: Path) -> None:
     """Time and memory over the number of posters, both logarithmic."""
     import matplotlib
@@ -175,17 +180,17 @@ def main() -> None:
                 found = measure.fresh([__file__, "--worker", "embedding", str(n), run])
                 results["embedding"][n] = found
                 rate = found["posters"] / found["seconds"]
-                tell("embedding", f"{n:,}", f"{found['seconds']:.1f}", f"{found['peak']:,.0f}", f"{rate:.0f}/s")
+                tell("embedding", f"{n:,}", shown(found["seconds"]), f"{found['peak']:,.0f}", f"{rate:.0f}/s")
     for n in arguments.metrics if arguments.metrics is not None else sorted({*arguments.sizes, LIMIT_AT}):
         found = results["metrics"][n] = measure.fresh([__file__, "--worker", "metrics", str(n)])
         note = f"{found['queries']:,} queries"
         if n == LIMIT_AT:
             note += f"; memory {'below' if found['peak'] < LIMIT else 'NOT below'} 2 GiB"
-        tell("metrics", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note)
+        tell("metrics", f"{n:,}", shown(found["seconds"]), f"{found['peak']:,.0f}", note)
     for n in arguments.index if arguments.index is not None else arguments.sizes:
         found = results["index"][n] = measure.fresh([__file__, "--worker", "index", str(n)])
-        note = f"{found['kind']}, recall@10 {found['recall']:.3f}, search {found['search']:.2f} ms"
-        tell("index", f"{n:,}", f"{found['seconds']:.2f}", f"{found['peak']:,.0f}", note)
+        note = f"{found['kind']}, recall@10 {found['recall']:.3f}, search {shown(found['search'])} ms"
+        tell("index", f"{n:,}", shown(found["seconds"]), f"{found['peak']:,.0f}", note)
     measure.table(f"Growth: {measure.machine()}", columns, rows)
     print(f"\n{time.perf_counter() - start:.0f} s in all")
     if arguments.png:

@@ -3,9 +3,9 @@
     python benchmarks/startup.py [--rounds 5] [override …]
 
 Each command is a fresh process, and they take turns. Beside the seconds that one waits stand those that processors
-worked, which a busy machine stretches less; goals are held against what one waits. The first head step
-is that of `python train.py` with features and everything else in the cache (the demo posters, or what the overrides
-name): the process is stopped at its end.
+worked, which a busy machine stretches less; goals are held against what one waits. The first head step is that of
+`python train.py` with features and everything else in the cache (the demo posters, or what the overrides name): the
+process is stopped at its end.
 """
 
 import argparse

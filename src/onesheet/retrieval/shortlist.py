@@ -192,7 +192,7 @@ class _Part:
 
     def _sample(self, tile: np.ndarray) -> None:
         """Thresholds from the first block."""
-        size = min(len(tile), _BLOCK)
+        size = len(tile)
         share = self.depth / len(self.order)
         rank = min(math.ceil(share * size + _SAFE * math.sqrt(size * share * (1 - share))) + 1, size - 1)
         negated = np.negative(tile.T, order="C")
