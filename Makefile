@@ -13,17 +13,17 @@ help: ## This list
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "onesheet needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
+		|| { echo "keyart needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-install: $(READY) ## A virtual environment in .venv with onesheet and everything for its development
+install: $(READY) ## A virtual environment in .venv with keyart and everything for its development
 
 demo: $(READY) ## Render demo posters, train on them, print metrics, and say where the pictures are
 	@run=$$($(BIN)/python train.py name=demo | tail -n 1) && test -d "$$run" \
-		&& $(BIN)/onesheet evaluate "$$run" \
+		&& $(BIN)/keyart evaluate "$$run" \
 		&& echo "Ten nearest posters:  $$run/gallery.png" \
 		&& echo "The whole report:     $$run/report.html"
 

@@ -9,15 +9,15 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from onesheet.config import preflight
-from onesheet.config.hooks import SweepReport
-from onesheet.errors import InputError
+from keyart.config import preflight
+from keyart.config.hooks import SweepReport
+from keyart.errors import InputError
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def run_job(cfg: DictConfig) -> float | None:
     """Train one run in the folder that Hydra made for it; return the monitor for sweepers."""
-    from onesheet.training import train_in_hydra_folder
+    from keyart.training import train_in_hydra_folder
 
     return train_in_hydra_folder(cfg)
 

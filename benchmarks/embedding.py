@@ -2,7 +2,7 @@
 
     python benchmarks/embedding.py [--posters 2000] [--piece 500]
 
-Ours is what `onesheet embed` calls, with the default model: decoded by threads, embedded a few at a time, written to
+Ours is what `keyart embed` calls, with the default model: decoded by threads, embedded a few at a time, written to
 Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a torchvision transform, a
 DataLoader of 2 workers, batches of 64. It runs in processes of its own, where malloc and OpenMP are as the system has
 them, and once more in ours, where freed memory is kept as ours keeps it. All get the same pieces of the posters in
@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 if TYPE_CHECKING:
-    from onesheet.run import Run
+    from keyart.run import Run
 
 IMAGE_SIZE, BATCH, WORKERS = (256, 176), 64, 2
 GOAL, COSINE = 3.0, 0.999
@@ -72,9 +72,9 @@ def peer_worker(table: Path, images: Path) -> None:
 @torch.inference_mode()
 def in_float32(run: "Run", table: Path, images: Path) -> np.ndarray:
     """Embeddings by the run's embedder as it was trained, in float32, nothing folded."""
-    from onesheet.catalogue import read_catalogue
-    from onesheet.embed_job import _decode
-    from onesheet.embedding.embedder import to_images
+    from keyart.catalogue import read_catalogue
+    from keyart.embed_job import _decode
+    from keyart.embedding.embedder import to_images
 
     pixels, _ = _decode(read_catalogue(table, images)[0], run.image_size)
     embedder = run.embedder()
@@ -94,8 +94,8 @@ def main() -> None:
     if arguments.peer_worker:
         peer_worker(arguments.peer_worker, images)
         return
-    from onesheet.embed_job import embed_catalogue, read_embeddings
-    from onesheet.run import Run
+    from keyart.embed_job import embed_catalogue, read_embeddings
+    from keyart.run import Run
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -129,7 +129,7 @@ def main() -> None:
         own = read_embeddings(run, folder / "out-0").vectors(np.arange(min(arguments.piece, len(whole))))
         exact = in_float32(run, folder / "piece-0.csv", images)
         cosines = (own * exact).sum(1)
-    rows = [["onesheet embed", f"{rate['ours']:.1f}", f"{work['ours']:.1f}", "", ""]]
+    rows = [["keyart embed", f"{rate['ours']:.1f}", f"{work['ours']:.1f}", "", ""]]
     for which, goal in (("peer", GOAL), ("peer here", 0)):
         faster, lighter = beside(which)
         label = f"timm, float32, DataLoader of {WORKERS} workers" + ", with freed memory kept" * (which == "peer here")

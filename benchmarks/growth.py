@@ -3,9 +3,9 @@
     python benchmarks/growth.py [--sizes 1000 10000 100000 1000000] [--embed 1000] [--png growth.png]
 
 Vectors are made (unit, 128 numbers, 1,000 clusters). Each measurement is a process of its own; memory is its peak
-above what its imports take, inputs included. Metrics are those of `onesheet evaluate`, every poster searching all
+above what its imports take, inputs included. Metrics are those of `keyart evaluate`, every poster searching all
 others exactly up to 100,000 posters, above that 10,000 sampled queries; at 200,000 they must stay below 2 GiB. The
-index is the one that `onesheet index` chooses, at recall 0.95; search is a poster's 10 nearest, one query at a time.
+index is the one that `keyart index` chooses, at recall 0.95; search is a poster's 10 nearest, one query at a time.
 Embedding is of real posters from JPEG files, as many as there are; it is a stream of pieces, so that its memory is
 bounded.
 """
@@ -54,8 +54,8 @@ def genres_of(n: int) -> np.ndarray:
 
 def metrics(n: int) -> dict[str, Any]:
     """Time and memory of all default metrics."""
-    from onesheet.catalogue import Relevance
-    from onesheet.retrieval import evaluate_retrieval
+    from keyart.catalogue import Relevance
+    from keyart.retrieval import evaluate_retrieval
 
     before = measure.resident()
     vectors, genres, ids = vectors_of(n), genres_of(n), np.array([f"{i:08d}" for i in range(n)], dtype=object)
@@ -75,7 +75,7 @@ def index(n: int) -> dict[str, Any]:
     """Time and memory of building an index, and of searching it."""
     import faiss
 
-    from onesheet.retrieval.engines import build_engine, choose_kind
+    from keyart.retrieval.engines import build_engine, choose_kind
 
     before = measure.resident()
     vectors = vectors_of(n)
@@ -101,15 +101,15 @@ def index(n: int) -> dict[str, Any]:
 
 def embedding(n: int, run: str) -> dict[str, Any]:
     """Time and memory of embedding the first posters from files."""
-    from onesheet.embed_job import embed_catalogue
-    from onesheet.run import Run
+    from keyart.embed_job import embed_catalogue
+    from keyart.run import Run
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         table = measure.some_posters(folder, n)
         import torch  # noqa: F401  (part of the imports, not of the work)
 
-        from onesheet.embedding import load_embedder  # noqa: F401
+        from keyart.embedding import load_embedder  # noqa: F401
 
         opened = Run.open(Path(run))
         images = measure.need_posters() / "posters"

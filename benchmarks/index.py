@@ -1,11 +1,11 @@
-"""Search among a million clustered vectors: the engine that onesheet chooses beside Annoy, on one core.
+"""Search among a million clustered vectors: the engine that keyart chooses beside Annoy, on one core.
 
     pip install -e ".[bench]"
     python benchmarks/index.py [--rows 1000000] [--clusters 1000] [--spread 0.5] [--trees 50] [--engine hnsw]
 
 The vectors are unit vectors of 128 numbers around random centres. Queries are others of the same kind, not in the
 index. The engine, its parameters, and the index on disk, from which it is searched mapped, are those of
-``onesheet index --recall 0.95``. Annoy gets the least ``search_k`` with which it finds as much as onesheet does; beside
+``keyart index --recall 0.95``. Annoy gets the least ``search_k`` with which it finds as much as keyart does; beside
 it stands the least with which it finds 0.95. Both answer one query at a time; rounds alternate, and the medians over
 rounds of times and of ratios are printed. Building may use all cores. The limits: 20 ms a search, recall@10 0.95, five
 times Annoy's queries a second at equal recall.
@@ -23,8 +23,8 @@ import faiss
 import numpy as np
 import pandas as pd
 
-from onesheet.retrieval.engines import build_engine, choose_kind
-from onesheet.retrieval.index import PosterIndex
+from keyart.retrieval.engines import build_engine, choose_kind
+from keyart.retrieval.index import PosterIndex
 
 WIDTH, K, RECALL = 128, 10, 0.95
 MOST_MS, LEAST_RATIO = 20.0, 5.0
@@ -49,7 +49,7 @@ def recall_of(found: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def ours(vectors: np.ndarray, kind: str | None, folder: Path) -> tuple[PosterIndex, float]:
-    """The index as ``onesheet index`` makes it, opened from disk, and the seconds that building took."""
+    """The index as ``keyart index`` makes it, opened from disk, and the seconds that building took."""
     rows = len(vectors)
     posters = pd.DataFrame({"id": [f"p{i}" for i in range(rows)]})
     index = PosterIndex.of(vectors, posters)
@@ -162,7 +162,7 @@ def main() -> None:
     print(f"{given.rows:,} × {WIDTH}, {given.clusters:,} clusters, spread {given.spread:g}; k = {K}, one core")
     print(f"{'':44}{'recall@10':>9}{'ms a query':>12}{'queries/s':>12}{'built in':>12}")
     mean_s = [float(times.mean()) for times in ours_s]
-    row(f"onesheet ({told})", our_recall, mean_s, our_build)
+    row(f"keyart ({told})", our_recall, mean_s, our_build)
     row("  the same, all queries at once", our_recall, batch_s, None)
     row(f"Annoy ({given.trees} trees, search_k {equal:,})", equal_recall, equal_s, their_build)
     row(f"  the same, search_k {least:,}", least_recall, least_s, None)

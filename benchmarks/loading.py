@@ -108,7 +108,7 @@ def main() -> None:
     if arguments.oml_worker:
         oml_worker(arguments.posters, arguments.batches)
         return
-    from onesheet.images import Augment, open_pixels
+    from keyart.images import Augment, open_pixels
 
     paths = posters(arguments.posters)
     pixels, good, _ = open_pixels(paths, IMAGE_SIZE)
@@ -157,11 +157,11 @@ def main() -> None:
         return [*cells, measure.told(by[0], goal), f"{by[1]:.2f}"]
 
     rows = [
-        row("onesheet, augmented", "ours augmented"),
+        row("keyart, augmented", "ours augmented"),
         row("PIL + torchvision, augmented", "theirs augmented", "augmented", WITH),
-        row("onesheet, as they are, float", "ours as they are"),
+        row("keyart, as they are, float", "ours as they are"),
         row("PIL + torchvision, as they are", "theirs as they are", "as they are", WITHOUT),
-        row("onesheet, as they are, uint8", "ours as they are, uint8"),
+        row("keyart, as they are, uint8", "ours as they are, uint8"),
         row("bare memory copy of these", "ours bare copy", "as they are, uint8", COPY),
     ]
     if arguments.oml:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
-POSTERS = Path(os.environ.get("ONESHEET_POSTERS", ROOT.parent / "shared" / "data" / "imdb_posters"))
+POSTERS = Path(os.environ.get("KEYART_POSTERS", ROOT.parent / "shared" / "data" / "imdb_posters"))
 
 
 def seconds(step: Callable[[], Any]) -> float:
@@ -98,7 +98,7 @@ def machine() -> str:
 def need_posters() -> Path:
     """The folder of real posters (``catalogue.csv``, ``posters/``)."""
     if not (POSTERS / "catalogue.csv").is_file():
-        raise SystemExit(f"no real posters at {POSTERS}: set ONESHEET_POSTERS to a folder with catalogue.csv, posters/")
+        raise SystemExit(f"no real posters at {POSTERS}: set KEYART_POSTERS to a folder with catalogue.csv, posters/")
     return POSTERS
 
 

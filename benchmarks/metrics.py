@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import measure
 
-if TYPE_CHECKING:  # onesheet comes before torch, as in its own commands: it settles how OpenMP's threads wait
+if TYPE_CHECKING:  # keyart comes before torch, as in its own commands: it settles how OpenMP's threads wait
     import torch
 
 GENRES, SIZE = 50, 128
@@ -42,8 +42,8 @@ def ours(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]
     """`evaluate_retrieval`."""
     import numpy as np
 
-    from onesheet.catalogue import Relevance
-    from onesheet.retrieval import evaluate_retrieval
+    from keyart.catalogue import Relevance
+    from keyart.retrieval import evaluate_retrieval
 
     genres = np.eye(GENRES, dtype=bool)[genre.numpy()]
     found = evaluate_retrieval(
@@ -116,7 +116,7 @@ def worker(which: str, n: int) -> None:
     calls = {"ours": ours, "pml": pml, "torchmetrics": torchmetrics}
     call = {**calls, "products by MKL": products, "products by oneDNN": products_by_onednn}[which]
     if which == "ours":
-        import onesheet  # noqa: F401
+        import keyart  # noqa: F401
 
     def inputs_and_k(n: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         vectors, genre = inputs(n)

@@ -20,7 +20,7 @@ import measure
 
 FIRST_STEP = """
 import os, runpy, sys
-from onesheet.embedding.module import EmbeddingModule
+from keyart.embedding.module import EmbeddingModule
 ended = EmbeddingModule.on_train_batch_end
 def stop(self, *arguments):
     ended(self, *arguments)
@@ -44,7 +44,7 @@ def main() -> None:
         run = f"import sys; sys.argv = {[script, f'hydra.run.dir={temporary}/run', *arguments.overrides]!r}"
         commands = {
             "python -c pass": [python, "-c", "pass"],
-            "onesheet --help": [python, "-c", "from onesheet.cli import main; main()", "--help"],
+            "keyart --help": [python, "-c", "from keyart.cli import main; main()", "--help"],
             "python train.py --help": [python, script, "--help"],
             f"python -c '{IMPORTS}'": [python, "-c", IMPORTS],
             "first head step of python train.py": [python, "-c", run + FIRST_STEP],
@@ -66,7 +66,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 taken[name].append(call(command))
-    goals = {"onesheet --help": 0.5, "python train.py --help": 1.0}
+    goals = {"keyart --help": 0.5, "python train.py --help": 1.0}
     rows = []
     for name, times in taken.items():
         waited, worked = (statistics.median(column) for column in zip(*times, strict=True))

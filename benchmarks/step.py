@@ -21,10 +21,10 @@ import measure
 import torch
 from torch import nn
 
-from onesheet.assembly import make_data, make_module, prepare
-from onesheet.embedding.losses import relate
-from onesheet.embedding.precision import autocast_for
-from onesheet.training import quieten
+from keyart.assembly import make_data, make_module, prepare
+from keyart.embedding.losses import relate
+from keyart.embedding.precision import autocast_for
+from keyart.training import quieten
 
 GOAL = 1.10
 
@@ -112,7 +112,7 @@ def main() -> None:
         f"One fine-tuning step of {arguments.batch} posters, {cfg.model.name}, {precision}: {measure.machine()}",
         ["", "seconds (median)", "CPU seconds (median)"],
         [
-            ["onesheet", *(f"{statistics.median(times):.3f}" for times in zip(*turns.ours, strict=True))],
+            ["keyart", *(f"{statistics.median(times):.3f}" for times in zip(*turns.ours, strict=True))],
             ["by hand", *(f"{statistics.median(times):.3f}" for times in zip(*turns.theirs, strict=True))],
             ["ours beside it", measure.told(ratios[0], GOAL, at_most=True), f"{ratios[1]:.2f}"],
         ],

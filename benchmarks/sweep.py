@@ -92,7 +92,7 @@ def splits_of(run: Path) -> Any:
     import pandas as pd
     import yaml
 
-    from onesheet.catalogue import read_catalogue
+    from keyart.catalogue import read_catalogue
 
     told = yaml.safe_load((run / "config.yaml").read_text())["data"]
     catalogue, _ = read_catalogue(told["catalogue"], told["images"])
@@ -155,8 +155,8 @@ def write_features(run: Path, out: Path) -> None:
     """The run's frozen features, from the cache."""
     import numpy as np
 
-    from onesheet.embedding import cached_features, load_frozen
-    from onesheet.images import open_pixels
+    from keyart.embedding import cached_features, load_frozen
+    from keyart.images import open_pixels
 
     pixels, _, _ = open_pixels([Path(path) for path in splits_of(run)["file"]], (256, 176))
     np.save(out, np.array(cached_features(load_frozen(run / "embedder"), pixels)))
@@ -224,7 +224,7 @@ def main() -> None:
             ["Lightning + PML, features in memory", f"{peer:.0f}", ""],
             [f"Lightning + PML, backbone in it: {part}, extrapolated", f"{whole:.0f}", ""],
             *(
-                [f"onesheet, {how}, beside the {which}", f"{ours:.0f}", told]
+                [f"keyart, {how}, beside the {which}", f"{ours:.0f}", told]
                 for how, ours in (("job by job", in_turn), ("two jobs side by side (hydra/launcher=local)", beside))
                 for which, told in (
                     ("first", measure.told(ours / peer, CACHED, at_most=True)),

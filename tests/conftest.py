@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-import onesheet  # noqa: F401  (sets how threads wait, before torch is loaded)
+import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 
 
@@ -14,22 +14,22 @@ from tests.helpers import draw_posters
 def _own_cache(tmp_path_factory):
     """Tests never touch a person's cache."""
     folder = tmp_path_factory.mktemp("cache")
-    before = os.environ.get("ONESHEET_CACHE")
-    os.environ["ONESHEET_CACHE"] = str(folder)
+    before = os.environ.get("KEYART_CACHE")
+    os.environ["KEYART_CACHE"] = str(folder)
     yield folder
     if before is None:
-        os.environ.pop("ONESHEET_CACHE", None)
+        os.environ.pop("KEYART_CACHE", None)
     else:
-        os.environ["ONESHEET_CACHE"] = before
+        os.environ["KEYART_CACHE"] = before
 
 
 @pytest.fixture(scope="session")
 def posters_dir() -> Path:
     """The folder of real posters (`catalogue.csv`, `posters/`, …)."""
     here = Path(__file__).resolve().parents[1]
-    folder = Path(os.environ.get("ONESHEET_POSTERS", here.parent / "shared" / "data" / "imdb_posters"))
+    folder = Path(os.environ.get("KEYART_POSTERS", here.parent / "shared" / "data" / "imdb_posters"))
     if not (folder / "catalogue.csv").is_file():
-        pytest.skip(f"no real posters at {folder}: set ONESHEET_POSTERS to their folder")
+        pytest.skip(f"no real posters at {folder}: set KEYART_POSTERS to their folder")
     return folder
 
 
@@ -39,13 +39,13 @@ def poster_folder(tmp_path) -> Path:
     return draw_posters(tmp_path / "made")
 
 
-@pytest.fixture(name="onesheet")
-def call_onesheet(monkeypatch, capfd):
+@pytest.fixture(name="keyart")
+def call_keyart(monkeypatch, capfd):
     """Calls the console command: its exit code, standard output and standard error."""
-    from onesheet import cli
+    from keyart import cli
 
     def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["onesheet", *map(str, arguments)])
+        monkeypatch.setattr(sys, "argv", ["keyart", *map(str, arguments)])
         with pytest.raises(SystemExit) as stop:
             cli.main()
         out, err = capfd.readouterr()

@@ -6,12 +6,12 @@ import pytest
 from PIL import Image
 
 
-def test_help_names_the_commands(onesheet):
-    code, out, _ = onesheet("--help")
+def test_help_names_the_commands(keyart):
+    code, out, _ = keyart("--help")
     assert code == 0
     assert "evaluate" in out
     assert "check" in out
-    assert onesheet()[1] == out
+    assert keyart()[1] == out
 
 
 @pytest.mark.parametrize(
@@ -31,23 +31,23 @@ def test_help_names_the_commands(onesheet):
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )
-def test_bad_usage_is_one_line_and_exit_code_2(onesheet, arguments, named):
-    code, out, err = onesheet(*arguments)
+def test_bad_usage_is_one_line_and_exit_code_2(keyart, arguments, named):
+    code, out, err = keyart(*arguments)
     assert code == 2
     assert out == ""
     assert len(err.splitlines()) == 1
     assert named in err
 
 
-def test_a_folder_that_is_no_run_is_told(onesheet, tmp_path):
-    code, _, err = onesheet("evaluate", tmp_path)
+def test_a_folder_that_is_no_run_is_told(keyart, tmp_path):
+    code, _, err = keyart("evaluate", tmp_path)
     assert code == 2
     assert str(tmp_path) in err
 
 
-def test_check_tells_what_cannot_be_used(onesheet, poster_folder):
+def test_check_tells_what_cannot_be_used(keyart, poster_folder):
     arguments = ["check", "--catalogue", poster_folder / "catalogue.csv", "--images", poster_folder / "posters"]
-    code, out, _ = onesheet(*arguments, "--json")
+    code, out, _ = keyart(*arguments, "--json")
     assert code == 0
     report = json.loads(out)
     assert report["posters"] == 24
@@ -55,7 +55,7 @@ def test_check_tells_what_cannot_be_used(onesheet, poster_folder):
     (poster_folder / "posters" / "p0002.jpg").write_text("no image")
     (poster_folder / "posters" / "p0005.jpg").unlink()
     Image.new("RGB", (3000, 20)).save(poster_folder / "posters" / "p0007.jpg")
-    code, out, _ = onesheet(*arguments, "--json")
+    code, out, _ = keyart(*arguments, "--json")
     assert code == 1
     report = json.loads(out)
     assert report["posters"] == 21
@@ -63,12 +63,12 @@ def test_check_tells_what_cannot_be_used(onesheet, poster_folder):
     [strip] = [problem for problem in report["problems"] if problem["id"] == "p0007"]
     assert "3000×20" in strip["detail"]
     assert "crop" in strip["mend"]
-    code, out, _ = onesheet(*arguments)
+    code, out, _ = keyart(*arguments)
     assert code == 1
     assert "p0002" in out
 
 
-def test_check_fails_on_blank_and_repeated_files_and_remarks_on_the_rest(onesheet, poster_folder):
+def test_check_fails_on_blank_and_repeated_files_and_remarks_on_the_rest(keyart, poster_folder):
     arguments = [
         "check",
         "--catalogue",
@@ -80,19 +80,19 @@ def test_check_fails_on_blank_and_repeated_files_and_remarks_on_the_rest(oneshee
     posters = poster_folder / "posters"
     Image.open(posters / "p0001.jpg").convert("L").resize((200, 300)).save(posters / "p0001.jpg")
     Image.open(posters / "p0002.jpg").resize((300, 200)).save(posters / "p0002.jpg")
-    code, out, _ = onesheet(*arguments)
+    code, out, _ = keyart(*arguments)
     report = json.loads(out)
     assert code == 0
     assert report["problems"] == []
     kinds = {(remark["id"], remark["kind"]) for remark in report["remarks"]}
     assert {("p0001", "grey image"), ("p0002", "landscape image"), ("p0003", "tiny image")} <= kinds
     assert ("p0001", "tiny image") not in kinds
-    assert onesheet(*arguments, "--strict")[0] == 1
+    assert keyart(*arguments, "--strict")[0] == 1
 
     (posters / "p0004.jpg").write_bytes((posters / "p0005.jpg").read_bytes())
     Image.new("RGB", (200, 300), (90, 40, 30)).save(posters / "p0006.jpg")
     Image.open(posters / "p0007.jpg").save(posters / "p0008.jpg", quality=40)
-    code, out, _ = onesheet(*arguments)
+    code, out, _ = keyart(*arguments)
     report = json.loads(out)
     assert code == 1
     assert [(problem["id"], problem["kind"]) for problem in report["problems"]] == [

@@ -11,7 +11,7 @@ import pytest
 SCRIPT = """
 import json, resource
 import torch
-from onesheet.freed_memory import keep_freed_memory
+from keyart.freed_memory import keep_freed_memory
 
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -9,9 +9,9 @@ import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from onesheet.callbacks import CSVLog, LastCheckpoint
-from onesheet.callbacks.run_log import rewind_loggers
-from onesheet.interruption import CutShort, StopOnSignal
+from keyart.callbacks import CSVLog, LastCheckpoint
+from keyart.callbacks.run_log import rewind_loggers
+from keyart.interruption import CutShort, StopOnSignal
 
 
 class Model(BoringModel):

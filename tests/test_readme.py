@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import typer
 
-from onesheet import cli
-from onesheet.config.loss_table import loss_table
-from onesheet.config.preflight import composed, expand
-from onesheet.config.rules import check_config
+from keyart import cli
+from keyart.config.loss_table import loss_table
+from keyart.config.preflight import composed, expand
+from keyart.config.rules import check_config
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,7 +31,7 @@ NOT_RUN = {
     "python train.py data=posters": "needs posters of one's own; tested end to end on small posters",
     "python train.py experiment=": "a whole training; composed here",
     "python train.py logger=": "a whole training; tested with W&B offline",
-    "onesheet": "needs a finished run; parsed here",
+    "keyart": "needs a finished run; parsed here",
 }
 
 
@@ -39,7 +39,7 @@ def commands():
     for block in re.findall(r"```\n(.*?)```", README, re.DOTALL):
         for line in block.splitlines():
             line = line.split(" #")[0].strip()
-            if re.match(r"(python|onesheet|make|pip|git|\. )", line):
+            if re.match(r"(python|keyart|make|pip|git|\. )", line):
                 yield line
 
 
@@ -48,7 +48,7 @@ COMMANDS = sorted(set(commands()))
 
 def test_there_are_commands():
     assert "python train.py" in COMMANDS
-    assert any(command.startswith("onesheet evaluate") for command in COMMANDS)
+    assert any(command.startswith("keyart evaluate") for command in COMMANDS)
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python train.py") and "--help" not in c])
@@ -62,7 +62,7 @@ def test_trainings_compose(command, poster_folder):
         check_config(composed(job))
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("onesheet ")])
+@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("keyart ")])
 def test_console_commands_parse(command):
     _, name, *arguments = shlex.split(command)
     group = typer.main.get_command(cli.app)

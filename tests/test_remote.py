@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from onesheet.remote import wandb_account, why_unreachable
+from keyart.remote import wandb_account, why_unreachable
 
 KEY = "k" * 40
 

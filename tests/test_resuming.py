@@ -5,8 +5,8 @@ import json
 import pytest
 import yaml
 
-from onesheet.errors import InputError
-from onesheet.resuming import check_same_config, check_same_dataset
+from keyart.errors import InputError
+from keyart.resuming import check_same_config, check_same_dataset
 
 CONFIG = {"seed": 0, "resume": None, "loss": {"margin": 45}, "trainer": {"devices": 1, "gradient_clip_val": 1.0}}
 DATASET = {"fingerprint": "a", "pixels": "b", "catalogue": "posters.csv"}

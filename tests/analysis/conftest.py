@@ -1,7 +1,7 @@
 import pytest
 from tests.analysis.inputs import make_inputs
 
-from onesheet.catalogue import read_catalogue
+from keyart.catalogue import read_catalogue
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from onesheet.analysis.bootstrap import intervals, percentile_ends, resample_means
+from keyart.analysis.bootstrap import intervals, percentile_ends, resample_means
 
 
 def test_means_equal_a_naive_loop_over_the_same_draws():
@@ -47,7 +47,7 @@ def test_columns_share_their_draws_so_that_constant_differences_are_certain():
 def test_memory_chunks_change_nothing(monkeypatch):
     values = np.random.default_rng(4).random((30, 2))
     whole = resample_means(values, replicates=64)
-    monkeypatch.setattr("onesheet.analysis.bootstrap.CHUNK_BYTES", 16 * 30 * 7)
+    monkeypatch.setattr("keyart.analysis.bootstrap.CHUNK_BYTES", 16 * 30 * 7)
     np.testing.assert_array_equal(resample_means(values, replicates=64), whole)
 
 

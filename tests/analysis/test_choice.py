@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from onesheet.analysis import alike_other_genre, choose_drivers, find_neighbours, same_genres_unlike
-from onesheet.analysis.neighbours import describe, display_title, shared_genres
-from onesheet.analysis.variety import unit_rows
+from keyart.analysis import alike_other_genre, choose_drivers, find_neighbours, same_genres_unlike
+from keyart.analysis.neighbours import describe, display_title, shared_genres
+from keyart.analysis.variety import unit_rows
 
 
 def random_posters(n=120, genres=5, size=6, seed=0):
@@ -127,7 +127,7 @@ def test_posters_are_described_by_what_is_known(catalogue):
 @pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("tile", [7, 1024])
 def test_pairs_are_the_extremes_without_repetition(alike, tile, monkeypatch):
-    monkeypatch.setattr("onesheet.analysis.contrasts.TILE", tile)
+    monkeypatch.setattr("keyart.analysis.contrasts.TILE", tile)
     embeddings, genres = random_posters(n=60, genres=4, seed=2)
     groups = np.arange(60) // 2
     pairs = (alike_other_genre if alike else same_genres_unlike)(embeddings, genres, 5, groups)

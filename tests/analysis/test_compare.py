@@ -10,11 +10,11 @@ import pytest
 import yaml
 from rich.console import Console
 
-from onesheet import cli
-from onesheet.analysis.compare import compare_runs
-from onesheet.analysis.comparison_table import print_comparison
-from onesheet.errors import InputError
-from onesheet.run import Run
+from keyart import cli
+from keyart.analysis.compare import compare_runs
+from keyart.analysis.comparison_table import print_comparison
+from keyart.errors import InputError
+from keyart.run import Run
 
 N, CHANCE, FROZEN = 80, 0.1, 0.2
 METRICS = ("ndcg@10", "map", "precision@10/genre/Drama", "precision@10/genre/War")
@@ -138,7 +138,7 @@ def test_other_queries_are_refused(runs):
 
 
 def test_the_command_prints_the_same_numbers(runs, monkeypatch, capfd):
-    monkeypatch.setattr(sys, "argv", ["onesheet", "compare", *(str(run.folder) for run in runs), "--json"])
+    monkeypatch.setattr(sys, "argv", ["keyart", "compare", *(str(run.folder) for run in runs), "--json"])
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert not stop.value.code

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from onesheet.analysis.curves import draw_curves, read_curves
-from onesheet.analysis.theme import LIGHT
+from keyart.analysis.curves import draw_curves, read_curves
+from keyart.analysis.theme import LIGHT
 
 
 def test_columns_are_read_where_they_hold_values(run_folder):

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.analysis.gallery import Layout, draw_gallery, write_png
-from onesheet.analysis.lettering import Span, shorten, text_width, wrap_spans
-from onesheet.analysis.neighbours import Neighbourhoods, find_neighbours
-from onesheet.analysis.posters import frame_poster, frame_posters
-from onesheet.analysis.theme import DARK, LIGHT, fallback_file, font_for, to_variables
+from keyart.analysis.gallery import Layout, draw_gallery, write_png
+from keyart.analysis.lettering import Span, shorten, text_width, wrap_spans
+from keyart.analysis.neighbours import Neighbourhoods, find_neighbours
+from keyart.analysis.posters import frame_poster, frame_posters
+from keyart.analysis.theme import DARK, LIGHT, fallback_file, font_for, to_variables
 
 
 def rgb(colour):

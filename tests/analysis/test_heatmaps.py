@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.analysis.heatmaps import GAP, HEAD, MARGIN, POSTER, Side, draw_heatmaps, heat_map, smoothed, strongest
+from keyart.analysis.heatmaps import GAP, HEAD, MARGIN, POSTER, Side, draw_heatmaps, heat_map, smoothed, strongest
 
 
 def side(parts, name="A Film"):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from onesheet.analysis.maps import tell_decade, tell_genre
-from onesheet.analysis.projection import project, sample_evenly
-from onesheet.analysis.wall import draw_wall, hang
+from keyart.analysis.maps import tell_decade, tell_genre
+from keyart.analysis.projection import project, sample_evenly
+from keyart.analysis.wall import draw_wall, hang
 
 
 def clusters(n=90, seed=0):

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from tests.analysis.inputs import make_inputs
 
-from onesheet.analysis import make_pictures, write_report
-from onesheet.analysis.theme import LIGHT
-from onesheet.catalogue import read_catalogue
-from onesheet.errors import InputError
+from keyart.analysis import make_pictures, write_report
+from keyart.analysis.theme import LIGHT
+from keyart.catalogue import read_catalogue
+from keyart.errors import InputError
 
 VOID = {"meta", "img", "br", "link", "input", "hr", "source"}
 

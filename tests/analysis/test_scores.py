@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onesheet.analysis.genre_bars import genre_rows
-from onesheet.analysis.score_table import headline, number, score_tables
-from onesheet.analysis.scores import Score, collect_scores
+from keyart.analysis.genre_bars import genre_rows
+from keyart.analysis.score_table import headline, number, score_tables
+from keyart.analysis.scores import Score, collect_scores
 
 NAN = float("nan")
 

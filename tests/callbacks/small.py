@@ -5,9 +5,9 @@ import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch.utils.data import DataLoader, Dataset
 
-from onesheet.callbacks import RetrievalEvaluation
-from onesheet.catalogue import Relevance
-from onesheet.retrieval import evaluate_retrieval, random_vectors
+from keyart.callbacks import RetrievalEvaluation
+from keyart.catalogue import Relevance
+from keyart.retrieval import evaluate_retrieval, random_vectors
 
 N = 90
 NAMES = ("Action", "Comedy", "Drama")

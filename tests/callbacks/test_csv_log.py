@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from onesheet.callbacks.csv_log import CSVLog
+from keyart.callbacks.csv_log import CSVLog
 
 
 def logged(folder, steps, rewind=None):

@@ -12,7 +12,7 @@ import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from onesheet.retrieval.dimension import spread_of
+from keyart.retrieval.dimension import spread_of
 from tests.callbacks import ddp_evaluation
 from tests.callbacks.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, judge, vectors
 

@@ -5,7 +5,7 @@ import pytest
 from hydra.utils import instantiate
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from onesheet.config.preflight import composed
+from keyart.config.preflight import composed
 
 
 class Model(BoringModel):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from onesheet.callbacks import PosterProgress
+from keyart.callbacks import PosterProgress
 from tests.callbacks.small import SmallData, SmallModule, evaluation
 from tests.callbacks.test_evaluation import fit
 

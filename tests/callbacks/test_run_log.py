@@ -6,9 +6,9 @@ import signal
 import pytest
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from onesheet.callbacks.csv_log import CSVLog
-from onesheet.callbacks.run_log import RunLogger, finishing, log_results, rewind_loggers
-from onesheet.interruption import CutShort
+from keyart.callbacks.csv_log import CSVLog
+from keyart.callbacks.run_log import RunLogger, finishing, log_results, rewind_loggers
+from keyart.interruption import CutShort
 
 
 class Spy:

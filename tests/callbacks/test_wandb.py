@@ -12,10 +12,10 @@ from PIL import Image
 
 pytest.importorskip("wandb")
 
-from onesheet.callbacks.run_log import RunResults, finishing, log_results
-from onesheet.callbacks.wandb_files import sync_line
-from onesheet.callbacks.wandb_log import WandbLog
-from onesheet.catalogue import Catalogue
+from keyart.callbacks.run_log import RunResults, finishing, log_results
+from keyart.callbacks.wandb_files import sync_line
+from keyart.callbacks.wandb_log import WandbLog
+from keyart.catalogue import Catalogue
 
 METRICS = {
     "val/ndcg@10": 0.4,
@@ -98,7 +98,7 @@ def records(finished, read_records):
 def test_without_login_or_network_the_run_is_offline_and_finished(finished, told):
     folder, session, printed, _ = finished
     assert (told["state"], told["exit_code"]) == ("finished", 0)
-    assert told["project"] == "onesheet"
+    assert told["project"] == "keyart"
     assert told["name"] == "a run"
     assert told["tags"] == ["demo"]
     assert printed.splitlines()[-1] == f"wandb sync {shlex.quote(str(session))}"

@@ -16,12 +16,12 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 pytest.importorskip("wandb")
 
-from onesheet.callbacks.csv_log import CSVLog
-from onesheet.callbacks.run_log import finishing, rewind_loggers
-from onesheet.callbacks.wandb_files import sync_line
-from onesheet.callbacks.wandb_log import WandbLog
-from onesheet.callbacks.wandb_mode import choose_mode
-from onesheet.errors import InputError
+from keyart.callbacks.csv_log import CSVLog
+from keyart.callbacks.run_log import finishing, rewind_loggers
+from keyart.callbacks.wandb_files import sync_line
+from keyart.callbacks.wandb_log import WandbLog
+from keyart.callbacks.wandb_mode import choose_mode
+from keyart.errors import InputError
 
 pytestmark = pytest.mark.usefixtures("logged_out")
 
@@ -98,7 +98,7 @@ def run_apart(code, folder, **environment):
 
 LOGGING = """
 import logging, os, signal, sys, time
-from onesheet.callbacks.wandb_log import WandbLog
+from keyart.callbacks.wandb_log import WandbLog
 logging.basicConfig(level="INFO")
 logger = WandbLog(sys.argv[1])
 for step in range(5):
@@ -287,7 +287,7 @@ def test_auto_goes_online_only_with_login_and_network(monkeypatch, tmp_path):
     mode, reason = choose_mode()
     assert mode == "offline"
     assert "http://127.0.0.1:1 cannot be reached" in reason
-    monkeypatch.setattr("onesheet.callbacks.wandb_mode.why_unreachable", lambda host: None)
+    monkeypatch.setattr("keyart.callbacks.wandb_mode.why_unreachable", lambda host: None)
     assert choose_mode() == ("online", None)
     for outside, meant in (("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")):
         monkeypatch.setenv("WANDB_MODE", outside)

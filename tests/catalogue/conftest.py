@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from onesheet.catalogue import Catalogue, Problem, read_catalogue
+from keyart.catalogue import Catalogue, Problem, read_catalogue
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onesheet.catalogue import read_catalogue, read_history
-from onesheet.errors import InputError
+from keyart.catalogue import read_catalogue, read_history
+from keyart.errors import InputError
 
 
 @pytest.fixture

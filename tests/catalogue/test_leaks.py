@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onesheet.catalogue.leaks import expected_leak
+from keyart.catalogue.leaks import expected_leak
 
 
 @pytest.mark.parametrize("sizes", [[2], [3], [2, 2], [4, 3, 2], [5]])

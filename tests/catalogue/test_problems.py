@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from onesheet.catalogue import Problem, problems_table, read_catalogue, summarise
-from onesheet.errors import InputError
+from keyart.catalogue import Problem, problems_table, read_catalogue, summarise
+from keyart.errors import InputError
 
 
 def fault(read, *args, **kwargs) -> str:
@@ -246,7 +246,7 @@ def test_summary_is_one_line_with_counts_first_names_and_mends():
     assert "1 duplicate id (row 300 300.jpg: no 300)" in told
     assert "mend missing image" in told
     assert "data.on_bad_poster=skip" in told
-    assert "`onesheet check` lists all" in told
+    assert "`keyart check` lists all" in told
     assert [summarise(many, "films.csv", limit=n).count(".jpg: ") for n in (0, 2, 5, 500)] == [0, 2, 5, 102]
     assert summarise([], "films.csv") == ""
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from onesheet.catalogue import make_splits, read_catalogue
-from onesheet.catalogue.relevance import KINDS, Relevance, check_learnable
+from keyart.catalogue import make_splits, read_catalogue
+from keyart.catalogue.relevance import KINDS, Relevance, check_learnable
 
 pytestmark = pytest.mark.posters
 

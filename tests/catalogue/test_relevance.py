@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onesheet.catalogue.relevance import (
+from keyart.catalogue.relevance import (
     KINDS,
     POSITIVE_GAIN,
     Relevance,
@@ -16,7 +16,7 @@ from onesheet.catalogue.relevance import (
     negative_mask,
     positive_mask,
 )
-from onesheet.errors import InputError
+from keyart.errors import InputError
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onesheet.catalogue import read_catalogue
+from keyart.catalogue import read_catalogue
 
 FILES = ("a.jpg", "b.jpg", "c.jpg")
 SETS = [{"Drama"}, {"Comedy", "Drama"}, {"Sci-Fi"}]

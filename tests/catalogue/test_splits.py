@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onesheet.catalogue import SPLITS, Catalogue, make_splits
-from onesheet.catalogue.stratify import bind, stratify
-from onesheet.errors import InputError
+from keyart.catalogue import SPLITS, Catalogue, make_splits
+from keyart.catalogue.stratify import bind, stratify
+from keyart.errors import InputError
 
 
 def texts(values):

@@ -3,9 +3,9 @@
 import pytest
 import yaml
 
-from onesheet.config import preflight
-from onesheet.config.compose import composed
-from onesheet.errors import InputError
+from keyart.config import preflight
+from keyart.config.compose import composed
+from keyart.errors import InputError
 
 
 def refusal(arguments):

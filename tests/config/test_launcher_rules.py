@@ -5,9 +5,9 @@ import shutil
 
 import pytest
 
-from onesheet.config import launcher_rules, plugins, preflight
-from onesheet.config.compose import CONFIG_FOLDER
-from onesheet.errors import InputError
+from keyart.config import launcher_rules, plugins, preflight
+from keyart.config.compose import CONFIG_FOLDER
+from keyart.errors import InputError
 
 SLURM = ["-m", "trainer=cpu", "hydra/launcher=slurm"]
 
@@ -64,7 +64,7 @@ def test_a_launcher_needs_a_sweep():
 def test_the_package_that_is_not_installed_is_named(monkeypatch):
     monkeypatch.setattr(plugins, "find_spec", lambda name: None)
     for launcher in ("slurm", "slurm_gpu", "submitit_slurm"):
-        assert "pip install 'onesheet[slurm]'" in refused(["-m", f"hydra/launcher={launcher}"])
+        assert "pip install -e '.[slurm]'" in refused(["-m", f"hydra/launcher={launcher}"])
 
 
 @pytest.mark.parametrize("missing", ["sbatch", "srun", "squeue"])

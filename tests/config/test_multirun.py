@@ -6,12 +6,12 @@ import pytest
 import yaml
 from tests.helpers import draw_posters
 
-from onesheet.config import plugins, preflight
-from onesheet.config.compose import Composer, composed
-from onesheet.config.grid import corners, expand
-from onesheet.errors import InputError
-from onesheet.sweeps.running import claim, let_go
-from onesheet.sweeps.state import Plan
+from keyart.config import plugins, preflight
+from keyart.config.compose import Composer, composed
+from keyart.config.grid import corners, expand
+from keyart.errors import InputError
+from keyart.sweeps.running import claim, let_go
+from keyart.sweeps.state import Plan
 
 SPACE = "loss.margin=interval(30,60)"
 
@@ -61,12 +61,12 @@ def test_refused_in_one_line(arguments, named):
 def test_a_plugin_that_is_not_installed_is_named_with_its_extra(key, monkeypatch):
     monkeypatch.setattr(plugins, "installed", lambda module: False)
     extra = "sweep" if "optuna" in key else "slurm"
-    assert f"pip install 'onesheet[{extra}]'" in refusal(["-m", key, "seed=0,1"])
+    assert f"pip install -e '.[{extra}]'" in refusal(["-m", key, "seed=0,1"])
 
 
 def test_an_experiment_that_needs_what_is_not_installed(monkeypatch):
     monkeypatch.setattr(plugins, "installed", lambda module: False)
-    assert "pip install 'onesheet[sweep]'" in refusal(["experiment=margin_sweep"])
+    assert "pip install -e '.[sweep]'" in refusal(["experiment=margin_sweep"])
 
 
 def test_a_key_that_all_swept_losses_have_is_taken():

@@ -2,9 +2,9 @@
 
 import pytest
 
-from onesheet.config import preflight
-from onesheet.config.preflight import expand
-from onesheet.errors import InputError
+from keyart.config import preflight
+from keyart.config.preflight import expand
+from keyart.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from onesheet.assembly import make_sampler
-from onesheet.catalogue import Catalogue, Relevance
-from onesheet.config import check_config
-from onesheet.config.preflight import CONFIG_FOLDER, composed
-from onesheet.embedding.memory import CrossBatchMemory
-from onesheet.embedding.objective import Rows, check_use, objective
-from onesheet.errors import InputError
+from keyart.assembly import make_sampler
+from keyart.catalogue import Catalogue, Relevance
+from keyart.config import check_config
+from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.embedding.memory import CrossBatchMemory
+from keyart.embedding.objective import Rows, check_use, objective
+from keyart.errors import InputError
 
 WIDTH = 8
 

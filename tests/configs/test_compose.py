@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from onesheet.config import check_config
-from onesheet.config.preflight import CONFIG_FOLDER, composed
-from onesheet.errors import InputError
+from keyart.config import check_config
+from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.errors import InputError
 
 OPTIONS = sorted(
     (path.parent.relative_to(CONFIG_FOLDER).as_posix(), path.stem)

@@ -12,7 +12,7 @@ import pytest
 from tests.end_to_end.conftest import ROOT, SMALL
 from tests.helpers import draw_posters
 
-MARK = "ONESHEET_TEST"
+MARK = "KEYART_TEST"
 
 
 def processes_with(mark: str) -> dict[int, str]:
@@ -52,7 +52,7 @@ class Training:
 
     def workers(self) -> list[int]:
         """Those that it started to train together."""
-        return sorted(pid for pid, line in processes_with(self.mark).items() if "onesheet.processes.worker" in line)
+        return sorted(pid for pid, line in processes_with(self.mark).items() if "keyart.processes.worker" in line)
 
     def ended(self, seconds: float = 240) -> tuple[int, str, str]:
         """Exit code, standard output and error."""

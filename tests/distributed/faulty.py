@@ -2,7 +2,7 @@
 
 import os
 
-from onesheet.embedding.mining import NoMiner
+from keyart.embedding.mining import NoMiner
 
 
 class FaultyMiner(NoMiner):

@@ -6,10 +6,10 @@ from subprocess import PIPE, Popen
 import numpy as np
 import pytest
 
-from onesheet import paths
-from onesheet.doctor import cache_findings, clear_cache, healthy
-from onesheet.errors import InputError
-from onesheet.images import cache
+from keyart import paths
+from keyart.doctor import cache_findings, clear_cache, healthy
+from keyart.errors import InputError
+from keyart.images import cache
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def root(tmp_path, monkeypatch):
     (root / "features" / "abc.lock").touch()
     (root / "features" / ".abc.npy.x.part").touch()
     (root / "else.txt").write_text("not a part")
-    monkeypatch.setenv("ONESHEET_CACHE", str(root))
+    monkeypatch.setenv("KEYART_CACHE", str(root))
     return root
 
 
@@ -42,7 +42,7 @@ def test_the_parts_are_told_with_their_sizes_and_how_to_clear_them(root):
     pixels = findings["cache: pixels"]
     assert pixels.values["files"] == 1  # a lock is no content
     assert pixels.values["bytes"] == (root / "pixels" / "v1-8x8" / "rows.u8").stat().st_size
-    assert pixels.mend == "onesheet doctor --clear-cache pixels"
+    assert pixels.mend == "keyart doctor --clear-cache pixels"
     assert findings["cache: features"].values["files"] == 2
     assert healthy(findings.values())
 
@@ -53,15 +53,15 @@ def test_a_cache_that_is_not_there_yet_is_in_order(tmp_path):
     assert not (tmp_path / "not").exists()
 
 
-def test_a_cache_that_cannot_be_written_breaks_onesheet(tmp_path):
+def test_a_cache_that_cannot_be_written_breaks_keyart(tmp_path):
     (tmp_path / "file").touch()
     [place, *_] = cache_findings(tmp_path / "file" / "cache")
     assert place.broken
-    assert "ONESHEET_CACHE" in place.mend
+    assert "KEYART_CACHE" in place.mend
 
 
 def test_a_full_disk_is_told(root, monkeypatch):
-    monkeypatch.setattr("onesheet.doctor.caches._LITTLE_SPACE", 2**60)
+    monkeypatch.setattr("keyart.doctor.caches._LITTLE_SPACE", 2**60)
     [place, *_] = cache_findings()
     assert place.state == "fault"
     assert not place.broken
@@ -122,15 +122,15 @@ def test_a_folder_of_other_things_is_never_emptied(tmp_path, monkeypatch, where)
     root = {"home": tmp_path / "home", "working directory": tmp_path / "work", "above both": tmp_path}[where]
     (root / "demo").mkdir()
     (root / "demo" / "mine.txt").touch()
-    monkeypatch.setenv("ONESHEET_CACHE", str(root))
+    monkeypatch.setenv("KEYART_CACHE", str(root))
     with pytest.raises(InputError, match="nothing is removed"):
         clear_cache(["demo"])
     assert (root / "demo" / "mine.txt").exists()
 
 
 def test_what_was_cleared_is_made_again(poster_folder, tmp_path, monkeypatch):
-    pixels = pytest.importorskip("onesheet.images.pixels")
-    monkeypatch.setenv("ONESHEET_CACHE", str(tmp_path / "cache"))
+    pixels = pytest.importorskip("keyart.images.pixels")
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "cache"))
     files = sorted((poster_folder / "posters").iterdir())[:4]
     opened, _, _ = pixels.open_pixels(files, (32, 24))
     first = np.array([opened[i] for i in range(4)])

@@ -7,12 +7,12 @@ import sys
 import pytest
 import torch
 
-from onesheet.doctor import healthy, probe
-from onesheet.doctor.devices import bf16_finding, cpu_finding, faiss_distributions, faiss_finding, gpu_finding
-from onesheet.doctor.devices import torch_finding as say_torch
-from onesheet.doctor.packages import package_findings, python_finding
-from onesheet.doctor.probe import Answer
-from onesheet.embedding.precision import has_bf16
+from keyart.doctor import healthy, probe
+from keyart.doctor.devices import bf16_finding, cpu_finding, faiss_distributions, faiss_finding, gpu_finding
+from keyart.doctor.devices import torch_finding as say_torch
+from keyart.doctor.packages import package_findings, python_finding
+from keyart.doctor.probe import Answer
+from keyart.embedding.precision import has_bf16
 
 REQUIREMENTS = [
     "torch>=2.6",
@@ -20,14 +20,14 @@ REQUIREMENTS = [
     "faiss-cpu>=1.10",
     'tomli>=2; python_version < "3"',
     'wandb>=0.19; extra == "wandb"',
-    'onesheet[wandb]; extra == "dev"',
+    'keyart[wandb]; extra == "dev"',
     'pytest>=8; extra == "dev"',
     'ruff>=0.12; extra == "dev"',
     'faiss-gpu>=1.10; extra == "gpu"',
 ]
 EXTRAS = ["wandb", "dev", "gpu"]
 INSTALLED = {
-    "onesheet": "0.1.0",
+    "keyart": "0.1.0",
     "torch": "2.9.0",
     "numpy": "2.4.0",
     "wandb": "0.31.0",
@@ -45,11 +45,11 @@ def test_good_packages_are_told_together():
     findings = packages()
     assert findings["packages"].values == {"torch": "2.9.0", "numpy": "2.4.0"}
     assert {f.state for f in findings.values()} == {"ok"}
-    assert set(findings) == {"onesheet", "packages", "extra [wandb]", "extra [dev]"}
+    assert set(findings) == {"keyart", "packages", "extra [wandb]", "extra [dev]"}
 
 
 @pytest.mark.parametrize(("version", "state"), [(None, "absent"), ("1.13.1", "fault")])
-def test_a_package_that_is_missing_or_too_old_breaks_onesheet(version, state):
+def test_a_package_that_is_missing_or_too_old_breaks_keyart(version, state):
     findings = packages(torch=version)
     assert findings["torch"].state == state
     assert findings["torch"].mend == "run pip install 'torch>=2.6'"
@@ -69,7 +69,7 @@ def test_an_extra_may_be_missing(changes, state, told):
     findings = packages(**changes)
     extra = findings["extra [dev]"]
     assert (extra.state, extra.detail) == (state, told)
-    assert extra.mend == "run pip install 'onesheet[dev]'"
+    assert extra.mend == "run pip install -e '.[dev]'"
     assert healthy(findings.values())
 
 
@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_installed_is_told():
 
 
 @pytest.mark.parametrize(("version", "state"), [("3.10.14", "fault"), ("3.11.0", "ok"), ("3.15.0rc1", "ok")])
-def test_python_is_compared_with_what_onesheet_states(version, state):
+def test_python_is_compared_with_what_keyart_states(version, state):
     finding = python_finding(version=version)
     assert finding.state == state
     assert ("3.11" in finding.mend) is (state == "fault")
@@ -110,7 +110,7 @@ def test_torch_is_told_as_it_is():
     assert bf16_finding(answer).values == {"cpu": has_bf16("cpu"), "cuda": has_bf16("cuda")}
 
 
-def test_a_torch_that_does_not_import_breaks_onesheet():
+def test_a_torch_that_does_not_import_breaks_keyart():
     finding = say_torch(Answer(fault="ImportError: libtorch.so"))
     assert finding.broken
     assert "libtorch.so" in finding.detail
@@ -199,7 +199,7 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
     [
         ({}, "ModuleNotFoundError", [], False, "absent", "not installed", "pip install faiss-cpu"),
         ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], False, "ok", "searches on the CPU", ""),
-        ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], True, "ok", "searches on the CPU", "onesheet[gpu]"),
+        ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], True, "ok", "searches on the CPU", ".[gpu]"),
         ({"gpu_build": True, "gpus": 0}, None, ["faiss-gpu"], False, "ok", "built for GPUs", ""),
         ({"gpu_build": True, "gpus": 2}, None, ["faiss-gpu"], True, "ok", "searches on 2 GPU(s)", ""),
     ],
@@ -213,6 +213,6 @@ def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, told, mend):
 
 
 def test_the_doctor_itself_imports_nothing_heavy():
-    code = "import sys, onesheet.doctor; print([m for m in ('torch', 'faiss', 'wandb', 'pandas') if m in sys.modules])"
+    code = "import sys, keyart.doctor; print([m for m in ('torch', 'faiss', 'wandb', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

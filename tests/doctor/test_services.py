@@ -6,9 +6,9 @@ import json
 import pytest
 from rich.console import Console
 
-from onesheet import doctor
-from onesheet.doctor import Finding, diagnose, healthy, print_findings
-from onesheet.doctor.services import hub_finding, slurm_finding, wandb_finding
+from keyart import doctor
+from keyart.doctor import Finding, diagnose, healthy, print_findings
+from keyart.doctor.services import hub_finding, slurm_finding, wandb_finding
 
 
 def reached(url, timeout):
@@ -52,7 +52,7 @@ def test_a_hub_that_is_switched_off_is_not_asked(tmp_path):
 @pytest.mark.parametrize(
     ("environ", "version", "reach", "state", "told", "mend"),
     [
-        ({}, None, unasked, "absent", "not installed", "onesheet[wandb]"),
+        ({}, None, unasked, "absent", "not installed", ".[wandb]"),
         ({}, "0.31", unasked, "ok", "not logged in", "wandb login"),
         ({"WANDB_MODE": "offline", "WANDB_API_KEY": "k"}, "0.31", unasked, "ok", "set to offline", "wandb online"),
         ({"WANDB_API_KEY": "k"}, "0.31", refused, "ok", "cannot be reached (refused)", "wandb sync"),
@@ -81,7 +81,7 @@ def sbatch(tmp_path):
     ("script", "launcher", "state", "told", "mend"),
     [
         ("echo slurm 23.11.4", "1.2.0", "ok", "slurm 23.11.4", ""),
-        ("echo slurm 23.11.4", None, "ok", "without hydra-submitit-launcher", "onesheet[slurm]"),
+        ("echo slurm 23.11.4", None, "ok", "without hydra-submitit-launcher", ".[slurm]"),
         ("echo no slurm.conf >&2; exit 1", "1.2.0", "fault", "no slurm.conf", "cluster"),
         ("sleep 60", "1.2.0", "fault", "timed out", "cluster"),
     ],
@@ -103,18 +103,18 @@ def alone(monkeypatch, tmp_path):
     """No server is asked, nobody is logged in."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("WANDB_MODE", "offline")
-    monkeypatch.setenv("ONESHEET_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "cache"))
 
 
-def test_this_machine_is_examined_whole(alone, onesheet):
-    code, out, err = onesheet("doctor", "--json")
+def test_this_machine_is_examined_whole(alone, keyart):
+    code, out, err = keyart("doctor", "--json")
     told = json.loads(out)
     assert (code, err, told["healthy"]) == (0, "", True)
     names = [finding["name"] for finding in told["findings"]]
     assert len(names) == len(set(names))
     for name in (
         "Python",
-        "onesheet",
+        "keyart",
         "torch",
         "CPU",
         "GPU",
@@ -137,14 +137,14 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_the_exit_code_is_1_when_something_needed_is_broken(onesheet, monkeypatch, form):
+def test_the_exit_code_is_1_when_something_needed_is_broken(keyart, monkeypatch, form):
     monkeypatch.setattr(doctor, "diagnose", lambda: BROKEN)
-    code, out, _ = onesheet("doctor", *form)
+    code, out, _ = keyart("doctor", *form)
     assert code == 1
     assert "aborts [here]" in out
     assert "run pip install faiss-cpu" in out
     monkeypatch.setattr(doctor, "diagnose", lambda: BROKEN[1:])
-    assert onesheet("doctor", *form)[0] == 0
+    assert keyart("doctor", *form)[0] == 0
 
 
 def test_the_table_says_what_is_broken():
@@ -153,19 +153,19 @@ def test_the_table_says_what_is_broken():
     text = console.export_text()
     assert "fault   FAISS  aborts [here]" in text
     assert "→ run pip install faiss-cpu" in text
-    assert text.rstrip().endswith("onesheet will not work until this is mended: FAISS.")
+    assert text.rstrip().endswith("keyart will not work until this is mended: FAISS.")
 
 
-def test_the_command_clears_the_cache(onesheet, tmp_path, monkeypatch):
-    monkeypatch.setenv("ONESHEET_CACHE", str(tmp_path / "cache"))
+def test_the_command_clears_the_cache(keyart, tmp_path, monkeypatch):
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "cache"))
     for part in ("pixels", "features", "demo"):
         (tmp_path / "cache" / part).mkdir(parents=True)
         (tmp_path / "cache" / part / "x").write_bytes(b"x" * 5000)
-    assert onesheet("doctor", "--clear-cache", "demo")[1] == "demo: 4.9 KiB freed\n"
-    code, out, _ = onesheet("doctor", "--clear-cache", "all", "--json")
+    assert keyart("doctor", "--clear-cache", "demo")[1] == "demo: 4.9 KiB freed\n"
+    code, out, _ = keyart("doctor", "--clear-cache", "all", "--json")
     assert code == 0
     assert json.loads(out) == {"cleared": {"pixels": 5000, "features": 5000, "demo": 0}}
-    code, _, err = onesheet("doctor", "--clear-cache", "everything")
+    code, _, err = keyart("doctor", "--clear-cache", "everything")
     assert code == 2
     assert "features" in err
 
@@ -179,6 +179,6 @@ def test_a_question_that_takes_long_holds_up_no_other(alone, monkeypatch):
         meet.wait()
         return Finding("slow", "ok", "")
 
-    monkeypatch.setattr("onesheet.doctor.examine.hub_finding", slow)
-    monkeypatch.setattr("onesheet.doctor.examine.slurm_finding", slow)
+    monkeypatch.setattr("keyart.doctor.examine.hub_finding", slow)
+    monkeypatch.setattr("keyart.doctor.examine.slurm_finding", slow)
     assert healthy(diagnose())

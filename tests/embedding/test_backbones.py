@@ -6,10 +6,10 @@ import pytest
 import timm
 import torch
 
-from onesheet.embedding import check_backbone, create_backbone
-from onesheet.embedding.backbones import _memory_format
-from onesheet.embedding.pooling import colour_histogram, covariances, generalised_mean, halves, moments, to_map
-from onesheet.errors import InputError
+from keyart.embedding import check_backbone, create_backbone
+from keyart.embedding.backbones import _memory_format
+from keyart.embedding.pooling import colour_histogram, covariances, generalised_mean, halves, moments, to_map
+from keyart.errors import InputError
 
 SIZE = (64, 48)
 

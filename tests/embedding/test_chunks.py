@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
-from onesheet.embedding import AngularLoss, relate
-from onesheet.embedding.chunks import in_chunks
-from onesheet.errors import InputError
+from keyart.embedding import AngularLoss, relate
+from keyart.embedding.chunks import in_chunks
+from keyart.errors import InputError
 
 from .fakes import jaccard, multi_hot
 from .test_module import Recorder, fit, make

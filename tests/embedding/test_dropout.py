@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from onesheet.embedding.heads.dropout import RowDropout, byte_dropout, rows_of_batch
+from keyart.embedding.heads.dropout import RowDropout, byte_dropout, rows_of_batch
 
 SIZES = (4, 3, 3)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.embedding import (
+from keyart.embedding import (
     Embedder,
     LinearHead,
     MLPHead,
@@ -17,8 +17,8 @@ from onesheet.embedding import (
     load_embedder,
     load_frozen,
 )
-from onesheet.embedding.weights import digest
-from onesheet.errors import InputError
+from keyart.embedding.weights import digest
+from keyart.errors import InputError
 
 from .fakes import FakePixels
 

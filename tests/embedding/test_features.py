@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.embedding import cached_features, create_backbone
-from onesheet.embedding.precision import has_bf16
+from keyart.embedding import cached_features, create_backbone
+from keyart.embedding.precision import has_bf16
 
 from .fakes import FakePixels
 

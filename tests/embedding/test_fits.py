@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.embedding import Embedder, build_head
-from onesheet.embedding import fits as module
+from keyart.embedding import Embedder, build_head
+from keyart.embedding import fits as module
 
 GROUPS = {"pooled": (0, 12), "high": (12, 40), "low": (40, 64)}
 
@@ -46,7 +46,7 @@ def test_the_second_run_reads_what_the_first_fitted(given, tmp_path, monkeypatch
     plain = make()
     plain.head.load_state_dict({**plain.head.state_dict()})
     plain.head.fit(features[train], genres[train])
-    monkeypatch.setattr("onesheet.embedding.heads.CombinedHead.fit", lambda *a: pytest.fail("fitted again"))
+    monkeypatch.setattr("keyart.embedding.heads.CombinedHead.fit", lambda *a: pytest.fail("fitted again"))
     torch.manual_seed(1)
     second = make(balance=2.0, heads=3)
     before = {name: value.clone() for name, value in second.head.named_parameters()}

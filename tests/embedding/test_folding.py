@@ -5,7 +5,7 @@ import timm
 import torch
 from torch import nn
 
-from onesheet.embedding.folding import folded
+from keyart.embedding.folding import folded
 
 
 def with_lively_norms(model):

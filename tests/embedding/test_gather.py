@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from onesheet.embedding import (
+from keyart.embedding import (
     AngularLoss,
     BCELoss,
     Embedder,
@@ -14,10 +14,10 @@ from onesheet.embedding import (
     create_backbone,
     gather_rows,
 )
-from onesheet.embedding.losses import DistillationLoss, MarginLoss, SupConLoss
-from onesheet.embedding.memory import CrossBatchMemory
-from onesheet.embedding.mining import DistanceWeightedMiner
-from onesheet.embedding.objective import Rows
+from keyart.embedding.losses import DistillationLoss, MarginLoss, SupConLoss
+from keyart.embedding.memory import CrossBatchMemory
+from keyart.embedding.mining import DistanceWeightedMiner
+from keyart.embedding.objective import Rows
 
 from .fakes import jaccard, multi_hot, unit
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from onesheet.catalogue import Relevance
-from onesheet.embedding import (
+from keyart.catalogue import Relevance
+from keyart.embedding import (
     CombinedHead,
     EnsembleHead,
     KernelHead,
@@ -18,10 +18,10 @@ from onesheet.embedding import (
     build_head,
     head_from,
 )
-from onesheet.embedding.heads import Standardise, relevance_coordinates
-from onesheet.embedding.heads.dropout import byte_dropout
-from onesheet.embedding.heads.projection import random_rotation
-from onesheet.errors import InputError
+from keyart.embedding.heads import Standardise, relevance_coordinates
+from keyart.embedding.heads.dropout import byte_dropout
+from keyart.embedding.heads.projection import random_rotation
+from keyart.errors import InputError
 
 FEATURES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0.1, 1e4, 1, 1]) + 100
 FEATURES[:, 4] = 7.0
@@ -67,7 +67,7 @@ def test_standardise_takes_mean_and_deviation_and_leaves_constant_columns_alone(
 def test_fitting_in_pieces_equals_fitting_at_once(monkeypatch):
     whole, pieces = Standardise(6), Standardise(6)
     whole.fit(FEATURES)
-    monkeypatch.setattr("onesheet.embedding.heads.base.ROWS", 7)
+    monkeypatch.setattr("keyart.embedding.heads.base.ROWS", 7)
     pieces.fit(FEATURES)
     torch.testing.assert_close(whole.std, pieces.std)
     torch.testing.assert_close(whole.mean, pieces.mean)

@@ -8,8 +8,8 @@ from pytorch_metric_learning import losses as pml
 from pytorch_metric_learning import miners as pml_miners
 from torch import Tensor
 
-from onesheet.embedding import AngularLoss, BCELoss, Relations, TripletLoss, relate
-from onesheet.errors import InputError
+from keyart.embedding import AngularLoss, BCELoss, Relations, TripletLoss, relate
+from keyart.errors import InputError
 
 from .fakes import jaccard, multi_hot, unit
 

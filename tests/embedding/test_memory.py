@@ -4,12 +4,12 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from onesheet.embedding import AngularLoss, BCELoss, relate
-from onesheet.embedding.losses import DistillationLoss, RegressionLoss, SupConLoss, TripletLoss
-from onesheet.embedding.memory import CrossBatchMemory
-from onesheet.embedding.mining import DistanceWeightedMiner, HardMiner, MultiSimilarityMiner
-from onesheet.embedding.objective import Rows, objective
-from onesheet.errors import InputError
+from keyart.embedding import AngularLoss, BCELoss, relate
+from keyart.embedding.losses import DistillationLoss, RegressionLoss, SupConLoss, TripletLoss
+from keyart.embedding.memory import CrossBatchMemory
+from keyart.embedding.mining import DistanceWeightedMiner, HardMiner, MultiSimilarityMiner
+from keyart.embedding.objective import Rows, objective
+from keyart.errors import InputError
 
 from .fakes import jaccard, multi_hot, unit
 from .test_module import POSTERS, Recorder, fit, make

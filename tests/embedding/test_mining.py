@@ -4,8 +4,8 @@ import pytest
 import torch
 from pytorch_metric_learning import miners as pml
 
-from onesheet.embedding import relate
-from onesheet.embedding.mining import (
+from keyart.embedding import relate
+from keyart.embedding.mining import (
     DistanceWeightedMiner,
     HardMiner,
     MultiSimilarityMiner,
@@ -13,7 +13,7 @@ from onesheet.embedding.mining import (
     PairMarginMiner,
     SemiHardMiner,
 )
-from onesheet.errors import InputError
+from keyart.errors import InputError
 
 from .fakes import jaccard, multi_hot, unit
 
@@ -154,7 +154,7 @@ def test_every_positive_pair_gets_one_negative_of_its_anchor():
 
 @pytest.mark.parametrize(("kind", "low", "high"), [("semi_hard", 0, 0.4), ("hard", -9, 0), ("violating", -9, 0.4)])
 def test_triplets_equal_their_definition_on_several_genres(kind, low, high, monkeypatch):
-    monkeypatch.setattr("onesheet.embedding.mining.semi_hard._AT_ONCE", 70)  # several steps, the last one partial
+    monkeypatch.setattr("keyart.embedding.mining.semi_hard._AT_ONCE", 70)  # several steps, the last one partial
     genres, index, x = multi_hot(16, seed=5), torch.arange(16), unit(16)
     relations = relate(genres, genres, jaccard, index, index)
     d = torch.cdist(x, x)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
-from onesheet.embedding import (
+from keyart.embedding import (
     AngularLoss,
     BCELoss,
     Embedder,
@@ -16,8 +16,8 @@ from onesheet.embedding import (
     relate,
     warmup_cosine,
 )
-from onesheet.embedding.module import step_seed
-from onesheet.errors import InputError
+from keyart.embedding.module import step_seed
+from keyart.errors import InputError
 
 from .fakes import FakePixels, jaccard, multi_hot
 
@@ -232,12 +232,15 @@ def test_the_phase_is_in_the_checkpoint(tmp_path):
     keep = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
     fit(module, loader, keep, folder=tmp_path)
     first, second = (torch.load(tmp_path / f"epoch={epoch}.ckpt", weights_only=False) for epoch in (0, 1))
-    assert first["onesheet"] == {"phase": "head", "head_epochs": 1, "finetune_epochs": 1, "backbone_trained": False}
-    assert second["onesheet"] == {**first["onesheet"], "phase": "finetune", "backbone_trained": True}
+    assert first["keyart"] == {"phase": "head", "head_epochs": 1, "finetune_epochs": 1, "backbone_trained": False}
+    assert second["keyart"] == {**first["keyart"], "phase": "finetune", "backbone_trained": True}
     module.on_load_checkpoint(first)
     assert not module.backbone_trained
     module.on_load_checkpoint(second)
     assert module.backbone_trained
+    first["onesheet"] = first.pop("keyart")  # a checkpoint from before the project was renamed
+    module.on_load_checkpoint(first)
+    assert not module.backbone_trained
 
 
 def test_accumulated_gradients_step_less_often():

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from onesheet.embedding import PhaseSchedule, autocast_for, resolve_precision, warmup_cosine
-from onesheet.embedding.precision import has_bf16
-from onesheet.errors import InputError
+from keyart.embedding import PhaseSchedule, autocast_for, resolve_precision, warmup_cosine
+from keyart.embedding.precision import has_bf16
+from keyart.errors import InputError
 
 
 def test_warmup_then_cosine():

@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from onesheet.embedding import check_backbone, create_backbone
-from onesheet.embedding.weights import (
+from keyart.embedding import check_backbone, create_backbone
+from keyart.embedding.weights import (
     digest,
     load_by_position,
     locate_weights,
@@ -16,7 +16,7 @@ from onesheet.embedding.weights import (
     reachable,
     read_state_dict,
 )
-from onesheet.errors import InputError
+from keyart.errors import InputError
 
 SIZE = (64, 48)
 

@@ -41,8 +41,8 @@ def arguments(posters):
 def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, posters, train_here):
     code, out, _ = train_here(*arguments, "training.head_epochs=25", "training.finetune_epochs=0")
     assert code == 0
-    from onesheet.judging import evaluate_run
-    from onesheet.run import Run
+    from keyart.judging import evaluate_run
+    from keyart.run import Run
 
     run = Run.open(out.splitlines()[-1])
     assert out == f"{run.folder}\n"
@@ -71,17 +71,17 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
 def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
     code, out, _ = train_here(*arguments, "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
     assert code == 0
-    from onesheet.embedding import load_frozen
-    from onesheet.judging import evaluate_run
-    from onesheet.run import Run
+    from keyart.embedding import load_frozen
+    from keyart.judging import evaluate_run
+    from keyart.run import Run
 
     run = Run.open(out.splitlines()[-1])
     log = pd.read_csv(run.folder / "metrics.csv")
     assert log["step"].is_monotonic_increasing
     assert log["val/ndcg@10"].notna().sum() == 3
     state = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)
-    assert state["onesheet"]["phase"] == "finetune"
-    assert state["onesheet"]["backbone_trained"]
+    assert state["keyart"]["phase"] == "finetune"
+    assert state["keyart"]["backbone_trained"]
     weights = {key: value for key, value in state["state_dict"].items() if key.startswith("embedder.backbone.")}
     frozen = load_frozen(run.folder / "embedder").state_dict()
     moved = [key for key, value in weights.items() if not torch.equal(value, frozen[key.split(".", 2)[2]])]

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from onesheet.embedding import Embedder, build_head, create_backbone
-from onesheet.embedding.heads import head_from
-from onesheet.errors import InputError
-from onesheet.exporting import export_run
-from onesheet.exporting.onnx import write_onnx
-from onesheet.images import decode_poster
-from onesheet.run import Run
+from keyart.embedding import Embedder, build_head, create_backbone
+from keyart.embedding.heads import head_from
+from keyart.errors import InputError
+from keyart.exporting import export_run
+from keyart.exporting.onnx import write_onnx
+from keyart.images import decode_poster
+from keyart.run import Run
 from tests.helpers import draw_posters
 from tests.retrieval.indexes import refused, save_run
 
@@ -164,37 +164,35 @@ def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
             np.testing.assert_allclose(found, embedder(shown), atol=1e-5)
 
 
-def test_the_command(onesheet, tmp_path):
+def test_the_command(keyart, tmp_path):
     run, _ = make_run(tmp_path / "run")
     out = tmp_path / "new" / "out"
-    code, shown, err = onesheet("export", run.folder, "--to", "timm", "--out", out, "--json")
+    code, shown, err = keyart("export", run.folder, "--to", "timm", "--out", out, "--json")
     assert code == 0, err
     assert json.loads(shown)["files"] == sorted(path.name for path in out.iterdir())
     assert [path.name for path in out.parent.iterdir()] == ["out"]
 
 
-def test_what_is_refused(onesheet, tmp_path, monkeypatch):
+def test_what_is_refused(keyart, tmp_path, monkeypatch):
     run, _ = make_run(tmp_path / "run")
     taken = tmp_path / "taken"
     taken.write_text("a file")
-    refused(onesheet("export", run.folder, "--to", "timm", "--out", taken), taken)
-    refused(onesheet("export", run.folder, "--to", "timm", "--out", taken / "below"), taken)
-    refused(onesheet("export", run.folder, "--to", "coreml", "--out", tmp_path / "out"), "coreml")
-    refused(onesheet("export", tmp_path / "none", "--to", "timm", "--out", tmp_path / "out"), "none")
-    monkeypatch.setattr("onesheet.exporting.onnx.NEEDS", ("onnx", "no_such_package"))
-    refused(
-        onesheet("export", run.folder, "--to", "onnx", "--out", tmp_path / "out"), "no_such_package", "onesheet[onnx]"
-    )
+    refused(keyart("export", run.folder, "--to", "timm", "--out", taken), taken)
+    refused(keyart("export", run.folder, "--to", "timm", "--out", taken / "below"), taken)
+    refused(keyart("export", run.folder, "--to", "coreml", "--out", tmp_path / "out"), "coreml")
+    refused(keyart("export", tmp_path / "none", "--to", "timm", "--out", tmp_path / "out"), "none")
+    monkeypatch.setattr("keyart.exporting.onnx.NEEDS", ("onnx", "no_such_package"))
+    refused(keyart("export", run.folder, "--to", "onnx", "--out", tmp_path / "out"), "no_such_package", ".[onnx]")
     assert not (tmp_path / "out").exists()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "taken"]
 
 
 def test_a_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
-    from onesheet.errors import InputError
+    from keyart.errors import InputError
 
     run, _ = make_run(tmp_path / "run")
-    monkeypatch.setattr("onesheet.exporting.onnx.TOLERANCE", -1.0)
+    monkeypatch.setattr("keyart.exporting.onnx.TOLERANCE", -1.0)
     with pytest.raises(InputError, match="differs"):
         export_run(run, "onnx", tmp_path / "out")
     assert not (tmp_path / "out").exists()

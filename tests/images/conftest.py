@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.catalogue import read_catalogue
-from onesheet.images import load_posters
+from keyart.catalogue import read_catalogue
+from keyart.images import load_posters
 
 
 @pytest.fixture

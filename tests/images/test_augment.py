@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.errors import InputError
-from onesheet.images.augment import PRESETS, Augment
+from keyart.errors import InputError
+from keyart.images.augment import PRESETS, Augment
 
 KEYS = torch.arange(64) * 7919 + 11
 

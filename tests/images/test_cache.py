@@ -5,25 +5,25 @@ from pathlib import Path
 
 import pytest
 
-from onesheet.errors import InputError
-from onesheet.images.cache import cache_folder, cache_root, storage_faults, write_atomically
+from keyart.errors import InputError
+from keyart.images.cache import cache_folder, cache_root, storage_faults, write_atomically
 
 
 def test_root(monkeypatch, tmp_path):
-    monkeypatch.setenv("ONESHEET_CACHE", str(tmp_path / "here"))
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "here"))
     assert cache_root() == tmp_path / "here"
     assert cache_folder("pixels") == tmp_path / "here" / "pixels"
     assert cache_folder("pixels").is_dir()
     assert cache_folder("features", tmp_path / "there") == tmp_path / "there" / "features"
-    monkeypatch.setenv("ONESHEET_CACHE", "~/posters")
+    monkeypatch.setenv("KEYART_CACHE", "~/posters")
     assert cache_root() == Path.home() / "posters"
-    monkeypatch.delenv("ONESHEET_CACHE")
-    assert cache_root() == Path.home() / ".cache" / "onesheet"
+    monkeypatch.delenv("KEYART_CACHE")
+    assert cache_root() == Path.home() / ".cache" / "keyart"
 
 
 def test_a_file_in_the_way(tmp_path):
     (tmp_path / "pixels").write_text("")
-    with pytest.raises(InputError, match="ONESHEET_CACHE"):
+    with pytest.raises(InputError, match="KEYART_CACHE"):
         cache_folder("pixels", tmp_path)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.images import open_pixels
-from onesheet.images.complexity import (
+from keyart.images import open_pixels
+from keyart.images.complexity import (
     at_size,
     delentropy,
     glcm_entropy,

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from onesheet.images.counter import _mix, _mix_number, text_keys, uniforms
+from keyart.images.counter import _mix, _mix_number, text_keys, uniforms
 
 
 def test_mixing_is_splitmix64():

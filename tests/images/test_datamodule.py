@@ -9,10 +9,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.nn import functional as F
 
-from onesheet.errors import InputError
-from onesheet.images import Augment, MPerClassSampler, PosterDataModule
-from onesheet.images.counter import text_keys
-from onesheet.images.residence import DeviceRows
+from keyart.errors import InputError
+from keyart.images import Augment, MPerClassSampler, PosterDataModule
+from keyart.images.counter import text_keys
+from keyart.images.residence import DeviceRows
 
 HEAD_EPOCHS = 2
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.images.decode import MOST_STRETCH, BadImage, decode_poster, quiet_pillow
+from keyart.images.decode import MOST_STRETCH, BadImage, decode_poster, quiet_pillow
 
 RED, GREEN = (220, 30, 20), (20, 200, 40)
 

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
-from onesheet.images import duplicates
-from onesheet.images.duplicates import group_thumbnails, near_duplicate_groups, thumbnails
-from onesheet.images.pixels import open_pixels
+from keyart.images import duplicates
+from keyart.images.duplicates import group_thumbnails, near_duplicate_groups, thumbnails
+from keyart.images.pixels import open_pixels
 
 RULE = {"max_difference": 20.0, "min_correlation": 0.8, "max_group": 32}
 

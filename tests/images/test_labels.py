@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from onesheet.images import BatchLoader, RandomSampler, one_label_rows
+from keyart.images import BatchLoader, RandomSampler, one_label_rows
 
 
 def test_each_poster_stands_once_for_each_of_its_genres():

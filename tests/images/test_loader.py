@@ -5,9 +5,9 @@ import pytest
 from lightning.fabric.utilities.types import _Stateful
 from lightning.pytorch.utilities.combined_loader import CombinedLoader
 
-from onesheet.errors import InputError
-from onesheet.images.loader import BatchLoader, EvaluationLoader
-from onesheet.images.samplers import MPerClassSampler, RandomSampler
+from keyart.errors import InputError
+from keyart.images.loader import BatchLoader, EvaluationLoader
+from keyart.images.samplers import MPerClassSampler, RandomSampler
 
 POSITIONS = np.arange(100, 153)  # the train split is not the catalogue's beginning
 GENRES = np.eye(5, dtype=bool)[np.arange(53) % 5]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from onesheet.catalogue import read_catalogue
-from onesheet.embed_job import _decode
-from onesheet.errors import InputError
-from onesheet.images.decode import decode_poster
-from onesheet.images.nvjpeg import check_nvjpeg, decode_jpegs
+from keyart.catalogue import read_catalogue
+from keyart.embed_job import _decode
+from keyart.errors import InputError
+from keyart.images.decode import decode_poster
+from keyart.images.nvjpeg import check_nvjpeg, decode_jpegs
 
 SIZE = (96, 64)
 DEVICES = [

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.errors import InputError
-from onesheet.images import pixels as pixels_module
-from onesheet.images.decode import decode_poster
-from onesheet.images.pixels import open_pixels
-from onesheet.images.store import PixelStore
+from keyart.errors import InputError
+from keyart.images import pixels as pixels_module
+from keyart.images.decode import decode_poster
+from keyart.images.pixels import open_pixels
+from keyart.images.store import PixelStore
 
 SIZE = (48, 32)
 
@@ -175,7 +175,7 @@ def test_another_pillow_tries_bad_files_again(paths, tmp_path, monkeypatch, deco
 
 def test_stricter_checks_look_at_known_files_again(paths, tmp_path, monkeypatch, decoded):
     digest = open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest
-    monkeypatch.setattr("onesheet.images.store.CHECKING_VERSION", 99)
+    monkeypatch.setattr("keyart.images.store.CHECKING_VERSION", 99)
     assert open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest == digest  # what is kept of them stays valid
     assert len(decoded) == 24
 
@@ -204,7 +204,7 @@ def test_image_size_is_checked(paths, tmp_path, size):
 
 def test_a_cache_that_cannot_be_made_is_told_in_one_line(paths, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="ONESHEET_CACHE") as caught:
+    with pytest.raises(InputError, match="KEYART_CACHE") as caught:
         open_pixels(paths, SIZE, cache_dir=tmp_path / "file")
     assert "\n" not in str(caught.value)
 
@@ -215,7 +215,7 @@ def test_a_full_disk_is_told_in_one_line_and_nothing_is_taken_for_whole(paths, t
 
     with monkeypatch.context() as patched:
         patched.setattr(os, "fsync", full)
-        with pytest.raises(InputError, match=r"no space is left there; make room, or set ONESHEET_CACHE"):
+        with pytest.raises(InputError, match=r"no space is left there; make room, or set KEYART_CACHE"):
             open_pixels(paths, SIZE, cache_dir=tmp_path)
     assert not PixelStore(SIZE, tmp_path).found()
     cache, _, _ = open_pixels(paths, SIZE, cache_dir=tmp_path)
@@ -231,7 +231,7 @@ def run(code: str) -> subprocess.Popen:
 BUILD = """
     import os, signal, sys, time
     from pathlib import Path
-    from onesheet.images import pixels
+    from keyart.images import pixels
     folder, cache, tag, die_after = Path({folder!r}), {cache!r}, {tag!r}, {die_after}
     pixels._PIECE = 4
     decode, count = pixels.decode_poster, 0

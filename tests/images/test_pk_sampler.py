@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onesheet.catalogue import Catalogue
-from onesheet.errors import InputError
-from onesheet.images import BatchLoader, ClassBalancedSampler, MPerClassSampler, PKSampler, Sampler, class_labels
+from keyart.catalogue import Catalogue
+from keyart.errors import InputError
+from keyart.images import BatchLoader, ClassBalancedSampler, MPerClassSampler, PKSampler, Sampler, class_labels
 
 from .test_samplers import assert_epoch_is_whole, epoch_of, tables
 

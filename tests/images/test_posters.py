@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from onesheet.catalogue import read_catalogue
-from onesheet.errors import InputError
-from onesheet.images import load_posters
+from keyart.catalogue import read_catalogue
+from keyart.errors import InputError
+from keyart.images import load_posters
 
 
 @pytest.fixture

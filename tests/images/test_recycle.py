@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import torch
 
-from onesheet.images import recycle
-from onesheet.images.recycle import empty_floats
+from keyart.images import recycle
+from keyart.images.recycle import empty_floats
 
 CPU = torch.device("cpu")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from onesheet.errors import InputError
-from onesheet.images.samplers import MPerClassSampler, RandomSampler, Sampler
+from keyart.errors import InputError
+from keyart.images.samplers import MPerClassSampler, RandomSampler, Sampler
 
 ALL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -13,7 +13,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 from PIL import Image
 
-from onesheet.run import Run
+from keyart.run import Run
 from tests.end_to_end.conftest import ROOT, SMALL
 from tests.helpers import draw_posters
 

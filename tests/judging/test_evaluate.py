@@ -1,4 +1,4 @@
-"""`onesheet evaluate` with pairs, history and baselines, against plain recomputations."""
+"""`keyart evaluate` with pairs, history and baselines, against plain recomputations."""
 
 import json
 import shutil
@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 import torch
 
-from onesheet import cli
-from onesheet.catalogue import read_catalogue, read_history
-from onesheet.embedding import embed, load_frozen
-from onesheet.errors import InputError
-from onesheet.images import load_posters, open_pixels
-from onesheet.judging import evaluate_run
-from onesheet.judging.baselines import classifier_probabilities
-from onesheet.retrieval import co_watched, joined
-from onesheet.run import Run
+from keyart import cli
+from keyart.catalogue import read_catalogue, read_history
+from keyart.embedding import embed, load_frozen
+from keyart.errors import InputError
+from keyart.images import load_posters, open_pixels
+from keyart.judging import evaluate_run
+from keyart.judging.baselines import classifier_probabilities
+from keyart.retrieval import co_watched, joined
+from keyart.run import Run
 from tests.helpers import draw_posters
 
 
@@ -165,7 +165,7 @@ def test_the_command_takes_all_of_it(run, artwork, history, monkeypatch, capfd):
     options = ["--pairs", artwork / "pairs.csv", "--other-images", artwork, "--history", history, "--baselines"]
 
     def call(*more):
-        monkeypatch.setattr(sys, "argv", ["onesheet", "evaluate", str(run.folder), *map(str, [*options, *more])])
+        monkeypatch.setattr(sys, "argv", ["keyart", "evaluate", str(run.folder), *map(str, [*options, *more])])
         with pytest.raises(SystemExit) as stop:
             cli.main()
         assert not stop.value.code

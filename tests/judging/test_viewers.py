@@ -9,16 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from onesheet import cli
-from onesheet.catalogue.history import History
-from onesheet.errors import InputError
-from onesheet.judging.viewers.choosing import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
-from onesheet.judging.viewers.evaluate import DIFFERENCES, ROWS, judge_events, of_films
-from onesheet.judging.viewers.events import Events, by_time, cold, cold_folds
-from onesheet.judging.viewers.models import Looks, blended, ease, popularity
-from onesheet.judging.viewers.ranking import CUTS, NAMES, chance, information, judge
-from onesheet.retrieval.interests import event_weights
-from onesheet.retrieval.taste import Space
+from keyart import cli
+from keyart.catalogue.history import History
+from keyart.errors import InputError
+from keyart.judging.viewers.choosing import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
+from keyart.judging.viewers.evaluate import DIFFERENCES, ROWS, judge_events, of_films
+from keyart.judging.viewers.events import Events, by_time, cold, cold_folds
+from keyart.judging.viewers.models import Looks, blended, ease, popularity
+from keyart.judging.viewers.ranking import CUTS, NAMES, chance, information, judge
+from keyart.retrieval.interests import event_weights
+from keyart.retrieval.taste import Space
 
 
 def make_events(users=30, films=120, each=25, seed=0, times=True, taste=None):
@@ -287,7 +287,7 @@ def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
     table.to_csv(tmp_path / "timed.csv", index=False)
 
     def call(*more):
-        monkeypatch.setattr(sys, "argv", ["onesheet", "evaluate-history", str(run.folder), *map(str, more)])
+        monkeypatch.setattr(sys, "argv", ["keyart", "evaluate-history", str(run.folder), *map(str, more)])
         with pytest.raises(SystemExit) as stop:
             cli.main()
         assert not stop.value.code

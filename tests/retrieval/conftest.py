@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.catalogue import read_catalogue
-from onesheet.embedding import Backbone, Embedder, build_head, create_backbone, embed
-from onesheet.images import load_posters
-from onesheet.retrieval.index import PosterIndex
+from keyart.catalogue import read_catalogue
+from keyart.embedding import Backbone, Embedder, build_head, create_backbone, embed
+from keyart.images import load_posters
+from keyart.retrieval.index import PosterIndex
 from tests.helpers import draw_posters
 from tests.retrieval.indexes import save_run
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from onesheet.catalogue import Relevance
-from onesheet.retrieval import RetrievalMetrics
+from keyart.catalogue import Relevance
+from keyart.retrieval import RetrievalMetrics
 
 N = 50
 #: Batches by process: uneven in number and size, with positions that another process has too; one process has none.

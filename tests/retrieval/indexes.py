@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from onesheet.retrieval.index import PosterIndex
+from keyart.retrieval.index import PosterIndex
 
 
 def clustered(n, width=16, seed=0, spread=0.35):

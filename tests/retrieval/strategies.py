@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from onesheet.catalogue import Relevance
-from onesheet.retrieval import evaluate_retrieval
+from keyart.catalogue import Relevance
+from keyart.retrieval import evaluate_retrieval
 
 NAMES = ("Action", "Comedy", "Drama")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from onesheet.retrieval import colour_histograms, random_vectors
+from keyart.retrieval import colour_histograms, random_vectors
 
 
 def test_random_vectors_follow_the_id():

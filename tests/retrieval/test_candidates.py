@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from onesheet.retrieval.candidates import Films, Viewer, find_candidates, index_space
-from onesheet.retrieval.engines import build_engine
-from onesheet.retrieval.index import PosterIndex
-from onesheet.retrieval.interests import event_weights, find_interests
-from onesheet.retrieval.taste import Space
+from keyart.retrieval.candidates import Films, Viewer, find_candidates, index_space
+from keyart.retrieval.engines import build_engine
+from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.interests import event_weights, find_interests
+from keyart.retrieval.taste import Space
 from tests.retrieval.indexes import clustered, make_index, table
 
 DAY = 86_400.0

@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from onesheet.retrieval.metrics import chance
+from keyart.retrieval.metrics import chance
 from tests.retrieval import naive
 from tests.retrieval.strategies import problems
 

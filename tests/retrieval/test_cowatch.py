@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from onesheet.catalogue import History, read_catalogue, read_history
-from onesheet.errors import InputError
-from onesheet.retrieval import co_watched, joined, unit_rows
+from keyart.catalogue import History, read_catalogue, read_history
+from keyart.errors import InputError
+from keyart.retrieval import co_watched, joined, unit_rows
 from tests.retrieval import naive
 
 

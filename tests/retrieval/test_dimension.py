@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import make_swiss_roll
 
-from onesheet.retrieval.dimension import (
+from keyart.retrieval.dimension import (
     distinct_rows,
     intrinsic_dimension,
     mle,

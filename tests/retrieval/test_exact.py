@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.retrieval.exact import EXCLUDED, ExactScores, sort_rows, to_grid
-from onesheet.retrieval.metrics.values import _dense_precision_sums, _sparse_precision_sums
+from keyart.retrieval.exact import EXCLUDED, ExactScores, sort_rows, to_grid
+from keyart.retrieval.metrics.values import _dense_precision_sums, _sparse_precision_sums
 
 
 def exact_scores(grid):

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onesheet.catalogue import Relevance
-from onesheet.errors import InputError
-from onesheet.retrieval import evaluate_retrieval
+from keyart.catalogue import Relevance
+from keyart.errors import InputError
+from keyart.retrieval import evaluate_retrieval
 from tests.retrieval import naive
 from tests.retrieval.strategies import NAMES, problems
 
@@ -159,7 +159,7 @@ def test_chance_on_real_genres(posters_dir):
     """Random vectors in the genres of real posters score as chance says, in every metric."""
     import pandas as pd
 
-    from onesheet.retrieval import random_vectors
+    from keyart.retrieval import random_vectors
 
     table = pd.read_csv(posters_dir / "onehot.csv")
     years = pd.read_csv(posters_dir / "catalogue.csv")["year"].to_numpy()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.retrieval import gpu
+from keyart.retrieval import gpu
 from tests.retrieval.indexes import clustered, make_index
 
 

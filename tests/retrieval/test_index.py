@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from onesheet.errors import InputError
-from onesheet.retrieval.engines import Engine, agreement, build_engine
-from onesheet.retrieval.index import PosterIndex
+from keyart.errors import InputError
+from keyart.retrieval.engines import Engine, agreement, build_engine
+from keyart.retrieval.index import PosterIndex
 from tests.retrieval.indexes import clustered, make_index, table
 
 
@@ -99,7 +99,7 @@ def test_a_handful_of_posters(kind, n):
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
 @pytest.mark.parametrize("scored_whole", [0, 10_000], ids=["selector", "scored whole"])
 def test_a_filtered_search_finds_only_the_allowed_rows(kind, scored_whole, monkeypatch):
-    monkeypatch.setattr("onesheet.retrieval.index.SCORED_WHOLE", scored_whole)
+    monkeypatch.setattr("keyart.retrieval.index.SCORED_WHOLE", scored_whole)
     index, _ = with_engine(kind, 1000)
     allowed = np.arange(1, 1000, 3)
     queries = clustered(9, seed=2)
@@ -143,7 +143,7 @@ def embedder_folder(folder, weights):
 
 
 def test_an_index_of_another_embedder_is_refused(tmp_path):
-    from onesheet.retrieval.integrity import embedder_digest
+    from keyart.retrieval.integrity import embedder_digest
 
     mine = embedder_folder(tmp_path / "mine" / "embedder", b"one")
     copy = embedder_folder(tmp_path / "copy" / "embedder", b"one")
@@ -181,6 +181,6 @@ def test_search_also_where_torch_utils_has_replaced_faiss_own():
     vectors = rng.normal(size=(30, 8)).astype(np.float32)
     flat.add(vectors)
     allowed = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.arange(10)))
-    from onesheet.retrieval.faiss_search import numpy_search
+    from keyart.retrieval.faiss_search import numpy_search
 
     assert numpy_search(flat)(vectors[:2], 3, params=allowed)[1].max() < 10

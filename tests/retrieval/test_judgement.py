@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from onesheet.retrieval import Judgement, lift, merge_frozen, per_query_table
+from keyart.retrieval import Judgement, lift, merge_frozen, per_query_table
 
 
 def made(summary, chance, ids=("a", "b"), left_out=0):

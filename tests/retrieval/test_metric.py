@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from onesheet.errors import InputError
-from onesheet.retrieval import evaluate_retrieval
+from keyart.errors import InputError
+from keyart.retrieval import evaluate_retrieval
 from tests.retrieval import ddp_metric
 from tests.retrieval.ddp_metric import ROUNDS, N, feed, make
 

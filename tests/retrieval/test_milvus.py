@@ -6,18 +6,18 @@ import shutil
 import numpy as np
 import pytest
 
-from onesheet.errors import InputError
-from onesheet.indexing import _into_milvus
-from onesheet.retrieval.index import PosterIndex
+from keyart.errors import InputError
+from keyart.indexing import _into_milvus
+from keyart.retrieval.index import PosterIndex
 from tests.retrieval.indexes import clustered, found, refused, table
 
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
 
-from onesheet.retrieval import milvus_build
-from onesheet.retrieval.milvus_build import build_milvus
-from onesheet.retrieval.milvus_client import connect, disconnect, shown
-from onesheet.retrieval.milvus_index import MilvusIndex
+from keyart.retrieval import milvus_build
+from keyart.retrieval.milvus_build import build_milvus
+from keyart.retrieval.milvus_client import connect, disconnect, shown
+from keyart.retrieval.milvus_index import MilvusIndex
 
 NOTES = {"embedder": "mine", "images": "/posters"}
 
@@ -177,11 +177,22 @@ def test_other_contents_are_kept_unless_one_says_so(tmp_path):
     built.close()
 
 
+def test_a_file_of_the_former_name_is_read(monkeypatch, tmp_path):
+    uri = tmp_path / "a.db"
+    monkeypatch.setattr("keyart.retrieval.milvus_client.REGISTRY", "onesheet_collections")
+    monkeypatch.setattr("keyart.retrieval.milvus_build.CONTENTS", "onesheet.json")
+    build_milvus(source(120), str(uri), "onesheet")[0].close()
+    assert not (uri / "keyart.json").exists()
+    index = MilvusIndex.open(str(uri))
+    assert (len(index), index.collection) == (120, "onesheet")
+    index.close()
+
+
 @pytest.mark.parametrize("harm", ["flip", "remove", "unfinished"])
 def test_damage_is_told(harm, tmp_path):
     uri = tmp_path / "a.db"
     build_milvus(source(120), str(uri))[0].close()
-    data = next((uri / "collections" / "onesheet").rglob("*.parquet"))
+    data = next((uri / "collections" / "keyart").rglob("*.parquet"))
     if harm == "flip":
         content = bytearray(data.read_bytes())
         content[len(content) // 2] ^= 1
@@ -189,7 +200,7 @@ def test_damage_is_told(harm, tmp_path):
     elif harm == "remove":
         data.unlink()
     else:
-        (uri / "onesheet.json").unlink()
+        (uri / "keyart.json").unlink()
     with pytest.raises(InputError, match=str(uri)) as told:
         MilvusIndex.open(str(uri))
     assert "\n" not in str(told.value)
@@ -213,10 +224,10 @@ def test_passwords_are_not_told():
     assert "secret" not in str(told.value)
 
 
-def test_the_commands_work_on_either_engine(onesheet, made, tmp_path):
+def test_the_commands_work_on_either_engine(keyart, made, tmp_path):
     run, other = made[2][0][0], made[2][1][0]
     out = tmp_path / "i"
-    built = found(onesheet("index", run, "--engine", "milvus", "--recall", "1", "--out", out, "--json"))
+    built = found(keyart("index", run, "--engine", "milvus", "--recall", "1", "--out", out, "--json"))
     assert built["engine"] == "milvus"
     assert built["recall@10"] == pytest.approx(1)
     asked = ("search", run, "p0005", "-k", 5)
@@ -226,41 +237,41 @@ def test_the_commands_work_on_either_engine(onesheet, made, tmp_path):
         ["--hide-duplicates", "--diverse"],
         ["--png", tmp_path / "a.png"],
     ):
-        own = found(onesheet(*asked, *more, "--json"))
+        own = found(keyart(*asked, *more, "--json"))
         for where in (["--index", out], ["--uri", out / "milvus.db"]):
-            there = found(onesheet(*asked, *more, *where, "--json"))
+            there = found(keyart(*asked, *more, *where, "--json"))
             assert there["query"] == own["query"]
             for one, two in zip(there["neighbours"], own["neighbours"], strict=True):
                 assert one.pop("score") == pytest.approx(two["score"], abs=1e-5)
                 assert one.items() <= two.items()
-    by_title = found(onesheet("search", run, "film 5", "--uri", out / "milvus.db", "--json"))
+    by_title = found(keyart("search", run, "film 5", "--uri", out / "milvus.db", "--json"))
     assert by_title["query"]["id"] == "p0005"
     moved = shutil.move(out, tmp_path / "moved")
-    assert found(onesheet(*asked, "--index", moved, "--json"))["query"]["id"] == "p0005"
-    refused(onesheet("search", other, "p0005", "--index", moved), "another embedder")
-    refused(onesheet("search", run, "p9999", "--index", moved), "p9999")
-    refused(onesheet("search", run, "p0005", "--uri", tmp_path / "none.db"), "none.db")
-    refused(onesheet("search", run, "p0005", "--uri", "http://127.0.0.1:9"), "http://127.0.0.1:9")
-    refused(onesheet("search", run, "p0005", "--uri", moved / "milvus.db", "--collection", "no"), "'no'")
-    refused(onesheet("search", run, "p0005", "--uri", moved / "milvus.db", "--index", moved), "name one of them")
-    refused(onesheet("search", run, "p0005", "--collection", "no"), "--uri")
-    refused(onesheet("index", run, "--engine", "flat", "--uri", "a.db", "--out", tmp_path / "j"), "--engine milvus")
-    refused(onesheet("index", run, "--engine", "milvus", "--uri", tmp_path / "a.txt"), "a.txt")
-    refused(onesheet("index", run, "--engine", "milvus"), "--out")
+    assert found(keyart(*asked, "--index", moved, "--json"))["query"]["id"] == "p0005"
+    refused(keyart("search", other, "p0005", "--index", moved), "another embedder")
+    refused(keyart("search", run, "p9999", "--index", moved), "p9999")
+    refused(keyart("search", run, "p0005", "--uri", tmp_path / "none.db"), "none.db")
+    refused(keyart("search", run, "p0005", "--uri", "http://127.0.0.1:9"), "http://127.0.0.1:9")
+    refused(keyart("search", run, "p0005", "--uri", moved / "milvus.db", "--collection", "no"), "'no'")
+    refused(keyart("search", run, "p0005", "--uri", moved / "milvus.db", "--index", moved), "name one of them")
+    refused(keyart("search", run, "p0005", "--collection", "no"), "--uri")
+    refused(keyart("index", run, "--engine", "flat", "--uri", "a.db", "--out", tmp_path / "j"), "--engine milvus")
+    refused(keyart("index", run, "--engine", "milvus", "--uri", tmp_path / "a.txt"), "a.txt")
+    refused(keyart("index", run, "--engine", "milvus"), "--out")
 
 
-def test_an_index_elsewhere_and_one_that_is_written_over(onesheet, made, tmp_path):
+def test_an_index_elsewhere_and_one_that_is_written_over(keyart, made, tmp_path):
     run, other = made[2][0][0], made[2][1][0]
     uri, out = tmp_path / "db" / "a.db", tmp_path / "i"
-    found(onesheet("index", run, "--engine", "milvus", "--uri", uri, "--out", out, "--json"))
+    found(keyart("index", run, "--engine", "milvus", "--uri", uri, "--out", out, "--json"))
     assert json.loads((out / "index.json").read_text())["uri"] == str(uri)
-    assert found(onesheet("search", run, "p0005", "--index", out, "--json"))["neighbours"]
-    refused(onesheet("index", other, "--engine", "milvus", "--uri", uri), uri, "--replace")
-    found(onesheet("index", other, "--engine", "milvus", "--uri", uri, "--replace", "--json"))
-    refused(onesheet("search", run, "p0005", "--index", out), "another embedder")
+    assert found(keyart("search", run, "p0005", "--index", out, "--json"))["neighbours"]
+    refused(keyart("index", other, "--engine", "milvus", "--uri", uri), uri, "--replace")
+    found(keyart("index", other, "--engine", "milvus", "--uri", uri, "--replace", "--json"))
+    refused(keyart("search", run, "p0005", "--index", out), "another embedder")
     # A folder's own index is written over, as the other engines' are.
-    found(onesheet("index", run, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
-    found(onesheet("index", other, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
-    assert found(onesheet("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]
-    found(onesheet("index", other, "--engine", "flat", "--out", tmp_path / "k", "--json"))
-    assert found(onesheet("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]
+    found(keyart("index", run, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
+    found(keyart("index", other, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
+    assert found(keyart("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]
+    found(keyart("index", other, "--engine", "flat", "--out", tmp_path / "k", "--json"))
+    assert found(keyart("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onesheet.retrieval import Exclusion, exact_neighbours
-from onesheet.retrieval.exact import ExactScores, to_grid
+from keyart.retrieval import Exclusion, exact_neighbours
+from keyart.retrieval.exact import ExactScores, to_grid
 
 
 def reference(queries, gallery, k, exclude=None):

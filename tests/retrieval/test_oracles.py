@@ -10,8 +10,8 @@ from torchmetrics.functional.retrieval import (
     retrieval_precision,
 )
 
-from onesheet.catalogue import POSITIVE_GAIN, Relevance
-from onesheet.retrieval import evaluate_retrieval
+from keyart.catalogue import POSITIVE_GAIN, Relevance
+from keyart.retrieval import evaluate_retrieval
 
 N = 240
 

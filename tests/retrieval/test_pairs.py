@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onesheet.retrieval import pairs_recall, rank_queries
+from keyart.retrieval import pairs_recall, rank_queries
 from tests.retrieval import naive
 
 

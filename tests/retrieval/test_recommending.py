@@ -1,12 +1,12 @@
-"""`onesheet recommend` and `onesheet evaluate-history` on a run's folder: what comes out, and what is refused."""
+"""`keyart recommend` and `keyart evaluate-history` on a run's folder: what comes out, and what is refused."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from onesheet.retrieval.candidates import Films, Viewer, find_candidates, index_space
-from onesheet.retrieval.index import PosterIndex
-from onesheet.retrieval.interests import event_weights
+from keyart.retrieval.candidates import Films, Viewer, find_candidates, index_space
+from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.interests import event_weights
 from tests.retrieval.indexes import found, refused
 
 
@@ -25,9 +25,9 @@ def history(tmp_path):
     return tmp_path / "history.csv"
 
 
-def test_one_user(onesheet, made, history):
+def test_one_user(keyart, made, history):
     run = made[2][0][0]
-    told = found(onesheet("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"))
+    told = found(keyart("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"))
     assert told["user"] == "1"
     assert (told["known_films"], told["unknown_films"], told["unknown"]) == (4, 1, ["p9999"])
     ids = [one["id"] for one in told["candidates"]]
@@ -45,78 +45,78 @@ def test_one_user(onesheet, made, history):
     assert ids == index.posters["id"].iloc[wanted.rows].tolist()
 
 
-def test_everybody_into_parquet(onesheet, made, history, tmp_path, monkeypatch):
+def test_everybody_into_parquet(keyart, made, history, tmp_path, monkeypatch):
     run = made[2][0][0]
-    monkeypatch.setattr("onesheet.recommending.BATCH", 2)
+    monkeypatch.setattr("keyart.recommending.BATCH", 2)
     out = tmp_path / "out.parquet"
-    told = found(onesheet("recommend", run, "--history", history, "-k", 4, "--out", out, "--json"))
+    told = found(keyart("recommend", run, "--history", history, "-k", 4, "--out", out, "--json"))
     assert (told["users"], told["left_out"], told["candidates"], told["unknown_films"]) == (3, 1, 8, 2)
     assert told["seconds_per_1000_users"] > 0
     table = pd.read_parquet(out)
     assert table["user"].tolist() == ["1"] * 4 + ["2"] * 4
     assert table["rank"].tolist() == [1, 2, 3, 4] * 2
-    one = found(onesheet("recommend", run, "--history", history, "--user", 1, "-k", 4, "--json"))["candidates"]
+    one = found(keyart("recommend", run, "--history", history, "--user", 1, "-k", 4, "--json"))["candidates"]
     mine = table[table["user"] == "1"]
     assert mine["id"].tolist() == [film["id"] for film in one]
     assert mine["because"].tolist() == [film["because"]["id"] for film in one]
     assert mine["interest"].tolist() == [film["interest"] for film in one]
     np.testing.assert_allclose(mine["score"], [film["score"] for film in one], atol=1e-5)
-    code, text, _ = onesheet("recommend", run, "--history", history, "--out", out)
+    code, text, _ = keyart("recommend", run, "--history", history, "--out", out)
     assert code == 0
     assert "per 1,000 users" in text
     assert "p9998" in text
     assert sorted(path.name for path in tmp_path.iterdir()) == ["history.csv", "out.parquet"]
 
 
-def test_films_that_somebody_likes(onesheet, made):
+def test_films_that_somebody_likes(keyart, made):
     run = made[2][0][0]
-    told = found(onesheet("recommend", run, "--liked", "p0003, p0010", "-k", 3, "--json"))
+    told = found(keyart("recommend", run, "--liked", "p0003, p0010", "-k", 3, "--json"))
     assert told["liked"] == ["p0003", "p0010"]
     ids = [one["id"] for one in told["candidates"]]
     assert len(ids) == 3
     assert not {"p0003", "p0010"} & set(ids)
-    code, out, _ = onesheet("recommend", run, "--liked", "p0003", "-k", 3)
+    code, out, _ = keyart("recommend", run, "--liked", "p0003", "-k", 3)
     assert code == 0
     assert "p0003" in out or "Film 3" in out
 
 
-def test_the_same_from_milvus(onesheet, made, history, tmp_path):
+def test_the_same_from_milvus(keyart, made, history, tmp_path):
     pytest.importorskip("pymilvus")
     pytest.importorskip("milvus_lite")
     run = made[2][0][0]
-    found(onesheet("index", run, "--engine", "milvus", "--recall", "1", "--out", tmp_path / "i", "--json"))
+    found(keyart("index", run, "--engine", "milvus", "--recall", "1", "--out", tmp_path / "i", "--json"))
     asked = ("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json")
-    own, there = found(onesheet(*asked)), found(onesheet(*asked, "--uri", tmp_path / "i" / "milvus.db"))
+    own, there = found(keyart(*asked)), found(keyart(*asked, "--uri", tmp_path / "i" / "milvus.db"))
     assert [one["id"] for one in there["candidates"]] == [one["id"] for one in own["candidates"]]
     assert there["interests"] == own["interests"]
     out = tmp_path / "a.parquet"
-    found(onesheet("recommend", run, "--history", history, "--out", out, "--index", tmp_path / "i", "--json"))
+    found(keyart("recommend", run, "--history", history, "--out", out, "--index", tmp_path / "i", "--json"))
     assert len(pd.read_parquet(out)) == 20 + 20
 
 
-def test_what_is_refused(onesheet, made, history, tmp_path):
+def test_what_is_refused(keyart, made, history, tmp_path):
     run, other = made[2][0][0], made[2][1][0]
     empty, strange = tmp_path / "empty.csv", tmp_path / "strange.csv"
     empty.write_text("userId,imdb_id,rating\n")
     strange.write_text("userId,imdb_id,rating\n7,tt0000001,4\n")
-    refused(onesheet("recommend", run), "--history")
-    refused(onesheet("recommend", run, "--history", history, "--liked", "p0001"), "either")
-    refused(onesheet("recommend", run, "--history", empty), empty)
-    refused(onesheet("recommend", run, "--history", strange), strange, "tt0000001")
-    refused(onesheet("recommend", run, "--history", history, "--user", 99), "--user 99")
-    refused(onesheet("recommend", run, "--history", history, "--user", 3), "user 3", "p9998")
-    refused(onesheet("recommend", run, "--history", tmp_path / "no.csv"), "no.csv")
-    refused(onesheet("recommend", run, "--liked", "p0001,tt9999999"), "--liked tt9999999")
-    refused(onesheet("recommend", run, "--liked", "film"), "--liked film", "p0001")
-    refused(onesheet("recommend", run, "--liked", ","), "--liked")
-    refused(onesheet("recommend", run, "--liked", "p0001", "-k", 0), "-k 0")
-    refused(onesheet("recommend", run, "--liked", "p0001", "--out", tmp_path / "a.parquet"), "--out")
-    refused(onesheet("recommend", run, "--user", "1", "--liked", "p0001"), "--user 1")
-    refused(onesheet("recommend", run, "--history", history, "--out", tmp_path / "a.csv"), "a.csv", ".parquet")
-    refused(onesheet("recommend", run, "--history", history, "--out", tmp_path / "no" / "a.parquet"), "a.parquet")
-    refused(onesheet("recommend", run, "--liked", "p0001", "--index", other / "index"), "another embedder")
-    refused(onesheet("recommend", run, "--liked", "p0001", "--index", tmp_path), tmp_path)
-    refused(onesheet("evaluate-history", run, "--history", empty), empty)
-    refused(onesheet("evaluate-history", run, "--history", tmp_path / "no.csv"), "no.csv")
-    refused(onesheet("evaluate-history", run, "--history", history, "--images", tmp_path), "--catalogue")
+    refused(keyart("recommend", run), "--history")
+    refused(keyart("recommend", run, "--history", history, "--liked", "p0001"), "either")
+    refused(keyart("recommend", run, "--history", empty), empty)
+    refused(keyart("recommend", run, "--history", strange), strange, "tt0000001")
+    refused(keyart("recommend", run, "--history", history, "--user", 99), "--user 99")
+    refused(keyart("recommend", run, "--history", history, "--user", 3), "user 3", "p9998")
+    refused(keyart("recommend", run, "--history", tmp_path / "no.csv"), "no.csv")
+    refused(keyart("recommend", run, "--liked", "p0001,tt9999999"), "--liked tt9999999")
+    refused(keyart("recommend", run, "--liked", "film"), "--liked film", "p0001")
+    refused(keyart("recommend", run, "--liked", ","), "--liked")
+    refused(keyart("recommend", run, "--liked", "p0001", "-k", 0), "-k 0")
+    refused(keyart("recommend", run, "--liked", "p0001", "--out", tmp_path / "a.parquet"), "--out")
+    refused(keyart("recommend", run, "--user", "1", "--liked", "p0001"), "--user 1")
+    refused(keyart("recommend", run, "--history", history, "--out", tmp_path / "a.csv"), "a.csv", ".parquet")
+    refused(keyart("recommend", run, "--history", history, "--out", tmp_path / "no" / "a.parquet"), "a.parquet")
+    refused(keyart("recommend", run, "--liked", "p0001", "--index", other / "index"), "another embedder")
+    refused(keyart("recommend", run, "--liked", "p0001", "--index", tmp_path), tmp_path)
+    refused(keyart("evaluate-history", run, "--history", empty), empty)
+    refused(keyart("evaluate-history", run, "--history", tmp_path / "no.csv"), "no.csv")
+    refused(keyart("evaluate-history", run, "--history", history, "--images", tmp_path), "--catalogue")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty.csv", "history.csv", "strange.csv"]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from onesheet.errors import InputError
-from onesheet.retrieval.diversify import diversify
-from onesheet.retrieval.filters import matching_rows, parse_years
-from onesheet.retrieval.search import search_index
-from onesheet.retrieval.titles import find_title
+from keyart.errors import InputError
+from keyart.retrieval.diversify import diversify
+from keyart.retrieval.filters import matching_rows, parse_years
+from keyart.retrieval.search import search_index
+from keyart.retrieval.titles import find_title
 from tests.retrieval.indexes import clustered, make_index, table
 
 

@@ -1,4 +1,4 @@
-"""`onesheet search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
+"""`keyart search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,9 @@ from PIL import Image
 from tests.retrieval.indexes import found, refused
 
 
-def test_by_id(onesheet, made):
+def test_by_id(keyart, made):
     run, vectors = made[2][0]
-    told = found(onesheet("search", run, "p0005", "-k", 4, "--json"))
+    told = found(keyart("search", run, "p0005", "-k", 4, "--json"))
     scores = vectors @ vectors[5]
     wanted = [i for i in np.argsort(-scores, kind="stable") if i != 5][:4]
     assert told["query"]["id"] == "p0005"
@@ -22,65 +22,65 @@ def test_by_id(onesheet, made):
     assert first["genres"]
 
 
-def test_by_title_and_by_image_file(onesheet, made, tmp_path):
+def test_by_title_and_by_image_file(keyart, made, tmp_path):
     _, posters, [(run, _), _] = made
-    by_id = found(onesheet("search", run, "p0005", "--json"))["neighbours"]
-    assert found(onesheet("search", run, "film  5", "--json"))["neighbours"] == by_id
+    by_id = found(keyart("search", run, "p0005", "--json"))["neighbours"]
+    assert found(keyart("search", run, "film  5", "--json"))["neighbours"] == by_id
     copy = tmp_path / "copy.jpg"
     copy.write_bytes((posters / "posters" / "p0005.jpg").read_bytes())
-    by_file = found(onesheet("search", run, copy, "-k", 11, "--json"))
+    by_file = found(keyart("search", run, copy, "-k", 11, "--json"))
     assert by_file["query"] == {"image": str(copy)}
     assert by_file["neighbours"][0]["id"] == "p0005"
     assert by_file["neighbours"][0]["score"] == pytest.approx(1, abs=1e-4)
     assert [one["id"] for one in by_file["neighbours"][1:]] == [one["id"] for one in by_id]
 
 
-def test_filters_and_duplicates(onesheet, made):
+def test_filters_and_duplicates(keyart, made):
     run = made[2][0][0]
-    ids = [one["id"] for one in found(onesheet("search", run, "p0003", "-k", 3, "--json"))["neighbours"]]
+    ids = [one["id"] for one in found(keyart("search", run, "p0003", "-k", 3, "--json"))["neighbours"]]
     assert ids[0] == "p0007"
-    shown = found(onesheet("search", run, "p0003", "-k", 3, "--hide-duplicates", "--json"))["neighbours"]
-    assert shown[:2] == found(onesheet("search", run, "p0003", "-k", 3, "--json"))["neighbours"][1:]
+    shown = found(keyart("search", run, "p0003", "-k", 3, "--hide-duplicates", "--json"))["neighbours"]
+    assert shown[:2] == found(keyart("search", run, "p0003", "-k", 3, "--json"))["neighbours"][1:]
     assert len(shown) == 3
-    some = found(onesheet("search", run, "p0003", "--genre", "drama", "--year", "1980-1989", "--json"))["neighbours"]
+    some = found(keyart("search", run, "p0003", "--genre", "drama", "--year", "1980-1989", "--json"))["neighbours"]
     assert some
     assert all("Drama" in one["genres"] and one["year"] <= 1989 for one in some)
 
 
-def test_table_and_contact_sheet(onesheet, made, tmp_path):
+def test_table_and_contact_sheet(keyart, made, tmp_path):
     _, posters, [(run, _), _] = made
-    code, out, _ = onesheet("search", run, "p0005", "--png", tmp_path / "sheet.png", "--diverse")
+    code, out, _ = keyart("search", run, "p0005", "--png", tmp_path / "sheet.png", "--diverse")
     assert code == 0
     assert "Film 5" in out
     with Image.open(tmp_path / "sheet.png") as sheet:
         small = sheet.size
-    assert onesheet("search", run, posters / "posters" / "p0005.jpg", "-k", 15, "--png", tmp_path / "sheet.png")[0] == 0
+    assert keyart("search", run, posters / "posters" / "p0005.jpg", "-k", 15, "--png", tmp_path / "sheet.png")[0] == 0
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.size[1] > small[1]  # eight to a line, on two lines
         assert sheet.size[0] < small[0]
 
 
-def test_what_is_refused(onesheet, made, tmp_path):
+def test_what_is_refused(keyart, made, tmp_path):
     _, _, [(run, _), (other, _)] = made
     text, huge = tmp_path / "text.jpg", tmp_path / "huge.png"
     text.write_text("no image at all")
     Image.new("1", (10_000, 10_000)).save(huge)
-    refused(onesheet("search", run, "tt9999999"), "tt9999999")
-    refused(onesheet("search", run, "film"), "p0000", "p0001")
-    refused(onesheet("search", run, text), text)
-    refused(onesheet("search", run, huge), huge, "10000×10000")
-    refused(onesheet("search", run, tmp_path / "none.jpg"), "none.jpg")
-    refused(onesheet("search", run, tmp_path), tmp_path)
-    refused(onesheet("search", run, "p0001", "-k", 0), "-k 0")
-    refused(onesheet("search", run, "p0001", "--genre", "Western"), "Western", "Horror")
-    refused(onesheet("search", run, "p0001", "--year", "1999-1990"), "1999-1990")
-    refused(onesheet("search", run, "p0001", "--index", tmp_path), tmp_path, "onesheet index")
-    refused(onesheet("search", run, "p0001", "--index", other / "index"), other / "index", "another embedder")
-    refused(onesheet("search", run, "p0001", "--png", tmp_path / "no" / "a.png"), tmp_path / "no")
-    refused(onesheet("search", run, "p0001", "--png", tmp_path / "a.png", "--images", tmp_path / "gone"), "--images")
+    refused(keyart("search", run, "tt9999999"), "tt9999999")
+    refused(keyart("search", run, "film"), "p0000", "p0001")
+    refused(keyart("search", run, text), text)
+    refused(keyart("search", run, huge), huge, "10000×10000")
+    refused(keyart("search", run, tmp_path / "none.jpg"), "none.jpg")
+    refused(keyart("search", run, tmp_path), tmp_path)
+    refused(keyart("search", run, "p0001", "-k", 0), "-k 0")
+    refused(keyart("search", run, "p0001", "--genre", "Western"), "Western", "Horror")
+    refused(keyart("search", run, "p0001", "--year", "1999-1990"), "1999-1990")
+    refused(keyart("search", run, "p0001", "--index", tmp_path), tmp_path, "keyart index")
+    refused(keyart("search", run, "p0001", "--index", other / "index"), other / "index", "another embedder")
+    refused(keyart("search", run, "p0001", "--png", tmp_path / "no" / "a.png"), tmp_path / "no")
+    refused(keyart("search", run, "p0001", "--png", tmp_path / "a.png", "--images", tmp_path / "gone"), "--images")
 
 
-def test_a_damaged_index_is_refused(onesheet, made, tmp_path):
+def test_a_damaged_index_is_refused(keyart, made, tmp_path):
     run = made[2][0][0]
     copy = tmp_path / "copy"
     copy.mkdir()
@@ -89,4 +89,4 @@ def test_a_damaged_index_is_refused(onesheet, made, tmp_path):
     data = bytearray((copy / "vectors.faiss").read_bytes())
     data[-7] ^= 4
     (copy / "vectors.faiss").write_bytes(data)
-    refused(onesheet("search", run, "p0001", "--index", copy), copy, "vectors.faiss")
+    refused(keyart("search", run, "p0001", "--index", copy), copy, "vectors.faiss")

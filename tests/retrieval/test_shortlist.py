@@ -5,10 +5,10 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 
-from onesheet.catalogue import Relevance
-from onesheet.retrieval import evaluate_retrieval, shortlist
-from onesheet.retrieval.exact import EXCLUDED, ExactScores, sort_rows, to_grid
-from onesheet.retrieval.metrics import functional
+from keyart.catalogue import Relevance
+from keyart.retrieval import evaluate_retrieval, shortlist
+from keyart.retrieval.exact import EXCLUDED, ExactScores, sort_rows, to_grid
+from keyart.retrieval.metrics import functional
 from tests.retrieval.strategies import problems
 
 NAMES = ("map@r", "map@50", "precision@1", "precision@10", "recall@5", "ndcg@10", "precision@10/genre")

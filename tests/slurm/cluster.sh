@@ -43,7 +43,7 @@ import socket
 taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in taken))')
     cat <<CONF
-ClusterName=onesheet
+ClusterName=keyart
 SlurmctldHost=$node(127.0.0.1)
 SlurmUser=$user
 SlurmdUser=$user

@@ -1,4 +1,4 @@
-"""A SLURM to test on: the one that `cluster.sh` has started and `ONESHEET_SLURM` names, and no other."""
+"""A SLURM to test on: the one that `cluster.sh` has started and `KEYART_SLURM` names, and no other."""
 
 import os
 import subprocess
@@ -54,9 +54,9 @@ class Cluster:
 def cluster():
     """The cluster of tests."""
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    folder = os.environ.get("ONESHEET_SLURM")
+    folder = os.environ.get("KEYART_SLURM")
     if not folder:
-        pytest.skip("no SLURM for tests: tests/slurm/cluster.sh start FOLDER, then set ONESHEET_SLURM=FOLDER")
+        pytest.skip("no SLURM for tests: tests/slurm/cluster.sh start FOLDER, then set KEYART_SLURM=FOLDER")
     found = Cluster(Path(folder))
     assert "idle" in found.run("sinfo", "--noheader", "--format=%T")
     return found

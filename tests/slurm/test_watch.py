@@ -4,7 +4,7 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
-from onesheet.slurm.watch import SlurmJobFailed, queue_states, wait_for_jobs
+from keyart.slurm.watch import SlurmJobFailed, queue_states, wait_for_jobs
 
 
 @dataclass
@@ -83,7 +83,7 @@ def test_a_requeued_job_is_waited_for_also_when_it_seemed_to_have_ended(tmp_path
 
 
 def test_a_failure_is_one_line_and_bad_input_its_own(tmp_path):
-    trace = 'Traceback (most recent call last):\n  File "x"\nonesheet.errors.InputError: seed=x: no\n'
+    trace = 'Traceback (most recent call last):\n  File "x"\nkeyart.errors.InputError: seed=x: no\n'
     job = FakeJob(tmp_path, "7")
     job.write("error", trace)
     [failed] = wait([job], {}, Time())

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from onesheet.config.grid import expand, swept_keys
-from onesheet.sweeps.state import Plan
+from keyart.config.grid import expand, swept_keys
+from keyart.sweeps.state import Plan
 
 MONITOR = "val/ndcg@10"
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.sweeps.chart import draw_sweep, panels_of
-from onesheet.sweeps.finish import finish_sweep, report_sweep
+from keyart.sweeps.chart import draw_sweep, panels_of
+from keyart.sweeps.finish import finish_sweep, report_sweep
 from tests.sweeps.folders import MONITOR, make_sweep
 from tests.sweeps.test_summary import GRID, parabola
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from onesheet.errors import InputError
-from onesheet.sweeps.folder import parse_value, read_sweep
-from onesheet.sweeps.summary import summarise_sweep
+from keyart.errors import InputError
+from keyart.sweeps.folder import parse_value, read_sweep
+from keyart.sweeps.summary import summarise_sweep
 from tests.sweeps.folders import MONITOR, make_sweep
 
 GRID = ["loss.margin=36,45,55", "model=a,b", "trainer=cpu"]

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from onesheet.analysis.card.labels import disagreeing, random_pairs, tell_labels
-from onesheet.analysis.card.suspects import SuspectFinder
-from onesheet.catalogue import read_catalogue
+from keyart.analysis.card.labels import disagreeing, random_pairs, tell_labels
+from keyart.analysis.card.suspects import SuspectFinder
+from keyart.catalogue import read_catalogue
 
 
 @pytest.fixture

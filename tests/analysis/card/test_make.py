@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 from tests.helpers import draw_posters
 
-from onesheet import cli
-from onesheet.analysis.card import facts, make_card
+from keyart import cli
+from keyart.analysis.card import facts, make_card
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_each_part_tells_what_it_took(made):
 
 
 def call(monkeypatch, capfd, *arguments):
-    monkeypatch.setattr(sys, "argv", ["onesheet", "card", *map(str, arguments)])
+    monkeypatch.setattr(sys, "argv", ["keyart", "card", *map(str, arguments)])
     with pytest.raises(SystemExit) as stop:
         cli.main()
     return stop.value.code, *capfd.readouterr()
@@ -96,7 +96,7 @@ def test_the_command_prints_one_json_or_a_table(folder, tmp_path, monkeypatch, c
         say("complexity: 1.0 s")
         return made[1]
 
-    monkeypatch.setattr("onesheet.analysis.card.make_card", stand_in)
+    monkeypatch.setattr("keyart.analysis.card.make_card", stand_in)
     arguments = ["--catalogue", folder / "catalogue.csv", "--out", tmp_path / "new", "--compare", "none, mnist"]
     code, out, err = call(monkeypatch, capfd, *arguments, "--json")
     assert code == 0
@@ -147,7 +147,7 @@ def test_a_run_adds_its_embeddings(folder, tmp_path, monkeypatch):
 
 
 def test_a_card_of_few_posters_is_refused(tmp_path):
-    from onesheet.errors import InputError
+    from keyart.errors import InputError
 
     folder = draw_posters(tmp_path, n=8)
     with pytest.raises(InputError, match="8 posters can be used"):

@@ -7,14 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from onesheet.analysis.card import references
-from onesheet.analysis.card.advice import embedding_size
-from onesheet.analysis.card.cleanliness import lookalikes
-from onesheet.analysis.card.detail import detail_kept
-from onesheet.analysis.card.margins import beyond, triplet_angles
-from onesheet.analysis.card.spaces import measure_set, measure_space
-from onesheet.errors import InputError
-from onesheet.images import open_pixels
+from keyart.analysis.card import references
+from keyart.analysis.card.advice import embedding_size
+from keyart.analysis.card.cleanliness import lookalikes
+from keyart.analysis.card.detail import detail_kept
+from keyart.analysis.card.margins import beyond, triplet_angles
+from keyart.analysis.card.spaces import measure_set, measure_space
+from keyart.errors import InputError
+from keyart.images import open_pixels
 
 
 def test_digits_and_photographs_are_there_without_a_network():

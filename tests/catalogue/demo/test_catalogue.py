@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from onesheet.catalogue import read_catalogue
-from onesheet.catalogue.demo import FRANCHISES, demo_catalogue, draw_film, render
-from onesheet.catalogue.demo.worker import Share
-from onesheet.errors import InputError
+from keyart.catalogue import read_catalogue
+from keyart.catalogue.demo import FRANCHISES, demo_catalogue, draw_film, render
+from keyart.catalogue.demo.worker import Share
+from keyart.errors import InputError
 
 SMALL = {"n": 30, "pairs": 6, "size": (80, 120)}
 
@@ -200,5 +200,5 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
 
 def test_a_place_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="ONESHEET_CACHE"):
+    with pytest.raises(InputError, match="KEYART_CACHE"):
         demo_catalogue(tmp_path / "file" / "demo", n=2, pairs=0, size=(60, 90))

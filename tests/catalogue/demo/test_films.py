@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import mutual_info_score
 
-from onesheet.catalogue.demo import ERA_NAMES, GENRES, LABEL_NOISE, draw_film
-from onesheet.catalogue.demo.eras import BY_NAME
-from onesheet.catalogue.demo.table import choose_pairs
+from keyart.catalogue.demo import ERA_NAMES, GENRES, LABEL_NOISE, draw_film
+from keyart.catalogue.demo.eras import BY_NAME
+from keyart.catalogue.demo.table import choose_pairs
 
 N = 1200
 

@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from onesheet.catalogue.demo import draw_film
-from onesheet.catalogue.demo.casting import CASTING
-from onesheet.catalogue.demo.compose import poster
-from onesheet.catalogue.demo.eras import ERAS
-from onesheet.catalogue.demo.fonts import FACES
-from onesheet.catalogue.demo.motifs import GROUNDED, MOTIFS
-from onesheet.catalogue.demo.palette import PALETTES, WHITE, contrast
-from onesheet.catalogue.demo.pen import Pen, smooth
-from onesheet.catalogue.demo.scenes import SCENES
-from onesheet.catalogue.demo.titles import ground_under, readable
-from onesheet.catalogue.demo.typography import break_lines, set_line, set_title
+from keyart.catalogue.demo import draw_film
+from keyart.catalogue.demo.casting import CASTING
+from keyart.catalogue.demo.compose import poster
+from keyart.catalogue.demo.eras import ERAS
+from keyart.catalogue.demo.fonts import FACES
+from keyart.catalogue.demo.motifs import GROUNDED, MOTIFS
+from keyart.catalogue.demo.palette import PALETTES, WHITE, contrast
+from keyart.catalogue.demo.pen import Pen, smooth
+from keyart.catalogue.demo.scenes import SCENES
+from keyart.catalogue.demo.titles import ground_under, readable
+from keyart.catalogue.demo.typography import break_lines, set_line, set_title
 
 N = 360
 SIZE = (48, 72)

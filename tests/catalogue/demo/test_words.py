@@ -1,6 +1,6 @@
 """Words of titles are single-spaced, however their lists are wrapped."""
 
-from onesheet.catalogue.demo.films import draw_film
+from keyart.catalogue.demo.films import draw_film
 
 
 def test_titles_are_single_spaced():

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 from tests.catalogue.fetch.server import Server
 
-from onesheet.catalogue.fetch import Limits, Patience
-from onesheet.catalogue.fetch.addresses import is_public
-from onesheet.fetching import Ways, fetch_posters
+from keyart.catalogue.fetch import Limits, Patience
+from keyart.catalogue.fetch.addresses import is_public
+from keyart.fetching import Ways, fetch_posters
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import socket
 import pytest
 from tests.catalogue.fetch.server import body
 
-from onesheet.catalogue.fetch import may_connect_anywhere, may_connect_publicly
-from onesheet.catalogue.fetch.addresses import guarded_socket, is_public
+from keyart.catalogue.fetch import may_connect_anywhere, may_connect_publicly
+from keyart.catalogue.fetch.addresses import guarded_socket, is_public
 
 REFUSED = [
     "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "127.8.8.8", "169.254.169.254",
@@ -46,9 +46,9 @@ def test_private_addresses_are_refused_unless_allowed(bring, table, server, pict
 def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture):
     """The first answer of the resolver is harmless; asked again, it names this machine."""
     aiohttp = pytest.importorskip("aiohttp")
-    from onesheet.catalogue.fetch.client import Client
-    from onesheet.catalogue.fetch.failure import Failure
-    from onesheet.catalogue.fetch.patience import Pace
+    from keyart.catalogue.fetch.client import Client
+    from keyart.catalogue.fetch.failure import Failure
+    from keyart.catalogue.fetch.patience import Pace
 
     class Rebinding(aiohttp.abc.AbstractResolver):
         asked = 0
@@ -84,8 +84,8 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
 
 def test_of_several_addresses_of_a_name_only_public_ones_are_used(server):
     aiohttp = pytest.importorskip("aiohttp")
-    from onesheet.catalogue.fetch.client import Client
-    from onesheet.catalogue.fetch.patience import Pace
+    from keyart.catalogue.fetch.client import Client
+    from keyart.catalogue.fetch.patience import Pace
 
     class Both(aiohttp.abc.AbstractResolver):
         async def resolve(self, host, port=0, family=socket.AF_INET):

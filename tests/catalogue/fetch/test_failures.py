@@ -6,7 +6,7 @@ import time
 import pytest
 from tests.catalogue.fetch.server import Server, body, breaking_off, in_turn, redirect, status, unmeasured
 
-from onesheet.catalogue.fetch import Limits, Patience
+from keyart.catalogue.fetch import Limits, Patience
 
 pytest.importorskip("aiohttp")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.catalogue.fetch.server import body, status
 
-from onesheet.catalogue import read_catalogue
+from keyart.catalogue import read_catalogue
 
 pytest.importorskip("aiohttp")
 
@@ -85,7 +85,7 @@ def test_a_fetch_that_is_killed_goes_on(table, server, picture, tmp_path):
     catalogue, posters = table(urls), tmp_path / "posters"
     posters.mkdir()
     (posters / ".tt0000001.jpg.0badcafe.part").write_bytes(b"half")
-    command = [sys.executable, "-c", "from onesheet.cli import main; main()", "fetch", "--catalogue", str(catalogue)]
+    command = [sys.executable, "-c", "from keyart.cli import main; main()", "fetch", "--catalogue", str(catalogue)]
     command += ["--to", str(posters), "--allow-private", "--workers", "1"]
     source = str(Path(__file__).resolve().parents[3] / "src")
     environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}

@@ -6,8 +6,8 @@ import threading
 import pytest
 from tests.catalogue.fetch.server import body
 
-from onesheet.catalogue.fetch.store import BadName, PosterStore, name_fault
-from onesheet.errors import InputError
+from keyart.catalogue.fetch.store import BadName, PosterStore, name_fault
+from keyart.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import time
 import pytest
 from tests.catalogue.fetch.server import body, in_turn, redirect, status
 
-from onesheet.errors import InputError
+from keyart.errors import InputError
 
 pytest.importorskip("aiohttp")
 

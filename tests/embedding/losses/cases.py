@@ -10,7 +10,7 @@ import yaml
 from tests.embedding.fakes import jaccard, multi_hot
 from torch import Tensor
 
-from onesheet.embedding.losses import MetricLoss, Relations, relate
+from keyart.embedding.losses import MetricLoss, Relations, relate
 
 FOLDER = Path(__file__).resolve().parents[3] / "conf" / "loss"
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}

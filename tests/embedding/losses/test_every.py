@@ -19,7 +19,7 @@ from tests.embedding.losses.cases import (
 )
 from torch.nn.functional import normalize
 
-from onesheet.embedding.losses import Relations
+from keyart.embedding.losses import Relations
 
 BATCHES = {
     "no positives": (torch.eye(GENRES), None),
@@ -151,7 +151,7 @@ def test_smooth_ap_is_the_same_in_parts(monkeypatch):
     loss, rel = make("smooth_ap", temperature=0.2), related(multi_hot(16, GENRES, seed=1))
     results = []
     for table in (2**24, 16 * 7):
-        monkeypatch.setattr("onesheet.embedding.losses.smooth_ap._TABLE", table)
+        monkeypatch.setattr("keyart.embedding.losses.smooth_ap._TABLE", table)
         x = unit(16, SIZE, seed=2).requires_grad_()
         value = loss(x, rel)
         value.backward()

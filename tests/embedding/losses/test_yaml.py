@@ -10,12 +10,12 @@ from hydra.utils import instantiate
 from tests.embedding.fakes import multi_hot, unit
 from tests.embedding.losses.cases import GENRES, NAMES, SIZE, YAMLS, loss_class, make, own_settings, related
 
-from onesheet.config.loss_rules import check_combination, check_loss, used_terms
-from onesheet.config.loss_table import loss_table, read_losses
-from onesheet.config.preflight import CONFIG_FOLDER, composed
-from onesheet.embedding import losses
-from onesheet.embedding.losses import MarginSchedule, MetricLoss
-from onesheet.errors import InputError
+from keyart.config.loss_rules import check_combination, check_loss, used_terms
+from keyart.config.loss_table import loss_table, read_losses
+from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.embedding import losses
+from keyart.embedding.losses import MarginSchedule, MetricLoss
+from keyart.errors import InputError
 
 SINGLE = [name for name in NAMES if name != "sum"]
 WITH_MARGIN = [name for name in NAMES if loss_class(name).margin_spec is not None]
@@ -194,7 +194,7 @@ def test_a_sum_without_pairs_refuses_a_miner():
 
 
 def test_the_table_lists_every_loss():
-    command = [sys.executable, "-m", "onesheet.config.loss_table"]
+    command = [sys.executable, "-m", "keyart.config.loss_table"]
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert printed == loss_table() + "\n"
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[2:]]

@@ -1,0 +1,1 @@
+"""Hydra's plugins of keyart: where Hydra looks for launchers and sweepers."""

@@ -1,1 +1,0 @@
-"""Hydra's plugins of onesheet: where Hydra looks for launchers and sweepers."""

@@ -1,0 +1,133 @@
+"""Where to start, by what was measured: each with the measurement, the paper behind it, and what is not known.
+
+Nothing here was tried: these are starting points for a sweep, and the sweep decides.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from keyart.analysis.names import metric_name
+
+PAPER_MARGINS = (36, 55)
+"""Degrees that Wang et al. found useful for the angular loss."""
+
+MOST_ENLARGED = 1.25
+
+
+def give_advice(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Starting points from a card's facts.
+
+    Args:
+        facts: The card so far: ``intrinsic_dimension``, ``labels``, ``cleanliness``, ``detail``, ``angles``,
+            ``image_size``, ``posters``, ``backbone``.
+
+    Returns:
+        ``input_size``, ``backbone``, ``embedding_size`` and ``margin``: each ``start`` (what to set), ``measured``
+        (what was seen here), ``source`` (whose rule it is) and ``unknown`` (what was not measured).
+    """
+    return {
+        "input_size": _input_size(facts),
+        "backbone": _backbone(facts),
+        "embedding_size": embedding_size(facts),
+        "margin": _margin(facts),
+    }
+
+
+def _input_size(facts: Mapping[str, Any]) -> dict[str, Any]:
+    height, width = facts["image_size"]
+    native = facts["cleanliness"]["native_size"]["median"]
+    kept = facts["detail"]
+    told = ", ".join(f"{size} keeps {share:.0%}" for size, share in kept.items())
+    measured = f"of the gradients' energy at {height}×{width}, {told}" if told else ""
+    start = [height, width]
+    if native:
+        scale = min(native[1] / height, native[0] / width)
+        measured = f"files are {native[0]}×{native[1]} pixels (median width × height); {measured}"
+        if scale > MOST_ENLARGED:
+            start = [math.floor(side * scale / 32) * 32 for side in (height, width)]
+            measured += "; they hold more than that input shows"
+    return {
+        "start": {"data.image_size": start},
+        "measured": measured,
+        "source": "Touvron et al. 2019, arXiv 1906.06423: networks gain from somewhat larger images than they were "
+        "trained on; beyond the files' own size there is nothing to gain",
+        "unknown": "whether the detail that is lost tells anything about genre: sweep data.image_size",
+    }
+
+
+def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
+    metric = facts["labels"]["metrics"]["ndcg@10"]
+    frozen = facts["intrinsic_dimension"]["frozen"]
+    posters = facts["posters"]
+    value, chance = metric["frozen"], metric["chance"]
+    sees = (
+        f"{facts['backbone']} untrained reaches {metric_name('ndcg@10')} {value:.3f} where chance is {chance:.3f}"
+        if value is not None and chance is not None
+        else "too few labels to judge the frozen backbone"
+    )
+    dimension = frozen["mle"]["mean"]
+    told = f"; its features have dimension {dimension:.0f}" if dimension else ""
+    small = posters < 50_000
+    start = (
+        "a pretrained network of some 5 to 30 million weights, frozen, with a trained head"
+        if small
+        else ("a pretrained network of some 20 to 90 million weights; the head first, then fine-tuning")
+    )
+    return {
+        "start": {"model": start},
+        "measured": f"{posters:,} posters; {sees}{told}",
+        "source": "Pope et al. 2021, arXiv 2104.08894: the images that a task needs grow with their intrinsic "
+        "dimension; Kornblith et al. 2019, arXiv 1805.08974: better ImageNet networks transfer better",
+        "unknown": "every other backbone: python train.py -m model=efficientnet_lite0,resnet50,convnext,vit "
+        "experiment=head compares them on one split",
+    }
+
+
+def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """A size to start with, from the dimension of frozen features; what could not be estimated is left out.
+
+    Args:
+        facts: As for `give_advice`; ``intrinsic_dimension`` alone is read.
+    """
+    frozen = facts["intrinsic_dimension"]["frozen"]
+    named = {"TwoNN": frozen["twonn"], "maximum likelihood": frozen["mle"]["mean"]}
+    estimates = {name: value for name, value in named.items() if value}
+    if not estimates:
+        return {
+            "start": {"model.embedding_size": 128},
+            "measured": "too few posters for an estimate of dimension",
+            "source": "the default",
+            "unknown": "everything: sweep model.embedding_size",
+        }
+    told = ", ".join(f"{name} {value:.1f}" for name, value in estimates.items())
+    needed = 2 * max(estimates.values()) + 1
+    start = 2 ** max(5, math.ceil(math.log2(needed)))
+    most = frozen["pca"]["95"]
+    return {
+        "start": {"model.embedding_size": start, "sweep": [start // 2, start, 2 * start]},
+        "measured": f"frozen features: {told}; {most} principal components hold 95% of their variance",
+        "source": f"Sauer, Yorke and Casdagli 1991 (after Whitney 1936): 2d + 1 numbers, here {needed:.0f}, hold a set "
+        "of dimension d without folding it; the next power of two",
+        "unknown": "how much of that dimension genre needs: estimates are of the look as the frozen backbone sees it, "
+        "and err on the low side",
+    }
+
+
+def _margin(facts: Mapping[str, Any]) -> dict[str, Any]:
+    angles = facts["angles"]
+    low, high = PAPER_MARGINS
+    measured = "no triplets of positives and negatives"
+    if angles["beyond"]:
+        shares = ", ".join(f"{margin}° {share:.0%}" for margin, share in angles["beyond"].items())
+        measured = (
+            f"in frozen features, centred, triplets have angles of {angles['median']:.1f}° (median; 5 to 95%: "
+            f"{angles['5%']:.1f}° to {angles['95%']:.1f}°); beyond each margin lie: {shares}"
+        )
+    return {
+        "start": {"loss.margin": 45, "sweep": [36, 40, 45, 50, 55], "loss": "angular"},
+        "measured": measured,
+        "source": f"Wang et al. 2017, arXiv 1708.01682: {low}° to {high}° are useful. Unrelated directions have "
+        "arctan(1/√3) = 30°, so that a margin above asks little of a random triplet and works through the soft hinge",
+        "unknown": "the best margin depends on the sampler and the miner too: sweep it by val/ndcg@10",
+    }

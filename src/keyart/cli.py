@@ -1,0 +1,73 @@
+"""The console command ``keyart``: what one does with a finished run, without any configuration.
+
+Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
+"""
+
+import sys
+
+import typer
+
+from keyart.commands.answering import search
+from keyart.commands.examining import card, check, doctor
+from keyart.commands.explaining import explain
+from keyart.commands.exporting import export
+from keyart.commands.fetching import fetch
+from keyart.commands.indexing import build_index, embed
+from keyart.commands.judging import compare, evaluate
+from keyart.commands.viewers import judge_history, recommend
+from keyart.errors import InputError
+
+# Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
+UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="keyart",
+    help="Find film posters that look and feel alike, with a trained run.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Find film posters that look and feel alike, with a trained run."""
+
+
+app.command()(evaluate)
+app.command()(compare)
+app.command()(search)
+app.command()(explain)
+app.command()(recommend)
+app.command(name="evaluate-history")(judge_history)
+app.command()(export)
+app.command()(embed)
+app.command(name="index")(build_index)
+app.command()(fetch)
+app.command()(card)
+app.command()(check)
+app.command()(doctor)
+
+
+def main() -> None:
+    """Run a command; tell bad input and usage in one line on standard error."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    try:
+        code = app(standalone_mode=False)
+    except InputError as error:
+        sys.stderr.write(f"keyart: {error}\n")
+        code = 2
+    except UsageFault as error:
+        told = error.format_message() if hasattr(error, "format_message") else str(error)
+        told = " ".join(told.split())
+        if told:
+            sys.stderr.write(f"keyart: {told.rstrip('.')}; see keyart --help\n")
+        code = 2
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

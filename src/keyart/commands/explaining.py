@@ -1,0 +1,46 @@
+"""``explain``: why two posters are alike."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.commands.options import AsJson, CatalogueFile, ImagesFolder, RunFolder, emit_json
+
+
+def explain(
+    run: RunFolder,
+    first: Annotated[str, typer.Argument(metavar="A", help="A poster's id, a film's title, or an image file.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
+    out: Annotated[Path | None, typer.Option(help="Write both posters with their heat maps to this PNG file.")] = None,
+    catalogue: CatalogueFile = None,
+    images: ImagesFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show which regions of two posters carry their similarity."""
+    from keyart import explaining
+    from keyart.contact_sheet import check_png, save_png
+    from keyart.errors import InputError
+    from keyart.run import Run
+
+    if out is None and not as_json:
+        raise InputError("--out: name a PNG file for the heat maps, or ask for --json")
+    if out is not None:
+        check_png("--out", out)
+    opened = Run.open(run)
+    if catalogue is not None:
+        shelf, left_out = explaining.catalogue_shelf(catalogue, images)
+        typical, instead = explaining.typical_shelf(opened, shelf)
+        for note in filter(None, (left_out, instead)):
+            typer.echo(note, err=True)
+    else:
+        shelf = typical = explaining.index_shelf(opened, images)
+    explained = explaining.explain_run(opened, shelf, (first, second), typical)
+    if out is not None:
+        save_png("--out", out, explaining.draw(opened, explained))
+    if as_json:
+        emit_json(explaining.as_json(explained))
+    else:
+        from keyart.answers import print_explanation
+
+        print_explanation(explaining.as_json(explained), out)

@@ -1,0 +1,104 @@
+"""``evaluate`` and ``compare``: how good runs are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.commands.options import (
+    AsJson,
+    BadPoster,
+    CatalogueFile,
+    ImagesFolder,
+    OnBadPoster,
+    RelevanceKind,
+    RunFolder,
+    emit_json,
+)
+from keyart.errors import InputError
+
+
+def evaluate(
+    run: RunFolder,
+    catalogue: CatalogueFile = None,
+    images: ImagesFolder = None,
+    relevance: Annotated[RelevanceKind | None, typer.Option(help="Relation to judge by; else the run's own.")] = None,
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    pairs: Annotated[Path | None, typer.Option(help="Table of other artwork (img,other_img) that seeks img.")] = None,
+    other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
+    history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Judge random vectors, colours … too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
+    from keyart.run import Run
+
+    if images is not None and catalogue is None:
+        raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
+    if other_images is not None and pairs is None:
+        raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
+    opened = Run.open(run)
+    for file in (catalogue, pairs, history):
+        if file is not None and not file.is_file():
+            raise InputError(f"{file}: there is no such file; name a CSV or Parquet table")
+    from keyart.judging import evaluate_run
+
+    metrics = evaluate_run(
+        opened,
+        catalogue,
+        images,
+        relevance=relevance.value if relevance else None,
+        on_bad_poster=on_bad_poster.value,
+        pairs=pairs,
+        other_images=other_images,
+        history=history,
+        baselines=baselines,
+    )
+    if as_json:
+        emit_json(metrics)
+    else:
+        from keyart.tables import print_metrics
+
+        print_metrics(metrics)
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN…|SWEEP", help="Finished runs, the first being the yardstick; or one sweep."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Set runs side by side: metrics, lift, and which differences from the first are significant; or report on a sweep.
+
+    Of a sweep's folder, whether it has ended or still runs, ``sweep.csv``, ``sweep.html`` and ``sweep.png`` are written
+    anew in it.
+    """
+    from keyart.sweeps.state import is_sweep
+
+    if len(runs) == 1 and is_sweep(runs[0]):
+        compare_sweep(runs[0], as_json)
+        return
+    from keyart.analysis.compare import compare_runs
+    from keyart.run import Run
+
+    found = compare_runs([Run.open(run) for run in runs])
+    if as_json:
+        emit_json(found.to_dict())
+    else:
+        from keyart.analysis.comparison_table import print_comparison
+
+        print_comparison(found)
+
+
+def compare_sweep(folder: Path, as_json: bool) -> None:
+    """Report on a sweep."""
+    from keyart.sweeps.finish import report_sweep
+    from keyart.sweeps.table import print_sweep
+
+    summary = report_sweep(folder)
+    if as_json:
+        emit_json(summary.to_dict())
+    else:
+        print_sweep(summary)
+        typer.echo(f"page: {summary.sweep.folder / 'sweep.html'}")

@@ -1,0 +1,173 @@
+"""Composing a configuration, and Hydra's errors about it as one line."""
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import compose, initialize_config_dir
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from keyart.config.grid import parse
+from keyart.config.plugins import prefer_own_presets
+from keyart.errors import InputError
+
+CONFIG_FOLDER = Path(__file__).resolve().parents[3] / "conf"
+
+
+def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
+    """Every dotted key of a nested mapping, inner nodes included."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            yield f"{prefix}{name}"
+            yield from dotted_keys(value, f"{prefix}{name}.")
+
+
+def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> str:
+    """Hydra's error as one line that names the key, the value and the mend."""
+    message = str(error)
+    if match := re.search(r"Could not find '(?:.*/)?([^'/]+)/([^'/]+)'", message):
+        group, value = match[1], match[2]
+        if full := re.search(r"Could not find '([^']+)'", message):
+            group = full[1].rpartition("/")[0]
+        choices = sorted(set(re.findall(r"\n\t(?!provider=)(\S+)", message)))
+        if not choices:
+            return f"{group}={value}: there is no such option"
+        near = difflib.get_close_matches(value, choices, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        other = "; any other timm model: model.backbone=<its name>" if group == "model" else ""
+        return f"{group}={value}: there is no such option; choose one of {', '.join(choices)}{hint}{other}"
+    if match := re.search(r"Could not override '([^']+)'", message):
+        key = match[1]
+        written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
+        if key.startswith("hydra."):
+            return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
+        known = sorted(set(dotted_keys(composed([], config_folder))))
+        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
+        return f"{written}: there is no key {key}; {hint}"
+    if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
+        return f"{match[1]}: several values need a sweep; add -m to the command line"
+    if match := re.search(r"Error parsing override '([^']*)'", message):
+        return f"{match[1]}: cannot be read as key=value; quote values that hold special characters"
+    if match := re.search(r"no viable alternative at input '([^']*)'", message):
+        written = next((o for o in overrides if match[1] in o), match[1])
+        return f"{written}: cannot be read as key=value; quote values that hold special characters"
+    if match := re.search(r"Error merging override (.*)", message):
+        why = str(error.__cause__ or "it is not taken").partition("\n")[0]
+        return f"{match[1]}: {why[:1].lower()}{why[1:]}"
+    if match := re.search(r"Interpolation key '([^']+)' not found", message):
+        return f"${{{match[1]}}}: there is no key {match[1]} to take a value from"
+    return " ".join(message.split())
+
+
+def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> tuple[DictConfig, ConfigLoader]:
+    """The configuration that these overrides give, Hydra's own part under ``hydra``; not resolved.
+
+    Raises:
+        InputError: The overrides do not compose.
+    """
+    prefer_own_presets()
+    try:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):
+            config = compose("train", overrides=list(overrides), return_hydra_config=True)
+            return config, GlobalHydra.instance().config_loader()
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(error, list(overrides), config_folder)) from None
+
+
+def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
+    """A configuration without Hydra's part, as plain resolved dicts and lists.
+
+    Raises:
+        InputError: A value is taken from a key that is not there.
+    """
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    try:
+        result = OmegaConf.to_container(own, resolve=True)
+    except OmegaConfBaseException as error:
+        raise InputError(one_line(error, list(overrides), config_folder)) from None
+    assert isinstance(result, dict)
+    return {str(key): value for key, value in result.items()}
+
+
+def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
+    """The configuration that these overrides give, as plain resolved dicts and lists.
+
+    Raises:
+        InputError: The overrides do not compose.
+    """
+    return resolved(compose_all(overrides, config_folder)[0], overrides, config_folder)
+
+
+def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_FOLDER) -> None:
+    """Refuse ``+key=value`` that nothing would read: a misspelt key must not pass in silence.
+
+    Args:
+        jobs: The overrides of each job: what one of them knows by its choice of config groups is known.
+        config_folder: The folder of the configuration.
+
+    Raises:
+        InputError: The key is neither a config group, nor an argument of something that is built, nor Hydra's own.
+    """
+
+    def key_of(override: str) -> str:
+        return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+    def is_group(override: str) -> bool:
+        return (config_folder / key_of(override)).is_dir()
+
+    def is_free(override: str) -> bool:
+        key = key_of(override)
+        return not override.startswith("+") or key.startswith("hydra") or ".build." in key or is_group(override)
+
+    added = dict.fromkeys(override for job in jobs for override in job if not is_free(override))
+    if not added:
+        return
+    known: set[str] = set()
+    for groups in dict.fromkeys(tuple(filter(is_group, job)) for job in jobs):
+        known.update(dotted_keys(composed(list(groups), config_folder)))
+    for override in added:
+        key = key_of(override)
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
+            raise InputError(f"{override}: nothing reads {key}; {hint}")
+
+
+class Composer:
+    """Composes many jobs that differ in few values: once for each choice of config groups, the values put in after.
+
+    Args:
+        config_folder: The folder of the configuration.
+        plain: Keys that are no config groups; what is swept of them is put in.
+    """
+
+    def __init__(self, plain: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> None:
+        self.plain, self.config_folder = set(plain), config_folder
+        self._bases: dict[tuple[str, ...], DictConfig] = {}
+
+    def job(self, overrides: list[str]) -> dict[str, Any]:
+        """One job's configuration, as `composed` gives it.
+
+        Raises:
+            InputError: The overrides do not compose.
+        """
+        values = [o for o in overrides if o.split("=", 1)[0] in self.plain]
+        rest = tuple(o for o in overrides if o.split("=", 1)[0] not in self.plain)
+        if rest not in self._bases:
+            self._bases[rest] = compose_all(overrides, self.config_folder)[0]
+        config = OmegaConf.masked_copy(self._bases[rest], [str(key) for key in self._bases[rest] if key != "hydra"])
+        OmegaConf.set_struct(config, True)
+        try:
+            for override in parse(values):
+                OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
+        except OmegaConfBaseException:
+            return composed(overrides, self.config_folder)
+        return resolved(config, overrides, self.config_folder)

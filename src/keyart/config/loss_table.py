@@ -1,0 +1,35 @@
+"""The README's table of losses, made from their YAMLs: ``python -m keyart.config.loss_table``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+LOSS_FOLDER = Path(__file__).resolve().parents[3] / "conf" / "loss"
+HEADINGS = ("loss", "unit of `loss.margin`", "default", "range", "source")
+
+
+def read_losses(folder: Path = LOSS_FOLDER) -> dict[str, dict[str, Any]]:
+    """Every loss's own YAML by name, in alphabetical order."""
+    return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))}
+
+
+def table_row(loss: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """One loss's cells under `HEADINGS`; dashes where it has no margin."""
+    about = loss["about"]
+    name = f"`{loss['name']}`"
+    if about["unit"] is None:
+        return name, "–", "–", "–", about["source"]
+    low, high = about["range"]
+    return name, about["unit"], f"{loss['margin']:g}", f"{low:g} to {high:g}", about["source"]
+
+
+def loss_table(folder: Path = LOSS_FOLDER) -> str:
+    """The table in Markdown, one row a loss."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(table_row(loss) for loss in read_losses(folder).values())]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+if __name__ == "__main__":
+    print(loss_table())  # noqa: T201

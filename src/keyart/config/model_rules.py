@@ -1,0 +1,25 @@
+"""Which of a model's keys go together; told before any job of a sweep, while what needs timm to know is told by it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keyart.errors import InputError
+
+
+def check_model(model: Mapping[str, Any]) -> None:
+    """Check those of a model's keys that depend on each other.
+
+    Raises:
+        InputError: They do not go together.
+    """
+    if model["pooling"] == "avg":
+        if model["flip_average"]:
+            raise InputError(
+                "model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank"
+            )
+        if (size := model["bank_size"]) is not None:
+            raise InputError(
+                f"model.bank_size=[{size[0]},{size[1]}]: model.pooling=avg adds nothing; set model.pooling=bank"
+            )
+    if model["kernel"]["weight"] > 0 and model["head"] != "ensemble":
+        raise InputError(f"model.kernel.weight={model['kernel']['weight']:g}: needs model.head=ensemble")

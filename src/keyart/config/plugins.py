@@ -1,0 +1,96 @@
+"""Whether the launcher and the sweeper that a command line names can run here."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import Any
+
+from keyart.config.rules import Rule, one_of, show, whole
+from keyart.errors import InputError
+
+#: Words in the name of a launcher or sweeper, the module that it needs, and the extra that brings it.
+NEEDS = (
+    ("optuna", "hydra_plugins.hydra_optuna_sweeper", "sweep"),
+    ("slurm", "hydra_plugins.hydra_submitit_launcher", "slurm"),
+    ("submitit", "hydra_plugins.hydra_submitit_launcher", "slurm"),
+)
+
+#: What the presets' own keys take.
+_RULES: dict[str, dict[str, Rule]] = {
+    "LocalLauncher": {"launcher.jobs": whole(1), "launcher.threads": whole(1, optional=True)},
+    "OptunaSearch": {
+        "sweeper.n_trials": whole(1),
+        "sweeper.n_jobs": whole(1),
+        "sweeper.patience": whole(1),
+        "sweeper.direction": one_of("maximize", "minimize"),
+    },
+}
+
+
+def installed(module: str) -> bool:
+    """Whether a module can be imported, without importing it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def missing_extra(name: str) -> str | None:
+    """The extra that a launcher or sweeper needs and that is not installed; None where nothing is missing.
+
+    Args:
+        name: As one writes it on the command line, or the dotted path of its class.
+    """
+    for word, module, extra in NEEDS:
+        if word in name.lower() and not installed(module):
+            return extra
+    return None
+
+
+def check_installed(key: str, name: str) -> None:
+    """Check that a launcher or sweeper is installed.
+
+    Args:
+        key: ``hydra/launcher`` or ``hydra/sweeper``.
+        name: The option, or the dotted path of the class.
+
+    Raises:
+        InputError: It is not; the line says what to install.
+    """
+    extra = missing_extra(name)
+    if extra is not None:
+        shown = name.rpartition(".")[2]
+        raise InputError(f"{key}={shown}: its package is not installed; pip install -e '.[{extra}]'")
+
+
+def prefer_own_presets() -> None:
+    """Have ``hydra/sweeper=optuna`` mean the file in ``conf/``, not the plugin's own entry of that name.
+
+    Hydra takes the entry for the file's schema, and refuses the file for it.
+    """
+    from hydra.core.config_store import ConfigStore
+    from hydra.core.plugins import Plugins
+
+    Plugins.instance()  # plugins make their entries when they are looked for, which happens once
+    ConfigStore.instance().repo.get("hydra", {}).get("sweeper", {}).pop("optuna.yaml", None)
+
+
+def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
+    """Check a multirun's launcher and sweeper.
+
+    Args:
+        hydra: Hydra's own configuration, with ``launcher`` and ``sweeper``.
+        choices: Which option was taken of each config group.
+
+    Raises:
+        InputError: A package is not installed, or a value is none that the preset takes.
+    """
+    for kind in ("launcher", "sweeper"):
+        key, target = f"hydra/{kind}", str((hydra.get(kind) or {}).get("_target_", ""))
+        name = str(choices.get(key) or target)
+        for told in (name, target):
+            check_installed(key, told)
+        for dotted, rule in _RULES.get(target.rpartition(".")[2], {}).items():
+            value = hydra[kind].get(dotted.partition(".")[2], "missing")
+            wanted = None if value == "missing" else rule(value)
+            if wanted is not None:
+                raise InputError(f"hydra.{dotted}={show(value)}: hydra.{dotted} takes {wanted}")

@@ -1,0 +1,127 @@
+"""Check every job of a command line before Hydra makes a folder for the first one.
+
+Stock Hydra tells a configuration error in several lines, exits with 1, and makes the run's folder before it knows.
+"""
+
+import io
+from contextlib import redirect_stderr
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from keyart.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
+from keyart.config.folders import check_run_folder, named_folder
+from keyart.config.grid import expand, parse
+from keyart.config.launcher_rules import check_no_launcher
+from keyart.config.multirun import check_multirun
+from keyart.config.resume_sweep import given_folder, key_of, resumed_sweep, sweep_to_resume
+from keyart.config.rules import check_config
+from keyart.errors import InputError
+from keyart.resuming import check_same_config
+
+__all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
+
+
+def resumed(overrides: list[str], *, multirun: bool = False) -> list[str]:
+    """Overrides of a run to be resumed: its own recorded ones, then those given now, in the same folder.
+
+    Args:
+        overrides: Those given now.
+        multirun: Whether a sweep is asked for.
+
+    Raises:
+        InputError: ``resume`` names no folder of a run, or a sweep is asked for, which would train anew.
+    """
+    given = given_folder(overrides, "resume")
+    if given is None:
+        return overrides
+    if multirun:
+        raise InputError(
+            f"resume={given}: continues one run, and -m asks for a sweep; leave -m out, or continue a sweep with"
+            " resume_sweep=<its folder>"
+        )
+    folder = Path(given).expanduser().resolve()
+    recorded = folder / ".hydra" / "overrides.yaml"
+    if not recorded.is_file():
+        raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
+    loaded = OmegaConf.to_container(OmegaConf.load(recorded))
+    assert isinstance(loaded, list)
+    skip = ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")
+    kept = [str(o) for o in (*loaded, *overrides) if key_of(str(o)) not in skip]
+    # One of a search's jobs has the experiment among its overrides that asks for the search.
+    return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'", "hydra.mode=RUN"]
+
+
+def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
+    """Check a command line of ``train.py``.
+
+    Args:
+        argv: The arguments after the program's name.
+        config_folder: The folder of the configuration.
+
+    Returns:
+        The arguments to hand to Hydra (those of a resumed run or sweep are completed).
+
+    Raises:
+        InputError: Any job of the command line could not run; the line names key, value and mend.
+    """
+    asks_hydra = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
+    if any(argument.split("=")[0] in asks_hydra for argument in argv):
+        return argv
+    try:
+        with redirect_stderr(io.StringIO()):
+            # Flags may stand anywhere; Hydra itself takes them on one side of the overrides alone.
+            arguments = get_args_parser().parse_intermixed_args(argv)
+    except SystemExit:
+        raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
+    if arguments.cfg or arguments.config_name or arguments.config_path or arguments.config_dir:
+        return argv
+    if arguments.run and arguments.multirun:
+        raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
+    flags = [a for a in argv if a not in arguments.overrides]
+    overrides = list(arguments.overrides)
+    try:
+        sweep = sweep_to_resume(overrides)
+        if sweep is not None:
+            overrides = resumed_sweep(sweep, overrides)
+            flags = flags if arguments.multirun else [*flags, "--multirun"]
+        else:
+            overrides = resumed(overrides, multirun=arguments.multirun)
+        multirun = bool(arguments.multirun or sweep)
+        multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
+        if multirun:
+            check_multirun(overrides, config_folder, resumes=sweep is not None)
+        else:
+            check_run(overrides, config_folder)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise InputError(one_line(error, overrides, config_folder)) from None
+    return [*flags, *overrides]
+
+
+def asks_multirun(overrides: list[str], config_folder: Path) -> bool:
+    """Whether ``hydra.mode`` asks for a sweep without ``-m``: given, or in an experiment."""
+    given = [o for o in overrides if key_of(o) in ("hydra.mode", "experiment")]
+    if not given or any(o.is_sweep_override() for o in parse(given)):
+        return False
+    return str(compose_all(given, config_folder)[0].hydra.mode).endswith("MULTIRUN")
+
+
+def check_run(overrides: list[str], config_folder: Path) -> None:
+    """Check a single run.
+
+    Raises:
+        InputError: It could not run.
+    """
+    check_no_launcher(overrides)
+    check_additions([overrides], config_folder)
+    whole = compose_all(overrides, config_folder)[0]
+    config = resolved(whole, overrides, config_folder)
+    check_config(config)
+    # Before Hydra writes the run's recorded overrides anew.
+    if config.get("resume"):
+        check_same_config(Path(config["resume"]), config)
+    else:
+        check_run_folder(named_folder(whole.hydra.run), config)

@@ -1,0 +1,87 @@
+"""``resume_sweep=<folder>``: the command line that continues a sweep in its folder."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from keyart.config.grid import parse
+from keyart.errors import InputError
+from keyart.resuming import BOUND
+from keyart.sweeps.state import Plan, is_sweep
+
+#: What may differ: where and how the jobs run, not what they learn.
+FREE = (
+    "callbacks",
+    "data.catalogue",
+    "data.images",
+    "evaluation.batch_size",
+    "hydra.launcher",
+    "hydra.sweeper.n_jobs",
+    "hydra.sweeper.n_trials",
+    "hydra/launcher",
+    "logger",
+    "trainer",
+)
+#: Groups whose own keys go with the choice: another launcher, or logger, knows nothing of them.
+_WITH_CHOICE = ("hydra/launcher", "logger")
+_OWN = ("resume_sweep", "hydra.sweep.dir")
+
+
+def key_of(override: str) -> str:
+    """The key that an override is about, without the signs that add or remove it."""
+    return override.partition("=")[0].lstrip("+~")
+
+
+def _sweeps(override: str) -> bool:
+    return any(one.is_sweep_override() for one in parse([override]))
+
+
+def given_folder(overrides: Sequence[str], key: str) -> str | None:
+    """The folder that a key names, as it was written last; None where it is not given."""
+    given = next((o.partition("=")[2] for o in reversed(overrides) if key_of(o) == key), "null").strip("'\"")
+    return None if given in ("", "null") else given
+
+
+def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
+    """The folder that ``resume_sweep`` names; None where it is not given.
+
+    Raises:
+        InputError: It is no sweep's folder.
+    """
+    given = given_folder(overrides, "resume_sweep")
+    if given is None:
+        return None
+    folder = Path(given).expanduser().resolve()
+    if not is_sweep(folder):
+        raise InputError(
+            f"resume_sweep={given}: is no sweep's folder (it has no sweep.yaml); name the one that train.py -m printed"
+        )
+    return folder
+
+
+def resumed_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
+    """The overrides that continue a sweep: those that it began with, but for where and how its jobs run.
+
+    Args:
+        folder: The sweep's.
+        overrides: What is given now: nothing more, or the sweep's own line again.
+
+    Raises:
+        InputError: What is given would make another sweep of it; the line names the first key.
+    """
+    plan = Plan.read(folder)
+    own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}
+    chosen = [key_of(o).replace("/", ".") for o in overrides if key_of(o) in _WITH_CHOICE and own.get(key_of(o)) != o]
+    own = {key: override for key, override in own.items() if not key.startswith(tuple(f"{c}." for c in chosen))}
+    for override in overrides:
+        key = key_of(override)
+        if key in _OWN or own.get(key) == override:
+            continue
+        # What is swept numbers the jobs, whatever it is.
+        if key in plan.keys or not key.startswith(FREE) or key in BOUND or _sweeps(override):
+            before = own[key].partition("=")[2] if key in own else "not given"
+            raise InputError(
+                f"resume_sweep={folder}: {key} was {before} and is {override.partition('=')[2]} now; a sweep is"
+                " continued as it began: leave the override out, or start a new sweep"
+            )
+        own[key] = override
+    return [*own.values(), f"hydra.sweep.dir='{folder}'"]

@@ -1,0 +1,324 @@
+"""What each configuration key takes, and one clear line for a value that it does not.
+
+The rules know names, types and ranges; they import neither torch nor timm, so that a wrong value is told at once.
+Keys without a rule (a logger's own arguments, a loss's own numbers) are checked by what they are given to.
+"""
+
+import difflib
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from keyart.config.loss_rules import check_combination, check_loss
+from keyart.config.model_rules import check_model
+from keyart.errors import InputError
+
+Rule = Callable[[Any], str | None]
+"""Takes a value; returns what is wanted instead, or None when the value will do."""
+
+
+def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
+    """A whole number in [low, high]."""
+    wanted = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+
+    def rule(value: Any) -> str | None:
+        if value is None and optional:
+            return None
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value
+        return None if fits and (high is None or value <= high) else wanted + (" or null" if optional else "")
+
+    return rule
+
+
+def number(low: float, high: float = math.inf, *, above: bool = False, optional: bool = False) -> Rule:
+    """A number in [low, high], or in (low, high] with ``above``."""
+    floor = f"above {low:g}" if above else f"of at least {low:g}"
+    wanted = f"a number {floor}" if high == math.inf else f"a number {floor} and at most {high:g}"
+
+    def rule(value: Any) -> str | None:
+        if value is None and optional:
+            return None
+        fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = fits and (value > low if above else value >= low) and value <= high
+        return None if fits else wanted + (" or null" if optional else "")
+
+    return rule
+
+
+def one_of(*choices: Any) -> Rule:
+    """One of a few values."""
+
+    def rule(value: Any) -> str | None:
+        near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        known = any(value is c if c is None or isinstance(c, bool) else value == c for c in choices)
+        return None if known else "one of " + ", ".join("null" if c is None else str(c) for c in choices) + hint
+
+    return rule
+
+
+def text(value: Any) -> str | None:
+    """A word."""
+    fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
+    return None if fits else "a word, not nothing"
+
+
+def folder_name(value: Any) -> str | None:
+    """A name that also makes a folder below ``outputs``."""
+    fits = text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
+    return None if fits else "the name of a folder below outputs/"
+
+
+def devices(value: Any) -> str | None:
+    """How many devices, or which."""
+    if isinstance(value, list | tuple):
+        fits = bool(value) and all(isinstance(v, int) and v >= 0 for v in value)
+    else:
+        fits = value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
+    return None if fits else "auto, a whole number of at least 1, or a list of device numbers such as [0,1]"
+
+
+def duration(value: Any) -> str | None:
+    """A time as Lightning reads it."""
+    fits = value is None or (isinstance(value, str) and re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value))
+    return None if fits else "days:hours:minutes:seconds, such as 00:01:30:00, or null"
+
+
+def image_size(value: Any) -> str | None:
+    """Height and width in pixels."""
+    fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    fits = fits and all(isinstance(v, int) and not isinstance(v, bool) and 32 <= v <= 2048 for v in value)
+    return None if fits else "[height,width], each from 32 to 2048 pixels"
+
+
+def validation_metric(value: Any) -> str | None:
+    """A metric of the validation split: nothing is chosen by test metrics."""
+    return None if isinstance(value, str) and value.startswith("val/") else "a metric of the validation split, val/…"
+
+
+RULES: dict[str, Rule] = {
+    "name": folder_name,
+    "seed": whole(0, 2**31 - 1),
+    "monitor": validation_metric,
+    "training.head_epochs": whole(0),
+    "training.finetune_epochs": whole(0),
+    "training.chunk_size": whole(1, optional=True),
+    "training.precision": one_of("auto", "fp32", "bf16"),
+    "data.on_bad_poster": one_of("error", "skip"),
+    "data.image_size": image_size,
+    "data.split_seed": whole(0, 2**31 - 1),
+    "data.split.val": number(0, 0.9, above=True),
+    "data.split.test": number(0, 0.9, above=True),
+    "data.posters": whole(60, 100_000),
+    "relevance.kind": one_of("jaccard", "idf_cosine", "any", "exact"),
+    "evaluation.relevance": one_of("jaccard", "idf_cosine", "any", "exact"),
+    "evaluation.batch_size": whole(1),
+    "sampler.batch_size": whole(2),
+    "sampler.m": whole(1, optional=True),
+    "sampler.tempering": number(0, 1),
+    "sampler.column": text,
+    "memory.size": whole(0),
+    "memory.start_step": whole(0),
+    "miner.margin": number(0, 2, above=True),
+    "miner.kind": one_of("semi_hard", "hard", "violating"),
+    "miner.positives": one_of("hard", "semi_hard", "easy", "all"),
+    "miner.epsilon": number(0),
+    "miner.cutoff": number(0, 2, above=True),
+    "miner.nonzero_loss_cutoff": number(0, 2, above=True),
+    "miner.positive_margin": number(0, 2),
+    "miner.negative_margin": number(0, 2),
+    "augment.strength": one_of("none", "light", "medium", "strong"),
+    "model.weights": text,
+    "model.backbone": text,
+    "model.pooling": one_of("avg", "gem", "depths", "bank"),
+    "model.flip_average": one_of(True, False),
+    "model.rotate": one_of(True, False),
+    "model.bank_size": lambda value: None if value is None else image_size(value),
+    "model.head": one_of("linear", "mlp", "ensemble"),
+    "model.heads": whole(1, 64),
+    "model.components": whole(1),
+    "model.feature_dropout": number(0, 0.99),
+    "model.output": one_of("linear", "relu"),
+    "model.kernel.weight": number(0),
+    "model.kernel.size": whole(1, 4096),
+    "model.kernel.ridge": number(0, above=True),
+    "model.kernel.mean": number(0, 1),
+    "model.kernel.confidence": number(0, 1),
+    "model.seen.balance": number(0),
+    "model.seen.components": whole(1),
+    "model.seen.power": number(0, 1),
+    "model.hidden_size": whole(1),
+    "model.dropout": number(0, 0.99),
+    "model.embedding_size": whole(2, 8192),
+    "optimizer.lr": number(0, above=True),
+    "optimizer.backbone_lr": number(0),
+    "sampler.one_label": one_of(True, False),
+    "optimizer.frozen_share": number(0, 1),
+    "optimizer.layer_decay": number(0, 1, above=True),
+    "optimizer.weight_decay": number(0),
+    "scheduler.warmup": number(0, 1),
+    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.devices": devices,
+    "trainer.strategy": text,
+    "trainer.max_time": duration,
+    "trainer.num_nodes": whole(1),
+    "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
+    "trainer.gradient_clip_val": number(0, above=True, optional=True),
+    "trainer.check_val_every_n_epoch": whole(1),
+    "logger.mode": one_of("auto", "online", "offline", "disabled"),
+    "logger.checkpoints": one_of(True, False),
+    "logger.embeddings": one_of(True, False),
+    "callbacks.progress": one_of(True, False),
+    "callbacks.report": one_of(True, False),
+    "callbacks.early_stopping.patience": whole(1, optional=True),
+    "callbacks.checkpoint.every_seconds": number(0),
+    "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
+}
+
+
+def lookup(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; raises ``KeyError`` where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping):
+            raise KeyError(key)
+        value = value[part]
+    return value
+
+
+def show(value: Any) -> str:
+    """A value as one writes it on the command line."""
+    if value is None:
+        return "null"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(show(v) for v in value) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def check_miner(miner: Mapping[str, Any]) -> None:
+    """Check those of a miner's keys that depend on each other.
+
+    Raises:
+        InputError: They do not go together.
+    """
+    name, negatives = miner["name"], miner.get("negatives")
+    if name in ("hard", "semi_hard"):
+        rule = one_of(*(("hard", "semi_hard", "easy", "all") if name == "hard" else ("all", "nearest")))
+        if wanted := rule(negatives):
+            raise InputError(f"miner.negatives={show(negatives)}: with miner={name} it takes {wanted}")
+    if name == "hard":
+        for key, other in (("positives", "negatives"), ("negatives", "positives")):
+            if miner[key] == "semi_hard" and miner[other] in ("semi_hard", "all"):
+                raise InputError(
+                    f"miner.{key}=semi_hard: needs one other choice to measure by; set miner.{other}=hard or easy"
+                )
+    if name == "distance_weighted" and miner["nonzero_loss_cutoff"] <= miner["cutoff"]:
+        raise InputError(
+            f"miner.nonzero_loss_cutoff={show(miner['nonzero_loss_cutoff'])}: takes a distance above"
+            f" miner.cutoff={show(miner['cutoff'])}"
+        )
+
+
+def check_sampler(sampler: Mapping[str, Any]) -> None:
+    """Check that a batch has room for a class's posters, and they for a pair.
+
+    Raises:
+        InputError: ``m`` is too large or too small.
+    """
+    m, batch_size = sampler.get("m"), sampler["batch_size"]
+    if m is not None and m > batch_size:
+        raise InputError(
+            f"sampler.m={m} is larger than sampler.batch_size={batch_size}:"
+            " a batch must hold at least m posters; lower sampler.m or raise sampler.batch_size"
+        )
+    if sampler["name"] == "pk" and (m is None or m < 2):
+        raise InputError(f"sampler.m={show(m)}: sampler=pk takes at least 2, so that a class makes a pair")
+
+
+def check_data(data: Mapping[str, Any]) -> None:
+    """Check that the catalogue and the images that the configuration names are there.
+
+    Raises:
+        InputError: A file or folder does not exist, or the splits leave no room for training.
+    """
+    if "catalogue" in data and data.get("name") != "demo":
+        catalogue = data["catalogue"]
+        if catalogue in (None, "???"):
+            raise InputError("data.catalogue is missing: name the table of posters, data.catalogue=<CSV or Parquet>")
+        if not Path(str(catalogue)).is_file():
+            raise InputError(f"data.catalogue={catalogue}: there is no such file; name a CSV or Parquet table")
+        images = data.get("images")
+        if images is not None and not Path(str(images)).is_dir():
+            raise InputError(f"data.images={images}: there is no such folder; name the folder that holds the posters")
+    val, test = lookup(data, "split.val"), lookup(data, "split.test")
+    if val + test >= 0.95:
+        raise InputError(
+            f"data.split.val={val:g} and data.split.test={test:g} leave no posters to train on;"
+            " their sum must stay below 0.95"
+        )
+
+
+def check_logger(logger: Mapping[str, Any]) -> None:
+    """Check that the package of the logger that was asked for is installed.
+
+    Raises:
+        InputError: It is not.
+    """
+    needs = logger.get("needs")
+    if needs is not None and find_spec(str(needs)) is None:
+        raise InputError(f"logger={logger['name']}: the package {needs} is not installed; pip install -e '.[{needs}]'")
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Check that the processes asked for fit on this machine's cores.
+
+    Raises:
+        InputError: They do not.
+    """
+    cores, wanted = os.cpu_count() or 1, trainer.get("devices")
+    if trainer.get("accelerator") == "cpu" and isinstance(wanted, int) and wanted > cores:
+        raise InputError(
+            f"trainer.devices={wanted}: this machine has {cores} cores; take trainer.devices={cores} or less"
+        )
+
+
+def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
+    """Check one composed and resolved configuration.
+
+    Args:
+        config: The configuration as plain dicts and lists.
+        here: Whether it will run on this machine, whose cores then must do.
+
+    Raises:
+        InputError: A value is of the wrong kind or out of range; the line names key, value and mend.
+    """
+    for key, rule in RULES.items():
+        try:
+            value = lookup(config, key)
+        except KeyError:
+            continue
+        wanted = rule(value)
+        if wanted is not None:
+            raise InputError(f"{key}={show(value)}: {key} takes {wanted}")
+    if config["training"]["head_epochs"] + config["training"]["finetune_epochs"] == 0:
+        raise InputError(
+            "training.head_epochs=0 and training.finetune_epochs=0: nothing would be trained; set one above 0"
+        )
+    loss, miner = config["loss"], config["miner"]
+    check_model(config["model"])
+    check_loss(loss)
+    check_miner(miner)
+    check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
+    check_sampler(config["sampler"])
+    check_data(config["data"])
+    if here:
+        check_trainer(config["trainer"])
+    check_logger(config["logger"])
+    if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
+        raise InputError(
+            f"resume={config['resume']}: there is no checkpoints/last.ckpt in it; name the folder of a run"
+        )

@@ -1,0 +1,43 @@
+"""Checks of a loss's own numbers: one line that names the key, the value and what it takes."""
+
+import math
+from collections.abc import Sequence
+
+from keyart.errors import InputError
+
+
+def number(
+    key: str, value: object, low: float, high: float = math.inf, *, above: bool = False, below: bool = False
+) -> float:
+    """``value`` as a finite float in [low, high]; ``above`` and ``below`` leave out the ends.
+
+    Raises:
+        InputError: It is no such number.
+
+    Examples:
+        >>> number("gamma", 80, 0, above=True)
+        80.0
+    """
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if fits:
+        assert isinstance(value, int | float)
+        fits = (value > low if above else value >= low) and (value < high if below else value <= high)
+    if not fits:
+        wanted = f"above {low:g}" if above else f"of at least {low:g}"
+        if high < math.inf:
+            wanted += f" and {'below' if below else 'at most'} {high:g}"
+        raise InputError(f"loss.{key}={value}: takes a number {wanted}")
+    assert isinstance(value, int | float)
+    return float(value)
+
+
+def choice(key: str, value: object, choices: Sequence[object]) -> None:
+    """Check that ``value`` is one of ``choices``.
+
+    Raises:
+        InputError: It is not.
+    """
+    # 1 equals True, and is not meant.
+    if not any(value == one and type(value) is type(one) for one in choices):
+        known = ", ".join(str(one).lower() if isinstance(one, bool) else str(one) for one in choices)
+        raise InputError(f"loss.{key}={value}: unknown; choose one of {known}")

@@ -1,0 +1,56 @@
+"""What every miner shares: it looks at embeddings and narrows the pairs down that a loss will see."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from keyart.embedding.losses.base import Relations
+
+
+class Miner(ABC):
+    """Chooses among the pairs of a batch: subclass it in one file, write `mine`, and add a YAML.
+
+    A miner works on the masks of `Relations` and so on posters with any number of genres: what is neither positive nor
+    negative stays so. It returns either narrower masks, or triplets where not every chosen positive goes with every
+    chosen negative. It never carries a gradient. One that draws does so from PyTorch's generator alone.
+    """
+
+    #: What ``miner=`` calls it.
+    name: ClassVar[str]
+
+    def __call__(self, embeddings: Tensor, relations: Relations, references: Tensor | None = None) -> Relations:
+        """The chosen ones among the relations.
+
+        Args:
+            embeddings: (N, E) of the batch; they are normalised here.
+            relations: Between the N rows and the M references.
+            references: (M, E) what the rows are compared with; None for the batch itself (M = N).
+
+        Returns:
+            The same relations with fewer pairs.
+        """
+        with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
+            rows = _unit(embeddings)
+            return self.mine(rows, rows if references is None else _unit(references).to(rows.dtype), relations)
+
+    @abstractmethod
+    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+        """The miner's choice.
+
+        Args:
+            rows: (N, E) unit vectors, float32 or float64.
+            references: (M, E) of the same kind.
+            relations: Between the two.
+        """
+
+
+def distances(rows: Tensor, references: Tensor) -> Tensor:
+    """(N, M) Euclidean distances, exact also where two vectors are nearly the same."""
+    return torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    vectors = vectors.detach()
+    return nn.functional.normalize(vectors if vectors.dtype == torch.float64 else vectors.float(), dim=1)

@@ -1,0 +1,152 @@
+"""Posters that can be read and yet are odd: blank, grey, tiny, landscape, or there twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.catalogue import Problem
+from keyart.images.decode import BadImage, quiet_pillow, upright_size
+from keyart.images.pixels import PixelCache
+from keyart.images.posters import Posters
+
+Positions = npt.NDArray[np.int64]
+
+BLANK_DEVIATION = 4.0
+"""Grey levels that a blank image's pixels deviate by at most (standard deviation); compression alone makes two."""
+
+GREY_CHROMA = 16.0
+"""Levels by which the channels of a grey image differ at most, but for 1% of its pixels; sepia differs more."""
+
+TINY_SIDE = 150
+"""A shorter side of fewer pixels is enlarged for any usual input size."""
+
+_STRIDE = 4
+_BATCH = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What is odd about N posters; all positions ascend.
+
+    Attributes:
+        exact: Groups of posters whose files are the same byte for byte, each of two or more.
+        near: Groups of near-duplicates (see `near_duplicate_groups`), each of two or more; exact ones are among them.
+        blank: Posters of one flat colour.
+        grey: Posters without colour.
+        tiny: Posters with a side of fewer than `TINY_SIDE` pixels.
+        landscape: Posters that are wider than high.
+        sizes: (N, 2) width and height of the files' images in pixels; 0 where a file can no longer be read.
+    """
+
+    exact: list[Positions]
+    near: list[Positions]
+    blank: Positions
+    grey: Positions
+    tiny: Positions
+    landscape: Positions
+    sizes: npt.NDArray[np.int64]
+
+
+def audit_posters(posters: Posters) -> Audit:
+    """Look for what is odd among posters.
+
+    Grey levels and colours are judged on every fourth pixel of the pixel cache each way, sizes by the files' headers.
+    """
+    deviation, chroma = _look(posters.pixels)
+    sizes = native_sizes(posters.catalogue.paths)
+    known = sizes.min(1) > 0
+    blank = deviation <= BLANK_DEVIATION
+    return Audit(
+        exact=groups_of(posters.pixels.contents),
+        near=groups_of(posters.groups),
+        blank=np.flatnonzero(blank),
+        grey=np.flatnonzero((chroma <= GREY_CHROMA) & ~blank),
+        tiny=np.flatnonzero(known & (sizes.min(1) < TINY_SIDE)),
+        landscape=np.flatnonzero(sizes[:, 0] > sizes[:, 1]),
+        sizes=sizes,
+    )
+
+
+def groups_of(labels: npt.NDArray[np.int64]) -> list[Positions]:
+    """The positions of each label that occurs more than once, in the order of their first.
+
+    Examples:
+        >>> [group.tolist() for group in groups_of(np.array([7, 3, 7, 1, 3]))]
+        [[0, 2], [1, 4]]
+    """
+    order = np.argsort(labels, kind="stable")
+    cuts = np.flatnonzero(np.diff(labels[order])) + 1
+    groups = [np.sort(group) for group in np.split(order, cuts) if len(group) > 1]
+    return sorted(groups, key=lambda group: int(group[0]))
+
+
+def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
+    """(N, 2) width and height of image files as they are meant to be seen; 0 where a file cannot be read."""
+
+    def size(path: Path) -> tuple[int, int]:
+        try:
+            return upright_size(path.read_bytes())
+        except (OSError, BadImage):
+            return (0, 0)
+
+    with quiet_pillow(), ThreadPoolExecutor(4) as pool:
+        return np.array(list(pool.map(size, paths, chunksize=64)), dtype=np.int64).reshape(-1, 2)
+
+
+def tell_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Problem]]:
+    """An audit as faults of rows.
+
+    Returns:
+        What makes a row worthless (blank pictures, and files that were there before), and what is only remarkable
+        (near-duplicates, landscape, tiny and grey pictures); each sorted by row.
+    """
+    catalogue = posters.catalogue
+    lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
+
+    def fault(at: int, kind: str, detail: str, mend: str) -> Problem:
+        return Problem(int(lines[at]), str(catalogue.ids[at]), str(catalogue.files[at]), kind, detail, mend)
+
+    def repeated(groups: list[Positions], kind: str, told: str, mend: str) -> list[Problem]:
+        return [
+            fault(int(at), kind, f"{told} {catalogue.ids[group[0]]} (row {lines[group[0]]})", mend)
+            for group in groups
+            for at in group[1:]
+        ]
+
+    def measured(at: int) -> str:
+        return f"{audit.sizes[at, 0]}×{audit.sizes[at, 1]} pixels"
+
+    problems = [fault(int(at), "blank image", "one flat colour", "replace the file") for at in audit.blank]
+    problems += repeated(audit.exact, "exact duplicate", "the same file as", "keep one of them, or give its own image")
+    copies = {int(at) for group in audit.exact for at in group[1:]}
+    near = [group for group in audit.near if not set(group[1:].tolist()) <= copies]
+    remarks = repeated(
+        near, "near-duplicate", "the same picture as", "splits keep them together; drop one, or leave it"
+    )
+    remarks = [remark for remark in remarks if remark.id not in {catalogue.ids[at] for at in copies}]
+    remarks += [
+        fault(int(at), "landscape image", measured(at), "give a poster; its edges are cut off")
+        for at in audit.landscape
+    ]
+    remarks += [fault(int(at), "tiny image", measured(at), "give a larger image; it is enlarged") for at in audit.tiny]
+    remarks += [fault(int(at), "grey image", "no colour", "leave it where the poster is so") for at in audit.grey]
+
+    def order(problem: Problem) -> tuple[int, str]:
+        return problem.row, problem.kind
+
+    return sorted(problems, key=order), sorted(remarks, key=order)
+
+
+def _look(pixels: PixelCache) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(N,) standard deviation of grey levels, and (N,) what channels differ by in all but 1% of the pixels."""
+    deviation, chroma = np.empty(len(pixels)), np.empty(len(pixels))
+    for start in range(0, len(pixels), _BATCH):
+        stop = min(start + _BATCH, len(pixels))
+        some = np.stack([pixels[i][::_STRIDE, ::_STRIDE] for i in range(start, stop)])
+        deviation[start:stop] = some.mean(3).reshape(len(some), -1).std(1)
+        spread = some.max(3) - some.min(3)
+        chroma[start:stop] = np.quantile(spread.reshape(len(some), -1), 0.99, axis=1)
+    return deviation, chroma

@@ -1,0 +1,147 @@
+"""Batches for Lightning: which posters come next, and what of them reaches the device."""
+
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from keyart.images.augment import Augment
+from keyart.images.counter import text_keys
+from keyart.images.labels import one_label_rows
+from keyart.images.loader import Batch, BatchLoader, EvaluationLoader
+from keyart.images.posters import Posters
+from keyart.images.residence import DeviceRows, Residence
+from keyart.images.samplers import Sampler
+
+
+class PosterDataModule(LightningDataModule):
+    """Posters in batches: frozen features while the head is trained, pixels when everything is.
+
+    A batch is a dict of ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float32, and either
+    ``features`` (B, D) float32, in the epochs of the head phase, or ``pixels`` (B, 3, H, W) float32 in [0, 1]:
+    augmented in training, plain elsewhere. In several processes it also holds ``sizes``, the rows of each as a list of
+    numbers. Loaders hand out positions only; rows are gathered on the device where their table lies there, else in
+    page-locked memory on the way to it.
+
+    While fitting, the epoch says what a batch holds. Outside of fitting (``trainer.validate``, ``trainer.test``) it
+    holds `evaluate_on`: ``"pixels"``, which is always right, unless ``"features"`` is set by one who knows that the
+    backbone is still the frozen one.
+
+    Args:
+        posters: N posters.
+        splits: (N,) strings ``train``, ``val``, ``test``.
+        sampler: Draws from the posters of the train split; from the rows of `one_label_rows` with ``one_label``.
+        augment: Augmentation in training; ``None`` for none.
+        features: (N, D) features of the frozen backbone, on the CPU; needed where ``head_epochs`` is above 0.
+        head_epochs: Epochs of the head phase.
+        batch_size_eval: Posters in a batch of validation and test, over all processes together.
+        seed: With the epoch and a poster's id, it fixes the poster's augmentation.
+        pixels_on_device: ``auto``, ``always`` or ``never``; see `DeviceRows`.
+        one_label: Train on each poster once for each of its genres, with that one alone as its label.
+
+    Raises:
+        InputError: ``pixels_on_device`` is unknown.
+        ValueError: Lengths disagree, or a head phase has no features.
+    """
+
+    def __init__(
+        self,
+        posters: Posters,
+        splits: npt.ArrayLike,
+        sampler: Sampler,
+        *,
+        augment: Augment | None = None,
+        features: Tensor | None = None,
+        head_epochs: int = 0,
+        batch_size_eval: int = 256,
+        seed: int = 0,
+        pixels_on_device: Residence = "auto",
+        one_label: bool = False,
+    ) -> None:
+        super().__init__()
+        self.posters = posters
+        self.splits = np.asarray(splits)
+        if len(self.splits) != len(posters) or (features is not None and len(features) != len(posters)):
+            raise ValueError(f"splits and features must have a row for each of {len(posters)} posters")
+        if head_epochs > 0 and features is None:
+            raise ValueError(f"{head_epochs} head epochs need features")
+        self.sampler = sampler
+        self.augment = augment if augment is not None else Augment()
+        self.head_epochs = head_epochs
+        self.one_label = one_label
+        self.batch_size_eval = batch_size_eval
+        self.seed = seed
+        self.evaluate_on: Literal["pixels", "features"] = "pixels"
+        self._pixels = DeviceRows.of_pixels(posters.pixels, pixels_on_device)
+        self._features = None if features is None else DeviceRows.of_tensor("features", features)
+        self._genres = torch.from_numpy(posters.catalogue.genres.astype(np.float32))
+        self._keys = torch.from_numpy(text_keys(posters.catalogue.ids))
+
+    def positions(self, split: str) -> npt.NDArray[np.int64]:
+        """The positions in the catalogue of a split's posters, in order."""
+        return np.flatnonzero(self.splits == split)
+
+    def train_dataloader(self) -> BatchLoader:
+        """Batches of the train split in the sampler's order."""
+        positions = self.positions("train")
+        if not self.one_label:
+            return BatchLoader(self.sampler, positions, **self._process())
+        rows, labels = one_label_rows(self.posters.catalogue.genres[positions])
+        return BatchLoader(self.sampler, positions[rows], labels, **self._process())
+
+    def val_dataloader(self) -> EvaluationLoader:
+        """The validation split, in order."""
+        return EvaluationLoader(self.positions("val"), self.batch_size_eval, **self._process())
+
+    def test_dataloader(self) -> EvaluationLoader:
+        """The test split, in order."""
+        return EvaluationLoader(self.positions("test"), self.batch_size_eval, **self._process())
+
+    def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Gather in CPU memory what does not lie on the device."""
+        rows = self._rows(self._wanted(batch["epoch"]))
+        return {**batch, "rows": rows.fetch(batch["index"], self._device())}
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Turn positions into what the model sees; everything here happens on the device."""
+        index, wanted = batch["index"], self._wanted(batch["epoch"])
+        rows = batch["rows"] if batch["rows"] is not None else self._rows(wanted).gather(index)
+        if self._genres.device != index.device:
+            self._genres, self._keys = self._genres.to(index.device), self._keys.to(index.device)
+            self.augment.to(index.device)
+        genres = self._genres.index_select(0, index)
+        if "label" in batch:
+            genres = torch.zeros_like(genres).scatter_(1, batch["label"][:, None], 1.0)
+        made: Batch = {"index": index, "genres": genres}
+        if "sizes" in batch:
+            made["sizes"] = batch["sizes"]
+        if wanted == "features":
+            made["features"] = rows.float()
+        elif batch["training"]:
+            made["pixels"] = self.augment(rows, self._keys.index_select(0, index), self.seed, batch["epoch"])
+        else:
+            made["pixels"] = self.augment.to_float(rows)
+        return made
+
+    def _wanted(self, epoch: int) -> Literal["pixels", "features"]:
+        if self.trainer is not None and self.trainer.state.fn != "fit":
+            return self.evaluate_on
+        return "features" if epoch < self.head_epochs else "pixels"
+
+    def _rows(self, wanted: Literal["pixels", "features"]) -> DeviceRows:
+        if wanted == "pixels":
+            return self._pixels
+        if self._features is None:
+            raise ValueError("evaluate_on='features', but this data module was given no features")
+        return self._features
+
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
+
+    def _process(self) -> dict[str, Any]:
+        if self.trainer is None:
+            return {"rank": 0, "world_size": 1}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}

@@ -1,0 +1,79 @@
+"""JPEG files decoded by a GPU's own decoder, where torchvision offers it."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from keyart.errors import InputError
+from keyart.images.decode import crop_box, plain_jpeg_size
+
+# At a time: whole images lie in the GPU's memory, 36 MB each where they have 12 megapixels.
+_GROUP = 32
+
+
+def check_nvjpeg() -> None:
+    """Check that files can be decoded by a GPU here.
+
+    Raises:
+        InputError: There is no GPU, or torchvision was built without nvJPEG.
+    """
+    if not torch.cuda.is_available():
+        raise InputError("--decoder nvjpeg: torch finds no GPU; leave it out, or take a machine that has one")
+    import torchvision.io  # noqa: F401  (it brings torch the operators)
+
+    if not hasattr(torch.ops.image, "decode_jpegs_cuda"):
+        raise InputError("--decoder nvjpeg: this torchvision was built without nvJPEG; leave it out")
+
+
+def decode_jpegs(
+    files: Sequence[bytes], image_size: tuple[int, int], device: torch.device | str
+) -> list[np.ndarray | None]:
+    """Decode ordinary JPEG files on a device; what else there is, is left to `decode_poster`.
+
+    nvJPEG knows no DCT scaling: images are decoded whole, their edges are cropped as `decode_poster` crops them, to
+    whole pixels, and torch's antialiased bicubic filter resizes them. So pixels differ a little from its own.
+
+    Args:
+        files: The files' contents.
+        image_size: Wanted (height, width) in pixels.
+        device: Where to decode.
+
+    Returns:
+        For each file (height, width, 3) uint8 RGB; None where it is no JPEG in grey or RGB, is to be turned, is no
+        poster by its size, or could not be decoded.
+    """
+    found: list[np.ndarray | None] = [None] * len(files)
+    fit = [at for at, data in enumerate(files) if plain_jpeg_size(data) is not None]
+    for start in range(0, len(fit), _GROUP):
+        group = fit[start : start + _GROUP]
+        whole = _decoded([files[at] for at in group], device)
+        made = [(at, _resized(image, image_size)) for at, image in zip(group, whole, strict=True) if image is not None]
+        if made:
+            rows = torch.stack([image for _, image in made]).cpu().numpy()
+            for (at, _), row in zip(made, rows, strict=True):
+                found[at] = row
+    return found
+
+
+def _decoded(files: list[bytes], device: torch.device | str) -> list[torch.Tensor | None]:
+    """(3, H, W) uint8 of each file; one that cannot be decoded spoils its own alone."""
+    from torchvision.io import ImageReadMode, decode_jpeg
+
+    raw = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
+    try:
+        images: list[torch.Tensor | None] = list(decode_jpeg(raw, mode=ImageReadMode.RGB, device=device))
+    except RuntimeError:
+        return [None] if len(files) == 1 else [image for data in files for image in _decoded([data], device)]
+    return images
+
+
+def _resized(image: torch.Tensor, image_size: tuple[int, int]) -> torch.Tensor:
+    """(3, H, W) uint8 to (height, width, 3) uint8."""
+    height, width = image.shape[1:]
+    box = crop_box((width, height), (image_size[1], image_size[0]))
+    left, top, right, bottom = (round(edge) for edge in box)
+    kept = image[None, :, top:bottom, left:right].to(torch.float32)
+    small = F.interpolate(kept, size=image_size, mode="bicubic", antialias=True, align_corners=False)
+    return small[0].round_().clamp_(0, 255).to(torch.uint8).permute(1, 2, 0)

@@ -1,0 +1,80 @@
+"""From a catalogue to its posters: every image checked and decoded, near-duplicates known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from keyart.catalogue import Catalogue, Problem, summarise
+from keyart.errors import InputError
+from keyart.images.decode import BadImage
+from keyart.images.duplicates import near_duplicate_groups
+from keyart.images.pixels import PixelCache, Progress, open_pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Posters:
+    """N posters, all of them good; position ``i`` is the same poster throughout.
+
+    Attributes:
+        catalogue: Their N rows.
+        pixels: Their pixels.
+        groups: (N,) int64 ids of near-duplicate groups: the smallest position in the group.
+        skipped: What was wrong with the rows of the table that were left out, and with values that were dropped.
+    """
+
+    catalogue: Catalogue
+    pixels: PixelCache
+    groups: np.ndarray
+    skipped: list[Problem]
+
+    def __len__(self) -> int:
+        return len(self.catalogue)
+
+
+def load_posters(
+    catalogue: Catalogue,
+    problems: Sequence[Problem] = (),
+    *,
+    image_size: tuple[int, int] = (256, 176),
+    on_bad_poster: Literal["error", "skip"] = "error",
+    cache_dir: Path | str | None = None,
+    progress: Progress | None = None,
+) -> Posters:
+    """Decode the posters of a catalogue, or open them where they are decoded already, and judge them all at once.
+
+    Args:
+        catalogue: The posters.
+        problems: What reading the table found wrong already.
+        image_size: (height, width) in pixels that every poster is brought to; see `decode_poster` for how.
+        on_bad_poster: ``"error"`` to stop at any problem, ``"skip"`` to go on without those posters.
+        cache_dir: A cache root other than the usual one.
+        progress: Called with (done, total) while posters are decoded.
+
+    Returns:
+        The good posters, in the catalogue's order.
+
+    Raises:
+        InputError: There are problems (of the table or of images, told together) and ``on_bad_poster`` is
+            ``"error"``; no poster is left; ``image_size`` is out of range; the cache cannot be written.
+    """
+    if on_bad_poster not in ("error", "skip"):
+        raise InputError(f"data.on_bad_poster={on_bad_poster}: use error or skip")
+    pixels, good, bad = open_pixels(catalogue.paths, image_size, cache_dir=cache_dir, progress=progress)
+    found = sorted([*problems, *_as_problems(catalogue, bad)], key=lambda problem: (problem.row, problem.kind))
+    if found and (on_bad_poster == "error" or not len(good)):
+        raise InputError(summarise(found, catalogue.source))
+    if not len(good):
+        raise InputError(f"{catalogue.source}: no posters; give a table with at least one")
+    kept = catalogue.select(good) if bad else catalogue
+    return Posters(kept, pixels, near_duplicate_groups(pixels), found)
+
+
+def _as_problems(catalogue: Catalogue, bad: dict[int, BadImage]) -> list[Problem]:
+    lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
+    return [
+        Problem(int(lines[i]), str(catalogue.ids[i]), str(catalogue.files[i]), why.kind, why.detail, why.mend)
+        for i, why in sorted(bad.items())
+    ]

@@ -1,0 +1,131 @@
+"""At least m posters of each drawn genre."""
+
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.errors import InputError
+from keyart.images.samplers.base import Batches, Positions
+from keyart.images.samplers.packs import Packs
+
+
+class MPerClassSampler(Batches):
+    """At least m posters of each drawn genre, for posters with several genres.
+
+    A batch of B posters draws ⌊B / m⌋ times a genre (with replacement) with probability proportional to
+    ``count ** tempering``, where the count is the number of posters that have it. Genres are then filled, the rarest
+    first, to m posters for each time that they were drawn; posters already in the batch count, and a genre with fewer
+    posters gives all it has. As posters with several genres fill several at once, places are left: they go to genres
+    drawn likewise one poster at a time, and any still left to posters at random.
+
+    Within an epoch every genre deals from its own shuffled pack, and a poster that the epoch has visited, through
+    whatever genre, is passed over until the pack's other posters had their turn: visits are as even as the drawn
+    genres allow. An epoch visits as many posters as the train split holds, rare genres' more than once.
+
+    Args:
+        genres: (N, G) bool, multi-hot, of the train split.
+        batch_size: B, over all processes together; batches of an epoch differ by at most one in size.
+        m: Least posters of each drawn genre.
+        tempering: 1 draws genres as often as they occur, 0 all alike.
+        seed: With the epoch, it fixes all batches.
+
+    Raises:
+        InputError: There are no posters, m is below 1, or m is larger than a batch.
+    """
+
+    def __init__(
+        self, genres: npt.NDArray[np.bool_], *, batch_size: int, m: int, tempering: float = 0.5, seed: int = 0
+    ) -> None:
+        super().__init__(len(genres), batch_size, seed)
+        if m < 1:
+            raise InputError(f"sampler.m={m}: give at least 1")
+        if m > batch_size:
+            raise InputError(
+                f"sampler.m={m} is larger than sampler.batch_size={batch_size}:"
+                " lower sampler.m or raise sampler.batch_size"
+            )
+        smallest = self.num_posters // self.batches_per_epoch
+        if m > smallest and self.batches_per_epoch > 1:
+            raise InputError(
+                f"sampler.m={m}: {self.num_posters} train posters and sampler.batch_size={batch_size} make"
+                f" {self.batches_per_epoch} batches of {smallest}; lower sampler.m to {smallest}"
+            )
+        self.m = m
+        self.tempering = tempering
+        self.genres = np.ascontiguousarray(genres, dtype=bool)
+        self.counts = self.genres.sum(0)
+        self._epoch: _Epoch | None = None
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64]:
+        """(G,) probability of each genre at each draw; 0 for a genre without posters."""
+        weights = np.where(self.counts > 0, self.counts.astype(np.float64) ** self.tempering, 0.0)
+        total = weights.sum()
+        return weights / total if total > 0 else weights
+
+    @cached_property
+    def members(self) -> list[Positions]:
+        """For each genre, the posters that have it; last, as if of one more genre, all posters."""
+        return [*(np.flatnonzero(column) for column in self.genres.T), np.arange(self.num_posters)]
+
+    def draw(self, epoch: int, index: int) -> tuple[Positions, Positions]:
+        """A batch, and what it was built for.
+
+        Returns:
+            (B,) int64 positions, none of them twice; and (G,) int64, how often each genre was drawn. At least
+            min(m × times, count) of the posters have the genre.
+        """
+        self.span(index)
+        if self._epoch is None or self._epoch.number != epoch:
+            self._epoch = _Epoch(self, epoch)
+        return self._epoch.draw(index)
+
+    def batch(self, epoch: int, index: int) -> Positions:
+        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        return self.draw(epoch, index)[0]
+
+
+class _Epoch:
+    """The batches of one epoch, made one after the other as far as they are asked for."""
+
+    def __init__(self, sampler: MPerClassSampler, number: int) -> None:
+        self.number = number
+        self._sampler = sampler
+        self._random = sampler.random(number)
+        self._packs = Packs(sampler.members, sampler.num_posters, self._random)
+        self._rarest_first = np.argsort(sampler.counts, kind="stable")
+        self._made: list[tuple[Positions, Positions]] = []
+
+    def draw(self, index: int) -> tuple[Positions, Positions]:
+        while len(self._made) <= index:
+            self._made.append(self._next())
+        return self._made[index]
+
+    def _next(self) -> tuple[Positions, Positions]:
+        sampler = self._sampler
+        start, stop = sampler.span(len(self._made))
+        size = stop - start
+        inside = np.zeros(sampler.num_posters, dtype=bool)
+        having = np.zeros(len(sampler.counts), dtype=np.int64)
+        chosen: list[Positions] = []
+
+        def deal(pack: int, wanted: int) -> int:
+            dealt = self._packs.deal(pack, wanted, inside)
+            chosen.append(dealt)
+            having[:] += sampler.genres[dealt].sum(0)
+            return len(dealt)
+
+        drawn = self._times(max(1, size // sampler.m))
+        for genre in self._rarest_first[drawn[self._rarest_first] > 0]:
+            goal = min(sampler.m * drawn[genre], sampler.counts[genre])
+            size -= deal(genre, max(0, goal - having[genre]))
+        singles = self._times(size)
+        for genre in self._rarest_first[singles[self._rarest_first] > 0]:
+            size -= deal(genre, min(singles[genre], sampler.counts[genre] - having[genre]))
+        deal(-1, size)
+        return self._random.permutation(np.concatenate(chosen)), drawn
+
+    def _times(self, draws: int) -> Positions:
+        chances = self._sampler.probabilities
+        return self._random.multinomial(draws, chances) if chances.any() else np.zeros(len(chances), dtype=np.int64)

@@ -1,0 +1,54 @@
+"""Packs of posters that an epoch deals from, so that visits are even."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.images.samplers.base import Positions
+
+
+class Packs:
+    """Shuffled packs of posters, one a class; a poster may be in several.
+
+    A poster that has been visited, through whatever pack, is passed over until the pack's other posters had their turn.
+
+    Args:
+        members: The posters of each pack.
+        num_posters: N.
+        random: Shuffles the packs.
+    """
+
+    def __init__(self, members: Sequence[Positions], num_posters: int, random: np.random.Generator) -> None:
+        self._packs = [random.permutation(posters) for posters in members]
+        self._at = [0] * len(self._packs)
+        self._rounds = [0] * len(self._packs)
+        self._visits = np.zeros(num_posters, dtype=np.int64)
+
+    def deal(self, pack: int, wanted: int, inside: npt.NDArray[np.bool_]) -> Positions:
+        """Take ``wanted`` posters off a pack that are not in the batch; the pack holds at least so many.
+
+        Args:
+            pack: Which pack.
+            wanted: How many.
+            inside: (N,) which posters the batch holds already; those taken are added to it.
+
+        Returns:
+            (``wanted``,) int64 positions.
+        """
+        posters = self._packs[pack]
+        dealt: list[Positions] = []
+        while wanted > 0:
+            at = self._at[pack]
+            window = posters[at : at + 2 * wanted + 8]
+            free = np.flatnonzero((self._visits[window] <= self._rounds[pack]) & ~inside[window])[:wanted]
+            taken = window[free]
+            inside[taken] = True
+            self._visits[taken] += 1
+            dealt.append(taken)
+            wanted -= len(taken)
+            self._at[pack] = at + (int(free[-1]) + 1 if wanted == 0 else len(window))
+            if self._at[pack] >= len(posters):
+                self._at[pack] = 0
+                self._rounds[pack] += 1
+        return np.concatenate(dealt) if dealt else np.empty(0, dtype=np.int64)

@@ -1,0 +1,100 @@
+"""P classes with K posters each."""
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.errors import InputError
+from keyart.images.samplers.base import Batches, Positions
+from keyart.images.samplers.packs import Packs
+
+
+class PKSampler(Batches):
+    """P classes × K posters (Hermans et al. 2017, arXiv 1703.07737), K = m, P = ⌈batch size / m⌉.
+
+    A class is a set of posters that belong to it and to no other: those of exactly one genre set, or of one value of a
+    column (see `class_labels`). A batch draws classes without replacement, with probability proportional to
+    ``count ** tempering``, and takes m posters of each; a class with fewer gives all it has, the last one what the
+    batch has room for. Classes of a single poster are never drawn, as they hold no pair. Where all classes together
+    do not fill a batch, each is asked for m more, and in the end posters without such a class fill it.
+
+    Within an epoch every class deals from its own shuffled pack, so that its posters are visited evenly.
+
+    Args:
+        genres: (N, G) bool, multi-hot, of the train split; only N counts here.
+        labels: (N,) int64 class of each poster; negative for none.
+        batch_size: Posters in a batch, over all processes together; batches of an epoch differ by at most one in size.
+        m: K.
+        tempering: 1 draws classes as often as their posters occur, 0 all alike.
+        column: Where the labels came from, for messages.
+        seed: With the epoch, it fixes all batches.
+
+    Raises:
+        InputError: There are no posters, no two posters share a class, m is below 2, or m is larger than a batch.
+    """
+
+    def __init__(
+        self,
+        genres: npt.NDArray[np.bool_],
+        labels: npt.NDArray[np.int64],
+        *,
+        batch_size: int,
+        m: int,
+        tempering: float = 0.5,
+        column: str = "genres",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(len(genres), batch_size, seed)
+        if len(labels) != len(genres):
+            raise ValueError(f"{len(labels)} labels for {len(genres)} posters")
+        if m < 2:
+            raise InputError(f"sampler.m={m}: give at least 2, so that a class makes a pair")
+        if m > batch_size:
+            raise InputError(
+                f"sampler.m={m} is larger than sampler.batch_size={batch_size}:"
+                " lower sampler.m or raise sampler.batch_size"
+            )
+        values, counts = np.unique(labels[labels >= 0], return_counts=True)
+        if not (counts > 1).any():
+            raise InputError(
+                f"sampler.column={column}: no two train posters share a value of it; choose another, or sampler=random"
+            )
+        self.m = m
+        shared = values[counts > 1]
+        #: The posters of each class that can be drawn; last, as if of one more class, all posters.
+        self.members: list[Positions] = [
+            *(np.flatnonzero(labels == value) for value in shared),
+            np.arange(self.num_posters),
+        ]
+        self.counts = counts[counts > 1]
+        weights = self.counts.astype(np.float64) ** tempering
+        #: (C,) how likely each class is the first of a batch.
+        self.probabilities: npt.NDArray[np.float64] = weights / weights.sum()
+        self._epoch: tuple[int, np.random.Generator, Packs, list[Positions]] | None = None
+
+    def batch(self, epoch: int, index: int) -> Positions:
+        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        self.span(index)
+        if self._epoch is None or self._epoch[0] != epoch:
+            random = self.random(epoch)
+            self._epoch = epoch, random, Packs(self.members, self.num_posters, random), []
+        _, random, packs, made = self._epoch
+        while len(made) <= index:
+            start, stop = self.span(len(made))
+            made.append(self._next(stop - start, random, packs))
+        return made[index]
+
+    def _next(self, room: int, random: np.random.Generator, packs: Packs) -> Positions:
+        inside = np.zeros(self.num_posters, dtype=bool)
+        left = self.counts.copy()
+        chosen: list[Positions] = []
+        order = np.argsort(random.standard_exponential(len(left)) / self.probabilities, kind="stable")
+        while room > 0 and left.any():
+            for drawn in order[left[order] > 0]:
+                wanted = min(self.m, int(left[drawn]), room)
+                chosen.append(packs.deal(int(drawn), wanted, inside))
+                left[drawn] -= wanted
+                room -= wanted
+                if room == 0:
+                    break
+        chosen.append(packs.deal(len(left), room, inside))
+        return random.permutation(np.concatenate(chosen))

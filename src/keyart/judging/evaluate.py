@@ -1,0 +1,71 @@
+"""All that ``keyart evaluate`` says of a run."""
+
+from pathlib import Path
+from typing import Literal
+
+from keyart.catalogue.history import read_history
+from keyart.catalogue.relevance import RelevanceKind
+from keyart.judging.baselines import baseline_metrics
+from keyart.judging.history import history_metrics
+from keyart.judging.pairs import open_pairs, pairs_metrics
+from keyart.judging.posters import Judged, embed_and_frozen, judge, open_posters
+from keyart.retrieval import co_watched, merge_frozen
+from keyart.run import Run
+
+
+def evaluate_run(
+    run: Run,
+    catalogue: Path | None = None,
+    images: Path | None = None,
+    *,
+    relevance: RelevanceKind | None = None,
+    on_bad_poster: Literal["error", "skip"] = "error",
+    pairs: Path | None = None,
+    other_images: Path | None = None,
+    history: Path | None = None,
+    baselines: bool = False,
+) -> dict[str, float | None]:
+    """Judge a run's embedder beside chance and its frozen backbone.
+
+    Args:
+        run: A finished run.
+        catalogue: A table of posters: all of them search all of them, under the name ``eval``. None: the run's own
+            posters, its test split in itself, under the name ``test``.
+        images: The folder of the catalogue's images; None: the table's own.
+        relevance: The yardstick's relation; None: the run's ``evaluation.relevance``.
+        on_bad_poster: ``error`` or ``skip``; of rows of ``pairs`` too.
+        pairs: A table of other artwork, see `pairs_metrics`.
+        other_images: The folder of that artwork; None: the table's own.
+        history: A table of who rated which film, see `history_metrics`.
+        baselines: Judge embeddings that a learned one must beat too, see `baseline_metrics`.
+
+    Returns:
+        Flat metrics, as ``metrics.json`` holds them.
+
+    Raises:
+        InputError: A table or its images cannot be read, or the run's own posters are no longer what they were.
+    """
+    # What people may have to mend is read before anything long begins.
+    events = read_history(history) if history is not None else None
+    posters, splits = open_posters(run, catalogue, images, on_bad_poster)
+    watched = co_watched(events, posters.catalogue) if events is not None else None
+    artwork = None
+    if pairs is not None:
+        artwork = open_pairs(pairs, other_images, posters.catalogue, run.image_size, skip=on_bad_poster == "skip")
+
+    kind = relevance or run.config["evaluation"]["relevance"]
+    precision = run.config["training"]["precision"]
+    embedder = run.embedder()
+    judged = Judged(posters, *embed_and_frozen(run, embedder, posters, precision=precision), splits)
+    at = judged.positions(judged.split)
+    flat = merge_frozen(
+        judge(judged.embeddings, posters, kind, at), judge(judged.frozen, posters, kind, at), judged.split
+    )
+    if baselines:
+        flat |= baseline_metrics(run, embedder, judged, kind, flat, precision)
+    if artwork is not None:
+        others = embed_and_frozen(run, embedder, artwork.pixels, precision=precision)
+        flat |= pairs_metrics(judged, artwork, *others)
+    if watched is not None:
+        flat |= history_metrics(judged, watched)
+    return flat

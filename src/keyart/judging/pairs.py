@@ -1,0 +1,143 @@
+"""Other artwork of films: does it find the film's own poster?"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from keyart.catalogue import Catalogue
+from keyart.catalogue.columns import plain
+from keyart.catalogue.files import ImageFolder, escapes, stem
+from keyart.catalogue.formats import as_text
+from keyart.catalogue.problems import Problem, tell
+from keyart.catalogue.table import RawTable, near_files, read_table, table_faults
+from keyart.errors import InputError
+from keyart.images import PixelCache, open_pixels
+from keyart.judging.posters import Judged
+from keyart.progress import progress_bar
+from keyart.retrieval import lift, pairs_recall
+
+COLUMNS = ("img", "other_img")
+
+
+@dataclass(frozen=True, eq=False)
+class Artwork:
+    """P pairs of a poster and other artwork of its film.
+
+    Attributes:
+        targets: (P,) int64, each pair's poster in the catalogue.
+        pixels: The P pieces of artwork.
+        left_out: How many rows of the table could not be used.
+    """
+
+    targets: np.ndarray
+    pixels: PixelCache
+    left_out: int
+
+
+def open_pairs(
+    table: Path, folder: Path | None, catalogue: Catalogue, image_size: tuple[int, int], *, skip: bool = False
+) -> Artwork:
+    """Read a table of pairs (``img,other_img``) and decode the other artwork.
+
+    Args:
+        table: CSV or Parquet. ``img`` names a poster as the catalogue does (its file, or its id).
+        folder: Where the files ``other_img`` are; None: the table's own folder.
+        catalogue: The posters.
+        image_size: (height, width) in pixels.
+        skip: Leave out rows that cannot be used.
+
+    Raises:
+        InputError: The table or the folder cannot be read, no row can be used, or, without ``skip``, any cannot: all
+            are told in one message.
+    """
+    source = Path(table).expanduser().absolute()
+    root = Path(folder).expanduser().absolute() if folder is not None else source.parent
+    if faults := table_faults(source):
+        raise InputError(faults[0].replace("data.catalogue or --catalogue", "--pairs"))
+    if not root.is_dir():
+        near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
+        raise InputError(f"{root}: no such folder of other artwork{near}; name it with --other-images")
+    raw = read_table(source)
+    names, others = (_column(raw, name, source) for name in COLUMNS)
+    known = _positions(catalogue)
+    files = ImageFolder(root)
+    problems, targets, paths, rows = list(raw.problems), [], [], []
+    for line, name, other in zip(raw.lines, names, others, strict=True):
+        target = known.get(name, known.get(stem(name)))
+        found = files.find(other) if other and not escapes(other) else None
+        if target is None:
+            mend = "name a poster of the catalogue"
+            problems.append(Problem(line, "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", mend))
+        elif found is None:
+            mend = "put it there, or name its folder with --other-images"
+            problems.append(Problem(line, "", other, "missing other_img", f"{root} holds no {other!r}", mend))
+        else:
+            targets.append(target)
+            paths.append(root / found)
+            rows.append(line)
+    with progress_bar("decoding other artwork") as report:
+        pixels, good, bad = open_pixels(paths, image_size, progress=report)
+    problems += [Problem(rows[i], "", paths[i].name, why.kind, why.detail, why.mend) for i, why in sorted(bad.items())]
+    if problems and (not skip or not len(good)):
+        mend = "; --on-bad-poster skip leaves such rows out" if len(good) else ""
+        raise InputError(f"{source}: {tell(problems)}{mend}")
+    return Artwork(np.array(targets, dtype=np.int64)[good], pixels, len({p.row for p in problems}))
+
+
+def pairs_metrics(
+    judged: Judged, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray
+) -> dict[str, float | None]:
+    """Recall of pairs in the whole catalogue, nothing excluded, beside chance and the frozen backbone.
+
+    Args:
+        judged: The catalogue.
+        artwork: The pairs.
+        embeddings: (P, E) of the other artwork.
+        frozen: (P, F) of the other artwork.
+
+    Returns:
+        ``pairs/recall@1`` and ``pairs/recall@10``, each with ``/chance``, ``/frozen`` and ``/lift``; ``pairs/queries``
+        and ``pairs/gallery``, and ``pairs/left_out`` where rows were. Of a run's own catalogue also
+        ``val/pairs/…`` and ``test/pairs/…``: the pairs whose poster is in that split, in the same gallery.
+    """
+    flat = _recall(judged, artwork.targets, embeddings, frozen)
+    if artwork.left_out:
+        flat["pairs/left_out"] = artwork.left_out
+    if judged.splits is not None:
+        for split in ("val", "test"):
+            some = judged.splits[artwork.targets] == split
+            part = _recall(judged, artwork.targets[some], embeddings[some], frozen[some])
+            flat |= {f"{split}/{key}": value for key, value in part.items()}
+    return flat
+
+
+def _recall(judged: Judged, targets: np.ndarray, embeddings: np.ndarray, frozen: np.ndarray) -> dict[str, float | None]:
+    ids = judged.posters.catalogue.ids
+    found, base = (
+        pairs_recall(torch.from_numpy(np.array(queries)), torch.from_numpy(np.array(gallery)), targets, ids=ids)
+        for queries, gallery in ((embeddings, judged.embeddings), (frozen, judged.frozen))
+    )
+    flat: dict[str, float | None] = {}
+    for key, value in found.items():
+        flat[key] = value
+        if f"{key}/chance" in found:
+            terms = value, found[f"{key}/chance"], base[key]
+            flat[f"{key}/frozen"] = base[key]
+            flat[f"{key}/lift"] = lift(*terms) if None not in terms else None  # type: ignore[arg-type]
+    return flat
+
+
+def _column(raw: RawTable, name: str, source: Path) -> list[str]:
+    at = [i for i, found in enumerate(raw.names) if plain(found) == plain(name)]
+    if len(at) != 1:
+        found_names = ", ".join(f"`{found}`" for found in raw.names[:20])
+        raise InputError(f"{source}: {len(at)} columns `{name}` where one is needed; found {found_names}")
+    return [as_text(cell) for cell in raw.columns[at[0]]]
+
+
+def _positions(catalogue: Catalogue) -> dict[str, int]:
+    """Each poster's position by its file and, where no file is called so, by its id."""
+    by_id = {str(one): at for at, one in enumerate(catalogue.ids)}
+    return by_id | {str(file): at for at, file in enumerate(catalogue.files)}

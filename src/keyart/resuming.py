@@ -1,0 +1,80 @@
+"""A run may only be continued as what it began: with the same configuration on the same posters."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keyart.errors import InputError
+
+#: What may differ: where and how it runs, not what is learned.
+FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
+#: Of these, what bears on what is learned, or on which of it is kept, all the same.
+BOUND = ("trainer.gradient_clip_val", "trainer.check_val_every_n_epoch")
+
+
+def is_free(key: str) -> bool:
+    """Whether a run may be continued with another value of a key."""
+    return key.startswith(FREE) and key not in BOUND
+
+
+def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and values of a nested configuration.
+
+    >>> dict(flattened({"a": {"b": 1}, "c": 2}))
+    {'a.b': 1, 'c': 2}
+    """
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: str = "resume") -> None:
+    """Check that a run is continued with the configuration that it began with.
+
+    Args:
+        folder: The run's folder, as the run left it.
+        config: The resolved configuration now.
+        key_of_folder: The key by which the folder was named.
+
+    Raises:
+        InputError: They differ; the line names the first key.
+    """
+    recorded = folder / "config.yaml"
+    if not recorded.is_file():
+        return
+    before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
+    now = dict(flattened(config))
+    for key in sorted(before.keys() | now.keys()):
+        # What is built repeats what its own keys say.
+        if not is_free(key) and ".build." not in key and before.get(key) != now.get(key):
+            raise InputError(
+                f"{key_of_folder}={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued"
+                " as it began: leave the override out, or start a new run"
+            )
+
+
+def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
+    """Check that a run is continued on the posters that it began with.
+
+    Args:
+        folder: The run's folder, as the run left it.
+        dataset: The dataset's description now, as ``environment.json`` holds it.
+
+    Raises:
+        InputError: The posters differ.
+    """
+    environment = folder / "environment.json"
+    if not environment.is_file():
+        return
+    known = json.loads(environment.read_text(encoding="utf-8"))["dataset"]
+    for key in ("fingerprint", "pixels"):
+        if known.get(key) != dataset.get(key):
+            raise InputError(
+                f"resume={folder}: the posters of {dataset.get('catalogue')} are not those that the run began with;"
+                " restore them, or start a new run"
+            )

@@ -1,0 +1,203 @@
+"""Which regions of two posters carry their similarity."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from keyart.embedding import Backbone, Embedder
+from keyart.embedding.heads import LinearHead
+from keyart.embedding.pooling import to_map
+from keyart.retrieval.explanation.gradients import integrated_gradients
+from keyart.retrieval.explanation.seen import Seen, features, look, place
+from keyart.retrieval.explanation.spread import spread
+
+Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]
+CELL = 8
+"""Pixels a side of a cell of the heat maps' grid."""
+
+
+@dataclass(frozen=True, eq=False)
+class Share:
+    """One poster's share in a similarity: ``similarity = constant + unplaced + parts.sum() + residual``.
+
+    Attributes:
+        parts: (rows, columns) float64, what each cell of the poster adds; below 0 what it takes away.
+        constant: What would be there without the poster: see `Explanation.constant_is`.
+        unplaced: What comes from numbers that have no place on the poster, such as a class token; mostly 0.
+        residual: What is lacking: the error of rounding, or of integration.
+    """
+
+    parts: np.ndarray
+    constant: float
+    unplaced: float
+    residual: float
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """Where the similarity of two posters comes from.
+
+    Attributes:
+        similarity: Cosine of their embeddings.
+        method: How the parts were found.
+        constant_is: What the shares' ``constant`` is.
+        shares: Of the first and of the second poster; each explains the whole similarity, with the other given.
+        points: Points at which gradients were taken, the larger of the two; 0 for a sum over positions.
+    """
+
+    similarity: float
+    method: Method
+    constant_is: str
+    shares: tuple[Share, Share]
+    points: int = 0
+
+
+def explain_pair(
+    embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], *, precision: str = "fp32"
+) -> Explanation:
+    """Divide the cosine of two posters' embeddings among the regions of each.
+
+    Three ways, the first that applies:
+
+    - *sum over positions*, exact: a linear head over average-pooled maps makes the embedding a sum over positions,
+      z = Σᵢⱼ W (Fᵢⱼ − μ) / (σ HW) + b with the training posters' μ and σ, so that the cosine is
+      Σᵢⱼ zᵢⱼ·z′ / (|z||z′|) and the bias's b·z′ / (|z||z′|) (Stylianou et al. 2019, arXiv 1901.00536).
+    - *integrated gradients over feature maps*: all maps of the poster that the pooling reads go together from those of
+      the average poster (the mean maps of ``average``) to the poster's own (`integrated_gradients`).
+    - *integrated gradients over pixels*, from the mean of ``average``: for networks that pool by a token.
+
+    Args:
+        embedder: In evaluation mode.
+        pair: Two (3, H, W) in [0, 1].
+        average: Posters of training, alike.
+        precision: In which the network computes where no gradient passes through it.
+    """
+    backbone = embedder.backbone
+    height, width = pair[0].shape[1:]
+    grid = (-(-height // CELL), -(-width // CELL))
+    looks = [look(backbone, image, precision) for image in pair]
+    first = looks[0]
+    if first is None or (first[1][0].ndim != 3 and backbone.pooling != "depths"):
+        return _over_pixels(embedder, pair, average, grid)
+    seen = first[0]
+    maps = [found[1] for found in looks if found is not None]
+    exact = _sum_over_positions(embedder, seen, maps, grid)
+    return exact or _over_maps(embedder, seen, pair, maps, average, grid, precision)
+
+
+@torch.no_grad()
+def _sum_over_positions(
+    embedder: Embedder, seen: Seen, maps: Sequence[list[Tensor]], grid: tuple[int, int]
+) -> Explanation | None:
+    """The exact parts; None where the embedding is no sum over positions."""
+    backbone, head = embedder.backbone, embedder.head
+    if not isinstance(head, LinearHead) or backbone.pooling != "avg":
+        return None
+    placed, vectors = [], []
+    for own in maps:
+        pooled = features(backbone, seen, [own[0][None]])[0]
+        last = to_map(own[0][None], backbone.model.num_features, 0)[0].double()
+        # Networks that normalise or activate after pooling pool no mean.
+        if last.shape[0] != len(pooled) or not torch.allclose(last.mean((1, 2)).float(), pooled, rtol=1e-4, atol=1e-5):
+            return None
+        standard = (last - head.standardise.mean.view(-1, 1, 1)) / head.standardise.std.view(-1, 1, 1)
+        each = torch.einsum("ec,chw->ehw", head.project.weight.double(), standard) / last[0].numel()
+        placed.append(each)
+        vectors.append(each.sum((1, 2)) + head.project.bias)
+    lengths = vectors[0].norm() * vectors[1].norm()
+    similarity = float(nn.functional.cosine_similarity(*(head(features(backbone, seen, [m[0][None]])) for m in maps)))
+    shares = []
+    for each, other in zip(placed, reversed(vectors), strict=True):
+        parts = spread(torch.einsum("ehw,e->hw", each, other) / lengths, grid).numpy()
+        constant = float(head.project.bias.double() @ other / lengths)
+        shares.append(Share(parts, constant, 0.0, similarity - constant - float(parts.sum())))
+    return Explanation(similarity, "sum over positions", "the share of the head's bias", (shares[0], shares[1]))
+
+
+def _over_maps(
+    embedder: Embedder,
+    seen: Seen,
+    pair: Sequence[Tensor],
+    maps: Sequence[list[Tensor]],
+    average: Sequence[Tensor],
+    grid: tuple[int, int],
+    precision: str,
+) -> Explanation:
+    backbone = embedder.backbone
+    baseline = _mean_maps(backbone, average, precision)
+
+    def embed(inputs: list[Tensor]) -> Tensor:
+        return embedder.from_features(features(backbone, seen, inputs))
+
+    def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
+        ways = [x - b for x, b in zip(maps[which], baseline, strict=True)]
+        return place(backbone, seen, pair[which], parts, ways, grid)
+
+    told = f"the similarity of the average poster's maps (of {len(average)}) to the other poster"
+    return _by_gradients("integrated gradients over feature maps", told, embed, maps, baseline, placed)
+
+
+def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) -> list[Tensor]:
+    total: list[Tensor] = []
+    for image in average:
+        found = look(backbone, image, precision)
+        assert found is not None
+        total = [one + more for one, more in zip(total, found[1], strict=True)] if total else found[1]
+    return [one / len(average) for one in total]
+
+
+def _over_pixels(
+    embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], grid: tuple[int, int]
+) -> Explanation:
+    def embed(inputs: list[Tensor]) -> Tensor:
+        embeddings: Tensor = embedder(inputs[0])
+        return embeddings
+
+    def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
+        return spread(parts[0].sum(dim=0), grid), 0.0
+
+    told = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
+    baseline = [torch.stack(list(average)).mean(dim=0)]
+    inputs = [[image] for image in pair]
+    return _by_gradients("integrated gradients over pixels", told, embed, inputs, baseline, placed, most=64)
+
+
+def _by_gradients(
+    method: Method,
+    constant_is: str,
+    embed: Callable[[list[Tensor]], Tensor],
+    inputs: Sequence[list[Tensor]],
+    baseline: list[Tensor],
+    placed: Callable[[int, list[Tensor]], tuple[Tensor, float]],
+    most: int = 256,
+) -> Explanation:
+    """Each poster's parts of the similarity, the other one's embedding held.
+
+    Args:
+        method: How it is called.
+        constant_is: What the similarity at the baseline is.
+        embed: From inputs with a leading dimension P to (P, E) embeddings.
+        inputs: Each poster's.
+        baseline: Where the way to both begins.
+        placed: From which poster it is, and its inputs' parts, to (rows, columns) and what has no place.
+        most: Points at the end (see `integrated_gradients`).
+    """
+    with torch.no_grad():
+        vectors = [embed([one[None] for one in own])[0] for own in inputs]
+    similarity = float(vectors[0] @ vectors[1])
+    shares, points = [], 0
+    for which, (own, other) in enumerate(zip(inputs, reversed(vectors), strict=True)):
+
+        def score(at: list[Tensor], other: Tensor = other) -> Tensor:
+            return embed(at) @ other
+
+        found = integrated_gradients(score, own, baseline, most=most)
+        parts, unplaced = placed(which, found.parts)
+        rest = similarity - found.baseline - unplaced - float(parts.sum())
+        shares.append(Share(parts.numpy(), found.baseline, unplaced, rest))
+        points = max(points, found.points)
+    return Explanation(similarity, method, constant_is, (shares[0], shares[1]), points)

@@ -1,0 +1,64 @@
+"""Which posters of an index may be found: by genre and by year."""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from keyart.errors import InputError
+
+
+def parse_years(text: str) -> tuple[int, int]:
+    """A range of years, both ends included.
+
+    Args:
+        text: ``1994``, ``1990-1999``, ``1990-`` or ``-1999``.
+
+    Raises:
+        InputError: It is none of these, or ends before it begins.
+
+    Examples:
+        >>> parse_years("1990-1999"), parse_years("1994"), parse_years("-1999")
+        ((1990, 1999), (1994, 1994), (0, 1999))
+    """
+    match = re.fullmatch(r"\s*(\d{4})?\s*([-–])?\s*(\d{4})?\s*", text)
+    if not match or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
+        raise InputError(f"--year {text}: write one year, or a range such as 1990-1999")
+    first = int(match[1] or 0)
+    last = int(match[3] or (9999 if match[2] else first))
+    if last < first:
+        raise InputError(f"--year {text}: it ends before it begins; write {last}-{first}")
+    return first, last
+
+
+def matching_rows(
+    posters: pd.DataFrame, genres: Sequence[str] = (), years: tuple[int, int] | None = None
+) -> np.ndarray | None:
+    """The rows that have all of some genres and a year within a range; None where nothing is asked.
+
+    Args:
+        posters: An index's table.
+        genres: Compared without case.
+        years: First and last; a poster of unknown year is left out.
+
+    Raises:
+        InputError: The index knows no such genre, or no poster is left.
+    """
+    if not genres and years is None:
+        return None
+    sets = [frozenset(text.casefold().split("|")) for text in posters["genres"]]
+    spelt = {name.casefold(): name for text in posters["genres"].unique() for name in text.split("|") if name}
+    for name in genres:
+        if name.strip().casefold() not in spelt:
+            raise InputError(f"--genre {name}: the index has no such genre; it has {', '.join(sorted(spelt.values()))}")
+    asked = {name.strip().casefold() for name in genres}
+    kept = np.array([asked <= own for own in sets], dtype=bool)
+    told = [*genres]
+    if years is not None:
+        year = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        kept &= (year >= years[0]) & (year <= years[1])
+        told.append(f"{years[0]}-{years[1]}")
+    if not kept.any():
+        raise InputError(f"no poster of the index is {' and '.join(told)}; ask for less")
+    return np.flatnonzero(kept)

@@ -1,0 +1,231 @@
+"""An index of a catalogue: vectors to search, with the ids and what is known of each poster beside them."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import pandas as pd
+
+from keyart.catalogue import Catalogue
+from keyart.errors import InputError
+from keyart.retrieval.engines import Engine
+from keyart.retrieval.faiss_search import numpy_search
+from keyart.retrieval.filters import matching_rows
+from keyart.retrieval.gpu import on_gpu
+from keyart.retrieval.integrity import describe_files, embedder_digest, find_damage
+
+VERSION = 1
+SCORED_WHOLE = 100_000
+"""Rows up to which a filtered search scores all that the filter leaves: exact, and quicker than a thinned-out graph."""
+
+
+def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> pd.DataFrame:
+    """What is known of each poster, one row each: id, film, img, title, year, genres (separated by ``|``), split."""
+    genres = ["|".join(np.array(catalogue.genre_names)[row]) for row in catalogue.genres]
+    return pd.DataFrame(
+        {
+            "id": catalogue.ids,
+            "film": catalogue.films,
+            "img": catalogue.files,
+            "title": catalogue.titles,
+            "year": pd.array(catalogue.years, dtype="Float64").astype("Int64"),
+            "genres": genres,
+            "split": splits if splits is not None else pd.array([None] * len(genres), dtype="string"),
+        }
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class PosterIndex:
+    """Inner-product index over unit vectors: exact, or with an approximate engine before the exact scores.
+
+    Args:
+        index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of ``posters``.
+        posters: (N rows) the catalogue's table, as :func:`catalogue_table` gives it.
+        engine: What proposes rows; None: every row is scored.
+        notes: What ``index.json`` says beside the sizes: ``embedder`` (the digest of the embedder that made the
+            vectors), ``images`` (the folder of the posters), ``recall@10`` (measured).
+    """
+
+    index: Any
+    posters: pd.DataFrame
+    engine: Engine | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, embeddings: np.ndarray, catalogue: Catalogue, splits: np.ndarray | None = None) -> "PosterIndex":
+        """Index (N, E) unit vectors of the catalogue's N posters."""
+        return cls.of(embeddings, catalogue_table(catalogue, splits), {"images": str(catalogue.root.resolve())})
+
+    @classmethod
+    def of(cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None) -> "PosterIndex":
+        """Index (N, E) unit vectors of the N rows of a table."""
+        vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
+        index = faiss.IndexFlatIP(vectors.shape[1])
+        index.add(vectors)
+        return cls(index, posters, None, dict(notes or {}))
+
+    def __len__(self) -> int:
+        return len(self.posters)
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        """The row of each id."""
+        return {str(one): row for row, one in enumerate(self.posters["id"])}
+
+    @property
+    def dimensions(self) -> int:
+        """Width E of the vectors."""
+        return int(self.index.d)
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+        return self.rows.get(one)
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+        return self.posters.iloc[rows]
+
+    def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> np.ndarray | None:
+        """The rows that have all of some genres and a year within a range; see :func:`matching_rows`."""
+        return matching_rows(self.posters, genres, years)
+
+    def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """(N, E) the indexed vectors, or (R, E) those of some rows."""
+        if rows is None:
+            return np.asarray(self.index.reconstruct_n(0, self.index.ntotal))
+        return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64)))
+
+    def search(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The k best rows for each of Q query vectors.
+
+        Args:
+            queries: (Q, E) unit vectors.
+            k: How many.
+            rows: Rows that may be found; None: all.
+
+        Returns:
+            (Q, k) cosine similarities and (Q, k) row numbers, best first; -inf and -1 where fewer rows are found.
+        """
+        asked = np.ascontiguousarray(queries, dtype=np.float32)
+        if rows is not None and len(rows) <= SCORED_WHOLE:
+            return self._score_all(asked, k, rows)
+        if self.engine is not None:
+            scores, found = self.engine.search(asked, k, rows)
+        else:
+            make: Any = faiss.SearchParameters
+            allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
+            searched = self.index if rows is not None else on_gpu(self.index, k)
+            scores, found = numpy_search(searched)(asked, k, params=allowed)
+        scores[found < 0] = -np.inf
+        return scores, found
+
+    def _score_all(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The k best of a few rows; ties by row."""
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        found = np.full((len(queries), k), -1, dtype=np.int64)
+        vectors = self.vectors(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
+        for i, query in enumerate(queries):
+            near = vectors @ query
+            order = np.lexsort((rows, -near))[:k]
+            scores[i, : len(order)], found[i, : len(order)] = near[order], rows[order]
+        return scores, found
+
+    def close(self) -> None:
+        """Nothing is held open: what is mapped goes with the last reference to it."""
+
+    def save(self, folder: Path) -> None:
+        """Write the index; ``index.json`` comes last and says that all is there, with sizes and checksums."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "index.json").unlink(missing_ok=True)
+        names = ["vectors.faiss", "posters.parquet"]
+        _write_faiss(self.index, folder / "vectors.faiss")
+        self.posters.to_parquet(folder / "posters.parquet", index=False)
+        about: dict[str, Any] = {"version": VERSION, "engine": "flat"}
+        about |= {"posters": len(self.posters), "dimensions": self.index.d}
+        if self.engine is not None:
+            names.append("engine.faiss")
+            _write_faiss(self.engine.index, folder / "engine.faiss", self.engine.kind == "hnsw")
+            about["engine"] = self.engine.kind
+            about["parameters"] = {"effort": self.engine.effort, "rescored": self.engine.rescored}
+        about |= self.notes | {"files": describe_files(folder, names)}
+        (folder / "index.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path, embedder: Path | None = None) -> "PosterIndex":
+        """Open an index; its vectors are mapped, not read.
+
+        Args:
+            folder: Where :meth:`save` wrote it.
+            embedder: The folder of the embedder whose vectors one wants to search it with; None: not checked.
+
+        Raises:
+            InputError: The folder holds no whole index, or one of another embedder's vectors.
+        """
+        again = "build it again with keyart index"
+        if not (folder / "index.json").is_file():
+            raise InputError(f"{folder}: there is no index (no index.json); {again}, or name another folder")
+        try:
+            about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+            if about["version"] != VERSION:
+                raise InputError(f"{folder}: an index of version {about['version']}, not {VERSION}; {again}")
+            if damage := find_damage(folder, about.get("files", {})):
+                raise InputError(f"{folder}: the index is damaged ({damage}); {again}")
+            index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
+            posters = pd.read_parquet(folder / "posters.parquet")
+            engine = _read_engine(folder, about, index)
+        except InputError:
+            raise
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+            raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {again}") from None
+        if not len(posters) == index.ntotal == about.get("posters"):
+            sizes = f"{index.ntotal} vectors, {len(posters)} posters"
+            raise InputError(f"{folder}: the index is damaged ({sizes}); {again}")
+        if embedder is not None:
+            _check_embedder(folder, about, embedder)
+        told = {"version", "engine", "posters", "dimensions", "parameters", "files"}
+        return cls(index, posters, engine, {key: value for key, value in about.items() if key not in told})
+
+
+def _write_faiss(index: Any, path: Path, skip_storage: bool = False) -> None:
+    # A mapped index may be written over itself: the old file must live on until the new one is whole.
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    write: Any = faiss.write_index
+    write(index, str(draft), faiss.IO_FLAG_SKIP_STORAGE if skip_storage else 0)
+    draft.replace(path)
+
+
+def _read_engine(folder: Path, about: dict[str, Any], flat: Any) -> Engine | None:
+    kind = about["engine"]
+    if kind == "flat":
+        return None
+    flags = faiss.IO_FLAG_MMAP_IFC | (faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
+    index: Any = faiss.read_index(str(folder / "engine.faiss"), flags)
+    if kind == "hnsw":
+        # The graph walks over the one mapped copy of the vectors; they must not be freed twice, nor before it.
+        index.storage, index.own_fields = flat, False
+    parameters = about["parameters"]
+    return Engine(kind, index, int(parameters["effort"]), int(parameters["rescored"]), flat)
+
+
+def _check_embedder(folder: Path, about: dict[str, Any], embedder: Path) -> None:
+    """A run's own index, which its training wrote, lies beside the embedder that it belongs to."""
+    beside = folder.resolve().parent / "embedder"
+    known = about.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
+    if beside == embedder.resolve() and "embedder" not in about:
+        return
+    if known != embedder_digest(embedder):
+        raise InputError(
+            f"{folder}: the index holds another embedder's vectors than {embedder.parent}'s;"
+            " name that run, or build the index again with keyart index"
+        )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__

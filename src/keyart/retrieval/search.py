@@ -1,0 +1,70 @@
+"""Searching an index with one vector: without itself, filtered, diversified, without repeated pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keyart.retrieval.diversify import diversify
+from keyart.retrieval.searchable import Searchable, Selection
+
+Thin = Callable[[np.ndarray], np.ndarray]
+"""Takes rows, best first, and returns a (R,) bool mask of those to keep."""
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """What a search found.
+
+    Attributes:
+        rows: (R,) rows of the index, in the order to show them.
+        scores: (R,) their cosine similarities.
+    """
+
+    rows: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def search_index(
+    index: Searchable,
+    query: np.ndarray,
+    k: int,
+    *,
+    own: int | None = None,
+    rows: Selection | None = None,
+    thin: Thin | None = None,
+    diverse: bool = False,
+) -> Hits:
+    """The k posters most like a query, best first.
+
+    Args:
+        index: What is searched.
+        query: (E,) unit vector.
+        k: How many; fewer where there are no more.
+        own: The query's own row, which is left out.
+        rows: What may be found, as ``index.selection`` gives it; None: all.
+        thin: Drops rows, repeated pictures say. More are fetched until k are left.
+        diverse: Choose among 5k by :func:`keyart.retrieval.diversify.diversify`; the order is that of choosing.
+    """
+    if k < 1:
+        raise ValueError(f"k={k}: must be at least 1")
+    total = len(index) if rows is None else len(rows)
+    wanted = max(5 * k, 50) if diverse else k
+    depth = min(total, wanted + 1)
+    while True:
+        scores, found = (part[0] for part in index.search(query[None], depth, rows))
+        kept = found >= 0 if own is None else (found >= 0) & (found != own)
+        hits = Hits(found[kept], scores[kept])
+        if thin is not None and len(hits):
+            keep = thin(hits.rows)
+            hits = Hits(hits.rows[keep], hits.scores[keep])
+        if len(hits) >= min(k, wanted) or depth >= total:
+            break
+        depth = min(total, 2 * depth)
+    if diverse and len(hits):
+        order = diversify(hits.scores, index.vectors(hits.rows), k)
+        return Hits(hits.rows[order], hits.scores[order])
+    return Hits(hits.rows[:k], hits.scores[:k])

@@ -1,0 +1,67 @@
+"""The end of a sweep: its table, its picture and its page, from whatever its folders hold by then."""
+
+import logging
+import sys
+from pathlib import Path
+
+from keyart.sweeps.chart import FILE as PICTURE
+from keyart.sweeps.chart import save_sweep_chart
+from keyart.sweeps.folder import read_sweep
+from keyart.sweeps.page import write_page
+from keyart.sweeps.summary import Summary, summarise_sweep
+from keyart.sweeps.table import console_for, print_sweep, write_csv
+
+log = logging.getLogger(__name__)
+
+
+def report_sweep(folder: str | Path) -> Summary:
+    """Write ``sweep.csv``, ``sweep.html`` and ``sweep.png`` into a sweep's folder; again, as often as one likes.
+
+    Raises:
+        InputError: The folder is no sweep's.
+    """
+    summary = summarise_sweep(read_sweep(folder))
+    folder = summary.sweep.folder
+    write_csv(summary, folder)
+    chart = ""
+    if summary.sweep.finished:
+        chart = save_sweep_chart(summary, folder)
+    else:
+        (folder / PICTURE).unlink(missing_ok=True)
+    write_page(summary, chart, folder)
+    return summary
+
+
+def finish_sweep(folder: Path) -> bool:
+    """Report on a sweep whose jobs have ended, in its folder, on standard error, and to W&B where its runs went there.
+
+    Returns:
+        Whether every job has finished.
+    """
+    summary = report_sweep(folder)
+    print_sweep(summary, console_for(sys.stderr))
+    _log_to_wandb(summary)
+    missing = [job for job in summary.sweep.jobs if job.status != "finished"]
+    for job in missing:
+        sys.stderr.write(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}\n")
+    if missing:
+        # A search draws others in the place of trials that failed, if there are any left to draw.
+        how = "go on with the search by" if summary.sweep.search else "do them again with"
+        sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; {how}")
+        sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
+    return summary.sweep.complete
+
+
+def _log_to_wandb(summary: Summary) -> None:
+    """Log the sweep where its runs were logged, and tell the one line that uploads what is offline."""
+    if (summary.sweep.config.get("logger") or {}).get("name") != "wandb":
+        return
+    from keyart.sweeps.wandb_sweep import log_sweep, sweeps_sync_line
+
+    try:
+        log_sweep(summary)
+    except Exception:
+        # The sweep is complete without it.
+        log.warning("W&B did not take the sweep's table", exc_info=True)
+    if line := sweeps_sync_line(summary):
+        sys.stderr.write(line + "\n")

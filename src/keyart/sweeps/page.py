@@ -1,0 +1,184 @@
+"""``sweep.html``: the whole sweep on one self-contained page."""
+
+import math
+import os
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from keyart.analysis.names import metric_name
+from keyart.analysis.page import build_credits, build_page
+from keyart.analysis.score_table import number
+from keyart.run import read_environment
+from keyart.sweeps.estimates import Estimate
+from keyart.sweeps.folder import REPLICATES, Job
+from keyart.sweeps.summary import Effect, Summary, told
+
+FILE = "sweep.html"
+
+
+def write_page(summary: Summary, chart: str, folder: Path) -> Path:
+    """Write ``sweep.html``.
+
+    Args:
+        summary: The sweep's answers.
+        chart: `save_sweep_chart`'s SVG; empty where nothing was drawn.
+        folder: Where to.
+    """
+    sweep = summary.sweep
+    first = next((job.folder for job in sweep.jobs if (job.folder / "environment.json").is_file()), None)
+    sections = [
+        ("curves", "Curves", _curves(summary, chart)),
+        ("choice", "Which value is best", _choices(summary)),
+        ("effects", "What each key does", _effects(summary)),
+        ("jobs", "Jobs", _jobs(summary)),
+    ]
+    page = build_page(
+        f"Sweep {sweep.folder.name}",
+        _lead(summary),
+        _headline(summary),
+        [section for section in sections if section[2]],
+        build_credits(sweep.config, read_environment(first) if first is not None else {}),
+        kind="sweep",
+    )
+    path = folder / FILE
+    draft = path.with_name(f".{FILE}.{os.getpid()}")
+    draft.write_text(page, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def _lead(summary: Summary) -> str:
+    sweep = summary.sweep
+    keys = ", ".join(f"<b>{escape(key)}</b>" for key in sweep.keys) or "nothing"
+    done = sum(job.status == "finished" for job in sweep.jobs)
+    count = f"{len(sweep.jobs)} jobs" if done == len(sweep.jobs) else f"{done} of {len(sweep.jobs)} jobs finished"
+    how = "searched over" if sweep.search else "swept over"
+    return (
+        f"{count}, {how} {keys}. Runs are chosen by <b>{escape(sweep.monitor)}</b>; no test metric takes part in any of"
+        " this."
+    )
+
+
+def _headline(summary: Summary) -> str:
+    best, mean = summary.best, summary.best_setting
+    if best is None or mean is None:
+        return '<p class="note">No job has finished yet.</p>'
+    name = escape(metric_name(summary.sweep.monitor.partition("/")[2]))
+    seeds = any(key in summary.sweep.keys for key in REPLICATES)
+    lift = best.beside.get("lift")
+    about = f"is the best {name} on validation" + (", a mean over seeds" if seeds else "")
+    about += "." if lift is None else f"; its run has a lift of {number(lift, 2)}."
+    cards = "".join(
+        f'<div class="card"><dt>{escape(key)}</dt><dd><span class="display">{escape(told(value))}</span></dd></div>'
+        for key, value in best.settings.items()
+    )
+    return (
+        f'<div class="headline"><div class="big"><div class="number display">{number(mean.value, 4)}</div>'
+        f"<p>{about}</p><p class=muted>{_ends(mean)}</p><p>Run {_link(best)}</p></div>"
+        f'<dl class="cards" style="align-content:start">{cards}</dl></div>'
+    )
+
+
+def _curves(summary: Summary, chart: str) -> str:
+    if not chart:
+        return ""
+    seeds = any(key in summary.sweep.keys for key in REPLICATES)
+    how = "Student’s t over seeds" if seeds else "a percentile bootstrap over the validation queries"
+    return (
+        f'<p class="note">Bars and bands are 95% intervals, {how}. Jobs are judged on the same queries, so their '
+        "intervals may overlap where their difference is sure: see below.</p>"
+        f'<div class="wide">{chart}</div>'
+    )
+
+
+def _choices(summary: Summary) -> str:
+    key, given = summary.curve
+    if key is None:
+        return ""
+    heads = [*([given] if given else []), f"best {key}", "mean", "not significantly worse"]
+    rows = []
+    for choice in summary.choices:
+        cells = [told(choice.given)] if given else []
+        cells += [choice.best.name, _value(choice.best.estimate), ", ".join(choice.as_good) or "none"]
+        rows.append(cells)
+    note = (
+        "Differences are paired over the same queries (or seeds); 95% intervals, not corrected for how many there are."
+    )
+    return f'<p class="note">{note}</p>{_table("Best values", heads, rows)}'
+
+
+def _effects(summary: Summary) -> str:
+    if not summary.effects:
+        return ""
+    heads = ["key", "best value", "worst value", "best − worst", "share of variance"]
+    rows = [[effect.key, effect.best.name, _worst(effect), _gap(effect), _share(effect)] for effect in summary.effects]
+    note = "Each key by itself, the others averaged over. The share is of the variance between settings."
+    if summary.sweep.search:
+        note += " A search tries good values more often than bad ones: its shares tell where to look, not how much."
+    return f'<p class="note">{note}</p>{_table("Effects", heads, rows)}'
+
+
+def _worst(effect: Effect) -> str:
+    return min(effect.levels, key=lambda level: level.estimate.value).name
+
+
+def _gap(effect: Effect) -> str:
+    if effect.difference is None:
+        return "–"
+    gap = effect.difference
+    mark = " (sure)" if gap.excludes_zero else ""
+    return f"+{number(gap.value, 4)} [{number(gap.low, 4)} to {number(gap.high, 4)}]{mark}"
+
+
+def _share(effect: Effect) -> str:
+    return "–" if effect.share is None else f"{effect.share:.0%}"
+
+
+def _jobs(summary: Summary) -> str:
+    sweep = summary.sweep
+    heads = ["job", *sweep.keys, metric_name(sweep.monitor.partition("/")[2]), "frozen", "lift", "status"]
+    body = []
+    for job in sorted(sweep.jobs, key=lambda job: -math.inf if job.value is None else job.value, reverse=True):
+        value = "–" if job.value is None else _value(summary.estimates.of([job]))
+        cells = [escape(told(job.settings.get(key))) for key in sweep.keys]
+        status = escape(f"{job.status}: {job.error}" if job.error else job.status)
+        marked = ' class="headline-row"' if summary.best is job else ""
+        cells += [value, number(job.beside.get("frozen"), 4), number(job.beside.get("lift"), 2)]
+        tail = f'<td style="white-space:normal;text-align:left">{status}</td>'
+        inner = "".join(f"<td>{cell}</td>" for cell in cells)
+        body.append(f'<tr{marked}><th scope="row">{_link(job)}</th>{inner}{tail}</tr>')
+    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    return (
+        f'<div class="scroll"><table><caption>Jobs, the best first</caption><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _link(job: Job) -> str:
+    """The job's number, leading to its own report where it has one; relative, so that the folder can move."""
+    if (job.folder / "report.html").is_file():
+        return f'<a href="{job.number}/report.html">{job.number}</a>'
+    return str(job.number)
+
+
+def _value(estimate: Estimate) -> str:
+    ends = _ends(estimate)
+    return number(estimate.value, 4) + (f" <small>[{ends}]</small>" if ends else "")
+
+
+def _ends(estimate: Estimate) -> str:
+    return "" if math.isnan(estimate.low) else f"{number(estimate.low)} to {number(estimate.high)}"
+
+
+def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose cells are HTML made here, or names that are escaped by their marks."""
+    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
+        for row in rows
+    )
+    return (
+        f'<div class="scroll"><table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )

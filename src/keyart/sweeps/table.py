@@ -1,0 +1,102 @@
+"""A sweep as a table: ``sweep.csv`` for machines, and what people read on a terminal."""
+
+import csv
+import math
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from keyart.sweeps.folder import Job
+from keyart.sweeps.summary import Summary, told
+from keyart.tables import cell
+
+FILE = "sweep.csv"
+FILE_WIDTH = 160
+
+
+def columns_of(summary: Summary) -> list[str]:
+    """The columns of ``sweep.csv``: no metric of the test split is among them, nothing is chosen by those."""
+    monitor = summary.sweep.monitor
+    beside = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift")]
+    return ["job", "status", *summary.sweep.keys, monitor, *beside, "error"]
+
+
+def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
+    """One job's row; what is unknown is None."""
+    settings = [job.settings.get(key) for key in summary.sweep.keys]
+    low, high = None, None
+    if job.value is not None:
+        estimate = summary.estimates.of([job])
+        low, high = (end if math.isfinite(end) else None for end in (estimate.low, estimate.high))
+    beside = [job.beside.get(name) for name in ("chance", "frozen", "lift")]
+    return [job.number, job.status, *settings, job.value, low, high, *beside, job.error or None]
+
+
+def write_csv(summary: Summary, folder: Path) -> Path:
+    """Write ``sweep.csv``: a header and one row a job, those that failed too."""
+    path = folder / FILE
+    draft = path.with_name(f".{FILE}")
+    with draft.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns_of(summary))
+        writer.writerows(
+            ["" if value is None else value for value in row_of(job, summary)] for job in summary.sweep.jobs
+        )
+    draft.replace(path)
+    return path
+
+
+def print_sweep(summary: Summary, console: Console | None = None) -> None:
+    """Print a row a job, the best first, and what the sweep answers."""
+    console = console or console_for(sys.stdout)
+    sweep = summary.sweep
+    table = Table(title=f"{sweep.monitor} of {len(sweep.jobs)} jobs", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("job", justify="right")
+    for key in sweep.keys:
+        table.add_column(key)
+    table.add_column(sweep.monitor.partition("/")[2], justify="right", no_wrap=True)
+    table.add_column("lift", justify="right")
+    table.add_column("status", overflow="fold")
+    for job in sorted(sweep.jobs, key=lambda job: -math.inf if job.value is None else job.value, reverse=True):
+        value = "–"
+        if job.value is not None:
+            estimate = summary.estimates.of([job])
+            value = f"{job.value:.4f}" + (
+                "" if math.isnan(estimate.low) else f" [{estimate.low:.3f} {estimate.high:.3f}]"
+            )
+        status = f"{job.status}: {job.error}" if job.error else job.status
+        settings = (escape(told(job.settings.get(key))) for key in sweep.keys)
+        table.add_row(str(job.number), *settings, escape(value), cell(job.beside.get("lift"), 2), escape(status))
+    console.print(table)
+    for line in answers(summary):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def console_for(stream: TextIO) -> Console:
+    """A console for a terminal as wide as it is, and for a file wide enough for a table of many keys."""
+    return Console(file=stream, width=None if stream.isatty() else FILE_WIDTH)
+
+
+def answers(summary: Summary) -> list[str]:
+    """What the sweep answers, a line each."""
+    if summary.best is None or summary.best_setting is None:
+        return ["no job has finished: nothing to choose from"]
+    settings = ", ".join(f"{key}={told(value)}" for key, value in summary.best.settings.items())
+    lines = [f"best run: {settings or summary.best.number}, {summary.best.folder}"]
+    key, given = summary.curve
+    for choice in summary.choices:
+        where = "" if given is None else f" for {given}={told(choice.given)}"
+        equal = f"; not significantly worse: {', '.join(choice.as_good)}" if choice.as_good else ""
+        lines.append(f"best {key}{where}: {choice.best.name} ({choice.best.estimate.value:.4f}){equal}")
+    for effect in summary.effects:
+        gap = effect.difference
+        ends = "" if gap is None else f" [{gap.low:+.4f} {gap.high:+.4f}]"
+        size = effect.best.estimate.value - min(level.estimate.value for level in effect.levels)
+        share = "" if effect.share is None else f", {effect.share:.0%} of the variance between settings"
+        lines.append(f"effect of {effect.key}: {size:+.4f}{ends} from its worst to its best value{share}")
+    return lines

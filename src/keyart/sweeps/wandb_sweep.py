@@ -1,0 +1,74 @@
+"""A sweep in Weights & Biases: its table, its picture and its best run, in the group of its runs."""
+
+from typing import Any
+
+from keyart.callbacks.wandb_files import staged_in, sync_line
+from keyart.callbacks.wandb_log import WandbLog
+from keyart.sweeps.chart import FILE as PICTURE
+from keyart.sweeps.summary import Summary
+from keyart.sweeps.table import columns_of, row_of
+
+
+def log_sweep(summary: Summary) -> None:
+    """Log a sweep as a run of its own beside those of its jobs; again, it takes the place of what was logged before.
+
+    Args:
+        summary: Of a sweep whose runs were logged to W&B.
+    """
+    import wandb
+
+    sweep = summary.sweep
+    asked = sweep.config["logger"]
+    logger = WandbLog(
+        sweep.folder,
+        project=asked["project"],
+        name=f"sweep {sweep.folder.name}",
+        entity=asked.get("entity"),
+        group=group_of(summary),
+        tags=asked.get("tags") or (),
+        mode=asked["mode"],
+        job_type="sweep",
+    )
+    run = logger.experiment
+    shown: dict[str, Any] = {"sweep/jobs": _table(summary)}
+    if (sweep.folder / PICTURE).is_file():
+        shown["sweep/curves"] = wandb.Image(str(sweep.folder / PICTURE), caption=PICTURE)
+    with staged_in(sweep.folder / "wandb" / "staging"):
+        run.log(shown)
+        if summary.best is not None:
+            run.summary[f"best/{sweep.monitor.partition('/')[2]}"] = summary.best.value
+            run.summary["best/job"] = summary.best.number
+            run.summary["best/settings"] = summary.best.settings
+    logger.finish("finished" if sweep.complete else "failed")
+
+
+def _table(summary: Summary) -> Any:
+    import wandb
+
+    columns: Any = columns_of(summary)
+    rows: Any = _rows(summary)
+    return wandb.Table(columns=columns, data=rows)
+
+
+def group_of(summary: Summary) -> str:
+    """The group in W&B of a sweep's runs."""
+    asked = summary.sweep.config.get("logger") or {}
+    return str(asked.get("group") or summary.sweep.folder.name)
+
+
+def sweeps_sync_line(summary: Summary) -> str:
+    """The one command that uploads a sweep and all its offline runs; empty where there is nothing to upload."""
+    return sync_line([*(job.folder for job in summary.sweep.jobs), summary.sweep.folder])
+
+
+def _rows(summary: Summary) -> list[list[Any]]:
+    """Rows for W&B, whose columns hold one type each: settings that are not all numbers become texts."""
+    rows = [list(row_of(job, summary)) for job in summary.sweep.jobs]
+    for column in range(len(rows[0]) if rows else 0):
+        values = [row[column] for row in rows]
+        if not all(
+            value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values
+        ):
+            for row in rows:
+                row[column] = None if row[column] is None else str(row[column])
+    return rows

@@ -1,6 +1,0 @@
-"""The configuration's edge: composing every job of a command line and checking it before anything runs."""
-
-from onesheet.config.preflight import preflight
-from onesheet.config.rules import check_config
-
-__all__ = ["check_config", "preflight"]
