@@ -1,6 +1,7 @@
 """Searching a run's index as people do: by a poster's id, by a title, or with an image."""
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +68,21 @@ def open_index(
             raise InputError(f"--index {folder} and --uri {uri}: name one of them")
         return MilvusIndex.open(uri, collection or COLLECTION, embedder)
     where = folder or run.folder / "index"
-    if told := milvus_address(where):
+    if named := _milvus_file(where):
         from keyart.retrieval.milvus_index import MilvusIndex
 
-        return MilvusIndex.open(*told, embedder)
+        return MilvusIndex.open(*named, embedder)
     return PosterIndex.load(where, embedder)
 
 
-def milvus_address(folder: Path) -> tuple[str, str] | None:
-    """URI and collection that an index's folder points to; None where its vectors lie in the folder itself."""
+def _milvus_file(folder: Path) -> tuple[str, str] | None:
+    """The embedded Milvus file in an index's folder, and its collection; None where the vectors are FAISS's.
+
+    A folder may be anybody's: it never chooses the server that gets ``MILVUS_TOKEN``, nor a file elsewhere.
+
+    Raises:
+        InputError: The vectors are on a server or in a file outside the folder, which only the user may name.
+    """
     try:
         about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
         if about["engine"] != "milvus":
@@ -83,7 +90,15 @@ def milvus_address(folder: Path) -> tuple[str, str] | None:
         uri, collection = str(about["uri"]), str(about["collection"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return (uri if "://" in uri else str(folder / uri)), collection
+    from keyart.retrieval.milvus_client import is_file, shown
+
+    path = (folder / uri).resolve()
+    if is_file(uri) and path.is_relative_to(folder.resolve()):
+        return str(path), collection
+    raise InputError(
+        f"{folder}: its vectors are elsewhere; if you trust that place, name it yourself:"
+        f" --uri {shlex.quote(shown(uri))} --collection {shlex.quote(collection)}"
+    )
 
 
 def decode_image(run: Run, path: Path) -> np.ndarray:

@@ -59,6 +59,6 @@ def refused(result, *named):
     code, out, err = result
     assert code == 2
     assert out == ""
-    assert len(err.splitlines()) == 1
+    assert len(err.splitlines()) == 1, err
     for name in named:
-        assert str(name) in err
+        assert str(name) in err, err

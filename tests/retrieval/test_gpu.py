@@ -1,53 +1,132 @@
 """FAISS on a GPU: used where there is one, left alone where it cannot answer."""
 
+import gc
+import weakref
+
 import faiss
 import numpy as np
 import pytest
 import torch
 
-from keyart.retrieval import gpu
+from keyart.retrieval import gpu, neighbours
+from keyart.retrieval.exact import to_grid
 from tests.retrieval.indexes import clustered, make_index
+
+
+class Resources:
+    """What a GPU index allocates from."""
+
+
+class Copy:
+    """A GPU index that is this machine's memory; ``room`` is the most rows that it takes."""
+
+    room = 10**9
+
+    def __init__(self, resources, index):
+        if index.ntotal > self.room:
+            raise RuntimeError("Error in allocMemory: cudaMalloc error out of memory\nmore lines")
+        self.resources, self.index = resources, faiss.clone_index(index)
+
+    def search(self, queries, k):
+        return self.index.search(queries, k)
+
+    def add(self, rows):
+        if self.index.ntotal + len(rows) > self.room:
+            raise RuntimeError("out of memory")
+        self.index.add(rows)
 
 
 @pytest.fixture
 def pretended(monkeypatch):
-    """A GPU that is this machine's memory: what is asked of FAISS, and that copies are used."""
+    """A pretended GPU: weak references to all that was allocated on it."""
     made = []
 
     def copy(resources, device, index):
-        other = faiss.clone_index(index)
-        made.append((device, other))
+        made.append(weakref.ref(resources))
+        other = Copy(resources, index)
+        made.append(weakref.ref(other))
         return other
 
-    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "StandardGpuResources", Resources, raising=False)
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
     monkeypatch.setattr(faiss, "index_cpu_to_gpu", copy, raising=False)
     return made
+
+
+def alive(made):
+    gc.collect()
+    return [one() for one in made if one() is not None]
 
 
 def test_a_machine_without_one_searches_where_it_is():
     if faiss.get_num_gpus():
         pytest.skip("this machine has one")
     index = make_index(50)
-    assert gpu.on_gpu(index.index, 5) is index.index
+    assert index.search(index.vectors(np.array([7])), 1)[1].tolist() == [[7]]
+    assert index.index not in gpu._copies
 
 
 def test_one_copy_answers_what_a_gpu_can(pretended):
     index = make_index(300)
-    wanted = index.index.search(clustered(300)[:4], 5)[1]
+    queries = clustered(300)[:4]
+    wanted = index.index.search(queries, 5)[1]
     for _ in range(3):
-        np.testing.assert_array_equal(index.search(clustered(300)[:4], 5)[1], wanted)
-    assert [device for device, _ in pretended] == [0]
-    assert gpu.on_gpu(index.index, 5) is pretended[0][1]
-    assert gpu.on_gpu(index.index, gpu.GPU_MAX_K + 1) is index.index
+        np.testing.assert_array_equal(index.search(queries, 5)[1], wanted)
+    assert len(pretended) == 2
+    assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == wanted.tolist()
+    assert len(pretended) == 2
+    del index
+    assert not alive(pretended)
 
 
-def test_what_has_no_room_stays(pretended, monkeypatch):
-    index = make_index(300)
+def test_an_index_without_room_is_searched_on_the_cpu_and_freed(pretended, monkeypatch, caplog):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1000, 2000))
-    assert gpu.on_gpu(index.index, 5) is index.index
+    index = make_index(300)
+    flat = weakref.ref(index.index)
+    for _ in range(3):
+        assert index.search(index.vectors(np.array([7])), 1)[1].tolist() == [[7]]
     assert not pretended
+    (told,) = caplog.messages
+    assert "0.0 GiB of its memory are free" in told
+    del index
+    gc.collect()
+    assert flat() is None
+
+
+@pytest.mark.parametrize("when", ["copied", "searched"])
+def test_what_a_failing_gpu_allocated_is_released(when, pretended, monkeypatch, caplog):
+    index = make_index(300)
+    flat, queries = weakref.ref(index.index), index.vectors(np.array([7, 8]))
+    if when == "copied":
+        monkeypatch.setattr(Copy, "room", 299)
+    else:
+        index.search(queries, 1)
+        assert len(alive(pretended)) == 2
+
+        def fail(*given):
+            raise RuntimeError("Error in allocMemory: cudaMalloc error out of memory\nmore lines")
+
+        monkeypatch.setattr(Copy, "search", fail)
+    for _ in range(3):
+        assert index.search(queries, 1)[1].tolist() == [[7], [8]]
+    assert not alive(pretended)
+    (told,) = caplog.messages
+    assert "cudaMalloc error out of memory): searching on the CPU" in told
+    assert "\n" not in told
+    del index
+    gc.collect()
+    assert flat() is None
+
+
+def test_exact_metrics_do_without_an_index_that_does_not_fit(pretended, monkeypatch, caplog):
+    grid = to_grid(torch.from_numpy(clustered(300)))
+    assert neighbours._flat_index(grid, True).index.ntotal == 300
+    monkeypatch.setattr(Copy, "room", 299)
+    assert neighbours._flat_index(grid, True) is None
+    assert not alive(pretended)
+    (told,) = caplog.messages
+    assert "out of memory" in told
 
 
 @pytest.mark.gpu

@@ -260,15 +260,39 @@ def test_the_commands_work_on_either_engine(keyart, made, tmp_path):
     refused(keyart("index", run, "--engine", "milvus"), "--out")
 
 
+@pytest.mark.parametrize("uri", ["http://evil.example:19530", "https://me:pw@evil.example", "unix://x.db", "../a.db", "/abs/a.db"])
+@pytest.mark.parametrize("command", ["search", "recommend", "explain"])
+def test_a_folder_never_chooses_the_server(uri, command, keyart, made, tmp_path, monkeypatch):
+    """Somebody else's index.json would have the token sent to any host."""
+    run = shutil.copytree(made[2][0][0], tmp_path / "run")
+    about = {"version": 1, "engine": "milvus", "uri": uri, "collection": "a b", "posters": 24}
+    (run / "index" / "index.json").write_text(json.dumps(about))
+    monkeypatch.setenv("MILVUS_TOKEN", "secret")
+    dialled = []
+    monkeypatch.setattr("pymilvus.MilvusClient", lambda *given, **named: dialled.append(given))
+    rest = {"search": ["p0005"], "recommend": ["--liked", "p0005"], "explain": ["p0005", "p0006", "--json"]}[command]
+    refused(keyart(command, run, *rest), "elsewhere", f"--uri {shown(uri)} --collection 'a b'")
+    assert not dialled
+
+
+def test_a_link_out_of_the_folder_is_elsewhere(keyart, made, tmp_path):
+    run = made[2][0][0]
+    found(keyart("index", run, "--engine", "milvus", "--out", tmp_path / "i", "--json"))
+    (tmp_path / "i" / "milvus.db").rename(tmp_path / "moved.db")
+    (tmp_path / "i" / "milvus.db").symlink_to(tmp_path / "moved.db")
+    refused(keyart("search", run, "p0005", "--index", tmp_path / "i"), "elsewhere")
+
+
 def test_an_index_elsewhere_and_one_that_is_written_over(keyart, made, tmp_path):
     run, other = made[2][0][0], made[2][1][0]
     uri, out = tmp_path / "db" / "a.db", tmp_path / "i"
     found(keyart("index", run, "--engine", "milvus", "--uri", uri, "--out", out, "--json"))
     assert json.loads((out / "index.json").read_text())["uri"] == str(uri)
-    assert found(keyart("search", run, "p0005", "--index", out, "--json"))["neighbours"]
+    refused(keyart("search", run, "p0005", "--index", out), out, f"--uri {uri} --collection keyart")
+    assert found(keyart("search", run, "p0005", "--uri", uri, "--collection", "keyart", "--json"))["neighbours"]
     refused(keyart("index", other, "--engine", "milvus", "--uri", uri), uri, "--replace")
     found(keyart("index", other, "--engine", "milvus", "--uri", uri, "--replace", "--json"))
-    refused(keyart("search", run, "p0005", "--index", out), "another embedder")
+    refused(keyart("search", run, "p0005", "--uri", uri), "another embedder")
     # A folder's own index is written over, as the other engines' are.
     found(keyart("index", run, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
     found(keyart("index", other, "--engine", "milvus", "--out", tmp_path / "k", "--json"))

@@ -17,7 +17,7 @@ from keyart.errors import InputError
 from keyart.retrieval.engines import Engine
 from keyart.retrieval.faiss_search import numpy_search
 from keyart.retrieval.filters import matching_rows
-from keyart.retrieval.gpu import on_gpu
+from keyart.retrieval.gpu import search_flat
 from keyart.retrieval.integrity import describe_files, embedder_digest, find_damage
 
 VERSION = 1
@@ -118,11 +118,11 @@ class PosterIndex:
             return self._score_all(asked, k, rows)
         if self.engine is not None:
             scores, found = self.engine.search(asked, k, rows)
-        else:
+        elif rows is not None:
             make: Any = faiss.SearchParameters
-            allowed = None if rows is None else make(sel=faiss.IDSelectorBatch(rows))
-            searched = self.index if rows is not None else on_gpu(self.index, k)
-            scores, found = numpy_search(searched)(asked, k, params=allowed)
+            scores, found = numpy_search(self.index)(asked, k, params=make(sel=faiss.IDSelectorBatch(rows)))
+        else:
+            scores, found = search_flat(self.index, asked, k)
         scores[found < 0] = -np.inf
         return scores, found
 

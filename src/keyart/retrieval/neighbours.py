@@ -1,5 +1,6 @@
 """Exact nearest neighbours: found by FAISS, proved by exact scores, ties broken by position."""
 
+import logging
 from typing import Any, NamedTuple
 
 import faiss
@@ -9,8 +10,9 @@ from torch import Tensor
 
 from keyart.retrieval.exact import EXCLUDED, GRID_BITS, SCORE_BITS, ExactScores, scoring_device, sort_rows, to_grid
 from keyart.retrieval.exclusion import Exclusion
-from keyart.retrieval.gpu import GPU_MAX_K, has_gpu
+from keyart.retrieval.gpu import GPU_MAX_K, copy_to_gpu, has_gpu
 
+_log = logging.getLogger(__name__)
 DEFAULT_BUDGET = 128 * 2**20
 
 # Candidates beyond k that FAISS is asked for, so that the boundary is seldom in doubt.
@@ -82,8 +84,8 @@ def search_grid(
     keys = torch.full((len(queries), k), EXCLUDED, dtype=torch.int64, device=device)
     proven = np.zeros(len(queries), dtype=bool)
     on_gpu = device.type == "cuda" and has_gpu() and depth <= GPU_MAX_K
-    if n and (device.type == "cpu" or on_gpu):
-        index = _flat_index(gallery, on_gpu)
+    index = _flat_index(gallery, on_gpu) if n and (device.type == "cpu" or on_gpu) else None
+    if index is not None:
         step = max(1, min(4096, memory_budget // (depth * (width * 16 + 64))))
         for start in range(0, len(queries), step):
             at = np.arange(start, min(start + step, len(queries)))
@@ -133,9 +135,17 @@ def _as_float32(grid: Tensor) -> np.ndarray:
 
 
 def _flat_index(gallery: Tensor, on_gpu: bool) -> Any:
+    """An exact index of the gallery; None where the GPU has no room for it, so that tiles of all scores must do."""
     index: Any = faiss.IndexFlatIP(gallery.shape[1])
-    if on_gpu:
-        index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), gallery.device.index or 0, index)
-    for rows in gallery.split(65536):
-        index.add(_as_float32(rows))
+    try:
+        if on_gpu:
+            index = copy_to_gpu(index, gallery.device.index or 0)[0]
+        for rows in gallery.split(65536):
+            index.add(_as_float32(rows))
+    except (RuntimeError, MemoryError) as error:
+        if not on_gpu:
+            raise
+        cause = str(error).strip().partition("\n")[0] or type(error).__name__
+        _log.warning("the GPU cannot hold an index of %d vectors (%s): scoring all pairs", len(gallery), cause)
+        return None
     return index
