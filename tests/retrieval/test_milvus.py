@@ -260,7 +260,9 @@ def test_the_commands_work_on_either_engine(keyart, made, tmp_path):
     refused(keyart("index", run, "--engine", "milvus"), "--out")
 
 
-@pytest.mark.parametrize("uri", ["http://evil.example:19530", "https://me:pw@evil.example", "unix://x.db", "../a.db", "/abs/a.db"])
+@pytest.mark.parametrize(
+    "uri", ["http://evil.example:19530", "https://me:pw@evil.example", "unix://x.db", "../a.db", "/abs/a.db"]
+)
 @pytest.mark.parametrize("command", ["search", "recommend", "explain"])
 def test_a_folder_never_chooses_the_server(uri, command, keyart, made, tmp_path, monkeypatch):
     """Somebody else's index.json would have the token sent to any host."""
