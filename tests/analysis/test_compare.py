@@ -92,6 +92,15 @@ def test_intervals_equal_loops_over_samples(runs):
     assert (difference.low, difference.high) == pytest.approx(np.quantile(macro, [0.025, 0.975]))
 
 
+def test_a_ratio_to_a_lift_within_its_noise_is_null(tmp_path):
+    """The first run is at chance: its lift is no unit for the other's."""
+    first, other = make_run(tmp_path / "chance", -0.1), make_run(tmp_path / "good", 0.1, 1)
+    assert first.metrics["test/map/lift"] != 0
+    for row in compare_runs([first, other]).rows:
+        assert row.differences[1].significant
+        assert row.differences[1].lift_ratio is row.differences[1].ratio_low is None
+
+
 def test_what_is_better_is_significant_and_noise_is_not(runs):
     row = compare_runs(runs).rows[0]
     assert row.differences[0] is None

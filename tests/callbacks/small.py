@@ -41,6 +41,12 @@ def vectors(seed=0):
     return torch.from_numpy(random_vectors(catalogue()["ids"], size=16, seed=seed))
 
 
+def informed():
+    """Vectors that know the genres, as a frozen backbone does somewhat."""
+    genres = torch.from_numpy(catalogue()["genres"]).float()
+    return torch.cat([genres - 0.5, 0.3 * vectors(1)], dim=1)
+
+
 def evaluation(**options):
     parts = catalogue()
     return RetrievalEvaluation(
@@ -50,7 +56,7 @@ def evaluation(**options):
         genre_names=NAMES,
         years=parts["years"],
         groups=parts["groups"],
-        **{"frozen": {split: judge(vectors(1), split) for split in ("val", "test")}} | options,
+        **{"frozen": {split: judge(informed(), split) for split in ("val", "test")}} | options,
     )
 
 

@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from keyart.retrieval.dimension import spread_of
 from tests.callbacks import ddp_evaluation
-from tests.callbacks.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, judge, vectors
+from tests.callbacks.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, informed, judge, vectors
 
 
 def fit(folder, *callbacks, **options):
@@ -36,7 +36,7 @@ def fit(folder, *callbacks, **options):
 
 
 def assert_logged(logged, split):
-    want, frozen = judge(vectors(), split), judge(vectors(1), split)
+    want, frozen = judge(vectors(), split), judge(informed(), split)
     for name, value in want.summary.items():
         key = f"{split}/{name}"
         if math.isnan(value):
@@ -89,6 +89,13 @@ def test_limited_batches_have_no_lift(tmp_path):
         trainer = fit(tmp_path, evaluation(), limit_val_batches=1)
     assert "val/ndcg@10/chance" in trainer.callback_metrics
     assert "val/ndcg@10/lift" not in trainer.callback_metrics
+
+
+def test_a_frozen_backbone_that_may_be_at_chance_gives_no_lift(tmp_path):
+    blind = {split: judge(vectors(1), split) for split in ("val", "test")}
+    trainer = fit(tmp_path, evaluation(frozen=blind))
+    assert "val/ndcg@10/frozen" in trainer.callback_metrics
+    assert not any(key.endswith("/lift") for key in trainer.callback_metrics)
 
 
 def test_without_a_frozen_judgement_there_is_chance_only(tmp_path):

@@ -14,6 +14,7 @@ from keyart.analysis.bootstrap import Floats, percentile_ends, resample_means
 from keyart.analysis.names import is_genre
 from keyart.analysis.scores import metric_keys
 from keyart.errors import InputError
+from keyart.retrieval.metrics.judgement import ratio
 from keyart.run import Run
 
 _MACRO = "/genre_macro"
@@ -28,7 +29,7 @@ class Difference:
         low: Lower end of the paired bootstrap interval.
         high: Upper end.
         lift_ratio: This run's lift over the first one's, chance and each frozen backbone taken as they are; None where
-            undefined.
+            either lift is undefined or the first is within 1.96 standard errors of 0.
         ratio_low: Lower end of the ratio's interval.
         ratio_high: Upper end.
     """
@@ -171,15 +172,17 @@ def _row(
             continue
         means = [sample_means(part, replicates, seed) for part in (first, own)]
         low, high = _ends(means[1] - means[0], level)
-        ratio: tuple[float | None, ...] = (None, None, None)
-        if chance is not None and lifts[0] and lifts[at] is not None:
+        ratios: tuple[float | None, ...] = (None, None, None)
+        if chance is not None and lifts[0] is not None and lifts[at] is not None:
             gains = [
                 (mean - chance) / (base - chance) for mean, base in zip(means, (frozen[0], frozen[at]), strict=True)
             ]
-            # A ratio to something that may be nothing has no interval.
-            ends = _ends(gains[1] / gains[0], level) if (gains[0] > 0).all() else (None, None)
-            ratio = (lifts[at] / lifts[0], *ends)
-        differences.append(Difference(values[at] - values[0], low, high, *ratio))
+            # The spread of bootstrap means is the first lift's standard error.
+            if (found := ratio(lifts[at], lifts[0], float(gains[0].std()))) is not None:
+                # A ratio to something that may be nothing has no interval.
+                ends = _ends(gains[1] / gains[0], level) if (gains[0] > 0).all() else (None, None)
+                ratios = (found, *ends)
+        differences.append(Difference(values[at] - values[0], low, high, *ratios))
     return Row(metric, chance, values, frozen, lifts, tuple(differences))
 
 

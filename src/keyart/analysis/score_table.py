@@ -38,7 +38,7 @@ def headline(scores: Sequence[Score], first: str) -> str:
         return ""
     name = escape(metric_name(main.key))
     if main.lift is None:
-        large, told = number(main.value), f"is its {name}; a lift is defined only where the frozen backbone is judged."
+        large, told = number(main.value), f"is its {name}; there is no lift: {_no_lift(main)}."
     else:
         large = number(main.lift, 2)
         told = f"is the lift of {name}: 0 is chance, 1 is what the frozen backbone knows without any training."
@@ -73,6 +73,12 @@ def score_tables(scores: Sequence[Score], first: str, queries: str) -> str:
                 f"<details><summary>{title} ({len(rows)})</summary>{_table(rows, '', title, _scale(rows))}</details>"
             )
     return "\n".join(parts)
+
+
+def _no_lift(score: Score) -> str:
+    if score.frozen is None:
+        return "the frozen backbone was not measured"
+    return "the frozen backbone is not above chance by more than its own noise"
 
 
 def _card(score: Score) -> str:

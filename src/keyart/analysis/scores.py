@@ -22,7 +22,7 @@ class Score:
         value: The embedding's.
         chance: Its expectation under a random ranking.
         frozen: The frozen backbone's.
-        lift: (value - chance) / (frozen - chance).
+        lift: (value - chance) / (frozen - chance); None where frozen is not above chance beyond its noise.
         interval: Of the value; None where no per-query values are known.
         difference: Of value - frozen over the same queries; None where they are unknown.
     """

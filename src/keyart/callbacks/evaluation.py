@@ -117,8 +117,8 @@ class RetrievalEvaluation(Callback):
             values[f"{split}/{name}/chance"] = chance = judgement.chance[name]
             if frozen is not None:
                 values[f"{split}/{name}/frozen"] = base = frozen.summary.get(name, math.nan)
-                ratio = lift(judgement.summary[name], chance, base)
-                values[f"{split}/{name}/lift"] = math.nan if ratio is None else ratio
+                lifted = lift(judgement.summary[name], chance, base, frozen.errors.get(name, math.nan))
+                values[f"{split}/{name}/lift"] = math.nan if lifted is None else lifted
         if split == "val" and spread is not None:
             values |= {
                 "val/intrinsic_dimension/twonn": spread.twonn,

@@ -1,6 +1,6 @@
 """Rows for quality tables: embeddings that a learned one must beat."""
 
-from collections.abc import Mapping
+import math
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ from keyart.embedding import Embedder, cached_features, feature_pieces
 from keyart.images import PixelCache
 from keyart.judging.posters import Judged, judge
 from keyart.progress import progress_bar
-from keyart.retrieval import colour_histograms, joined, lift, random_vectors
+from keyart.retrieval import Judgement, colour_histograms, joined, lift, random_vectors
 from keyart.run import Run
 
 METRICS = ("ndcg@10", "map")
@@ -22,7 +22,7 @@ def baseline_metrics(
     embedder: Embedder,
     judged: Judged,
     kind: RelevanceKind,
-    flat: Mapping[str, float | None],
+    frozen: Judgement,
     precision: str = "auto",
 ) -> dict[str, float | None]:
     """Judge other embeddings of the posters that the run is judged on.
@@ -36,7 +36,7 @@ def baseline_metrics(
         embedder: Its embedder.
         judged: The posters.
         kind: Relevance kind of the yardstick.
-        flat: The run's own metrics: chance and frozen values of the same posters.
+        frozen: The frozen backbone on the same posters.
         precision: Of the backbone.
 
     Returns:
@@ -59,10 +59,10 @@ def baseline_metrics(
         summary = judge(whole, judged.posters, kind, at).summary
         for metric in METRICS:
             key = f"{judged.split}/{metric}"
-            chance, frozen = flat[f"{key}/chance"], flat[f"{key}/frozen"]
-            if chance is not None and frozen is not None:
+            terms = frozen.chance[metric], frozen.summary[metric], frozen.errors[metric]
+            if math.isfinite(frozen.summary[metric]):
                 found[f"{key}/{row}"] = summary[metric]
-                found[f"{key}/{row}/lift"] = lift(summary[metric], chance, frozen)
+                found[f"{key}/{row}/lift"] = lift(summary[metric], *terms)
     return found
 
 

@@ -58,11 +58,10 @@ def evaluate_run(
     embedder = run.embedder()
     judged = Judged(posters, *embed_and_frozen(run, embedder, posters, precision=precision), splits)
     at = judged.positions(judged.split)
-    flat = merge_frozen(
-        judge(judged.embeddings, posters, kind, at), judge(judged.frozen, posters, kind, at), judged.split
-    )
+    frozen = judge(judged.frozen, posters, kind, at)
+    flat = merge_frozen(judge(judged.embeddings, posters, kind, at), frozen, judged.split)
     if baselines:
-        flat |= baseline_metrics(run, embedder, judged, kind, flat, precision)
+        flat |= baseline_metrics(run, embedder, judged, kind, frozen, precision)
     if artwork is not None:
         others = embed_and_frozen(run, embedder, artwork.pixels, precision=precision)
         flat |= pairs_metrics(judged, artwork, *others)

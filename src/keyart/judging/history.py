@@ -6,7 +6,7 @@ import numpy as np
 
 from keyart.judging.posters import Judged
 from keyart.retrieval import CoWatch, joined, lift, unit_rows
-from keyart.retrieval.metrics.judgement import mean_of
+from keyart.retrieval.metrics.judgement import mean_of, standard_error
 
 WEIGHT = 0.5
 """Of the embedding beside the genres."""
@@ -55,8 +55,11 @@ def _compare(judged: Judged, watched: CoWatch) -> dict[str, float | None]:
         centred = watched.of_films(judged.frozen - judged.frozen[judged.positions("train")].mean(0))
         rows |= {"/frozen_centred": centred, "/with_genres/frozen_centred": joined(genres, centred, WEIGHT)}
     values = {end: watched.ndcg(vectors) for end, vectors in rows.items()}
-    means = {end: mean_of(found) for end, found in values.items()} | {"/chance": mean_of(watched.chance())}
+    chance = watched.chance()
+    means = {end: mean_of(found) for end, found in values.items()} | {"/chance": mean_of(chance)}
     flat |= {f"{name}{end}": value if math.isfinite(value) else None for end, value in means.items()}
-    flat[f"{name}/lift"] = lift(means[""], means["/chance"], means["/frozen"])
+    flat[f"{name}/lift"] = lift(
+        means[""], means["/chance"], means["/frozen"], standard_error(values["/frozen"] - chance)
+    )
     flat[f"{name}/left_out"] = int(np.isnan(values[""]).sum())
     return flat

@@ -1,5 +1,6 @@
 """Other artwork of films: does it find the film's own poster?"""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,9 +124,12 @@ def _recall(judged: Judged, targets: np.ndarray, embeddings: np.ndarray, frozen:
     for key, value in found.items():
         flat[key] = value
         if f"{key}/chance" in found:
-            terms = value, found[f"{key}/chance"], base[key]
-            flat[f"{key}/frozen"] = base[key]
-            flat[f"{key}/lift"] = lift(*terms) if None not in terms else None  # type: ignore[arg-type]
+            chance, share = found[f"{key}/chance"], base[key]
+            flat[f"{key}/frozen"], flat[f"{key}/lift"] = share, None
+            if value is not None and chance is not None and share is not None:
+                # Chance is the same for every query, and a query's recall is 0 or 1.
+                error = math.sqrt(share * (1 - share) / (len(targets) - 1)) if len(targets) > 1 else math.nan
+                flat[f"{key}/lift"] = lift(value, chance, share, error)
     return flat
 
 

@@ -1,7 +1,15 @@
 """Exact retrieval metrics, their chance, and a torchmetrics `Metric` over them."""
 
 from keyart.retrieval.metrics.functional import evaluate_retrieval
-from keyart.retrieval.metrics.judgement import Judgement, lift, merge_frozen, per_query_table, same_queries
+from keyart.retrieval.metrics.judgement import (
+    Judgement,
+    lift,
+    merge_frozen,
+    per_query_table,
+    ratio,
+    same_queries,
+    standard_error,
+)
 from keyart.retrieval.metrics.metric import RetrievalMetrics
 from keyart.retrieval.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
 

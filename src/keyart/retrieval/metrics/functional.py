@@ -11,7 +11,7 @@ from keyart.retrieval.exact import EXCLUDED, ExactScores, scoring_device, sort_r
 from keyart.retrieval.exclusion import Exclusion
 from keyart.retrieval.metrics.gallery import Labels, Tile, make_tile
 from keyart.retrieval.metrics.inputs import decades_of, order_by_id
-from keyart.retrieval.metrics.judgement import Judgement, mean_of
+from keyart.retrieval.metrics.judgement import Judgement, mean_of, standard_error
 from keyart.retrieval.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
 from keyart.retrieval.metrics.values import BY_MARKS, Columns, mark_values, top_values
 from keyart.retrieval.neighbours import search_grid
@@ -249,11 +249,12 @@ def _summarise(
     gallery: int,
 ) -> Judgement:
     """Means over the queries that each metric counts, and how many it left out."""
-    summary, chance, left_out, per_query = {}, {}, {}, {}
+    summary, chance, errors, left_out, per_query = {}, {}, {}, {}, {}
     families: dict[str, list[str]] = {}
     has = {genre: int(hot[:, i].sum()) for i, genre in enumerate(names)}
     for name, (values, expected) in results.items():
         summary[name], chance[name] = mean_of(values), mean_of(expected)
+        errors[name] = standard_error(values - expected)
         per_query[name] = values
         head, family, genre = name.partition("/genre/")
         bare = genre.removesuffix("/dedup")
@@ -264,6 +265,7 @@ def _summarise(
     for macro, members in families.items():
         summary[macro] = mean_of(np.array([summary[m] for m in members]))
         chance[macro] = mean_of(np.array([chance[m] for m in members]))
+        errors[macro] = standard_error(np.stack([results[m][0] - results[m][1] for m in members], axis=1))
         counted = np.any([np.isfinite(per_query[m]) for m in members], axis=0)
         left_out[macro] = len(counted) - int(counted.sum())
-    return Judgement(ids, len(ids), gallery, summary, chance, left_out, per_query)
+    return Judgement(ids, len(ids), gallery, summary, chance, errors, left_out, per_query)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+Z_95 = 1.96
+"""Standard errors on either side of a mean that hold 95% of a normal distribution."""
 # Below this a difference of means is rounding, not something to divide by.
 _NOTHING = 1e-9
 
@@ -21,6 +23,8 @@ class Judgement:
         gallery: How many rows the gallery has, the query itself included where it is one of them.
         summary: Each metric's mean over the queries that it counts; NaN where it counts none.
         chance: The expectation of the same under a random ranking, over the same queries.
+        errors: The standard error over queries of each metric's ``summary − chance``; NaN where it counts fewer than
+            two queries.
         left_out: For each metric, how many queries it left out because nothing is relevant to them.
         per_query: For each metric that is a mean over queries, (Q,) float64, NaN where it leaves a query out or is not
             about it (a genre that the query has not).
@@ -31,6 +35,7 @@ class Judgement:
     gallery: int
     summary: dict[str, float]
     chance: dict[str, float]
+    errors: dict[str, float]
     left_out: dict[str, int]
     per_query: dict[str, np.ndarray]
 
@@ -39,22 +44,49 @@ class Judgement:
         return f"Judgement({self.queries} queries in {self.gallery}: {head}, …)"
 
 
-def lift(value: float, chance: float, frozen: float) -> float | None:
+def lift(value: float, chance: float, frozen: float, error: float = 0.0) -> float | None:
     """(value − chance) / (frozen − chance): 0 is a random ranking, 1 the frozen backbone.
 
+    Undefined (None) unless the frozen backbone is above chance by more than 1.96 standard errors: a unit that may as
+    well be zero turns noise into large numbers of either sign, and below chance a better value has a smaller lift.
+
+    Args:
+        value: The metric of the embedding.
+        chance: Its expectation under a random ranking.
+        frozen: The metric of the frozen backbone.
+        error: The standard error over queries of ``frozen − chance`` (`Judgement.errors` of the frozen backbone); 0
+            where both are exact.
+
     Returns:
-        None where a term is NaN or the frozen backbone does not differ from chance.
+        None where a term is NaN or ``frozen − chance`` is not above its noise.
 
     Examples:
-        >>> round(lift(0.29, 0.19, 0.27), 3)
+        >>> round(lift(0.29, 0.19, 0.27, error=0.004), 3)
         1.25
-        >>> lift(0.29, 0.19, 0.19) is None
+        >>> lift(0.29, 0.19, 0.20, error=0.006) is None
         True
     """
-    span = frozen - chance
-    if not math.isfinite(value - chance) or not math.isfinite(span) or abs(span) < _NOTHING:
+    return ratio(value - chance, frozen - chance, error)
+
+
+def ratio(numerator: float, denominator: float, error: float = 0.0) -> float | None:
+    """Divide by a positive quantity that is known up to an error.
+
+    Args:
+        numerator: Any number.
+        denominator: Its unit.
+        error: The standard error of ``denominator``.
+
+    Returns:
+        None where a term is NaN or ``denominator`` is not above 0 by more than 1.96 standard errors.
+
+    Examples:
+        >>> ratio(1.0, 0.5, 0.1), ratio(1.0, 0.5, 0.3)
+        (2.0, None)
+    """
+    if not math.isfinite(numerator) or not denominator > max(Z_95 * error, _NOTHING) or math.isnan(error):
         return None
-    return (value - chance) / span
+    return numerator / denominator
 
 
 def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> dict[str, float | None]:
@@ -87,7 +119,8 @@ def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> 
         flat[f"{split}/{name}"] = _number(value)
         flat[f"{split}/{name}/chance"] = _number(chance)
         flat[f"{split}/{name}/frozen"] = _number(base)
-        flat[f"{split}/{name}/lift"] = lift(value, chance, base)
+        error = math.nan if frozen is None else frozen.errors.get(name, math.nan)
+        flat[f"{split}/{name}/lift"] = lift(value, chance, base, error)
         flat[f"{split}/{name}/left_out"] = judgement.left_out[name]
     return flat
 
@@ -110,6 +143,31 @@ def mean_of(values: np.ndarray) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(np.nanmean(values)) if len(values) else math.nan
+
+
+def standard_error(values: np.ndarray) -> float:
+    """The standard error of `mean_of`; NaN where fewer than two values are known.
+
+    A mean of means, such as that over genres, is a sum over queries too: each query contributes its deviation from
+    every column's mean, over that column's count.
+
+    Args:
+        values: (Q,) one a query, or (Q, C) columns whose means are averaged; NaN where a query has none.
+
+    Examples:
+        >>> standard_error(np.array([0.0, 1.0, np.nan])), standard_error(np.array([0.5]))
+        (0.5, nan)
+    """
+    table = values.reshape(len(values), -1)
+    known = np.isfinite(table)
+    counts = known.sum(0)
+    known, table, counts = known[:, counts > 0], table[:, counts > 0], counts[counts > 0]
+    queries = int(known.any(1).sum())
+    if queries < 2:
+        return math.nan
+    means = np.where(known, table, 0.0).sum(0) / counts
+    influence = (np.where(known, table - means, 0.0) / counts).mean(1)
+    return float(np.sqrt((influence**2).sum() * queries / (queries - 1)))
 
 
 def _number(value: float) -> float | None:
