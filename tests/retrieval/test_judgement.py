@@ -59,7 +59,7 @@ def test_lift():
     assert lift(0.2, 0.1, math.nan) is None
 
 
-@pytest.mark.parametrize("error, known", [(0.0, True), (0.05, True), (0.052, False), (math.nan, False)])
+@pytest.mark.parametrize(("error", "known"), [(0.0, True), (0.05, True), (0.052, False), (math.nan, False)])
 def test_a_unit_within_its_noise_gives_no_lift(error, known):
     """1.96 · 0.051 = 0.1, the distance of the frozen backbone from chance."""
     assert lift(0.4, 0.1, 0.2, error) == (pytest.approx(3.0) if known else None)
@@ -71,7 +71,7 @@ def test_a_unit_within_its_noise_gives_no_lift(error, known):
 
 def test_standard_error_of_a_mean_of_means_equals_resampling():
     rng = np.random.default_rng(0)
-    table = rng.random((300, 3)) + [0, 1, 2]
+    table = rng.random((300, 3)) + np.arange(3)
     table[rng.random(table.shape) < 0.5] = np.nan
     table[:, 2][5:] = np.nan
     assert standard_error(table[:, 0]) == pytest.approx(

@@ -23,5 +23,7 @@ __all__ = [
     "merge_frozen",
     "parse_metrics",
     "per_query_table",
+    "ratio",
     "same_queries",
+    "standard_error",
 ]
