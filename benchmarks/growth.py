@@ -22,6 +22,8 @@ from typing import Any
 import measure
 import numpy as np
 
+from keyart.output_paths import check_output_file
+
 SIZE, GENRES, CLUSTERS = 128, 23, 1000
 ALL_QUERIES, SAMPLED = 100_000, 10_000
 LIMIT_AT, LIMIT = 200_000, 2048.0
@@ -164,6 +166,8 @@ def main() -> None:
         which, n, *rest = arguments.worker
         print(json.dumps({"metrics": metrics, "index": index, "embedding": embedding}[which](int(n), *rest)))
         return
+    if arguments.png is not None:
+        check_output_file("--png", arguments.png, (".png",))
     results: dict[str, dict[int, dict[str, Any]]] = {"embedding": {}, "metrics": {}, "index": {}}
     rows: list[list[str]] = []
     columns = ["", "posters", "seconds", "peak MiB", ""]

@@ -103,3 +103,49 @@ def test_check_fails_on_blank_and_repeated_files_and_remarks_on_the_rest(keyart,
     assert report["near_duplicates"] == 2
     # Two pairs of 24 posters, 5 in test, 17 in train: each poster of a pair leaks with probability 5/24 · 17/23.
     assert report["leak"] == pytest.approx(4 * 5 / 24 * 17 / 23)
+
+
+OUTPUTS = {
+    "search": (["search", "RUN", "p1", "--png"], ".png"),
+    "explain": (["explain", "RUN", "a", "b", "--out"], ".png"),
+    "recommend": (["recommend", "RUN", "--history", "h.csv", "--out"], ".parquet"),
+    "export": (["export", "RUN", "--to", "timm", "--out"], ""),
+    "embed": (["embed", "RUN", "--catalogue", "c.csv", "--out"], ""),
+    "index": (["index", "RUN", "--out"], ""),
+    "card": (["card", "--catalogue", "c.csv", "--out"], ""),
+    "fetch": (["fetch", "--catalogue", "c.csv", "--to"], ""),
+}
+
+
+@pytest.mark.parametrize("command", OUTPUTS)
+def test_where_results_go_is_checked_before_anything_is_read(keyart, tmp_path, command):
+    """Neither run nor table exists: whatever looked at them first would name them instead."""
+    arguments, suffix = OUTPUTS[command]
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "folder.parquet").mkdir()
+    wrong = [tmp_path / "file" / f"x{suffix}"]
+    if suffix:
+        wrong += [tmp_path / "x.jpg", tmp_path / "x", tmp_path / "no" / f"x{suffix}", tmp_path / f"folder{suffix}"]
+    else:
+        wrong += [tmp_path / "file"]
+    for path in wrong:
+        code, out, err = keyart(*arguments, path)
+        assert (code, out, len(err.splitlines())) == (2, "", 1), err
+        assert err.startswith(f"keyart: {arguments[-1]} {path}: "), err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.parquet", "folder.png"]
+
+
+def test_every_option_that_names_an_output_is_checked():
+    """A new command's ``--out``, ``--to`` or ``--png`` path must be in the list above."""
+    from typer.main import get_command
+
+    from keyart.cli import app
+
+    named = {
+        name
+        for name, command in get_command(app).commands.items()
+        for option in command.params
+        if {"--out", "--png", "--to"} & set(option.opts)
+    }
+    assert named == set(OUTPUTS)

@@ -45,20 +45,7 @@ def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Pat
     Raises:
         InputError: The file cannot be written.
     """
-    check_png("--png", path)
     save_png("--png", path, draw_contact_sheet(index, query, hits, images))
-
-
-def check_png(option: str, path: Path) -> None:
-    """Refuse a picture's file before the work is done.
-
-    Raises:
-        InputError: It is no PNG's name, or there is no such folder.
-    """
-    if path.suffix.casefold() != ".png":
-        raise InputError(f"{option} {path}: name a file that ends in .png")
-    if not path.resolve().parent.is_dir():
-        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first")
 
 
 def save_png(option: str, path: Path, picture: Image.Image) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from keyart.errors import InputError
+from keyart.output_paths import check_output_folder
 from keyart.retrieval.engines import Kind, build_engine, choose_kind
 from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.integrity import embedder_digest
@@ -53,8 +54,8 @@ def index_run(
         raise InputError("--uri, --collection and --replace are for --engine milvus; name that engine")
     if out is None and uri is None:
         raise InputError("--out: name a folder for the index")
-    if out is not None and out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: is a file; name a folder")
+    if out is not None:
+        check_output_folder("--out", out)
     source, notes = _vectors(run, embeddings)
     if kind == "milvus":
         source = PosterIndex(source.index, source.posters, None, notes)

@@ -158,8 +158,6 @@ def recommend_all(
     Raises:
         InputError: The file cannot be written.
     """
-    if out.suffix.casefold() not in (".parquet", ".pq"):
-        raise InputError(f"--out {out}: name a file that ends in .parquet")
     draft = out.with_name(f".{out.name}.{os.getpid()}")
     started, count = time.perf_counter(), 0
     ids = index.posters["id"].astype(str).to_numpy(dtype=object)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keyart.commands.options import AsJson, IndexCollection, IndexFolder, IndexUri, RunFolder, emit_json
+from keyart.commands.options import AsJson, IndexCollection, IndexFolder, IndexUri, RunFolder, emit_json, output_file
 
 
 def search(
@@ -20,7 +20,9 @@ def search(
     year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
     diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
     hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Show no picture twice.")] = False,
-    png: Annotated[Path | None, typer.Option(help="Write a contact sheet to this file.")] = None,
+    png: Annotated[
+        Path | None, typer.Option(callback=output_file(".png"), help="Write a contact sheet to this file.")
+    ] = None,
     images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keyart.commands.options import AsJson, ImagesFolder, emit_json
+from keyart.commands.options import AsJson, ImagesFolder, emit_json, output_folder
 
 
 class CachePart(StrEnum):
@@ -46,7 +46,9 @@ def check(
 
 def card(
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
-    out: Annotated[Path, typer.Option("--out", help="Folder for card.html, card.json and pictures.")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=output_folder, help="Folder for card.html, card.json and pictures.")
+    ],
     images: ImagesFolder = None,
     run: Annotated[
         Path | None, typer.Option("--run", help="A finished run, whose embeddings are measured too.")

@@ -5,28 +5,29 @@ from typing import Annotated
 
 import typer
 
-from keyart.commands.options import AsJson, CatalogueFile, ImagesFolder, RunFolder, emit_json
+from keyart.commands.options import AsJson, CatalogueFile, ImagesFolder, RunFolder, emit_json, output_file
 
 
 def explain(
     run: RunFolder,
     first: Annotated[str, typer.Argument(metavar="A", help="A poster's id, a film's title, or an image file.")],
     second: Annotated[str, typer.Argument(metavar="B", help="Another one.")],
-    out: Annotated[Path | None, typer.Option(help="Write both posters with their heat maps to this PNG file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(callback=output_file(".png"), help="Write both posters with their heat maps to this PNG file."),
+    ] = None,
     catalogue: CatalogueFile = None,
     images: ImagesFolder = None,
     as_json: AsJson = False,
 ) -> None:
     """Show which regions of two posters carry their similarity."""
     from keyart import explaining
-    from keyart.contact_sheet import check_png, save_png
+    from keyart.contact_sheet import save_png
     from keyart.errors import InputError
     from keyart.run import Run
 
     if out is None and not as_json:
         raise InputError("--out: name a PNG file for the heat maps, or ask for --json")
-    if out is not None:
-        check_png("--out", out)
     opened = Run.open(run)
     if catalogue is not None:
         shelf, left_out = explaining.catalogue_shelf(catalogue, images)

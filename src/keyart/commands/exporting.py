@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keyart.commands.options import AsJson, RunFolder, emit_json
+from keyart.commands.options import AsJson, RunFolder, emit_json, output_folder
 
 
 class Target(StrEnum):
@@ -19,7 +19,7 @@ class Target(StrEnum):
 def export(
     run: RunFolder,
     to: Annotated[Target, typer.Option(help="One ONNX graph, or timm weights with the head beside them.")],
-    out: Annotated[Path, typer.Option(help="Folder for the files.")],
+    out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
     as_json: AsJson = False,
 ) -> None:
     """Write the embedder for use without keyart, with the preprocessing that it needs beside it."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from keyart.commands.options import AsJson, emit_json
+from keyart.commands.options import AsJson, emit_json, output_folder
 
 
 class From(StrEnum):
@@ -19,7 +19,9 @@ class From(StrEnum):
 
 def fetch(
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
-    to: Annotated[Path, typer.Option("--to", help="Folder for the posters; those that are there are kept.")],
+    to: Annotated[
+        Path, typer.Option("--to", callback=output_folder, help="Folder for the posters; those there are kept.")
+    ],
     source: Annotated[
         From | None,
         typer.Option(

@@ -14,6 +14,7 @@ from keyart.commands.options import (
     OnBadPoster,
     RunFolder,
     emit_json,
+    output_folder,
 )
 
 
@@ -36,7 +37,9 @@ class EngineKind(StrEnum):
 def embed(
     run: RunFolder,
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
-    out: Annotated[Path, typer.Option(help="Folder for the Parquet parts; those that are there are kept.")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, help="Folder for the Parquet parts; those there are kept.")
+    ],
     images: ImagesFolder = None,
     shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
     on_bad_poster: BadPoster = OnBadPoster.error,
@@ -72,7 +75,9 @@ def embed(
 
 def build_index(
     run: RunFolder,
-    out: Annotated[Path | None, typer.Option(help="Folder for the index; not needed where --uri is given.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(callback=output_folder, help="Folder for the index; not needed with --uri.")
+    ] = None,
     embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
     engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
     recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,

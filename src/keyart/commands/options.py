@@ -2,11 +2,14 @@
 
 import json
 import sys
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from keyart.output_paths import check_output_file, check_output_folder
 
 
 class RelevanceKind(StrEnum):
@@ -33,6 +36,30 @@ IndexUri = Annotated[str | None, typer.Option("--uri", help="A Milvus file (….
 IndexCollection = Annotated[
     str | None, typer.Option("--collection", help="The collection behind --uri; else keyart.", show_default=False)
 ]
+
+
+def output_folder(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Refuse an option's folder that cannot be written, before the command begins."""
+    if path is not None and not context.resilient_parsing:
+        check_output_folder(option.opts[0], path)
+    return path
+
+
+def output_file(*suffixes: str) -> Callable[..., Path | None]:
+    """A callback of an option: refuse a file that cannot be written, before the command begins.
+
+    Args:
+        suffixes: Endings that its name may have; the first is the usual one.
+    """
+
+    def check(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
+        if path is not None and not context.resilient_parsing:
+            check_output_file(option.opts[0], path, suffixes)
+        return path
+
+    return check
+
+
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
 BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters that cannot be used.")]
 

@@ -17,9 +17,12 @@ from keyart.commands.options import (
     OnBadPoster,
     RunFolder,
     emit_json,
+    output_file,
 )
 from keyart.errors import InputError
+from keyart.output_paths import check_output_file
 
+PARQUET = (".parquet", ".pq")
 HistoryFile = Annotated[
     Path | None, typer.Option("--history", help="Who watched what (CSV or Parquet): user, film, rating, timestamp.")
 ]
@@ -32,7 +35,10 @@ def recommend(
     liked: Annotated[str | None, typer.Option("--liked", help="Ids of films that somebody likes: id,id,…")] = None,
     k: Annotated[int, typer.Option("-k", help="How many films.")] = 20,
     out: Annotated[
-        Path | None, typer.Option(help="Parquet file for the films of all users; else candidates.parquet.")
+        Path | None,
+        typer.Option(
+            callback=output_file(*PARQUET), help="Parquet file for the films of all users; else candidates.parquet."
+        ),
     ] = None,
     index: IndexFolder = None,
     uri: IndexUri = None,
@@ -48,6 +54,10 @@ def recommend(
         raise InputError(f"--out {out} is for all users: leave --user and --liked out")
     if k < 1:
         raise InputError(f"-k {k}: ask for at least one film")
+    everybody = user is None and liked is None
+    target = out or Path("candidates.parquet")
+    if everybody:
+        check_output_file("--out", target, PARQUET)
     from keyart.catalogue.history import read_history
     from keyart.run import Run
 
@@ -67,15 +77,13 @@ def recommend(
         else:
             assert events is not None
             audience = work.read_audience(events, films, user)
-            if user is not None:
+            if not everybody:
                 viewer = audience.viewers[0]
                 told = {"user": user, "known_films": len(viewer.films), **audience.notes}
                 told |= work.recommend_one(table, films, viewer, k)
             else:
                 with progress_bar("users") as report:
-                    told = work.recommend_all(
-                        table, films, audience, k, out or Path("candidates.parquet"), progress=report
-                    )
+                    told = work.recommend_all(table, films, audience, k, target, progress=report)
                 told |= audience.notes
     if as_json:
         emit_json(told)

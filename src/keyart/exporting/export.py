@@ -9,6 +9,7 @@ from keyart.errors import InputError
 from keyart.exporting.onnx import check_installed, write_onnx
 from keyart.exporting.preprocessing import preprocessing
 from keyart.exporting.timm_weights import write_timm
+from keyart.output_paths import check_output_folder
 from keyart.retrieval.integrity import embedder_digest
 from keyart.run import Run, write_json
 
@@ -36,8 +37,7 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
         raise InputError(f"--to {target}: unknown; choose one of {', '.join(TARGETS)}")
     if target == "onnx":
         check_installed()
-    if out.exists() and not out.is_dir():
-        raise InputError(f"--out {out}: is a file; name a folder")
+    check_output_folder("--out", out)
     embedder = run.embedder()
     told: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
     about = {"embedder": embedder_digest(run.folder / "embedder"), **preprocessing(embedder)}

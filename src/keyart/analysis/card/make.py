@@ -25,6 +25,7 @@ from keyart.analysis.exhibits import PosterImages
 from keyart.analysis.figures import save_chart
 from keyart.analysis.page import build_page
 from keyart.errors import InputError
+from keyart.output_paths import check_output_folder
 from keyart.run import Run, write_json
 
 
@@ -57,7 +58,7 @@ def make_card(
     """
     wanted = [name for name in compare if name != "none"]
     named = [*([] if "none" in compare else offline), *wanted]
-    _check_folder(out)
+    check_output_folder("--out", out)
     facts = measure_facts(catalogue, images, run=run, compare=named, say=say)
     clock = _begin()
     pictures = out / "pictures"
@@ -78,15 +79,6 @@ def make_card(
 def _begin() -> Callable[[], float]:
     began = time.perf_counter()
     return lambda: round(time.perf_counter() - began, 2)
-
-
-def _check_folder(out: Path) -> None:
-    """Find out before anything long begins whether the folder can be written."""
-    nearest = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not nearest.is_dir():
-        raise InputError(f"--out {out}: {nearest} is a file; name another folder")
-    if not os.access(nearest, os.W_OK):
-        raise InputError(f"--out {out}: {nearest} may not be written; name another folder")
 
 
 def _charts(facts: Facts, folder: Path) -> dict[str, str]:
