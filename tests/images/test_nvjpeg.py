@@ -11,7 +11,7 @@ from PIL import Image
 from keyart.catalogue import read_catalogue
 from keyart.embed_job import _decode
 from keyart.errors import InputError
-from keyart.images.decode import decode_poster
+from keyart.images.decode import BadImage, decode_poster
 from keyart.images.nvjpeg import check_nvjpeg, decode_jpegs
 
 SIZE = (96, 64)
@@ -120,3 +120,25 @@ def test_a_catalogue_has_the_same_good_posters_by_either(poster_folder):
 def test_without_a_gpu_it_is_refused():
     with pytest.raises(InputError, match="--decoder nvjpeg: torch finds no GPU"):
         check_nvjpeg()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}], ids=str)
+def test_a_file_cut_and_closed_is_left_to_pillow_which_refuses_it(device, options):
+    whole = jpeg(picture(300, 450), **options)
+    cut = whole[: len(whole) // 2] + b"\xff\xd9"
+    found = decode_jpegs([whole, cut, whole], SIZE, device)
+    assert found[1] is None
+    assert found[0].shape == found[2].shape == (*SIZE, 3)
+    with pytest.raises(BadImage, match="end before the picture"):
+        decode_poster(cut, SIZE)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+@pytest.mark.parametrize("orientation", [0, 1, 9, 65535])
+def test_no_orientation_swaps_sides(device, orientation):
+    image = picture(300, 450)
+    exif = image.getexif()
+    exif[0x0112] = orientation
+    (found,) = decode_jpegs([jpeg(image, exif=exif)], SIZE, device)
+    assert np.abs(found.astype(int) - decode_poster(jpeg(image), SIZE)).mean() < 2

@@ -2,6 +2,8 @@
 
 import io
 import math
+import random
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,11 +11,12 @@ from functools import cache
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
-DECODING_VERSION = 1
+DECODING_VERSION = 2
 """Raise it with every change after which the same file gives other pixels: caches are keyed by it."""
 
-CHECKING_VERSION = 2
+CHECKING_VERSION = 3
 """Raise it with every change after which other files are refused: known ones are then looked at once more."""
 
 SHORTEST_SIDE = 16
@@ -40,6 +43,15 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _ORIENTATION_TAG = 0x0112
+_UPRIGHT = 1
+
+# libjpeg's value for pixels that the data of a file do not reach.
+_UNREACHED = 128
+_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
+_END_OF_IMAGE, _SCAN = 0xD9, b"\xff\xda"
+_FILL = bytes(random.Random(0).choices(range(255), k=1024))
+# With restart markers in between, for a file whose data end at one.
+_MORE_DATA = _FILL + b"".join(bytes([0xFF, 0xD0 + number]) + _FILL for number in range(8))
 
 
 class BadImage(Exception):
@@ -81,7 +93,7 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
     """
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            return _decode(image, image_size)
+            pixels = _decode(image, data, image_size)
     except (BadImage, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -92,6 +104,10 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         detail = f"{error}" or type(error).__name__
         kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
         raise BadImage(kind, detail, "replace the file with a whole one") from error
+    if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # whatever stands here goes into caches unseen
+        detail = f"decoded to {pixels.dtype} of shape {pixels.shape} instead of {(*image_size, 3)}"
+        raise BadImage("unreadable image", detail, "save it anew as an ordinary JPEG or PNG")
+    return pixels
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
@@ -114,7 +130,7 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             width, height = image.size
-            plain = image.mode in ("L", "RGB") and _orientation(image) == 1
+            plain = image.mode in ("L", "RGB") and _orientation(image) == _UPRIGHT
     except Exception:  # as above: whatever it is, it is for `decode_poster` to tell
         return None
     fit = min(width, height) >= SHORTEST_SIDE and max(width, height) <= LONGEST * min(width, height)
@@ -139,7 +155,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
-def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarray:
+def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
     width, height = image.size
     if min(width, height) < SHORTEST_SIDE:
         raise BadImage(
@@ -154,7 +170,10 @@ def _decode(image: ImageFile.ImageFile, image_size: tuple[int, int]) -> np.ndarr
         raise _long(*((height, width) if orientation >= 5 else (width, height)))
     wanted = image_size if orientation >= 5 else (image_size[1], image_size[0])
     scale = 2 * max(wanted[0] / width, wanted[1] / height)
-    image.draft(None, (math.ceil(scale * width), math.ceil(scale * height)))
+    least = (math.ceil(scale * width), math.ceil(scale * height))
+    image.draft(None, least)
+    if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
+        raise BadImage("truncated image", "its data end before the picture does", "replace the file with a whole one")
     rgb = _to_rgb(image)
     rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=crop_box(rgb.size, wanted), reducing_gap=3.0)
     if orientation in _TURNS:
@@ -180,10 +199,48 @@ def _long(width: int, height: int) -> BadImage:
 
 
 def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; upright where there is none or none of these."""
     try:
-        return int(image.getexif().get(_ORIENTATION_TAG, 1))
+        told = int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
     except Exception:  # a broken EXIF block says nothing about the picture; viewers ignore it too
-        return 1
+        return _UPRIGHT
+    return told if told in _TURNS else _UPRIGHT
+
+
+def has_one_scan(data: bytes) -> bool:
+    """Whether a JPEG holds its picture in one scan, first row to last: then an early end leaves the last block flat.
+
+    In a progressive file a later scan may be cut, which leaves no such trace.
+    """
+    return data.count(_SCAN) == 1
+
+
+def lengthened(data: bytes) -> bytes:
+    """A JPEG with more data before its end marker.
+
+    A whole picture does not change with them: its decoder has read all it needs by then. One whose data ended early,
+    although an end marker closed the file, does.
+    """
+    at = 2
+    while (found := _MARKER.search(data, at)) is not None:  # past segments: a thumbnail in one has its own end
+        if data[found.end() - 1] == _END_OF_IMAGE:
+            return data[: found.start()] + _MORE_DATA + data[found.start() :]
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
+    return data
+
+
+def _ends_early(image: JpegImageFile, data: bytes, least: tuple[int, int]) -> bool:
+    """Whether the data of a JPEG end before its picture does: libjpeg only warns of it, which Pillow passes over.
+
+    So a progressive file is decoded twice, and any other only where its last pixel is grey.
+    """
+    if image.mode in ("L", "RGB") and has_one_scan(data):
+        last = image.getpixel((image.width - 1, image.height - 1))
+        if last not in (_UNREACHED, (_UNREACHED,) * 3):
+            return False
+    with Image.open(io.BytesIO(lengthened(data)), formats=("JPEG",)) as longer:
+        longer.draft(None, least)
+        return longer.tobytes() != image.tobytes()
 
 
 def crop_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from keyart.errors import InputError
-from keyart.images.decode import crop_box, plain_jpeg_size
+from keyart.images.decode import crop_box, has_one_scan, lengthened, plain_jpeg_size
 
 # At a time: whole images lie in the GPU's memory, 36 MB each where they have 12 megapixels.
 _GROUP = 32
@@ -42,13 +42,13 @@ def decode_jpegs(
 
     Returns:
         For each file (height, width, 3) uint8 RGB; None where it is no JPEG in grey or RGB, is to be turned, is no
-        poster by its size, or could not be decoded.
+        poster by its size, could not be decoded, or has data that end before the picture does.
     """
     found: list[np.ndarray | None] = [None] * len(files)
     fit = [at for at, data in enumerate(files) if plain_jpeg_size(data) is not None]
     for start in range(0, len(fit), _GROUP):
         group = fit[start : start + _GROUP]
-        whole = _decoded([files[at] for at in group], device)
+        whole = _whole([files[at] for at in group], device)
         made = [(at, _resized(image, image_size)) for at, image in zip(group, whole, strict=True) if image is not None]
         if made:
             rows = torch.stack([image for _, image in made]).cpu().numpy()
@@ -57,10 +57,34 @@ def decode_jpegs(
     return found
 
 
+def _whole(files: list[bytes], device: torch.device | str) -> list[torch.Tensor | None]:
+    """`_decoded`, without what is of another shape than its header says, or ends early (see `lengthened`)."""
+    images = _decoded(files, device)
+    for at, (data, image) in enumerate(zip(files, images, strict=True)):
+        if image is not None and (3, *reversed(plain_jpeg_size(data) or ())) != tuple(image.shape):
+            images[at] = None
+    unsure = [
+        at
+        for at, (data, image) in enumerate(zip(files, images, strict=True))
+        if image is not None and not (has_one_scan(data) and _varies(image[:, -8:, -8:]))
+    ]
+    for at, longer in zip(unsure, _decoded([lengthened(files[at]) for at in unsure], device), strict=True):
+        image = images[at]
+        if image is None or longer is None or not torch.equal(image, longer):
+            images[at] = None
+    return images
+
+
+def _varies(block: torch.Tensor) -> bool:
+    return bool((block != block[:, :1, :1]).any())
+
+
 def _decoded(files: list[bytes], device: torch.device | str) -> list[torch.Tensor | None]:
     """(3, H, W) uint8 of each file; one that cannot be decoded spoils its own alone."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
+    if not files:
+        return []
     raw = [torch.frombuffer(bytearray(data), dtype=torch.uint8) for data in files]
     try:
         images: list[torch.Tensor | None] = list(decode_jpeg(raw, mode=ImageReadMode.RGB, device=device))
