@@ -1,6 +1,7 @@
 """A training that is told to stop, at any of its steps, goes on as if nothing had been."""
 
 import os
+import shutil
 import signal
 import threading
 
@@ -9,8 +10,9 @@ import pytest
 import torch
 from lightning.pytorch.demos.boring_classes import BoringModel
 
-from keyart.callbacks import CSVLog, LastCheckpoint
+from keyart.callbacks import BestCheckpoint, CSVLog, LastCheckpoint
 from keyart.callbacks.run_log import rewind_loggers
+from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.interruption import CutShort, StopOnSignal
 
 
@@ -32,6 +34,7 @@ class Model(BoringModel):
 
     def validation_step(self, batch, batch_idx):
         self.log("val/epoch", float(self.current_epoch))
+        self.log("val/quality", (0.2, 0.7, 0.4)[self.current_epoch])
 
 
 def fit(folder, at=None, number=signal.SIGTERM, resume=False):
@@ -40,7 +43,7 @@ def fit(folder, at=None, number=signal.SIGTERM, resume=False):
     last = folder / "checkpoints" / "last.ckpt"
     stop, log = StopOnSignal(last), CSVLog(folder)
     if resume:
-        rewind_loggers([log], torch.load(last, weights_only=False)["global_step"])
+        rewind_loggers([log], read_checkpoint(last)["global_step"])
     trainer = lightning.Trainer(
         accelerator="cpu",
         max_epochs=3,
@@ -48,7 +51,8 @@ def fit(folder, at=None, number=signal.SIGTERM, resume=False):
         limit_val_batches=1,
         num_sanity_val_steps=0,
         logger=log,
-        callbacks=[LastCheckpoint(last.parent, 1000), stop],
+        callbacks=[BestCheckpoint(last.parent, "val/quality"), LastCheckpoint(last.parent, 1000), stop],
+        plugins=[CheckpointFiles()],
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
@@ -65,10 +69,45 @@ def test_it_is_saved_at_the_steps_end_and_goes_on_alike(at, tmp_path):
     with pytest.raises(CutShort) as cut:
         fit(tmp_path / "run", at)
     assert (cut.value.signal, cut.value.steps, cut.value.exit_code) == (signal.SIGTERM, at + 1, 143)
-    state = torch.load(tmp_path / "run" / "checkpoints" / "last.ckpt", weights_only=False)
+    state = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
     assert state["global_step"] == at + 1
     resumed = fit(tmp_path / "run", resume=True)
     assert resumed[1] == undisturbed[1]
+
+
+def texts(node):
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield str(key)
+            yield from texts(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from texts(value)
+    elif isinstance(node, str):
+        yield node
+
+
+@pytest.mark.parametrize("at", [8, 9])
+@pytest.mark.parametrize("old_place", ["gone", "another run", "a file"])
+def test_moved_and_resumed_it_keeps_its_best_checkpoint(at, old_place, tmp_path):
+    with pytest.raises(CutShort):
+        fit(tmp_path / "run", at)
+    best = (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes()
+    shutil.move(tmp_path / "run", tmp_path / "moved")
+    if old_place == "another run":
+        fit(tmp_path / "run")
+        other = (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes()
+    elif old_place == "a file":
+        (tmp_path / "run").write_text("")
+    fit(tmp_path / "moved", resume=True)
+    checkpoints = tmp_path / "moved" / "checkpoints"
+    assert (checkpoints / "best.ckpt").read_bytes() == best
+    for name, step in (("best", 8), ("last", 12)):
+        state = read_checkpoint(checkpoints / f"{name}.ckpt")
+        assert state["global_step"] == step
+        assert not [text for text in texts(state) if str(tmp_path) in text]
+    if old_place == "another run":
+        assert (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes() == other
 
 
 def test_ctrl_c_is_saved_too_and_goes_on_alike(tmp_path):
@@ -104,7 +143,7 @@ def test_what_is_ignored_stays_ignored(tmp_path):
 def test_told_in_the_last_step_it_is_cut_short_all_the_same(tmp_path):
     with pytest.raises(CutShort):
         fit(tmp_path, 11)
-    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=False)["global_step"] == 12
+    assert read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 12
 
 
 def test_outside_of_training_it_stops_at_once_and_only_once(tmp_path):

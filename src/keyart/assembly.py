@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from omegaconf import DictConfig
 
-from keyart.callbacks import CSVLog, LastCheckpoint, PosterProgress, RetrievalEvaluation
+from keyart.callbacks import BestCheckpoint, CSVLog, LastCheckpoint, PosterProgress, RetrievalEvaluation
 from keyart.catalogue import Relevance, check_learnable, make_splits, read_catalogue
 from keyart.embedding import (
     Backbone,
@@ -261,7 +261,7 @@ def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDa
     )
 
 
-def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[list[Callback], ModelCheckpoint]:
+def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[list[Callback], BestCheckpoint]:
     """Evaluation, checkpoints, early stopping, progress; and the checkpoint callback that keeps the best."""
     catalogue = prepared.posters.catalogue
     known = [f"val/{name}" for name in prepared.frozen["val"].summary]
@@ -274,7 +274,7 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
             " of them has a relevant other; raise data.split.val, or give more posters"
         )
     checkpoints = folder / "checkpoints"
-    best = ModelCheckpoint(checkpoints, filename="best", monitor=cfg.monitor, mode="max", enable_version_counter=False)
+    best = BestCheckpoint(checkpoints, cfg.monitor)
     callbacks: list[Callback] = [
         RetrievalEvaluation(
             catalogue.genres,

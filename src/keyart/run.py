@@ -1,7 +1,6 @@
 """A run's folder: what a training leaves, and how to read it back without its configuration."""
 
 import json
-import os
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from keyart.errors import InputError
+from keyart.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from keyart.embedding import Embedder
@@ -23,9 +23,8 @@ PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics
 
 def write_json(path: Path, content: Any) -> None:
     """Write JSON at once or not at all (never NaN, which is no JSON)."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
-    draft.replace(path)
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

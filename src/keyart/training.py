@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from keyart.assembly import make_callbacks, make_data, make_loggers, make_module, make_profiler, prepare
 from keyart.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
+from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.config.launcher_rules import uses_slurm
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
@@ -88,6 +89,8 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
         raise InputError(
             f"trainer.accelerator={cfg.trainer.accelerator}: torch finds no GPU here; take trainer=auto or cpu"
         )
+    # First of all, so that a checkpoint that is not to be read is refused before anything is computed.
+    resumed_at = None if checkpoint is None else int(read_checkpoint(checkpoint)["global_step"])
     prepared, embedder = prepare(cfg)
     resolved = OmegaConf.to_container(cfg, resolve=True)
     assert isinstance(resolved, dict)
@@ -102,15 +105,15 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     loggers = make_loggers(cfg, folder)
     if first_process():
         write_inputs(cfg, folder, prepared)
-    if checkpoint is not None:
-        rewind_loggers(loggers, torch.load(checkpoint, map_location="cpu", weights_only=False)["global_step"])
+    if resumed_at is not None:
+        rewind_loggers(loggers, resumed_at)
     with finishing(loggers):
         trainer = lightning.Trainer(
             accelerator=cfg.trainer.accelerator,
             devices=cfg.trainer.devices,
             num_nodes=cfg.trainer.num_nodes,
             strategy=strategy_for(cfg),
-            plugins=cluster_environment(),
+            plugins=[CheckpointFiles(), *([environment] if (environment := cluster_environment()) else [])],
             profiler=make_profiler(cfg, folder),
             max_time=cfg.trainer.max_time,
             gradient_clip_val=cfg.trainer.gradient_clip_val,
@@ -130,7 +133,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         trainer.strategy.barrier()
         if best.best_model_path:
-            state = torch.load(best.best_model_path, map_location="cpu", weights_only=False)
+            state = read_checkpoint(best.path)
             module.load_state_dict(state["state_dict"])
             module.on_load_checkpoint(state)
         if trainer.is_global_zero:
@@ -225,7 +228,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
             raise
         if first_process():
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
-            if new:
+            # A run that began and could not go on, for want of space say, is there to be resumed.
+            if new and not last.is_file():
                 remove_run(folder)
         sys.exit(2)
     if first_process():

@@ -1,14 +1,18 @@
 """A whole run: trained, judged, read back, killed and resumed."""
 
 import json
+import os
 import signal
 import time
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from keyart.checkpoints import read_checkpoint
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.helpers import draw_posters
 
@@ -79,7 +83,7 @@ def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, trai
     log = pd.read_csv(run.folder / "metrics.csv")
     assert log["step"].is_monotonic_increasing
     assert log["val/ndcg@10"].notna().sum() == 3
-    state = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)
+    state = read_checkpoint(run.folder / "checkpoints" / "last.ckpt")
     assert state["keyart"]["phase"] == "finetune"
     assert state["keyart"]["backbone_trained"]
     weights = {key: value for key, value in state["state_dict"].items() if key.startswith("embedder.backbone.")}
@@ -98,7 +102,7 @@ def finished(process):
 
 
 @pytest.mark.slow
-def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
+def test_killed_moved_and_resumed_equals_undisturbed(arguments, tmp_path):
     more = ["training.head_epochs=60", "callbacks.checkpoint.every_n_steps=5", "name=kill"]
     undisturbed = start_train(tmp_path, *arguments, *more)
     one = finished(undisturbed)
@@ -108,26 +112,72 @@ def test_killed_and_resumed_equals_undisturbed(arguments, tmp_path):
     while step < 7 and victim.poll() is None:
         time.sleep(0.05)
         if last.is_file():
-            step = torch.load(last, map_location="cpu", weights_only=False)["global_step"]
+            step = read_checkpoint(last)["global_step"]
     victim.send_signal(signal.SIGKILL)
     victim.wait()
     assert not (tmp_path / "victim" / "metrics.json").exists(), "finished before it could be killed"
-    refused = start_train(tmp_path, "resume=victim", "loss.margin=40")
+    (tmp_path / "victim").rename(tmp_path / "moved")
+    refused = start_train(tmp_path, "resume=moved", "loss.margin=40")
     assert "loss.margin was 45 and is 40" in refused.communicate(timeout=120)[1]
     assert refused.returncode == 2
-    other = finished(start_train(tmp_path, "resume=victim"))
-    assert other == str(tmp_path / "victim")
+    other = finished(start_train(tmp_path, "resume=moved"))
+    assert other == str(tmp_path / "moved")
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / one, tmp_path / other)]
     assert metrics[0] == metrics[1]
-    states = [
-        torch.load(folder / "checkpoints" / "last.ckpt", map_location="cpu", weights_only=False)["state_dict"]
-        for folder in (tmp_path / one, tmp_path / other)
-    ]
-    for key, value in states[0].items():
-        assert torch.equal(value, states[1][key]), key
+    for name in ("last", "best"):
+        states = [read_checkpoint(tmp_path / run / "checkpoints" / f"{name}.ckpt") for run in (one, other)]
+        assert states[0]["global_step"] == states[1]["global_step"]
+        for key, value in states[0]["state_dict"].items():
+            assert torch.equal(value, states[1]["state_dict"][key]), key
     logs = [pd.read_csv(folder / "metrics.csv") for folder in (tmp_path / one, tmp_path / other)]
     assert list(logs[0]["step"]) == list(logs[1]["step"])
     np.testing.assert_array_equal(logs[0]["val/ndcg@10"].dropna(), logs[1]["val/ndcg@10"].dropna())
+
+
+def test_a_payload_in_anothers_run_is_refused_by_resume_and_by_evaluate(arguments, train_here, keyart):
+    code, out, _ = train_here(*arguments, "loss=bce", "training.head_epochs=1", "callbacks.report=false", "name=a")
+    assert code == 0
+    folder, canary = Path(out.strip()), train_here.folder / "canary"
+
+    class Payload:
+        def __reduce__(self):
+            return Path.touch, (canary,)
+
+    for name in ("best", "last"):
+        path = folder / "checkpoints" / f"{name}.ckpt"
+        torch.save({**read_checkpoint(path), "extra": Payload()}, path)
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.name != ".hydra"}
+    code, out, err = train_here(f"resume={folder}")
+    assert (code, out) == (2, "")
+    (line,) = [line for line in err.splitlines() if line.startswith("train.py: ")]
+    assert "last.ckpt: holds more than tensors and plain values" in line
+    code, out, err = keyart("evaluate", folder, "--baselines", "--json")
+    assert (code, out) == (2, "")
+    assert "best.ckpt: holds more than tensors and plain values" in err.splitlines()[-1]
+    assert not canary.exists()
+    unchanged = [p for p in before if p.is_file() and ".hydra" not in p.parts and p.name != "train.log"]
+    assert all(path.stat().st_mtime_ns == before[path] for path in unchanged)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o007, 0o077])
+def test_files_follow_the_umask(umask, arguments, train_here, keyart):
+    before = os.umask(umask)
+    try:
+        code, out, _ = train_here(*arguments, "training.head_epochs=1", "training.finetune_epochs=1", "name=a")
+        assert code == 0
+        folder, exported = Path(out.strip()), train_here.folder / "exported"
+        for target in ("timm", "onnx") if find_spec("onnxscript") else ("timm",):
+            assert keyart("export", folder, "--to", target, "--out", exported)[0] == 0
+    finally:
+        os.umask(before)
+    paths = [path for root in (folder, exported) for path in (root, *root.rglob("*"))]
+    wrong = {
+        path.name: oct(mode)
+        for path in paths
+        if (mode := path.stat().st_mode & 0o777) != (0o777 if path.is_dir() else 0o666) & ~umask
+    }
+    assert not wrong
+    assert {"embedder", "checkpoints", "model.safetensors", "head.safetensors"} <= {path.name for path in paths}
 
 
 def test_a_failing_job_does_not_stop_a_sweep(arguments, train_here):

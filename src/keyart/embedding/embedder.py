@@ -13,9 +13,10 @@ from keyart.embedding.backbones import Backbone
 from keyart.embedding.create import create_backbone
 from keyart.embedding.heads import Head, head_from
 from keyart.embedding.precision import autocast_for
-from keyart.embedding.weights import digest, state_of
+from keyart.embedding.weights import digest, save_state
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
+from keyart.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from keyart.images import PixelCache
@@ -92,16 +93,14 @@ class Embedder(nn.Module):
             frozen_backbone: The backbone before fine-tuning, whose features are the baseline. It is written too where
                 it differs from the embedder's own; None says that the embedder's own is that baseline.
         """
-        from safetensors.torch import save_file
-
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _FROZEN).unlink(missing_ok=True)
         frozen = None
         if frozen_backbone is not None and digest(frozen_backbone) != digest(self.backbone):
-            save_file(state_of(frozen_backbone), folder / _FROZEN)
+            save_state(frozen_backbone, folder / _FROZEN)
             frozen = frozen_backbone.describe()
-        save_file(state_of(self), folder / _WEIGHTS)
+        save_state(self, folder / _WEIGHTS)
         told = {
             "format": FORMAT,
             "backbone": self.backbone.describe(),
@@ -110,7 +109,8 @@ class Embedder(nn.Module):
             "embedding_size": self.embedding_size,
             "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
         }
-        (folder / _JSON).write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(told, indent=2) + "\n"
+        write_atomically(folder / _JSON, lambda file: file.write(text.encode()))
 
 
 def load_embedder(folder: Path | str) -> Embedder:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from keyart.errors import InputError
+from keyart.utils.files import replacing
 
 log = logging.getLogger(__name__)
 
@@ -208,6 +209,20 @@ def mismatch(model: nn.Module, state: dict[str, Tensor], ignore: tuple[str, ...]
 def state_of(model: nn.Module) -> dict[str, Tensor]:
     """The model's tensors, contiguous and on the CPU, as files want them."""
     return {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+
+
+def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write a model's tensors as safetensors, whole or not at all.
+
+    Args:
+        model: The model.
+        path: The file; its folder exists.
+        metadata: Texts in the file's header.
+    """
+    from safetensors.torch import save_file
+
+    with replacing(path) as draft:
+        save_file(state_of(model), draft, metadata)
 
 
 def digest(model: nn.Module) -> str:

@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
-
 from keyart.embedding import Backbone, Embedder
-from keyart.embedding.weights import state_of
+from keyart.embedding.weights import save_state
 from keyart.run import write_json
 
 
@@ -22,9 +20,9 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
         folder: Must be there.
     """
     backbone = embedder.backbone
-    save_file(state_of(backbone.model), folder / "model.safetensors", metadata={"format": "pt"})
+    save_state(backbone.model, folder / "model.safetensors", {"format": "pt"})
     write_json(folder / "config.json", timm_config(backbone))
-    save_file(state_of(embedder.head), folder / "head.safetensors", metadata={"format": "pt"})
+    save_state(embedder.head, folder / "head.safetensors", {"format": "pt"})
     write_json(
         folder / "head.json",
         {

@@ -1,8 +1,5 @@
 """Where everything that can be computed again is kept, and how it is written so that nothing half-done is read."""
 
-import errno
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,16 +9,7 @@ from filelock import FileLock
 
 from keyart.errors import InputError
 from keyart.paths import cache_root
-
-_STORAGE_FAULTS = {
-    errno.ENOSPC: "no space is left there",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EACCES: "it may not be written",
-    errno.EPERM: "it may not be written",
-    errno.EROFS: "its file system is read-only",
-    errno.ENOTDIR: "a part of the path is a file",
-    errno.EEXIST: "a file has that name",
-}
+from keyart.utils import files
 
 
 def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
@@ -50,11 +38,9 @@ def storage_faults(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _STORAGE_FAULTS:
+        if (fault := files.storage_fault(error)) is None:
             raise
-        raise InputError(
-            f"cache folder {folder}: {_STORAGE_FAULTS[error.errno]}; make room, or set KEYART_CACHE to another folder"
-        ) from error
+        raise InputError(f"cache folder {folder}: {fault}; make room, or set KEYART_CACHE to another folder") from error
 
 
 @contextmanager
@@ -75,13 +61,4 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
         InputError: The disk is full, or the folder cannot be written.
     """
     with storage_faults(path.parent):
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        files.write_atomically(path, write)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from keyart.catalogue.relevance import RelevanceKind
+from keyart.checkpoints import read_checkpoint
 from keyart.embedding import Embedder, cached_features, feature_pieces
 from keyart.images import PixelCache
 from keyart.judging.posters import Judged, judge
@@ -78,7 +79,7 @@ def classifier_probabilities(
     found = [path for name in ("best", "last") if (path := run.folder / "checkpoints" / f"{name}.ckpt").is_file()]
     if not found:
         return None
-    state = torch.load(found[0], map_location="cpu", weights_only=False)["state_dict"]
+    state = read_checkpoint(found[0])["state_dict"]
     layers = [key.removesuffix("weight") for key in state if key.startswith("loss.") and ".classifier.weight" in key]
     if len(layers) != 1:
         return None
