@@ -5,7 +5,6 @@ that is there whole or not at all, so a job that was stopped goes on with the pi
 of shards.
 """
 
-import json
 import os
 import re
 from collections.abc import Callable
@@ -15,24 +14,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from keyart.catalogue import Catalogue, Problem, read_catalogue, summarise
+from keyart.embedding_parts import PIECE, folder_about, part_notes, part_path, write_part
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
-from keyart.paths import FORMER_NAME
-from keyart.retrieval.index import PosterIndex, catalogue_table
+from keyart.retrieval.index import catalogue_table
 from keyart.retrieval.integrity import embedder_digest
-from keyart.run import Run, write_json
+from keyart.retrieval.unit_vectors import check_unit_vectors
+from keyart.run import Run
 
 if TYPE_CHECKING:
     from keyart.embedding import Embedder
 
-PIECE = 1024
 _READ = 128  # files held in memory at a time
-ABOUT = "embeddings.json"
 OnBad = Literal["error", "skip"]
 Decoder = Literal["pillow", "nvjpeg"]
 Report = Callable[[int, int], None]
@@ -105,7 +100,7 @@ def embed_catalogue(
         raise InputError(summarise(problems, table.source))
     if not len(table):
         raise InputError(f"{catalogue}: no posters; give a table with at least one")
-    _claim(run, table, out, decoder)
+    about = _claim(run, table, out, decoder)
     pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
     own = range(shard[0] - 1, len(pieces), shard[1])
     total = sum(len(pieces[piece]) for piece in own)
@@ -113,15 +108,15 @@ def embed_catalogue(
     done = computed = posters = 0
     skipped: list[dict[str, str]] = []
     for piece in own:
-        path = out / f"part-{piece:06d}.parquet"
+        path = part_path(out, piece)
         if not path.is_file():
             if embedder is None:
                 import torch
 
                 device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
                 embedder = _for_inference(run.embedder(), _precision(run, device.type)).to(device)
-            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster, decoder)
-        told = _part_notes(path)
+            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster, decoder, about)
+        told = part_notes(path)
         posters += told["posters"]
         skipped += told["skipped"]
         done += len(pieces[piece])
@@ -129,45 +124,8 @@ def embed_catalogue(
     return Embedded(posters, computed, skipped)
 
 
-def read_embeddings(run: Run, folder: Path) -> PosterIndex:
-    """An exact index over all parts that ``embed_catalogue`` left.
-
-    Raises:
-        InputError: Parts are missing or damaged, or they are another embedder's.
-    """
-    try:
-        about = json.loads((folder / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise InputError(f"{folder}: holds no embeddings (no readable {ABOUT}); make them with keyart embed") from None
-    if about["embedder"] != embedder_digest(run.folder / "embedder"):
-        raise InputError(f"{folder}: these embeddings are another embedder's than {run.folder}'s; name that run")
-    count = -(-about["posters"] // PIECE)
-    paths = [folder / f"part-{piece:06d}.parquet" for piece in range(count)]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
-        raise InputError(
-            f"{folder}: {len(missing)} of {count} parts are missing ({missing[0]}, say); run keyart embed to the end"
-        )
-    tables, vectors = [], []
-    for path in paths:
-        try:
-            part = pq.read_table(path)
-            flat = part.column("embedding").combine_chunks().flatten().to_numpy(zero_copy_only=False)
-            vectors.append(flat.reshape(part.num_rows, about["dimensions"]).astype(np.float32))
-            tables.append(part.drop_columns(["embedding"]).to_pandas())
-        except (OSError, pa.ArrowException, KeyError, ValueError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise InputError(f"{path}: damaged ({told}); delete it and run keyart embed again") from None
-    posters = pd.concat(tables, ignore_index=True)
-    posters["year"] = posters["year"].astype("Int64")
-    if not len(posters):
-        raise InputError(f"{folder}: holds no posters; every one was left out")
-    notes = {"embedder": about["embedder"], "images": about["images"]}
-    return PosterIndex.of(np.concatenate(vectors), posters, notes)
-
-
-def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> None:
-    """Say in the folder what its parts are of, or check that it is the same."""
+def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str, Any]:
+    """What the folder's parts are of, after a check that those in it are of the same."""
     about = {
         "version": 1,
         "embedder": embedder_digest(run.folder / "embedder"),
@@ -179,22 +137,27 @@ def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> None:
     }
     try:
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / ABOUT).is_file():
-            write_json(out / ABOUT, about)
-        known = json.loads((out / ABOUT).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise InputError(f"--out {out}: cannot be used ({error}); name another folder") from None
+    known = folder_about(out)
     for key, what in (
         ("embedder", "another embedder's"),
         ("catalogue", "of another catalogue"),
-        ("decoder", f"of images by {known.get('decoder', 'pillow')}"),
+        ("decoder", f"of images by {(known or {}).get('decoder', 'pillow')}"),
     ):
-        if known.get(key) != about.get(key):
+        if known is not None and known.get(key) != about.get(key):
             raise InputError(f"--out {out}: the embeddings in it are {what}; name another folder")
+    return about
 
 
 def _embed_piece(
-    run: Run, embedder: "Embedder", part: Catalogue, path: Path, on_bad_poster: OnBad, decoder: Decoder
+    run: Run,
+    embedder: "Embedder",
+    part: Catalogue,
+    path: Path,
+    on_bad_poster: OnBad,
+    decoder: Decoder,
+    about: dict[str, Any],
 ) -> int:
     """Embed the posters of one part and write it; returns how many they are."""
     device = next(embedder.parameters()).device
@@ -204,17 +167,13 @@ def _embed_piece(
     good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
     vectors = _embed(embedder, pixels, _precision(run, device.type))
     told = [{"id": p.id, "img": p.file, "problem": f"{p.kind}: {p.detail}"} for p in bad.values()]
-    columns = pa.Table.from_pandas(catalogue_table(part.select(good)), preserve_index=False)
-    width = vectors.shape[1]
-    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), width)
-    columns = columns.add_column(1, pa.field("embedding", pa.list_(pa.float32(), width)), values)
-    columns = columns.replace_schema_metadata({"keyart": json.dumps({"posters": len(good), "skipped": told})})
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    posters = catalogue_table(part.select(good))
+    if len(good):
+        check_unit_vectors(vectors, posters["id"], lambda row: f"{part.source}: poster {posters['img'][row]}")
     try:
-        pq.write_table(columns, draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+        write_part(path, posters, vectors, told, about)
+    except OSError as error:
+        raise InputError(f"--out {path.parent}: cannot be written ({error}); name another folder") from None
     return len(good)
 
 
@@ -307,12 +266,3 @@ def _embed(embedder: "Embedder", pixels: np.ndarray, precision: str) -> np.ndarr
         with torch.inference_mode(), autocast_for(device, precision):
             done.append(embedder(to_images(torch.from_numpy(pixels[at : at + step]), device)).float().cpu().numpy())
     return np.concatenate(done)
-
-
-def _part_notes(path: Path) -> dict[str, Any]:
-    try:
-        metadata = pq.read_schema(path).metadata
-        notes: dict[str, Any] = json.loads(metadata.get(b"keyart") or metadata[FORMER_NAME.encode()])
-    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: damaged; delete it and run keyart embed again") from None
-    return notes

@@ -9,6 +9,7 @@ from keyart.output_paths import check_output_folder
 from keyart.retrieval.engines import Kind, build_engine, choose_kind
 from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.integrity import embedder_digest
+from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.run import Run, write_json
 
 Say = Callable[[str], None]
@@ -78,6 +79,7 @@ def _vectors(run: Run, embeddings: Path | None) -> tuple[PosterIndex, dict[str, 
     """What is indexed, and what the index says of it."""
     if embeddings is None:
         source = PosterIndex.load(run.folder / "index", run.folder / "embedder")
+        check_unit_vectors(source.vectors(), source.posters["id"], lambda row: f"{run.folder / 'index'}: row {row}")
         # The run's own index knows its embedder by lying beside it; a copy must carry the digest.
         notes = {**source.notes, "embedder": embedder_digest(run.folder / "embedder")}
         if "images" not in notes:
@@ -85,9 +87,9 @@ def _vectors(run: Run, embeddings: Path | None) -> tuple[PosterIndex, dict[str, 
 
             notes["images"] = str(images_folder(run, source))
     else:
-        from keyart.embed_job import read_embeddings
+        from keyart.embedding_parts import read_embeddings
 
-        source = read_embeddings(run, embeddings)
+        source = read_embeddings(embeddings, embedder_digest(run.folder / "embedder"), run.folder)
         notes = dict(source.notes)
     return source, notes
 

@@ -1,19 +1,25 @@
 """`keyart embed` and `keyart index`: shards, resuming, engines, and what is refused."""
 
+import json
 import shutil
 
+import faiss
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 import torch
 
+from keyart.retrieval.index import PosterIndex
 from tests.retrieval.indexes import found, refused
 
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
     monkeypatch.setattr("keyart.embed_job.PIECE", 10)
+    monkeypatch.setattr("keyart.embedding_parts.PIECE", 10)
 
 
 @pytest.fixture
@@ -53,14 +59,179 @@ def test_a_stopped_job_goes_on(keyart, made, where, tmp_path):
     assert [name for name in after if after[name] != before[name]] == ["part-000001.parquet"]
 
 
-def test_parts_of_the_former_name_are_read(keyart, made, where, tmp_path):
-    run = made[2][0][0]
-    keyart("embed", run, *where, "--out", tmp_path)
-    for path in tmp_path.glob("*.parquet"):
+def age(folder):
+    """Make a folder what version 0.1 wrote under the project's former name: `embeddings.json` beside the parts."""
+    for path in folder.glob("*.parquet"):
         part = pq.read_table(path)
-        notes = {b"onesheet" if key == b"keyart" else key: value for key, value in part.schema.metadata.items()}
-        pq.write_table(part.replace_schema_metadata(notes), path)
-    assert found(keyart("embed", run, *where, "--out", tmp_path, "--json"))["computed"] == 0
+        notes = json.loads(part.schema.metadata[b"keyart"])
+        (folder / "embeddings.json").write_text(json.dumps(notes.pop("about")))
+        pq.write_table(part.replace_schema_metadata({"onesheet": json.dumps(notes)}), path)
+
+
+def test_folders_of_the_former_version_are_read(keyart, made, where, tmp_path):
+    run, other = made[2][0][0], made[2][1][0]
+    out = tmp_path / "out"
+    keyart("embed", run, *where, "--out", out)
+    age(out)
+    (out / "part-000001.parquet").unlink()
+    refused(keyart("embed", other, *where, "--out", out), "another embedder")
+    assert found(keyart("embed", run, *where, "--out", out, "--json"))["computed"] == 10
+    with pytest.warns(FutureWarning, match=r"embeddings\.json"):
+        built = found(keyart("index", run, "--embeddings", out, "--out", tmp_path / "i", "--json"))
+    assert built["posters"] == 24
+
+
+@pytest.mark.parametrize("bad", [None, "first"])
+def test_any_reader_takes_the_folder_as_one_table(bad, keyart, made, where, tmp_path):
+    """Nothing but parts of one schema, also where the first part lost every poster."""
+    run, out, folder = made[2][0][0], tmp_path / "out", made[1]
+    if bad:
+        folder = shutil.copytree(made[1], tmp_path / "posters")
+        for i in range(10):
+            (folder / "posters" / f"p{i:04d}.jpg").write_text("no image")
+    given = ["--catalogue", folder / "catalogue.csv", "--images", folder / "posters", "--on-bad-poster", "skip"]
+    found(keyart("embed", run, *given, "--out", out, "--json"))
+    count = 14 if bad else 24
+    table = pd.read_parquet(out)
+    assert len(table) == len(ds.dataset(out).to_table()) == pq.read_table(out).num_rows == count
+    assert table["title"].tolist() == [f"Film {i}" for i in range(24 - count, 24)]
+    assert np.stack(table["embedding"]).shape == (count, 8)
+    # Readers that take every file: polars, Spark, DuckDB's and arrow's globs.
+    assert {path.suffix for path in out.iterdir()} == {".parquet"}
+    assert len({pq.read_schema(path).remove_metadata() for path in out.iterdir()}) == 1
+    assert found(keyart("index", run, "--embeddings", out, "--out", tmp_path / "i", "--json"))["posters"] == count
+
+
+def changed(change):
+    """A change of a part's table: columns as lists, vectors as a list of lists."""
+
+    def write(path):
+        part = pq.read_table(path)
+        columns = part.to_pydict()
+        change(columns)
+        table = pa.table(columns).replace_schema_metadata(part.schema.metadata)
+        pq.write_table(table, path)
+
+    return write
+
+
+def set_number(value, row=3):
+    def change(columns):
+        columns["embedding"][row] = [value, *columns["embedding"][row][1:]]
+
+    return changed(change)
+
+
+def set_row(column, value, row=3):
+    def change(columns):
+        columns[column][row] = value
+
+    return changed(change)
+
+
+def scaled(factor):
+    return changed(lambda c: c.update(embedding=[[x * factor for x in v] for v in c["embedding"]]))
+
+
+def moved(path):
+    notes = pq.read_schema(path).metadata
+    about = json.loads(notes[b"keyart"])
+    about["about"]["catalogue"] = "another"
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"keyart": json.dumps(about)}), path)
+
+
+HARM = {
+    "NaN": (set_number(float("nan")), "row 3 (id p0013)", "NaN or infinity"),
+    "infinity": (set_number(float("inf")), "row 3 (id p0013)", "NaN or infinity"),
+    "a number missing": (set_number(None), "row 3 (id p0013)", "NaN or infinity"),
+    "too great for float32": (set_number(1e300), "row 3 (id p0013)", "NaN or infinity"),
+    "no vector": (set_row("embedding", None), "row 3 (id p0013)", "no embedding"),
+    "zero vector": (set_row("embedding", [0.0] * 8), "row 3 (id p0013)", "length 0"),
+    "not unit": (scaled(3.0), "row 0 (id p0010)", "length 3", "divide"),
+    "short": (set_row("embedding", [1.0] * 7), "row 3 (id p0013)", "7 numbers, not 8"),
+    "all short": (changed(lambda c: c.update(embedding=[[1.0]] * 10)), "row 0", "1 numbers, not 8"),
+    "whole numbers": (changed(lambda c: c.update(embedding=[[1] * 8] * 10)), "int64>, not lists of real numbers"),
+    "texts": (changed(lambda c: c.update(embedding=["1 2 3"] * 10)), "column embedding is of string"),
+    "no id": (set_row("id", None), "row 3", "has no id"),
+    "empty id": (set_row("id", " "), "row 3", "has no id"),
+    "ids twice": (set_row("id", "p0011"), "row 3", "'p0011'", "row 1"),
+    "ids of another part": (set_row("id", "p0001"), "row 3", "'p0001'", "part-000000.parquet: row 1"),
+    "ids as numbers": (changed(lambda c: c.update(id=list(range(10)))), "column id is of int64"),
+    "no column of ids": (changed(lambda c: c.pop("id")), "has no column id"),
+    "no column of vectors": (changed(lambda c: c.pop("embedding")), "has no column embedding"),
+    "no column of genres": (changed(lambda c: c.pop("genres")), "has no column genres"),
+    "years as words": (changed(lambda c: c.update(year=["long ago"] * 10)), "column year"),
+    "another catalogue": (moved, "of another catalogue"),
+    "not keyart's": (lambda path: pd.read_parquet(path).to_parquet(path), "no part of keyart's"),
+    "no Parquet": (lambda path: path.write_text("id,embedding"), "damaged"),
+}
+
+
+@pytest.mark.parametrize("engine", ["flat", "milvus"])
+@pytest.mark.parametrize("harm", HARM)
+def test_vectors_and_ids_that_cannot_be_searched(harm, engine, keyart, made, where, tmp_path, ten_parts):
+    if engine == "milvus":
+        pytest.importorskip("milvus_lite")
+    change, *told = HARM[harm]
+    out = shutil.copytree(ten_parts, tmp_path / "out")
+    change(out / "part-000001.parquet")
+    line = ["index", made[2][0][0], "--embeddings", out, "--engine", engine, "--out", tmp_path / "i"]
+    refused(keyart(*line), "part-000001.parquet", *told)
+    assert not (tmp_path / "i").exists()
+
+
+@pytest.fixture(scope="module")
+def ten_parts(made, tmp_path_factory):
+    """Embeddings of 24 posters in parts of ten."""
+    from keyart import embed_job
+    from keyart.run import Run
+
+    out, folder = tmp_path_factory.mktemp("ten") / "out", made[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embed_job, "PIECE", 10)
+        embed_job.embed_catalogue(Run.open(made[2][0][0]), folder / "catalogue.csv", folder / "posters", out)
+    return out
+
+
+def test_vectors_in_other_types_are_read(keyart, made, tmp_path, ten_parts):
+    out = shutil.copytree(ten_parts, tmp_path / "out")
+    for path, kind in zip(sorted(out.iterdir()), (pa.float64(), pa.float16(), pa.float32()), strict=True):
+        part = pq.read_table(path)
+        lists = pa.array(
+            [np.array(v, kind.to_pandas_dtype()) for v in part["embedding"].to_pylist()], pa.large_list(kind)
+        )
+        part = part.set_column(1, "embedding", lists).set_column(0, "id", part["id"].dictionary_encode())
+        pq.write_table(part, path)
+    built = found(keyart("index", made[2][0][0], "--embeddings", out, "--out", tmp_path / "i", "--json"))
+    assert built["posters"] == 24
+
+
+def test_foreign_folders(keyart, made, tmp_path):
+    run = made[2][0][0]
+    pd.DataFrame({"id": ["a"], "embedding": [[1.0] + [0.0] * 7]}).to_parquet(tmp_path / "part-0.parquet")
+    refused(keyart("index", run, "--embeddings", tmp_path, "--out", tmp_path / "i"), tmp_path, "keyart")
+    refused(keyart("index", run, "--embeddings", tmp_path / "none", "--out", tmp_path / "i"), "none")
+    (tmp_path / "embeddings.json").write_text("[")
+    refused(keyart("index", run, "--embeddings", tmp_path, "--out", tmp_path / "i"), "embeddings.json")
+    (tmp_path / "embeddings.json").write_text('{"embedder": 1}')
+    refused(keyart("index", run, "--embeddings", tmp_path, "--out", tmp_path / "i"), "damaged")
+
+
+def test_a_model_that_gives_no_numbers_writes_nothing(keyart, made, where, tmp_path, monkeypatch):
+    monkeypatch.setattr("keyart.embed_job._embed", lambda *given: np.full((10, 8), np.nan, np.float32))
+    refused(keyart("embed", made[2][0][0], *where, "--out", tmp_path / "out"), "p0000.jpg", "NaN")
+    assert not parts(tmp_path / "out")
+
+
+def test_a_runs_own_vectors_are_checked_too(keyart, made, tmp_path):
+    run = shutil.copytree(made[2][0][0], tmp_path / "run")
+    index = PosterIndex.load(run / "index")
+    vectors = index.vectors()
+    vectors[5] = 0
+    flat = faiss.IndexFlatIP(8)
+    flat.add(vectors)
+    PosterIndex(flat, index.posters, None, index.notes).save(run / "index")
+    refused(keyart("index", run, "--out", tmp_path / "i"), "row 5 (id p0005)", "length 0")
 
 
 def test_posters_that_cannot_be_used(keyart, made, tmp_path):

@@ -19,6 +19,7 @@ from keyart.retrieval.faiss_search import numpy_search
 from keyart.retrieval.filters import matching_rows
 from keyart.retrieval.gpu import search_flat
 from keyart.retrieval.integrity import describe_files, embedder_digest, find_damage
+from keyart.retrieval.unit_vectors import check_unit_vectors
 
 VERSION = 1
 SCORED_WHOLE = 100_000
@@ -61,12 +62,26 @@ class PosterIndex:
     @classmethod
     def build(cls, embeddings: np.ndarray, catalogue: Catalogue, splits: np.ndarray | None = None) -> "PosterIndex":
         """Index (N, E) unit vectors of the catalogue's N posters."""
-        return cls.of(embeddings, catalogue_table(catalogue, splits), {"images": str(catalogue.root.resolve())})
+        images = {"images": str(catalogue.root.resolve())}
+        return cls.of(embeddings, catalogue_table(catalogue, splits), images, lengths=False)
 
     @classmethod
-    def of(cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None) -> "PosterIndex":
-        """Index (N, E) unit vectors of the N rows of a table."""
+    def of(
+        cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None, **check: Any
+    ) -> "PosterIndex":
+        """Index (N, E) unit vectors of the N rows of a table.
+
+        Args:
+            embeddings: (N, E).
+            posters: (N rows), as :func:`catalogue_table` gives them.
+            notes: See :class:`PosterIndex`.
+            check: ``place`` and ``lengths`` of :func:`keyart.retrieval.unit_vectors.check_unit_vectors`.
+
+        Raises:
+            InputError: A vector or an id cannot be searched.
+        """
         vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
+        check_unit_vectors(vectors, posters["id"], **check)
         index = faiss.IndexFlatIP(vectors.shape[1])
         index.add(vectors)
         return cls(index, posters, None, dict(notes or {}))
