@@ -38,6 +38,7 @@ from keyart.images import (
     Sampler,
     class_labels,
     load_posters,
+    near_duplicate_chains,
     one_label_rows,
 )
 from keyart.judging import judge
@@ -116,7 +117,7 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
         val=cfg.data.split.val,
         test=cfg.data.split.test,
         seed=cfg.data.split_seed,
-        groups=posters.groups,
+        groups=near_duplicate_chains(posters.pixels),
     )
     return posters, splits
 

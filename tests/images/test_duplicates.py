@@ -1,6 +1,7 @@
 """Near-duplicates: what is one, what is not, and that groups do not chain."""
 
 import io
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -8,7 +9,13 @@ import torch
 from PIL import Image, ImageEnhance
 
 from keyart.images import duplicates
-from keyart.images.duplicates import group_thumbnails, near_duplicate_groups, thumbnails
+from keyart.images.duplicates import (
+    chain_thumbnails,
+    group_thumbnails,
+    near_duplicate_chains,
+    near_duplicate_groups,
+    thumbnails,
+)
 from keyart.images.pixels import open_pixels
 
 RULE = {"max_difference": 20.0, "min_correlation": 0.8, "max_group": 32}
@@ -81,6 +88,39 @@ def test_groups_do_not_chain():
     assert group_thumbnails(thumbs, **RULE).tolist() == [0, 0, 0, 3, 3, 3]
 
 
+def test_chains_join_what_groups_leave_apart():
+    """The same six: neighbours are near-duplicates, so that no split may part any of them."""
+    rng = np.random.default_rng(0)
+    start, step = rng.uniform(60, 200, (3, 24, 16)), rng.choice([-8.0, 8.0], (3, 24, 16))
+    other = rng.uniform(60, 200, (2, 3, 24, 16))
+    line = [start + i * step for i in (3, 0, 5, 1, 4, 2)]
+    thumbs = torch.from_numpy(np.stack([other[0], *line, other[1]])).float()
+    assert chain_thumbnails(thumbs, 20.0, 0.8).tolist() == [0, 1, 1, 1, 1, 1, 1, 7]
+    assert len(np.unique(group_thumbnails(thumbs, **RULE))) > 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("max_group", [1, 3, 32])
+def test_no_near_duplicates_are_in_different_chains(seed, max_group):
+    """Whatever groups leave apart, by their cap or their order; and nothing else is joined."""
+    thumbs = random_thumbs(seed, spread=20.0)
+    groups, chains = group_thumbnails(thumbs, 20.0, 0.8, max_group), chain_thumbnails(thumbs, 20.0, 0.8)
+    parent = list(range(len(thumbs)))
+    for i, j in combinations(range(len(thumbs)), 2):
+        if naive_groups(thumbs[[i, j]], 20.0, 0.8, 2)[1] == 0:
+            low, high = sorted((parent[i], parent[j]))
+            parent = [low if name == high else name for name in parent]
+    assert chains.tolist() == parent
+    assert all(len(np.unique(chains[groups == group])) == 1 for group in groups)
+    if max_group == 1:
+        assert len(np.unique(groups)) > len(np.unique(chains))
+
+
+def test_chains_of_nothing_and_one():
+    assert chain_thumbnails(torch.empty(0, 3, 24, 16), 20.0, 0.8).tolist() == []
+    assert chain_thumbnails(torch.zeros(1, 3, 24, 16), 20.0, 0.8).tolist() == [0]
+
+
 def test_flat_posters_are_alike_only_in_the_same_colour():
     colours = torch.tensor([[0.0, 0, 0], [1, 1, 0], [8, 8, 8], [255, 255, 255], [254, 255, 255]])
     thumbs = colours[:, :, None, None].expand(-1, 3, 24, 16).contiguous()
@@ -130,10 +170,36 @@ def test_republished_pictures_are_found(pictures):
     assert near_duplicate_groups(pictures).tolist() == [0] * 6 + [6, 7, 8, 9, 10]
 
 
+def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
+    """Sixty prints of one poster, each a little lighter than the one before, among forty other posters."""
+    from omegaconf import OmegaConf
+
+    from keyart.assembly import prepare_posters
+
+    folder = tmp_path / "posters"
+    folder.mkdir()
+    first = np.asarray(files.noise(90, 60, seed=0), dtype=float) * 0.5
+    rows = ["img,genres"]
+    for i in range(100):
+        shown = Image.fromarray((first + 2.0 * i).clip(0, 255).astype(np.uint8)) if i < 60 else None
+        (shown or files.noise(90, 60, seed=i)).save(folder / f"{i:03}.png")
+        rows.append(f"{i:03}.png,{'Drama' if i % 2 else 'War'}")
+    (tmp_path / "catalogue.csv").write_text("\n".join(rows))
+    split = {"val": 0.1, "test": 0.2}
+    data = {"name": "posters", "catalogue": str(tmp_path / "catalogue.csv"), "images": str(folder), "split": split}
+    data |= {"image_size": [96, 64], "on_bad_poster": "error", "split_seed": 0}
+    posters, splits = prepare_posters(OmegaConf.create({"data": data}))
+    assert len(set(near_duplicate_chains(posters.pixels)[:60])) == 1
+    assert len(set(posters.groups[:60].tolist())) > 1
+    assert len(set(splits[:60])) == 1
+    assert set(splits) == {"train", "val", "test"}
+
+
 def test_groups_are_kept_beside_the_pixels(pictures, monkeypatch):
     first = near_duplicate_groups(pictures)
     monkeypatch.setattr(duplicates, "thumbnails", None)  # would fail if it were called
     np.testing.assert_array_equal(near_duplicate_groups(pictures), first)
+    np.testing.assert_array_equal(near_duplicate_chains(pictures), first)
     with pytest.raises(TypeError):
         near_duplicate_groups(pictures, max_difference=10)  # another rule, other groups
     with pytest.raises(TypeError):

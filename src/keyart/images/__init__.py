@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from keyart.images.augment import PRESETS, Augment
 from keyart.images.cache import cache_folder
 from keyart.images.decode import BadImage, decode_poster
-from keyart.images.duplicates import near_duplicate_groups
+from keyart.images.duplicates import near_duplicate_chains, near_duplicate_groups
 from keyart.images.labels import one_label_rows
 from keyart.images.loader import BatchLoader, EvaluationLoader
 from keyart.images.pixels import PixelCache, Progress, open_pixels
@@ -43,6 +43,7 @@ __all__ = [
     "class_labels",
     "decode_poster",
     "load_posters",
+    "near_duplicate_chains",
     "near_duplicate_groups",
     "one_label_rows",
     "open_pixels",

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn import functional as F
 
 from keyart.images.cache import write_atomically
 from keyart.images.pixels import PixelCache
 
-_VERSION = 1  # raise it when the same pixels may be grouped otherwise
+_VERSION = 2  # raise it when the same pixels may be grouped otherwise
 _THUMBNAIL = (24, 16)  # fine enough to tell pictures apart, coarse enough to forgive recompression and a trimmed edge
 _COARSE = (6, 4)
 _SAME = 2.0
@@ -28,7 +30,7 @@ def near_duplicate_groups(
     correlate. (Two that differ by at most 2 levels are the same picture, flat ones too.) Going through the posters in
     order, each that is in no group yet represents a new one, and takes those later ones that are near-duplicates of
     *itself*: groups do not chain. A group that would be larger than ``max_group`` keeps the nearest, and any number of
-    same pictures.
+    same pictures. So near-duplicates may be in different groups: splits keep `near_duplicate_chains` whole instead.
 
     Candidates come from comparing all pairs at 6×4 cells. Averaging never increases a root mean square difference, so
     that no pair is missed; time grows with the square of the number of posters (0.1 s for 6,000), memory linearly.
@@ -44,13 +46,38 @@ def near_duplicate_groups(
     Returns:
         (N,) int64 group ids: the smallest position in the group. A poster without near-duplicates has its own.
     """
+    return _groups_and_chains(pixels, max_difference, min_correlation, max_group)[0]
+
+
+def near_duplicate_chains(
+    pixels: PixelCache, *, max_difference: float = 20.0, min_correlation: float = 0.8
+) -> np.ndarray:
+    """Join all posters that near-duplicates link, however many: what splits must keep whole.
+
+    Two posters are linked when they are near-duplicates in the sense of `near_duplicate_groups`, or when a third is
+    linked to both. The ends of a chain may differ much: a search counts `near_duplicate_groups` as the same picture.
+
+    Args:
+        pixels: N posters.
+        max_difference: As for `near_duplicate_groups`.
+        min_correlation: As for `near_duplicate_groups`.
+
+    Returns:
+        (N,) int64 chain ids: the smallest position in the chain.
+    """
+    return _groups_and_chains(pixels, max_difference, min_correlation, 32)[1]
+
+
+def _groups_and_chains(pixels: PixelCache, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:
+    """(2, N) int64: the groups and the chains, kept together as both come from the same pairs."""
     rule = f"v{_VERSION}-{max_difference:g}-{min_correlation:g}-{max_group}"
     path = pixels.folder / f"groups-{pixels.digest}-{rule}.npy"
     if path.exists():
         return np.load(path)
-    groups = group_thumbnails(thumbnails(pixels), max_difference, min_correlation, max_group)
-    write_atomically(path, lambda file: np.save(file, groups))
-    return groups
+    pairs = _pairs(thumbnails(pixels), max_difference, min_correlation)
+    both = np.stack([_join(len(pixels), pairs, max_group), _link(len(pixels), pairs)])
+    write_atomically(path, lambda file: np.save(file, both))
+    return both
 
 
 def thumbnails(pixels: PixelCache, batch_size: int = 256) -> Tensor:
@@ -65,20 +92,28 @@ def thumbnails(pixels: PixelCache, batch_size: int = 256) -> Tensor:
 
 def group_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:
     """The groups of `near_duplicate_groups`, from (N, 3, height, width) thumbnails."""
-    groups = np.arange(len(thumbs), dtype=np.int64)
+    return _join(len(thumbs), _pairs(thumbs, max_difference, min_correlation), max_group)
+
+
+def chain_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
+    """The chains of `near_duplicate_chains`, from (N, 3, height, width) thumbnails."""
+    return _link(len(thumbs), _pairs(thumbs, max_difference, min_correlation))
+
+
+def _pairs(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
+    """(3, P) float64 near-duplicates: the earlier position, the later one, and their difference."""
     if not len(thumbs):
-        return groups
+        return np.empty((3, 0))
     flat = thumbs.flatten(1)
     centred = (thumbs - thumbs.mean((2, 3), keepdim=True)).flatten(1)
     norms = centred.norm(dim=1)
-    pairs = []
+    pairs = [torch.empty((3, 0), dtype=torch.float64)]
     for first, second in _candidates(thumbs, max_difference):
         difference = (flat[first] - flat[second]).square().mean(1).sqrt()
         correlation = (centred[first] * centred[second]).sum(1) / (norms[first] * norms[second]).clamp_min(1e-6)
         alike = (difference <= _SAME) | ((difference <= max_difference) & (correlation >= min_correlation))
         pairs.append(torch.stack([first[alike].double(), second[alike].double(), difference[alike].double()]))
-    _join(groups, torch.cat(pairs, 1).numpy(), max_group)
-    return groups
+    return torch.cat(pairs, 1).numpy()
 
 
 def _candidates(thumbs: Tensor, max_difference: float) -> Iterator[tuple[Tensor, Tensor]]:
@@ -99,11 +134,12 @@ def _candidates(thumbs: Tensor, max_difference: float) -> Iterator[tuple[Tensor,
             yield from zip(first[ordered].split(65536), second[ordered].split(65536), strict=True)
 
 
-def _join(groups: np.ndarray, pairs: np.ndarray, max_group: int) -> None:
+def _join(count: int, pairs: np.ndarray, max_group: int) -> np.ndarray:
     """Give the later poster of each (first, second, difference) the first's group, the nearest first."""
+    groups = np.arange(count, dtype=np.int64)
     order = np.lexsort((pairs[1], pairs[2], pairs[0]))
-    taken = np.zeros(len(groups), dtype=bool)
-    sizes = np.ones(len(groups), dtype=np.int64)
+    taken = np.zeros(count, dtype=bool)
+    sizes = np.ones(count, dtype=np.int64)
     for first, second, difference in zip(
         pairs[0, order].astype(np.int64), pairs[1, order].astype(np.int64), pairs[2, order], strict=True
     ):
@@ -112,3 +148,11 @@ def _join(groups: np.ndarray, pairs: np.ndarray, max_group: int) -> None:
         groups[second] = first
         taken[second] = True
         sizes[first] += 1
+    return groups
+
+
+def _link(count: int, pairs: np.ndarray) -> np.ndarray:
+    """The smallest position that pairs link each poster to, directly or through others."""
+    links = coo_array((np.ones(pairs.shape[1], dtype=bool), pairs[:2].astype(np.int64)), shape=(count, count))
+    _, first, chain = np.unique(connected_components(links)[1], return_index=True, return_inverse=True)
+    return first[chain].astype(np.int64)

@@ -19,7 +19,7 @@ from keyart.analysis.card.spaces import measure_set, measure_space, tell_entropi
 from keyart.analysis.card.suspects import SuspectFinder, Suspects
 from keyart.catalogue import read_catalogue
 from keyart.errors import InputError
-from keyart.images import Posters, load_posters
+from keyart.images import Posters, load_posters, near_duplicate_chains
 from keyart.images.audit import Audit, Positions, audit_posters
 from keyart.images.complexity import MEASURES, measured_complexity
 from keyart.progress import progress_bar
@@ -132,7 +132,7 @@ def measure_facts(
         labels["metrics"] = tell_metrics(frozen, posters)
         labels["disagreeing_duplicates"] = disagreeing(posters.catalogue, audit.near)
     with clock.part("suspects"):
-        finder = SuspectFinder(frozen, posters.groups)
+        finder = SuspectFinder(frozen, near_duplicate_chains(posters.pixels))
         suspects = finder.find(genres)
         labels["suspects"] = tell_suspects(suspects, posters.catalogue)
         labels["suspects_found"] = finder.planted_errors(genres)

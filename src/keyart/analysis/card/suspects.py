@@ -49,7 +49,7 @@ class SuspectFinder:
 
     Args:
         features: (N, F) of a frozen backbone.
-        groups: (N,) near-duplicate groups: none is parted by the folds.
+        groups: (N,) chains of near-duplicates: none is parted by the folds.
         seed: Of the folds.
     """
 
