@@ -8,33 +8,49 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from keyart.retrieval.random_pairs import percent
+from keyart.searching import searched_text
 from keyart.tables import cell
+
+CLOSER_THAN = "closer than: the share of random pairs of the index's posters whose cosine is lower"
 
 
 def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print what a search found: rank, cosine, id, title, year, genres."""
+    """Print what a search found: rank, cosine and its percentile, id, title, year, genres."""
+    console = console or Console()
     query = found["query"]
     name = query.get("image") or " ".join(filter(None, [query["id"], query["title"], _brackets(query["year"])]))
-    table = Table("", "cosine", "id", "title", "year", "genres", title=Text(f"like {name}"), title_justify="left")
+    about = searched_text(len(found["neighbours"]), found["searched"], found["posters"])
+    heads = ("", "cosine", "closer than", "id", "title", "year", "genres")
+    table = Table(*heads, title=Text(f"like {name}: {about}"), title_justify="left")
     for place, poster in enumerate(found["neighbours"], 1):
         year = str(poster["year"] or "")
-        table.add_row(
-            str(place), cell(poster["score"], 3), poster["id"], poster["title"], year, ", ".join(poster["genres"])
-        )
-    (console or Console()).print(table, markup=False)
+        measures = cell(poster["score"], 3), percent(poster["closer_than"])
+        table.add_row(str(place), *measures, poster["id"], poster["title"], year, ", ".join(poster["genres"]))
+    console.print(table, markup=False)
+    console.print(CLOSER_THAN, highlight=False, markup=False)
 
 
 def print_explanation(found: Mapping[str, Any], picture: Path | None, console: Console | None = None) -> None:
     """Print how the similarity of two posters adds up, and where the picture is."""
     console = console or Console()
-    table = Table("poster", "constant", "its regions", "elsewhere", "residual", "cosine", title_justify="left")
-    table.title = Text(found["method"])
+    worth = f", closer than {percent(found['closer_than'])} of random pairs" if found["closer_than"] is not None else ""
+    table = Table("poster", "baseline", "attributions", "non-spatial", "error", "cosine", title_justify="left")
+    table.title = Text(f"cosine {found['similarity']:.4f}{worth}")
     for poster in found["posters"]:
         name = poster.get("image") or " ".join(filter(None, [poster["id"], poster["title"], _brackets(poster["year"])]))
-        sums = [poster["constant"], poster["sum_of_parts"], poster["unplaced"], poster["residual"]]
+        sums = [poster[key] for key in ("baseline", "sum_of_attributions", "non_spatial", "approximation_error")]
         table.add_row(name, *(f"{round(value, 4) + 0.0:+.4f}" for value in sums), f"{found['similarity']:.4f}")
     console.print(table, markup=False)
-    console.print(f"constant: {found['constant_is']}", highlight=False, markup=False)
+    told = (
+        "cosine = baseline + attributions + non-spatial + error, from each poster's side",
+        f"baseline: {found['baseline_is']}",
+        f"attributions: the sum over all {found['cell']} × {found['cell']}-pixel cells, by {found['method']}",
+        "non-spatial: the attribution of features without a position, such as a class token",
+        "error: of rounding or numerical integration",
+    )
+    for line in told:
+        console.print(line, highlight=False, markup=False)
     if picture is not None:
         console.print(str(picture), highlight=False, markup=False, soft_wrap=True)
 
@@ -53,11 +69,14 @@ def print_candidates(found: Mapping[str, Any], console: Console | None = None) -
     for place, one in enumerate(found["interests"], 1):
         interests.add_row(str(place), f"{one['weight']:.0%}", str(one["films"]), Text(_name(one["medoid"])))
     console.print(interests)
-    table = Table("", "score", "id", "film", "genres", "because of", title="candidates", title_justify="left")
+    heads = ("", "score", "id", "film", "genres", "because of", "closer than")
+    table = Table(*heads, title="candidates", title_justify="left")
     for place, film in enumerate(found["candidates"], 1):
         name, reason = Text(_title(film)), Text(_name(film["because"]))
-        table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason)
+        share = percent(film["because"]["closer_than"])
+        table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason, share)
     console.print(table)
+    console.print(f"{CLOSER_THAN} than that of the film and the one it is because of", highlight=False, markup=False)
 
 
 def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:

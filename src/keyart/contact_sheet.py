@@ -9,9 +9,10 @@ from PIL import Image
 from keyart.analysis import Neighbourhoods, draw_gallery, write_png
 from keyart.catalogue import Catalogue
 from keyart.errors import InputError
+from keyart.retrieval.random_pairs import RandomPairs
 from keyart.retrieval.search import Hits
 from keyart.retrieval.searchable import Searchable
-from keyart.searching import Query
+from keyart.searching import Query, searched_text
 
 
 def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
@@ -35,8 +36,11 @@ def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path
         cosines=np.asarray(hits.scores, dtype=np.float32)[None],
         duplicate=np.zeros((1, count), dtype=bool),
         same_film=np.asarray(films[1:] == films[0], dtype=bool)[None],
+        closer_than=RandomPairs.of_index(index).closer_than(hits.scores)[None],
     )
-    return draw_gallery(shown, rows, title="Posters like this one", note=f"the {count} nearest of {len(index):,}")
+    return draw_gallery(
+        shown, rows, title="Posters like this one", note=searched_text(count, hits.searched, len(index))
+    )
 
 
 def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path, path: Path) -> None:

@@ -64,11 +64,13 @@ class Explained:
         why: The parts.
         names: What each poster is, for JSON.
         paths: Its image.
+        closer_than: The share of random pairs whose cosine is lower, in [0, 1]; None where no vectors are known.
     """
 
     why: "Explanation"
     names: tuple[dict[str, Any], dict[str, Any]]
     paths: tuple[Path, Path]
+    closer_than: float | None
 
 
 def index_shelf(run: Run, images: Path | None = None) -> Shelf:
@@ -115,6 +117,7 @@ def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | N
         InputError: A poster is unknown or ambiguous, or an image cannot be used or is not the one that was indexed.
     """
     from keyart.retrieval.explanation import explain_pair
+    from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
 
     found = [find_poster(shelf, one) for one in asked]
     paths = [one if isinstance(one, Path) else shelf.path(one) for one in found]
@@ -126,25 +129,42 @@ def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | N
     _check_same(embedder, shelf, found, paths, pair, precision)
     why = explain_pair(embedder, pair, average, precision=precision)
     first, second = (_name(shelf, one) for one in found)
-    return Explained(why, (first, second), (paths[0], paths[1]))
+    share = None
+    if typical.vectors is not None:
+        pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
+        share = known_share(float(pairs.closer_than(why.similarity)))
+    return Explained(why, (first, second), (paths[0], paths[1]), share)
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
-    """Similarity, method and each poster's parts, so that anyone can add them up."""
+    """Similarity, method and each poster's attributions, so that anyone can add them up.
+
+    ``closer_than`` is the share of random pairs of the run's indexed posters whose cosine is lower; None without them.
+    """
+    from keyart.retrieval.explanation import CELL
+
     why = explained.why
     posters = [
         {
             **name,
-            "constant": share.constant,
-            "unplaced": share.unplaced,
-            "residual": share.residual,
-            "sum_of_parts": float(share.parts.sum()),
-            "parts": share.parts.tolist(),
+            "baseline": share.baseline,
+            "sum_of_attributions": float(share.attributions.sum()),
+            "non_spatial": share.non_spatial,
+            "approximation_error": share.approximation_error,
+            "attributions": share.attributions.tolist(),
         }
         for name, share in zip(explained.names, why.shares, strict=True)
     ]
-    told = {"similarity": why.similarity, "method": why.method, "points": why.points, "constant_is": why.constant_is}
-    return {**told, "adds_up_to": "similarity = constant + unplaced + sum_of_parts + residual", "posters": posters}
+    return {
+        "similarity": why.similarity,
+        "closer_than": explained.closer_than,
+        "method": why.method,
+        "points": why.points,
+        "baseline_is": why.baseline_is,
+        "cell": CELL,
+        "adds_up_to": "similarity = baseline + sum_of_attributions + non_spatial + approximation_error",
+        "posters": posters,
+    }
 
 
 def draw(run: Run, explained: Explained) -> Image.Image:
@@ -165,14 +185,16 @@ def draw(run: Run, explained: Explained) -> Image.Image:
                 display_title(name.get("title") or "") or name.get("id") or path.name,
                 [*facts, *name.get("genres", [])],
                 Image.fromarray(decode_poster(path.read_bytes(), size)),
-                share.parts,
-                share.constant,
+                share.attributions,
+                share.baseline,
+                share.non_spatial,
             )
         )
-    exact = why.method == "sum over positions"
-    note = why.method if exact else f"{why.method}, from the average poster"
     return draw_heatmaps(
-        (sides[0], sides[1]), why.similarity, note=note, constant="the head's bias" if exact else "the average poster"
+        (sides[0], sides[1]),
+        why.similarity,
+        note=f"attributions by {why.method}; baseline: {why.baseline_is}",
+        closer_than=explained.closer_than,
     )
 
 

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 
 from keyart.catalogue.history import History, near_users
 from keyart.errors import InputError
+from keyart.retrieval import unit_rows
 from keyart.retrieval.candidates import Candidates, Films, Viewer, find_candidates, index_space
 from keyart.retrieval.interests import event_weights
+from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
 from keyart.searching import find_row, poster_facts
 
@@ -120,18 +122,28 @@ def _titled(index: Searchable, films: Films, title: str) -> int:
 
 
 def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:
-    """Candidates for one viewer, for JSON: ``interests`` and ``candidates``, each with the film that brought it."""
+    """Candidates for one viewer, for JSON: ``interests`` and ``candidates``, each with the film that brought it.
+
+    ``score`` is what suits the whole taste, no cosine; ``because`` holds the cosine of the two posters as
+    ``similarity``, and as ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    """
     found = find_candidates(index, films, index_space(index), [viewer], k)[0]
     watched = films.first[viewer.films]
     medoids = poster_facts(index, watched[[one.medoid for one in found.interests]])
-    reasons = poster_facts(index, watched[found.because])
+    because = watched[found.because]
+    cosines = (unit_rows(index.vectors(found.rows)) * unit_rows(index.vectors(because))).sum(1)
+    shares = RandomPairs.of_index(index).closer_than(cosines)
+    reasons = [
+        {**_short(film), "similarity": round(float(cosine), 6), "closer_than": known_share(share)}
+        for film, cosine, share in zip(poster_facts(index, because), cosines, shares, strict=True)
+    ]
     return {
         "interests": [
             {"weight": round(one.weight, 4), "films": len(one.members), "medoid": _short(film)}
             for one, film in zip(found.interests, medoids, strict=True)
         ],
         "candidates": [
-            {"score": round(float(score), 6), **facts, "because": _short(reason), "interest": int(interest)}
+            {"score": round(float(score), 6), **facts, "because": reason, "interest": int(interest)}
             for facts, score, reason, interest in zip(
                 poster_facts(index, found.rows), found.scores, reasons, found.interest, strict=True
             )

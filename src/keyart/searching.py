@@ -13,6 +13,7 @@ import pandas as pd
 from keyart.errors import InputError
 from keyart.retrieval.filters import parse_years
 from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.search import Hits, Thin, search_index
 from keyart.retrieval.searchable import Searchable
 from keyart.retrieval.titles import find_title
@@ -278,11 +279,28 @@ def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
     }
 
 
+def searched_text(found: int, searched: int, posters: int) -> str:
+    """What was searched, for a heading.
+
+    Examples:
+        >>> searched_text(10, 1500, 1500), searched_text(10, 312, 1500)
+        ('the 10 nearest of 1,500', 'the 10 nearest of the 312 that pass the filters, of 1,500')
+    """
+    if searched == posters:
+        return f"the {found} nearest of {posters:,}"
+    return f"the {found} nearest of the {searched:,} that pass the filters, of {posters:,}"
+
+
 def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
-    """``{"query": …, "neighbours": [{"id", "score", "title", "genres", "img", …}, …]}``, best first."""
+    """``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", "title", …}, …]}``.
+
+    Best first. ``posters`` counts the index, ``searched`` what passed the filters. ``score`` is the cosine,
+    ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    """
     told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
+    shares = RandomPairs.of_index(index).closer_than(hits.scores)
     found = [
-        {"score": round(float(score), 6)} | facts
-        for facts, score in zip(poster_facts(index, hits.rows), hits.scores, strict=True)
+        {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
+        for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
     ]
-    return {"query": told, "neighbours": found}
+    return {"query": told, "posters": len(index), "searched": hits.searched, "neighbours": found}

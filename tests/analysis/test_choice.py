@@ -90,6 +90,9 @@ def test_neighbours_equal_a_naive_ranking_and_never_hold_the_query(catalogue):
         assert found.neighbours[row].tolist() == naive
         np.testing.assert_allclose(found.cosines[row], [unit[o] @ unit[query] for o in naive], atol=1e-6)
     assert found.neighbours[0, :2].tolist() == [3, 9]  # a tie, by id
+    pairs = (unit[gallery] @ unit[gallery].T)[np.triu_indices(len(gallery), 1)]
+    naive = [[(pairs < cosine - 2e-6).mean() for cosine in row] for row in found.cosines]
+    np.testing.assert_allclose(found.closer_than, naive, atol=1e-9)
 
 
 def test_near_duplicates_and_other_posters_of_the_film_are_marked(catalogue):

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 
 import numpy as np
@@ -162,6 +163,29 @@ def test_the_command_prints_the_same_numbers(runs, monkeypatch, capfd):
     assert entries[1]["low"] == row.differences[1].low
     out = io.StringIO()
     print_comparison(found, Console(file=out, width=160))
-    line = next(line for line in out.getvalue().splitlines() if line.strip().startswith("ndcg@10"))
-    assert f"{row.differences[1].value:+.3f}" in line
-    assert line.count("*") == 1
+    lines = out.getvalue().splitlines()
+    at = next(i for i, line in enumerate(lines) if line.strip().startswith("ndcg@10"))
+    assert f"▲ {row.differences[1].value:+.3f}" in lines[at + 1]
+    assert "= " in lines[at + 2]
+    assert [entry.get("verdict") for entry in entries] == [None, "better", "no difference"]
+
+
+def test_three_runs_stay_distinguishable_at_80_columns(tmp_path):
+    """Names of any length, alike in their beginning, and one that is worse."""
+    names = [f"efficientnet-lite0-angular-with-kernel-{i}" for i in range(3)]
+    runs = [make_run(tmp_path / name, (0, 0.03, -0.03)[seed], seed) for seed, name in enumerate(names)]
+    out = io.StringIO()
+    print_comparison(compare_runs(runs), Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    for number, name in enumerate(names, 1):
+        assert lines[number - 1].startswith(f"{number}  {name}  ")
+    table = [line.split() for line in lines if "…" not in line]
+    at = next(i for i, cells in enumerate(table) if cells[:1] == ["ndcg@10"])
+    assert [table[at][1], table[at + 1][0], table[at + 2][0]] == ["1", "2", "3"]
+    assert (table[at + 1][3], table[at + 2][3]) == ("▲", "▼")
+    assert "…" not in out.getvalue()
+    assert max(map(len, lines[len(names) :])) <= 80
+    coloured = io.StringIO()
+    print_comparison(compare_runs(runs), Console(file=coloured, width=80, force_terminal=True, color_system="standard"))
+    styles = {sign: re.search(rf"\x1b\[([\d;]+)m{sign} ", coloured.getvalue())[1] for sign in "▲▼"}
+    assert styles["▲"] != styles["▼"]

@@ -66,7 +66,9 @@ def test_shared_genres_are_emphasised(catalogue):
     genres[[0, 1], 0] = genres[2, 1] = True
     told = replace(catalogue, genres=genres)
     none = np.zeros((1, 2), dtype=bool)
-    rows = Neighbourhoods(np.array([0]), np.array([[1, 2]]), np.ones((1, 2), np.float32), none, none)
+    rows = Neighbourhoods(
+        np.array([0]), np.array([[1, 2]]), np.ones((1, 2), np.float32), none, none, np.full((1, 2), 0.97)
+    )
     layout = Layout()
     picture = np.asarray(draw_gallery(told, rows))
     below = layout.top(0) + layout.poster[1] + 4
@@ -76,6 +78,25 @@ def test_shared_genres_are_emphasised(catalogue):
     ]
     assert accent[0] > 300  # the bar and the genre
     assert accent[1] == 0
+
+
+def test_unknown_genres_are_no_empty_bar(catalogue):
+    """A query that is an image file has no genres: nothing is known of the overlap, so nothing is drawn."""
+    genres = np.zeros_like(catalogue.genres)
+    genres[[0, 1], 0] = True
+    told = replace(catalogue, genres=genres)
+    none = np.zeros((1, 2), dtype=bool)
+    shares = np.full((1, 2), 0.97)
+    layout = Layout()
+    y = layout.top(0) + layout.poster[1] + 12
+
+    def track(query, others):
+        rows = Neighbourhoods(np.array([query]), np.array([others]), np.ones((1, 2), np.float32), none, none, shares)
+        line = np.asarray(draw_gallery(told, rows))[y]
+        return [tuple(line[layout.left(column) + 4]) for column in range(2)]
+
+    assert track(0, [1, 3]) == [rgb(LIGHT.accent), rgb(LIGHT.paper)]
+    assert track(2, [0, 1]) == [rgb(LIGHT.paper)] * 2
 
 
 def test_the_dark_gallery_has_the_same_shape(catalogue, rows):

@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.analysis.heatmaps import GAP, HEAD, MARGIN, POSTER, Side, draw_heatmaps, heat_map, smoothed, strongest
+from keyart.analysis.heatmaps import (
+    CAPTION,
+    GAP,
+    HEAD,
+    MARGIN,
+    POSTER,
+    SCALE,
+    Side,
+    draw_heatmaps,
+    heat_map,
+    smoothed,
+    strongest,
+)
 
 
 def side(parts, name="A Film"):
@@ -47,6 +59,24 @@ def test_the_strongest_cells_carry_half():
     assert parts[chosen].sum() >= whole / 2
     assert parts[chosen].sum() - parts[chosen].min() < whole / 2
     assert not strongest(-np.abs(parts)).any()
+
+
+def test_a_labelled_scale_shows_the_colours_of_the_map():
+    parts = np.full((32, 22), 0.6 / 704)
+    parts[:16] *= -1
+    picture = np.asarray(draw_heatmaps((side(parts), side(parts)), 0.1, closer_than=0.97)).astype(int)
+    left, top = MARGIN, HEAD + POSTER[1] + CAPTION + 34
+    (width, height) = SCALE
+    bar = picture[top : top + height, left : left + width]
+    assert (bar == bar[:1]).all()
+    cool, none, warm = bar[0, 2], bar[0, width // 2], bar[0, -3]
+    assert warm[0] > warm[2] + 40
+    assert cool[2] > cool[0] + 25
+    assert np.ptp(none) <= 3
+    labels = picture[top + height + 8 : top + height + 24]
+    paper = picture[2, 2]
+    for x in (left, left + width // 2 - 4, left + width - 60):
+        assert (labels[:, x : x + 60] != paper).any()
 
 
 def test_long_names_and_no_facts_stay_inside():

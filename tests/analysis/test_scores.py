@@ -1,10 +1,15 @@
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from keyart.analysis.genre_bars import genre_rows
+from keyart.analysis.bootstrap import Interval
+from keyart.analysis.genre_bars import GenreRow, draw_genre_bars, genre_rows
 from keyart.analysis.score_table import headline, number, score_tables
 from keyart.analysis.scores import Score, collect_scores
+from keyart.analysis.stylesheet import _RULES
+from keyart.analysis.theme import LIGHT
 
 NAN = float("nan")
 
@@ -89,6 +94,37 @@ def test_tables_show_undefined_figures_as_dashes_and_fold_genres_away():
     assert "0.300" in headline([Score("ndcg@10", 0.3, 0.2, None, None)], "ndcg@10")
     assert headline([], "ndcg@10") == ""
     assert number(float("nan")) == "–"
+
+
+def test_better_worse_and_no_difference_look_unlike():
+    """Signs and classes, not one colour for whatever is significant."""
+    gaps = {"map": (0.1, 0.05, 0.15), "recall@1": (-0.1, -0.15, -0.05), "ndcg@10": (0.01, -0.1, 0.1)}
+    scores = [Score(key, 0.3, 0.1, 0.2, 2.0, None, Interval(*gap, 90)) for key, gap in gaps.items()]
+    html = score_tables(scores, "ndcg@10", "")
+    cells = re.findall(r'<td class="([a-z-]+)"><span class="sign"[^>]*aria-label="([a-z ]+)"[^>]*>(.)</span>', html)
+    assert cells == [("better", "better", "▲"), ("worse", "worse", "▼"), ("no-difference", "no difference", "=")]
+    colours = [re.search(rf"td\.{name} {{ color: var\(--(\w+)\)", _RULES)[1] for name, _, _ in cells]
+    assert len({getattr(LIGHT, colour) for colour in colours}) == 3
+
+
+def test_a_missing_lift_says_why():
+    assert "not measured" in headline([Score("ndcg@10", 0.3, 0.2, None, None)], "ndcg@10")
+    assert "its own noise" in headline([Score("ndcg@10", 0.3, 0.2, 0.21, None)], "ndcg@10")
+
+
+def test_genre_bars_mark_what_is_better_and_worse():
+    gaps = [Interval(0.1, 0.05, 0.15, 9), Interval(-0.1, -0.15, -0.05, 9), Interval(0.0, -0.1, 0.1, 9)]
+    rows = [GenreRow(f"G{i}", 0.4, 0.1, 0.3, 9, None, gap) for i, gap in enumerate(gaps)]
+    lines = draw_genre_bars(rows, LIGHT).axes[0].get_lines()
+    marks = {
+        (line.get_marker(), line.get_color(), float(line.get_ydata()[0]))
+        for line in lines
+        if len(line.get_ydata()) == 1
+    }
+    assert {(marker, colour, y) for marker, colour, y in marks if marker in "^v"} == {
+        ("^", LIGHT.better, 0.0),
+        ("v", LIGHT.worse, 1.0),
+    }
 
 
 def test_genre_rows_are_sorted_and_leave_out_the_undefined():

@@ -17,11 +17,13 @@ def test_json_adds_up_and_the_picture_is_written(keyart, made, tmp_path):
     assert told["method"] == "sum over positions"
     assert [poster["id"] for poster in told["posters"]] == ["p0005", "p0009"]
     for poster in told["posters"]:
-        assert np.shape(poster["parts"]) == (12, 8)
-        assert np.sum(poster["parts"]) == pytest.approx(poster["sum_of_parts"])
-        rest = poster["constant"] + poster["unplaced"] + poster["residual"]
-        assert np.sum(poster["parts"]) + rest == pytest.approx(told["similarity"], abs=1e-6)
-        assert abs(poster["residual"]) < 1e-5
+        assert np.shape(poster["attributions"]) == (12, 8)
+        assert np.sum(poster["attributions"]) == pytest.approx(poster["sum_of_attributions"])
+        rest = poster["baseline"] + poster["non_spatial"] + poster["approximation_error"]
+        assert np.sum(poster["attributions"]) + rest == pytest.approx(told["similarity"], abs=1e-6)
+        assert abs(poster["approximation_error"]) < 1e-5
+    pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    assert told["closer_than"] == pytest.approx((pairs < told["similarity"] - 2e-6).mean(), abs=1e-3)
     with Image.open(tmp_path / "why.png") as picture:
         shown = np.asarray(picture.convert("RGB"))
     assert shown.shape[1] > 1000
@@ -68,6 +70,8 @@ def test_a_table_for_people(keyart, made, tmp_path):
     code, out, _ = keyart("explain", run, "p0005", "p0006", "--out", tmp_path / "why.png")
     assert code == 0
     assert "Film 5" in out
+    for word in ("baseline", "attributions", "non-spatial", "error", "of random pairs", "the head's bias"):
+        assert word in out
     assert str(tmp_path / "why.png") in out.replace("\n", "")
 
 

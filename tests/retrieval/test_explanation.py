@@ -63,12 +63,12 @@ def test_the_parts_add_up_to_the_similarity(case):
     assert (found.method == "sum over positions") == exact
     assert ("pixels" in found.method) == (case == "class token")
     for share in found.shares:
-        assert share.parts.shape == (12, 8)
-        assert abs(share.residual) <= (1e-5 if exact else 1e-3)
-        whole = share.constant + share.unplaced + share.parts.sum() + share.residual
+        assert share.attributions.shape == (12, 8)
+        assert abs(share.approximation_error) <= (1e-5 if exact else 1e-3)
+        whole = share.baseline + share.non_spatial + share.attributions.sum() + share.approximation_error
         assert whole == pytest.approx(found.similarity, abs=1e-6)
-        assert (abs(share.unplaced) > 1e-6) == (case == "class token and depths")
-        assert np.ptp(share.parts) > 0
+        assert (abs(share.non_spatial) > 1e-6) == (case == "class token and depths")
+        assert np.ptp(share.attributions) > 0
 
 
 def test_the_baseline_is_the_similarity_of_the_average_poster():
@@ -76,8 +76,8 @@ def test_the_baseline_is_the_similarity_of_the_average_poster():
     found = explain_pair(embedder, pair, average)
     with torch.no_grad():
         vectors = embedder(torch.stack([*pair, torch.stack(average).mean(0)]))
-    assert found.shares[0].constant == pytest.approx(float(vectors[2] @ vectors[1]), abs=1e-5)
-    assert found.shares[1].constant == pytest.approx(float(vectors[2] @ vectors[0]), abs=1e-5)
+    assert found.shares[0].baseline == pytest.approx(float(vectors[2] @ vectors[1]), abs=1e-5)
+    assert found.shares[1].baseline == pytest.approx(float(vectors[2] @ vectors[0]), abs=1e-5)
 
 
 def test_a_sum_over_positions_is_what_plain_loops_say():
@@ -96,8 +96,8 @@ def test_a_sum_over_positions_is_what_plain_loops_say():
     found = explain_pair(embedder, pair, [])
     for share, (each, _), (_, other) in zip(found.shares, vectors, reversed(vectors), strict=True):
         wanted = np.array([[each[y, x] @ other / lengths for x in range(columns)] for y in range(rows)])
-        np.testing.assert_allclose(share.parts, spread(torch.from_numpy(wanted), (12, 8)), atol=1e-6)
-        assert share.constant == pytest.approx(bias @ other / lengths, abs=1e-6)
+        np.testing.assert_allclose(share.attributions, spread(torch.from_numpy(wanted), (12, 8)), atol=1e-6)
+        assert share.baseline == pytest.approx(bias @ other / lengths, abs=1e-6)
 
 
 def test_regions_like_the_average_poster_add_nothing():
@@ -105,7 +105,7 @@ def test_regions_like_the_average_poster_add_nothing():
     first, second = posters(2, 2)
     half = first.clone()
     half[:, 48:] = torch.stack(average).mean(0)[:, 48:]
-    parts = explain_pair(embedder, [half, second], average).shares[0].parts
+    parts = explain_pair(embedder, [half, second], average).shares[0].attributions
     assert np.abs(parts[6:]).max() == 0
     assert np.abs(parts[:6]).max() > 0
 
@@ -174,7 +174,7 @@ def test_covering_what_carries_the_similarity_costs_most_of_it(posters_dir):
         for first, second in pairs:
             found = explain_pair(embedder, (first, second), average)
             assert found.method == "sum over positions"
-            order = np.argsort(-found.shares[0].parts.ravel())
+            order = np.argsort(-found.shares[0].attributions.ravel())
             for cells in (order[: len(order) // 4], order[-(len(order) // 4) :]):
                 mask = torch.zeros(32 * 22)
                 mask[torch.from_numpy(cells.copy())] = 1

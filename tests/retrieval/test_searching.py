@@ -1,9 +1,11 @@
 """`keyart search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from keyart.retrieval.random_pairs import percent
 from tests.retrieval.indexes import found, refused
 
 
@@ -45,6 +47,37 @@ def test_filters_and_duplicates(keyart, made):
     some = found(keyart("search", run, "p0003", "--genre", "drama", "--year", "1980-1989", "--json"))["neighbours"]
     assert some
     assert all("Drama" in one["genres"] and one["year"] <= 1989 for one in some)
+
+
+def test_each_cosine_comes_with_its_percentile_among_random_pairs(keyart, made):
+    run, vectors = made[2][0]
+    told = found(keyart("search", run, "p0005", "-k", 6, "--json"))["neighbours"]
+    pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
+    naive = [(pairs < one["score"] - 2e-6).mean() for one in told]
+    assert [one["closer_than"] for one in told] == pytest.approx(naive, abs=1e-3)
+    assert 0 < told[-1]["closer_than"] <= told[0]["closer_than"] <= 1
+    out = keyart("search", run, "p0005", "-k", 6)[1]
+    assert "closer than" in out
+    assert percent(told[0]["closer_than"]) in out
+
+
+def test_filters_are_counted_in_json_table_and_picture(keyart, made, tmp_path, monkeypatch):
+    run = made[2][0][0]
+    notes = []
+    monkeypatch.setattr(
+        "keyart.contact_sheet.draw_gallery",
+        lambda *args, note, **rest: notes.append(note) or Image.new("RGB", (9, 9)),
+    )
+    plain = found(keyart("search", run, "p0003", "-k", 3, "--json"))
+    assert plain["searched"] == plain["posters"]
+    asked = ["search", run, "p0003", "-k", 3, "--genre", "drama", "--png", tmp_path / "a.png"]
+    told = found(keyart(*asked, "--json"))
+    table = pd.read_parquet(run / "index" / "posters.parquet")
+    passed = int(table["genres"].str.contains("Drama").sum())
+    assert told["searched"] == passed < told["posters"] == len(table)
+    heading = f"the 3 nearest of the {passed} that pass the filters, of {len(table)}"
+    assert notes == [heading]
+    assert heading in " ".join(keyart(*asked)[1].split())
 
 
 def test_table_and_contact_sheet(keyart, made, tmp_path):

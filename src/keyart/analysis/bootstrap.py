@@ -2,11 +2,26 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Verdict = Literal["better", "worse", "no difference"]
+SIGNS: dict[Verdict, str] = {"better": "▲", "worse": "▼", "no difference": "="}
+"""What stands beside a difference, so that it is not told by colour alone."""
+
+
+def verdict(low: float, high: float) -> Verdict:
+    """Whether a difference's interval lies above zero, below it, or holds it (or is unknown).
+
+    Examples:
+        >>> verdict(0.01, 0.02), verdict(-0.2, -0.1), verdict(-0.1, 0.1), verdict(float("nan"), float("nan"))
+        ('better', 'worse', 'no difference', 'no difference')
+    """
+    return "better" if low > 0 else "worse" if high < 0 else "no difference"
+
 
 CHUNK_BYTES = 64_000_000
 
@@ -30,7 +45,12 @@ class Interval:
     @property
     def excludes_zero(self) -> bool:
         """Whether zero lies outside: for a difference, whether it is significant at the interval's level."""
-        return self.low > 0 or self.high < 0
+        return self.verdict != "no difference"
+
+    @property
+    def verdict(self) -> Verdict:
+        """For a difference: which side of zero the interval lies on."""
+        return verdict(self.low, self.high)
 
 
 def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Floats:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from keyart.analysis.bootstrap import Floats, percentile_ends, resample_means
+from keyart.analysis.bootstrap import Floats, Verdict, percentile_ends, resample_means, verdict
 from keyart.analysis.names import is_genre
 from keyart.analysis.scores import metric_keys
 from keyart.errors import InputError
@@ -44,7 +44,12 @@ class Difference:
     @property
     def significant(self) -> bool:
         """Whether zero lies outside the interval."""
-        return self.low > 0 or self.high < 0
+        return self.verdict != "no difference"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether this run is significantly better or worse than the first one."""
+        return verdict(self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -53,6 +58,7 @@ class Difference:
             "low": self.low,
             "high": self.high,
             "significant": self.significant,
+            "verdict": self.verdict,
             "lift_ratio": self.lift_ratio,
             "lift_ratio_low": self.ratio_low,
             "lift_ratio_high": self.ratio_high,

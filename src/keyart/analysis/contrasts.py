@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.analysis.variety import unit_rows
+from keyart.retrieval.random_pairs import RandomPairs
 
 TILE = 1024
 KEPT = 2000
@@ -20,11 +21,13 @@ class Pair:
         first: Position of the one.
         second: Position of the other.
         cosine: Their similarity.
+        closer_than: The share of random pairs of the compared posters whose cosine is lower.
     """
 
     first: int
     second: int
     cosine: float
+    closer_than: float
 
 
 def same_genres_unlike(
@@ -76,12 +79,17 @@ def _extremes(
         first, second = np.divmod(best, len(has))
         found += zip(score[best].tolist(), (first + start).tolist(), second.tolist(), strict=True)
     found.sort()
-    return _pick(found, kinds, count, sign)
+    picked = _pick(found, kinds, count)
+    cosines = [sign * score for score, _, _ in picked]
+    shares = RandomPairs.of(unit).closer_than(cosines)
+    return [Pair(a, b, cosine, float(share)) for (_, a, b), cosine, share in zip(picked, cosines, shares, strict=True)]
 
 
-def _pick(found: list[tuple[float, int, int]], kinds: npt.NDArray[np.int64], count: int, sign: float) -> list[Pair]:
+def _pick(
+    found: list[tuple[float, int, int]], kinds: npt.NDArray[np.int64], count: int
+) -> list[tuple[float, int, int]]:
     """The most extreme pairs without repetition: first of posters and genre sets, then of posters alone."""
-    pairs: list[Pair] = []
+    pairs: list[tuple[float, int, int]] = []
     used: set[int] = set()
     shown: set[tuple[int, int]] = set()
     for fresh_kinds_only in (True, False):
@@ -91,5 +99,5 @@ def _pick(found: list[tuple[float, int, int]], kinds: npt.NDArray[np.int64], cou
                 continue
             used |= {a, b}
             shown.add(kind)
-            pairs.append(Pair(a, b, sign * score))
-    return sorted(pairs, key=lambda pair: sign * pair.cosine)
+            pairs.append((score, a, b))
+    return sorted(pairs)

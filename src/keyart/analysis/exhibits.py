@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from keyart.analysis.contrasts import Pair
-from keyart.analysis.neighbours import Neighbourhoods, describe, jaccard, poster_name, shared_genres, year_text
+from keyart.analysis.neighbours import Neighbourhoods, describe, genre_overlap, poster_name, shared_genres, year_text
 from keyart.analysis.posters import data_uri, frame_posters
 from keyart.analysis.score_table import number
+from keyart.retrieval.random_pairs import percent
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -78,8 +79,13 @@ def pair_cards(catalogue: "Catalogue", pairs: Sequence[Pair], images: PosterImag
             f"{_genres(catalogue, other, at)}</figcaption></figure>"
             for at, other in ((pair.first, pair.second), (pair.second, pair.first))
         )
-        cards.append(f'<li><div class="pair">{sides}</div><p class="cosine">cosine {number(pair.cosine, 2)}</p></li>')
+        cards.append(f'<li><div class="pair">{sides}</div><p class="cosine">{cosine_text(pair)}</p></li>')
     return f'<ul class="pairs">{"".join(cards)}</ul>'
+
+
+def cosine_text(pair: Pair) -> str:
+    """A pair's cosine and what it is worth."""
+    return f"cosine {number(pair.cosine, 2)}, closer than {percent(pair.closer_than)} of random pairs"
 
 
 def _driver(catalogue: "Catalogue", query: int, images: PosterImages) -> str:
@@ -99,10 +105,13 @@ def _strip(catalogue: "Catalogue", rows: Neighbourhoods, row: int, images: Poste
         mark = "near-duplicate" if rows.duplicate[row, column] else "same film" if rows.same_film[row, column] else ""
         tab = f'<span class="tab">{mark}</span>' if mark else ""
         cosine = number(float(rows.cosines[row, column]), 2)
-        overlap = jaccard(catalogue.genres[query], catalogue.genres[other])
+        share = percent(float(rows.closer_than[row, column]))
+        overlap = genre_overlap(catalogue, query, other)
+        bar = "" if overlap is None else f'<i><span style="width:{overlap:.0%}"></span></i>'
         items.append(
             f'<li><figure class="poster{" marked" if mark else ""}">{images.img(other)}{tab}<figcaption>'
-            f'<span class="measure"><i><span style="width:{overlap:.0%}"></span></i>{cosine}</span>'
+            f'<span class="measure" title="cosine {cosine}, closer than {share} of random pairs">{bar}{cosine}'
+            f" · {share}</span>"
             f"{_name(catalogue, other)}{_genres(catalogue, query, other)}</figcaption></figure></li>"
         )
     return f'<ol class="strip" tabindex="0" aria-label="Nearest first">{"".join(items)}</ol>'

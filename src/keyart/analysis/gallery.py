@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from PIL import Image, ImageDraw
 
 from keyart.analysis.lettering import Span, draw_line, shorten, text_width, wrap_spans
-from keyart.analysis.neighbours import Neighbourhoods, jaccard, poster_name, shared_genres, year_text
+from keyart.analysis.neighbours import Neighbourhoods, genre_overlap, poster_name, shared_genres, year_text
 from keyart.analysis.posters import Size, frame_posters
 from keyart.analysis.theme import LIGHT, Theme, font_for
+from keyart.retrieval.random_pairs import percent
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -80,8 +81,9 @@ def draw_gallery(
     """Draw driver posters at the left, each followed by its neighbours in order.
 
     Below each poster: its title where known, its genres (those that the driver has too in the accent's colour), the
-    cosine, and a bar as long as the overlap of the genre sets (Jaccard). Near-duplicates and other posters of the
-    driver's film carry a label.
+    cosine and the share of random pairs that are less alike, and a bar as long as the overlap of the genre sets
+    (Jaccard); no bar where the genres of either are unknown. Near-duplicates and other posters of the driver's film
+    carry a label.
 
     Args:
         catalogue: The posters.
@@ -102,7 +104,7 @@ def draw_gallery(
     shown = [int(i) for i in rows.shown]
     framed = dict(zip(shown, frame_posters([paths[i] for i in shown], layout.poster), strict=True))
     pen = ImageDraw.Draw(picture)
-    _draw_heading(pen, layout, columns, title, note, theme)
+    _draw_heading(pen, layout, columns, title, note, bool(catalogue.genres[rows.queries].any()), theme)
     for row, query in enumerate(int(i) for i in rows.queries):
         top = layout.top(row * lines)
         _draw_driver(picture, pen, layout, top, framed[query], catalogue, query, theme)
@@ -114,7 +116,8 @@ def draw_gallery(
                 _mark(pen, at, layout.poster, "near-duplicate", theme)
             elif rows.same_film[row, column]:
                 _mark(pen, at, layout.poster, "same film", theme)
-            _draw_caption(pen, layout, at, catalogue, query, other, float(rows.cosines[row, column]), theme)
+            told = f"{rows.cosines[row, column]:.2f} · {percent(float(rows.closer_than[row, column]))}"
+            _draw_caption(pen, layout, at, catalogue, query, other, told, theme)
     return picture
 
 
@@ -125,12 +128,16 @@ def write_png(picture: Image.Image, path: Path) -> None:
     draft.replace(path)
 
 
-def _draw_heading(pen: ImageDraw.ImageDraw, layout: Layout, columns: int, title: str, note: str, theme: Theme) -> None:
+def _draw_heading(
+    pen: ImageDraw.ImageDraw, layout: Layout, columns: int, title: str, note: str, genres: bool, theme: Theme
+) -> None:
     left, right = layout.margin, layout.width(columns) - layout.margin
     pen.text((left, 58), title, font=font_for(title, 32, "semibold"), fill=theme.ink, anchor="ls")
-    legend = [Span("shared genre", theme.accent, "medium"), Span("other genre", theme.muted)]
-    legend += [Span("bar: overlap of the genres", theme.muted), Span("0.83: cosine", theme.ink)]
-    width = sum(text_width(span.text, 16, span.weight) for span in legend) + 3 * text_width(WIDE, 16)
+    legend = [Span("shared genre", theme.accent, "medium"), Span("other genre", theme.muted)] if genres else []
+    legend += [Span("bar: overlap of the genres", theme.muted)] if genres else []
+    legend += [Span("0.83 · 97%: cosine, closer than 97% of random pairs", theme.ink)]
+    width = sum(text_width(span.text, 16, span.weight) for span in legend)
+    width += (len(legend) - 1) * text_width(WIDE, 16)
     if right - left - width > 520:  # narrow galleries do without
         draw_line(pen, (right - width, 88), legend, 16, WIDE)
     else:
@@ -178,15 +185,15 @@ def _draw_caption(
     catalogue: "Catalogue",
     query: int,
     other: int,
-    cosine: float,
+    told: str,
     theme: Theme,
 ) -> None:
     (left, top), (width, height) = at, layout.poster
-    told = f"{cosine:.2f}"
     bar = width - text_width(told, 15) - 8
     y = top + height + 11
-    overlap = jaccard(catalogue.genres[query], catalogue.genres[other])
-    pen.rectangle((left, y, left + bar, y + 2), fill=theme.rule)
+    overlap = genre_overlap(catalogue, query, other)
+    if overlap is not None:
+        pen.rectangle((left, y, left + bar, y + 2), fill=theme.rule)
     if overlap:
         pen.rectangle((left, y, left + bar * overlap, y + 2), fill=theme.accent)
     pen.text((left + width, y + 6), told, font=font_for(told, 15), fill=theme.ink, anchor="rs")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.analysis.variety import unit_rows
+from keyart.retrieval.random_pairs import RandomPairs
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -25,6 +26,7 @@ class Neighbourhoods:
         cosines: (K, k) cosine similarities, float32.
         duplicate: (K, k) bool, the neighbour is in the query's near-duplicate group.
         same_film: (K, k) bool, the neighbour shows the query's film.
+        closer_than: (K, k) share of random pairs of the searched posters whose cosine is lower; NaN where unknown.
     """
 
     queries: Positions
@@ -32,6 +34,7 @@ class Neighbourhoods:
     cosines: npt.NDArray[np.float32]
     duplicate: npt.NDArray[np.bool_]
     same_film: npt.NDArray[np.bool_]
+    closer_than: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.queries)
@@ -82,6 +85,7 @@ def find_neighbours(
         cosines,
         group[neighbours] == group[asked][:, None],
         (films[neighbours] == films[asked][:, None]).astype(bool),
+        RandomPairs.of(unit).closer_than(cosines),
     )
 
 
@@ -92,15 +96,10 @@ def shared_genres(catalogue: "Catalogue", query: int, other: int) -> list[tuple[
     return sorted(names, key=lambda item: not item[1])
 
 
-def jaccard(a: npt.NDArray[np.bool_], b: npt.NDArray[np.bool_]) -> float:
-    """Size of the intersection over that of the union of two genre sets; 0 when both are empty.
-
-    Examples:
-        >>> jaccard(np.array([True, True, False]), np.array([True, False, True]))
-        0.3333333333333333
-    """
-    union = int((a | b).sum())
-    return int((a & b).sum()) / union if union else 0.0
+def genre_overlap(catalogue: "Catalogue", query: int, other: int) -> float | None:
+    """Jaccard overlap of the genre sets of two posters; None where either one's genres are unknown."""
+    a, b = catalogue.genres[query], catalogue.genres[other]
+    return int((a & b).sum()) / int((a | b).sum()) if a.any() and b.any() else None
 
 
 ARTICLES = ("The", "A", "An", "Le", "La", "Les", "Il", "El", "Los", "Das", "Der")

@@ -152,7 +152,8 @@ def _draw_bars(
 ) -> None:
     counts = dict(zip(part.genre_names, part.genres.sum(0).tolist(), strict=True))
     known = {score.key: score.interval for score in drawn.scores if score.interval is not None}
-    rows = genre_rows(metrics, split, counts, known)
+    gaps = {score.key: score.difference for score in drawn.scores if score.difference is not None}
+    rows = genre_rows(metrics, split, counts, known, gaps)
     if rows:
         alt = f"Precision at 10 for each of {len(rows)} genres, beside chance and the frozen backbone"
         _chart(folder, drawn, "genre_bars", lambda theme: draw_genre_bars(rows, theme), alt)

@@ -4,6 +4,7 @@ import base64
 import io
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +142,7 @@ def _gallery(
         f"<p>{len(rows)} of the {len(at):,} {escape(split)} posters, one for each of the commonest genres in turn: "
         "the one that best stands for what is not yet shown of its genre. How well they do plays no part in it.</p>"
         '<ul class="legend"><li><em>Genre</em> that the query has too</li><li><span class="bar"></span>overlap of the '
-        "genre sets</li><li>number: cosine</li></ul>"
+        "genre sets</li><li>0.83 · 97%: cosine, closer than 97% of random pairs</li></ul>"
         f"{gallery_rows(catalogue, rows, images, others)}"
     )
 
@@ -211,7 +212,7 @@ def _contrasts(
 
 def _whole(pair: Pair, at: npt.NDArray[np.int64]) -> Pair:
     """A pair's positions in the whole catalogue."""
-    return Pair(int(at[pair.first]), int(at[pair.second]), pair.cosine)
+    return replace(pair, first=int(at[pair.first]), second=int(at[pair.second]))
 
 
 def _webp_uri(image: Image.Image) -> str:

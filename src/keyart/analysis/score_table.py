@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from keyart.analysis.bootstrap import Interval
+from keyart.analysis.bootstrap import SIGNS, Interval
 from keyart.analysis.names import is_genre, metric_name
 from keyart.analysis.scores import Score
 
@@ -63,8 +63,8 @@ def score_tables(scores: Sequence[Score], first: str, queries: str) -> str:
     genres = [score for score in scores if is_genre(score.key) and not score.key.endswith("/dedup")]
     scale = _scale([score for score in scores if not is_genre(score.key)])
     note = (
-        f"{queries} In brackets: 95% percentile bootstrap over queries. Differences are paired, and coloured where the "
-        "interval excludes zero."
+        f"{queries} In brackets: 95% percentile bootstrap over queries. Differences are paired: ▲ significantly "
+        "better, ▼ significantly worse, = no significant difference (the interval holds zero)."
     )
     parts = [f'<p class="note">{note.strip()}</p>', _table(main, first, "All metrics", scale)]
     for title, rows in (("Without near-duplicates of the query", dedup), ("Single genres", genres)):
@@ -109,14 +109,19 @@ def _row(score: Score, main: bool, scale: tuple[float, float]) -> str:
     if gap is None and score.value is not None and score.frozen is not None:
         difference = number(score.value - score.frozen)
     else:
-        difference = "–" if gap is None else _signed(gap.value) + _bracket(gap)
-    sure = ' class="sure"' if gap is not None and gap.excludes_zero else ""
+        difference = "–" if gap is None else _verdict(gap) + _signed(gap.value) + _bracket(gap)
+    sure = "" if gap is None else f' class="{gap.verdict.replace(" ", "-")}"'
     return (
         f'<tr{" class=headline-row" if main else ""}><th scope="row">{escape(metric_name(score.key))}</th>'
         f"<td>{number(score.value)}{_bracket(score.interval)}</td><td>{number(score.chance)}</td>"
         f"<td>{number(score.frozen)}</td><td{sure}>{difference}</td><td>{number(score.lift, 2)}</td>"
         f"<td>{_strip(score, scale)}</td></tr>"
     )
+
+
+def _verdict(gap: Interval) -> str:
+    """A sign for eyes that do not tell the colours apart, with a word for those that do not see it."""
+    return f'<span class="sign" role="img" aria-label="{gap.verdict}" title="{gap.verdict}">{SIGNS[gap.verdict]}</span>'
 
 
 def _signed(value: float) -> str:

@@ -94,8 +94,11 @@ td, tbody th { padding: .42rem .8rem; text-align: right; border-bottom: 1px soli
 th:first-child, tbody th { text-align: left; padding-left: 0; }
 tbody th { color: var(--ink); font-size: 1rem; }
 td small { color: var(--muted); font-size: .84em; }
-td.sure { color: var(--accent); }
-td.sure small { color: inherit; }
+td.better { color: var(--better); }
+td.worse { color: var(--worse); }
+td.no-difference { color: var(--muted); }
+td.better small, td.worse small { color: inherit; }
+.sign { font-size: .8em; margin-right: .35em; }
 td .lift { display: block; width: 190px; height: 22px; }
 .headline-row th, .headline-row td { background: var(--card); }
 .headline-row th { padding-left: .6rem; font-weight: 600; }

@@ -25,6 +25,8 @@ class Theme:
         rule: Lines and tracks.
         accent: The trained embedding.
         frozen: The frozen backbone.
+        better: What is significantly better; a sign stands beside it.
+        worse: What is significantly worse.
         c: Categories (genres), to be told apart with impaired colour vision too.
         d: A ramp from early to late (decades).
     """
@@ -36,6 +38,8 @@ class Theme:
     rule: str
     accent: str
     frozen: str
+    better: str
+    worse: str
     c: tuple[str, ...]
     d: tuple[str, ...]
 
@@ -74,6 +78,8 @@ LIGHT = Theme(
     rule="#e2dcd2",
     accent="#b3271e",
     frozen="#1f7a8c",
+    better="#1c5fb0",
+    worse="#9c4a00",
     c=("#cc3311", "#0077bb", "#e69f00", "#228833", "#aa3377", "#33aacc", "#7a5c2e", "#5b4fc7"),
     d=_blend(("#cf8a12", "#d4502f", "#a32a5b", "#2f1f6b")),
 )
@@ -85,6 +91,8 @@ DARK = Theme(
     rule="#3a3633",
     accent="#ff7d66",
     frozen="#6cc3d5",
+    better="#86b9ff",
+    worse="#ffad5c",
     c=("#ff6b52", "#4fa8ec", "#f2b53a", "#55c46a", "#dd77b4", "#7fd6ee", "#c39a5f", "#a399ff"),
     d=_blend(("#fff0b8", "#fdae61", "#f0627a", "#9a6bf0")),
 )

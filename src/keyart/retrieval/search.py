@@ -19,10 +19,12 @@ class Hits:
     Attributes:
         rows: (R,) rows of the index, in the order to show them.
         scores: (R,) their cosine similarities.
+        searched: How many posters could be found: those that passed the filters.
     """
 
     rows: np.ndarray
     scores: np.ndarray
+    searched: int
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -57,14 +59,14 @@ def search_index(
     while True:
         scores, found = (part[0] for part in index.search(query[None], depth, rows))
         kept = found >= 0 if own is None else (found >= 0) & (found != own)
-        hits = Hits(found[kept], scores[kept])
+        hits = Hits(found[kept], scores[kept], total)
         if thin is not None and len(hits):
             keep = thin(hits.rows)
-            hits = Hits(hits.rows[keep], hits.scores[keep])
+            hits = Hits(hits.rows[keep], hits.scores[keep], total)
         if len(hits) >= min(k, wanted) or depth >= total:
             break
         depth = min(total, 2 * depth)
     if diverse and len(hits):
         order = diversify(hits.scores, index.vectors(hits.rows), k)
-        return Hits(hits.rows[order], hits.scores[order])
-    return Hits(hits.rows[:k], hits.scores[:k])
+        return Hits(hits.rows[order], hits.scores[order], total)
+    return Hits(hits.rows[:k], hits.scores[:k], total)

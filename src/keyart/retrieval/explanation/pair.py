@@ -22,19 +22,22 @@ CELL = 8
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """One poster's share in a similarity: ``similarity = constant + unplaced + parts.sum() + residual``.
+    """One poster's attributions of a similarity.
+
+    ``similarity = baseline + attributions.sum() + non_spatial + approximation_error``.
 
     Attributes:
-        parts: (rows, columns) float64, what each cell of the poster adds; below 0 what it takes away.
-        constant: What would be there without the poster: see `Explanation.constant_is`.
-        unplaced: What comes from numbers that have no place on the poster, such as a class token; mostly 0.
-        residual: What is lacking: the error of rounding, or of integration.
+        attributions: (rows, columns) float64, what each cell of the poster adds to the similarity; negative where it
+            lowers it.
+        baseline: The part that does not depend on the poster: see `Explanation.baseline_is`.
+        non_spatial: The attribution of features without a position, such as a class token; mostly 0.
+        approximation_error: The error of rounding, or of numerical integration.
     """
 
-    parts: np.ndarray
-    constant: float
-    unplaced: float
-    residual: float
+    attributions: np.ndarray
+    baseline: float
+    non_spatial: float
+    approximation_error: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,15 +46,15 @@ class Explanation:
 
     Attributes:
         similarity: Cosine of their embeddings.
-        method: How the parts were found.
-        constant_is: What the shares' ``constant`` is.
+        method: How the attributions were computed.
+        baseline_is: Definition of the shares' ``baseline``.
         shares: Of the first and of the second poster; each explains the whole similarity, with the other given.
         points: Points at which gradients were taken, the larger of the two; 0 for a sum over positions.
     """
 
     similarity: float
     method: Method
-    constant_is: str
+    baseline_is: str
     shares: tuple[Share, Share]
     points: int = 0
 
@@ -115,7 +118,7 @@ def _sum_over_positions(
         parts = spread(torch.einsum("ehw,e->hw", each, other) / lengths, grid).numpy()
         constant = float(head.project.bias.double() @ other / lengths)
         shares.append(Share(parts, constant, 0.0, similarity - constant - float(parts.sum())))
-    return Explanation(similarity, "sum over positions", "the share of the head's bias", (shares[0], shares[1]))
+    return Explanation(similarity, "sum over positions", "the term of the head's bias", (shares[0], shares[1]))
 
 
 def _over_maps(
@@ -168,7 +171,7 @@ def _over_pixels(
 
 def _by_gradients(
     method: Method,
-    constant_is: str,
+    baseline_is: str,
     embed: Callable[[list[Tensor]], Tensor],
     inputs: Sequence[list[Tensor]],
     baseline: list[Tensor],
@@ -179,7 +182,7 @@ def _by_gradients(
 
     Args:
         method: How it is called.
-        constant_is: What the similarity at the baseline is.
+        baseline_is: Definition of the similarity at the baseline.
         embed: From inputs with a leading dimension P to (P, E) embeddings.
         inputs: Each poster's.
         baseline: Where the way to both begins.
@@ -200,4 +203,4 @@ def _by_gradients(
         rest = similarity - found.baseline - unplaced - float(parts.sum())
         shares.append(Share(parts.numpy(), found.baseline, unplaced, rest))
         points = max(points, found.points)
-    return Explanation(similarity, method, constant_is, (shares[0], shares[1]), points)
+    return Explanation(similarity, method, baseline_is, (shares[0], shares[1]), points)
