@@ -1,9 +1,10 @@
-"""The console command ``keyart``: what one does with a finished run, without any configuration.
+"""The console command ``keyart``: train, and everything that is done with a finished run.
 
 Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
 """
 
 import sys
+from typing import Any
 
 import typer
 
@@ -14,6 +15,7 @@ from keyart.commands.exporting import export
 from keyart.commands.fetching import fetch
 from keyart.commands.indexing import build_index, embed
 from keyart.commands.judging import compare, evaluate
+from keyart.commands.train import train
 from keyart.commands.viewers import judge_history, recommend
 from keyart.errors import InputError
 
@@ -22,7 +24,7 @@ UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
 
 app = typer.Typer(
     name="keyart",
-    help="Find film posters that look and feel alike, with a trained run.",
+    help="Find film posters that look and feel alike.",
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,9 +33,12 @@ app = typer.Typer(
 
 @app.callback()
 def root() -> None:
-    """Find film posters that look and feel alike, with a trained run."""
+    """Find film posters that look and feel alike."""
 
 
+# Everything behind `train` is Hydra's to read, --help included.
+_HYDRAS: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command(context_settings=_HYDRAS)(train)
 app.command()(evaluate)
 app.command()(compare)
 app.command()(search)

@@ -17,7 +17,9 @@ from keyart.config.grid import parse
 from keyart.config.plugins import prefer_own_presets
 from keyart.errors import InputError
 
-CONFIG_FOLDER = Path(__file__).resolve().parents[3] / "conf"
+_PACKAGE = Path(__file__).resolve().parents[1]
+#: The configuration: beside the code in an installed wheel, at the top of a clone.
+CONFIG_FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1] / "conf"
 
 
 def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
