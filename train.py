@@ -1,4 +1,4 @@
-"""Train an embedder: `python train.py [key=value …]`, the same as `keyart train`; `-m` sweeps; `--help` lists every key.
+"""Train an embedder: `python train.py [key=value …]` or `keyart train`; `-m` sweeps; `--help` lists every key.
 
 The last line on standard output is the absolute path of the run's folder (of the sweep's, with `-m`).
 """
