@@ -78,9 +78,7 @@ def test_angular_equals_its_formula_on_several_genres(degrees):
 def test_angular_equals_its_formula_with_references():
     genres, memory = multi_hot(6, seed=3), multi_hot(11, seed=4)
     rel, y = relations(genres, memory), unit(11, seed=5)
-    check_equal(
-        lambda x, r: AngularLoss(45)(x, r, references=y), lambda x, r: naive_angular(x, y, r, 45), unit(6, seed=6), rel
-    )
+    check_equal(lambda x, r: AngularLoss(45)(x, r, y), lambda x, r: naive_angular(x, y, r, 45), unit(6, seed=6), rel)
 
 
 @pytest.mark.parametrize("semi_hard", [False, True])
@@ -95,7 +93,7 @@ def test_triplet_equals_its_formula_with_references():
     genres, memory = multi_hot(6, seed=3), multi_hot(11, seed=4)
     rel, y = relations(genres, memory), unit(11, seed=5)
     check_equal(
-        lambda x, r: TripletLoss(0.3)(x, r, references=y),
+        lambda x, r: TripletLoss(0.3)(x, r, y),
         lambda x, r: naive_triplet(x, y, r, 0.3, False),
         unit(6, seed=6),
         rel,

@@ -205,6 +205,10 @@ def check_miner(miner: Mapping[str, Any]) -> None:
     Raises:
         InputError: They do not go together.
     """
+    if "class" in miner:
+        from keyart.embedding.mining.pml import PMLMiner
+
+        PMLMiner(miner["class"], miner["args"])
     name, negatives = miner["name"], miner.get("negatives")
     if name in ("hard", "semi_hard"):
         rule = one_of(*(("hard", "semi_hard", "easy", "all") if name == "hard" else ("all", "nearest")))
