@@ -283,3 +283,16 @@ def test_a_sweep_in_wandb_is_one_group_and_one_line(line, train_here, monkeypatc
     assert groups == {"s"}
     tables = list(sweep.glob("wandb/offline-run-*/files/media/table/sweep/jobs_*.json"))
     assert len(json.loads(tables[0].read_text())["data"]) == 2
+
+
+def test_a_sweep_over_classes_of_pytorch_metric_learning(line, train_here):
+    pytest.importorskip("pytorch_metric_learning")
+    classes = ["CircleLoss", "NTXentLoss", "TripletMarginLoss"]
+    code, _, err = train_here(*line, "loss=pml", f"loss.class={','.join(classes)}")
+    assert code == 0, err
+    sweep = only(train_here.folder)
+    rows = rows_of(sweep)
+    assert [row["status"] for row in rows] == ["finished"] * 3
+    assert [row["loss.class"] for row in rows] == classes
+    found = metrics_of(sweep)
+    assert len({metrics["val/ndcg@10"] for metrics in found.values()}) == 3

@@ -16,6 +16,7 @@ from pytorch_metric_learning import distances, losses, miners, reducers, regular
 from keyart.catalogue import Relevance
 from keyart.config import check_config
 from keyart.config.loss_rules import check_combination
+from keyart.config.pml_table import pml_table
 from keyart.config.preflight import composed
 from keyart.embedding.losses import AngularLoss, ContrastiveLoss, PMLLoss, TripletLoss, from_pml
 from keyart.embedding.losses.pml import REFUSED, SUPPORTED, list_triplets
@@ -410,6 +411,13 @@ def test_a_term_of_a_sum_is_checked_by_its_own_key():
     overrides = ["loss=sum", "+loss@loss.terms.pml=pml", "loss.terms.pml.class=CircleLoss", "+loss.weights.pml=0.5"]
     with pytest.raises(InputError, match=r"^loss\.terms\.pml\.margin=3: "):
         check_config(composed([*overrides, "loss.terms.pml.margin=3"]))
+
+
+def test_the_page_holds_the_tables():
+    root = Path(__file__).resolve().parents[3]
+    page = (root / "docs" / "pml.md").read_text(encoding="utf-8")
+    assert pml_table() in page
+    assert all(f"`{name}`" in page for name in (*SUPPORTED, *REFUSED, *SUPPORTED_MINERS, *REFUSED_MINERS))
 
 
 # An extra
