@@ -91,12 +91,13 @@ class Estimates:
         found: list[Estimate | None] = [None] * len(groups)
         if drawn[best] is None:
             return found
-        paired = [
-            at for at, one in enumerate(drawn) if one is not None and self._same_queries(groups[best], groups[at])
-        ]
-        errors = np.stack([drawn[at] - values[at] for at in paired])  # type: ignore[operator]
-        reach = float(np.quantile(np.ptp(errors, axis=0), LEVEL))
-        for at in paired:
+        errors = {
+            at: one - values[at]
+            for at, one in enumerate(drawn)
+            if one is not None and self._same_queries(groups[best], groups[at])
+        }
+        reach = float(np.quantile(np.ptp(np.stack(list(errors.values())), axis=0), LEVEL))
+        for at in errors:
             gap = values[best] - values[at]
             found[at] = Estimate(gap, gap - reach, gap + reach)
         return found

@@ -170,7 +170,8 @@ def summarise_sweep(sweep: Sweep) -> Summary:
     jobs = sweep.finished
     estimates = Estimates(jobs, sweep.monitor)
     settings = by_setting(jobs)
-    best, mean, lowest, as_good = None, None, None, ()
+    best, mean, lowest = None, None, None
+    as_good: tuple[Job, ...] = ()
     if settings:
         means = [estimates.of(group) for group in settings]
         at = int(np.argmax([one.value for one in means]))
