@@ -11,15 +11,19 @@ from lightning.pytorch.callbacks import RichProgressBar
 class PosterProgress(RichProgressBar):
     """Shows progress on standard error; standard output belongs to the run folder's path.
 
-    On a terminal it is Lightning's rich bar. Elsewhere (a log file, a pipe, a batch job) it writes one plain line for
-    each epoch with the metrics that the bar would show, and one after a test. Only the first process speaks.
+    On a terminal it is Lightning's rich bar, and above it one line for each epoch with its metrics. Elsewhere (a log
+    file, a pipe, a batch job) these lines are all, and one after a test. Only the first process speaks.
+
+    A value is shown only in the epoch in which it was computed: between validations nothing of the last one.
     """
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty()
         super().__init__(refresh_rate=10 if self._terminal else 0, console_kwargs={"stderr": True})
         self._began = time.monotonic()
-        self._speaks = not self._terminal
+        self._speaks = True
+        #: The epoch of which the metrics of each kind are.
+        self._computed: dict[str, int | None] = {"train": None, "val": None}
 
     def disable(self) -> None:
         """Say nothing from now on."""
@@ -29,25 +33,34 @@ class PosterProgress(RichProgressBar):
     def enable(self) -> None:
         """Speak again."""
         super().enable()
-        self._speaks = not self._terminal
+        self._speaks = True
 
     def print(self, *args: Any, **kwargs: Any) -> None:
         """Print on standard error."""
         super().print(*args, **{"file": sys.stderr} | kwargs)
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The metrics to show: all that were logged for the bar, without the logger's version number."""
+        """The metrics to show: those of this epoch that were logged for the bar, not the logger's version number."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
-        return metrics
+        now = trainer.current_epoch
+        # Lightning keeps every metric until it is computed again.
+        return {name: v for name, v in metrics.items() if self._computed.get(name.partition("/")[0], now) == now}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the epoch's clock."""
         super().on_train_epoch_start(trainer, pl_module)
         self._began = time.monotonic()
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note the epoch of the validation's metrics."""
+        if not trainer.sanity_checking:
+            self._computed["val"] = trainer.current_epoch
+        super().on_validation_end(trainer, pl_module)
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch's line."""
+        self._computed["train"] = trainer.current_epoch
         super().on_train_epoch_end(trainer, pl_module)
         last = "" if trainer.max_epochs in (None, -1) else f"/{trainer.max_epochs}"
         self._line(f"epoch {trainer.current_epoch + 1}{last}", self.get_metrics(trainer, pl_module))
@@ -66,7 +79,12 @@ class PosterProgress(RichProgressBar):
         if not self._speaks:
             return
         parts = [head, *(f"{name} {_number(value)}" for name, value in metrics.items())]
-        sys.stderr.write("  ".join([*parts, f"({time.monotonic() - self._began:.1f} s)"]) + "\n")
+        line = "  ".join([*parts, f"({time.monotonic() - self._began:.1f} s)"])
+        if self._terminal and self._console is not None:
+            # Through the bar's own console it stands above the bar.
+            self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+            return
+        sys.stderr.write(line + "\n")
         sys.stderr.flush()
 
 
