@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 
 from keyart.analysis.card import references
-from keyart.analysis.card.advice import embedding_size
+from keyart.analysis.card.advice import embedding_size, margin
 from keyart.analysis.card.cleanliness import lookalikes
 from keyart.analysis.card.detail import detail_kept
+from keyart.analysis.card.facts import tell_angles
 from keyart.analysis.card.margins import beyond, triplet_angles
 from keyart.analysis.card.spaces import measure_set, measure_space
 from keyart.errors import InputError
@@ -128,3 +129,26 @@ def test_few_distinct_posters_get_advice_by_what_could_be_estimated():
     advice = embedding_size({"intrinsic_dimension": {"frozen": frozen}})
     assert "TwoNN" in advice["measured"]
     assert "likelihood" not in advice["measured"]
+
+
+@pytest.mark.parametrize(("middle", "where"), [(12, "below"), (29.7, "below"), (44, "inside"), (70, "above")])
+def test_the_advised_margin_follows_the_measured_angles(middle, where):
+    angles = np.random.default_rng(0).normal(middle, 2, 4000)
+    told = margin({"angles": tell_angles(angles)})
+    start, sweep = told["start"]["loss.margin"], told["start"]["sweep"]
+    assert 0.02 < (angles > start).mean() < 0.12
+    assert start in sweep
+    # No margin is advised that every triplet meets already, none that nearly all of them miss.
+    assert all(0.005 < (angles > one).mean() < 0.75 for one in sweep)
+    assert f"5% lie beyond {start}°" in told["measured"]
+    assert f"{start}° is {where} that range" in told["source"]
+    assert f"the largest {angles.max():.1f}°" in told["measured"]
+
+
+def test_the_advised_margin_is_one_that_the_loss_takes():
+    for angle in (0.0, 89.0):
+        told = margin({"angles": tell_angles(np.full(50, angle))})["start"]
+        assert all(1 <= one <= 80 for one in (told["loss.margin"], *told["sweep"]))
+    nothing = margin({"angles": tell_angles(np.zeros(0))})
+    assert nothing["start"]["loss.margin"] == 45
+    assert "no triplets" in nothing["measured"]

@@ -146,7 +146,7 @@ def measure_facts(
             "labels": labels,
             "cleanliness": cleanliness,
             "detail": detail_kept(posters.pixels),
-            "angles": _tell_angles(angles),
+            "angles": tell_angles(angles),
         }
         advice = give_advice(measured)
     content = {
@@ -235,14 +235,17 @@ def _own(posters: Posters) -> ImageSet:
     return ImageSet("this catalogue", images, len(posters), f"{width}×{height} (cache)", str(posters.catalogue.source))
 
 
-def _tell_angles(angles: np.ndarray) -> dict[str, Any]:
+def tell_angles(angles: np.ndarray) -> dict[str, Any]:
+    """The angles of triplets in a few numbers, as ``card.json`` holds them."""
     if not len(angles):
-        return {"triplets": 0, "median": None, "5%": None, "95%": None, "beyond": {}}
-    low, middle, high = np.quantile(angles, [0.05, 0.5, 0.95])
+        return {"triplets": 0, "median": None, "5%": None, "95%": None, "99%": None, "largest": None, "beyond": {}}
+    low, middle, high, higher = np.quantile(angles, [0.05, 0.5, 0.95, 0.99])
     return {
         "triplets": len(angles),
         "median": float(middle),
         "5%": float(low),
         "95%": float(high),
+        "99%": float(higher),
+        "largest": float(angles.max()),
         "beyond": beyond(angles),
     }
