@@ -29,6 +29,7 @@ from keyart.embedding import (
     create_backbone,
     fit_head,
 )
+from keyart.embedding.heads.reduced import check_output_size
 from keyart.embedding.memory import CrossBatchMemory
 from keyart.errors import InputError
 from keyart.images import (
@@ -125,6 +126,11 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
 def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     """Posters, splits, frozen features and their judgement, and the embedder that will be trained."""
     check_backbone(cfg.model.backbone, cfg.model.weights, cfg.model.pooling)
+    if cfg.model.weights == "none" and not cfg.training.finetune_epochs:
+        log.warning(
+            "model.weights=none and training.finetune_epochs=0: the backbone's weights are random and stay so, and the"
+            " head learns from random features; set model.weights=pretrained, or training.finetune_epochs above 0"
+        )
     posters, splits = prepare_posters(cfg)
     train = splits == "train"
     genres = posters.catalogue.genres
@@ -156,8 +162,28 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     }
     lightning.seed_everything(cfg.seed, verbose=False)
     embedder = Embedder(backbone, make_head(cfg, backbone))
+    log.info("%s", embedding_line(embedder.head, cfg.model.output_size))
     condensed = fit_head(embedder, mapped, train, genres)
     return Prepared(posters, splits, mapped, pooled, condensed, frozen), embedder
+
+
+def embedding_line(head: Head, output_size: int | None) -> str:
+    """Say how many numbers an embedding will have, and where they come from.
+
+    Raises:
+        InputError: ``output_size`` is more than the head gives.
+    """
+    sizes = head.branch_sizes
+    told = f"embedding: {sum(sizes.values()):,} numbers a poster"
+    if len(sizes) > 1 or head.part_size != head.embedding_size:
+        networks = sizes["learned"] // head.part_size
+        named = {"learned": f"learned {networks} × {head.part_size}" if networks > 1 else f"learned {head.part_size}"}
+        named |= {name: f"{name} {size:,}" for name, size in sizes.items() if name != "learned"}
+        told += f" ({', '.join(named.values())})"
+    if output_size is None:
+        return told
+    check_output_size(output_size, head)
+    return f"{told}, of which model.output_size={output_size} keeps the leading {output_size} principal components"
 
 
 def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
@@ -242,6 +268,14 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
         genres = np.eye(genres.shape[1], dtype=bool)[labels]
         given = {name: values[rows] for name, values in given.items()}
     sampler: Sampler = made(cfg.sampler.build)(genres=genres, seed=cfg.seed, **given)
+    # Samplers cut an epoch into equal batches: one of all posters is what is trained then, step by step.
+    if cfg.sampler.batch_size > sampler.num_posters:
+        rows = "rows, one for each genre of a poster" if cfg.sampler.one_label else "posters"
+        log.warning(
+            "sampler.batch_size=%d: the train split has %d %s, so each epoch is one step on a batch of %d; set"
+            " sampler.batch_size=%d or less for several steps an epoch",
+            *(cfg.sampler.batch_size, sampler.num_posters, rows, sampler.num_posters, -(-sampler.num_posters // 2)),
+        )
     return sampler
 
 

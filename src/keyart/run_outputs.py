@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,8 +12,10 @@ from omegaconf import DictConfig, OmegaConf
 from keyart.assembly import Prepared
 from keyart.callbacks.run_log import RunResults
 from keyart.catalogue import SPLITS, problems_table
-from keyart.embedding import Backbone, EmbeddingModule, embed
+from keyart.embedding import Backbone, Embedder, EmbeddingModule, ReducedHead, embed
 from keyart.judging import judge
+from keyart.judging.branches import branch_metrics
+from keyart.judging.posters import from_whole, plain_judge
 from keyart.progress import progress_bar
 from keyart.retrieval import PosterIndex, merge_frozen, per_query_table
 from keyart.run import describe_environment, write_json
@@ -31,17 +34,26 @@ def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
     }
 
 
-def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared) -> None:
+def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str, Any]:
+    """How many numbers an embedding has, and how many of them are which branch's, before they are reduced."""
+    branches = embedder.head.branch_sizes
+    size = sum(branches.values()) if output_size is None else output_size
+    return {"size": size, "branches": branches, "output_size": output_size}
+
+
+def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
     """Write what is known before the first step: configuration, environment, splits, what was skipped."""
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
-    write_json(folder / "environment.json", describe_environment(describe_dataset(prepared)))
+    embedding = describe_embedding(embedder, cfg.model.output_size)
+    environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
+    write_json(folder / "environment.json", environment)
     table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
     table.to_csv(folder / "splits.csv", index=False)
     problems_table(prepared.posters.skipped).to_csv(folder / "skipped.csv", index=False)
 
 
-def final_embeddings(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
-    """(N, E) embeddings of all posters; from the cached features where the backbone is still the frozen one."""
+def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
+    """(N, W) what the head makes of all posters; from cached features where the backbone is still the frozen one."""
     embedder = module.embedder.eval()
     if module.backbone_trained:
         with progress_bar("embedding posters") as report:
@@ -51,10 +63,11 @@ def final_embeddings(cfg: DictConfig, module: EmbeddingModule, prepared: Prepare
                 precision=cfg.training.precision,
                 batch_size=cfg.evaluation.batch_size,
                 progress=report,
+                whole=True,
             ).numpy()
     device = next(embedder.parameters()).device
     with torch.inference_mode():
-        return torch.cat([embedder.from_features(f.to(device)).cpu() for f in prepared.condensed.split(4096)]).numpy()
+        return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.condensed.split(4096)]).numpy()
 
 
 def finish(
@@ -62,16 +75,25 @@ def finish(
 ) -> RunResults:
     """Judge the best checkpoint and write all that a finished run holds; ``metrics.json`` comes last."""
     posters, splits = prepared.posters, prepared.splits
-    embeddings = final_embeddings(cfg, module, prepared)
+    whole = final_vectors(cfg, module, prepared)
+    embedder = module.embedder.cpu()
+    if cfg.model.output_size is not None:
+        reduced = ReducedHead(embedder.head, cfg.model.output_size)
+        reduced.fit_components(whole[splits == "train"])
+        embedder.head = reduced.eval()
+    embeddings = from_whole(embedder, whole)
     metrics: dict[str, float | None] = {}
     tables = []
     for split in ("val", "test"):
-        judgement = judge(embeddings, posters, cfg.evaluation.relevance, prepared.positions(split))
-        metrics |= merge_frozen(judgement, prepared.frozen[split], split)
+        at, frozen = prepared.positions(split), prepared.frozen[split]
+        judgement = judge(embeddings, posters, cfg.evaluation.relevance, at)
+        metrics |= merge_frozen(judgement, frozen, split)
+        judge_others = plain_judge(posters, cfg.evaluation.relevance, at)
+        metrics |= branch_metrics(embedder.head, whole[at], judge_others, frozen, split)
         tables.append(per_query_table(judgement, split))
     per_query = pd.concat(tables, ignore_index=True)
     per_query.to_parquet(folder / "per_query.parquet", index=False)
-    module.embedder.cpu().save(folder / "embedder", frozen_backbone=frozen_backbone)
+    embedder.save(folder / "embedder", frozen_backbone=frozen_backbone)
     PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
     if cfg.callbacks.report:
         draw_report(cfg, folder, prepared, embeddings, metrics, per_query)

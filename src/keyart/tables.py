@@ -31,12 +31,32 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         table = Table("metric", "value", *COLUMNS, title=title, title_justify="left")
         for column in table.columns[1:]:
             column.justify = "right"
+        inner = {name: value for name, value in inner.items() if not name.startswith(("branch/", "without/"))}
         for name, value in sorted(inner.items(), key=lambda item: (item[0].count("/"), item[0] != "ndcg@10")):
             if name.rpartition("/")[2] not in BESIDE:
                 table.add_row(
                     name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)
                 )
         console.print(table)
+        _print_branches(metrics, split, console)
+
+
+def _print_branches(metrics: Mapping[str, float | None], split: str, console: Console) -> None:
+    """Print what each branch of the embedding brings, and one sentence about it."""
+    from keyart.analysis.branches import branch_scores, credit
+
+    scores = branch_scores(metrics, split)
+    if not scores:
+        return
+    heads = ("alone: ndcg@10", "lift", "without it: ndcg@10", "lift")
+    table = Table("branch", *heads, title=f"{split}: what each branch brings", title_justify="left")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for one in scores:
+        values = (one.alone, 4), (one.alone_lift, 2), (one.without, 4), (one.without_lift, 2)
+        table.add_row(one.branch, *(cell(value, digits) for value, digits in values))
+    console.print(table)
+    console.print(credit(metrics, split), highlight=False)
 
 
 def print_check(found: "Check", console: Console | None = None) -> None:

@@ -13,6 +13,7 @@ import lightning
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,11 +21,10 @@ from keyart.assembly import make_callbacks, make_data, make_loggers, make_module
 from keyart.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
 from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.config.launcher_rules import uses_slurm
-from keyart.config.quoting import PATH_KEYS, path_from
+from keyart.embedding import EmbeddingModule
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
 from keyart.interruption import CutShort, StopOnSignal
-from keyart.paths import expand_home
 from keyart.processes import cluster_environment, processes_wanted, run_processes
 from keyart.resuming import check_same_config, check_same_dataset
 from keyart.run_outputs import describe_dataset, finish, write_inputs
@@ -45,6 +45,8 @@ def quieten() -> None:
         ".*is smaller than the logging interval.*",
         # Every process works out the loss of all.
         ".*recommended to use `self.log\\(.*sync_dist=True.*",
+        # Of a run that goes on without the time limit that ended it.
+        ".*callbacks used to create the checkpoint need to be provided.*",
         # That a machine has SLURM does not mean that this run wants it.
         ".*`srun` command is available.*",
     ):
@@ -106,7 +108,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     data = make_data(cfg, prepared, module.loss)
     loggers = make_loggers(cfg, folder)
     if first_process():
-        write_inputs(cfg, folder, prepared)
+        write_inputs(cfg, folder, prepared, embedder)
     if resumed_at is not None:
         rewind_loggers(loggers, resumed_at)
     with finishing(loggers):
@@ -134,6 +136,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
             logger.log_hyperparams(resolved)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         trainer.strategy.barrier()
+        tell_early_end(trainer, module, best, folder)
         if best.best_model_path:
             state = read_checkpoint(best.path)
             module.load_state_dict(state["state_dict"])
@@ -147,6 +150,32 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
             log_results(loggers, results)
             log_summary(results, cfg.monitor)
     return float(best.best_model_score) if best.best_model_score is not None else float("nan")
+
+
+def tell_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: ModelCheckpoint, folder: Path) -> None:
+    """Say why a training ended before its last step, what of it is evaluated, and how it goes on."""
+    epochs = module.schedule.head_epochs + module.schedule.finetune_epochs
+    steps = epochs * -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
+    if trainer.global_step >= steps:
+        return
+    timers = (callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
+    timer = next((one for one in timers if (one.time_remaining() or 0) <= 0), None)
+    per_epoch = steps // epochs
+    at = f"epoch {-(-trainer.global_step // per_epoch)} of {epochs}, step {trainer.global_step} of {steps}"
+    score = best.best_model_score
+    kept = (
+        "nothing was validated, so its last weights are evaluated"
+        if score is None
+        else f"the best so far ({best.monitor} {float(score):.4f}) is evaluated"
+    )
+    if timer is not None:
+        log.warning(
+            "training stopped after %.0f s by trainer.max_time, at %s: %s; python train.py resume=%s"
+            " trainer.max_time=null goes on from there",
+            *(timer.time_elapsed(), at, kept, folder),
+        )
+    else:
+        log.info("training stopped by callbacks.early_stopping.patience, at %s: %s", at, kept)
 
 
 def log_summary(results: RunResults, monitor: str) -> None:
@@ -163,15 +192,13 @@ def is_new(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}
 
 
-def remove_run(folder: Path, start: Path) -> None:
-    """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
-    # Hydra may have made the folder itself the working directory.
-    os.chdir(start)
+def remove_run(folder: Path) -> None:
+    """Remove the folder of a run that never began, and its parents where they are empty now."""
     for handler in logging.root.handlers:
         handler.close()
     shutil.rmtree(folder, ignore_errors=True)
     for parent in (folder.parent, folder.parent.parent):
-        if parent in (start, *start.parents) or not parent.is_dir() or any(parent.iterdir()):
+        if parent in (Path.cwd(), *Path.cwd().parents) or not parent.is_dir() or any(parent.iterdir()):
             return
         parent.rmdir()
 
@@ -205,9 +232,7 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
 def train_in_hydra_folder(cfg: DictConfig) -> float:
     """Train in the folder that Hydra made, print its path last, and leave nothing behind for bad input."""
     hydra_config = HydraConfig.get()
-    folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
-    if hydra_config.job.chdir:
-        cfg = with_paths_from(start, cfg)
+    folder = Path(hydra_config.runtime.output_dir).resolve()
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
     # What else lies in a folder that was there before is never removed.
@@ -236,30 +261,11 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             # A run that began and could not go on, for want of space say, is there to be resumed.
             if new and not last.is_file():
-                remove_run(folder, start)
+                remove_run(folder)
         sys.exit(2)
     if first_process():
         print(folder, flush=True)  # noqa: T201
     return monitor
-
-
-def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
-    """Resolve a configuration's relative paths, and the cache's, from the folder in which the program was started.
-
-    Args:
-        start: That folder, which ``hydra.job.chdir=true`` has left.
-        cfg: The configuration.
-
-    Returns:
-        A copy whose paths are absolute.
-    """
-    cfg = copy.deepcopy(cfg)
-    for key in PATH_KEYS:
-        if (value := OmegaConf.select(cfg, key, throw_on_missing=False)) is not None:
-            OmegaConf.update(cfg, key, path_from(start, key, value))
-    if cache := os.environ.get("KEYART_CACHE"):
-        os.environ["KEYART_CACHE"] = str(start / expand_home(cache))
-    return cfg
 
 
 def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -229,3 +229,67 @@ def test_real_posters(posters_dir, tmp_path):
     inputs = make_inputs(catalogue, test=60)
     page = check(write_report(tmp_path, **inputs))
     assert len(page.all("img")) > 8 * 11
+
+
+def with_branches(inputs):
+    sizes = {"learned": 512, "closed_form": 64, "frozen": 1024}
+    lifts = {"learned": 1.31, "closed_form": 1.58, "frozen": 1.07}
+    left = {"learned": 1.6, "closed_form": 1.33, "frozen": 1.5}
+    extra = {}
+    for row, values in (("branch", lifts), ("without", left)):
+        for name, lift in values.items():
+            for metric in ("ndcg@10", "map"):
+                extra |= {f"test/{row}/{name}/{metric}": 0.19 + lift / 12, f"test/{row}/{name}/{metric}/lift": lift}
+    return inputs | {
+        "metrics": inputs["metrics"] | extra | {"test/ndcg@10/lift": 1.65},
+        "config": inputs["config"] | {"loss": {"name": "angular"}},
+        "environment": inputs["environment"] | {"embedding": {"size": 1600, "branches": sizes, "output_size": None}},
+    }
+
+
+def test_each_branch_gets_its_own_credit(report, tmp_path):
+    page = check(write_report(tmp_path, **with_branches(report[1])))
+    # Of the numbers the loss trained 512 alone.
+    assert "512 trained with the angular loss, 64 solved in closed form, 1,024 not trained" in page.text
+    assert (
+        "Lift on test: learned alone 1.31, closed_form alone 1.58, frozen alone 1.07; together 1.65; without learned"
+        " 1.60, without closed_form 1.33, without frozen 1.50." in page.text
+    )
+    assert "closed_form 64 numbers, a kernel regression onto genres, solved in closed form: no loss" in page.text
+    assert "taught" not in page.text
+    # The metrics of branches are no rows of the table of metrics.
+    assert "branch, learned" not in page.text
+    assert "without, learned" not in page.text
+
+
+def test_fewer_numbers_are_said_beside_all(report, tmp_path):
+    inputs = with_branches(report[1])
+    inputs["environment"]["embedding"] |= {"size": 128, "output_size": 128}
+    inputs["metrics"] |= {"test/whole/ndcg@10": 0.31, "test/whole/ndcg@10/lift": 1.71}
+    page = check(write_report(tmp_path, **inputs))
+    assert "the principal components of 1,600, from 16 training posters: 512 trained" in page.text
+    assert "together 1.71" in page.text
+    assert "before they are reduced to 128 numbers" in page.text
+
+
+def test_one_branch_is_said_to_be_one(report, tmp_path):
+    inputs = report[1] | {
+        "config": report[1]["config"] | {"loss": {"name": "bce"}},
+        "environment": report[1]["environment"] | {"embedding": {"size": 8, "branches": {"learned": 8}}},
+    }
+    page = check(write_report(tmp_path, **inputs))
+    assert "The embedding has one branch, learned, trained with the bce loss: nothing to attribute." in page.text
+
+
+def test_a_lift_without_meaning_is_told_by_values():
+    from keyart.analysis.branches import credit
+
+    flat = {"test/ndcg@10": 0.4, "test/ndcg@10/lift": None}
+    for name, value in (("learned", 0.3), ("frozen", 0.35)):
+        flat |= {f"test/{row}/{name}/ndcg@10": value for row in ("branch", "without")}
+        flat |= {f"test/{row}/{name}/ndcg@10/lift": None for row in ("branch", "without")}
+    told = credit(flat, "test")
+    assert told == (
+        "nDCG@10 on test: learned alone 0.300, frozen alone 0.350; together 0.400; without learned 0.300, without"
+        " frozen 0.350."
+    )

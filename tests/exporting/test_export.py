@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from keyart.embedding import Embedder, build_head, create_backbone
+from keyart.embedding import Embedder, ReducedHead, build_head, create_backbone
 from keyart.embedding.heads import head_from
 from keyart.errors import InputError
 from keyart.exporting import export_run
@@ -34,6 +34,8 @@ CASES = {
         "ensemble",
         {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
     ),
+    "linear, reduced": ("resnet10t", "avg", "linear", {"output_size": 5}),
+    "ensemble and kernel, reduced": ("resnet10t", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
     "tokens": ("vit_tiny_patch16_224", "gem", "mlp", {}),
 }
 
@@ -48,14 +50,22 @@ def make_run(folder, case="linear"):
     extra = given.get("extra", {})
     torch.manual_seed(0)
     backbone = create_backbone(
-        name, "none", pooling=pooling, image_size=SIZE, **{k: v for k, v in given.items() if k != "extra"}
+        name,
+        "none",
+        pooling=pooling,
+        image_size=SIZE,
+        **{k: v for k, v in given.items() if k not in ("extra", "output_size")},
     )
     built = build_head(head, backbone.groups, 8, hidden_size=16, components=20, heads=2, **extra)
     embedder = Embedder(backbone, built).eval()
     genres = np.random.default_rng(0).random((40, 4)) < 0.4
     genres[:, 0] |= ~genres.any(1)
     with torch.no_grad():
-        built.fit(torch.cat([backbone(images(40, seed=1)[at : at + 8]) for at in range(0, 40, 8)]), genres)
+        features = torch.cat([backbone(images(40, seed=1)[at : at + 8]) for at in range(0, 40, 8)])
+        built.fit(features, genres)
+        if "output_size" in given:
+            embedder.head = ReducedHead(built, given["output_size"]).eval()
+            embedder.head.fit_components(embedder.whole(features))
     return Run.open(save_run(folder, embedder, "catalogue.csv", "posters", SIZE)), embedder
 
 
@@ -127,7 +137,7 @@ def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
     np.testing.assert_allclose(by_the_letter(data, told), wanted, atol=1e-6)
 
 
-@pytest.mark.parametrize("case", ["linear", "tokens"])
+@pytest.mark.parametrize("case", ["linear", "linear, reduced", "tokens"])
 @pytest.mark.parametrize("by", ["checkpoint", "folder"])
 def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
     import timm
@@ -156,7 +166,7 @@ def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
         features = model.eval()((shown - mean) / std)
         pooled = embedder.backbone(shown)
     np.testing.assert_allclose(features, pooled[:, : features.shape[1]], atol=1e-5)
-    if case == "linear":
+    if case.startswith("linear"):
         head = head_from(json.loads((out / "head.json").read_text())["head"])
         head.load_state_dict(load_file(out / "head.safetensors"))
         with torch.no_grad():

@@ -1,6 +1,5 @@
 """A finished run on small posters, trained as a classifier, and other artwork of some of its films."""
 
-import contextlib
 import logging
 import os
 import runpy
@@ -23,25 +22,33 @@ def posters(tmp_path_factory) -> Path:
     return draw_posters(tmp_path_factory.mktemp("judging"), 120)
 
 
-@pytest.fixture(scope="package")
-def run(posters, tmp_path_factory) -> Run:
-    """Trained for a few epochs with ``loss=bce``."""
+def train_small(folder: Path, posters: Path, *more: str) -> Run:
+    """Train in this process, into ``folder``; raises ``SystemExit`` where that fails."""
     before, arguments, handlers = Path.cwd(), sys.argv, logging.root.handlers[:]
-    folder = tmp_path_factory.mktemp("runs")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     table, images = posters / "catalogue.csv", posters / "posters"
-    more = ["loss=bce", "training.head_epochs=8", "callbacks.report=false", "hydra.run.dir=run"]
-    os.chdir(folder)
-    sys.argv = [str(ROOT / "train.py"), *SMALL, f"data.catalogue={table}", f"data.images={images}", *more]
+    common = [f"data.catalogue={table}", f"data.images={images}", "callbacks.report=false", f"hydra.run.dir={folder}"]
+    os.chdir(folder.parent)
+    sys.argv = [str(ROOT / "train.py"), *SMALL, *common, *more]
     try:
         GlobalHydra.instance().clear()
-        with contextlib.suppress(SystemExit):
+        try:
             runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+        except SystemExit as stop:
+            if stop.code:
+                raise
     finally:
         os.chdir(before)
         sys.argv = arguments
         GlobalHydra.instance().clear()
         logging.root.handlers[:] = handlers
-    return Run.open(folder / "run")
+    return Run.open(folder)
+
+
+@pytest.fixture(scope="package")
+def run(posters, tmp_path_factory) -> Run:
+    """Trained for a few epochs with ``loss=bce``."""
+    return train_small(tmp_path_factory.mktemp("runs") / "run", posters, "loss=bce", "training.head_epochs=8")
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.embedding import Embedder, build_head, create_backbone
+from keyart.embedding import Embedder, ReducedHead, build_head, create_backbone
 from keyart.retrieval.explanation import explain_pair, integrated_gradients, spread
 
 SIZE = (96, 64)
@@ -16,7 +16,7 @@ def posters(n, seed=0):
     return list(torch.nn.functional.interpolate(rough, SIZE, mode="bicubic").clamp(0, 1))
 
 
-def fitted(name, pooling, head, *, seed=0, extra=None, **backbone):
+def fitted(name, pooling, head, *, seed=0, extra=None, output_size=None, **backbone):
     torch.manual_seed(seed)
     made = create_backbone(name, "none", pooling=pooling, image_size=SIZE, **backbone)
     built = build_head(head, made.groups, 8, hidden_size=16, components=20, heads=2, **(extra or {}))
@@ -26,6 +26,9 @@ def fitted(name, pooling, head, *, seed=0, extra=None, **backbone):
         genres = np.random.default_rng(0).random((40, 4)) < 0.4
         genres[:, 0] |= ~genres.any(1)
         built.fit(features, genres)
+        if output_size is not None:
+            embedder.head = ReducedHead(built, output_size).eval()
+            embedder.head.fit_components(embedder.whole(features))
     return embedder
 
 
@@ -37,6 +40,7 @@ EVERYTHING = {
 CASES = {
     "linear": ("resnet10t", "avg", "linear", {}),
     "linear, normalised after pooling": ("convnext_atto", "avg", "linear", {}),
+    "linear, reduced": ("resnet10t", "avg", "linear", {"output_size": 5}),
     "mlp": ("resnet10t", "avg", "mlp", {}),
     "depths": ("resnet10t", "depths", "mlp", {}),
     "everything": (
@@ -45,6 +49,7 @@ CASES = {
         "ensemble",
         {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
     ),
+    "everything, reduced": ("resnet10t", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
     "class token": ("vit_tiny_patch16_224", "avg", "linear", {}),
     "class token and depths": ("vit_tiny_patch16_224", "depths", "mlp", {}),
 }
@@ -59,7 +64,7 @@ def test_the_parts_add_up_to_the_similarity(case):
     with torch.no_grad():
         first, second = embedder(torch.stack(pair))
     assert found.similarity == pytest.approx(float(first @ second), abs=1e-4)
-    exact = case == "linear"
+    exact = case in ("linear", "linear, reduced")
     assert (found.method == "sum over positions") == exact
     assert ("pixels" in found.method) == (case == "class token")
     for share in found.shares:

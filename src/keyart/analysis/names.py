@@ -39,6 +39,16 @@ def is_genre(key: str) -> bool:
     return "/genre/" in key
 
 
+def is_variant(key: str) -> bool:
+    """Whether a metric, named without its split, is of other vectors than the embedding: of a branch, or fewer numbers.
+
+    Examples:
+        >>> is_variant("branch/learned/ndcg@10"), is_variant("ndcg@10")
+        (True, False)
+    """
+    return key.partition("/")[0] in ("branch", "without", "whole", "size")
+
+
 def _part(part: str) -> str:
     if part in _KNOWN:
         return _KNOWN[part]

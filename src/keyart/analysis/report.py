@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
+from keyart.analysis.branches import branch_section
 from keyart.analysis.contrasts import Pair, alike_other_genre, same_genres_unlike
 from keyart.analysis.exhibits import LARGE, PosterImages, gallery_rows, pair_cards
 from keyart.analysis.neighbours import find_neighbours
@@ -87,16 +88,18 @@ def write_report(
     at = np.flatnonzero(names == split)
     first = str(config.get("monitor") or "val/ndcg@10").partition("/")[2]
     matrix, group = np.asarray(embeddings, dtype=np.float32), np.asarray(groups)
+    embedding = environment.get("embedding") or {}
     sections = [
         ("neighbours", "Nearest neighbours", _gallery(pictures, matrix, frozen, catalogue, group, at, split)),
         ("metrics", "Metrics", _metrics(pictures, metrics, first, split)),
+        ("branches", "What each branch brings", _branches(metrics, config, embedding, split)),
         ("learning", "Learning", _chart(pictures, "learning_curves")),
         ("map", "Map", _maps(pictures, len(at), split)),
         ("genres", "Genres", _genres(pictures)),
         ("contrasts", "Where genre and look disagree", _contrasts(matrix, catalogue, group, at)),
     ]
     title = str(config.get("name") or folder.name)
-    lead = _lead(config, names, matrix.shape[1], split)
+    lead = _lead(config, names, matrix.shape[1], embedding, split)
     page = build_page(
         title,
         lead,
@@ -111,14 +114,32 @@ def write_report(
     return path
 
 
-def _lead(config: Mapping[str, Any], splits: npt.NDArray[Any], size: int, split: str) -> str:
+def _lead(
+    config: Mapping[str, Any], splits: npt.NDArray[Any], size: int, embedding: Mapping[str, Any], split: str
+) -> str:
+    """How many numbers an embedding has and where they come from, crediting the loss with its own branch alone."""
     backbone = (config.get("model") or {}).get("backbone")
     loss = (config.get("loss") or {}).get("name")
     count, trained = int((splits == split).sum()), int((splits == "train").sum())
-    made = f"{size} numbers a poster" + (f" from <b>{escape(str(backbone))}</b>" if backbone else "")
-    if trained:
-        made += f", taught by {trained:,} posters" + (f" with the {escape(str(loss))} loss" if loss else "")
-    return f"{made}; judged on {count:,} {escape(split)} posters, each searching all the others."
+    made = f"{size:,} numbers a poster" + (f" from <b>{escape(str(backbone))}</b>" if backbone else "")
+    by_loss = f" with the {escape(str(loss))} loss" if loss else ""
+    branches = embedding.get("branches") or {}
+    if len(branches) > 1:
+        how = {"learned": f"trained{by_loss}", "closed_form": "solved in closed form", "frozen": "not trained"}
+        told = ", ".join(f"{n:,} {how.get(name, escape(name))}" for name, n in branches.items())
+        if embedding.get("output_size"):
+            made += f", the principal components of {sum(branches.values()):,}"
+        made += (f", from {trained:,} training posters" if trained else "") + f": {told}"
+    elif trained:
+        made += f", trained on {trained:,} posters{by_loss}"
+    return f"{made}; evaluated on {count:,} {escape(split)} posters, each searching all the others."
+
+
+def _branches(
+    metrics: Mapping[str, float | None], config: Mapping[str, Any], embedding: Mapping[str, Any], split: str
+) -> str:
+    loss = (config.get("loss") or {}).get("name")
+    return branch_section(metrics, split, embedding.get("branches") or {}, loss, embedding.get("output_size"))
 
 
 def _gallery(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.analysis.bootstrap import Floats, Interval, intervals, percentile_ends, resample_means
-from keyart.analysis.names import BESIDE, is_genre
+from keyart.analysis.names import BESIDE, is_genre, is_variant
 
 MACRO = "/genre_macro"
 
@@ -82,7 +82,8 @@ def metric_keys(metrics: Mapping[str, float | None], split: str) -> list[str]:
         >>> metric_keys({"test/queries": 9, "test/map": 0.2, "test/map/chance": 0.1, "val/map": 0.3}, "test")
         ['map']
     """
-    names = [key.removeprefix(f"{split}/") for key in metrics if key.startswith(f"{split}/")]
+    inside = [key.removeprefix(f"{split}/") for key in metrics if key.startswith(f"{split}/")]
+    names = [name for name in inside if not is_variant(name)]
     parents = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in BESIDE}
     return [name for name in names if name in parents]
 

@@ -28,6 +28,9 @@ def evaluate(
     other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
     history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
     baselines: Annotated[bool, typer.Option("--baselines", help="Judge random vectors, colours … too.")] = False,
+    sizes: Annotated[
+        str | None, typer.Option(help="Evaluate the first 64,128,… numbers of each embedding too.", metavar="N,N")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
@@ -37,6 +40,10 @@ def evaluate(
         raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
     if other_images is not None and pairs is None:
         raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
+    try:
+        wanted_sizes = [int(size) for size in (sizes or "").split(",") if size.strip()]
+    except ValueError:
+        raise InputError(f"--sizes {sizes}: takes whole numbers separated by commas, such as 64,128,256") from None
     opened = Run.open(run)
     for file in (catalogue, pairs, history):
         if file is not None and not file.is_file():
@@ -53,6 +60,7 @@ def evaluate(
         other_images=other_images,
         history=history,
         baselines=baselines,
+        sizes=wanted_sizes,
     )
     if as_json:
         emit_json(metrics)
@@ -60,6 +68,8 @@ def evaluate(
         from keyart.tables import print_metrics
 
         print_metrics(metrics)
+        if not any("/branch/" in key for key in metrics):
+            typer.echo("The embedding has one branch: there is nothing to attribute to others.")
 
 
 def compare(

@@ -23,6 +23,7 @@ from keyart.embedding.heads import (
     LinearHead,
     MLPHead,
     Projection,
+    ReducedHead,
     build_head,
     head_from,
 )
@@ -95,6 +96,7 @@ __all__ = [
     "ProxyAnchorLoss",
     "ProxyNCALoss",
     "RankedListLoss",
+    "ReducedHead",
     "RegressionLoss",
     "Relations",
     "SmoothAPLoss",

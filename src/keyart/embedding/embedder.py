@@ -71,6 +71,19 @@ class Embedder(nn.Module):
             vectors: Tensor = self.head(self.condense(features))
             return vectors if raw else nn.functional.normalize(vectors, dim=1)
 
+    def whole(self, features: Tensor) -> Tensor:
+        """(B, W) the head's branches side by side, before they are reduced, not normalised; see `Head.whole`."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head.whole(self.condense(features))
+
+    def whole_of_images(self, images: Tensor) -> Tensor:
+        """(B, W) from images (B, 3, H, W) in [0, 1]; see `whole`."""
+        return self.whole(self.backbone(images))
+
+    def from_whole(self, whole: Tensor) -> Tensor:
+        """(B, W) from `whole` to (B, E): the same embeddings as `from_features`."""
+        return nn.functional.normalize(self.head.reduce(whole), dim=1)
+
     def parts(self, features: Tensor) -> tuple[Tensor, ...]:
         """What a loss is applied to in training: the head's parts, each (B, `part_size`), raw; see `from_features`."""
         with torch.autocast(features.device.type, enabled=False):
@@ -107,6 +120,7 @@ class Embedder(nn.Module):
             "head": self.head.describe(),
             "frozen": frozen,
             "embedding_size": self.embedding_size,
+            "branches": self.head.branch_sizes,
             "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
         }
         text = json.dumps(told, indent=2) + "\n"
@@ -152,6 +166,7 @@ def embed(
     batch_size: int = 64,
     device: torch.device | str | None = None,
     progress: Callable[[int, int], None] | None = None,
+    whole: bool = False,
 ) -> Tensor:
     """Embeddings of posters, in batches.
 
@@ -164,9 +179,10 @@ def embed(
         batch_size: Posters a step, at most (see `step_size`).
         device: Where to compute; None for where the module's parameters are.
         progress: Called after each step with the posters done and all.
+        whole: Stop at an `Embedder`'s `Embedder.whole`.
 
     Returns:
-        (N, E) float32 on the CPU, in the order of ``positions``.
+        (N, E) float32 on the CPU, in the order of ``positions``; (N, W) with ``whole``.
     """
     wanted = np.arange(len(pixels)) if positions is None else np.asarray(positions, dtype=np.int64)
     module = embedder if isinstance(embedder, nn.Module) else None
@@ -180,11 +196,12 @@ def embed(
         module.to(device).eval()
     done: list[Tensor] = []
     step = step_size(batch_size, device)
+    compute = embedder.whole_of_images if whole and isinstance(embedder, Embedder) else embedder
     try:
         for start in range(0, len(wanted), step):
             images = to_images(pixels.take(wanted[start : start + step]), device)
             with torch.inference_mode(), autocast_for(device, precision):
-                done.append(embedder(images).float())
+                done.append(compute(images).float())
             if progress is not None:
                 progress(min(start + step, len(wanted)), len(wanted))
     finally:

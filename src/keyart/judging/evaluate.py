@@ -1,14 +1,24 @@
 """All that ``keyart evaluate`` says of a run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from keyart.catalogue.history import read_history
 from keyart.catalogue.relevance import RelevanceKind
 from keyart.judging.baselines import baseline_metrics
+from keyart.judging.branches import branch_metrics, check_sizes, size_metrics
 from keyart.judging.history import history_metrics
 from keyart.judging.pairs import open_pairs, pairs_metrics
-from keyart.judging.posters import Judged, embed_and_frozen, judge, open_posters
+from keyart.judging.posters import (
+    Judged,
+    embed_and_frozen,
+    from_whole,
+    judge,
+    open_posters,
+    plain_judge,
+    whole_and_frozen,
+)
 from keyart.retrieval import co_watched, merge_frozen
 from keyart.run import Run
 
@@ -24,6 +34,7 @@ def evaluate_run(
     other_images: Path | None = None,
     history: Path | None = None,
     baselines: bool = False,
+    sizes: Sequence[int] = (),
 ) -> dict[str, float | None]:
     """Judge a run's embedder beside chance and its frozen backbone.
 
@@ -38,14 +49,19 @@ def evaluate_run(
         other_images: The folder of that artwork; None: the table's own.
         history: A table of who rated which film, see `history_metrics`.
         baselines: Judge embeddings that a learned one must beat too, see `baseline_metrics`.
+        sizes: Evaluate the first so many numbers of each embedding too, see `size_metrics`; needs a run that was
+            trained with ``model.output_size``.
 
     Returns:
-        Flat metrics, as ``metrics.json`` holds them.
+        Flat metrics, as ``metrics.json`` holds them, with what each branch of the head brings (`branch_metrics`).
 
     Raises:
-        InputError: A table or its images cannot be read, or the run's own posters are no longer what they were.
+        InputError: The run's embeddings cannot be cut to ``sizes``, a table or its images cannot be read, or the run's
+            own posters are no longer what they were.
     """
     # What people may have to mend is read before anything long begins.
+    embedder = run.embedder()
+    check_sizes(embedder.head, sizes)
     events = read_history(history) if history is not None else None
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
     watched = co_watched(events, posters.catalogue) if events is not None else None
@@ -55,16 +71,20 @@ def evaluate_run(
 
     kind = relevance or run.config["evaluation"]["relevance"]
     precision = run.config["training"]["precision"]
-    embedder = run.embedder()
-    judged = Judged(posters, *embed_and_frozen(run, embedder, posters, precision=precision), splits)
+    whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
+    judged = Judged(posters, from_whole(embedder, whole), base, splits)
     at = judged.positions(judged.split)
     frozen = judge(judged.frozen, posters, kind, at)
     flat = merge_frozen(judge(judged.embeddings, posters, kind, at), frozen, judged.split)
+    others = plain_judge(posters, kind, at), frozen, judged.split
+    flat |= branch_metrics(embedder.head, whole[at], *others)
+    flat |= size_metrics(judged.embeddings[at], sizes, *others)
     if baselines:
         flat |= baseline_metrics(run, embedder, judged, kind, frozen, precision)
     if artwork is not None:
-        others = embed_and_frozen(run, embedder, artwork.pixels, precision=precision)
-        flat |= pairs_metrics(judged, artwork, *others)
+        flat |= pairs_metrics(
+            judged, artwork, *embed_and_frozen(run, embedder, artwork.pixels, precision=precision), sizes
+        )
     if watched is not None:
         flat |= history_metrics(judged, watched)
     return flat

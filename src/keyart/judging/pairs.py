@@ -1,7 +1,8 @@
 """Other artwork of films: does it find the film's own poster?"""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -88,7 +89,7 @@ def open_pairs(
 
 
 def pairs_metrics(
-    judged: Judged, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray
+    judged: Judged, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
 ) -> dict[str, float | None]:
     """Recall of pairs in the whole catalogue, nothing excluded, beside chance and the frozen backbone.
 
@@ -97,13 +98,20 @@ def pairs_metrics(
         artwork: The pairs.
         embeddings: (P, E) of the other artwork.
         frozen: (P, F) of the other artwork.
+        sizes: Search by the first so many numbers of each embedding too.
 
     Returns:
         ``pairs/recall@1`` and ``pairs/recall@10``, each with ``/chance``, ``/frozen`` and ``/lift``; ``pairs/queries``
         and ``pairs/gallery``, and ``pairs/left_out`` where rows were. Of a run's own catalogue also
-        ``val/pairs/…`` and ``test/pairs/…``: the pairs whose poster is in that split, in the same gallery.
+        ``val/pairs/…`` and ``test/pairs/…``: the pairs whose poster is in that split, in the same gallery. For each of
+        ``sizes`` ``pairs/size/<size>/recall@10`` and ``…/recall@1``, with ``/lift``.
     """
     flat = _recall(judged, artwork.targets, embeddings, frozen)
+    for size in sizes:
+        cut = replace(judged, embeddings=judged.embeddings[:, :size])
+        own = _recall(cut, artwork.targets, embeddings[:, :size], frozen)
+        for key in (f"recall@{k}{end}" for k in (1, 10) for end in ("", "/lift")):
+            flat[f"pairs/size/{size}/{key}"] = own[f"pairs/{key}"]
     if artwork.left_out:
         flat["pairs/left_out"] = artwork.left_out
     if judged.splits is not None:

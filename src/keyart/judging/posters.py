@@ -1,6 +1,7 @@
 """Posters beside what a run makes of them."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from keyart.catalogue.relevance import RelevanceKind
 from keyart.embedding import Backbone, Embedder, cached_features, feature_pieces, load_frozen
 from keyart.errors import InputError
 from keyart.images import PixelCache, Posters, load_posters
+from keyart.judging.branches import Judge
 from keyart.progress import progress_bar
 from keyart.retrieval import Judgement, evaluate_retrieval
 from keyart.run import Run
@@ -70,10 +72,36 @@ def judge(
     )
 
 
+def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
+    """`judge` for other vectors of the posters ``at``, by a few metrics and with near-duplicates in the gallery."""
+    part = posters.catalogue.select(at)
+    relevance = Relevance.fit(kind, part.genres)
+
+    def judged(vectors: np.ndarray, metrics: Sequence[str]) -> Judgement:
+        rows, names = torch.from_numpy(np.ascontiguousarray(vectors)), part.genre_names
+        return evaluate_retrieval(rows, part.genres, part.ids, relevance=relevance, genre_names=names, metrics=metrics)
+
+    return judged
+
+
 def embed_and_frozen(
     run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
     """(N, E) embeddings of posters and (N, F) pooled features of the run's frozen backbone; cached as features are."""
+    whole, frozen = whole_and_frozen(run, embedder, pixels, precision=precision, batch_size=batch_size)
+    return from_whole(embedder, whole), frozen
+
+
+@torch.inference_mode()
+def from_whole(embedder: Embedder, whole: np.ndarray) -> np.ndarray:
+    """(N, E) embeddings from what `whole_and_frozen` gives."""
+    return embedder.from_whole(torch.from_numpy(whole)).numpy()
+
+
+def whole_and_frozen(
+    run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, W) what the embedder's head gives before it is reduced, and the frozen features; see `embed_and_frozen`."""
     cache = pixels.pixels if isinstance(pixels, Posters) else pixels
 
     def features_of(backbone: Backbone, text: str) -> np.ndarray:
@@ -82,11 +110,11 @@ def embed_and_frozen(
 
     features = features_of(embedder.backbone, "embedding posters")
     with torch.inference_mode():
-        embeddings = torch.cat([embedder.from_features(part) for part in feature_pieces(features)])
+        whole = torch.cat([embedder.whole(part) for part in feature_pieces(features)])
     frozen_backbone = load_frozen(run.folder / "embedder")
     # The cache knows an untouched backbone by its weights: nothing is computed twice.
     frozen = features_of(frozen_backbone, "frozen features")[:, : frozen_backbone.num_features]
-    return embeddings.numpy(), np.asarray(frozen, dtype=np.float32)
+    return whole.numpy(), np.asarray(frozen, dtype=np.float32)
 
 
 def open_posters(

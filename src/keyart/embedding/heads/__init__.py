@@ -8,6 +8,7 @@ from keyart.embedding.heads.kernel import KernelHead, relevance_coordinates
 from keyart.embedding.heads.linear import LinearHead
 from keyart.embedding.heads.mlp import MLPHead
 from keyart.embedding.heads.projection import Projection
+from keyart.embedding.heads.reduced import ReducedHead
 from keyart.embedding.heads.standardise import Standardise
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "LinearHead",
     "MLPHead",
     "Projection",
+    "ReducedHead",
     "Standardise",
     "build_head",
     "head_from",

@@ -62,6 +62,25 @@ class Head(nn.Module, ABC):
         return self.describe()
 
     @property
+    def branch_columns(self) -> dict[str, slice]:
+        """Columns of each branch in what `whole` gives; one branch, ``learned``, unless a head says otherwise."""
+        return {"learned": slice(0, self.embedding_size)}
+
+    @property
+    def branch_sizes(self) -> dict[str, int]:
+        """How many numbers each branch has."""
+        return {name: columns.stop - columns.start for name, columns in self.branch_columns.items()}
+
+    def whole(self, condensed: Tensor) -> Tensor:
+        """(N, `condensed_dim`) float32 to (N, W): the branches side by side, as they are before `reduce`."""
+        vectors: Tensor = self(condensed)
+        return vectors
+
+    def reduce(self, whole: Tensor) -> Tensor:
+        """(N, W) to (N, `embedding_size`), a linear map: the identity unless `model.output_size` asks for fewer."""
+        return whole
+
+    @property
     def part_size(self) -> int:
         """Width of each of `parts`."""
         return self.embedding_size

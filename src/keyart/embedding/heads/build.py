@@ -12,6 +12,7 @@ from keyart.embedding.heads.kernel import KernelHead
 from keyart.embedding.heads.linear import LinearHead
 from keyart.embedding.heads.mlp import MLPHead
 from keyart.embedding.heads.projection import Projection, projection_from
+from keyart.embedding.heads.reduced import ReducedHead
 from keyart.errors import InputError
 
 KINDS = ("linear", "mlp", "ensemble")
@@ -131,4 +132,6 @@ def head_from(description: Mapping[str, Any]) -> Head:
         assert kernel is None or isinstance(kernel, KernelHead)
         learned, told["kernel"] = head_from(told.pop("learned")), kernel
         return CombinedHead(told.pop("feature_dim"), learned, **told)
+    if kind == ReducedHead.kind:
+        return ReducedHead(head_from(told["head"]), told["embedding_size"])
     raise InputError(f"embedder: unknown kind of head {kind!r}; it was saved by another version of keyart")

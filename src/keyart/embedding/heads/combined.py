@@ -1,5 +1,6 @@
 """What was learned from genres beside what the backbone saw, in one vector."""
 
+from itertools import accumulate
 from typing import Any, ClassVar
 
 import numpy as np
@@ -87,6 +88,16 @@ class CombinedHead(Head):
         """See `Head`."""
         shown = self.projection(features) if self.projection else features
         return torch.cat([shown, self.seen(features)], dim=1) if self.seen else shown
+
+    @property
+    def branch_columns(self) -> dict[str, slice]:
+        """See `Head`: ``learned``, ``closed_form`` and ``frozen``, those of them that the head has."""
+        parts = {"learned": self.learned, "closed_form": self.kernel}
+        sizes = {name: part.embedding_size for name, part in parts.items() if part is not None}
+        if self.seen is not None:
+            sizes["frozen"] = self.seen.components
+        ends = list(accumulate(sizes.values()))
+        return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
     @property
     def part_size(self) -> int:

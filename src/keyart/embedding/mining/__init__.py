@@ -6,7 +6,6 @@ from keyart.embedding.mining.hard import HardMiner
 from keyart.embedding.mining.multi_similarity import MultiSimilarityMiner
 from keyart.embedding.mining.none import NoMiner
 from keyart.embedding.mining.pair_margin import PairMarginMiner
-from keyart.embedding.mining.pml import PMLMiner
 from keyart.embedding.mining.semi_hard import SemiHardMiner
 
 __all__ = [
@@ -15,7 +14,6 @@ __all__ = [
     "Miner",
     "MultiSimilarityMiner",
     "NoMiner",
-    "PMLMiner",
     "PairMarginMiner",
     "SemiHardMiner",
 ]

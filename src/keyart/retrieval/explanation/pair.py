@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from keyart.embedding import Backbone, Embedder
-from keyart.embedding.heads import LinearHead
+from keyart.embedding.heads import LinearHead, ReducedHead
 from keyart.embedding.pooling import to_map
 from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.seen import Seen, features, look, place
@@ -98,8 +98,11 @@ def _sum_over_positions(
 ) -> Explanation | None:
     """The exact parts; None where the embedding is no sum over positions."""
     backbone, head = embedder.backbone, embedder.head
-    if not isinstance(head, LinearHead) or backbone.pooling != "avg":
+    linear = head.head if isinstance(head, ReducedHead) else head
+    if not isinstance(linear, LinearHead) or backbone.pooling != "avg":
         return None
+    # Reducing the vectors is one more matrix: the embedding stays a sum over positions.
+    weight, bias = (head.reduce(some).double() for some in (linear.project.weight.T, linear.project.bias))
     placed, vectors = [], []
     for own in maps:
         pooled = features(backbone, seen, [own[0][None]])[0]
@@ -107,16 +110,16 @@ def _sum_over_positions(
         # Networks that normalise or activate after pooling pool no mean.
         if last.shape[0] != len(pooled) or not torch.allclose(last.mean((1, 2)).float(), pooled, rtol=1e-4, atol=1e-5):
             return None
-        standard = (last - head.standardise.mean.view(-1, 1, 1)) / head.standardise.std.view(-1, 1, 1)
-        each = torch.einsum("ec,chw->ehw", head.project.weight.double(), standard) / last[0].numel()
+        standard = (last - linear.standardise.mean.view(-1, 1, 1)) / linear.standardise.std.view(-1, 1, 1)
+        each = torch.einsum("ce,chw->ehw", weight, standard) / last[0].numel()
         placed.append(each)
-        vectors.append(each.sum((1, 2)) + head.project.bias)
+        vectors.append(each.sum((1, 2)) + bias)
     lengths = vectors[0].norm() * vectors[1].norm()
     similarity = float(nn.functional.cosine_similarity(*(head(features(backbone, seen, [m[0][None]])) for m in maps)))
     shares = []
     for each, other in zip(placed, reversed(vectors), strict=True):
         parts = spread(torch.einsum("ehw,e->hw", each, other) / lengths, grid).numpy()
-        constant = float(head.project.bias.double() @ other / lengths)
+        constant = float(bias @ other / lengths)
         shares.append(Share(parts, constant, 0.0, similarity - constant - float(parts.sum())))
     return Explanation(similarity, "sum over positions", "the term of the head's bias", (shares[0], shares[1]))
 
