@@ -12,7 +12,7 @@ from keyart.retrieval.random_pairs import percent
 from keyart.searching import searched_text
 from keyart.tables import cell
 
-CLOSER_THAN = "closer than: the share of random pairs of the index's posters whose cosine is lower"
+CLOSER_THAN = "closer than: share of random pairs of the index's posters with a lower cosine"
 
 
 def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -> None:
@@ -76,7 +76,7 @@ def print_candidates(found: Mapping[str, Any], console: Console | None = None) -
         share = percent(film["because"]["closer_than"])
         table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason, share)
     console.print(table)
-    console.print(f"{CLOSER_THAN} than that of the film and the one it is because of", highlight=False, markup=False)
+    console.print(f"{CLOSER_THAN}, of a film and its because", highlight=False, markup=False)
 
 
 def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:

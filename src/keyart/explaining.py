@@ -170,8 +170,8 @@ def as_json(explained: Explained) -> dict[str, Any]:
 def draw(run: Run, explained: Explained) -> Image.Image:
     """The picture of an explanation: RGB."""
     from keyart.analysis.heatmaps import Side, draw_heatmaps
-    from keyart.analysis.neighbours import display_title
     from keyart.images import decode_poster
+    from keyart.retrieval.titles import display_title
 
     why = explained.why
     height, width = run.image_size

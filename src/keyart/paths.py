@@ -8,6 +8,21 @@ from pathlib import Path
 FORMER_NAME = "onesheet"
 
 
+def expand_home(text: str) -> str:
+    """Expand ``~`` and ``~user`` at the start of a path; a user that does not exist stays as written.
+
+    Examples:
+        >>> expand_home("~/posters") == str(Path.home() / "posters")
+        True
+    """
+    if not text.startswith("~"):
+        return text
+    try:
+        return str(Path(text).expanduser())
+    except RuntimeError:
+        return text
+
+
 def cache_root() -> Path:
     """Return the folder of all caches.
 

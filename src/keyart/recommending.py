@@ -19,7 +19,7 @@ from keyart.retrieval.candidates import Candidates, Films, Viewer, find_candidat
 from keyart.retrieval.interests import event_weights
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
-from keyart.searching import find_row, poster_facts
+from keyart.searching import find_row, poster_facts, titles_of
 
 BATCH = 64
 NAMED = 20
@@ -101,17 +101,33 @@ def liked_viewer(index: Searchable, films: Films, liked: str) -> Viewer:
     Args:
         index: What knows them.
         films: Its films.
-        liked: Ids separated by commas.
+        liked: Ids or titles, separated by commas.
 
     Raises:
         InputError: None is named, or one is not in the index.
     """
-    asked = [one.strip() for one in liked.split(",") if one.strip()]
+    asked = _split(index, films, liked)
     if not asked:
         raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
     # A film is known by its own name too, where it has several posters.
     codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
     return Viewer(codes, np.full(len(codes), 1 / len(codes)))
+
+
+def _split(index: Searchable, films: Films, liked: str) -> list[str]:
+    """What stands between commas, but titles that hold commas themselves whole."""
+    rest = [one.strip() for one in liked.split(",")]
+    asked = []
+    while rest:
+        most = (n for n in range(len(rest), 1, -1) if _is_title(index, films, ", ".join(rest[:n])))
+        taken = 1 if rest[0] in films.place else next(most, 1)
+        asked.append(", ".join(rest[:taken]))
+        rest = rest[taken:]
+    return [one for one in asked if one]
+
+
+def _is_title(index: Searchable, films: Films, text: str) -> bool:
+    return text in films.place or bool(titles_of(index).find_equal(text).rows)
 
 
 def _titled(index: Searchable, films: Films, title: str) -> int:

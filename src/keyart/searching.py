@@ -2,6 +2,8 @@
 
 import json
 import shlex
+import sys
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +16,13 @@ from keyart.errors import InputError
 from keyart.retrieval.filters import parse_years
 from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.random_pairs import RandomPairs, known_share
-from keyart.retrieval.search import Hits, Thin, search_index
+from keyart.retrieval.search import Hits, Thin, search_batch
 from keyart.retrieval.searchable import Searchable
-from keyart.retrieval.titles import find_title
+from keyart.retrieval.titles import TitleTable, display_title
 from keyart.run import Run
 
+OFFERED = 5
+"""Films that are offered where a title is not clear."""
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
 
 
@@ -120,50 +124,72 @@ def decode_image(run: Run, path: Path) -> np.ndarray:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name an image file") from None
 
 
-def embed_image(run: Run, path: Path) -> np.ndarray:
-    """(E,) unit vector of one image file, decoded and embedded as the run's own posters were.
+def embed_images(run: Run, pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """(N, E) unit vectors of decoded images, embedded in batches as the run's own posters were.
 
-    Raises:
-        InputError: The file is no image that can be used.
+    Args:
+        run: Whose embedder; it is loaded once.
+        pixels: N times (height, width, 3) uint8.
     """
     import torch
 
-    from keyart.embedding.embedder import to_images
+    from keyart.embedding.embedder import step_size, to_images
     from keyart.embedding.precision import autocast_for
 
-    pixels = decode_image(run, path)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     embedder = run.embedder().to(device)
-    images = to_images(torch.from_numpy(pixels.copy())[None], device)
-    with torch.inference_mode(), autocast_for(device, run.config["training"]["precision"]):
-        return np.asarray(embedder(images)[0].float().cpu().numpy())
+    done, step = [], step_size(256, device)
+    for start in range(0, len(pixels), step):
+        images = to_images(torch.from_numpy(np.stack(pixels[start : start + step])), device)
+        with torch.inference_mode(), autocast_for(device, run.config["training"]["precision"]):
+            done.append(embedder(images).float().cpu().numpy())
+    return np.concatenate(done)
+
+
+_titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDictionary()
+
+
+def titles_of(index: Listing) -> TitleTable:
+    """The titles of an index's films, made ready once."""
+    if index not in _titles:
+        posters = index.posters
+        titles = ["" if not isinstance(title, str) else title for title in posters["title"]]
+        years = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        _titles[index] = TitleTable(titles, years.tolist(), posters["film"].astype(str).tolist())
+    return _titles[index]
 
 
 def find_row(index: Listing, asked: str) -> int:
     """The row of an id, or of a title as people write it.
 
     Raises:
-        InputError: Nothing is called so, or several films are.
+        InputError: Nothing is called so, or several films are; the line offers those that may be meant.
     """
     known = index.row_of(asked)
     if known is not None:
         return known
-    titles = ["" if not isinstance(title, str) else title for title in index.posters["title"]]
-    years = index.posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    rows, sure = find_title(asked, titles, years.tolist())
+    rows, sure = titles_of(index).find(asked)
     if sure:
         return rows[0]
+    name = _shortened(asked)
     if rows:
-        told = "; ".join(describe_row(index, row) for row in rows)
-        raise InputError(f"{asked}: which film is meant? Name one by its id: {told}")
-    raise InputError(f"{asked}: there is no poster of such an id or title, and no such image file")
+        told = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
+        more = f"; and {len(rows) - OFFERED} more" if len(rows) > OFFERED else ""
+        raise InputError(f"{name}: which film is meant? Name one by its id: {told}{more}")
+    raise InputError(f"{name}: there is no poster of such an id or title, and no such image file")
 
 
 def describe_row(index: Listing, row: int) -> str:
-    """Id, title and year of a row."""
+    """Title, year and id of a row."""
     poster = index.facts(np.array([row])).iloc[0]
-    year = "" if pd.isna(poster["year"]) else f" ({int(poster['year'])})"
-    return f"{poster['id']} {poster['title']}{year}".strip()
+    title = _shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
+    year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
+    name = " ".join(filter(None, [title, year]))
+    return f"{name}, {poster['id']}" if name else str(poster["id"])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def find_poster(index: Listing, asked: str) -> int | Path:
@@ -172,23 +198,90 @@ def find_poster(index: Listing, asked: str) -> int | Path:
     Raises:
         InputError: Nothing is called so, or several films are.
     """
+    if not asked.strip():
+        raise InputError("an empty query: name an id, a title or an image file")
     if index.row_of(asked) is None:
-        path = Path(asked).expanduser()
-        if path.is_file():
+        try:
+            path = Path(asked).expanduser()
+            is_file, is_folder = path.is_file(), path.is_dir()
+        except (OSError, RuntimeError):  # too long for a name, or ~ of nobody
+            return find_row(index, asked)
+        if is_file:
             return path.resolve()
         if path.suffix.casefold() in IMAGE_SUFFIXES:
             raise InputError(f"{asked}: there is no such image file")
-        if path.is_dir():
+        if is_folder:
             raise InputError(f"{asked}: is a folder; name one image file, an id or a title")
     return find_row(index, asked)
 
 
-def read_query(run: Run, index: Searchable, asked: str) -> Query:
-    """A query from what was typed: an id of the index, else an image file, else a title."""
-    found = find_poster(index, asked)
-    if isinstance(found, Path):
-        return Query(embed_image(run, found), path=found)
-    return Query(index.vectors(np.array([found]))[0], row=found)
+def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Query]:
+    """Queries from what was typed: ids of the index, image files or titles.
+
+    Raises:
+        InputError: Some of them are unknown, ambiguous or unreadable: the line names the first and counts the others.
+    """
+    found: list[int | Path] = []
+    pixels: dict[Path, np.ndarray] = {}
+    faults = []
+    for one in asked:
+        try:
+            place = find_poster(index, one)
+            if isinstance(place, Path) and place not in pixels:
+                pixels[place] = decode_image(run, place)
+            found.append(place)
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        more = f" (and {len(faults) - 1} more of {len(asked)} queries cannot be used)" if len(faults) > 1 else ""
+        raise InputError(faults[0] + more)
+    vectors = dict(zip(pixels, embed_images(run, list(pixels.values())), strict=True)) if pixels else {}
+    rows = [place for place in found if not isinstance(place, Path)]
+    own = iter(index.vectors(np.array(rows, dtype=np.int64))) if rows else iter(())
+    return [
+        Query(vectors[place], path=place) if isinstance(place, Path) else Query(next(own), row=place) for place in found
+    ]
+
+
+def read_query_list(source: str) -> list[str]:
+    """Read many queries: a line each from standard input (``-``) or a text file, or a table's column ``query``.
+
+    Args:
+        source: ``-``, a file of lines, or a CSV or Parquet table (``.csv``, ``.tsv``, ``.parquet``).
+
+    Raises:
+        InputError: It cannot be read, has no such column, or holds no query.
+    """
+    from keyart.catalogue.table import read_table, table_faults
+
+    path = Path(source).expanduser()
+    if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
+        if not path.is_file():
+            raise InputError(f"--queries {source}: there is no such file; name a table or a file with a query a line")
+        if faults := table_faults(path):
+            raise InputError(f"--queries {faults[0]}")
+        table = read_table(path)
+        if table.problems:
+            problem = table.problems[0]
+            raise InputError(f"--queries {source}: line {problem.row}: {problem.kind} ({problem.detail})")
+        if "query" not in table.names:
+            raise InputError(
+                f"--queries {source}: has no column query (its columns: {', '.join(table.names)}); name one so, or give"
+                " a .txt file with a query a line"
+            )
+        cells = table.columns[table.names.index("query")]
+        lines = ["" if cell is None or cell != cell else str(cell) for cell in cells]
+    else:
+        try:
+            text = sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            told = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise InputError(f"--queries {source}: cannot be read ({told}); name a file with a query a line") from None
+        lines = text.splitlines()
+    asked = [line.strip() for line in lines if line.strip()]
+    if not asked:
+        raise InputError(f"--queries {source}: holds no query; give one a line")
+    return asked
 
 
 def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Path:
@@ -228,7 +321,7 @@ def distinct_pictures(run: Run, index: Searchable, query: Query, images: Path) -
 def search_run(
     run: Run,
     index: Searchable,
-    asked: str,
+    asked: Sequence[str],
     k: int = 10,
     *,
     genres: Sequence[str] = (),
@@ -236,13 +329,15 @@ def search_run(
     diverse: bool = False,
     hide_duplicates: bool = False,
     images: Path | None = None,
-) -> tuple[Query, Hits]:
-    """The k posters of an index that look and feel most like what was asked for.
+) -> list[tuple[Query, Hits]]:
+    """For each query, the k posters of an index that look and feel most like it.
+
+    All queries are read before the index is searched; the embedder is loaded once, and only if an image file is asked.
 
     Args:
         run: Its embedder made the index.
         index: What is searched.
-        asked: An id, an image file or a title.
+        asked: Ids, image files or titles.
         k: How many.
         genres: Genres that every answer has.
         years: Years of the answers, as for :func:`keyart.retrieval.filters.parse_years`.
@@ -256,9 +351,18 @@ def search_run(
     if k < 1:
         raise InputError(f"-k {k}: ask for at least one poster")
     rows = index.selection(genres, parse_years(years) if years else None)
-    query = read_query(run, index, asked)
-    thin = distinct_pictures(run, index, query, images_folder(run, index, images)) if hide_duplicates else None
-    return query, search_index(index, query.vector, k, own=query.row, rows=rows, thin=thin, diverse=diverse)
+    folder = images_folder(run, index, images) if hide_duplicates else None
+    queries = read_queries(run, index, asked)
+    hits = search_batch(
+        index,
+        np.stack([query.vector for query in queries]),
+        k,
+        own=[query.row for query in queries],
+        rows=rows,
+        thin=[None if folder is None else distinct_pictures(run, index, query, folder) for query in queries],
+        diverse=diverse,
+    )
+    return list(zip(queries, hits, strict=True))
 
 
 def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
@@ -291,16 +395,19 @@ def searched_text(found: int, searched: int, posters: int) -> str:
     return f"the {found} nearest of the {searched:,} that pass the filters, of {posters:,}"
 
 
-def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
-    """``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", "title", …}, …]}``.
+def as_json(index: Searchable, answers: Sequence[tuple[Query, Hits]]) -> list[dict[str, Any]]:
+    """For each query ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``.
 
     Best first. ``posters`` counts the index, ``searched`` what passed the filters. ``score`` is the cosine,
     ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
     """
-    told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
-    shares = RandomPairs.of_index(index).closer_than(hits.scores)
-    found = [
-        {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
-        for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
-    ]
-    return {"query": told, "posters": len(index), "searched": hits.searched, "neighbours": found}
+    pairs, done = RandomPairs.of_index(index), []
+    for query, hits in answers:
+        told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
+        shares = pairs.closer_than(hits.scores)
+        found = [
+            {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
+            for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
+        ]
+        done.append({"query": told, "posters": len(index), "searched": hits.searched, "neighbours": found})
+    return done

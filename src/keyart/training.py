@@ -21,10 +21,12 @@ from keyart.assembly import make_callbacks, make_data, make_loggers, make_module
 from keyart.callbacks.run_log import RunResults, finishing, log_results, rewind_loggers
 from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.config.launcher_rules import uses_slurm
+from keyart.config.quoting import PATH_KEYS, path_from
 from keyart.embedding import EmbeddingModule
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
 from keyart.interruption import CutShort, StopOnSignal
+from keyart.paths import expand_home
 from keyart.processes import cluster_environment, processes_wanted, run_processes
 from keyart.resuming import check_same_config, check_same_dataset
 from keyart.run_outputs import describe_dataset, finish, write_inputs
@@ -192,13 +194,15 @@ def is_new(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}
 
 
-def remove_run(folder: Path) -> None:
-    """Remove the folder of a run that never began, and its parents where they are empty now."""
+def remove_run(folder: Path, start: Path) -> None:
+    """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
+    # Hydra may have made the folder itself the working directory.
+    os.chdir(start)
     for handler in logging.root.handlers:
         handler.close()
     shutil.rmtree(folder, ignore_errors=True)
     for parent in (folder.parent, folder.parent.parent):
-        if parent in (Path.cwd(), *Path.cwd().parents) or not parent.is_dir() or any(parent.iterdir()):
+        if parent in (start, *start.parents) or not parent.is_dir() or any(parent.iterdir()):
             return
         parent.rmdir()
 
@@ -232,7 +236,9 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
 def train_in_hydra_folder(cfg: DictConfig) -> float:
     """Train in the folder that Hydra made, print its path last, and leave nothing behind for bad input."""
     hydra_config = HydraConfig.get()
-    folder = Path(hydra_config.runtime.output_dir).resolve()
+    folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
+    if hydra_config.job.chdir:
+        cfg = with_paths_from(start, cfg)
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
     # What else lies in a folder that was there before is never removed.
@@ -261,11 +267,30 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
             print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
             # A run that began and could not go on, for want of space say, is there to be resumed.
             if new and not last.is_file():
-                remove_run(folder)
+                remove_run(folder, start)
         sys.exit(2)
     if first_process():
         print(folder, flush=True)  # noqa: T201
     return monitor
+
+
+def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
+    """Resolve a configuration's relative paths, and the cache's, from the folder in which the program was started.
+
+    Args:
+        start: That folder, which ``hydra.job.chdir=true`` has left.
+        cfg: The configuration.
+
+    Returns:
+        A copy whose paths are absolute.
+    """
+    cfg = copy.deepcopy(cfg)
+    for key in PATH_KEYS:
+        if (value := OmegaConf.select(cfg, key, throw_on_missing=False)) is not None:
+            OmegaConf.update(cfg, key, path_from(start, key, value))
+    if cache := os.environ.get("KEYART_CACHE"):
+        os.environ["KEYART_CACHE"] = str(start / expand_home(cache))
+    return cfg
 
 
 def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from keyart.analysis import alike_other_genre, choose_drivers, find_neighbours, same_genres_unlike
-from keyart.analysis.neighbours import describe, display_title, shared_genres
+from keyart.analysis.neighbours import describe, shared_genres
 from keyart.analysis.variety import unit_rows
+from keyart.retrieval.titles import display_title
 
 
 def random_posters(n=120, genres=5, size=6, seed=0):

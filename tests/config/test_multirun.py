@@ -1,6 +1,7 @@
 """Sweeps that cannot run are refused in one line before anything has run; others are expanded and resumed."""
 
 import os
+import socket
 
 import pytest
 import yaml
@@ -204,7 +205,7 @@ class TestResuming:
             told = refusal([f"resume_sweep={folder}"])
         finally:
             let_go(folder)
-        assert f"process {os.getpid()} runs it; wait" in told
+        assert f"resume_sweep={folder}: process {os.getpid()} on {socket.gethostname()} runs this sweep; wait" in told
         preflight([f"resume_sweep={folder}"])
 
     def test_a_killed_sweeps_claim_ends_with_it(self, folder):

@@ -1,6 +1,7 @@
 """Every loss × miner × sampler × memory of conf/ learns from a batch, or is refused before anything is built."""
 
 from functools import cache
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,15 +20,17 @@ from keyart.embedding.objective import Rows, check_use, objective
 from keyart.errors import InputError
 
 WIDTH = 8
+MORE = {("loss", "pml"): ["loss.class=TripletMarginLoss"], ("miner", "pml"): ["miner.class=BatchHardMiner"]}
 
 
 def options(group: str) -> list[str]:
-    return sorted(path.stem for path in (CONFIG_FOLDER / group).glob("*.yaml"))
+    names = sorted(path.stem for path in (CONFIG_FOLDER / group).glob("*.yaml"))
+    return [name for name in names if name != "pml" or find_spec("pytorch_metric_learning") is not None]
 
 
 @cache
 def section(group: str, option: str):
-    extra = ["sampler.batch_size=12"] if group == "sampler" else []
+    extra = MORE.get((group, option), ["sampler.batch_size=12"] if group == "sampler" else [])
     return composed([f"{group}={option}", *extra])[group]
 
 

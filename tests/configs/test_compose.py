@@ -28,6 +28,12 @@ def needs_plugin(group, option):
 def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
     needs_plugin(group, option)
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
+    if option == "pml":
+        # The class to take is left to the user.
+        with pytest.raises(InputError, match=rf"{group}\.class=null: takes one of|pip install"):
+            check_config(composed([f"{group}=pml"]))
+        pytest.importorskip("pytorch_metric_learning")
+        extra = [f"{group}.class={'CircleLoss' if group == 'loss' else 'HDCMiner'}"]
     config = composed([f"{group}={option}", *extra])
     if group == "logger" and config["logger"].get("needs") and find_spec(config["logger"]["needs"]) is None:
         with pytest.raises(InputError, match="pip install"):

@@ -1,5 +1,7 @@
 """Two processes together learn what one learns on the joined batch."""
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 import torch.distributed as dist
@@ -14,9 +16,9 @@ from keyart.embedding import (
     create_backbone,
     gather_rows,
 )
-from keyart.embedding.losses import DistillationLoss, MarginLoss, SupConLoss
+from keyart.embedding.losses import DistillationLoss, MarginLoss, PMLLoss, SupConLoss
 from keyart.embedding.memory import CrossBatchMemory
-from keyart.embedding.mining import DistanceWeightedMiner
+from keyart.embedding.mining import DistanceWeightedMiner, PMLMiner
 from keyart.embedding.objective import Rows
 
 from .fakes import jaccard, multi_hot, unit
@@ -51,6 +53,7 @@ LOSSES = {
     "supcon": SupConLoss,
     "margin": lambda: MarginLoss(learn_beta="genre"),
     "distillation": DistillationLoss,
+    "pml": lambda: PMLLoss("MarginLoss", args={"learn_beta": True, "nu": 0.1}),
 }
 
 
@@ -63,6 +66,12 @@ class TwoParts(LinearHead):
         return self(features).chunk(2, dim=1)
 
 
+def miner(extra: str):
+    if "pml miner" in extra:
+        return PMLMiner("DistanceWeightedMiner", {"nonzero_loss_cutoff": 1.9})
+    return DistanceWeightedMiner(nonzero_loss_cutoff=1.9) if "miner" in extra else None
+
+
 def module(loss_name: str, extra: str = "") -> EmbeddingModule:
     torch.manual_seed(0)
     backbone = create_backbone("test_resnet", "none", "avg", SIZE)
@@ -73,7 +82,7 @@ def module(loss_name: str, extra: str = "") -> EmbeddingModule:
         Embedder(backbone, head),
         loss,
         jaccard,
-        miner=DistanceWeightedMiner(nonzero_loss_cutoff=1.9) if "miner" in extra else None,
+        miner=miner(extra),
         memory=memory(96 if loss.needs_frozen else 0) if "memory" in extra else None,
         chunk_size=2 if "chunks" in extra else None,
         finetune_epochs=1,
@@ -102,6 +111,12 @@ CASES = [
     ("margin", "features", "miner"),
     ("distillation", "features", "memory"),
 ]
+if find_spec("pytorch_metric_learning") is not None:
+    CASES += [
+        ("pml", "features", "memory, pml miner"),
+        ("pml", "pixels", "memory, chunks"),
+        ("supcon", "features", "pml miner"),
+    ]
 
 
 def _work(rank: int, folder: str) -> None:

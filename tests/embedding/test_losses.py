@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from pytorch_metric_learning import losses as pml
-from pytorch_metric_learning import miners as pml_miners
 from torch import Tensor
 
 from keyart.embedding import AngularLoss, BCELoss, Relations, TripletLoss, relate
@@ -78,9 +76,7 @@ def test_angular_equals_its_formula_on_several_genres(degrees):
 def test_angular_equals_its_formula_with_references():
     genres, memory = multi_hot(6, seed=3), multi_hot(11, seed=4)
     rel, y = relations(genres, memory), unit(11, seed=5)
-    check_equal(
-        lambda x, r: AngularLoss(45)(x, r, references=y), lambda x, r: naive_angular(x, y, r, 45), unit(6, seed=6), rel
-    )
+    check_equal(lambda x, r: AngularLoss(45)(x, r, y), lambda x, r: naive_angular(x, y, r, 45), unit(6, seed=6), rel)
 
 
 @pytest.mark.parametrize("semi_hard", [False, True])
@@ -95,7 +91,7 @@ def test_triplet_equals_its_formula_with_references():
     genres, memory = multi_hot(6, seed=3), multi_hot(11, seed=4)
     rel, y = relations(genres, memory), unit(11, seed=5)
     check_equal(
-        lambda x, r: TripletLoss(0.3)(x, r, references=y),
+        lambda x, r: TripletLoss(0.3)(x, r, y),
         lambda x, r: naive_triplet(x, y, r, 0.3, False),
         unit(6, seed=6),
         rel,
@@ -121,15 +117,19 @@ SINGLE = torch.tensor([0, 0, 1, 1, 1, 2, 2, 3, 0, 2, 4, 1])
 
 @pytest.mark.parametrize("degrees", [30, 45, 60])
 def test_angular_equals_pml_on_single_labels(degrees):
+    pml = pytest.importorskip("pytorch_metric_learning.losses")
     rel, raw = relations(torch.eye(5)[SINGLE]), torch.randn(12, 8, dtype=torch.float64)
     check_equal(AngularLoss(degrees), lambda x, r: pml.AngularLoss(alpha=degrees)(x, SINGLE), raw, rel)
 
 
 def test_triplet_equals_pml_on_single_labels():
+    pml = pytest.importorskip("pytorch_metric_learning.losses")
     rel, raw = relations(torch.eye(5)[SINGLE]), torch.randn(12, 4, dtype=torch.float64)
     theirs = pml.TripletMarginLoss(margin=0.2)
     check_equal(TripletLoss(0.2), lambda x, r: theirs(x, SINGLE), raw, rel)
-    miner = pml_miners.TripletMarginMiner(margin=0.4, type_of_triplets="semihard")
+    miner = pytest.importorskip("pytorch_metric_learning.miners").TripletMarginMiner(
+        margin=0.4, type_of_triplets="semihard"
+    )
     theirs = pml.TripletMarginLoss(margin=0.4)
     ours = TripletLoss(0.4, mining="semi_hard")
     check_equal(ours, lambda x, r: theirs(x, SINGLE, miner(x, SINGLE)), raw, rel)

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from pytorch_metric_learning import miners as pml
 
 from keyart.embedding import relate
 from keyart.embedding.mining import (
@@ -16,6 +15,12 @@ from keyart.embedding.mining import (
 from keyart.errors import InputError
 
 from .fakes import jaccard, multi_hot, unit
+
+
+@pytest.fixture
+def pml():
+    return pytest.importorskip("pytorch_metric_learning.miners")
+
 
 MINERS = [
     NoMiner(),
@@ -59,7 +64,7 @@ def theirs(miner, x, y, labels, other_labels):
 
 @pytest.mark.parametrize("with_references", [False, True])
 @pytest.mark.parametrize(("kind", "their_kind"), [("semi_hard", "semihard"), ("hard", "hard"), ("violating", "all")])
-def test_triplets_equal_pml(kind, their_kind, with_references):
+def test_triplets_equal_pml(kind, their_kind, with_references, pml):
     x, y, relations, labels, others = case(with_references)
     found = SemiHardMiner(0.3, kind)(x, relations, y).triplets
     expected = rows(*theirs(pml.TripletMarginMiner(0.3, their_kind), x, y, labels, others))
@@ -70,7 +75,7 @@ def test_triplets_equal_pml(kind, their_kind, with_references):
 @pytest.mark.parametrize("with_references", [False, True])
 @pytest.mark.parametrize("positives", ["hard", "semi_hard", "easy", "all"])
 @pytest.mark.parametrize("negatives", ["hard", "semi_hard", "easy", "all"])
-def test_ranks_equal_pml(positives, negatives, with_references):
+def test_ranks_equal_pml(positives, negatives, with_references, pml):
     if positives == "semi_hard" and negatives in ("semi_hard", "all"):
         with pytest.raises(InputError, match=r"miner\.positives=semi_hard"):
             HardMiner(positives, negatives)
@@ -87,7 +92,7 @@ def test_ranks_equal_pml(positives, negatives, with_references):
 
 
 @pytest.mark.parametrize("with_references", [False, True])
-def test_batch_hard_equals_pml(with_references):
+def test_batch_hard_equals_pml(with_references, pml):
     x, y, relations, labels, others = case(with_references)
     a, p, n = theirs(pml.BatchHardMiner(), x, y, labels, others)
     assert pair_sets(HardMiner()(x, relations, y)) == (rows(a, p), rows(a, n))
@@ -95,7 +100,7 @@ def test_batch_hard_equals_pml(with_references):
 
 @pytest.mark.parametrize("with_references", [False, True])
 @pytest.mark.parametrize("epsilon", [0.0, 0.1, 0.7])
-def test_multi_similarity_equals_pml(epsilon, with_references):
+def test_multi_similarity_equals_pml(epsilon, with_references, pml):
     x, y, relations, labels, others = case(with_references)
     a, p, b, n = theirs(pml.MultiSimilarityMiner(epsilon), x, y, labels, others)
     assert pair_sets(MultiSimilarityMiner(epsilon)(x, relations, y)) == (rows(a, p), rows(b, n))
@@ -103,7 +108,7 @@ def test_multi_similarity_equals_pml(epsilon, with_references):
 
 
 @pytest.mark.parametrize("with_references", [False, True])
-def test_pair_margin_equals_pml(with_references):
+def test_pair_margin_equals_pml(with_references, pml):
     x, y, relations, labels, others = case(with_references)
     a, p, b, n = theirs(pml.PairMarginMiner(0.6, 1.3), x, y, labels, others)
     assert pair_sets(PairMarginMiner(0.6, 1.3)(x, relations, y)) == (rows(a, p), rows(b, n))
@@ -114,7 +119,7 @@ def negatives_drawn(triplets, anchor, m):
     return torch.bincount(triplets[2][triplets[0] == anchor], minlength=m).double()
 
 
-def test_distance_weighted_equals_pml_in_distribution():
+def test_distance_weighted_equals_pml_in_distribution(pml):
     x, y, relations, labels, others = case(with_references=True, n=3, m=40, size=6)
     ours, peer = DistanceWeightedMiner(), pml.DistanceWeightedMiner()
     torch.manual_seed(0)

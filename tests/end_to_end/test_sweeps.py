@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import signal
+import socket
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
+from keyart.sweeps.state import Plan
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.helpers import draw_posters
 
@@ -215,6 +217,31 @@ def test_a_sweep_that_is_told_to_stop_saves_its_jobs_and_reports(launcher, numbe
     assert all(gone(pid) for pid in left)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("again", ["resume_sweep", "hydra.sweep.dir"])
+def test_two_at_once_train_no_job_twice(again, line, tmp_path):
+    grid = [*line, "loss.margin=36,45", "training.head_epochs=4000", "hydra.sweep.dir=s"]
+    if again == "resume_sweep":
+        Plan(tuple(grid[1:-1]), (), ("loss.margin",), None).write(tmp_path / "s")
+        grid = [f"resume_sweep={tmp_path / 's'}"]
+    processes = [start_train(tmp_path, *grid) for _ in range(2)]
+    try:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and all(process.poll() is None for process in processes):
+            time.sleep(0.1)
+        (ended,) = [process for process in processes if process.poll() is not None]
+        (other,) = [process for process in processes if process is not ended]
+        out, err = ended.communicate()
+        assert (ended.returncode, out) == (2, "")
+        assert len(err.splitlines()) == 1
+        assert f"process {other.pid} on {socket.gethostname()} runs this sweep" in err
+        assert other.poll() is None
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+
+
 def test_a_failing_job_does_not_stop_a_sweep_within_a_job_of_slurm(line, train_here, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "1")
     code, _, err = train_here(*line, "model.backbone=nosuch_net", "hydra.sweep.dir=s")
@@ -255,17 +282,33 @@ def test_a_search_goes_on_where_it_was(line, train_here):
 
 
 @pytest.mark.slow
-def test_a_search_survives_failing_trials(line, train_here):
+def test_a_search_survives_failing_trials_and_counts_them(line, train_here):
     pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
     space = ["hydra/sweeper=optuna_base", f"model.backbone=choice({LITE0},nosuch_net)", "hydra.sweep.dir=s"]
-    code, _, _ = train_here(*line, *space, "hydra.sweeper.n_trials=2")
+    code, _, _ = train_here(*line, *space, "hydra.sweeper.n_trials=3")
     rows = rows_of(train_here.folder / "s")
-    assert sum(row["status"] == "finished" for row in rows) == 2
-    assert code == (1 if any(row["status"] == "failed" for row in rows) else 0)
-    code, _, err = train_here(*line, *space[:1], "model.backbone=choice(nosuch_net,nosuch_too)", "hydra.sweep.dir=t")
+    assert {row["model.backbone"] for row in rows} == {LITE0, "nosuch_net"}
+    assert all((row["status"] == "finished") == (row["model.backbone"] == LITE0) for row in rows)
+    assert len(rows) == 3
+    assert code == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_search_runs_as_many_trials_as_were_asked_for(launcher, line, train_here):
+    """Three that fail were followed by three more in their place, two at a time."""
+    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    space = ["hydra/sweeper=optuna_base", "model.backbone=choice(nosuch_net,nosuch_too)", f"hydra/launcher={launcher}"]
+    code, _, err = train_here(*line, *space, "hydra.sweeper.n_trials=3", "hydra.sweep.dir=s")
     assert code == 1
     assert "Traceback" not in err
-    assert {row["status"] for row in rows_of(train_here.folder / "t")} == {"failed"}
+    sweep = train_here.folder / "s"
+    assert [row["status"] for row in rows_of(sweep)] == ["failed"] * 3
+    assert err.splitlines()[-1].endswith(f"resume_sweep={sweep} hydra.sweeper.n_trials=6")
+    assert train_here(f"resume_sweep={sweep}")[0] == 1
+    assert len(rows_of(sweep)) == 3
+    assert train_here(f"resume_sweep={sweep}", "hydra.sweeper.n_trials=4")[0] == 1
+    assert [row["job"] for row in rows_of(sweep)] == ["0", "1", "2", "3"]
 
 
 @pytest.mark.slow
@@ -283,3 +326,16 @@ def test_a_sweep_in_wandb_is_one_group_and_one_line(line, train_here, monkeypatc
     assert groups == {"s"}
     tables = list(sweep.glob("wandb/offline-run-*/files/media/table/sweep/jobs_*.json"))
     assert len(json.loads(tables[0].read_text())["data"]) == 2
+
+
+def test_a_sweep_over_classes_of_pytorch_metric_learning(line, train_here):
+    pytest.importorskip("pytorch_metric_learning")
+    classes = ["CircleLoss", "NTXentLoss", "TripletMarginLoss"]
+    code, _, err = train_here(*line, "loss=pml", f"loss.class={','.join(classes)}")
+    assert code == 0, err
+    sweep = only(train_here.folder)
+    rows = rows_of(sweep)
+    assert [row["status"] for row in rows] == ["finished"] * 3
+    assert [row["loss.class"] for row in rows] == classes
+    found = metrics_of(sweep)
+    assert len({metrics["val/ndcg@10"] for metrics in found.values()}) == 3

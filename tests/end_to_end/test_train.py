@@ -211,3 +211,18 @@ def test_a_profile_goes_into_the_runs_folder(kind, told, arguments, train_here):
     assert "Profiler Report" not in err
     profile = train_here.folder / out.strip() / "profile" / f"fit-{kind}.txt"
     assert told in profile.read_text()
+
+
+def test_losses_of_pytorch_metric_learning_train(arguments, train_here):
+    pytest.importorskip("pytorch_metric_learning")
+    chosen = ["experiment=head", "loss=pml", "loss.class=TripletMarginLoss", "loss.margin=0.1"]
+    more = ["miner=pml", "miner.class=BatchHardMiner", "memory.size=64", "training.head_epochs=2"]
+    code, out, err = train_here(*chosen, *more, *arguments)
+    assert code == 0, err
+    folder = Path(out.splitlines()[-1])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["test/ndcg@10"] > metrics["test/ndcg@10/chance"]
+    assert "class: TripletMarginLoss" in (folder / "config.yaml").read_text()
+    code, out, err = train_here("loss=pml", "loss.class=AngularLoss", *arguments)
+    assert (code, out) == (2, "")
+    assert "loss.class=AngularLoss: cannot be used: it compares class labels itself" in err

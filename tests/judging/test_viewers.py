@@ -13,10 +13,11 @@ from keyart import cli
 from keyart.catalogue.history import History
 from keyart.errors import InputError
 from keyart.judging.viewers.choosing import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
-from keyart.judging.viewers.evaluate import DIFFERENCES, ROWS, judge_events, of_films
+from keyart.judging.viewers.evaluate import DIFFERENCES, ROWS, best_row, judge_events, of_films, trivial
 from keyart.judging.viewers.events import Events, by_time, cold, cold_folds
 from keyart.judging.viewers.models import Looks, blended, ease, popularity
 from keyart.judging.viewers.ranking import CUTS, NAMES, chance, information, judge
+from keyart.judging.viewers.show import DESCRIPTIONS, answer
 from keyart.retrieval.interests import event_weights
 from keyart.retrieval.taste import Space
 
@@ -265,6 +266,55 @@ def test_differences_are_paired_and_silence_is_told(judged):
     assert len(judged["chosen"]["cold"]) == 5
 
 
+def test_what_every_ranking_reaches_is_left_out(judged):
+    """30 cold films: the first 50 and 100 are all of them, and recall was 1.0 for every row."""
+    for k in (50, 100):
+        for name in ("recall", "hit_rate", "novelty", "coverage"):
+            assert "all candidates" in judged["cold/left_out"][f"{name}@{k}"]
+            assert all(judged[f"cold/{name}@{k}/{row}"] is None for row in ROWS)
+        assert judged[f"cold/recall@{k}/posters-frozen"] is None
+        assert 0 < judged[f"cold/ndcg@{k}/posters"] < 1
+    assert judged["cold/recall@10/posters"] < 1
+    assert judged["all/left_out"] == {}
+    assert {"recall@50", "recall@100"} <= judged["test/cold/left_out"].keys()
+    assert judged["test/cold/best"]["metric"] == "ndcg@10"
+
+
+def test_a_hit_that_cannot_be_missed_is_left_out():
+    """Of 12 candidates a user liked 4: the first ten hold one of them in any order, not all."""
+    random = np.full((3, len(NAMES)), 0.5)
+    random[:, NAMES.index("hit_rate@10")] = 1.0
+    assert list(trivial(random)) == ["hit_rate@10"]
+
+
+def test_the_best_row_is_told_beside_popularity_and_chance(judged):
+    best = judged["all/best"]
+    metric = best["metric"]
+    assert metric == "ndcg@100"
+    means = {row: judged[f"all/{metric}/{row}"] for row in ROWS}
+    assert best["row"] == max(means, key=means.get)
+    for row in ("popularity", "random"):
+        gap = best["over"][row]
+        assert gap["difference"] == pytest.approx(means[best["row"]] - means[row])
+        assert gap["verdict"] == "better"
+        assert gap["low"] > 0
+    assert set(best["as_good"]) <= set(ROWS) - {best["row"], "random", "popularity"}
+    cold = judged["cold/best"]
+    assert cold["metric"] == "ndcg@10"
+    assert list(cold["over"]) == ["random"]
+    assert cold["row"] != "hybrid"
+    told = answer(judged, "all")
+    assert DESCRIPTIONS[best["row"]] in told
+    assert "significantly above popularity" in told
+
+
+def test_a_best_row_that_is_no_better_says_so():
+    rng = np.random.default_rng(0)
+    values = {row: rng.random((40, len(NAMES))) for row in ROWS}
+    found = {"all/best": best_row(values, {})}
+    assert "not significantly" in answer(found, "all")
+
+
 def test_without_times_only_cold_films_are_judged():
     vectors = {name: np.eye(120, dtype=np.float32)[:, :9] + 0.1 for name in ("genres", "frozen", "posters")}
     told = []
@@ -299,8 +349,16 @@ def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
     for setting in ("all", "cold", "test/cold"):
         assert isinstance(told[f"{setting}/ndcg@10/posters"], float)
     shown = call("--history", tmp_path / "timed.csv").out
-    for text in ("cold films of the test split", "genres+posters", "hit rate", "posters − frozen"):
+    for text in ("cold films of the test split", "genres+posters", "posters − frozen"):
         assert text in shown
+    first = " ".join(shown.split("\n\n")[0].split())
+    for setting, name in (("all", "all films"), ("test/cold", "cold films of the test split")):
+        best = told[f"{setting}/best"]
+        assert f"Among {name}, {DESCRIPTIONS[best['row']]} ranks best" in first
+        assert f"{best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]" in first
+    assert shown.count("━") == 0
+    assert sum(set(line.strip()) == {"─"} for line in shown.splitlines()) <= 8
+    assert max(map(len, shown.splitlines())) <= 80
     without = call("--history", history, "--json")
     assert "all/users" not in json.loads(without.out)
     assert "no timestamps" in without.err

@@ -103,7 +103,7 @@ def test_what_is_refused(keyart, made, history, tmp_path):
     refused(keyart("recommend", run, "--history", history, "--liked", "p0001"), "either")
     refused(keyart("recommend", run, "--history", empty), empty)
     refused(keyart("recommend", run, "--history", strange), strange, "tt0000001")
-    refused(keyart("recommend", run, "--history", history, "--user", 99), "--user 99")
+    refused(keyart("recommend", run, "--history", history, "--user", 99), "--user 99", "from 1 to")
     refused(keyart("recommend", run, "--history", history, "--user", 3), "user 3", "p9998")
     refused(keyart("recommend", run, "--history", tmp_path / "no.csv"), "no.csv")
     refused(keyart("recommend", run, "--liked", "p0001,tt9999999"), "--liked tt9999999")

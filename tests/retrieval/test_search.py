@@ -6,8 +6,8 @@ import pytest
 from keyart.errors import InputError
 from keyart.retrieval.diversify import diversify
 from keyart.retrieval.filters import matching_rows, parse_years
-from keyart.retrieval.search import search_index
-from keyart.retrieval.titles import find_title
+from keyart.retrieval.search import search_batch, search_index
+from keyart.retrieval.titles import TitleTable, find_title
 from tests.retrieval.indexes import clustered, make_index, table
 
 
@@ -96,6 +96,14 @@ def test_years_that_are_none(text):
 
 TITLES = ["Alien", "Aliens", "Piano, The", "Pianist, The", "Amélie", "Heat", "Heat", "", "A.I. Artificial Intelligence"]
 YEARS = [1979, 1986, 1993, 2002, 2001, 1995, 1986, np.nan, 2001]
+MORE = [
+    "Postman, The (Postino, Il)", "Big Blue, The (Grand bleu, Le)", "Avventura, L'", "Don't Look Now", "Rocky II",
+    "Die Hard", "Spider-Man 2", "Lady in White (a.k.a. The Mystery of the Lady in White)", "Welle, Die", "$", "M",
+    "Blade Runner 2049", "Silence of the Lambs, The", "Good, the Bad and the Ugly, The (Buono, il brutto, Il)",
+    "Smultronstället", "Rango", "Diana", "Troy", "I, Robot", "Thelma & Louise", "七人の侍", "2001: A Space Odyssey",
+    "Piano Teacher, The", "Straße, Die", "Øst for paradis",
+]  # fmt: skip
+ALL, ALL_YEARS = TITLES + MORE, YEARS + [np.nan] * len(MORE)
 
 
 @pytest.mark.parametrize(
@@ -115,9 +123,81 @@ def test_titles_that_are_clear(asked, found):
     assert find_title(asked, TITLES, YEARS) == (found, True)
 
 
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        *(("Piano, The", "Piano, The"), ("THE PIANO!", "Piano, The"), ("the piano 1993", "Piano, The")),
+        *(("the piano, 1993", "Piano, The"), ("the piano [1993]", "Piano, The"), ("paino (1993)", "Piano, The")),
+        *(("il postino", MORE[0]), ("the postman", MORE[0]), ("le grand bleu", MORE[1]), ("big blue", MORE[1])),
+        *(("l'avventura", MORE[2]), ("L’AVVENTURA", MORE[2]), ("avventura", MORE[2]), ("lavventura", MORE[2])),
+        *(("dont look now", MORE[3]), ("Don’t Look Now", MORE[3]), ("rocky 2", MORE[4]), ("Rocky II", MORE[4])),
+        *(("die hard", "Die Hard"), ("spiderman 2", MORE[6]), ("spider man 2", MORE[6])),
+        *(("mystery of the lady in white", MORE[7]), ("die welle", MORE[8]), ("welle", MORE[8])),
+        *(("$", "$"), ("m", "M"), ("blade runner 2049", MORE[11]), ("silence of the lams", MORE[12])),
+        *(("the good the bad and the ugly", MORE[13]), ("smultronstallet", MORE[14]), ("robot", "I, Robot")),
+        *(("thelma and louise", MORE[19]), ("七人の侍", MORE[20]), ("2001 a space odyssey", MORE[21])),
+        *(("die strasse", MORE[23]), ("ost for paradis", MORE[24])),
+    ],
+)
+def test_titles_as_people_write_them(asked, title):
+    assert find_title(asked, ALL, ALL_YEARS) == ([ALL.index(title)], True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "offered"),
+    [
+        ("heat", ["Heat", "Heat"]),
+        ("heat (1900)", ["Heat", "Heat"]),  # a year may be mistaken
+        ("tron", ["Troy"]),
+        ("rocky", ["Rocky II"]),  # not the same film
+        ("spiderman", ["Spider-Man 2"]),
+        ("hard", ["Die Hard"]),
+        ("teacher", ["Piano Teacher, The"]),
+        ("blade runner", ["Blade Runner 2049"]),
+        ("2001", ["2001: A Space Odyssey"]),
+    ],
+)
+def test_titles_that_are_asked_back(asked, offered):
+    rows, sure = find_title(asked, ALL, ALL_YEARS)
+    assert ([ALL[row] for row in rows], sure) == (offered, False)
+
+
+@pytest.mark.parametrize(
+    "asked", ["Zwölf Uhr mittags", "!?", "", "the", "rag", "casino royale", "piano 7", "it", "1993"]
+)
+def test_titles_of_which_nothing_is_near(asked):
+    assert find_title(asked, ALL, ALL_YEARS) == ([], False)
+
+
+def test_nothing_is_offered_instead_of_a_film_that_is_not_there():
+    without = [title for title in ALL if title not in ("Piano, The", "Piano Teacher, The")]
+    for asked in ("the piano", "piano", "Piano, The"):
+        assert find_title(asked, without) == ([], False)
+
+
 def test_titles_that_are_not_clear():
-    assert find_title("heat", TITLES, YEARS) == ([5, 6], False)
-    assert find_title("heat (1900)", TITLES, YEARS) == ([], False)
     assert find_title("ali", TITLES, YEARS) == ([0, 1], False)
-    assert find_title("Zwölf Uhr mittags", TITLES, YEARS) == ([], False)
-    assert find_title("!?", TITLES, YEARS) == ([], False)
+    assert find_title("heat (1994)", TITLES, YEARS) == ([5, 6], False)
+    assert find_title("aliens", ["Alien"]) == ([0], False)
+
+
+def test_posters_of_one_film_are_no_ambiguity():
+    table = TitleTable(["Heat", "Heat", "Heat"], [1995, 1995, 1986], ["a", "a", "b"])
+    assert table.find("heat 1995") == ([0], True)
+    assert table.find("heat") == ([0, 2], False)
+
+
+def test_a_year_in_the_title_is_its_own_where_none_is_known():
+    assert find_title("heat 1995", ["Heat (1995)", "Heat (1986)"]) == ([0], True)
+
+
+def test_a_batch_is_what_single_searches_are():
+    index = make_index(200)
+    queries, own = index.vectors(np.array([3, 8, 9])), [3, None, 9]
+    thin = [None, lambda rows: rows % 10 == 0, None]
+    for diverse in (False, True):
+        together = search_batch(index, queries, 8, own=own, thin=thin, diverse=diverse)
+        for at, hits in enumerate(together):
+            alone = search_index(index, queries[at], 8, own=own[at], thin=thin[at], diverse=diverse)
+            assert hits.rows.tolist() == alone.rows.tolist()
+            np.testing.assert_allclose(hits.scores, alone.scores, atol=1e-6)

@@ -1,11 +1,16 @@
 """`keyart search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
 
+import io
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.random_pairs import percent
+from keyart.run import Run
 from tests.retrieval.indexes import found, refused
 
 
@@ -111,6 +116,131 @@ def test_what_is_refused(keyart, made, tmp_path):
     refused(keyart("search", run, "p0001", "--index", other / "index"), other / "index", "another embedder")
     refused(keyart("search", run, "p0001", "--png", tmp_path / "no" / "a.png"), tmp_path / "no")
     refused(keyart("search", run, "p0001", "--png", tmp_path / "a.png", "--images", tmp_path / "gone"), "--images")
+
+
+@pytest.fixture
+def titled(made, tmp_path):
+    """The run with films of real titles."""
+    run = shutil.copytree(made[2][0][0], tmp_path / "titled")
+    index = PosterIndex.load(run / "index")
+    titles = ["Rango", "Diana", "Heat", "Heat", "Good, the Bad and the Ugly, The", *[f"Alien {i}" for i in range(9)]]
+    posters = index.posters.copy()
+    posters["title"] = titles + ["x" * 70_000] + [f"Other {i}" for i in range(23 - len(titles))]
+    posters["year"] = pd.array([2011, 2013, 1995, 1986, *[1979] * 20], dtype="Int64")
+    PosterIndex(index.index, posters, None, index.notes).save(run / "index")
+    return run
+
+
+@pytest.mark.parametrize("command", [["search"], ["recommend", "--liked"], ["explain", "p0003", "--json"]])
+def test_films_that_may_be_meant_are_named(command, keyart, titled):
+    line = [command[0], titled, *command[1:]]
+    code, _, err = keyart(*line, "the piano")
+    assert code == 2
+    assert "Rango" not in err
+    assert "Diana" not in err
+    refused(keyart(*line, "heat"), "heat: which film is meant?", "Heat (1995), p0002; Heat (1986), p0003")
+    code, _, err = keyart(*line, "alien")
+    assert err.count("Alien") == 5
+    assert "; and 4 more" in err
+    for odd in ("y" * 5000, "~nobody/x", "a\0b"):
+        code, _, err = keyart(*line, odd)
+        assert code == 2
+        assert len(err) < 300
+        assert len(err.splitlines()) == 1
+
+
+def test_titles_with_commas_among_liked_films(keyart, titled):
+    told = found(keyart("recommend", titled, "--liked", "rango,Good, the Bad and the Ugly, The , p0007", "--json"))
+    assert told["liked"] == ["p0000", "p0004", "p0007"]
+    refused(keyart("recommend", titled, "--liked", "rango, heat"), "--liked heat", "which film")
+
+
+def test_many_queries_at_once(keyart, made, tmp_path, monkeypatch):
+    _, posters, [(run, _), _] = made
+    image = posters / "posters" / "p0009.jpg"
+    asked = ["p0005", "film 7", image, posters / "posters" / "p0011.jpg", "p0005"]
+    alone = [found(keyart("search", run, one, "-k", 3, "--json")) for one in asked]
+    opened, batches = [], []
+    embedder, load = Run.embedder, PosterIndex.load
+
+    def count(kind, call):
+        def counted(*given, **named):
+            opened.append(kind)
+            return call(*given, **named)
+
+        return counted
+
+    def embedded(run):
+        made = embedder(run)
+        made.register_forward_pre_hook(lambda module, given: batches.append(len(given[0])))
+        return made
+
+    monkeypatch.setattr(Run, "embedder", count("embedder", embedded))
+    monkeypatch.setattr(PosterIndex, "load", count("index", load))
+    together = found(keyart("search", run, *asked, "-k", 3, "--json"))
+    assert list(together) == ["results"]
+    assert sorted(opened) == ["embedder", "index"]
+    assert batches == [2]
+    for one, two in zip(together["results"], alone, strict=True):
+        assert one["query"] == two["query"]
+        assert [hit["id"] for hit in one["neighbours"]] == [hit["id"] for hit in two["neighbours"]]
+        np.testing.assert_allclose(
+            [hit["score"] for hit in one["neighbours"]], [hit["score"] for hit in two["neighbours"]], atol=1e-4
+        )
+    code, out, _ = keyart("search", run, "p0005", "p0006", "-k", 2)
+    assert code == 0
+    assert "Film 5" in out
+    assert "Film 6" in out
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "txt", "-", "tsv"])
+def test_queries_from_a_file(kind, keyart, made, tmp_path, monkeypatch):
+    run = made[2][0][0]
+    wanted = ["p0005", "Film, 7", "film 9"]
+    path = tmp_path / f"queries.{kind}"
+    if kind == "csv":
+        path.write_text('note,query\na,p0005\nb,"Film, 7"\nc,film 9\n', encoding="utf-8-sig")
+    elif kind == "tsv":
+        path.write_text("query\tnote\np0005\ta\nFilm, 7\tb\nfilm 9\t\n")
+    elif kind == "parquet":
+        pd.DataFrame({"query": wanted}).to_parquet(path)
+    elif kind == "txt":
+        path.write_text("\n".join(["p0005", "", "  Film, 7 ", "film 9"]) + "\n")
+    else:
+        path = "-"
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(wanted)))
+    told = found(keyart("search", run, "p0001", "--queries", path, "--json"))["results"]
+    assert [one["query"]["id"] for one in told] == ["p0001", "p0005", "p0007", "p0009"]
+
+
+def test_one_query_of_a_list_is_a_list(keyart, made, tmp_path):
+    (tmp_path / "a.txt").write_text("p0005\n")
+    told = found(keyart("search", made[2][0][0], "--queries", tmp_path / "a.txt", "--json"))
+    assert [one["query"]["id"] for one in told["results"]] == ["p0005"]
+
+
+def test_a_query_that_cannot_be_used_ends_all_of_them(keyart, made, tmp_path, monkeypatch):
+    _, _, [(run, _), _] = made
+    bad, text = tmp_path / "bad.jpg", tmp_path / "a.txt"
+    bad.write_text("no image")
+    monkeypatch.setattr(PosterIndex, "search", lambda *given: pytest.fail("searched all the same"))
+    refused(keyart("search", run, "p0001", bad, "p0002"), bad)
+    refused(keyart("search", run, "p0001", "nonsense", bad, "film"), "nonsense", "2 more of 4 queries")
+    refused(keyart("search", run), "--queries")
+    refused(keyart("search", run, "p0001", " "), "empty")
+    refused(keyart("search", run, "p0001", "p0002", "--png", tmp_path / "a.png"), "--png", "one query")
+    refused(keyart("search", run, "--queries", tmp_path / "none.csv"), "none.csv")
+    refused(keyart("search", run, "--queries", tmp_path / "none.txt"), "none.txt")
+    refused(keyart("search", run, "--queries", tmp_path), tmp_path)
+    text.write_text(" \n")
+    refused(keyart("search", run, "--queries", text), text, "holds no query")
+    text.write_bytes(b"\xff\xfe\x00")
+    refused(keyart("search", run, "--queries", text), text)
+    table = tmp_path / "a.csv"
+    table.write_text("id,title\np0001,a\n")
+    refused(keyart("search", run, "--queries", table), table, "no column query", "id, title")
+    table.write_text('query\n"p0001\n')
+    refused(keyart("search", run, "--queries", table), table)
 
 
 def test_a_damaged_index_is_refused(keyart, made, tmp_path):

@@ -36,7 +36,7 @@ def test_small_differences_are_told_apart_by_pairing(summary):
     (a, b) = summary.choices
     assert a.as_good == ()
     assert b.as_good == ()
-    gap = summary.estimates.difference(a.best.jobs, [job for job in summary.sweep.jobs if job.number == 0])
+    _, gap = summary.estimates.gaps([a.best.jobs, [job for job in summary.sweep.jobs if job.number == 0]])
     assert gap.value == pytest.approx(0.0081, abs=1e-9)
     assert gap.excludes_zero
     assert a.best.estimate.high - a.best.estimate.low > 5 * (gap.high - gap.low)
@@ -131,8 +131,8 @@ def test_jobs_on_other_queries_are_not_paired(tmp_path):
     table.assign(id=[f"q{i}" for i in range(len(table))]).to_parquet(file)
     found = summarise_sweep(read_sweep(folder))
     jobs = found.sweep.jobs
-    assert found.estimates.difference([jobs[0]], [jobs[1]]) is None
-    assert found.estimates.difference([jobs[2]], [jobs[1]]) is not None
+    assert None in found.estimates.gaps([[jobs[0]], [jobs[1]]])
+    assert None not in found.estimates.gaps([[jobs[2]], [jobs[1]]])
     assert math.isnan(found.estimates.of(jobs[:2]).low)
 
 

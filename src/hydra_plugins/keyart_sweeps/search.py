@@ -19,12 +19,12 @@ class OptunaSearch(Sweeper):
     """Hydra's Optuna sweeper, whose study is kept in the sweep's folder and goes on from there.
 
     Trial n of the study is job n of the sweep. A search that goes on first takes up trials that were cut short: those
-    that finished all the same tell what they reached, the others are resumed. Then it draws new trials until
-    ``n_trials`` have come to an end with a value. Failed trials stay failed: others are drawn in their place.
+    that finished all the same report what they reached, the others are resumed. Then it draws new trials until
+    ``n_trials`` have run in all. A failed trial counts; a larger ``n_trials`` draws another in its place.
 
     Args:
         sampler: Optuna's, with ``seed``.
-        n_trials: How many runs in all.
+        n_trials: How many runs in all, over every resume.
         n_jobs: How many are drawn, and launched, at a time.
         direction: ``maximize``.
         storage: Optuna's URL of the study.
@@ -76,7 +76,7 @@ class OptunaSearch(Sweeper):
         self._take_up(study, folder, monitor)
         self._go_on_drawing(len(study.trials))
         fruitless = 0
-        while (left := self.n_trials - _ended(study)) > 0 and fruitless < self.patience:
+        while (left := self.n_trials - _run(study, folder)) > 0 and fruitless < self.patience:
             before = _ended(study)
             self.search.job_idx = len(study.trials)
             self.search.n_trials = min(left, self.search.n_jobs)
@@ -100,7 +100,7 @@ class OptunaSearch(Sweeper):
             if trial.state.is_finished():
                 continue
             job = folder / str(trial.number)
-            overrides = recorded_overrides(job)
+            overrides = recorded_overrides(job) or _drawn(trial)
             if is_finished(job):
                 value = finished_monitor(job, monitor)
             elif overrides:
@@ -147,3 +147,13 @@ class FailuresTold(Launcher):
 def _ended(study: Any) -> int:
     """How many trials have come to an end with a value."""
     return sum(trial.state.name == "COMPLETE" for trial in study.trials)
+
+
+def _run(study: Any, folder: Path) -> int:
+    """How many trials have run; one that was drawn and never begun has left no folder."""
+    return sum(trial.state.name == "COMPLETE" or (folder / str(trial.number)).is_dir() for trial in study.trials)
+
+
+def _drawn(trial: Any) -> list[str]:
+    """The overrides of a trial that was drawn and never begun, as the sweeper writes them."""
+    return [f"{name}={value}" for name, value in {**trial.params, **trial.user_attrs}.items()]

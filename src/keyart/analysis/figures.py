@@ -83,6 +83,8 @@ def _style() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "keyart",
         "path.simplify": False,
+        # A user's text may hold two dollar signs.
+        "text.parse_math": False,
     }
     with matplotlib.rc_context(settings):
         yield

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from keyart.analysis.variety import unit_rows
 from keyart.retrieval.random_pairs import RandomPairs
+from keyart.retrieval.titles import display_title
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -100,22 +101,6 @@ def genre_overlap(catalogue: "Catalogue", query: int, other: int) -> float | Non
     """Jaccard overlap of the genre sets of two posters; None where either one's genres are unknown."""
     a, b = catalogue.genres[query], catalogue.genres[other]
     return int((a & b).sum()) / int((a | b).sum()) if a.any() and b.any() else None
-
-
-ARTICLES = ("The", "A", "An", "Le", "La", "Les", "Il", "El", "Los", "Das", "Der")
-
-
-def display_title(title: str) -> str:
-    """A title for people: an article filed behind a comma goes to the front.
-
-    Examples:
-        >>> display_title("Piano, The")
-        'The Piano'
-        >>> display_title("Alien")
-        'Alien'
-    """
-    stem, comma, article = title.strip().rpartition(", ")
-    return f"{article} {stem}" if comma and stem and article in ARTICLES else title.strip()
 
 
 def poster_name(catalogue: "Catalogue", position: int) -> str:

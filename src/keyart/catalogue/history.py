@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.columns import plain
@@ -133,9 +135,23 @@ def read_history(path: str | Path) -> History:
 
 
 def near_users(users: Sequence[str], asked: str) -> str:
-    """A hint, for messages, at users of nearly that name."""
-    near = difflib.get_close_matches(asked, users, n=3) or sorted(users)[:3]
-    return f"; it has {len(users):,}, {', '.join(near)} among them"
+    """A hint, for messages: users of nearly that name, or else what users look like.
+
+    Examples:
+        >>> near_users(["1", "2", "610"], "1000")
+        '; it has 3 users, from 1 to 610'
+        >>> near_users(["anna", "bert"], "Ana")
+        '; did you mean anna?'
+    """
+    if not (asked.isdecimal() or len(asked) < 3):
+        spelt = {name: name.casefold() for name in users}
+        near = process.extract(asked.casefold(), spelt, scorer=OSA.distance, score_cutoff=2, limit=3)
+        if names := [name for _, edits, name in near if 3 * edits <= len(asked)]:
+            return f"; did you mean {' or '.join(names)}?"
+    if all(name.isdecimal() for name in users):
+        numbers = sorted(map(int, users))
+        return f"; it has {len(users):,} users, from {numbers[0]} to {numbers[-1]}"
+    return f"; it has {len(users):,} users, such as {', '.join(sorted(users)[:3])}"
 
 
 def _names(path: Path) -> list[str]:

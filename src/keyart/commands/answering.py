@@ -11,7 +11,16 @@ from keyart.commands.options import AsJson, IndexCollection, IndexFolder, IndexU
 
 def search(
     run: RunFolder,
-    query: Annotated[str, typer.Argument(metavar="QUERY", help="A poster's id, a film's title, or an image file.")],
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUERY…", help="A poster's id, a film's title, or an image file; or several.", show_default=False
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option("--queries", help="More of them: a text file or - (a line each), or a table's column query."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
     index: IndexFolder = None,
     uri: IndexUri = None,
@@ -26,16 +35,26 @@ def search(
     images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the posters that look and feel most like one."""
+    """Find the posters that look and feel most like one, or like each of several.
+
+    All queries are read before any is answered; one that cannot be used ends the command.
+    """
     from keyart import searching
+    from keyart.errors import InputError
     from keyart.run import Run
 
+    wanted = [*(query or []), *(searching.read_query_list(queries) if queries is not None else [])]
+    several = len(wanted) > 1 or queries is not None
+    if not wanted:
+        raise InputError("search: name a poster's id, a film's title or an image file, or give --queries")
+    if png is not None and several:
+        raise InputError(f"--png {png}: shows the answers to one query; ask for one")
     opened = Run.open(run)
     with closing(searching.open_index(opened, index, uri, collection)) as table:
-        asked, hits = searching.search_run(
+        answers = searching.search_run(
             opened,
             table,
-            query,
+            wanted,
             k,
             genres=genre or (),
             years=year,
@@ -46,11 +65,12 @@ def search(
         if png is not None:
             from keyart.contact_sheet import write_contact_sheet
 
-            write_contact_sheet(table, asked, hits, searching.images_folder(opened, table, images), png)
-        told = searching.as_json(table, asked, hits)
+            write_contact_sheet(table, *answers[0], searching.images_folder(opened, table, images), png)
+        told = searching.as_json(table, answers)
     if as_json:
-        emit_json(told)
+        emit_json({"results": told} if several else told[0])
     else:
         from keyart.answers import print_neighbours
 
-        print_neighbours(told)
+        for one in told:
+            print_neighbours(one)

@@ -9,12 +9,13 @@ from typing import Any
 from hydra import compose, initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.grid import parse
 from keyart.config.plugins import prefer_own_presets
+from keyart.config.quoting import to_type
 from keyart.errors import InputError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -54,12 +55,13 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
         hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
         return f"{written}: there is no key {key}; {hint}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
-        return f"{match[1]}: several values need a sweep; add -m to the command line"
-    if match := re.search(r"Error parsing override '([^']*)'", message):
-        return f"{match[1]}: cannot be read as key=value; quote values that hold special characters"
-    if match := re.search(r"no viable alternative at input '([^']*)'", message):
-        written = next((o for o in overrides if match[1] in o), match[1])
-        return f"{written}: cannot be read as key=value; quote values that hold special characters"
+        key, _, value = match[1].partition("=")
+        one = to_type(key, value)
+        return f"{match[1]}: several values need a sweep, -m; one value that holds a comma is quoted, {one}"
+    if isinstance(error, OverrideParseException):
+        key, equals, value = error.override.partition("=")
+        how = f"quote its value, {to_type(key, value)}" if equals else "overrides are written key=value"
+        return f"{error.override}: cannot be read as key=value; {how}"
     if match := re.search(r"Error merging override (.*)", message):
         why = str(error.__cause__ or "it is not taken").partition("\n")[0]
         return f"{match[1]}: {why[:1].lower()}{why[1:]}"

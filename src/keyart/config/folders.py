@@ -53,11 +53,12 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
     """
     if folder is None:
         return
+    key = "resume_sweep" if resumes else "hydra.sweep.dir"
+    _check_is_folder(key, folder)
+    if told := who_runs(Path(folder)):
+        raise InputError(f"{key}={folder}: {told}")
     if resumes:
-        if told := who_runs(Path(folder)):
-            raise InputError(f"resume_sweep={folder}: {told}")
         return
-    _check_is_folder("hydra.sweep.dir", folder)
     if is_sweep(Path(folder)):
         raise InputError(
             f"hydra.sweep.dir={folder}: holds a sweep already; continue it with resume_sweep={folder}, or name another"

@@ -1,5 +1,6 @@
 """What happens around a sweep: its plan is noted when it begins, its report is made when it ends, however it ends."""
 
+import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,8 +8,10 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from keyart.config.grid import expand, swept_keys, with_params
+from keyart.config.resume_sweep import resumed_sweep
+from keyart.errors import InputError
 from keyart.sweeps.running import claim, let_go
-from keyart.sweeps.state import Plan
+from keyart.sweeps.state import Plan, is_sweep
 
 
 class SweepReport(Callback):
@@ -23,10 +26,24 @@ class SweepReport(Callback):
     begun: ClassVar[Path | None] = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write the plan into the sweep's folder."""
+        """Claim the sweep's folder and write the plan into it.
+
+        Raises:
+            SystemExit: Another process holds the folder, or has left another sweep in it since this one was checked.
+                Hydra turns any other error of a callback into a warning, and runs the jobs.
+        """
         folder = Path(config.hydra.sweep.dir).resolve()
-        plan_of(config).write(folder)
-        claim(folder)
+        plan = plan_of(config)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            claim(folder)
+            if is_sweep(folder):
+                resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
+        except (InputError, OSError) as error:
+            let_go(folder)
+            print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
+            raise SystemExit(2) from None
+        plan.write(folder)
         SweepReport.begun = folder
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:

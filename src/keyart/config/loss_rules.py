@@ -1,6 +1,7 @@
 """What may be asked of a loss: its margin, its schedule, the terms of a sum, and what it can be combined with.
 
 Each loss's YAML says under ``about`` what these rules need, so that no loss is built, and torch not imported, to tell.
+Only ``loss=pml`` is built here: what its class takes is known to pytorch-metric-learning alone.
 """
 
 import math
@@ -50,6 +51,9 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
     Raises:
         InputError: The margin or the schedule is of the wrong kind or out of range, or the loss has none.
     """
+    if "class" in loss:
+        _built(loss, key)
+        return
     name, margin, about = loss.get("name"), loss.get("margin"), loss.get("about") or {}
     unit, bounds = about.get("unit"), about.get("range")
     if unit is None:
@@ -69,6 +73,20 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
         raise InputError(f"{key}.margin_schedule.start={_shown(start)}: {told}, or null")
     if not _is_number(share) or not 0 < share <= 1:
         raise InputError(f"{key}.margin_schedule.share={_shown(share)}: takes a number above 0 and at most 1")
+
+
+def _built(loss: Mapping[str, Any], key: str) -> Any:
+    """Build a loss of pytorch-metric-learning, which checks its class, margin and arguments.
+
+    Raises:
+        InputError: See `PMLLoss`.
+    """
+    from keyart.embedding.losses.pml import PMLLoss
+
+    try:
+        return PMLLoss(loss["class"], loss["margin"], loss["margin_schedule"], loss["args"])
+    except InputError as error:
+        raise InputError(key + str(error).removeprefix("loss")) from error
 
 
 def check_loss(loss: Mapping[str, Any]) -> None:
@@ -97,7 +115,8 @@ def check_combination(loss: Mapping[str, Any], *, miner: str | None = None, memo
     Raises:
         InputError: No loss at work can use it; the line says why.
     """
-    abouts = [one["about"] for _, one in used_terms(loss)]
+    terms = list(used_terms(loss))
+    abouts = [one["about"] for _, one in terms]
     name = loss["name"]
     if miner not in (None, "none") and not any(about["miner"] for about in abouts):
         reason = (
@@ -111,3 +130,6 @@ def check_combination(loss: Mapping[str, Any], *, miner: str | None = None, memo
             f"memory: loss={name} compares posters with genres and not with each other,"
             " so posters of other batches are of no use; leave the memory out"
         )
+    for key, one in terms:
+        if memory and "class" in one and (reason := _built(one, key).no_references):
+            raise InputError(f"memory: loss={name} {key}.class={one['class']} {reason}; leave the memory out")

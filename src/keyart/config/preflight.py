@@ -9,7 +9,6 @@ from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
@@ -17,7 +16,9 @@ from keyart.config.folders import check_run_folder, named_folder
 from keyart.config.grid import expand, parse
 from keyart.config.launcher_rules import check_no_launcher
 from keyart.config.multirun import check_multirun
-from keyart.config.resume_sweep import given_folder, key_of, resumed_sweep, sweep_to_resume
+from keyart.config.quoting import key_of, path_from, quote, quote_paths
+from keyart.config.recorded import check_recorded, read_overrides
+from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_resume
 from keyart.config.rules import check_config
 from keyart.errors import InputError
 from keyart.resuming import check_same_config
@@ -25,15 +26,17 @@ from keyart.resuming import check_same_config
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
 
 
-def resumed(overrides: list[str], *, multirun: bool = False) -> list[str]:
+def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """Overrides of a run to be resumed: its own recorded ones, then those given now, in the same folder.
 
     Args:
         overrides: Those given now.
         multirun: Whether a sweep is asked for.
+        config_folder: The folder of the configuration.
 
     Raises:
-        InputError: ``resume`` names no folder of a run, or a sweep is asked for, which would train anew.
+        InputError: ``resume`` names no folder of a run, one that records what a folder may not choose, or a sweep is
+            asked for, which would train anew.
     """
     given = given_folder(overrides, "resume")
     if given is None:
@@ -43,16 +46,17 @@ def resumed(overrides: list[str], *, multirun: bool = False) -> list[str]:
             f"resume={given}: continues one run, and -m asks for a sweep; leave -m out, or continue a sweep with"
             " resume_sweep=<its folder>"
         )
-    folder = Path(given).expanduser().resolve()
+    folder = Path(given).resolve()
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
-    loaded = OmegaConf.to_container(OmegaConf.load(recorded))
-    assert isinstance(loaded, list)
-    skip = ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")
-    kept = [str(o) for o in (*loaded, *overrides) if key_of(str(o)) not in skip]
+    replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, overrides)}
+    own = [o for o in read_overrides(recorded) if key_of(o) not in replaced]
+    check_recorded(own, recorded, f"resume={given}", config_folder=config_folder)
+    now = [o for o in overrides if key_of(o) not in ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")]
+    here = quote(str(folder), literal=True)
     # One of a search's jobs has the experiment among its overrides that asks for the search.
-    return [*kept, f"resume='{folder}'", f"hydra.run.dir='{folder}'", "hydra.mode=RUN"]
+    return [*own, *now, f"resume={here}", f"hydra.run.dir={here}", "hydra.mode=RUN"]
 
 
 def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
@@ -83,13 +87,15 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     flags = [a for a in argv if a not in arguments.overrides]
     overrides = list(arguments.overrides)
+    may_sweep = arguments.multirun or any(key_of(o) in ("resume_sweep", "hydra.mode", "experiment") for o in overrides)
     try:
+        overrides = quote_paths(overrides, multirun=may_sweep)
         sweep = sweep_to_resume(overrides)
         if sweep is not None:
-            overrides = resumed_sweep(sweep, overrides)
+            overrides = resumed_sweep(sweep, overrides, config_folder)
             flags = flags if arguments.multirun else [*flags, "--multirun"]
         else:
-            overrides = resumed(overrides, multirun=arguments.multirun)
+            overrides = resumed(overrides, multirun=arguments.multirun, config_folder=config_folder)
         multirun = bool(arguments.multirun or sweep)
         multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
         if multirun:
@@ -120,6 +126,9 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     whole = compose_all(overrides, config_folder)[0]
     config = resolved(whole, overrides, config_folder)
     check_config(config)
+    if whole.hydra.job.chdir:
+        # As the run records it.
+        config["model"]["weights"] = path_from(Path.cwd(), "model.weights", config["model"]["weights"])
     # Before Hydra writes the run's recorded overrides anew.
     if config.get("resume"):
         check_same_config(Path(config["resume"]), config)

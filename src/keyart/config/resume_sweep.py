@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from keyart.config.compose import CONFIG_FOLDER
 from keyart.config.grid import parse
+from keyart.config.quoting import key_of, quote, value_of
+from keyart.config.recorded import check_recorded, read_overrides
 from keyart.errors import InputError
 from keyart.resuming import BOUND
-from keyart.sweeps.state import Plan, is_sweep
+from keyart.sweeps.state import Plan, is_sweep, record_of
 
 #: What may differ: where and how the jobs run, not what they learn.
 FREE = (
@@ -26,18 +29,13 @@ _WITH_CHOICE = ("hydra/launcher", "logger")
 _OWN = ("resume_sweep", "hydra.sweep.dir")
 
 
-def key_of(override: str) -> str:
-    """The key that an override is about, without the signs that add or remove it."""
-    return override.partition("=")[0].lstrip("+~")
-
-
 def _sweeps(override: str) -> bool:
     return any(one.is_sweep_override() for one in parse([override]))
 
 
 def given_folder(overrides: Sequence[str], key: str) -> str | None:
     """The folder that a key names, as it was written last; None where it is not given."""
-    given = next((o.partition("=")[2] for o in reversed(overrides) if key_of(o) == key), "null").strip("'\"")
+    given = next((value_of(o) for o in reversed(overrides) if key_of(o) == key), "null")
     return None if given in ("", "null") else given
 
 
@@ -50,7 +48,7 @@ def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
     given = given_folder(overrides, "resume_sweep")
     if given is None:
         return None
-    folder = Path(given).expanduser().resolve()
+    folder = Path(given).resolve()
     if not is_sweep(folder):
         raise InputError(
             f"resume_sweep={given}: is no sweep's folder (it has no sweep.yaml); name the one that train.py -m printed"
@@ -58,15 +56,17 @@ def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
     return folder
 
 
-def resumed_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
+def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """The overrides that continue a sweep: those that it began with, but for where and how its jobs run.
 
     Args:
         folder: The sweep's.
         overrides: What is given now: nothing more, or the sweep's own line again.
+        config_folder: The folder of the configuration.
 
     Raises:
-        InputError: What is given would make another sweep of it; the line names the first key.
+        InputError: What is given would make another sweep of it, or the folder records what it may not choose; the
+            line names the first key.
     """
     plan = Plan.read(folder)
     own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}
@@ -84,4 +84,13 @@ def resumed_sweep(folder: Path, overrides: Sequence[str]) -> list[str]:
                 " continued as it began: leave the override out, or start a new sweep"
             )
         own[key] = override
-    return [*own.values(), f"hydra.sweep.dir='{folder}'"]
+    named_by = f"resume_sweep={folder}"
+    check_recorded(
+        (o for o in own.values() if o not in overrides), record_of(folder), named_by, config_folder=config_folder
+    )
+    for job in sorted(folder.glob("[0-9]*/.hydra/overrides.yaml")):
+        # A search takes up jobs that were cut short by what they recorded.
+        check_recorded(
+            (o for o in read_overrides(job) if o not in overrides), job, named_by, config_folder=config_folder
+        )
+    return [*own.values(), f"hydra.sweep.dir={quote(str(folder), literal=True)}"]

@@ -16,6 +16,7 @@ from typing import Any
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
 from keyart.errors import InputError
+from keyart.paths import expand_home
 
 Rule = Callable[[Any], str | None]
 """Takes a value; returns what is wanted instead, or None when the value will do."""
@@ -206,6 +207,10 @@ def check_miner(miner: Mapping[str, Any]) -> None:
     Raises:
         InputError: They do not go together.
     """
+    if "class" in miner:
+        from keyart.embedding.mining.pml import PMLMiner
+
+        PMLMiner(miner["class"], miner["args"])
     name, negatives = miner["name"], miner.get("negatives")
     if name in ("hard", "semi_hard"):
         rule = one_of(*(("hard", "semi_hard", "easy", "all") if name == "hard" else ("all", "nearest")))
@@ -250,10 +255,10 @@ def check_data(data: Mapping[str, Any]) -> None:
         catalogue = data["catalogue"]
         if catalogue in (None, "???"):
             raise InputError("data.catalogue is missing: name the table of posters, data.catalogue=<CSV or Parquet>")
-        if not Path(str(catalogue)).is_file():
+        if not Path(expand_home(str(catalogue))).is_file():
             raise InputError(f"data.catalogue={catalogue}: there is no such file; name a CSV or Parquet table")
         images = data.get("images")
-        if images is not None and not Path(str(images)).is_dir():
+        if images is not None and not Path(expand_home(str(images))).is_dir():
             raise InputError(f"data.images={images}: there is no such folder; name the folder that holds the posters")
     val, test = lookup(data, "split.val"), lookup(data, "split.test")
     if val + test >= 0.95:

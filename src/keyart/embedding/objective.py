@@ -126,3 +126,5 @@ def check_use(loss: MetricLoss, miner: Miner | None, *, memory: bool) -> None:
             f"memory.size: loss={loss.name} compares posters with genres and not with each other,"
             " so posters of other batches are of no use; take memory.size=0"
         )
+    if memory and loss.no_references is not None:
+        raise InputError(f"memory.size: loss={loss.title()} {loss.no_references}; take memory.size=0")

@@ -1,6 +1,6 @@
 """Searching an index with one vector: without itself, filtered, diversified, without repeated pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +40,7 @@ def search_index(
     thin: Thin | None = None,
     diverse: bool = False,
 ) -> Hits:
-    """The k posters most like a query, best first.
+    """The k posters most like a query, best first; see :func:`search_batch`.
 
     Args:
         index: What is searched.
@@ -51,22 +51,53 @@ def search_index(
         thin: Drops rows, repeated pictures say. More are fetched until k are left.
         diverse: Choose among 5k by :func:`keyart.retrieval.diversify.diversify`; the order is that of choosing.
     """
+    return search_batch(index, query[None], k, own=[own], rows=rows, thin=[thin], diverse=diverse)[0]
+
+
+def search_batch(
+    index: Searchable,
+    queries: np.ndarray,
+    k: int,
+    *,
+    own: Sequence[int | None],
+    rows: Selection | None = None,
+    thin: Sequence[Thin | None],
+    diverse: bool = False,
+) -> list[Hits]:
+    """The k posters most like each of Q queries, which the index is asked for at once.
+
+    Args:
+        index: What is searched.
+        queries: (Q, E) unit vectors.
+        k: How many; fewer where there are no more.
+        own: Each query's own row, which is left out.
+        rows: What may be found, as ``index.selection`` gives it; None: all.
+        thin: For each query, drops rows, repeated pictures say. More are fetched until k are left.
+        diverse: Choose among 5k by :func:`keyart.retrieval.diversify.diversify`; the order is that of choosing.
+
+    Returns:
+        Q answers.
+    """
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")
     total = len(index) if rows is None else len(rows)
     wanted = max(5 * k, 50) if diverse else k
-    depth = min(total, wanted + 1)
-    while True:
-        scores, found = (part[0] for part in index.search(query[None], depth, rows))
-        kept = found >= 0 if own is None else (found >= 0) & (found != own)
-        hits = Hits(found[kept], scores[kept], total)
-        if thin is not None and len(hits):
-            keep = thin(hits.rows)
-            hits = Hits(hits.rows[keep], hits.scores[keep], total)
-        if len(hits) >= min(k, wanted) or depth >= total:
-            break
-        depth = min(total, 2 * depth)
-    if diverse and len(hits):
-        order = diversify(hits.scores, index.vectors(hits.rows), k)
-        return Hits(hits.rows[order], hits.scores[order], total)
-    return Hits(hits.rows[:k], hits.scores[:k], total)
+    first = min(total, wanted + 1)
+    batch = index.search(queries, first, rows)
+    answers = []
+    for at, query in enumerate(queries):
+        depth, scores, found = first, batch[0][at], batch[1][at]
+        while True:
+            kept = found >= 0 if own[at] is None else (found >= 0) & (found != own[at])
+            hits = Hits(found[kept], scores[kept], total)
+            drop = thin[at]
+            if drop is not None and len(hits):
+                keep = drop(hits.rows)
+                hits = Hits(hits.rows[keep], hits.scores[keep], total)
+            if len(hits) >= min(k, wanted) or depth >= total:
+                break
+            depth = min(total, 2 * depth)
+            scores, found = (part[0] for part in index.search(query[None], depth, rows))
+        order = diversify(hits.scores, index.vectors(hits.rows), k) if diverse and len(hits) else np.s_[:k]
+        answers.append(Hits(hits.rows[order], hits.scores[order], total))
+    return answers

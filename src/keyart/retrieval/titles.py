@@ -2,101 +2,299 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from difflib import SequenceMatcher
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
 
-import numpy as np
+from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 
-ARTICLES = frozenset(["the", "a", "an", "le", "la", "les", "il", "el", "los", "las", "das", "der", "die"])
-SURE = 0.85
-LEAD = 0.06
-POSSIBLE = 0.6
-SPREAD = 0.15
+#: Leading words by which nobody sorts.
+ARTICLES = frozenset(
+    {
+        *("the", "a", "an"),
+        *("le", "la", "les", "l", "un", "une", "des"),
+        *("il", "lo", "i", "gli", "gl", "uno", "una"),
+        *("el", "los", "las", "o", "os", "as", "um", "uma"),
+        *("der", "die", "das", "ein", "eine", "de", "het", "een"),
+        *("den", "det", "en", "et", "ett"),
+    }
+)
+#: Those of them that are often no articles, as in Die Hard and I, Robot: they are not left out.
+_DOUBTFUL = frozenset({"i", "die", "des", "o", "os", "as", "um", "de", "den", "en", "et"})
+_ELIDED = re.compile(r"^\s*(l|un|gl|d)['’`]\s*", re.IGNORECASE)
+_FILED = re.compile(r"^(.+),\s+([^\W\d_]{1,3}['’`]?)$")
+_YEAR = re.compile(r"^(.*?)[\s,]*[(\[]?((?:18|19|20)\d\d)[)\]]?\s*$")
+_ALSO = re.compile(r"^(?:a\.?\s?k\.?\s?a\.?|also known as)\s+", re.IGNORECASE)
+_LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+_ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
+_NEAREST = 50
+
+
+class TitleMatch(NamedTuple):
+    """What a title may mean.
+
+    Attributes:
+        rows: Positions, the likeliest first.
+        sure: Whether the first is meant surely. Not sure: they are worth offering.
+    """
+
+    rows: list[int]
+    sure: bool
+
+
+def display_title(title: str) -> str:
+    """A title for people: an article filed behind a comma goes to the front.
+
+    Examples:
+        >>> display_title("Piano, The"), display_title("Avventura, L'"), display_title("Alien")
+        ('The Piano', "L'Avventura", 'Alien')
+        >>> display_title("Postman, The (Postino, Il)")
+        'The Postman (Il Postino)'
+    """
+    base, brackets = _brackets(title.strip())
+    fronted = [_fronted(one) for one in (base, *brackets)]
+    return " ".join([fronted[0], *(f"({one})" for one in fronted[1:])]).strip() if brackets else fronted[0]
 
 
 def plain_title(title: str) -> str:
-    """A title without case, accents, punctuation, and its leading (or filed) article.
+    """A title without case, accents and punctuation, its filed article in front, Roman numbers as digits.
 
     Examples:
-        >>> plain_title("Piano, The"), plain_title("the piano"), plain_title("Amélie!")
-        ('piano', 'piano', 'amelie')
-        >>> plain_title("A")
-        'a'
+        >>> plain_title("Piano, The"), plain_title("Amélie!"), plain_title("Rocky II"), plain_title("Don't")
+        ('the piano', 'amelie', 'rocky 2', 'dont')
     """
-    stem, comma, article = title.strip().rpartition(", ")
-    if comma and article.casefold() in ARTICLES:
-        title = stem
-    text = unicodedata.normalize("NFKD", title.casefold().replace("&", " and "))
+    text = _ELIDED.sub(r"\1 ", _fronted(title.strip()))
+    text = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ")).translate(_LETTERS)
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
-    words = re.sub(r"[^\w\s]", " ", re.sub(r"['’`]", "", text)).split()
-    if len(words) > 1 and words[0] in ARTICLES:
-        words = words[1:]
-    return " ".join(words)
+    words = re.sub(r"[\W_]", " ", re.sub(r"['’`]", "", text)).split()
+    # A title of signs alone, such as $, is called by them.
+    return " ".join([*words[:1], *(_ROMAN.get(word, word) for word in words[1:])]) or title.strip().casefold()
 
 
-def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None = None) -> tuple[list[int], bool]:
-    """The films that a title may mean.
-
-    A title that agrees but for case, accents, punctuation and article is taken at once. Otherwise every title is scored
-    by its edit similarity, or, where the words that were asked for stand in it, by how much of it they cover. The only
-    one that holds these words is taken before others that are merely near; else the best one, where it is close and
-    clearly ahead of all others.
-
-    Args:
-        asked: The title; a year in brackets behind it picks among films of one title.
-        titles: N titles, ``""`` where unknown.
-        years: (N,) years, NaN where unknown.
-
-    Returns:
-        Positions, the likeliest first (at most 10), and whether the first is meant surely. Not sure and several: it is
-        ambiguous. None: nothing is near.
+def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None = None) -> TitleMatch:
+    """Find one title; for many, make a :class:`TitleTable` once and use its ``find``.
 
     Examples:
         >>> find_title("piano", ["Piano, The", "Pianist, The"])
-        ([0], True)
+        TitleMatch(rows=[0], sure=True)
         >>> find_title("alien", ["Aliens", "Alien: Resurrection"])
-        ([0, 1], False)
+        TitleMatch(rows=[0, 1], sure=False)
         >>> find_title("police academy 5", ["Police Academy", "Police Academy 5: Assignment: Miami Beach"])
-        ([1], True)
-        >>> find_title("zzz", ["Aliens"])
-        ([], False)
+        TitleMatch(rows=[1], sure=True)
+        >>> find_title("the piano", ["Rango", "Diana"])
+        TitleMatch(rows=[], sure=False)
     """
-    match = re.fullmatch(r"(.+?)\s*\((\d{4})\)\s*", asked)
-    year = int(match[2]) if match and years is not None else None
-    wanted = plain_title(match[1] if match and year is not None else asked)
-    if not wanted:
-        return [], False
-    among = [i for i, title in enumerate(titles) if title and (year is None or years is None or years[i] == year)]
-    plain = {i: plain_title(titles[i]) for i in among}
-    same = [i for i in among if plain[i] == wanted]
-    if same:
-        return same[:10], len(same) == 1
-    scores = np.array([_likeness(wanted, plain[i]) for i in among])
-    order = np.argsort(-scores, kind="stable")[:10]
-    near = [(among[i], float(scores[i])) for i in order if scores[i] >= POSSIBLE]
-    if not near:
-        return [], False
-    holding = [i for i, _ in near if _holds(plain[i], wanted)]
-    best, lead = near[0][1], near[0][1] - (near[1][1] if len(near) > 1 else 0.0)
-    if len(holding) == 1 and holding[0] != near[0][0]:
-        # "Police Academy 5" is near to "Police Academy", but stands whole in the one with the subtitle.
-        return holding, True
-    if best >= SURE and lead >= LEAD and len(holding) <= 1:
-        return [near[0][0]], True
-    return holding or [i for i, score in near if score >= best - SPREAD], False
+    return TitleTable(titles, years).find(asked)
 
 
-def _holds(title: str, wanted: str) -> bool:
-    """Whether the wanted words stand in the title in one piece, the last one perhaps only begun."""
-    return f" {wanted}" in f" {title}"
+@dataclass(eq=False)
+class TitleTable:
+    """Titles to be found.
+
+    Args:
+        titles: N titles, ``""`` where unknown. Other titles may stand behind them in brackets.
+        years: (N,) years, NaN where unknown; None: a year in brackets behind a title is its own.
+        films: (N,) which film each is of, so that its other posters do not make a title ambiguous; None: each its own.
+    """
+
+    titles: Sequence[str]
+    years: Sequence[float] | None = None
+    films: Sequence[str] | None = None
+    _whole: dict[str, list[int]] = field(init=False, repr=False)
+    _bare: dict[str, list[int]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._whole, self._bare = defaultdict(list), defaultdict(list)
+        known = [float("nan")] * len(self.titles) if self.years is None else list(self.years)
+        self._year = [
+            _own_year(title) if year != year else year for title, year in zip(self.titles, known, strict=True)
+        ]
+        for row, title in enumerate(self.titles):
+            for name in {plain_title(one) for one in _names(title)} - {""}:
+                self._whole[name].append(row)
+                for bare in {_bare(name), _bare(name).replace(" ", ""), name.replace(" ", "")}:
+                    self._bare[bare].append(row)
+
+    def find(self, asked: str) -> TitleMatch:
+        """Find what a title means.
+
+        A title that agrees but for case, accents, punctuation, spaces and article is taken at once, of the year that is
+        asked for if one is. Else a film is taken where no other is near, and the title is nearly the whole of its own
+        and no number is different, or has several of its words. What is merely near is offered.
+
+        Args:
+            asked: The title, perhaps with a year behind it.
+        """
+        same = self.find_equal(asked)
+        if same.rows:
+            return same
+        stem, year = _split_year(asked)
+        near, sure = self._near(plain_title(asked))
+        if not near and year is not None:
+            near, _ = self._near(plain_title(stem))
+            of_year = [row for row in near if self._year[row] == year]
+            near, sure = of_year or near, len(self._distinct(of_year)) == 1
+        rows = self._distinct(near)
+        return TitleMatch(rows, sure and len(rows) == 1)
+
+    def find_equal(self, asked: str) -> TitleMatch:
+        """Find what agrees but for case, accents, punctuation, spaces, article and, where it is not sure, the year."""
+        stem, year = _split_year(asked)
+        attempts = [(plain_title(asked), None), *([(plain_title(stem), year)] if year is not None else [])]
+        for lookup in (lambda name: self._whole.get(name), self._by_bare):
+            for name, wanted in attempts:
+                rows = lookup(name) or []
+                if wanted is None:
+                    found = self._distinct(rows)
+                else:
+                    found = self._distinct(row for row in rows if self._year[row] == wanted)
+                if found:
+                    return TitleMatch(found, len(found) == 1)
+                if rows and wanted is not None:
+                    # The year may be mistaken, or that of another country.
+                    return TitleMatch(
+                        self._distinct(sorted(rows, key=lambda row: abs(self._year[row] - wanted))), False
+                    )
+        return TitleMatch([], False)
+
+    def _by_bare(self, name: str) -> list[int] | None:
+        bare = _bare(name)
+        return self._bare.get(bare) or self._bare.get(bare.replace(" ", ""))
+
+    def _near(self, wanted: str) -> tuple[list[int], bool]:
+        """Rows whose titles hold the words or differ by slips, the likeliest first; whether each is meant surely."""
+        bare = _bare(wanted)
+        if len(bare) < 2 or wanted in ARTICLES:
+            return [], False
+        words, squeezed, asked_for = bare.split(), bare.replace(" ", ""), _numbers(bare)
+        # For each title, whether it holds the words as they stand, and whether it may be taken without asking.
+        found: dict[str, tuple[bool, bool]] = {}
+        for name in self._with_words(words):
+            numbers = _numbers(name)
+            if f" {bare} " in f" {name} ":
+                # A part of a title says enough where it is most of it, or several words; but Rocky is not Rocky 2.
+                enough = len(words) > 1 or 2 * len(bare) > len(name)
+                found[name] = True, enough and (numbers == asked_for or bool(asked_for))
+            elif asked_for <= numbers:
+                whole = words[-1] in name.split()
+                if len(words) > 1 or whole or _bare(name).startswith(bare):
+                    found[name] = False, len(words) > 1 and whole and numbers == asked_for
+        for form, edits, _ in process.extract(
+            squeezed, self._squeezed, scorer=OSA.distance, score_cutoff=_slips(len(squeezed)), limit=_NEAREST
+        ):
+            for name in self._squeezed_names[form]:
+                if name not in found and _numbers(name) == asked_for:
+                    found[name] = False, _is_slip(squeezed, form, int(edits))
+        if len(squeezed) >= 6:
+            for form in self._squeezed:
+                if form.startswith(squeezed):
+                    for name in self._squeezed_names[form]:
+                        found.setdefault(name, (True, False))
+        order = sorted(found, key=lambda name: (not found[name][0], -fuzz.ratio(bare, _bare(name)), name))
+        rows = list(dict.fromkeys(row for name in order for row in self._whole[name]))
+        return rows, all(sure for _, sure in found.values())
+
+    def _with_words(self, words: Sequence[str]) -> list[str]:
+        """Titles that have all of some words, long ones perhaps misspelt and the last perhaps only begun."""
+        sets = []
+        for at, word in enumerate(words):
+            near = {word}
+            if len(word) >= 6 and not word.isdecimal():
+                few = _slips(len(word) - 2)
+                slips = process.extract(word, self._vocabulary, scorer=OSA.distance, score_cutoff=few, limit=None)
+                near |= {one for one, _, _ in slips}
+            if at == len(words) - 1 and len(word) > 2 and not word.isdecimal():
+                near |= {one for one in self._vocabulary if one.startswith(word)}
+            sets.append(set().union(*(self._words.get(one, set()) for one in near)))
+        return sorted(set.intersection(*sets))
+
+    @cached_property
+    def _words(self) -> dict[str, set[str]]:
+        """Titles by their words."""
+        found: dict[str, set[str]] = defaultdict(set)
+        for name in self._whole:
+            for word in name.split():
+                found[word].add(name)
+        return found
+
+    @cached_property
+    def _vocabulary(self) -> list[str]:
+        return list(self._words)
+
+    @cached_property
+    def _squeezed_names(self) -> dict[str, list[str]]:
+        """Titles by their letters alone, without article."""
+        found: dict[str, list[str]] = defaultdict(list)
+        for name in self._whole:
+            found[_bare(name).replace(" ", "")].append(name)
+        return found
+
+    @cached_property
+    def _squeezed(self) -> list[str]:
+        return list(self._squeezed_names)
+
+    def _distinct(self, rows: Iterable[int]) -> list[int]:
+        """The first row of each film, in their order."""
+        films = self.films
+        key = (lambda row: row) if films is None else (lambda row: films[row])
+        first: dict[object, int] = {}
+        for row in rows:
+            first.setdefault(key(row), row)
+        return list(first.values())
 
 
-def _likeness(wanted: str, title: str) -> float:
-    if not title:
-        return 0.0
-    if _holds(title, wanted):
-        return 0.7 + 0.3 * len(wanted) / len(title)
-    matcher = SequenceMatcher(None, title, wanted, autojunk=False)
-    if matcher.real_quick_ratio() < POSSIBLE or matcher.quick_ratio() < POSSIBLE:
-        return 0.0
-    return matcher.ratio()
+def _slips(length: int) -> int:
+    """How many letters may be wrong, missing, too many or swapped in so many."""
+    return 0 if length < 4 else 1 if length < 8 else 2 if length < 16 else 3
+
+
+def _is_slip(asked: str, title: str, edits: int) -> bool:
+    """Whether a difference is a slip of the keyboard, not another word as in Tron and Troy, Alien and Aliens."""
+    if not edits:
+        return True
+    if asked.removesuffix("s") == title.removesuffix("s"):
+        return False
+    return len(asked) >= 8 or (len(asked) >= 5 and (len(asked) != len(title) or sorted(asked) == sorted(title)))
+
+
+def _numbers(name: str) -> set[str]:
+    return set(re.findall(r"\d+", name))
+
+
+def _bare(name: str) -> str:
+    """A plain title without its leading article."""
+    first, _, rest = name.partition(" ")
+    return rest if rest and first in ARTICLES - _DOUBTFUL else name
+
+
+def _fronted(title: str) -> str:
+    """A title with the article that is filed behind a comma in front."""
+    match = _FILED.match(title)
+    if not match or match[2].rstrip("'’`").casefold() not in ARTICLES:
+        return title
+    return f"{match[2]}{'' if match[2][-1] in '’`' + chr(39) else ' '}{match[1]}"
+
+
+def _brackets(title: str) -> tuple[str, list[str]]:
+    """A title and what stands in brackets behind it."""
+    match = re.fullmatch(r"([^()]+?)((?:\s*\([^()]*\))+)", title)
+    return (match[1], re.findall(r"\(([^()]*)\)", match[2])) if match else (title, [])
+
+
+def _names(title: str) -> list[str]:
+    """All that a film is called: its title, with and without brackets, and other titles in them."""
+    base, brackets = _brackets(title.strip())
+    return [title, base, *(_ALSO.sub("", one) for one in brackets if not one.isdecimal())]
+
+
+def _own_year(title: str) -> float:
+    match = re.search(r"\(((?:18|19|20)\d\d)\)\s*$", title)
+    return float(match[1]) if match else float("nan")
+
+
+def _split_year(asked: str) -> tuple[str, int | None]:
+    match = _YEAR.fullmatch(asked)
+    return (match[1], int(match[2])) if match and match[1].strip() else (asked, None)

@@ -1,7 +1,7 @@
 """How sure the figures of a sweep are: over the validation queries, or over seeds where seeds are swept."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,20 +67,43 @@ class Estimates:
         drawn = self._drawn(jobs)
         return Estimate(value, *_ends(drawn))
 
-    def difference(self, jobs: Sequence[Job], others: Sequence[Job]) -> Estimate | None:
-        """The mean over ``jobs`` minus that over ``others``; None where they cannot be paired."""
-        mine, theirs = _by_seed(jobs), _by_seed(others)
-        both = [seed for seed in mine if seed in theirs]
-        if len(mine) > 1 or len(theirs) > 1:
-            gaps = [float(np.mean(mine[seed]) - np.mean(theirs[seed])) for seed in both]
-            return _student(gaps, float(np.mean(gaps))) if len(gaps) > 1 else None
-        if len({self._ids.get(job.number) for job in (*jobs, *others)}) != 1:
-            return None
-        first, second = self._drawn(jobs), self._drawn(others)
-        if first is None or second is None:
-            return None
-        value = float(np.mean([job.value for job in jobs]) - np.mean([job.value for job in others]))
-        return Estimate(value, *_ends(first - second))
+    def gaps(self, groups: Sequence[Sequence[Job]]) -> list[Estimate | None]:
+        """How far each group's mean lies below the highest one, with intervals that hold for all pairs at a time.
+
+        Whichever groups are picked by their means, in 95% of sweeps all intervals hold: the half width is the quantile
+        of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's t at
+        Bonferroni's level.
+
+        Args:
+            groups: Jobs of each.
+
+        Returns:
+            In their order, the highest mean minus the group's; None where the two cannot be paired. The first of the
+            highest has a gap of 0.
+        """
+        values = [self.of(group).value for group in groups]
+        best = int(np.argmax(values))
+        by_seed = [_by_seed(group) for group in groups]
+        if any(len(one) > 1 for one in by_seed):
+            pairs = max(1, len(groups) * (len(groups) - 1) // 2)
+            return [_seeds_gap(by_seed[best], other, 1 - (1 - LEVEL) / pairs) for other in by_seed]
+        drawn = [self._drawn(group) for group in groups]
+        found: list[Estimate | None] = [None] * len(groups)
+        if drawn[best] is None:
+            return found
+        errors = {
+            at: one - values[at]
+            for at, one in enumerate(drawn)
+            if one is not None and self._same_queries(groups[best], groups[at])
+        }
+        reach = float(np.quantile(np.ptp(np.stack(list(errors.values())), axis=0), LEVEL))
+        for at in errors:
+            gap = values[best] - values[at]
+            found[at] = Estimate(gap, gap - reach, gap + reach)
+        return found
+
+    def _same_queries(self, jobs: Sequence[Job], others: Sequence[Job]) -> bool:
+        return len({self._ids.get(job.number) for job in (*jobs, *others)}) == 1
 
     def _drawn(self, jobs: Sequence[Job]) -> Floats | None:
         """(R,) bootstrap means over jobs whose queries are the same; None where they are not, or are not known."""
@@ -99,11 +122,20 @@ def _by_seed(jobs: Sequence[Job]) -> dict[tuple[object, ...], list[float]]:
     return found
 
 
-def _student(values: Sequence[float], value: float) -> Estimate:
+def _seeds_gap(
+    best: Mapping[tuple[object, ...], list[float]], other: Mapping[tuple[object, ...], list[float]], level: float
+) -> Estimate | None:
+    """The difference of two groups over the seeds that both have; None where these are fewer than two."""
+    both = [seed for seed in best if seed in other]
+    gaps = [float(np.mean(best[seed]) - np.mean(other[seed])) for seed in both]
+    return _student(gaps, float(np.mean(gaps)), level) if len(gaps) > 1 else None
+
+
+def _student(values: Sequence[float], value: float, level: float = LEVEL) -> Estimate:
     """Student's t interval of a mean."""
     from scipy.stats import t
 
-    reach = float(t.ppf((1 + LEVEL) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    reach = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     return Estimate(value, value - reach, value + reach)
 
 

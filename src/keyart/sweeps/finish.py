@@ -1,6 +1,7 @@
 """The end of a sweep: its table, its picture and its page, from whatever its folders hold by then."""
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 
@@ -45,10 +46,13 @@ def finish_sweep(folder: Path) -> bool:
     for job in missing:
         sys.stderr.write(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}\n")
     if missing:
-        # A search draws others in the place of trials that failed, if there are any left to draw.
-        how = "go on with the search by" if summary.sweep.search else "do them again with"
+        failed = sum(job.status == "failed" for job in missing)
+        if summary.sweep.search and failed == len(missing):
+            how, more = "draw others with", f" hydra.sweeper.n_trials={len(summary.sweep.jobs) + failed}"
+        else:
+            how, more = "go on with the search by" if summary.sweep.search else "do them again with", ""
         sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; {how}")
-        sys.stderr.write(f" python train.py -m resume_sweep={folder}\n")
+        sys.stderr.write(f" python train.py -m resume_sweep={shlex.quote(str(folder))}{more}\n")
     return summary.sweep.complete
 
 

@@ -56,6 +56,7 @@ class Sweep:
         jobs: By number.
         search: Whether a search drew the jobs; else they are a grid.
         config: The resolved configuration of one of the runs; empty where none began.
+        name: What ``name=`` called it; empty where it was not called anything.
     """
 
     folder: Path
@@ -64,6 +65,12 @@ class Sweep:
     jobs: tuple[Job, ...]
     search: bool
     config: dict[str, Any] = field(default_factory=dict, repr=False)
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the sweep is called, with its folder."""
+        return " · ".join(filter(None, [self.name, f"sweep {self.folder.name}"]))
 
     @property
     def finished(self) -> tuple[Job, ...]:
@@ -96,7 +103,9 @@ def read_sweep(folder: str | Path) -> Sweep:
     config = _config(folder, told)
     monitor = str(config.get("monitor") or "val/ndcg@10")
     jobs = tuple(_job(folder, number, {key: told[number].get(key) for key in keys}, monitor) for number in told)
-    return Sweep(folder, monitor, keys, jobs, plan.jobs is None, config)
+    given = dict(map(_key_and_value, plan.overrides))
+    name = "" if "name" in keys else str(given.get("name") or "")
+    return Sweep(folder, monitor, keys, jobs, plan.jobs is None, config, name)
 
 
 def parse_value(text: str) -> Value:

@@ -10,11 +10,13 @@ from keyart.analysis.names import metric_name
 from keyart.analysis.page import build_credits, build_page
 from keyart.analysis.score_table import number
 from keyart.run import read_environment
+from keyart.sweeps.chart import reference_note
 from keyart.sweeps.estimates import Estimate
 from keyart.sweeps.folder import REPLICATES, Job
 from keyart.sweeps.summary import Effect, Summary, told
 
 FILE = "sweep.html"
+_PAIRED = "Differences are paired over the same queries (or seeds); 95% intervals for all pairs of values at a time."
 
 
 def write_page(summary: Summary, chart: str, folder: Path) -> Path:
@@ -34,7 +36,7 @@ def write_page(summary: Summary, chart: str, folder: Path) -> Path:
         ("jobs", "Jobs", _jobs(summary)),
     ]
     page = build_page(
-        f"Sweep {sweep.folder.name}",
+        sweep.title if sweep.name else f"Sweep {sweep.folder.name}",
         _lead(summary),
         _headline(summary),
         [section for section in sections if section[2]],
@@ -65,10 +67,17 @@ def _headline(summary: Summary) -> str:
     if best is None or mean is None:
         return '<p class="note">No job has finished yet.</p>'
     name = escape(metric_name(summary.sweep.monitor.partition("/")[2]))
-    seeds = any(key in summary.sweep.keys for key in REPLICATES)
-    lift = best.beside.get("lift")
-    about = f"is the best {name} on validation" + (", a mean over seeds" if seeds else "")
+    seeds = ", a mean over seeds" if any(key in summary.sweep.keys for key in REPLICATES) else ""
+    if not summary.decided and summary.settings > 1:
+        low = number(summary.lowest, 4)
+        return (
+            f'<div class="headline"><div class="big"><div class="number display">{low} to {number(mean.value, 4)}</div>'
+            f"<p>is the range of {name} on validation{seeds}. {escape(summary.verdict)}</p></div></div>"
+        )
+    lift = None if summary.lift_note else best.beside.get("lift")
+    about = f"is the {'best ' if summary.decided else ''}{name} on validation{seeds}"
     about += "." if lift is None else f"; its run has a lift of {number(lift, 2)}."
+    about += f" {escape(summary.verdict)}"
     cards = "".join(
         f'<div class="card"><dt>{escape(key)}</dt><dd><span class="display">{escape(told(value))}</span></dd></div>'
         for key, value in best.settings.items()
@@ -87,7 +96,7 @@ def _curves(summary: Summary, chart: str) -> str:
     how = "Student’s t over seeds" if seeds else "a percentile bootstrap over the validation queries"
     return (
         f'<p class="note">Bars and bands are 95% intervals, {how}. Jobs are judged on the same queries, so their '
-        "intervals may overlap where their difference is sure: see below.</p>"
+        f"intervals may overlap where their difference is significant: see below. {escape(reference_note(summary))}</p>"
         f'<div class="wide">{chart}</div>'
     )
 
@@ -99,24 +108,33 @@ def _choices(summary: Summary) -> str:
     heads = [*([given] if given else []), f"best {key}", "mean", "not significantly worse"]
     rows = []
     for choice in summary.choices:
-        cells = [told(choice.given)] if given else []
-        cells += [choice.best.name, _value(choice.best.estimate), ", ".join(choice.as_good) or "none"]
+        cells = [escape(told(choice.given))] if given else []
+        if choice.decided:
+            as_good = escape(", ".join(choice.as_good) or "none")
+            cells += [escape(choice.best.name), _value(choice.best.estimate), as_good]
+        else:
+            span = f"{number(choice.low, 4)} to {number(choice.best.estimate.value, 4)}"
+            cells += ["no value differs significantly from another", span, "all"]
         rows.append(cells)
-    note = (
-        "Differences are paired over the same queries (or seeds); 95% intervals, not corrected for how many there are."
-    )
-    return f'<p class="note">{note}</p>{_table("Best values", heads, rows)}'
+    return f'<p class="note">{_PAIRED}</p>{_table("Best values", heads, rows)}'
 
 
 def _effects(summary: Summary) -> str:
     if not summary.effects:
         return ""
-    heads = ["key", "best value", "worst value", "best − worst", "share of variance"]
-    rows = [[effect.key, effect.best.name, _worst(effect), _gap(effect), _share(effect)] for effect in summary.effects]
-    note = "Each key by itself, the others averaged over. The share is of the variance between settings."
-    if summary.sweep.search:
+    shares = any(effect.share is not None for effect in summary.effects)
+    heads = ["key", "highest value", "lowest value", "difference", *(["share of variance"] if shares else [])]
+    rows = [
+        [escape(effect.key), escape(effect.best.name), escape(_worst(effect)), _gap(effect)]
+        + ([_share(effect)] if shares else [])
+        for effect in summary.effects
+    ]
+    note = "Each key by itself, the others averaged over."
+    if shares:
+        note += " The share is of the variance between settings."
+    if shares and summary.sweep.search:
         note += " A search tries good values more often than bad ones: its shares tell where to look, not how much."
-    return f'<p class="note">{note}</p>{_table("Effects", heads, rows)}'
+    return f'<p class="note">{note} {_PAIRED}</p>{_table("Effects", heads, rows)}'
 
 
 def _worst(effect: Effect) -> str:
@@ -127,7 +145,7 @@ def _gap(effect: Effect) -> str:
     if effect.difference is None:
         return "–"
     gap = effect.difference
-    mark = " (sure)" if gap.excludes_zero else ""
+    mark = " (significant)" if gap.excludes_zero else ""
     return f"+{number(gap.value, 4)} [{number(gap.low, 4)} to {number(gap.high, 4)}]{mark}"
 
 
@@ -143,14 +161,15 @@ def _jobs(summary: Summary) -> str:
         value = "–" if job.value is None else _value(summary.estimates.of([job]))
         cells = [escape(told(job.settings.get(key))) for key in sweep.keys]
         status = escape(f"{job.status}: {job.error}" if job.error else job.status)
-        marked = ' class="headline-row"' if summary.best is job else ""
+        marked = ' class="headline-row"' if summary.best is job and summary.decided else ""
         cells += [value, number(job.beside.get("frozen"), 4), number(job.beside.get("lift"), 2)]
         tail = f'<td style="white-space:normal;text-align:left">{status}</td>'
         inner = "".join(f"<td>{cell}</td>" for cell in cells)
         body.append(f'<tr{marked}><th scope="row">{_link(job)}</th>{inner}{tail}</tr>')
     columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
+    note = f'<p class="note">{escape(summary.lift_note)}</p>' if summary.lift_note else ""
     return (
-        f'<div class="scroll"><table><caption>Jobs, the best first</caption><thead><tr>{columns}</tr></thead>'
+        f'{note}<div class="scroll"><table><caption>Jobs, the highest first</caption><thead><tr>{columns}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
     )
 
@@ -172,11 +191,10 @@ def _ends(estimate: Estimate) -> str:
 
 
 def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose cells are HTML made here, or names that are escaped by their marks."""
+    """A table whose cells are HTML."""
     columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
     body = "".join(
-        f'<tr><th scope="row">{escape(row[0])}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>'
-        for row in rows
+        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
     )
     return (
         f'<div class="scroll"><table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>'

@@ -31,7 +31,12 @@ def is_finished(folder: Path) -> bool:
 
 def is_sweep(folder: Path) -> bool:
     """Whether a folder is a sweep's: Hydra or keyart has noted there what was asked for."""
-    return (folder / PLAN).is_file() or (folder / _HYDRAS).is_file()
+    return record_of(folder).is_file()
+
+
+def record_of(folder: Path) -> Path:
+    """The file that says what a sweep was asked for: ours, else Hydra's."""
+    return folder / PLAN if (folder / PLAN).is_file() else folder / _HYDRAS
 
 
 def status_of(folder: Path) -> Status:

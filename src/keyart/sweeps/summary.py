@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from keyart.analysis.names import metric_name
 from keyart.sweeps.estimates import Estimate, Estimates
 from keyart.sweeps.folder import REPLICATES, Job, Sweep, Value
 
@@ -39,8 +40,9 @@ class Effect:
         key: The key.
         levels: Its values.
         best: The level with the highest mean.
-        difference: Best minus worst level; None where they cannot be paired.
-        share: How much of the settings' variance lies between the levels, in [0, 1]; None where there is none.
+        difference: Best minus worst level, see `Estimates.gaps`; None where they cannot be paired.
+        share: How much of the settings' variance lies between the levels, in [0, 1]; None where that says nothing: of
+            a single key, of too few settings, or of noise.
     """
 
     key: str
@@ -56,13 +58,17 @@ class Choice:
 
     Attributes:
         given: The other key's value; None where there is no other.
-        best: The best level.
-        as_good: Names of the levels that the best one does not beat significantly.
+        best: The level with the highest mean.
+        as_good: Names of the levels that it does not beat significantly.
+        decided: Whether it beats any level significantly.
+        low: The lowest level's mean.
     """
 
     given: Value
     best: Level
     as_good: tuple[str, ...]
+    decided: bool
+    low: float
 
 
 @dataclass(frozen=True)
@@ -72,8 +78,12 @@ class Summary:
     Attributes:
         sweep: The sweep.
         estimates: Of its finished jobs.
-        best: The finished job with the highest monitor among those of the best setting; None where none has finished.
+        best: The finished job with the highest monitor among those of the setting with the highest mean; None where
+            none has finished.
         best_setting: The mean over that setting's jobs (its seeds).
+        lowest: The lowest mean of a setting.
+        as_good: A job of each other setting that the highest one does not beat significantly.
+        settings: How many settings have finished.
         effects: One a key that has several values, the strongest first.
         curve: The key whose values are chosen among, and the key for whose values that is done; None for none.
         choices: The choice for each value of the latter.
@@ -83,9 +93,40 @@ class Summary:
     estimates: Estimates
     best: Job | None
     best_setting: Estimate | None
+    lowest: float | None
+    as_good: tuple[Job, ...]
+    settings: int
     effects: tuple[Effect, ...]
     curve: tuple[str | None, str | None]
     choices: tuple[Choice, ...]
+
+    @property
+    def decided(self) -> bool:
+        """Whether the highest setting beats any other significantly: else none is called the best."""
+        return len(self.as_good) < self.settings - 1
+
+    @property
+    def verdict(self) -> str:
+        """What can be said of the settings, in one sentence."""
+        if self.settings < 2:
+            return "There is one setting: nothing to compare." if self.settings else "No job has finished."
+        if not self.decided:
+            return f"None of the {self.settings} settings differs significantly from another."
+        if not self.as_good:
+            return "Every other setting is significantly worse."
+        jobs = ", ".join(str(job.number) for job in self.as_good)
+        return f"Of {self.settings - 1} other settings {len(self.as_good)} are not significantly worse (job {jobs})."
+
+    @property
+    def lift_note(self) -> str:
+        """Why lifts cannot be compared here; empty where they can."""
+        zeros = {tuple(job.beside.get(name) for name in ("chance", "frozen")) for job in self.sweep.finished}
+        if len(zeros) < 2:
+            return ""
+        name = metric_name(self.sweep.monitor.partition("/")[2])
+        return (
+            f"Chance or frozen backbone differ between jobs, and with them the zero and unit of lift: compare {name}."
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
@@ -94,22 +135,28 @@ class Summary:
             name: sum(job.status == name for job in sweep.jobs)
             for name in ("finished", "failed", "unfinished", "not started")
         }
-        best = None
+        highest = None
         if self.best is not None and self.best_setting is not None:
-            best = {"job": self.best.number, "run": str(self.best.folder), "settings": self.best.settings}
-            best |= {"value": self.best.value, "setting": _interval(self.best_setting)}
+            highest = {"job": self.best.number, "run": str(self.best.folder), "settings": self.best.settings}
+            highest |= {"value": self.best.value, "setting": _interval(self.best_setting)}
         return {
             "sweep": str(sweep.folder),
+            "name": sweep.name or None,
             "monitor": sweep.monitor,
             "keys": list(sweep.keys),
             "counts": counts,
-            "best": best,
+            "best": highest if self.decided else None,
+            "highest": highest,
+            "not_significantly_worse": [job.number for job in self.as_good],
+            "verdict": self.verdict,
+            "lift_comparable": not self.lift_note,
             "effects": {effect.key: _effect(effect) for effect in self.effects},
             "choices": {
                 "key": self.curve[0],
                 "for": self.curve[1],
                 "best": [
-                    {"given": choice.given, "value": choice.best.name, "as_good": list(choice.as_good)}
+                    {"given": choice.given, "value": choice.best.name if choice.decided else None}
+                    | {"highest": choice.best.name, "as_good": list(choice.as_good)}
                     | _interval(choice.best.estimate)
                     for choice in self.choices
                 ],
@@ -123,15 +170,29 @@ def summarise_sweep(sweep: Sweep) -> Summary:
     jobs = sweep.finished
     estimates = Estimates(jobs, sweep.monitor)
     settings = by_setting(jobs)
-    best, mean = None, None
+    best, mean, lowest = None, None, None
+    as_good: tuple[Job, ...] = ()
     if settings:
         means = [estimates.of(group) for group in settings]
         at = int(np.argmax([one.value for one in means]))
         mean, best = means[at], max(settings[at], key=lambda job: job.value or -math.inf)
-    effects = [effect_of(key, jobs, estimates) for key in sweep.keys if key not in REPLICATES]
-    found = sorted((e for e in effects if e is not None), key=lambda e: -(e.share or 0.0))
+        lowest = min(one.value for one in means)
+        gaps = estimates.gaps(settings)
+        as_good = tuple(settings[i][0] for i, gap in enumerate(gaps) if i != at and not beaten(gap))
+    found = [e for key in sweep.keys if key not in REPLICATES if (e := effect_of(key, jobs, estimates)) is not None]
+    # A single key's share is 1, and where settings are few or differ by noise alone the shares are the noise's.
+    spare = len(settings) - 1 - sum(len(effect.levels) - 1 for effect in found)
+    if len(found) < 2 or spare < 1 or len(as_good) >= len(settings) - 1:
+        found = [replace(effect, share=None) for effect in found]
+    found.sort(key=lambda effect: -(effect.share or 0.0))
     curve = curve_keys(sweep)
-    return Summary(sweep, estimates, best, mean, tuple(found), curve, choices_of(curve, jobs, estimates))
+    choices = choices_of(curve, jobs, estimates)
+    return Summary(sweep, estimates, best, mean, lowest, as_good, len(settings), tuple(found), curve, choices)
+
+
+def beaten(gap: Estimate | None) -> bool:
+    """Whether a gap to the highest mean is more than noise."""
+    return gap is not None and gap.low > 0
 
 
 def by_setting(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
@@ -192,7 +253,8 @@ def effect_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> Effect | N
         len(level.jobs) * (float(np.mean([means[job.number] for job in level.jobs])) - grand) ** 2 for level in levels
     )
     share = min(1.0, between / total) if total > 0 else None
-    return Effect(key, tuple(levels), best, estimates.difference(best.jobs, worst.jobs), share)
+    gaps = estimates.gaps([level.jobs for level in levels])
+    return Effect(key, tuple(levels), best, gaps[levels.index(worst)], share)
 
 
 def curve_keys(sweep: Sweep) -> tuple[str | None, str | None]:
@@ -220,12 +282,12 @@ def choices_of(curve: tuple[str | None, str | None], jobs: Sequence[Job], estima
     for value in [None] if given is None else values_of(given, jobs):
         levels = levels_of(key, [job for job in jobs if given is None or job.settings.get(given) == value], estimates)
         best = max(levels, key=lambda level: level.estimate.value)
-        equal = []
-        for level in levels:
-            gap = estimates.difference(best.jobs, level.jobs)
-            if level is not best and gap is not None and not gap.excludes_zero:
-                equal.append(level.name)
-        found.append(Choice(value, best, tuple(equal)))
+        gaps = estimates.gaps([level.jobs for level in levels])
+        equal = tuple(
+            level.name for level, gap in zip(levels, gaps, strict=True) if level is not best and not beaten(gap)
+        )
+        lowest = min(level.estimate.value for level in levels)
+        found.append(Choice(value, best, equal, len(equal) < len(levels) - 1, lowest))
     return tuple(found)
 
 
@@ -246,7 +308,8 @@ def _interval(estimate: Estimate | None) -> dict[str, float | None]:
 def _effect(effect: Effect) -> dict[str, Any]:
     gap = _interval(effect.difference)
     return {
-        "best": effect.best.name,
+        "best": effect.best.name if beaten(effect.difference) else None,
+        "highest": effect.best.name,
         "share_of_variance": effect.share,
         "best_minus_worst": {"value": gap.pop("mean"), **gap},
         "levels": [

@@ -52,10 +52,12 @@ def write_csv(summary: Summary, folder: Path) -> Path:
 
 
 def print_sweep(summary: Summary, console: Console | None = None) -> None:
-    """Print a row a job, the best first, and what the sweep answers."""
+    """Print a row a job, the highest first, and what the sweep answers."""
     console = console or console_for(sys.stdout)
     sweep = summary.sweep
-    table = Table(title=f"{sweep.monitor} of {len(sweep.jobs)} jobs", title_justify="left", box=box.SIMPLE_HEAD)
+    title = f"{sweep.name}: " if sweep.name else ""
+    title += f"{sweep.monitor} of {len(sweep.jobs)} jobs"
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("job", justify="right")
     for key in sweep.keys:
         table.add_column(key)
@@ -87,10 +89,16 @@ def answers(summary: Summary) -> list[str]:
     if summary.best is None or summary.best_setting is None:
         return ["no job has finished: nothing to choose from"]
     settings = ", ".join(f"{key}={told(value)}" for key, value in summary.best.settings.items())
-    lines = [f"best run: {settings or summary.best.number}, {summary.best.folder}"]
+    lines = [summary.verdict, summary.lift_note]
+    if summary.decided or summary.settings < 2:
+        which = "best run" if summary.decided else "run"
+        lines.insert(0, f"{which}: {settings or summary.best.number}, {summary.best.folder}")
     key, given = summary.curve
     for choice in summary.choices:
         where = "" if given is None else f" for {given}={told(choice.given)}"
+        if not choice.decided:
+            lines.append(f"best {key}{where}: no value differs significantly from another")
+            continue
         equal = f"; not significantly worse: {', '.join(choice.as_good)}" if choice.as_good else ""
         lines.append(f"best {key}{where}: {choice.best.name} ({choice.best.estimate.value:.4f}){equal}")
     for effect in summary.effects:
@@ -98,5 +106,5 @@ def answers(summary: Summary) -> list[str]:
         ends = "" if gap is None else f" [{gap.low:+.4f} {gap.high:+.4f}]"
         size = effect.best.estimate.value - min(level.estimate.value for level in effect.levels)
         share = "" if effect.share is None else f", {effect.share:.0%} of the variance between settings"
-        lines.append(f"effect of {effect.key}: {size:+.4f}{ends} from its worst to its best value{share}")
-    return lines
+        lines.append(f"effect of {effect.key}: {size:+.4f}{ends} from its lowest to its highest value{share}")
+    return [line for line in lines if line]

@@ -22,7 +22,7 @@ def log_sweep(summary: Summary) -> None:
     logger = WandbLog(
         sweep.folder,
         project=asked["project"],
-        name=f"sweep {sweep.folder.name}",
+        name=sweep.title,
         entity=asked.get("entity"),
         group=group_of(summary),
         tags=asked.get("tags") or (),
@@ -35,10 +35,12 @@ def log_sweep(summary: Summary) -> None:
         shown["sweep/curves"] = wandb.Image(str(sweep.folder / PICTURE), caption=PICTURE)
     with staged_in(sweep.folder / "wandb" / "staging"):
         run.log(shown)
+        run.summary["verdict"] = summary.verdict
         if summary.best is not None:
-            run.summary[f"best/{sweep.monitor.partition('/')[2]}"] = summary.best.value
-            run.summary["best/job"] = summary.best.number
-            run.summary["best/settings"] = summary.best.settings
+            kind = "best" if summary.decided else "highest"
+            run.summary[f"{kind}/{sweep.monitor.partition('/')[2]}"] = summary.best.value
+            run.summary[f"{kind}/job"] = summary.best.number
+            run.summary[f"{kind}/settings"] = summary.best.settings
     logger.finish("finished" if sweep.complete else "failed")
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -11,12 +12,17 @@ from tests.embedding.fakes import jaccard, multi_hot
 from torch import Tensor
 
 from keyart.embedding.losses import MetricLoss, Relations, relate
+from keyart.embedding.losses.pml import SUPPORTED as PML_LOSSES
 
 FOLDER = Path(__file__).resolve().parents[3] / "conf" / "loss"
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
+if find_spec("pytorch_metric_learning") is None:
+    del YAMLS["pml"]
 NAMES = tuple(YAMLS)
 GENRES, SIZE = 5, 6
 
+# What a loss cannot be built without.
+NEEDED: dict[str, dict] = {"pml": {"class_name": "TripletMarginLoss"}}
 # Beside the defaults: every branch of a loss's own numbers.
 VARIANTS: dict[str, list[dict]] = {
     "angular": [{"margin": 20}, {"margin": 75}],
@@ -41,9 +47,17 @@ VARIANTS: dict[str, list[dict]] = {
     "regression": [{"low": -0.5, "weighting": "none"}],
     "listwise": [{"gain_temperature": 0.5, "temperature": 0.5}],
     "distillation": [{"form": "mse"}, {"temperature": 0.5}],
+    "pml": [
+        *({"class_name": name} for name in PML_LOSSES),
+        {"class_name": "CircleLoss", "margin": 0.25, "args": {"gamma": 16}},
+        {"class_name": "ContrastiveLoss", "margin": 1.5, "args": {"pos_margin": 0.4}},
+        {"class_name": "MarginLoss", "margin": 0.4, "args": {"learn_beta": True, "nu": 0.1}},
+        {"class_name": "TripletMarginLoss", "margin": 0.8, "args": {"smooth_loss": True}},
+        {"class_name": "TupletMarginLoss", "margin": 20, "args": {"scale": 8}},
+    ],
 }
 PAIRWISE = [name for name in NAMES if YAMLS[name]["about"]["memory"]]
-SETTINGS = [(name, settings) for name in NAMES for settings in [{}, *VARIANTS.get(name, [])]]
+SETTINGS = [(name, settings) for name in NAMES for settings in [NEEDED.get(name, {}), *VARIANTS.get(name, [])]]
 
 
 def label(value) -> str:
@@ -64,9 +78,15 @@ def make(name: str, dtype: torch.dtype = torch.float64, **settings) -> MetricLos
         terms = {term: make(term) for term in ("angular", "distillation", "proxy_anchor", "bce")}
         loss = loss_class(name)(terms, {"angular": 1.0, "distillation": 0.5, "proxy_anchor": 2.0, "bce": 0.25})
     else:
-        loss = loss_class(name)(**settings)
+        loss = loss_class(name)(**{**NEEDED.get(name, {}), **settings})
     loss.build(SIZE, torch.tensor([50, 40, 30, 10, 1])[:GENRES], 60)
     return loss.to(dtype)
+
+
+def takes_references(name: str, settings: dict) -> bool:
+    """Whether a loss can compare a batch with more posters than its own."""
+    special = settings.get("class_name")
+    return loss_class(name).pairwise and (special is None or PML_LOSSES[special].no_references is None)
 
 
 def own_settings(name: str) -> dict:

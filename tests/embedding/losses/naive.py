@@ -333,11 +333,42 @@ def sum_(loss, x, y, rel):
     return total
 
 
+# What a class of pytorch-metric-learning calls its margin.
+PML_MARGINS = {
+    "CircleLoss": "m", "ContrastiveLoss": "neg_margin", "GeneralizedLiftedStructureLoss": "neg_margin",
+    "LiftedStructureLoss": "neg_margin", "MarginLoss": "margin", "MultiSimilarityLoss": "base",
+    "SignalToNoiseRatioContrastiveLoss": "neg_margin", "ThresholdConsistentMarginLoss": "margin_minus",
+    "TripletMarginLoss": "margin", "TupletMarginLoss": "margin",
+}  # fmt: skip
+
+
+def pml_class(name, margin=None, args=None):
+    """The class as pytorch-metric-learning's own users build it."""
+    from pytorch_metric_learning import losses
+
+    return getattr(losses, name)(**({} if margin is None else {PML_MARGINS[name]: margin}), **(args or {}))
+
+
+def pml(loss, x, y, rel):
+    theirs = pml_class(loss.class_name, loss.margin)
+    for key in ("pos_margin", "gamma", "learn_beta", "nu", "beta", "smooth_loss", "scale"):
+        if hasattr(theirs, key):
+            setattr(theirs, key, getattr(loss.loss, key))
+    if rel.triplets is not None:
+        indices = torch.tensor(rel.triplets.T.tolist()).T
+    else:
+        positives, negatives = pairs_of(rel)
+        near = [(a, p) for a, row in enumerate(positives) for p in row]
+        far = [(a, n) for a, row in enumerate(negatives) for n in row]
+        indices = (*torch.tensor(near).T, *torch.tensor(far).T)
+    return theirs(x, None, tuple(indices), ref_emb=None if y is x else y).reshape(())
+
+
 NAIVE = {
     "angular": angular, "n_pair": n_pair, "angular_n_pair": angular_n_pair, "triplet": triplet,
     "contrastive": contrastive, "margin": margin, "multi_similarity": multi_similarity, "circle": circle,
     "ntxent": ntxent, "supcon": supcon, "gain_supcon": gain_supcon, "ranked_list": ranked_list,
     "smooth_ap": smooth_ap, "proxy_nca": proxy_nca, "proxy_anchor": proxy_anchor, "arcface": arcface,
     "cosface": cosface, "bce": bce, "asymmetric": asymmetric, "regression": regression, "listwise": listwise,
-    "distillation": distillation, "sum": sum_,
+    "distillation": distillation, "pml": pml, "sum": sum_,
 }  # fmt: skip

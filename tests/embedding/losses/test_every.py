@@ -8,6 +8,7 @@ from tests.embedding.fakes import multi_hot, unit
 from tests.embedding.losses.cases import (
     GENRES,
     NAMES,
+    NEEDED,
     PAIRWISE,
     SETTINGS,
     SIZE,
@@ -16,6 +17,7 @@ from tests.embedding.losses.cases import (
     loss_class,
     make,
     related,
+    takes_references,
 )
 from torch.nn.functional import normalize
 
@@ -86,7 +88,7 @@ def test_order_does_not_matter(name, settings):
     rel = related(genres)
     permuted = dataclasses.replace(related(genres[order]), frozen=rel.frozen[order][:, order])
     torch.testing.assert_close(loss(x, rel), loss(x[order], permuted))
-    if loss.pairwise:
+    if takes_references(name, settings):
         memory, y = multi_hot(12, GENRES, seed=3), unit(12, SIZE, seed=4)
         rel = related(genres, memory)
         permuted = related(genres[order], memory[shuffle])
@@ -138,7 +140,7 @@ def test_asks_for_what_it_needs(name):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "sum"])
 def test_refuses_to_work_before_it_is_built(name):
-    loss = loss_class(name)()
+    loss = loss_class(name)(**NEEDED.get(name, {}))
     built = set(dict(make(name).named_parameters())) == set(dict(loss.named_parameters()))
     if built:
         assert loss(unit(6, SIZE), related(multi_hot(6, GENRES))).isfinite()

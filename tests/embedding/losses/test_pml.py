@@ -5,10 +5,11 @@ Losses on pairs equal it on several genres too, when it is handed the pairs.
 
 import pytest
 import torch
-from pytorch_metric_learning import losses as pml
 from tests.embedding.fakes import multi_hot
 from tests.embedding.losses.cases import label, make, related
 from torch.nn.functional import one_hot
+
+pml = pytest.importorskip("pytorch_metric_learning.losses")
 
 C = 5
 # Classes of all sizes, one poster alone; more rows than 25, from where on distances are worked out by products.

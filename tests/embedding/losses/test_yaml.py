@@ -17,7 +17,9 @@ from keyart.embedding import losses
 from keyart.embedding.losses import MarginSchedule, MetricLoss
 from keyart.errors import InputError
 
-SINGLE = [name for name in NAMES if name != "sum"]
+# What Hydra needs beside the name: a class, for pytorch-metric-learning's losses, which test_from_pml.py looks at.
+MORE = {"pml": ["loss.class=TripletMarginLoss"]}
+SINGLE = [name for name in NAMES if name not in ("sum", "pml")]
 WITH_MARGIN = [name for name in NAMES if loss_class(name).margin_spec is not None]
 
 
@@ -29,7 +31,7 @@ def built(*overrides: str) -> MetricLoss:
 
 def test_every_loss_has_a_yaml():
     classes = {c for c in vars(losses).values() if isinstance(c, type) and issubclass(c, MetricLoss)} - {MetricLoss}
-    assert {loss_class(name) for name in NAMES} == classes
+    assert {loss_class(name) for name in NAMES} | {losses.PMLLoss} == classes
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -40,14 +42,20 @@ def test_yaml_and_class_agree(name):
     assert (about["miner"], about["memory"]) == (cls.minable, cls.pairwise)
     if spec is None:
         assert (content["margin"], about["unit"], about["range"]) == (None, None, None)
-        assert "margin_schedule" not in content
+        assert ("margin_schedule" in content) == (name == "pml")
     else:
         assert (content["margin"], about["unit"], about["range"]) == (spec.default, spec.unit, [spec.low, spec.high])
         assert about["source"].startswith(spec.source)
         assert MarginSchedule.of(content["margin_schedule"]) == MarginSchedule()
         assert f"None for {spec.default:g}" in cls.__doc__
     if name == "sum":
+        # A term of pytorch-metric-learning needs a class, so it is added by name.
         assert set(content["weights"]) == set(SINGLE)
+        return
+    if name == "pml":
+        parameters = {"class_name": "class", "margin": "margin", "margin_schedule": "margin_schedule", "args": "args"}
+        wanted = {parameter: f"${{..{key}}}" for parameter, key in parameters.items()}
+        assert {key: value for key, value in content["build"].items() if not key.startswith("_")} == wanted
         return
     assert {key: content[key] for key in own_settings(name)} == own_settings(name)
     own = {"margin", "margin_schedule"} if spec else set()
@@ -57,12 +65,12 @@ def test_yaml_and_class_agree(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hydra_builds_it(name):
-    loss = built(f"loss={name}")
+    loss = built(f"loss={name}", *MORE.get(name, []))
     assert type(loss) is loss_class(name)
     loss.build(SIZE, torch.ones(GENRES), 9)
     rel = related(multi_hot(9, GENRES, seed=1))
     assert loss(unit(9, SIZE).float(), rel).isfinite()
-    check_loss(composed([f"loss={name}"])["loss"])
+    check_loss(composed([f"loss={name}", *MORE.get(name, [])])["loss"])
 
 
 @pytest.mark.parametrize("name", WITH_MARGIN)
@@ -78,7 +86,7 @@ def test_margins_out_of_range_are_refused_by_class_and_rules(name):
         check_loss({**YAMLS[name], "margin": fine})
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in WITH_MARGIN])
+@pytest.mark.parametrize("name", [name for name in (*SINGLE, "sum") if name not in WITH_MARGIN])
 def test_losses_without_margin_refuse_one(name):
     with pytest.raises(InputError, match=f"loss={name} has no margin"):
         check_loss({**composed([f"loss={name}"])["loss"], "margin": 0.5})
@@ -172,7 +180,7 @@ def test_sums_check_the_margins_of_the_terms_at_work():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_miners_and_memories_are_refused_where_they_have_nothing_to_do(name):
-    loss, cls = composed([f"loss={name}"])["loss"], loss_class(name)
+    loss, cls = composed([f"loss={name}", *MORE.get(name, [])])["loss"], loss_class(name)
     check_combination(loss, miner="none")
     if cls.minable:
         check_combination(loss, miner="semi_hard")

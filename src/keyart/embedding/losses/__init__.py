@@ -16,6 +16,7 @@ from keyart.embedding.losses.margin import MarginLoss
 from keyart.embedding.losses.multi_similarity import MultiSimilarityLoss
 from keyart.embedding.losses.n_pair import NPairLoss
 from keyart.embedding.losses.ntxent import NTXentLoss
+from keyart.embedding.losses.pml import PMLLoss, from_pml
 from keyart.embedding.losses.proxy_anchor import ProxyAnchorLoss
 from keyart.embedding.losses.proxy_nca import ProxyNCALoss
 from keyart.embedding.losses.ranked_list import RankedListLoss
@@ -45,6 +46,7 @@ __all__ = [
     "MultiSimilarityLoss",
     "NPairLoss",
     "NTXentLoss",
+    "PMLLoss",
     "ProxyAnchorLoss",
     "ProxyNCALoss",
     "RankedListLoss",
@@ -54,6 +56,7 @@ __all__ = [
     "SumLoss",
     "SupConLoss",
     "TripletLoss",
+    "from_pml",
     "masked_mean",
     "relate",
 ]

@@ -2,15 +2,16 @@
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from keyart.catalogue.relevance import Relevance
 from keyart.embedding.losses.margins import Margin, MarginSchedule
 from keyart.embedding.losses.reduce import masked_mean
-from keyart.embedding.losses.relations import Relations, relate
+from keyart.embedding.losses.relations import Relations, relate, relate_labels
 from keyart.errors import InputError
 
 __all__ = ["Margin", "MarginSchedule", "MetricLoss", "Relations", "Schedule", "masked_mean", "relate"]
@@ -47,28 +48,40 @@ class MetricLoss(nn.Module, ABC):
     #: Whether it obeys a choice among the pairs; only then does a miner make sense. Losses on whole rankings or on the
     #: graded gain of every pair do not.
     minable: bool = True
+    #: Why it cannot compare a batch with more embeddings than its own, where it cannot; None where it can.
+    no_references: str | None = None
     #: Whether it asks for `Relations.frozen`.
     needs_frozen: bool = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
         super().__init__()
+        #: Gains (N, M) of two multi-hot tensors, where `forward` is given labels instead of relations.
+        self.relevance: Callable[[Tensor, Tensor], Tensor] = Relevance("jaccard")
         self.margin = self.check_margin(margin)
         self._full_margin = self.margin
         self.margin_schedule = self._check_schedule(margin_schedule)
         if self.margin is not None:
             self.margin = self.margin_schedule.at(self.margin, 0, 1)
 
-    @classmethod
-    def check_margin(cls, margin: object) -> float | None:
+    def own_margin_spec(self) -> Margin | None:
+        """What this object's margin means: `margin_spec`, unless the object itself decides."""
+        return self.margin_spec
+
+    def title(self) -> str:
+        """How messages name it."""
+        return self.name
+
+    def check_margin(self, margin: object) -> float | None:
         """The margin to use for ``loss.margin``; None for a loss that has none.
 
         Raises:
             InputError: When it is out of range, no number, or given to a loss that has none.
         """
-        if cls.margin_spec is not None:
-            return cls.margin_spec.check(margin, cls.name)
+        spec = self.own_margin_spec()
+        if spec is not None:
+            return spec.check(margin, self.title())
         if margin is not None:
-            raise InputError(f"loss.margin={margin}: loss={cls.name} has no margin; leave it null")
+            raise InputError(f"loss.margin={margin}: loss={self.title()} has no margin; leave it null")
         return None
 
     def _check_schedule(self, given: Schedule) -> MarginSchedule:
@@ -76,12 +89,13 @@ class MetricLoss(nn.Module, ABC):
         schedule = MarginSchedule.of(given)
         if schedule.kind == "constant":
             return schedule
-        if self.margin_spec is None:
+        spec, title = self.own_margin_spec(), self.title()
+        if spec is None:
             raise InputError(
-                f"loss.margin_schedule.kind={schedule.kind}: loss={self.name} has no margin to schedule; leave it out"
+                f"loss.margin_schedule.kind={schedule.kind}: loss={title} has no margin to schedule; leave it out"
             )
-        start = self.margin_spec.low if schedule.start is None else schedule.start
-        start = self.margin_spec.check(start, self.name, "loss.margin_schedule.start")
+        start = spec.low if schedule.start is None else schedule.start
+        start = spec.check(start, title, "loss.margin_schedule.start")
         return dataclasses.replace(schedule, start=start)
 
     def to_step(self, step: int, steps: int) -> None:
@@ -103,21 +117,40 @@ class MetricLoss(nn.Module, ABC):
             num_train: How many training posters there are.
         """
 
-    def forward(self, embeddings: Tensor, relations: Relations, references: Tensor | None = None) -> Tensor:
-        """The loss of a batch.
+    def forward(
+        self,
+        embeddings: Tensor,
+        labels: Relations | Tensor,
+        ref_emb: Tensor | None = None,
+        ref_labels: Tensor | None = None,
+    ) -> Tensor:
+        """Compute the loss of a batch.
 
         Args:
-            embeddings: (N, E) normalised or raw, as `takes` says.
-            relations: Between the N rows and the M references.
-            references: (M, E) what the rows are compared with; None for the batch itself (M = N).
+            embeddings: (N, E). With relations: normalised or raw, as `takes` says. With labels: as the model returns
+                them.
+            labels: Relations between the N embeddings and the M references; or labels, (N,) class numbers or (N, G)
+                multi-hot, from which `relevance` makes the relations.
+            ref_emb: (M, E) what the embeddings are compared with; None for the batch itself (M = N).
+            ref_labels: (M,) or (M, G), needed with labels and ``ref_emb``.
 
         Returns:
             A scalar, float32 or float64.
+
+        Raises:
+            ValueError: The labels do not fit the embeddings.
         """
         with torch.autocast(embeddings.device.type, enabled=False):
             rows = _at_least_float(embeddings)
-            others = rows if references is None else _at_least_float(references).to(rows.dtype)
-            return self.compute(rows, others, relations)
+            others = rows if ref_emb is None else _at_least_float(ref_emb).to(rows.dtype)
+            if not isinstance(labels, Relations):
+                if (ref_emb is None) != (ref_labels is None):
+                    raise ValueError("ref_emb and ref_labels must be given together")
+                if self.takes == "normalised":
+                    rows = nn.functional.normalize(rows, dim=1)
+                    others = rows if ref_emb is None else nn.functional.normalize(others, dim=1)
+                labels = relate_labels(labels, len(rows), self.relevance, ref_labels, len(others))
+            return self.compute(rows, others, labels)
 
     @abstractmethod
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:

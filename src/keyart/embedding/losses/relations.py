@@ -103,3 +103,46 @@ def relate(
             frozen=similar,
             other=other,
         )
+
+
+def relate_labels(
+    labels: Tensor,
+    count: int,
+    relevance: Callable[[Tensor, Tensor], Tensor],
+    ref_labels: Tensor | None = None,
+    ref_count: int = 0,
+) -> Relations:
+    """Relate the items of a batch to each other, or to reference items, by their labels.
+
+    Every row is an item of its own, and no reference is an item of the batch.
+
+    Args:
+        labels: (N,) integer class numbers, or (N, G) multi-hot.
+        count: N.
+        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
+        ref_labels: (M,) or (M, G) of the references; None for the batch itself.
+        ref_count: M.
+
+    Raises:
+        ValueError: For labels of another shape.
+
+    Examples:
+        >>> from keyart.catalogue.relevance import Relevance
+        >>> relations = relate_labels(torch.tensor([7, 7, 3]), 3, Relevance("jaccard"))
+        >>> relations.positive.nonzero().tolist(), relations.negative.sum(dim=1).tolist()
+        ([[0, 1], [1, 0]], [1, 1, 2])
+    """
+    for key, value, rows in (("labels", labels, count), ("ref_labels", ref_labels, ref_count)):
+        if value is not None and (value.ndim not in (1, 2) or len(value) != rows):
+            raise ValueError(f"{key} must be ({rows},) or ({rows}, G), not {tuple(value.shape)}")
+    if ref_labels is not None and ref_labels.shape[1:] != labels.shape[1:]:
+        raise ValueError(f"labels {tuple(labels.shape)} and ref_labels {tuple(ref_labels.shape)} do not match")
+    if labels.ndim == 1:
+        both = labels if ref_labels is None else torch.cat((labels, ref_labels.to(labels.device)))
+        classes, number = torch.unique(both, return_inverse=True)
+        hot = number[:, None] == torch.arange(len(classes), device=number.device)
+        labels, ref_labels = hot[:count], None if ref_labels is None else hot[count:]
+    index = torch.arange(count, device=labels.device)
+    if ref_labels is None:
+        return relate(labels, labels, relevance, index, index)
+    return relate(labels, ref_labels, relevance, index, count + torch.arange(ref_count, device=labels.device))

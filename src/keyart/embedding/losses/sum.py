@@ -53,6 +53,8 @@ class SumLoss(MetricLoss):
         self.takes = "raw" if any(loss.takes == "raw" for loss in losses.values()) else "normalised"
         self.pairwise = any(loss.pairwise for loss in losses.values())
         self.minable = any(loss.minable for loss in losses.values())
+        reasons = [f"{loss.title()} {loss.no_references}" for loss in losses.values() if loss.no_references is not None]
+        self.no_references = reasons[0] if reasons else None
         self.needs_frozen = any(loss.needs_frozen for loss in losses.values())
 
     def losses(self) -> dict[str, MetricLoss]:

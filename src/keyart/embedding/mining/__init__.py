@@ -6,6 +6,7 @@ from keyart.embedding.mining.hard import HardMiner
 from keyart.embedding.mining.multi_similarity import MultiSimilarityMiner
 from keyart.embedding.mining.none import NoMiner
 from keyart.embedding.mining.pair_margin import PairMarginMiner
+from keyart.embedding.mining.pml import PMLMiner
 from keyart.embedding.mining.semi_hard import SemiHardMiner
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Miner",
     "MultiSimilarityMiner",
     "NoMiner",
+    "PMLMiner",
     "PairMarginMiner",
     "SemiHardMiner",
 ]

@@ -1,7 +1,7 @@
 """What every miner shares: it looks at embeddings and narrows the pairs down that a loss will see."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,14 @@ class Miner(ABC):
 
     #: What ``miner=`` calls it.
     name: ClassVar[str]
+    #: Whether `mine` gets unit vectors, or the embeddings as they come.
+    takes: ClassVar[Literal["normalised", "raw"]] = "normalised"
 
     def __call__(self, embeddings: Tensor, relations: Relations, references: Tensor | None = None) -> Relations:
         """The chosen ones among the relations.
 
         Args:
-            embeddings: (N, E) of the batch; they are normalised here.
+            embeddings: (N, E) of the batch; where `takes` says so, they are normalised here.
             relations: Between the N rows and the M references.
             references: (M, E) what the rows are compared with; None for the batch itself (M = N).
 
@@ -32,15 +34,20 @@ class Miner(ABC):
             The same relations with fewer pairs.
         """
         with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
-            rows = _unit(embeddings)
-            return self.mine(rows, rows if references is None else _unit(references).to(rows.dtype), relations)
+            rows = self._prepare(embeddings)
+            return self.mine(rows, rows if references is None else self._prepare(references).to(rows.dtype), relations)
+
+    def _prepare(self, vectors: Tensor) -> Tensor:
+        vectors = vectors.detach()
+        vectors = vectors if vectors.dtype == torch.float64 else vectors.float()
+        return nn.functional.normalize(vectors, dim=1) if self.takes == "normalised" else vectors
 
     @abstractmethod
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
         """The miner's choice.
 
         Args:
-            rows: (N, E) unit vectors, float32 or float64.
+            rows: (N, E) float32 or float64, unit vectors where `takes` says so.
             references: (M, E) of the same kind.
             relations: Between the two.
         """
@@ -49,8 +56,3 @@ class Miner(ABC):
 def distances(rows: Tensor, references: Tensor) -> Tensor:
     """(N, M) Euclidean distances, exact also where two vectors are nearly the same."""
     return torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
-
-
-def _unit(vectors: Tensor) -> Tensor:
-    vectors = vectors.detach()
-    return nn.functional.normalize(vectors if vectors.dtype == torch.float64 else vectors.float(), dim=1)

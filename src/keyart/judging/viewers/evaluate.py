@@ -75,7 +75,8 @@ def evaluate_history(
     Returns:
         ``<setting>/<metric>@<k>/<row>`` with ``/low`` and ``/high`` (95% over users), ``…/<row>-<row>`` for paired
         differences, ``<setting>/coverage@k/<row>``; ``<setting>/users``, ``…/gallery``, ``…/liked``; ``unknown_films``;
-        ``chosen``. Undefined values are None.
+        ``chosen``. ``<setting>/best``: the row of the highest nDCG, see `best_row`. Undefined values are None; so are
+        those that every ranking reaches, such as recall@100 among 60 films: ``<setting>/left_out`` says why.
 
     Raises:
         InputError: The history or the posters cannot be used, or nobody has anything to be judged by.
@@ -198,14 +199,78 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
         # Films that nobody has watched are all equally new.
         for own in values.values():
             own[:, [name.startswith("novelty") for name in NAMES]] = np.nan
+    left_out = trivial(values["random"][judged])
+    for own in values.values():
+        own[:, [name in left_out for name in NAMES]] = np.nan
+    flat[f"{setting}/left_out"] = left_out
+    flat[f"{setting}/best"] = best_row({row: values[row][judged] for row in ROWS if row in values}, left_out)
     flat |= _means(setting, {row: values.get(row) for row in ROWS}, judged)
     paired = {f"{a}-{b}": values[a] - values[b] for a, b in DIFFERENCES if a in values and b in values}
     flat |= _means(setting, paired, judged)
     for k in CUTS:
         for row in ROWS:
-            covered = [ranked[row].coverage(task.gallery)[k] for task, ranked in tasks if row in ranked]
+            shown = f"recall@{k}" not in left_out
+            covered = [ranked[row].coverage(task.gallery)[k] for task, ranked in tasks if row in ranked and shown]
             flat[f"{setting}/coverage@{k}/{row}"] = float(np.mean(covered)) if covered else None
     return flat
+
+
+def trivial(random: npt.NDArray[np.float64]) -> dict[str, str]:
+    """The metrics that every ranking fulfils for every user, because k reaches all (or enough) of the candidates.
+
+    Args:
+        random: (U, M) expectations of judged users under random orders, columns as `NAMES`.
+
+    Returns:
+        The reason by metric. Novelty goes with recall: where all candidates are shown it is the same for all rankings.
+    """
+    certain = {name: bool((random[:, at] >= 1 - 1e-9).all()) for at, name in enumerate(NAMES)}
+    reasons: dict[str, str] = {}
+    for k in CUTS:
+        if certain[f"recall@{k}"]:
+            told = f"k = {k} shows every user all candidates: the same for every ranking"
+            reasons |= {f"{name}@{k}": told for name in ("recall", "hit_rate", "novelty", "coverage")}
+        elif certain[f"hit_rate@{k}"]:
+            reasons[f"hit_rate@{k}"] = f"k = {k} leaves out fewer candidates than any user liked: 1 for every ranking"
+    return reasons
+
+
+def best_row(values: Mapping[str, npt.NDArray[np.float64]], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """Which row ranks best, and by how much.
+
+    Args:
+        values: (U, M) of each row over judged users, columns as `NAMES`; a row without values takes no part.
+        left_out: As `trivial` gives it; nDCG is compared at the largest k that does not reach all candidates.
+
+    Returns:
+        ``metric``, ``row``, its ``value`` with ``low`` and ``high``; ``over``: the paired difference from
+        ``popularity`` (where it has values) and from ``random``, each with ``low``, ``high`` and ``verdict``;
+        ``as_good``: rows that are not significantly worse.
+    """
+    cut = max((k for k in CUTS if f"recall@{k}" not in left_out), default=min(CUTS))
+    metric = f"ndcg@{cut}"
+    columns = {row: own[:, NAMES.index(metric)] for row, own in values.items()}
+    # Where EASE knows nothing its hybrid is the posters' row once more.
+    if "ease" not in columns:
+        columns.pop("hybrid", None)
+    first = max(columns, key=lambda row: float(np.nanmean(columns[row])))
+    rest = [row for row in columns if row != first]
+    own, *gaps = intervals(np.stack([columns[first], *(columns[first] - columns[row] for row in rest)], axis=1))
+    by_row = dict(zip(rest, gaps, strict=True))
+    over = {
+        row: {"difference": gap.value, "low": _known(gap.low), "high": _known(gap.high), "verdict": gap.verdict}
+        for row, gap in by_row.items()
+        if row in ("popularity", "random")
+    }
+    return {
+        "metric": metric,
+        "row": first,
+        "value": own.value,
+        "low": _known(own.low),
+        "high": _known(own.high),
+        "over": over,
+        "as_good": [row for row, gap in by_row.items() if gap.verdict == "no difference"],
+    }
 
 
 def _means(setting: str, rows: Mapping[str, npt.NDArray[np.float64] | None], judged: Bools) -> dict[str, Any]:

@@ -1,64 +1,116 @@
-"""What a history says of a run, for people: tables on standard output."""
+"""What a history says of a run, for people: the answer, and two tables on standard output."""
 
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from keyart.analysis.bootstrap import SIGNS, verdict
 from keyart.judging.viewers.evaluate import DIFFERENCES, ROWS
-from keyart.judging.viewers.ranking import CUTS
 from keyart.tables import cell
 
 SETTINGS = {
-    "all": "all films, the last fifth of events",
-    "cold": "cold films, all of them",
+    "all": "all films",
+    "cold": "cold films",
     "test/cold": "cold films of the test split",
 }
-MEASURES = ("recall", "ndcg", "hit_rate", "coverage", "novelty")
+DESCRIPTIONS = {
+    "random": "a random order",
+    "popularity": "popularity",
+    "genres": "a taste profile over genres",
+    "frozen": "a taste profile over the frozen backbone's features",
+    "posters": "a taste profile over poster embeddings",
+    "genres+posters": "a taste profile over genres ⊕ poster embeddings",
+    "genres+frozen": "a taste profile over genres ⊕ frozen features",
+    "ease": "EASE on interactions alone",
+    "hybrid": "EASE beside poster embeddings",
+}
 
 
 def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print a table a setting, rows by columns, and the paired differences under it."""
+    """Print which model ranks best, then values by row and setting, then paired differences."""
     console = console or Console()
+    known = [setting for setting in SETTINGS if found.get(f"{setting}/users")]
+    for setting in answered(known):
+        console.print(answer(found, setting), highlight=False, markup=False)
+    console.print()
+    _print_values(found, known, console)
+    _print_differences(found, known, console)
+    for setting in known:
+        users, gallery, liked = (found[f"{setting}/{name}"] for name in ("users", "gallery", "liked"))
+        console.print(
+            f"{SETTINGS[setting]}: {users:,} users, {liked:,} liked films sought among {gallery:,.0f}", highlight=False
+        )
+    told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
+    console.print(f"{told}; --json has every metric, cut-off and interval", highlight=False)
+
+
+def answered(known: list[str]) -> list[str]:
+    """The settings that the answer is about: all films, and cold ones, of the test split where it is known.
+
+    Examples:
+        >>> answered(["all", "cold", "test/cold"])
+        ['all', 'test/cold']
+    """
+    colder = [setting for setting in known if setting != "all"][-1:]
+    return [setting for setting in known if setting == "all"] + colder
+
+
+def answer(found: Mapping[str, Any], setting: str) -> str:
+    """One sentence: which model ranks a setting's films best, and by how much."""
+    best = found[f"{setting}/best"]
+    over = []
+    for row, gap in best["over"].items():
+        sure = "significantly" if gap["verdict"] == "better" else "not significantly"
+        over.append(f"{sure} above {DESCRIPTIONS[row]} ({_interval(gap['difference'], gap)})")
+    others = [DESCRIPTIONS[row] for row in best["as_good"] if row not in best["over"]]
     told = (
-        f"{found['films']:,} films, {found['events']:,} events; {found['unknown_films']:,} films of the history unknown"
+        f"Among {SETTINGS[setting]}, {DESCRIPTIONS[best['row']]} ranks best: {_metric(best['metric'])}"
+        f" {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]"
     )
-    console.print(told, highlight=False)
-    for setting, text in SETTINGS.items():
-        if not found.get(f"{setting}/users"):
-            continue
-        users, gallery = found[f"{setting}/users"], found[f"{setting}/gallery"]
-        title = f"{text}: {users:,} users, {found[f'{setting}/liked']:,} liked films sought among {gallery:,.0f}"
-        for k in CUTS:
-            _print_cut(found, setting, k, f"{title}; k = {k}", console)
-        _print_differences(found, setting, console)
+    told += "".join(f", {one}" for one in over)
+    return told + (f"; not significantly better than {', '.join(others)}." if others else ".")
 
 
-def _print_cut(found: Mapping[str, Any], setting: str, k: int, title: str, console: Console) -> None:
-    table = Table("", *(name.replace("_", " ") for name in MEASURES), title=title, title_justify="left")
-    for column in table.columns[1:]:
-        column.justify = "right"
+def _print_values(found: Mapping[str, Any], known: list[str], console: Console) -> None:
+    """Rows by settings: nDCG at the cut of the answer, and recall there."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    columns = []
+    for setting in known:
+        cut = found[f"{setting}/best"]["metric"].partition("@")[2]
+        for name in ("ndcg", "recall"):
+            if f"{name}@{cut}" not in found[f"{setting}/left_out"]:
+                columns.append(f"{setting}/{name}@{cut}")
+                table.add_column(f"{SETTINGS[setting]}: {_metric(f'{name}@{cut}')}", justify="right")
     for row in ROWS:
-        cells = [found[f"{setting}/{name}@{k}/{row}"] for name in MEASURES]
-        table.add_row(
-            row, *(cell(value, 2 if name == "novelty" else 4) for name, value in zip(MEASURES, cells, strict=True))
-        )
+        values = [found[f"{column}/{row}"] for column in columns]
+        if any(value is not None for value in values):
+            table.add_row(row, *(cell(value) for value in values))
     console.print(table)
 
 
-def _print_differences(found: Mapping[str, Any], setting: str, console: Console) -> None:
-    table = Table("paired difference", "recall@100", "ndcg@100", title_justify="left")
-    for pair in DIFFERENCES:
-        name = "-".join(pair)
-        if found.get(f"{setting}/recall@100/{name}") is None:
-            continue
-        table.add_row(
-            name.replace("-", " − "), *(_interval(found, f"{setting}/{m}@100/{name}") for m in ("recall", "ndcg"))
-        )
+def _print_differences(found: Mapping[str, Any], known: list[str], console: Console) -> None:
+    table = Table("films", "paired difference of nDCG", "95% interval", box=box.SIMPLE_HEAD)
+    for setting in known:
+        metric = found[f"{setting}/best"]["metric"]
+        for at, pair in enumerate(DIFFERENCES):
+            key = f"{setting}/{metric}/{'-'.join(pair)}"
+            if found.get(key) is not None:
+                gap = {"low": found[f"{key}/low"], "high": found[f"{key}/high"]}
+                sign = "" if gap["low"] is None else SIGNS[verdict(gap["low"], gap["high"])] + " "
+                name = SETTINGS[setting] if at == 0 else ""
+                table.add_row(name, " − ".join(pair), sign + _interval(found[key], gap))
+        table.add_section()
     console.print(table)
 
 
-def _interval(found: Mapping[str, Any], key: str) -> str:
-    value, low, high = (found[f"{key}{end}"] for end in ("", "/low", "/high"))
-    return f"{value:+.4f}" if low is None else f"{value:+.4f} [{low:+.4f}, {high:+.4f}]"
+def _metric(name: str) -> str:
+    return name.replace("ndcg", "nDCG")
+
+
+def _interval(value: float, ends: Mapping[str, float | None]) -> str:
+    low, high = ends["low"], ends["high"]
+    return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"

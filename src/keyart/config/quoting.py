@@ -1,0 +1,127 @@
+"""Overrides as people type them: paths with characters that Hydra's grammar reserves, and ``~``."""
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+
+from keyart.config.grid import parse
+from keyart.errors import InputError
+from keyart.paths import expand_home
+
+#: Keys whose values are paths.
+PATH_KEYS = ("data.catalogue", "data.images", "model.weights")
+#: Those of them that name one folder, whatever commas it holds.
+FOLDER_KEYS = ("resume", "resume_sweep")
+#: Hydra's own.
+HYDRA_PATH_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
+
+
+def key_of(override: str) -> str:
+    """Return the key of an override, without the signs that add or remove it."""
+    return override.partition("=")[0].lstrip("+~").strip()
+
+
+def quote(text: str, *, literal: bool = False) -> str:
+    """Quote a text so that Hydra reads it as one string.
+
+    Args:
+        text: Any text.
+        literal: Whether ``${`` is part of the text, not an interpolation.
+
+    Examples:
+        >>> print(quote("/tmp/my (posters)/a=b,#1.csv"), quote("/tmp/it's"))
+        '/tmp/my (posters)/a=b,#1.csv' "/tmp/it's"
+    """
+    if literal:
+        text = text.replace("${", "\\${")
+    mark = Quote.double if "'" in text and '"' not in text else Quote.single
+    return QuotedString(text, mark).with_quotes()
+
+
+def to_type(key: str, value: str) -> str:
+    """Return an override with its value quoted, as one types it in a shell."""
+    return shlex.quote(f"{key}={quote(value)}")
+
+
+def value_of(override: str) -> str:
+    """Return the value of an override that holds one string, without its quotes."""
+    (one,) = parse([override])
+    value = one.value()
+    return value if isinstance(value, str) else override.partition("=")[2]
+
+
+def quote_paths(overrides: Sequence[str], *, multirun: bool) -> list[str]:
+    """Quote the paths among overrides where Hydra would not read them as paths, and expand ``~``.
+
+    A path that Hydra reads as it stands stays as it stands.
+
+    Args:
+        overrides: As they were typed.
+        multirun: Whether a sweep is asked for: then a comma may stand between two paths.
+
+    Raises:
+        InputError: Whether a comma stands between two paths or within one is unclear; the line shows both forms.
+    """
+    known = (*PATH_KEYS, *FOLDER_KEYS, *HYDRA_PATH_KEYS)
+    return [_quoted_path(one, multirun) if "=" in one and key_of(one) in known else one for one in overrides]
+
+
+def path_from(start: Path, key: str, value: object) -> object:
+    """Return a path of the configuration, resolved from the folder in which the program was started.
+
+    Args:
+        start: That folder.
+        key: One of `PATH_KEYS`.
+        value: The configuration's; what is no path stays as it is.
+    """
+    no_path = value is None or (key == "model.weights" and value in ("pretrained", "none"))
+    return value if no_path else str(start / expand_home(str(value)))
+
+
+def _quoted_path(override: str, multirun: bool) -> str:
+    written, _, text = override.partition("=")
+    key, text = key_of(override), text.strip()
+    parsed = _parsed(override)
+    value = None if parsed is None else parsed._value
+    if isinstance(value, QuotedString):
+        expanded = expand_home(value.text)
+        return override if expanded == value.text else f"{written}={quote(expanded)}"
+    if isinstance(value, str) or (parsed is not None and (value is None or _is_named_sweep(parsed))):
+        return override
+    if "," in text and key not in FOLDER_KEYS and not _exists(text):
+        if parsed is not None and (multirun or key in HYDRA_PATH_KEYS):
+            return override
+        if key in PATH_KEYS and not multirun:
+            raise InputError(
+                f"{override}: there is no such file; a path that holds a comma is quoted, {to_type(key, text)}, and"
+                " several paths need a sweep, -m"
+            )
+        if key in PATH_KEYS:
+            pieces = [expand_home(piece.strip()) for piece in text.split(",")]
+            several = ",".join(map(quote, pieces))
+            if not all(map(_exists, pieces)):
+                raise InputError(
+                    f"{override}: holds a comma; quote one path as {to_type(key, text)}, several as"
+                    f" {shlex.quote(f'{key}={several}')}"
+                )
+            return f"{written}={several}"
+    return f"{written}={quote(expand_home(text))}"
+
+
+def _parsed(override: str) -> Override | None:
+    try:
+        return parse([override])[0]
+    except HydraException:
+        return None
+
+
+def _is_named_sweep(override: Override) -> bool:
+    """Whether an override is a sweep by a function such as ``choice(…)`` or ``glob(…)``, which no path looks like."""
+    return override.is_sweep_override() and not getattr(override._value, "simple_form", False)
+
+
+def _exists(text: str) -> bool:
+    return Path(expand_home(text)).exists()
