@@ -111,6 +111,10 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
         posters = load_posters(
             catalogue, problems, image_size=(height, width), on_bad_poster=cfg.data.on_bad_poster, progress=report
         )
+    log.info("%s: %s", catalogue.source, posters.account)
+    for remark in catalogue.remarks:
+        if remark.row == 1:  # what was assumed of the file itself is logged by its reader
+            log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.mend)
     if posters.skipped:
         log.warning("%d faults in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
     splits = make_splits(

@@ -8,6 +8,7 @@ import pandas as pd
 
 from keyart.catalogue import problems_table, read_catalogue
 from keyart.catalogue.leaks import expected_leak
+from keyart.catalogue.problems import Account
 from keyart.images import Progress, load_posters
 from keyart.images.audit import audit_posters, tell_faults
 
@@ -20,15 +21,18 @@ class Check:
     """What a check found.
 
     Attributes:
+        account: What became of the table's rows.
         posters: How many posters can be used.
         genres: How many of them have each genre.
         near_duplicates: How many of them are near-duplicates of an earlier one.
         leak: Expected number of test posters whose near-duplicate is in train, were single posters drawn at random.
         problems: Rows and images that cannot be used, blank images and exact duplicates: ``row, id, file, kind,
             detail, mend``.
-        remarks: Near-duplicates, landscape, tiny and grey images, in the same columns.
+        remarks: Near-duplicates, landscape, tiny and grey images, and what was assumed when the table was read (of
+            the table as a whole in row 1, the header), in the same columns.
     """
 
+    account: Account
     posters: int
     genres: dict[str, int]
     near_duplicates: int
@@ -39,7 +43,9 @@ class Check:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return {
+            "rows": self.account.rows,
             "posters": self.posters,
+            "faults": self.account.faults,
             "genres": self.genres,
             "near_duplicates": self.near_duplicates,
             "leak": self.leak,
@@ -65,10 +71,11 @@ def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Pr
     faults, remarks = tell_faults(posters, audit)
     kept = posters.catalogue
     return Check(
+        posters.account,
         len(kept),
         {name: int(n) for name, n in zip(kept.genre_names, kept.genres.sum(0), strict=True)},
         sum(len(group) - 1 for group in audit.near),
         expected_leak([len(group) for group in audit.near], len(kept), TRAIN, TEST),
         problems_table([*posters.skipped, *faults]),
-        problems_table(remarks),
+        problems_table([*table.remarks, *remarks]),
     )

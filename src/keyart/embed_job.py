@@ -7,7 +7,7 @@ of shards.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,8 @@ class Embedded:
     Attributes:
         posters: Posters in the shard's parts.
         computed: Those of them that this job embedded; the others were there.
-        skipped: Posters of the shard that could not be used, as ``{"id", "img", "problem"}``.
+        skipped: Posters of the shard that could not be used, and in the first shard all rows of the table that could
+            not, as ``{"id", "img", "problem"}``.
     """
 
     posters: int
@@ -106,7 +107,8 @@ def embed_catalogue(
     total = sum(len(pieces[piece]) for piece in own)
     embedder, device = None, None
     done = computed = posters = 0
-    skipped: list[dict[str, str]] = []
+    # Rows that the reader left out are in no piece: the first shard names them.
+    skipped = _as_skipped(problem for problem in problems if not problem.keeps_row) if shard[0] == 1 else []
     for piece in own:
         path = part_path(out, piece)
         if not path.is_file():
@@ -166,7 +168,7 @@ def _embed_piece(
         raise InputError(summarise(list(bad.values()), part.source))
     good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
     vectors = _embed(embedder, pixels, _precision(run, device.type))
-    told = [{"id": p.id, "img": p.file, "problem": f"{p.kind}: {p.detail}"} for p in bad.values()]
+    told = _as_skipped(bad.values())
     posters = catalogue_table(part.select(good))
     if len(good):
         check_unit_vectors(vectors, posters["id"], lambda row: f"{part.source}: poster {posters['img'][row]}")
@@ -175,6 +177,10 @@ def _embed_piece(
     except OSError as error:
         raise InputError(f"--out {path.parent}: cannot be written ({error}); name another folder") from None
     return len(good)
+
+
+def _as_skipped(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    return [{"id": p.id, "img": p.file, "problem": f"{p.kind}: {p.detail}"} for p in problems]
 
 
 def _decode(

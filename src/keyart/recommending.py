@@ -57,7 +57,7 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
         InputError: There is no such user, or no film that anybody (that user) watched is in the index.
     """
     frame = pd.DataFrame({"user": history.users.astype(str), "id": history.ids.astype(str)})
-    frame["rating"] = np.nan if history.ratings is None else history.ratings
+    frame["rating"] = np.nan if history.stars is None else history.stars
     frame["time"] = np.nan if history.timestamps is None else history.timestamps
     if user is not None:
         everybody = frame["user"]
@@ -65,7 +65,8 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
         if not len(frame):
             near = near_users(everybody.unique().tolist(), user)
             raise InputError(f"--user {user}: {history.source} has no such user{near}")
-    frame["film"] = [films.place.get(one, -1) for one in frame["id"]]
+    place = films.places(history.column)
+    frame["film"] = [place.get(one, -1) for one in frame["id"]]
     unknown = sorted(frame.loc[frame["film"] < 0, "id"].unique().tolist())
     known = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
     known = known.drop_duplicates(["user", "film"], keep="last")

@@ -123,7 +123,7 @@ class Run:
     @cached_property
     def splits(self) -> "pd.Series[str]":
         """Each poster's split, indexed by id."""
-        return pd.read_csv(self.folder / "splits.csv", dtype=str).set_index("id")["split"]
+        return pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False).set_index("id")["split"]
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("chance", "frozen", "lift")
 #: The last part of keys that are no metric of their own.
-BESIDE = (*COLUMNS, "left_out", "queries", "gallery", "unknown_films")
+BESIDE = (*COLUMNS, "left_out", "queries", "gallery", "unknown_films", "rows", "skipped", "rating_scale", "liked_from")
 
 
 def cell(value: float | None, digits: int = 4) -> str:
@@ -63,6 +63,7 @@ def print_check(found: "Check", console: Console | None = None) -> None:
     """Print what a check of a catalogue found."""
     console = console or Console()
     genres = ", ".join(f"{name} {n:,}" for name, n in sorted(found.genres.items(), key=lambda item: -item[1]))
+    console.print(str(found.account), highlight=False)
     console.print(
         f"{found.posters:,} posters can be used; {found.near_duplicates} of them are near-duplicates of another one",
         highlight=False,

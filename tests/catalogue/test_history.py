@@ -61,8 +61,8 @@ def test_without_ratings_every_event_is_a_like(write):
         ("userId,imdb_id,rating\n1,tt1,4\n,tt2,3\n3,tt3,good\n", ["row 3", "row 4: 'good'", "`rating`"]),
         ("userId,imdb_id,timestamp\n1,tt1,soon\n", ["row 2: 'soon'"]),
         ("userId,imdb_id\n", ["no rows"]),
-        ("userId,imdb_id\n1,tt1\n2,tt2,3,4\n", ["cannot be read"]),
-        ("userId,imdb_id\n2,tt2,3\n1,tt1\n", ["more cells"]),
+        ("userId,imdb_id\n1,tt1\n2,tt2,3,4\n", ["cannot be read", "row 3", "4 cells"]),
+        ("userId,imdb_id\n2,tt2,3\n1,tt1\n", ["cannot be read", "row 2", "3 cells"]),
     ],
 )
 def test_faults_are_told_in_one_line(write, text, named):

@@ -64,7 +64,7 @@ def test_a_film_that_is_watched_again_is_not_new():
     ids = np.array(["a", "b", "c", "d"], dtype=object)
     seen = np.array(["a", "b", "c", "d", "a"], dtype=object)
     history = History(Path("h.csv"), np.full(5, "u", dtype=object), seen, np.full(5, 5.0), np.arange(5.0))
-    catalogue = SimpleNamespace(ids=ids, films=ids, source=Path("c.csv"))
+    catalogue = SimpleNamespace(ids=ids, films=ids, extra={}, source=Path("c.csv"))
     events, _ = Events.of(history, catalogue)
     held = pairs(events) - pairs(by_time(events).known)
     assert {ids[film] for _, film in held} == {"d"}

@@ -16,7 +16,7 @@ def made(seed=0, posters=14, users=9, events=120):
     rng = np.random.default_rng(seed)
     films = np.array([f"f{i:02d}" for i in rng.integers(0, posters - 3, posters)], dtype=object)
     ids = np.array([f"p{i:02d}" for i in rng.permutation(posters)], dtype=object)
-    catalogue = SimpleNamespace(source=SimpleNamespace(name="films.csv"), ids=ids, films=films)
+    catalogue = SimpleNamespace(source=SimpleNamespace(name="films.csv"), ids=ids, films=films, extra={})
     names = np.array([*films, "gone"], dtype=object)
     users_ = np.array([f"u{i}" for i in rng.integers(0, users, events)], dtype=object)
     ratings = rng.choice([2.0, 3.5, 4.0, 5.0], events)

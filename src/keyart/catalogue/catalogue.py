@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from keyart.catalogue.problems import Account, Problem
 from keyart.paths import FORMER_NAME
 
 
@@ -22,7 +23,7 @@ class Catalogue:
         root: The folder of images.
         ids: (N,) strings, unique.
         files: (N,) strings, paths under ``root`` with ``/`` between folders.
-        films: (N,) strings; posters that share one show the same film. Default: the id.
+        films: (N,) strings; posters that share one show the same film. Default: the IMDb id, else the id.
         genres: (N, G) bool, multi-hot.
         genre_names: The G names, sorted.
         titles: (N,) strings, ``""`` where unknown.
@@ -30,6 +31,8 @@ class Catalogue:
         split: (N,) strings ``train``, ``val`` or ``test`` where the table has such a column, else ``None``.
         extra: All other columns of the table, N rows.
         rows: (N,) int64 line numbers in the table, as in ``Problem.row``; ``None`` where there is no table.
+        account: What became of the table's rows when it was read; ``None`` for a selection, or without a table.
+        remarks: What was assumed when the table was read, and what is odd about its columns.
 
     Raises:
         ValueError: When lengths disagree, ids repeat or genre names are not sorted.
@@ -47,6 +50,8 @@ class Catalogue:
     split: npt.NDArray[np.object_] | None
     extra: pd.DataFrame
     rows: npt.NDArray[np.int64] | None = None
+    account: Account | None = None
+    remarks: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -86,7 +91,7 @@ class Catalogue:
             elif isinstance(value, pd.DataFrame):
                 value = value.iloc[at].reset_index(drop=True)
             chosen[field.name] = value
-        return Catalogue(**chosen)
+        return Catalogue(**chosen | {"account": None})
 
     def genres_as(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
         """The genres in other columns, those of another catalogue or of a trained model.

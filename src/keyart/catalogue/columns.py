@@ -7,23 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keyart.catalogue.formats import as_text, clean_name
+from keyart.catalogue.aliases import ALIASES, plain
+from keyart.catalogue.formats import as_text, check_genre, clean_name
+from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
 
-#: For each role the column names that mean it, best first; compared without case, spaces and punctuation.
-ALIASES: dict[str, tuple[str, ...]] = {
-    "img": (
-        *("img", "image", "file", "filename", "imgpath", "imagepath", "filepath", "imgfile", "imagefile", "imgname"),
-        *("imagename", "posterpath", "posterfile", "path", "poster"),
-    ),
-    "genres": ("genres", "genre", "genrenames", "genrelist"),
-    "id": ("id", "posterid"),
-    "imdb_id": ("imdbid", "imdb", "tconst", "imdbtitleid"),
-    "film": ("film", "filmid"),
-    "title": ("title", "movietitle", "filmtitle", "primarytitle", "originaltitle"),
-    "year": ("year", "releaseyear", "startyear", "titleyear"),
-    "split": ("split", "subset", "partition"),
-}
 #: 0/1 columns of these names are facts about a film or a row, not genres.
 NEVER_GENRES = frozenset(
     (
@@ -32,7 +20,18 @@ NEVER_GENRES = frozenset(
         *("averagerating", "votes", "numvotes", "votecount", "voteaverage", "popularity", "budget", "revenue"),
         *("runtime", "video", "seen", "watched", "liked", "label", "target", "cluster", "group", "groups"),
         *("duplicate", "width", "height", "language", "country", "colour", "color", "name", "date", "releasedate"),
-        "sequel",
+        *("sequel", "adult", "isadult", "nsfw", "explicit", "foreign", "released", "available", "deleted", "watchlist"),
+        *("favorite", "favourite", "hasvideo", "hasposter", "hasimage", "isseries", "ismovie", "istvseries"),
+    )
+)
+#: Genres of IMDb, TMDB, MovieLens and Letterboxd: a 0/1 column of such a name needs no remark.
+USUAL_GENRES = frozenset(
+    (
+        *("action", "actionadventure", "adventure", "animation", "anime", "biography", "children", "childrens"),
+        *("comedy", "crime", "documentary", "drama", "family", "fantasy", "filmnoir", "gameshow", "history", "horror"),
+        *("imax", "kids", "music", "musical", "mystery", "news", "noir", "reality", "realitytv", "romance", "scifi"),
+        *("sciencefiction", "scififantasy", "short", "soap", "sport", "sports", "superhero", "talk", "talkshow"),
+        *("thriller", "tvmovie", "war", "warpolitics", "western"),
     )
 )
 ONE, ZERO = frozenset({"1", "true", "yes"}), frozenset({"0", "false", "no"})
@@ -50,21 +49,13 @@ class Columns:
         roles: Role (a key of :data:`ALIASES`) to position.
         genre_flags: Position and genre of each 0/1 column; empty where there is a column of genres.
         rest: The other positions.
+        remarks: What was assumed of 0/1 columns.
     """
 
     roles: dict[str, int]
     genre_flags: tuple[tuple[int, str], ...]
     rest: tuple[int, ...]
-
-
-def plain(name: str) -> str:
-    """A column name without case, spaces and punctuation.
-
-    Examples:
-        >>> plain("Imdb Link"), plain("poster_path")
-        ('imdblink', 'posterpath')
-    """
-    return re.sub(r"[\W_]", "", name).casefold()
+    remarks: tuple[Problem, ...] = ()
 
 
 def flag_value(text: str) -> bool | None:
@@ -87,6 +78,8 @@ def recognise(table: RawTable) -> tuple[Columns, list[str]]:
     A column counts as a genre when it has no other role, its name is none of :data:`NEVER_GENRES` (nor starts with
     ``is_``, ``has_``, ``num_`` …), and its cells are 0/1 but for at most one in a hundred (those are told as problems
     of their rows). Columns named ``genre_<name>`` are the genres whenever there are any. At least two are needed.
+    A name that is not among :data:`USUAL_GENRES` gets a remark; so does a column that is 1 in every row, which is left
+    out unless it is named as a genre.
 
     Returns:
         The columns, and the table's faults: what is missing, with the names found and the nearest to those wanted.
@@ -104,12 +97,17 @@ def recognise(table: RawTable) -> tuple[Columns, list[str]]:
             if at:
                 roles[role] = at[0]
                 break
-    flags = () if "genres" in roles else _genre_flags(table, names, set(roles.values()))
+    flags, remarks = ((), []) if "genres" in roles else _genre_flags(table, names, set(roles.values()))
+    for i, genre in flags:
+        try:
+            check_genre(genre)
+        except ValueError as error:
+            faults.append(f"the 0/1 column `{table.names[i]}` names no genre ({error}); split the lists first")
     faults += _missing(table, names, roles, flags)
     used = {*roles.values(), *(at for at, _ in flags)}
     if "id" in roles and "imdb_id" in roles:
         used.discard(roles["imdb_id"])  # not the id then, but histories may join on it
-    return Columns(roles, flags, tuple(i for i in range(len(names)) if i not in used)), faults
+    return Columns(roles, flags, tuple(i for i in range(len(names)) if i not in used), tuple(remarks)), faults
 
 
 def _missing(
@@ -135,30 +133,57 @@ def _near(table: RawTable, names: Sequence[str], roles: dict[str, int], wanted: 
     return f" ({'; '.join(hints)}?)" if hints else ""
 
 
-def _genre_flags(table: RawTable, names: Sequence[str], taken: set[int]) -> tuple[tuple[int, str], ...]:
+def _genre_flags(
+    table: RawTable, names: Sequence[str], taken: set[int]
+) -> tuple[tuple[tuple[int, str], ...], list[Problem]]:
+    """The 0/1 columns that are genres, and remarks on those whose names alone do not say it."""
     prefixed: list[tuple[int, str]] = []
     bare: list[tuple[int, str]] = []
+    constant = set()
     for i, name in enumerate(table.names):
-        if i in taken or not _is_flag(table.columns[i]):
+        counts = _flag_counts(table.columns[i]) if i not in taken else None
+        if counts is None:
             continue
+        if len(table) > 1 and all(flag_value(text) for text in counts):
+            constant.add(i)
         match = _GENRE_PREFIX.match(name)
         if match and clean_name(name[match.end() :]):
             prefixed.append((i, clean_name(name[match.end() :])))
         elif names[i] not in _RESERVED and not _FLAG_PREFIX.match(name) and clean_name(name):
             bare.append((i, clean_name(name)))
-    return tuple(prefixed) if prefixed else tuple(bare) if len(bare) > 1 else ()
+    if prefixed:
+        return tuple(prefixed), [_constant(table.names[i]) for i, _ in prefixed if i in constant]
+    left_out = [i for i, _ in bare if i in constant and names[i] not in USUAL_GENRES]
+    kept = [(i, genre) for i, genre in bare if i not in left_out]
+    if len(kept) < 2:
+        return (), []
+    remarks = [_constant(table.names[i], kept=i not in left_out) for i, _ in bare if i in constant]
+    remarks += [_unusual(table.names[i]) for i, _ in kept if names[i] not in USUAL_GENRES]
+    return tuple(kept), remarks
 
 
-def _is_flag(cells: Sequence[Any]) -> bool:
+def _constant(name: str, *, kept: bool = True) -> Problem:
+    told = "it says nothing as a genre" if kept else "left out: it says nothing as a genre"
+    fix = "remove the column" if kept else "name it genre_<name> if it is one"
+    return Problem(1, "", "", "constant column", f"column `{name}` is 1 in every row; {told}", fix)
+
+
+def _unusual(name: str) -> Problem:
+    detail = f"the 0/1 column `{name}` is taken for a genre, though its name is none of the usual ones"
+    return Problem(1, "", "", "unusual genre", detail, f"name it is_{name} if it is none")
+
+
+def _flag_counts(cells: Sequence[Any]) -> Counter[str] | None:
+    """How often each text stands in a 0/1 column; None where the column is none."""
     counts: Counter[str] = Counter()
     for i, cell in enumerate(cells):
         counts[as_text(cell)] += 1
         if i == 200 and len(counts) > 50:
-            return False
+            return None
     filled = {text: count for text, count in counts.items() if text}
     odd = sum(count for text, count in filled.items() if flag_value(text) is None)
     total = sum(filled.values())
-    return total > 0 and odd <= max(1, total // 100) and odd * 5 <= total
+    return counts if total > 0 and odd <= max(1, total // 100) and odd * 5 <= total else None
 
 
 def holds_urls(cells: Sequence[Any]) -> bool:

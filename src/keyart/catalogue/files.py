@@ -28,6 +28,17 @@ def escapes(name: str) -> bool:
     return bool(_ABSOLUTE.match(name)) or ".." in re.split(r"[\\/]", name)
 
 
+def unrooted(name: str) -> str:
+    """A path without its leading slash where a single name follows, as in TMDB's ``poster_path``.
+
+    Examples:
+        >>> unrooted("/a.jpg"), unrooted("/etc/a.jpg"), unrooted("a.jpg")
+        ('a.jpg', '/etc/a.jpg', 'a.jpg')
+    """
+    bare = name.lstrip("/\\")
+    return name if "/" in bare or "\\" in bare else bare
+
+
 def stem(name: str) -> str:
     """The last part of a path without its suffix (``Mr. Nobody`` has none).
 
@@ -51,7 +62,32 @@ class ImageFolder:
         self.root = root
         self._listings: dict[str, _Listing] = {}
 
-    def find(self, name: str, imdb_id: str | None = None) -> str | None:
+    def inside(self, name: str) -> str | None:
+        """A path as the table writes it, relative to the folder; None where it leads out of it.
+
+        An absolute path counts when it lies in the folder, and one that begins with a slash when it is meant to begin
+        there: ``/a.jpg`` as TMDB writes it, or ``/posters/a.jpg`` where the folder holds such a file.
+        """
+        if not escapes(name):
+            return name
+        absolute = Path(name)
+        for root, path in ((self.root, absolute), (Path(os.path.realpath(self.root)), absolute)):
+            if absolute.is_absolute() and path.is_relative_to(root) and path != root:
+                below = path.relative_to(root).as_posix()
+                return None if escapes(below) else below
+        below = unrooted(name)
+        if escapes(below) and re.match(r"[\\/]+[^\\/]", name):
+            rest = name.lstrip("/\\").replace("\\", "/")
+            below = rest if not escapes(rest) and (self.root / rest).is_file() else below
+        return None if escapes(below) else below
+
+    @cached_property
+    def bare_numbers(self) -> frozenset[int]:
+        """The numbers that images directly in the folder are named by: of ``00862.jpg`` 862."""
+        stems = (stem(name) for name in self._listing("").names if name.casefold().endswith(IMAGE_SUFFIXES))
+        return frozenset(int(one) for one in stems if one.isdecimal())
+
+    def find(self, name: str, imdb_id: str | None = None, *, bare: bool = True) -> str | None:
         """The path under ``root`` of the image that ``name`` means, or ``None``.
 
         Tried in this order: the name as written; with other case or Unicode form; with ``.jpg``, ``.jpeg``, ``.png``
@@ -61,6 +97,7 @@ class ImageFolder:
         Args:
             name: A path that does not :func:`escapes`.
             imdb_id: The poster's IMDb id, as ``parse_imdb_id`` spells it.
+            bare: Whether files that are named by a bare number are named by IMDb ids.
         """
         within, base = _parted(name)
         folders = (within, "") if within else ("",)
@@ -72,7 +109,7 @@ class ImageFolder:
         if written and (stem(name).casefold().startswith("tt") or written == imdb_id):
             for folder in folders:
                 found = self._listing(folder).by_imdb_id.get(written)
-                if found:
+                if found and (bare or not stem(found).isdecimal()):
                     return f"{folder}/{found}" if folder else found
         return None
 

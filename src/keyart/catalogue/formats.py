@@ -1,7 +1,5 @@
 """The spellings of single values: lists of genres, IMDb ids, years, titles, split names."""
 
-import ast
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -11,18 +9,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-#: What people write where they mean "none" (compared without case). `unknown` is a genre that says nothing:
-#: kept, it would make strangers positives of each other.
+from keyart.catalogue.literals import parse_literal
+
+#: What people and programs write where they mean "none", in any column; compared without case.
 MISSING = frozenset(
-    {"", "-", "--", "?", "n/a", "na", "nan", "none", "null", "nil", "\\n", "<na>", "unknown", "(no genres listed)"}
+    (
+        *("", "-", "--", "?", "n/a", "na", "n.a.", "#n/a", "#na", "nan", "-nan", "nat", "none", "null", "nil"),
+        *("\\n", "<na>", "<null>", "(null)"),
+    )
 )
-BRACKETS = {"[": "]", "(": ")", "{": "}"}
+#: Names that say nothing, of a genre, a film or a user: kept, they would make strangers alike. A title may be such.
+NO_NAME = frozenset({"unknown", "(no genres listed)"})
 EARLIEST_YEAR, LATEST_YEAR = 1870, 2100
 
-_SEPARATORS = re.compile(r"[,|;]")
-_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
-_NUMPY_LIST = re.compile(r"['\"]\s+['\"]")
+_SEPARATORS = re.compile(r"[,|;\r\n]|\s[/•·]\s")
+_NO_GENRE = re.compile(r"[\[\]{}]|['\"]\s*:|\(\s*['\"]|['\"]\s*\)")
+_STRUCTURED = re.compile(r"[\[({]|[A-Za-z_][\w.]*\(\s*['\"\[({)]")
 _IMDB_ID = re.compile(r"(?:.*/title/)?(?:tt)?(\d+)(?:\.0+)?/?(?:\?.*)?", re.IGNORECASE)
+_FORMS = {
+    "file": re.compile(r".*\S\.(?:jpe?g|png|webp|gif|bmp|avif)", re.IGNORECASE | re.DOTALL),
+    "imdb": re.compile(r"tt\d{5,}", re.IGNORECASE),
+    "number": re.compile(r"\d+"),
+    "code": re.compile(r"(?=.*\d)[\w.-]+"),
+    "word": re.compile(r"\S+"),
+}
+_WHOLE = re.compile(r"(\d+)\.0+")
 _YEARS = (
     re.compile(r"\(?(\d{4})(?:\.0+)?\)?"),
     re.compile(r"(\d{4})\s*[-–]\s*(?:\d{4})?"),
@@ -42,14 +53,15 @@ _SPLITS = {
 
 
 def as_text(value: Any) -> str:
-    """A cell as text, without surrounding space; ``""`` for every kind of missing value.
+    """A cell as text, without surrounding space; ``""`` for every kind and spelling of a missing value.
 
     Examples:
-        >>> as_text(1995.0), as_text(" a b "), as_text(None), as_text(float("nan")), as_text(True)
+        >>> as_text(1995.0), as_text(" a b "), as_text("N/A"), as_text(float("nan")), as_text(True)
         ('1995', 'a b', '', '', '1')
     """
     if isinstance(value, str):
-        return value.strip()
+        text = value.strip()
+        return "" if text.casefold() in MISSING else text
     if value is None or value is pd.NA or value is pd.NaT:
         return ""
     if isinstance(value, (bool, np.bool_)):
@@ -59,14 +71,45 @@ def as_text(value: Any) -> str:
     if isinstance(value, Real):
         number = float(value)
         return "" if math.isnan(number) else str(int(number)) if number.is_integer() else str(number)
-    return str(value).strip()
+    return as_text(str(value))
+
+
+def as_key(value: Any) -> str:
+    """A cell that names a poster, a film or a user; ``""`` where it names none. IMDb ids have one spelling.
+
+    ``862.0`` is 862: a column of whole numbers becomes such where some are missing.
+
+    Examples:
+        >>> as_key("tt84058"), as_key("862.0"), as_key("unknown"), as_key("a/b.jpg")
+        ('tt0084058', '862', '', 'a/b.jpg')
+    """
+    text = as_text(value)
+    if text.casefold() in NO_NAME:
+        return ""
+    if whole := _WHOLE.fullmatch(text):
+        return whole[1]
+    return (parse_imdb_id(text) if text[:2].casefold() == "tt" else None) or text
+
+
+def cell_form(text: str) -> str:
+    """The kind of name in a cell: ``file``, ``imdb`` id, ``number``, ``code``, ``word``, ``text``, or ``""`` for none.
+
+    Examples:
+        >>> [cell_form(text) for text in ("a b.jpg", "tt0084058", "862", "p-01", "Drama", "he came", "N/A")]
+        ['file', 'imdb', 'number', 'code', 'word', 'text', '']
+    """
+    text = as_text(text)
+    for form, pattern in _FORMS.items():
+        if pattern.fullmatch(text):
+            return form
+    return "text" if text else ""
 
 
 def parse_genres(value: Any) -> list[str]:
     """The genres that one cell names, in its order, each once (compared without case).
 
-    Understands names separated by ``,``, ``|`` or ``;``, a Python or JSON list, tuple or set in a string (also
-    NumPy's spelling without commas, and lists of ``{"name": ...}``), and real lists and arrays.
+    Understands names separated by ``,``, ``|``, ``;`` or `` / ``, real lists and arrays, and lists as Python, JSON,
+    NumPy and pandas print them, of names or of ``{"name": ...}``.
 
     Args:
         value: The cell.
@@ -78,56 +121,46 @@ def parse_genres(value: Any) -> list[str]:
         ValueError: When the cell cannot be read as a set of genres, such as a list that was cut short.
 
     Examples:
-        >>> parse_genres("Drama, Comedy|drama"), parse_genres("['Sci-Fi', 'War']"), parse_genres("N/A")
+        >>> parse_genres("Drama, Comedy|drama"), parse_genres("['Sci-Fi' 'War']"), parse_genres("N/A")
         (['Drama', 'Comedy'], ['Sci-Fi', 'War'], [])
     """
     if isinstance(value, (list, tuple, set, frozenset, np.ndarray)):
         items: Iterable[Any] = sorted(value, key=str) if isinstance(value, (set, frozenset)) else value
     else:
         text = as_text(value)
-        if text.casefold() in MISSING:
+        if text.casefold() in NO_NAME:
             return []
-        items = _inside_brackets(text) if text[0] in BRACKETS else _SEPARATORS.split(text)
+        items = parse_literal(text) if _STRUCTURED.match(text) else _SEPARATORS.split(text)
     names: dict[str, str] = {}
     for item in items:
         if isinstance(item, dict):
-            if "name" not in item:
+            named = [one for key, one in item.items() if str(key).casefold() == "name"]
+            if not named:
                 raise ValueError("a mapping without `name` is no genre")
-            item = item["name"]
+            item = named[0]
         if isinstance(item, (list, tuple, set, frozenset, np.ndarray)):
             raise ValueError("a list within a list is no genre")
         name = clean_name(item)
+        check_genre(name)
         if name:
             names.setdefault(name.casefold(), name)
     return list(names.values())
 
 
+def check_genre(name: str) -> None:
+    """Refuse what is a piece of a list, not the name of a genre.
+
+    Raises:
+        ValueError: The name holds brackets, braces or ``':``, or no letter at all.
+    """
+    if _NO_GENRE.search(name) or name.count("(") != name.count(")") or (name and not re.search(r"\w", name)):
+        raise ValueError(f"{name[:40]!r} is no genre, but a piece of a list")
+
+
 def clean_name(value: Any) -> str:
     """One genre's name without quotes and needless space; ``""`` where it says that there is none."""
-    name = " ".join(as_text(value).strip("'\"` ").split())
-    return "" if name.casefold() in MISSING else name
-
-
-def _inside_brackets(text: str) -> Iterable[Any]:
-    if len(text) < 2 or text[-1] != BRACKETS[text[0]]:
-        raise ValueError(f"the list is cut short: no closing `{BRACKETS[text[0]]}`")
-    inside = text[1:-1]
-    if _NUMPY_LIST.search(inside):
-        return [single or double for single, double in _QUOTED.findall(inside)]
-    found: Any = None
-    for read in (json.loads, ast.literal_eval):
-        try:
-            found = read(text)
-            break
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-    if isinstance(found, dict):
-        raise ValueError("a mapping is not a list of genres")
-    if isinstance(found, (list, tuple, set)):
-        return sorted(found, key=str) if isinstance(found, set) else found
-    if found is not None:
-        return [found]
-    return _SEPARATORS.split(inside)
+    name = as_text(" ".join(as_text(value).strip("'\"` ").split()))
+    return "" if name.casefold() in NO_NAME else name
 
 
 def parse_imdb_id(value: Any) -> str | None:
@@ -152,7 +185,7 @@ def parse_year(value: Any) -> float:
         (1995.0, 1995.0, 1995.0, 1995.0, nan)
     """
     text = as_text(value)
-    if text.casefold() in MISSING:
+    if not text:
         return math.nan
     match = next(filter(None, (form.fullmatch(text) for form in _YEARS)), None)
     year = int(match[1]) if match else 0

@@ -37,6 +37,36 @@ class Problem:
         return self.kind in KEEPING_KINDS
 
 
+@dataclass(frozen=True)
+class Account:
+    """What became of the rows of a table: each is a poster, or left out because of a fault.
+
+    Attributes:
+        rows: How many the table holds; blank lines and the header are none.
+        posters: How many can be used.
+        faults: How many are left out.
+
+    Raises:
+        RuntimeError: The sum is wrong: rows were lost on the way. No input may bring that about.
+    """
+
+    rows: int
+    posters: int
+    faults: int
+
+    def __post_init__(self) -> None:
+        if self.rows != self.posters + self.faults:
+            raise RuntimeError(f"{self.rows} rows were read, {self.posters} are posters and {self.faults} are faulty")
+
+    @classmethod
+    def of(cls, rows: int, posters: int, problems: Iterable[Problem]) -> "Account":
+        """The account of ``rows`` rows: those with a problem that does not keep them are left out."""
+        return cls(rows, posters, len({problem.row for problem in problems if not problem.keeps_row}))
+
+    def __str__(self) -> str:
+        return f"{_count(self.rows, 'row')} = {_count(self.posters, 'poster')} + {_count(self.faults, 'fault')}"
+
+
 def summarise(problems: Sequence[Problem], source: str | Path, limit: int = 10) -> str:
     """Tell all problems in one line: how many of each kind, the first few by name, and the mend.
 
@@ -103,4 +133,4 @@ def _shares(counts: Sequence[int], limit: int) -> list[int]:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

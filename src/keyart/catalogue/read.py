@@ -14,10 +14,13 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.columns import Columns, recognise
 from keyart.catalogue.files import ImageFolder
 from keyart.catalogue.formats import as_text, parse_split
-from keyart.catalogue.problems import Problem, tell
+from keyart.catalogue.problems import Account, Problem, tell
 from keyart.catalogue.rows import Row, mark_duplicates, read_rows
 from keyart.catalogue.table import RawTable, near_files, read_table, table_faults
 from keyart.errors import InputError
+
+RARE, MANY_RARE = 20, 100
+"""Genres that occur once get a remark when they are so many and most of all, or so many whatever the rest."""
 
 # Leading zeros make a code, not a number.
 _NUMBER = re.compile(r"(?:[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)?")
@@ -28,10 +31,11 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
 
     Understood are tables with a column of genres (separated by ``,``, ``|`` or ``;``, or a Python list in a string),
     and tables with a 0/1 column for each genre. The image is named by a column ``img`` (or ``image``, ``file``,
-    ``poster_path`` …); without one it is ``<imdb_id>.jpg`` or ``<id>.jpg``, as in the Kaggle table "Movie Genre from
-    its Poster". The id is column ``id``, else ``imdb_id``/``imdbId`` as ``tt`` and seven digits or more, else the
-    file's stem. Genre names that differ only in case are one genre, spelt as most rows spell it; genres that no poster
-    has are dropped.
+    ``poster_path`` …); without one it is ``<id>.jpg`` or ``<imdb_id>.jpg``, as in the Kaggle table "Movie Genre from
+    its Poster"; files that are called by bare numbers belong to one column, see :func:`naming_column`. The id is column
+    ``id``, else ``imdb_id``/``imdbId`` as ``tt`` and seven digits or more, else the file's stem. The film is column
+    ``film``, else the IMDb id, else the id. Genre names that differ only in case are one genre, spelt as most rows
+    spell it; genres that no poster has are dropped.
 
     Args:
         path: The table.
@@ -39,7 +43,8 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
 
     Returns:
         The catalogue of all usable rows in the table's order, and the problems of the others (and unreadable years,
-        which cost a row only its year), in row order. Pixels are not looked at.
+        which cost a row only its year), in row order. Pixels are not looked at. The catalogue's ``account`` says how
+        many rows became posters and how many are faulty, its ``remarks`` what was assumed.
 
     Raises:
         InputError: For faults of the table as a whole, all of them in one message: no such table or folder, a table
@@ -85,8 +90,19 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
         split=_split(table, columns, kept),
         extra=_extra(table, columns, kept),
         rows=np.array([rows[i].line for i in kept], dtype=np.int64),
+        account=Account.of(table.rows, len(kept), problems),
+        remarks=(*table.remarks, *columns.remarks, *_rare_genres(names, genres)),
     )
     return catalogue, problems
+
+
+def _rare_genres(names: Sequence[str], genres: npt.NDArray[np.bool_]) -> list[Problem]:
+    """A remark where most genres occur once, or very many do: keywords, or pieces of text, are no genres."""
+    once = [name for name, count in zip(names, genres.sum(0), strict=True) if count == 1]
+    if len(once) < RARE or (len(once) < MANY_RARE and 2 * len(once) < len(names)):
+        return []
+    detail = f"{len(once)} of {len(names)} genres occur once ({', '.join(once[:5])}, …): nothing is learned from them"
+    return [Problem(1, "", "", "rare genres", detail, "check that these are genres; merge or drop the rare ones")]
 
 
 def _raise_unusable(source: Path, folder: ImageFolder, rows: Sequence[Row], problems: Sequence[Problem]) -> None:
@@ -131,7 +147,7 @@ def _split_faults(table: RawTable, columns: Columns) -> list[str]:
 def _split(table: RawTable, columns: Columns, kept: Sequence[int]) -> npt.NDArray[np.object_] | None:
     if "split" not in columns.roles:
         return None
-    cells = table.columns[columns.roles["split"]]
+    cells = list(table.columns[columns.roles["split"]])
     return np.array([parse_split(cells[i]) for i in kept], dtype=object)
 
 
@@ -142,8 +158,10 @@ def _extra(table: RawTable, columns: Columns, kept: Sequence[int]) -> pd.DataFra
         while name in series:
             again += 1
             name = f"{table.names[at]}.{again}"
-        cells = [table.columns[at][i] for i in kept]
+        column = list(table.columns[at])
+        cells = [column[i] for i in kept]
         if all(isinstance(cell, str) for cell in cells):
+            cells = [as_text(cell) for cell in cells]
             numeric = any(cells) and all(_NUMBER.fullmatch(cell) for cell in cells)
             series[name] = pd.to_numeric(pd.Series(cells)) if numeric else pd.Series(cells, dtype=object)
         else:

@@ -2,13 +2,14 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from keyart.catalogue.aliases import OTHER_IDS, plain
 from keyart.catalogue.columns import Columns, flag_value
-from keyart.catalogue.files import ImageFolder, escapes, stem
-from keyart.catalogue.formats import as_text, parse_genres, parse_imdb_id, parse_year, split_title
+from keyart.catalogue.files import ImageFolder, stem
+from keyart.catalogue.formats import as_key, as_text, parse_genres, parse_imdb_id, parse_year, split_title
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
 
@@ -44,74 +45,129 @@ class Identity:
         own_id: The cell of column ``id``.
         imdb_text: The cell of column ``imdb_id``.
         imdb_id: The same as an IMDb id, or None.
-        image: The image as the row names it; without a column of images, by its id.
+        img: The image as the row names it; None in a table without a column of images.
+        others: Ids of other catalogues, by column name (see :data:`OTHER_IDS`).
     """
 
     own_id: str
     imdb_text: str
     imdb_id: str | None
-    image: str
+    img: str | None
+    others: dict[str, str]
 
     @property
     def id(self) -> str:
         """The poster's id; ``""`` where only its file gives one."""
         return self.own_id or self.imdb_id or ""
 
+    @property
+    def image(self) -> str:
+        """The name of the image: as the row says, or else its id."""
+        return self.img if self.img is not None else (self.own_id or self.imdb_id or self.imdb_text)
+
+    def numbers(self) -> dict[str, int]:
+        """The ids that are bare numbers, by their column; an IMDb id counts without its ``tt``."""
+        bare = {"id": self.own_id, "imdb_id": (self.imdb_id or "")[2:], **self.others}
+        return {column: int(text) for column, text in bare.items() if text.isdecimal()}
+
 
 def identities(table: RawTable, columns: Columns) -> list[Identity]:
     """The identity of each row."""
     absent = ("",) * len(table)
-    cells = {role: table.columns[at] for role, at in columns.roles.items()}
+    cells = {role: list(table.columns[at]) for role, at in columns.roles.items() if role in ("img", "id", "imdb_id")}
+    others = {name: list(table.columns[at]) for at in columns.rest if (name := plain(table.names[at])) in OTHER_IDS}
     found = []
     for i in range(len(table)):
         imdb_text = as_text(cells.get("imdb_id", absent)[i])
-        imdb_id = parse_imdb_id(imdb_text)
-        own_id = as_text(cells.get("id", absent)[i])
-        image = as_text(cells["img"][i]) if "img" in cells else (imdb_id or imdb_text or own_id)
-        found.append(Identity(own_id, imdb_text, imdb_id, image))
+        own_id = as_key(cells.get("id", absent)[i])
+        img = as_text(cells["img"][i]) if "img" in cells else None
+        elsewhere = {name: as_key(column[i]) for name, column in others.items()}
+        found.append(Identity(own_id, imdb_text, parse_imdb_id(imdb_text), img, elsewhere))
     return found
+
+
+def naming_column(rows: Sequence[Identity], files: Collection[int]) -> str | None:
+    """The column whose numbers name those files that are called by bare numbers: the one that fits most of them.
+
+    The same number may be one film's id at TMDB and another film's at IMDb: only one column can name the files.
+
+    Args:
+        rows: The rows.
+        files: The numbers that files are called by.
+
+    Returns:
+        ``id``, ``imdb_id`` or one of :data:`OTHER_IDS`; None where no file is called by any of the numbers.
+    """
+    known: dict[str, set[int]] = {"id": set(), "imdb_id": set()}
+    for row in rows if files else ():
+        for column, number in row.numbers().items():
+            if number in files:
+                known.setdefault(column, set()).add(number)
+    best = max(known, key=lambda column: len(known[column]))
+    return best if known[best] else None
 
 
 def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Row]:
     """Read every row as far as it goes; a row may have several problems."""
     absent = ("",) * len(table)
-    cells = {role: table.columns[at] for role, at in columns.roles.items()}
+    cells = {role: list(table.columns[at]) for role, at in columns.roles.items()}
+    flags = [(table.names[at], genre, list(table.columns[at])) for at, genre in columns.genre_flags]
     by_text: dict[str, list[str] | ValueError] = {}
+    named = identities(table, columns)
+    numbered_by = naming_column(named, folder.bare_numbers)
+    film_of: dict[str | None, str] = {}
     rows = []
-    for i, (line, named) in enumerate(zip(table.lines, identities(table, columns), strict=True)):
-        row = Row(line, named.id)
-        if named.imdb_text and not named.id:
-            row.note("bad id", f"{named.imdb_text!r} is no IMDb id", "write it as tt and digits, or add a column `id`")
-        _find_image(row, named.image, named.imdb_id, folder)
-        row.film = as_text(cells.get("film", absent)[i]) or row.id
+    for i, (line, one) in enumerate(zip(table.lines, named, strict=True)):
+        row = Row(int(line), one.id)
+        if one.imdb_text and not one.id:
+            row.note("bad id", f"{one.imdb_text!r} is no IMDb id", "write it as tt and digits, or add a column `id`")
+        _find_image(row, one, folder, numbered_by)
+        row.film = as_key(cells.get("film", absent)[i])
+        if row.film:
+            film_of.setdefault(one.imdb_id, row.film)
         _read_title(row, as_text(cells.get("title", absent)[i]), cells.get("year", absent)[i])
         if "genres" in cells:
             _read_genres(row, cells["genres"][i], by_text)
         else:
-            _read_flags(row, table, columns, i)
+            _read_flags(row, [(name, genre, column[i]) for name, genre, column in flags])
         rows.append(row)
+    for row, one in zip(rows, named, strict=True):
+        # Artworks of one film stay together where only some rows say which film it is.
+        row.film = row.film or (one.imdb_id and film_of.get(one.imdb_id, one.imdb_id)) or row.id
     return rows
 
 
-def _find_image(row: Row, written: str, imdb_id: str | None, folder: ImageFolder) -> None:
-    row.file = written
+def _find_image(row: Row, named: Identity, folder: ImageFolder, numbered_by: str | None) -> None:
+    row.file = named.image
     named_by_file = not row.id
-    row.id = row.id or stem(written)
-    if not written:
+    row.id = row.id or stem(named.image)
+    if not named.image:
         row.note("no image name", "the row names no image", "name the image's file")
-    elif escapes(written):
-        row.note("path outside the folder", f"{written!r} leads out of {folder.root}", "name a file under data.images")
+        return
+    wanted = [folder.inside(name) for name in _image_names(named, numbered_by)]
+    if None in wanted:
+        detail = f"{named.image!r} leads out of {folder.root}"
+        row.note("path outside the folder", detail, "name a file under data.images")
+        return
+    bare = numbered_by in (None, "imdb_id")
+    found = next(filter(None, (folder.find(str(name), named.imdb_id, bare=bare) for name in wanted)), None)
+    if found:
+        row.file = found
+        row.id = stem(found) if named_by_file else row.id
     else:
-        found = folder.find(written, imdb_id)
-        if found:
-            row.file = found
-            row.id = stem(found) if named_by_file else row.id
-        else:
-            near = folder.near(written)
-            hint = f", but {' and '.join(near)}" if near else ""
-            row.note(
-                "missing image", f"{folder.root} holds no {written!r}{hint}", "put the file there or mend its name"
-            )
+        near = folder.near(named.image)
+        hint = f", but {' and '.join(near)}" if near else ""
+        detail = f"{folder.root} holds no {named.image!r}{hint}"
+        row.note("missing image", detail, "put the file there or mend its name")
+
+
+def _image_names(named: Identity, numbered_by: str | None) -> list[str]:
+    """What the image of a row may be called, best first; a bare number only by the column that names the files."""
+    if named.img is not None:
+        return [named.img]
+    names = [named.own_id] if not named.own_id.isdecimal() or numbered_by in (None, "id") else []
+    names += [named.imdb_id or named.imdb_text, named.others.get(numbered_by or "", "")]
+    return [name for name in names if name] or [named.image]
 
 
 def _read_title(row: Row, title: str, year_cell: Any) -> None:
@@ -138,20 +194,25 @@ def _read_genres(row: Row, cell: Any, by_text: dict[str, list[str] | ValueError]
         if isinstance(cell, str):
             by_text[cell] = found
     if isinstance(found, ValueError):
-        row.note("unreadable genres", f"{as_text(cell)[:60]!r}: {found}", "write the genres as Drama|Comedy")
+        row.note("unreadable genres", f"{_shown(cell)}: {found}", "write the genres as Drama|Comedy")
     elif not found:
-        row.note("no genres", f"the genres are {as_text(cell)!r}", "give the poster at least one genre")
+        row.note("no genres", f"the genres are {_shown(cell)}", "give the poster at least one genre")
     else:
         row.genres = found
 
 
-def _read_flags(row: Row, table: RawTable, columns: Columns, i: int) -> None:
-    for at, genre in columns.genre_flags:
-        text = as_text(table.columns[at][i])
+def _shown(cell: Any) -> str:
+    return repr((cell.strip() if isinstance(cell, str) else as_text(cell))[:60])
+
+
+def _read_flags(row: Row, flags: Sequence[tuple[str, str, Any]]) -> None:
+    """Take the genres of a row from column names, genres and cells."""
+    for name, genre, cell in flags:
+        text = as_text(cell)
         value = flag_value(text)
         if value is None:
             mend = "write 0 or 1 (a column that is no genre: rename it is_<name>)"
-            row.note("bad genre value", f"column `{table.names[at]}` holds {text!r}", mend)
+            row.note("bad genre value", f"column `{name}` holds {text!r}", mend)
         elif value:
             row.genres.append(genre)
     if not row.genres and row.usable:

@@ -5,19 +5,30 @@ import csv
 import difflib
 import io
 import logging
-from collections.abc import Sequence
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from keyart.catalogue.aliases import KEYS, plain
+from keyart.catalogue.formats import cell_form
 from keyart.catalogue.problems import Problem
 from keyart.errors import InputError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 SEPARATORS = (",", "\t", ";", "|")
+#: Separators whose files are usually written without quotes, so that a quote is a character like any other.
+UNQUOTED = ("\t", "|")
+CATALOGUE_OPTION = "data.catalogue or --catalogue"
+Wanted = Callable[[list[str]], list[int]]
 
 _log = logging.getLogger(__name__)
 _BYTE_ORDER_MARKS = (
@@ -27,36 +38,55 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_BREAK = re.compile(r"[\r\n]")
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
+#: Excel's first line, which names the separator.
+_SEPARATOR_LINE = re.compile(r"""\s*"?sep=(\\t|[^\w\s"]|\t)"?[,;|\s]*""", re.IGNORECASE)
+_QUOTE_KINDS = frozenset({"broken quotes", "swallowed rows", "swallowed cells"})
 
 
 @dataclass
 class RawTable:
     """Cells as they stand in the file.
 
+    Every row of the file is either in ``lines`` or named by a problem: :attr:`rows` counts both.
+
     Attributes:
         names: The column names, without surrounding space.
         columns: For each name its cells: stripped text from CSV, any value from Parquet.
         lines: The line number of each row, as in :class:`Problem`.
-        problems: Rows that could not be parted into cells, already left out.
+        problems: Rows that could not be parted into cells, already left out; one a row.
+        remarks: What was assumed in order to read the file.
     """
 
     names: list[str]
     columns: list[Sequence[Any]]
-    lines: list[int]
+    lines: Sequence[int] | npt.NDArray[np.int64]
     problems: list[Problem] = field(default_factory=list)
+    remarks: list[Problem] = field(default_factory=list)
 
     def __len__(self) -> int:
         return len(self.lines)
 
+    @property
+    def rows(self) -> int:
+        """How many rows the file holds, those that could not be parted into cells among them."""
+        return len(self.lines) + len(self.problems)
 
-def table_faults(path: Path) -> list[str]:
-    """What keeps ``path`` from being read as a table, before it is opened."""
+
+def table_faults(path: Path, option: str = CATALOGUE_OPTION) -> list[str]:
+    """What keeps ``path`` from being read as a table, before it is opened.
+
+    Args:
+        path: The table.
+        option: The key or option that names it, for messages.
+    """
     if not path.exists():
         near = near_files(path)
         hint = f"; near it: {', '.join(near)}" if near else ""
-        return [f"{path}: no such table{hint}; name a CSV or Parquet file (data.catalogue or --catalogue)"]
+        return [f"{path}: no such table{hint}; name a CSV or Parquet file ({option})"]
     if not path.is_file():
-        return [f"{path}: not a file; name a CSV or Parquet table (data.catalogue or --catalogue)"]
+        return [f"{path}: not a file; name a CSV or Parquet table ({option})"]
     if path.suffix.lower() not in (*TEXT_SUFFIXES, *PARQUET_SUFFIXES):
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))
         return [f"{path}: unsupported suffix {path.suffix or '(none)'!r}; save the table as one of {known}"]
@@ -72,113 +102,349 @@ def near_files(path: Path, limit: int = 3) -> list[str]:
     return difflib.get_close_matches(path.name, beside, n=limit)
 
 
-def read_table(path: Path) -> RawTable:
-    """Read a table whose :func:`table_faults` are none.
+def read_table(path: Path, *, wanted: Wanted | None = None, each: str = "poster") -> RawTable:
+    """Read a table whose :func:`table_faults` are none: every table that a user names is read here.
+
+    Args:
+        path: CSV in any dialect and encoding, or Parquet.
+        wanted: From the column names to the positions of the columns to read; None: all.
+        each: What a row stands for, for messages.
 
     Raises:
         InputError: When the file cannot be read, is no table, or holds no row.
     """
     try:
-        table = _read_parquet(path) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path)
+        table = _read_parquet(path, wanted) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path)
     except OSError as error:
         raise InputError(
             f"{path}: cannot be read ({error.strerror or error}); check the file and its rights"
         ) from error
     if not table.names:
-        raise InputError(f"{path}: the table is empty; it needs a header line and a row for each poster")
-    if not len(table) and not table.problems:
-        raise InputError(f"{path}: the table has a header and no rows; add a row for each poster")
+        raise InputError(f"{path}: the table is empty; it needs a header line and a row for each {each}")
+    if wanted is not None and path.suffix.lower() not in PARQUET_SUFFIXES:
+        at = wanted(table.names)
+        table.names, table.columns = [table.names[i] for i in at], [table.columns[i] for i in at]
+    if not table.rows:
+        raise InputError(f"{path}: the table has a header and no rows; add a row for each {each}")
+    for remark in table.remarks:
+        _log.warning("%s: line %d %s", path, remark.row, remark.detail)
     return table
 
 
-def _read_parquet(path: Path) -> RawTable:
+def _read_parquet(path: Path, wanted: Wanted | None) -> RawTable:
+    import pyarrow.parquet as pq
+
     try:
-        frame = pd.read_parquet(path)
+        names = [str(name).strip() for name in pq.read_schema(path).names]
     except OSError:
         raise
     except Exception as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); write it again, or save it as CSV") from error
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    columns: list[Sequence[Any]] = [list(frame.iloc[:, i]) for i in range(frame.shape[1])]
-    return RawTable([str(name).strip() for name in frame.columns], columns, list(range(2, len(frame) + 2)))
+    at = [i for i, name in enumerate(names) if not name.startswith("__index_level_")]
+    at = wanted([names[i] for i in at]) if wanted is not None else at
+    try:
+        found = pq.ParquetFile(path)
+        picked = found.read(columns=[found.schema_arrow.names[i] for i in at] if wanted is not None else None)
+        # Whole numbers stay such where some are missing: as floats, large ids would be rounded.
+        frame = picked.to_pandas(ignore_metadata=True, integer_object_nulls=True)
+    except OSError:
+        raise
+    except Exception as error:
+        raise InputError(f"{path}: not a readable Parquet file ({error}); write it again, or save it as CSV") from error
+    order = range(len(at)) if wanted is not None else at
+    columns: list[Sequence[Any]] = [frame.iloc[:, i].array for i in order]
+    return RawTable([names[i] for i in at], columns, range(2, len(frame) + 2))
 
 
 def _read_text(path: Path) -> RawTable:
-    text = _decode(path)
-    separator = _separator(text)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True)
+    text, remarks = _decode(path)
     before = csv.field_size_limit(max(len(text), 1))  # a whole plot summary may stand in one cell
     try:
-        return _read_rows(path, reader, separator)
+        start, separator = _preamble(text)
+        if start is None:
+            return RawTable([], [], [])
+        # The compiled parser loses the first separator after a lone carriage return.
+        regular = '"' not in text and text.count("\r") == text.count("\r\n")
+        table = _read_plain(text, start, separator) if regular else None
+        if table is None:
+            table = _read_quoted(path, _LINE.findall(text), start, separator)
     finally:
         csv.field_size_limit(before)
+    table.remarks[:0] = remarks
+    return table
 
 
-def _read_rows(path: Path, reader: Any, separator: str) -> RawTable:
-    names: list[str] = []
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    problems: list[Problem] = []
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = [cell.strip() for cell in next(reader)]
-        except StopIteration:
-            break
-        except csv.Error as error:
-            if "unexpected end" in str(error) or not names:
+def _preamble(text: str) -> tuple[int | None, str]:
+    """The number of lines before the header (None: there is no header), and the separator."""
+    separator = None
+    for at, match in enumerate(_LINE.finditer(text)):
+        line = match[0]
+        if separator is None and (said := _SEPARATOR_LINE.fullmatch(line)):
+            separator = "\t" if said[1] == "\\t" else said[1]
+        elif line.strip(" \r\n\t,;|"):
+            return at, separator or max(SEPARATORS, key=lambda mark: len(_parted(line, mark)))
+    return None, separator or SEPARATORS[0]
+
+
+def _read_plain(text: str, start: int, separator: str) -> RawTable | None:
+    """Read text without quotes and lone carriage returns: each line is a row, and a compiled parser takes any size.
+
+    Returns:
+        None where a row has more cells than the header: the other reader names it.
+    """
+    lines = text.count("\n") + (not text.endswith("\n"))
+    header = next(match[0] for at, match in enumerate(_LINE.finditer(text)) if at == start)
+    names = _names(_parted(header, separator))
+    if lines == start + 1:
+        return RawTable(names, [() for _ in names], [])
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            frame = pd.read_csv(
+                io.BytesIO(text.encode()),
+                sep=separator,
+                header=None,
+                names=list(range(len(names))),
+                index_col=False,
+                skiprows=start + 1,
+                quoting=csv.QUOTE_NONE,
+                dtype=str,
+                keep_default_na=False,
+                skip_blank_lines=False,
+                encoding="utf-8",
+            )
+    except (pd.errors.ParserWarning, ValueError):
+        return None
+    if len(frame) != lines - start - 1:
+        return None
+    filled = np.zeros(len(frame), dtype=np.bool_)
+    for at in frame.columns:
+        frame[at] = frame[at].fillna("").str.strip()
+        filled |= (frame[at] != "").to_numpy(dtype=np.bool_)
+    kept = np.flatnonzero(filled)
+    frame = frame if len(kept) == len(frame) else frame.iloc[kept]
+    return RawTable(names, [frame[at].array for at in frame.columns], kept + start + 2)
+
+
+def _read_quoted(path: Path, lines: list[str], start: int, separator: str) -> RawTable:
+    table, refused = None, None
+    try:
+        table = _Reading(path, lines, separator, quoted=True).read(start)
+    except InputError as error:
+        refused = error
+    bad = [] if table is None else [problem for problem in table.problems if problem.kind in _QUOTE_KINDS]
+    if separator in UNQUOTED and (bad or refused):
+        reading = _Reading(path, lines, separator, quoted=False)
+        unquoted = reading.read(start)
+        if refused or reading.misfits < len(bad):
+            line = bad[0].row if bad else next(i for i, text in enumerate(lines, 1) if '"' in text)
+            detail = "holds a quote that is text: the table is read as one without quoting"
+            fix = "leave it, or put quotes around cells and double those inside"
+            unquoted.remarks.append(Problem(line, "", "", "no quoting", detail, fix))
+            return unquoted
+    if table is None:
+        assert refused is not None
+        raise refused
+    return table
+
+
+class _Reading:
+    """One pass over the lines of a text, with or without quotes; every line ends in a row or in a problem.
+
+    Args:
+        path: The table.
+        lines: Its lines with their ends.
+        separator: What parts cells.
+        quoted: Whether quotes hold cells together.
+    """
+
+    def __init__(self, path: Path, lines: list[str], separator: str, *, quoted: bool) -> None:
+        self.path, self.lines, self.separator, self.quoted = path, lines, separator, quoted
+        self.misfits = 0
+        """Rows that do not have one cell for each column."""
+        self.names: list[str] = []
+        self._first = 0
+        self._usual: dict[int, set[str]] | None = None
+        self._known: dict[str, str] = {}
+
+    def read(self, start: int) -> RawTable:
+        """Read the header in line ``start`` (from 0) and all rows after it.
+
+        Raises:
+            InputError: A quote is not closed, or the header's quotes are broken.
+        """
+        rows: list[list[str]] = []
+        numbers: list[int] = []
+        problems: list[Problem] = []
+        at, reader, begin = start, None, start
+        while at < len(self.lines):
+            if reader is None:
+                reader, begin = self._reader(at), at
+            error = None
+            try:
+                cells = [cell.strip() for cell in next(reader)]
+            except csv.Error as found:
+                cells, error = [], found
+            stop = begin + reader.line_num
+            if error is not None and ("unexpected end" in str(error) or not self.names):
                 raise InputError(
-                    f"{path}: the quote opened in line {line} is not closed ({error}); close or double it"
+                    f"{self.path}: the quote opened in line {at + 1} is not closed ({error}); close or double it"
                 ) from error
-            problems.append(Problem(line, "", "", "broken quotes", str(error), "double the quotes inside quoted text"))
-            continue
-        if not any(cells):
-            continue
-        if not names:
-            names = [cell or f"Unnamed: {i}" for i, cell in enumerate(cells)]
-            continue
-        if len(cells) > len(names) and any(cells[len(names) :]):
-            detail = f"{len(cells)} cells where the header has {len(names)} ({separator.join(cells)[:60]})"
-            mend = f"put quotes around text that holds {_spelt(separator)}"
-            problems.append(Problem(line, "", cells[0], "too many cells", detail, mend))
-            continue
-        rows.append((cells + [""] * (len(names) - len(cells)))[: len(names)])
-        lines.append(line)
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in names]
-    return RawTable(names, columns, lines, problems)
+            if error is None and not self.names and any(cells):
+                self._check_header(at, stop)
+                self.names, self._first = _names(cells), stop
+            elif error is not None or any(cells):
+                problem = self._problem(at, stop, cells, error)
+                if problem is None:
+                    short = len(self.names) - len(cells)
+                    rows.append([*map(self._shared, cells[: len(self.names)]), *[""] * short])
+                    numbers.append(at + 1)
+                    self.misfits += short != 0
+                else:
+                    problems.append(problem)
+                    self.misfits += 1
+                    if stop > at + 1 and (problem.kind == "swallowed rows" or self._hides_rows(at + 1, stop)):
+                        # The lines after the stray quote are rows of their own.
+                        stop, reader = at + 1, None
+            at = stop
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]
+        return RawTable(self.names, columns, numbers, problems)
+
+    def _reader(self, at: int) -> Any:
+        quoting: Any = csv.QUOTE_MINIMAL if self.quoted else csv.QUOTE_NONE
+        lines = map(self.lines.__getitem__, range(at, len(self.lines)))
+        return csv.reader(lines, delimiter=self.separator, skipinitialspace=True, strict=True, quoting=quoting)
+
+    def _shared(self, cell: str) -> str:
+        """One object for equal short cells: users, films and genres repeat in long tables."""
+        return self._known.setdefault(cell, cell) if len(cell) < 40 else cell
+
+    def _problem(self, at: int, stop: int, cells: list[str], error: csv.Error | None) -> Problem | None:
+        line, first, width = at + 1, cells[0] if cells else "", len(self.names)
+        double = "double the quotes inside quoted text, and close quotes that open a cell"
+        if error is not None:
+            return Problem(line, "", "", "broken quotes", str(error), double)
+        hidden = self._swallowed(cells) if stop > at + 1 else None
+        if hidden is not None:
+            detail = f"a quote that opens here closes in line {stop}; between them is what looks like a row ({hidden})"
+            return Problem(line, "", first.partition("\n")[0][:60], "swallowed rows", detail, double)
+        if len(cells) > width and any(cells[width:]):
+            detail = f"{len(cells)} cells where the header has {width} ({self.separator.join(cells)[:60]})"
+            fix = f"put quotes around text that holds {_spelt(self.separator)}"
+            return Problem(line, "", first, "too many cells", detail, fix)
+        if self.quoted and self.separator in UNQUOTED and len(cells) < width:
+            apart = sum(self.lines[i].count(self.separator) for i in range(at, stop)) + 1
+            if stop == at + 1 and apart == width:
+                detail = f"{len(cells)} cells where the header has {width}: quotes hold several cells together"
+                return Problem(line, "", first, "swallowed cells", detail, double)
+        return None
+
+    def _check_header(self, at: int, stop: int) -> None:
+        width = len(_parted(self.lines[at], self.separator))
+        if any(len(_parted(self.lines[i], self.separator)) >= max(width, 2) for i in range(at + 1, stop)):
+            raise InputError(
+                f"{self.path}: the quote opened in line {at + 1}, the header, closes in line {stop}, after lines that"
+                " look like rows; close or double it"
+            )
+
+    def _swallowed(self, cells: list[str]) -> str | None:
+        """What looks like another row inside a cell of several lines; None where nothing does.
+
+        A cell that was opened by a stray quote holds the rest of its own row, whole rows, and the beginning of the row
+        in which the next stray quote stands.
+        """
+        for column, cell in enumerate(cells):
+            held = _LINE.findall(cell)
+            for number, line in enumerate(held):
+                first, last = number == 0, number == len(held) - 1
+                if len(held) == 1 or not line.strip():
+                    continue
+                inner = _parted(line, self.separator)
+                offset = column if first else 0
+                width = offset + len(inner) + (len(cells) - column - 1 if last else 0)
+                if self._like_row(inner[1:] if first else inner, offset + first, width):
+                    return f"{line.strip()[:60]!r}"
+        return None
+
+    def _hides_rows(self, start: int, stop: int) -> bool:
+        parted = (_parted(self.lines[i], self.separator) for i in range(start, stop))
+        return any(self._like_row(cells, 0, len(cells)) for cells in parted)
+
+    def _like_row(self, cells: list[str], offset: int, width: int) -> bool:
+        """Whether cells that would stand in the columns from ``offset`` on name a row as the table's rows are named.
+
+        Args:
+            cells: The cells.
+            offset: The column of the first.
+            width: How many cells their whole line has.
+        """
+        usual = self._usual_forms()
+        forms = {at: cell_form(cells[at - offset]) for at in usual if 0 <= at - offset < len(cells)}
+        known = {at: form for at, form in forms.items() if form}
+        if width < 2 or not known:
+            return False
+        if any(form in ("file", "imdb") or (form == "code" and form in usual[at]) for at, form in known.items()):
+            return True
+        return width >= len(self.names) and all(form in usual[at] for at, form in known.items())
+
+    def _usual_forms(self) -> dict[int, set[str]]:
+        """For each column that names rows the forms that a tenth or more of its cells have."""
+        if self._usual is None:
+            at = [i for i, name in enumerate(self.names) if plain(name) in KEYS] or [0]
+            counts: dict[int, Counter[str]] = {i: Counter() for i in at}
+            reader = self._reader(self._first)
+            while True:
+                try:
+                    cells = next(reader)
+                except StopIteration:
+                    break
+                except csv.Error:
+                    continue
+                for i in at:
+                    if i < len(cells) and not _BREAK.search(cells[i].strip()):
+                        counts[i][cell_form(cells[i])] += 1
+            self._usual = {
+                i: {form for form, count in found.items() if form and 10 * count >= found.total()}
+                for i, found in counts.items()
+            }
+        return self._usual
 
 
-def _decode(path: Path) -> str:
+def _parted(line: str, separator: str) -> list[str]:
+    """The cells of one line by itself, whatever quotes it opens or closes."""
+    text = line.rstrip("\r\n")
+    if '"' not in text:
+        return [cell.strip() for cell in text.split(separator)]
+    if text.count('"') % 2:
+        # Half of a pair: it holds nothing together in this line.
+        return [cell.strip(' "') for cell in text.split(separator)]
+    return [cell.strip() for cell in next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])]
+
+
+def _names(cells: Sequence[str]) -> list[str]:
+    return [cell or f"Unnamed: {i}" for i, cell in enumerate(cells)]
+
+
+def _decode(path: Path) -> tuple[str, list[Problem]]:
     data = path.read_bytes()
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             try:
-                return data.decode(encoding)
+                return data.decode(encoding), []
             except UnicodeDecodeError as error:
                 raise InputError(f"{path}: begins as {encoding}, yet {error.reason}; save it as UTF-8") from error
     if b"\0" in data:
         raise InputError(f"{path}: holds binary data, no text; save the table as UTF-8 CSV, or as .parquet")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8"), []
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         try:
             text, name = data.decode("cp1252"), "Windows-1252"
         except UnicodeDecodeError:
             text, name = data.decode("latin-1"), "Latin-1"
-        _log.warning("%s: line %d is not UTF-8 (byte 0x%02x): read as %s", path, line, data[error.start], name)
-        return text
-
-
-def _separator(text: str) -> str:
-    """The separator that parts the header into most cells; the first of ``SEPARATORS`` among equals."""
-    header = next((line for line in text.splitlines() if line.strip(" \t,;|")), "")
-
-    def cells(separator: str) -> int:
-        return len(next(csv.reader([header], delimiter=separator, skipinitialspace=True), []))
-
-    return max(SEPARATORS, key=cells)
+        detail = f"is not UTF-8 (byte 0x{data[error.start]:02x}): read as {name}"
+        return text, [Problem(line, "", "", "encoding", detail, "save the table as UTF-8")]
 
 
 def _spelt(separator: str) -> str:

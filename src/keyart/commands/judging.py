@@ -10,7 +10,9 @@ from keyart.commands.options import (
     BadPoster,
     CatalogueFile,
     ImagesFolder,
+    LikedFrom,
     OnBadPoster,
+    RatingScaleOption,
     RelevanceKind,
     RunFolder,
     emit_json,
@@ -27,6 +29,8 @@ def evaluate(
     pairs: Annotated[Path | None, typer.Option(help="Table of other artwork (img,other_img) that seeks img.")] = None,
     other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
     history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
+    rating_scale: RatingScaleOption = None,
+    liked_from: LikedFrom = None,
     baselines: Annotated[bool, typer.Option("--baselines", help="Judge random vectors, colours … too.")] = False,
     sizes: Annotated[
         str | None, typer.Option(help="Evaluate the first 64,128,… numbers of each embedding too.", metavar="N,N")
@@ -61,6 +65,9 @@ def evaluate(
         history=history,
         baselines=baselines,
         sizes=wanted_sizes,
+        rating_scale=rating_scale,
+        liked_from=liked_from,
+        say=lambda text: typer.echo(text, err=True),
     )
     if as_json:
         emit_json(metrics)

@@ -31,6 +31,12 @@ class OnBadPoster(StrEnum):
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
 ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
+RatingScaleOption = Annotated[
+    float | None, typer.Option("--rating-scale", help="The best rating: 1, 5, 10 …; else found from the ratings.")
+]
+LikedFrom = Annotated[
+    float | None, typer.Option("--liked-from", help="Liked from this rating on; else from four fifths of the best.")
+]
 IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index; else the run's own.")]
 IndexUri = Annotated[str | None, typer.Option("--uri", help="A Milvus file (….db) or server that holds the index.")]
 IndexCollection = Annotated[

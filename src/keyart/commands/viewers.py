@@ -14,7 +14,9 @@ from keyart.commands.options import (
     IndexCollection,
     IndexFolder,
     IndexUri,
+    LikedFrom,
     OnBadPoster,
+    RatingScaleOption,
     RunFolder,
     emit_json,
     output_file,
@@ -34,6 +36,7 @@ def recommend(
     user: Annotated[str | None, typer.Option("--user", help="One user of the history; else all of them.")] = None,
     liked: Annotated[str | None, typer.Option("--liked", help="Ids of films that somebody likes: id,id,…")] = None,
     k: Annotated[int, typer.Option("-k", help="How many films.")] = 20,
+    rating_scale: RatingScaleOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -50,6 +53,8 @@ def recommend(
         raise InputError("recommend: give either --history or --liked")
     if user is not None and history is None:
         raise InputError(f"--user {user} needs --history: name the table that the user is in")
+    if rating_scale is not None and history is None:
+        raise InputError(f"--rating-scale {rating_scale:g} needs --history: name the table that holds the ratings")
     if out is not None and (user is not None or liked is not None):
         raise InputError(f"--out {out} is for all users: leave --user and --liked out")
     if k < 1:
@@ -62,7 +67,7 @@ def recommend(
     from keyart.run import Run
 
     opened = Run.open(run)
-    events = read_history(history) if history is not None else None
+    events = read_history(history, scale=rating_scale) if history is not None else None
     from keyart import recommending as work
     from keyart.answers import print_candidates, print_everybody
     from keyart.progress import progress_bar
@@ -85,6 +90,10 @@ def recommend(
                 with progress_bar("users") as report:
                     told = work.recommend_all(table, films, audience, k, target, progress=report)
                 told |= audience.notes
+            told["rating_scale"] = events.scale and events.scale.best
+    if events is not None:
+        rated = events.scale or "no ratings: all films count alike"
+        typer.echo(f"{events.source}: {len(events):,} events; {rated}", err=True)
     if as_json:
         emit_json(told)
     elif "candidates" in told and "interests" in told:
@@ -99,6 +108,8 @@ def judge_history(
     catalogue: CatalogueFile = None,
     images: ImagesFolder = None,
     on_bad_poster: BadPoster = OnBadPoster.error,
+    rating_scale: RatingScaleOption = None,
+    liked_from: LikedFrom = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge a run by what viewers went on to like: among all films, and among films that are new to everybody."""
@@ -114,7 +125,16 @@ def judge_history(
     def report(text: str) -> None:
         typer.echo(text, err=True)
 
-    found = evaluate_history(opened, history, catalogue, images, on_bad_poster=on_bad_poster.value, say=report)
+    found = evaluate_history(
+        opened,
+        history,
+        catalogue,
+        images,
+        on_bad_poster=on_bad_poster.value,
+        rating_scale=rating_scale,
+        liked_from=liked_from,
+        say=report,
+    )
     if as_json:
         emit_json(found)
     else:

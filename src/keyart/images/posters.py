@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 
 from keyart.catalogue import Catalogue, Problem, summarise
+from keyart.catalogue.problems import Account, tell
 from keyart.errors import InputError
 from keyart.images.decode import BadImage
 from keyart.images.duplicates import near_duplicate_groups
@@ -23,15 +24,23 @@ class Posters:
         pixels: Their pixels.
         groups: (N,) int64 ids of near-duplicate groups: the smallest position in the group.
         skipped: What was wrong with the rows of the table that were left out, and with values that were dropped.
+        account: What became of the table's rows.
     """
 
     catalogue: Catalogue
     pixels: PixelCache
     groups: np.ndarray
     skipped: list[Problem]
+    account: Account
 
     def __len__(self) -> int:
         return len(self.catalogue)
+
+    @property
+    def summary(self) -> str:
+        """How many rows became posters, and what is wrong with the others, in one line."""
+        told = f"{self.catalogue.source}: {self.account}"
+        return " ".join(f"{told}: {tell(self.skipped, 3)}".split()) if self.skipped else told
 
 
 def load_posters(
@@ -69,7 +78,13 @@ def load_posters(
     if not len(good):
         raise InputError(f"{catalogue.source}: no posters; give a table with at least one")
     kept = catalogue.select(good) if bad else catalogue
-    return Posters(kept, pixels, near_duplicate_groups(pixels), found)
+    rows = catalogue.account.rows if catalogue.account is not None else len(catalogue) + _left_out(problems)
+    account = Account.of(rows, len(kept), found)
+    return Posters(kept, pixels, near_duplicate_groups(pixels), found, account)
+
+
+def _left_out(problems: Sequence[Problem]) -> int:
+    return len({problem.row for problem in problems if not problem.keeps_row})
 
 
 def _as_problems(catalogue: Catalogue, bad: dict[int, BadImage]) -> list[Problem]:

@@ -1,6 +1,6 @@
 """All that ``keyart evaluate`` says of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +35,9 @@ def evaluate_run(
     history: Path | None = None,
     baselines: bool = False,
     sizes: Sequence[int] = (),
+    rating_scale: float | None = None,
+    liked_from: float | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | None]:
     """Judge a run's embedder beside chance and its frozen backbone.
 
@@ -51,9 +54,14 @@ def evaluate_run(
         baselines: Judge embeddings that a learned one must beat too, see `baseline_metrics`.
         sizes: Evaluate the first so many numbers of each embedding too, see `size_metrics`; needs a run that was
             trained with ``model.output_size``.
+        rating_scale: The best rating of ``history``; None: found from the ratings.
+        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+        say: Called with a line on each table: how many rows became posters, which are left out, how ratings are read.
 
     Returns:
-        Flat metrics, as ``metrics.json`` holds them, with what each branch of the head brings (`branch_metrics`).
+        Flat metrics, as ``metrics.json`` holds them, with what each branch of the head brings (`branch_metrics`); of
+        posters that the run has not seen also ``eval/rows`` and ``eval/skipped``, the rows of the table and those of
+        them that are left out.
 
     Raises:
         InputError: The run's embeddings cannot be cut to ``sizes``, a table or its images cannot be read, or the run's
@@ -62,12 +70,15 @@ def evaluate_run(
     # What people may have to mend is read before anything long begins.
     embedder = run.embedder()
     check_sizes(embedder.head, sizes)
-    events = read_history(history) if history is not None else None
+    events = read_history(history, scale=rating_scale, liked_from=liked_from) if history is not None else None
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
     watched = co_watched(events, posters.catalogue) if events is not None else None
     artwork = None
     if pairs is not None:
         artwork = open_pairs(pairs, other_images, posters.catalogue, run.image_size, skip=on_bad_poster == "skip")
+    for line in (posters.summary, artwork and artwork.summary, events and events.summary):
+        if line:
+            say(line)
 
     kind = relevance or run.config["evaluation"]["relevance"]
     precision = run.config["training"]["precision"]
@@ -79,6 +90,8 @@ def evaluate_run(
     others = plain_judge(posters, kind, at), frozen, judged.split
     flat |= branch_metrics(embedder.head, whole[at], *others)
     flat |= size_metrics(judged.embeddings[at], sizes, *others)
+    if splits is None:
+        flat |= {"eval/rows": posters.account.rows, "eval/skipped": posters.account.faults}
     if baselines:
         flat |= baseline_metrics(run, embedder, judged, kind, frozen, precision)
     if artwork is not None:
@@ -87,4 +100,6 @@ def evaluate_run(
         )
     if watched is not None:
         flat |= history_metrics(judged, watched)
+        if events is not None and events.scale is not None:
+            flat |= {"cowatch/rating_scale": events.scale.best, "cowatch/liked_from": events.scale.liked_from}
     return flat

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from keyart.catalogue import Catalogue
-from keyart.catalogue.columns import plain
-from keyart.catalogue.files import ImageFolder, escapes, stem
-from keyart.catalogue.formats import as_text
-from keyart.catalogue.problems import Problem, tell
+from keyart.catalogue.aliases import plain
+from keyart.catalogue.files import IMAGE_SUFFIXES, ImageFolder, stem
+from keyart.catalogue.formats import as_key, as_text
+from keyart.catalogue.problems import Account, Problem, tell
 from keyart.catalogue.table import RawTable, near_files, read_table, table_faults
 from keyart.errors import InputError
 from keyart.images import PixelCache, open_pixels
@@ -30,12 +30,14 @@ class Artwork:
     Attributes:
         targets: (P,) int64, each pair's poster in the catalogue.
         pixels: The P pieces of artwork.
-        left_out: How many rows of the table could not be used.
+        account: What became of the table's rows.
+        summary: The same, and what is wrong with those that are left out, in one line.
     """
 
     targets: np.ndarray
     pixels: PixelCache
-    left_out: int
+    account: Account
+    summary: str
 
 
 def open_pairs(
@@ -56,36 +58,41 @@ def open_pairs(
     """
     source = Path(table).expanduser().absolute()
     root = Path(folder).expanduser().absolute() if folder is not None else source.parent
-    if faults := table_faults(source):
-        raise InputError(faults[0].replace("data.catalogue or --catalogue", "--pairs"))
+    if faults := table_faults(source, "--pairs"):
+        raise InputError(faults[0])
     if not root.is_dir():
         near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
         raise InputError(f"{root}: no such folder of other artwork{near}; name it with --other-images")
-    raw = read_table(source)
+    raw = read_table(source, each="pair")
     names, others = (_column(raw, name, source) for name in COLUMNS)
-    known = _positions(catalogue)
+    known = _Known(catalogue)
     files = ImageFolder(root)
     problems, targets, paths, rows = list(raw.problems), [], [], []
     for line, name, other in zip(raw.lines, names, others, strict=True):
-        target = known.get(name, known.get(stem(name)))
-        found = files.find(other) if other and not escapes(other) else None
+        target = known.find(name)
+        below = files.inside(other) if other else None
+        found = files.find(below) if below else None
         if target is None:
             mend = "name a poster of the catalogue"
-            problems.append(Problem(line, "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", mend))
+            problems.append(
+                Problem(int(line), "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", mend)
+            )
         elif found is None:
             mend = "put it there, or name its folder with --other-images"
-            problems.append(Problem(line, "", other, "missing other_img", f"{root} holds no {other!r}", mend))
+            problems.append(Problem(int(line), "", other, "missing other_img", f"{root} holds no {other!r}", mend))
         else:
             targets.append(target)
             paths.append(root / found)
-            rows.append(line)
+            rows.append(int(line))
     with progress_bar("decoding other artwork") as report:
         pixels, good, bad = open_pixels(paths, image_size, progress=report)
     problems += [Problem(rows[i], "", paths[i].name, why.kind, why.detail, why.mend) for i, why in sorted(bad.items())]
     if problems and (not skip or not len(good)):
         mend = "; --on-bad-poster skip leaves such rows out" if len(good) else ""
         raise InputError(f"{source}: {tell(problems)}{mend}")
-    return Artwork(np.array(targets, dtype=np.int64)[good], pixels, len({p.row for p in problems}))
+    account = Account.of(raw.rows, len(good), problems)
+    summary = f"{source}: {account}{f': {tell(problems, 3)}' if problems else ''}"
+    return Artwork(np.array(targets, dtype=np.int64)[good], pixels, account, " ".join(summary.split()))
 
 
 def pairs_metrics(
@@ -112,8 +119,8 @@ def pairs_metrics(
         own = _recall(cut, artwork.targets, embeddings[:, :size], frozen)
         for key in (f"recall@{k}{end}" for k in (1, 10) for end in ("", "/lift")):
             flat[f"pairs/size/{size}/{key}"] = own[f"pairs/{key}"]
-    if artwork.left_out:
-        flat["pairs/left_out"] = artwork.left_out
+    if artwork.account.faults:
+        flat["pairs/left_out"] = artwork.account.faults
     if judged.splits is not None:
         for split in ("val", "test"):
             some = judged.splits[artwork.targets] == split
@@ -149,7 +156,23 @@ def _column(raw: RawTable, name: str, source: Path) -> list[str]:
     return [as_text(cell) for cell in raw.columns[at[0]]]
 
 
-def _positions(catalogue: Catalogue) -> dict[str, int]:
-    """Each poster's position by its file and, where no file is called so, by its id."""
-    by_id = {str(one): at for at, one in enumerate(catalogue.ids)}
-    return by_id | {str(file): at for at, file in enumerate(catalogue.files)}
+class _Known:
+    """The posters of a catalogue by what a table of pairs calls them: a file, or an id."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._folder = ImageFolder(catalogue.root)
+        self._by_file = {str(file): at for at, file in enumerate(catalogue.files)}
+        self._by_id = {as_key(one) or str(one): at for at, one in enumerate(catalogue.ids)}
+        self._files = catalogue.files
+
+    def find(self, name: str) -> int | None:
+        """The position of a poster; None where nothing is called so."""
+        written = (self._folder.inside(name) or name).replace("\\", "/")
+        if written in self._by_file:
+            return self._by_file[written]
+        if not written.casefold().endswith(IMAGE_SUFFIXES):
+            return self._by_id.get(as_key(written))
+        # Of a file that the catalogue lacks the stem is an id only where the poster of that id is called so too:
+        # `862.jpg` need not show the film whose number is 862.
+        at = self._by_id.get(as_key(stem(written)))
+        return at if at is not None and as_key(stem(self._files[at])) == as_key(stem(written)) else None

@@ -118,7 +118,10 @@ def whole_and_frozen(
 
 
 def open_posters(
-    run: Run, catalogue: Path | None, images: Path | None, on_bad_poster: Literal["error", "skip"]
+    run: Run,
+    catalogue: Path | None,
+    images: Path | None,
+    on_bad_poster: Literal["error", "skip"],
 ) -> tuple[Posters, np.ndarray | None]:
     """The posters to judge, and their splits where they are the run's own.
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from keyart.catalogue.history import film_places
 from keyart.retrieval.cowatch import unit_rows
 from keyart.retrieval.diversify import diversify
 from keyart.retrieval.interests import Interest, find_interests
@@ -30,6 +31,7 @@ class Films:
         codes: (N,) the film of each poster, as a position in ``names``.
         first: (F,) the first poster of each film.
         place: The position of a film, by its name or by a poster's id.
+        ids: (N,) the posters' ids.
     """
 
     def __init__(self, posters: pd.DataFrame) -> None:
@@ -39,8 +41,12 @@ class Films:
         self.first: Ints = np.unique(self.codes, return_index=True)[1].astype(np.int64)
         self._order = np.argsort(self.codes, kind="stable")
         self._start = np.searchsorted(self.codes[self._order], np.arange(len(names) + 1))
-        by_id = zip(posters["id"].astype(str), self.codes, strict=True)
-        self.place = {one: int(code) for one, code in by_id} | {str(name): at for at, name in enumerate(self.names)}
+        self.ids = posters["id"].astype(str).to_numpy(dtype=object)
+        self.place = self.places("film")
+
+    def places(self, column: str) -> dict[str, int]:
+        """The position of each film by what a history's column of this plain name calls it; see `film_places`."""
+        return film_places(self.ids, self.codes.tolist(), self.names, column)
 
     def posters(self, film: int) -> Ints:
         """The rows of a film's posters."""

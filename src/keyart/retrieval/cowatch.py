@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from keyart.catalogue import Catalogue
-from keyart.catalogue.history import LIKED, History
+from keyart.catalogue.history import History
 from keyart.errors import InputError
 from keyart.retrieval.exclusion import Exclusion
 from keyart.retrieval.metrics.chance import discounts
@@ -118,7 +118,7 @@ class CoWatch:
 
 
 def co_watched(
-    history: History, catalogue: Catalogue, *, min_users: int = MIN_USERS, at_least: float = LIKED
+    history: History, catalogue: Catalogue, *, min_users: int = MIN_USERS, at_least: float | None = None
 ) -> CoWatch:
     """The films of a catalogue that enough users liked.
 
@@ -126,20 +126,22 @@ def co_watched(
         history: Who rated what.
         catalogue: The posters; films are matched by `History.match`.
         min_users: A film needs so many users who liked it.
-        at_least: The rating from which on a film counts as liked; without ratings every event does.
+        at_least: The rating from which on a film counts as liked; None: as the history's scale says.
 
     Raises:
         InputError: Fewer than two films of the catalogue are liked by enough users.
     """
     matched = history.match(catalogue)
     kept = history.liked(at_least) & (matched.film >= 0)
+    threshold = at_least if history.scale is None or at_least is not None else history.scale.liked_from
+    told = "" if threshold is None else f" (rated {threshold:g} or more)"
     users, names = np.unique(history.users[kept].astype(str), return_inverse=True)[::-1]
     liked = np.unique(np.stack([matched.film[kept], users], axis=1), axis=0)
     counts = np.bincount(liked[:, 0], minlength=len(matched.films))
     enough = np.flatnonzero(counts >= min_users)
     if len(enough) < 2:
         raise InputError(
-            f"{history.source}: {len(enough)} films of {catalogue.source.name} are liked (rated {at_least:g} or more)"
+            f"{history.source}: {len(enough)} films of {catalogue.source.name} are liked{told}"
             f" by {min_users} users or more (at most {counts.max(initial=0)} like one); co-watch needs two such films"
         )
     enough = enough[np.argsort(matched.films[enough].astype(str), kind="stable")]

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyart.catalogue.columns import holds_urls, plain, recognise
-from keyart.catalogue.files import stem
-from keyart.catalogue.formats import MISSING, as_text
+from keyart.catalogue.aliases import plain
+from keyart.catalogue.columns import holds_urls, recognise
+from keyart.catalogue.files import stem, unrooted
+from keyart.catalogue.formats import as_text
 from keyart.catalogue.rows import identities
 from keyart.catalogue.table import RawTable, read_table, table_faults
 from keyart.errors import InputError
@@ -68,10 +69,11 @@ def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
     if faults:
         raise InputError("; ".join(f"{path}: {fault}" for fault in faults))
     at = _url_column(path, table, url_column)
+    urls = list(table.columns[at]) if at is not None else []
     posters: dict[str, Wanted] = {}
     for i, named in enumerate(identities(table, columns)):
-        image = named.image if named.image.casefold() not in MISSING else ""
-        url = _url(table.columns[at][i]) if at is not None else None
+        image = unrooted(named.image)
+        url = _url(urls[i]) if at is not None else None
         wanted = Wanted(named.id or stem(image), image, url, named.imdb_id)
         # Several rows of one image are the reader's to judge: whichever of them knows a URL serves.
         known = posters.get(image or f"\0{i}")
@@ -82,7 +84,7 @@ def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
 
 def _url(cell: object) -> str | None:
     text = as_text(cell)
-    if text.casefold() in MISSING:
+    if not text:
         return None
     return f"https:{text}" if text.startswith("//") else text
 

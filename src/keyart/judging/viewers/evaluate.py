@@ -46,14 +46,16 @@ def evaluate_history(
     images: Path | None = None,
     *,
     on_bad_poster: Literal["error", "skip"] = "error",
+    rating_scale: float | None = None,
+    liked_from: float | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
     """Judge a run by what viewers went on to like, beside what else could have told it.
 
     *All films* (``all/…``): one cut in time for everybody; of the last fifth of events, the films that were liked
-    (rated 4 or more) are sought among all films that a user has not seen. *Cold films* (``cold/…``): five folds over
-    films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are ranked
-    within that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test
+    (four of five stars or more) are sought among all films that a user has not seen. *Cold films* (``cold/…``): five
+    folds over films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are
+    ranked within that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test
     split's films, whose genres the embedding has not learned.
 
     Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a taste in multi-hot
@@ -70,21 +72,26 @@ def evaluate_history(
         catalogue: A table of posters; None: the run's own.
         images: The folder of its images.
         on_bad_poster: ``error`` or ``skip``.
+        rating_scale: The best rating; None: found from the ratings.
+        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
         say: Told what takes long and what is left out.
 
     Returns:
         ``<setting>/<metric>@<k>/<row>`` with ``/low`` and ``/high`` (95% over users), ``…/<row>-<row>`` for paired
         differences, ``<setting>/coverage@k/<row>``; ``<setting>/users``, ``…/gallery``, ``…/liked``; ``unknown_films``;
-        ``chosen``. ``<setting>/best``: the row of the highest nDCG, see `best_row`. Undefined values are None; so are
-        those that every ranking reaches, such as recall@100 among 60 films: ``<setting>/left_out`` says why.
+        ``rating_scale``, ``liked_from``; ``chosen``. ``<setting>/best``: the row of the highest nDCG, see `best_row`.
+        Undefined values are None; so are those that every ranking reaches, such as recall@100 among 60 films:
+        ``<setting>/left_out`` says why.
 
     Raises:
         InputError: The history or the posters cannot be used, or nobody has anything to be judged by.
     """
-    events_read = read_history(history)
+    events_read = read_history(history, scale=rating_scale, liked_from=liked_from)
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
     table = posters.catalogue
     events, unknown = Events.of(events_read, table)
+    say(posters.summary)
+    say(events_read.summary)
     say("embedding posters")
     embeddings, frozen = embed_and_frozen(run, run.embedder(), posters, precision=run.config["training"]["precision"])
     names = events_read.match(table).films
@@ -96,9 +103,12 @@ def evaluate_history(
         "posters": of_films(embeddings, film),
     }
     test = None if splits is None else film_split(table, names, splits)
-    return {"films": events.films, "unknown_films": unknown, "events": len(events)} | judge_events(
-        events, vectors, test, say
-    )
+    scale = events_read.scale
+    told = {
+        **{"films": events.films, "unknown_films": unknown, "events": len(events)},
+        **{"rating_scale": scale and scale.best, "liked_from": scale and scale.liked_from},
+    }
+    return told | judge_events(events, vectors, test, say)
 
 
 def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:

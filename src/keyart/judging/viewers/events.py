@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 
 from keyart.catalogue import Catalogue
-from keyart.catalogue.history import LIKED, History
+from keyart.catalogue.history import History
 from keyart.errors import InputError
 from keyart.retrieval.interests import event_weights
 
@@ -26,8 +26,8 @@ class Events:
     Attributes:
         user: (E,) positions in ``users``.
         film: (E,) positions among the catalogue's F films.
-        liked: (E,) whether it was liked: rated 4 or more, or, without ratings, watched.
-        rating: (E,) or None.
+        liked: (E,) whether it was liked, see `History.liked`; without ratings, watched.
+        rating: (E,) as of five stars, or None.
         time: (E,) seconds, or None.
         users: (U,) names.
         films: F.
@@ -53,7 +53,7 @@ class Events:
         """
         matched = history.match(catalogue)
         frame = pd.DataFrame({"user": history.users.astype(str), "film": matched.film, "liked": history.liked()})
-        frame["rating"] = np.nan if history.ratings is None else history.ratings
+        frame["rating"] = np.nan if history.stars is None else history.stars
         frame["time"] = np.nan if history.timestamps is None else history.timestamps
         frame = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
         # A film that is watched again is not new: it belongs to the time when it was first seen.
@@ -161,4 +161,4 @@ def film_split(catalogue: Catalogue, films: npt.NDArray[np.object_], splits: npt
     return np.array([film in inside for film in films], dtype=np.bool_)
 
 
-__all__ = ["FOLDS", "LIKED", "Events", "Task", "by_time", "cold", "cold_folds", "film_split"]
+__all__ = ["FOLDS", "Events", "Task", "by_time", "cold", "cold_folds", "film_split"]

@@ -44,6 +44,8 @@ def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> N
             f"{SETTINGS[setting]}: {users:,} users, {liked:,} liked films sought among {gallery:,.0f}", highlight=False
         )
     told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
+    if found.get("rating_scale") is not None:
+        told += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
     console.print(f"{told}; --json has every metric, cut-off and interval", highlight=False)
 
 

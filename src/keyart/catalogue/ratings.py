@@ -1,0 +1,82 @@
+"""Scales of ratings: thumbs, five stars, ten points, percent."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.errors import InputError
+
+#: Best ratings of the known scales: 0/1, up to five stars, ten points, percent.
+BEST = (1.0, 5.0, 10.0, 100.0)
+LIKED_SHARE = 0.8
+"""Of the best rating: four of five stars, eight of ten points."""
+
+
+@dataclass(frozen=True)
+class RatingScale:
+    """How the ratings of a history are read.
+
+    Attributes:
+        best: The best rating that can be given.
+        liked_from: The rating from which on a film counts as liked.
+        lowest: The lowest rating that was given.
+        highest: The highest rating that was given.
+        found: Whether ``best`` was found from the ratings; else somebody said so.
+    """
+
+    best: float
+    liked_from: float
+    lowest: float
+    highest: float
+    found: bool
+
+    def __str__(self) -> str:
+        how = "found from the data" if self.found else "as set"
+        return f"ratings from {self.lowest:g} to {self.highest:g} on a scale up to {self.best:g} ({how})"
+
+    @classmethod
+    def of(
+        cls,
+        ratings: npt.NDArray[np.float64],
+        source: Path,
+        best: float | None = None,
+        liked_from: float | None = None,
+    ) -> "RatingScale":
+        """The scale of some ratings: the smallest known one that holds all of them, unless it is set.
+
+        Args:
+            ratings: (E,) at least one, all finite.
+            source: Their table, for messages.
+            best: The best rating; None: 1 where all are 0 or 1 (or between), else 5, 10 or 100.
+            liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+
+        Raises:
+            InputError: No known scale holds the ratings, or what is set does not fit them.
+
+        Examples:
+            >>> [RatingScale.of(np.array(one), Path("h.csv")).liked_from for one in ([0, 1.0], [0.5, 5], [3, 10.0])]
+            [1.0, 4.0, 8.0]
+        """
+        low, high = float(ratings.min()), float(ratings.max())
+        if best is None:
+            fitting = [one for one in BEST if high <= one]
+            if low < 0 or not fitting:
+                raise InputError(
+                    f"{source}: ratings from {low:g} to {high:g} fit no known scale (0/1, 5, 10, 100);"
+                    " remove rows that are not rated, or set the best rating with --rating-scale"
+                )
+            top = fitting[0]
+        else:
+            top = best
+            if not 0 < best < np.inf:
+                raise InputError(f"--rating-scale {best:g}: name the best rating, such as 5 or 10")
+            if high > best:
+                raise InputError(f"--rating-scale {best:g}: {source} holds ratings up to {high:g}; name the best one")
+        if liked_from is None:
+            binary = top == 1 and bool(np.isin(ratings, (0.0, 1.0)).all())
+            liked_from = 1.0 if binary else LIKED_SHARE * top
+        elif not liked_from <= top:
+            raise InputError(f"--liked-from {liked_from:g}: the best rating is {top:g}; name a rating up to it")
+        return cls(top, liked_from, low, high, best is None)
