@@ -4,9 +4,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n 2
+# ENV=<folder of an environment that has everything>: use it as it is. WHEELS=<folder>: install from its wheels alone.
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(WHEELS),--no-index --find-links '$(WHEELS)')
+ifdef ENV
+BIN := $(ENV)/bin
+READY :=
+export PYTHONPATH := $(CURDIR)/src
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench check format clean
+.PHONY: help install demo test test-gpu bench check format clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,8 +22,8 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "keyart needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(if $(WHEELS),,$(PIP_INSTALL) --upgrade pip)
+	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $@
 
 install: $(READY) ## A virtual environment in .venv with keyart and everything for its development
@@ -30,10 +37,18 @@ demo: $(READY) ## Render demo posters, train on them, print metrics, and say whe
 test: $(READY) ## All tests (no network, no GPU needed; real posters are used where they are found)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+test-gpu: $(READY) ## All that needs a GPU, in under 10 minutes; without a network by WHEELS=<folder> or ENV=<environment>
+	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' \
+		|| { echo "make test-gpu: torch finds no GPU here; keyart doctor says why" >&2; exit 2; }
+	$(BIN)/python -c 'from keyart.cli import main; main()' doctor || true
+	$(BIN)/python -m pytest tests -m gpu --durations=10
+	$(BIN)/python benchmarks/gpu.py
+	$(BIN)/python benchmarks/losses.py --device cuda --threads 1 --seconds 0.3
+
 bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	$(if $(ENV),,$(PIP_INSTALL) --editable '.[dev,bench]')
 	@for file in benchmarks/*.py; do \
-		case $$file in */measure.py) continue;; */loading.py) more="$(if $(OML),--oml $(OML))";; *) more=;; esac; \
+		case $$file in */measure.py|*/gpu.py) continue;; */loading.py) more="$(if $(OML),--oml $(OML))";; *) more=;; esac; \
 		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" $$more || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "not finished:$$failed" >&2; exit 1; }
 

@@ -10,6 +10,15 @@ import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 
 
+def pytest_runtest_setup(item):
+    """Tests marked `gpu` need a CUDA device."""
+    if item.get_closest_marker("gpu") is not None:
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Tests never touch a person's cache."""

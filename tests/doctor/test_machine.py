@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from keyart.doctor import healthy, probe
-from keyart.doctor.devices import bf16_finding, cpu_finding, faiss_distributions, faiss_finding, gpu_finding
+from keyart.doctor.devices import (
+    bf16_finding,
+    cpu_finding,
+    faiss_distributions,
+    faiss_finding,
+    gpu_finding,
+    search_finding,
+)
 from keyart.doctor.devices import torch_finding as say_torch
 from keyart.doctor.packages import package_findings, python_finding
 from keyart.doctor.probe import Answer
@@ -199,7 +206,15 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
     [
         ({}, "ModuleNotFoundError", [], False, "absent", "not installed", "pip install faiss-cpu"),
         ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], False, "ok", "searches on the CPU", ""),
-        ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], True, "ok", "searches on the CPU", ".[gpu]"),
+        (
+            {"gpu_build": False, "gpus": 0},
+            None,
+            ["faiss-cpu"],
+            True,
+            "ok",
+            "searches on the CPU",
+            "uninstall -y faiss-cpu",
+        ),
         ({"gpu_build": True, "gpus": 0}, None, ["faiss-gpu"], False, "ok", "built for GPUs", ""),
         ({"gpu_build": True, "gpus": 2}, None, ["faiss-gpu"], True, "ok", "searches on 2 GPU(s)", ""),
     ],
@@ -210,6 +225,36 @@ def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, told, mend):
     assert told in finding.detail
     assert mend in finding.mend
     assert (mend == "") is (finding.mend == "")
+
+
+@pytest.mark.parametrize(
+    ("cuda", "faiss", "where", "why"),
+    [
+        ([], {"gpu_build": False, "gpus": 0}, "faiss on the CPU", "neither FAISS nor torch"),
+        ([{**CARD, "works": False}], {"gpu_build": True, "gpus": 0}, "faiss on the CPU", "neither FAISS nor torch"),
+        ([CARD], {"gpu_build": False, "gpus": 0}, "torch on the GPU", "built for the CPU alone"),
+        ([CARD], {"gpu_build": True, "gpus": 0}, "torch on the GPU", "sees none"),
+        ([CARD], {"gpu_build": True, "gpus": 1}, "faiss on the GPU", "1 GPU"),
+    ],
+)
+def test_where_exact_search_runs_and_why(cuda, faiss, where, why):
+    finding = search_finding(Answer({"cuda": cuda}), Answer({"version": "1.15", **faiss}))
+    assert finding.state == "ok"
+    assert finding.values == {"where": where}
+    assert finding.detail.startswith(f"{where}: ")
+    assert why in finding.detail
+
+
+def test_without_faiss_there_is_no_exact_search():
+    assert search_finding(Answer({"cuda": [CARD]}), Answer(fault="ImportError")).state == "fault"
+
+
+@pytest.mark.gpu
+def test_the_doctor_finds_the_gpu_and_where_search_runs():
+    torch_answer, faiss_answer = probe.ask(probe.TORCH), probe.ask(probe.FAISS)
+    devices = gpu_finding(torch_answer, nvidia=True).values["devices"]
+    assert [device["works"] for device in devices] == [True] * torch.cuda.device_count()
+    assert search_finding(torch_answer, faiss_answer).values["where"] in ("faiss on the GPU", "torch on the GPU")
 
 
 def test_the_doctor_itself_imports_nothing_heavy():

@@ -220,7 +220,6 @@ def test_nothing_is_learned_or_saved():
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_gpu_makes_the_same_views(pixels):
     for strength in PRESETS:
         augment = Augment.preset(strength)

@@ -249,8 +249,7 @@ def test_resume_from_the_end_of_an_epoch(at_train_end, undisturbed, make, tmp_pa
 
 
 @pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("residence", ["always", "never"])
+@pytest.mark.parametrize("residence", ["auto", "always", "never"])
 def test_batches_on_a_gpu_are_those_of_the_cpu(make, residence):
     data = make(pixels_on_device=residence)
     device = torch.device("cuda")

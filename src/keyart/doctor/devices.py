@@ -127,6 +127,29 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
     if answer.values["gpu_build"]:
         return finding("ok", f"{told}, built for GPUs, searches on the CPU: it sees none")
     if has_gpu:
-        mend = f"to search on the GPU: pip uninstall -y {everything}; pip install -e '.[gpu]'"
+        mend = f"to search on the GPU by FAISS too: pip uninstall -y {everything}; pip install faiss-gpu"
         return finding("ok", f"{told}, searches on the CPU", mend)
     return finding("ok", f"{told}, searches on the CPU")
+
+
+def search_finding(torch_answer: Answer, faiss_answer: Answer) -> Finding:
+    """Where exact search runs, and why.
+
+    Args:
+        torch_answer: Torch's.
+        faiss_answer: FAISS's.
+    """
+    working = any(device["works"] for device in torch_answer.values.get("cuda", []))
+    if faiss_answer.fault is not None:
+        return Finding("exact search", "fault", "none: FAISS does not work")
+    if faiss_answer.values["gpus"]:
+        where, why = "faiss on the GPU", f"this FAISS uses {faiss_answer.values['gpus']} GPU(s)"
+    elif working:
+        build = "is built for GPUs but sees none" if faiss_answer.values["gpu_build"] else "is built for the CPU alone"
+        where, why = (
+            "torch on the GPU",
+            f"torch uses one, while this FAISS {build}; FAISS on the CPU for small searches",
+        )
+    else:
+        where, why = "faiss on the CPU", "neither FAISS nor torch can use a GPU"
+    return Finding("exact search", "ok", f"{where}: {why}", values={"where": where})

@@ -13,6 +13,7 @@ from keyart.doctor.devices import (
     faiss_finding,
     gpu_finding,
     has_nvidia,
+    search_finding,
     torch_finding,
 )
 from keyart.doctor.finding import Finding
@@ -48,6 +49,7 @@ def diagnose() -> list[Finding]:
             gpu_finding(told, has_nvidia()),
             bf16_finding(told),
             faiss_finding(faiss.result(), builds.result(), has_gpu=bool(told.values.get("cuda"))),
+            search_finding(told, faiss.result()),
             *caches.result(),
             hub.result(),
             wandb.result(),

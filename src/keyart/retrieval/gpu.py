@@ -1,21 +1,45 @@
-"""FAISS indexes on a GPU, where this FAISS and this machine have one."""
+"""Exact indexes on a GPU: by FAISS where it can use one, by torch where only torch can."""
 
 import logging
+import sys
 import weakref
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 
 from keyart.retrieval.faiss_search import numpy_search
 
+if TYPE_CHECKING:
+    import torch
+
+    from keyart.retrieval.torch_search import TorchFlat
+
 _log = logging.getLogger(__name__)
 GPU_MAX_K = 2048
 """FAISS's limit on a GPU."""
 SHARE = 0.8
 """Of the GPU's free memory that an index may take."""
+WORTH_STARTING = 2**27
+"""Scores that a CPU computes in about the second that it takes torch to start on a GPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaissCopy:
+    """An index on FAISS's GPU, with the resources that must live as long as it."""
+
+    index: Any
+    resources: Any
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """(Q, k) scores and (Q, k) rows."""
+        return _search(self.index, queries, k)
+
+
 # A value must not refer to its key, or neither is ever freed: an index that stays on the CPU has None.
-_copies: "weakref.WeakKeyDictionary[Any, tuple[Any, Any] | None]" = weakref.WeakKeyDictionary()
+_copies: "weakref.WeakKeyDictionary[Any, FaissCopy | TorchFlat | None]" = weakref.WeakKeyDictionary()
 
 
 def has_gpu() -> bool:
@@ -23,8 +47,26 @@ def has_gpu() -> bool:
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
+def torch_device(scores: int) -> "torch.device | None":
+    """The GPU that torch can use, where starting it is worth the work.
+
+    Args:
+        scores: How many scores are to be computed.
+    """
+    if "torch" not in sys.modules and not (scores >= WORTH_STARTING and Path("/dev/nvidiactl").exists()):
+        return None
+    import torch
+
+    if not torch.cuda.is_available() or (scores < WORTH_STARTING and not torch.cuda.is_initialized()):
+        return None
+    return torch.device("cuda")
+
+
 def search_flat(flat: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Search an exact index: its copy on the GPU, created once, where there is room for it; else the index itself.
+
+    FAISS searches on the GPU where it can use one. Where only torch can, torch does: if it uses the GPU already, or
+    there is enough to compute that starting it pays.
 
     Where the GPU fails, the copy and its resources are released, one warning names the cause, and the CPU answers from
     then on.
@@ -37,10 +79,10 @@ def search_flat(flat: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.
     Returns:
         (Q, k) scores and (Q, k) rows.
     """
-    copy = _copy_of(flat) if has_gpu() and k <= GPU_MAX_K else None
+    copy = _copy_of(flat, len(queries), k)
     if copy is not None:
         try:
-            return _search(copy[0], queries, k)
+            return copy.search(queries, k)
         except (RuntimeError, MemoryError) as error:
             _stay_on_cpu(flat, error)
         del copy
@@ -66,14 +108,30 @@ def _search(index: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.nda
     return scores, rows
 
 
-def _copy_of(flat: Any) -> tuple[Any, Any] | None:
+def _copy_of(flat: Any, queries: int, k: int) -> "FaissCopy | TorchFlat | None":
+    """The index's copy on a GPU; None where the CPU is to search."""
+    if _copies.get(flat, flat) is None:
+        return None
+    device = None
+    if has_gpu():
+        if k > GPU_MAX_K:
+            return None
+    elif (device := torch_device(queries * flat.ntotal)) is None:
+        return None
     if flat not in _copies:
         try:
             _check_room(flat)
-            _copies[flat] = copy_to_gpu(flat)
+            _copies[flat] = FaissCopy(*copy_to_gpu(flat)) if device is None else _torch_copy(flat, device)
         except (RuntimeError, MemoryError) as error:
             _stay_on_cpu(flat, error)
     return _copies[flat]
+
+
+def _torch_copy(flat: Any, device: "torch.device") -> "TorchFlat":
+    from keyart.retrieval.torch_search import TorchFlat
+
+    blocks = (flat.reconstruct_n(start, min(65536, flat.ntotal - start)) for start in range(0, flat.ntotal, 65536))
+    return TorchFlat.of_blocks(blocks, flat.ntotal, flat.d, device)
 
 
 def _check_room(flat: Any) -> None:
