@@ -18,6 +18,7 @@ from keyart.commands.judging import compare, evaluate
 from keyart.commands.train import train
 from keyart.commands.viewers import judge_history, recommend
 from keyart.errors import InputError
+from keyart.utils.text import echo
 
 # Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
 UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
@@ -61,13 +62,13 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except InputError as error:
-        sys.stderr.write(f"keyart: {error}\n")
+        echo(f"keyart: {error}", err=True)
         code = 2
     except UsageFault as error:
         told = error.format_message() if hasattr(error, "format_message") else str(error)
         told = " ".join(told.split())
         if told:
-            sys.stderr.write(f"keyart: {told.rstrip('.')}; see keyart --help\n")
+            echo(f"keyart: {told.rstrip('.')}; see keyart --help", err=True)
         code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130

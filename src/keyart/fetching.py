@@ -13,6 +13,7 @@ from PIL import Image
 
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+from keyart.utils.text import csv_cell
 
 if TYPE_CHECKING:
     from keyart.catalogue.fetch import Fetched, Limits, Missing, Patience
@@ -157,5 +158,5 @@ def _listed(missing: Sequence["Missing"]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, ["id", "url", "reason"], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(poster) for poster in missing)
+    writer.writerows({name: csv_cell(text) for name, text in asdict(poster).items()} for poster in missing)
     return text.getvalue().encode()

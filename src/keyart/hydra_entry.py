@@ -11,6 +11,7 @@ from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER
 from keyart.config.hooks import SweepReport
 from keyart.errors import InputError
+from keyart.utils.text import echo
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.argv[1:] = preflight(given)
     except InputError as error:
-        print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
+        echo(f"train.py: {error}", err=True)
         sys.exit(2)
     code = 0
     # Whichever part of a sweep runs just then: SIGTERM ends its jobs, and the sweep is reported on.

@@ -14,6 +14,7 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.utils.files import write_atomically
+from keyart.utils.text import from_csv_cell
 
 if TYPE_CHECKING:
     from keyart.embedding import Embedder
@@ -123,7 +124,8 @@ class Run:
     @cached_property
     def splits(self) -> "pd.Series[str]":
         """Each poster's split, indexed by id."""
-        return pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False).set_index("id")["split"]
+        table = pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False)
+        return table.set_index(table["id"].map(from_csv_cell))["split"]
 
     @property
     def image_size(self) -> tuple[int, int]:

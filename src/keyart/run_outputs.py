@@ -19,6 +19,7 @@ from keyart.judging.posters import from_whole, plain_judge
 from keyart.progress import progress_bar
 from keyart.retrieval import PosterIndex, merge_frozen, per_query_table
 from keyart.run import describe_environment, write_json
+from keyart.utils.text import csv_table
 
 
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
@@ -48,8 +49,8 @@ def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Em
     environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
     write_json(folder / "environment.json", environment)
     table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
-    table.to_csv(folder / "splits.csv", index=False)
-    problems_table(prepared.posters.skipped).to_csv(folder / "skipped.csv", index=False)
+    csv_table(table).to_csv(folder / "splits.csv", index=False)
+    csv_table(problems_table(prepared.posters.skipped)).to_csv(folder / "skipped.csv", index=False)
 
 
 def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:

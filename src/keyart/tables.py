@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from keyart.utils.text import terminal
+
 if TYPE_CHECKING:
     from keyart.checking import Check
 
@@ -21,7 +23,7 @@ def cell(value: float | None, digits: int = 4) -> str:
 
 def print_metrics(metrics: Mapping[str, float | None], console: Console | None = None) -> None:
     """Print flat metrics as a table: a row a metric; chance, frozen and lift beside its value."""
-    console = console or Console()
+    console = console or terminal()
     splits = list(dict.fromkeys(key.split("/", 1)[0] for key in metrics))
     for split in splits:
         inner = {key.split("/", 1)[1]: value for key, value in metrics.items() if key.startswith(f"{split}/")}
@@ -61,14 +63,14 @@ def _print_branches(metrics: Mapping[str, float | None], split: str, console: Co
 
 def print_check(found: "Check", console: Console | None = None) -> None:
     """Print what a check of a catalogue found."""
-    console = console or Console()
+    console = console or terminal()
     genres = ", ".join(f"{name} {n:,}" for name, n in sorted(found.genres.items(), key=lambda item: -item[1]))
     console.print(str(found.account), highlight=False)
     console.print(
         f"{found.posters:,} posters can be used; {found.near_duplicates} of them are near-duplicates of another one",
         highlight=False,
     )
-    console.print(f"{len(found.genres)} genres: {genres}", highlight=False)
+    console.print(f"{len(found.genres)} genres: {genres}")
     console.print(
         f"a split by single posters (70% train, 20% test) would show the test {found.leak:.2f} pictures of training, on"
         " average; splits here keep them together",

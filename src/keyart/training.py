@@ -33,6 +33,7 @@ from keyart.run_outputs import describe_dataset, finish, write_inputs
 from keyart.slurm.job import cores_of_task, job_id
 from keyart.slurm.requeue import run_again
 from keyart.sweeps.job import run_sweep_job
+from keyart.utils.text import echo
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +265,7 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
         if first_process():
-            print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
+            echo(f"train.py: {error}", err=True)
             # A run that began and could not go on, for want of space say, is there to be resumed.
             if new and not last.is_file():
                 remove_run(folder, start)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 
 from keyart.analysis.names import metric_name
 from keyart.analysis.score_table import number
+from keyart.utils.text import to_html
 
 ORIGINS = {
     "learned": "trained with the loss",
@@ -98,7 +98,9 @@ def branch_section(
     scores = branch_scores(metrics, split)
     if not scores:
         only = next(iter(sizes), None) if len(sizes) == 1 else None
-        return (only and f"<p>The embedding has one branch, {only}, {escape(by_loss)}: nothing to attribute.</p>") or ""
+        return (
+            only and f"<p>The embedding has one branch, {only}, {to_html(by_loss)}: nothing to attribute.</p>"
+        ) or ""
     others = {one.branch: one for one in branch_scores(metrics, split, "map")}
     rows = []
     for one in scores:
@@ -107,8 +109,8 @@ def branch_section(
         also = others.get(one.branch, BranchScore(one.branch, None, None, None, None))
         cells = _cells(one) + _cells(also)
         rows.append(
-            f'<tr><th scope="row">{escape(one.branch)} <small>{"" if size is None else f"{size:,} numbers, "}'
-            f"{escape(what)}</small></th>{cells}</tr>"
+            f'<tr><th scope="row">{to_html(one.branch)} <small>{"" if size is None else f"{size:,} numbers, "}'
+            f"{to_html(what)}</small></th>{cells}</tr>"
         )
     totals = "".join(
         f'<td>{number(value)}</td><td>{number(lift, 2)}</td><td colspan="2"></td>'
@@ -119,7 +121,7 @@ def branch_section(
     heads = "".join(f'<th scope="col">{head}</th>' for name in names for head in (f"{name} alone", *BESIDE_IT))
     note = f" The table is of the vectors before they are reduced to {output_size:,} numbers." if output_size else ""
     return (
-        f"<p>{escape(credit(metrics, split))}</p>"
+        f"<p>{to_html(credit(metrics, split))}</p>"
         '<div class="scroll"><table><caption>Branches of the embedding</caption><thead>'
         f'<tr><th scope="col">branch</th>{heads}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div>"

@@ -8,6 +8,7 @@ from rich.text import Text
 from keyart.analysis.bootstrap import SIGNS
 from keyart.analysis.compare import Comparison, Difference
 from keyart.tables import cell
+from keyart.utils.text import terminal
 
 STYLES = {"better": "bold green", "worse": "bold red", "no difference": "dim"}
 
@@ -17,9 +18,9 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
 
     Runs are numbered and named above the table, so that any number of them and names of any length fit in 80 columns.
     """
-    console = console or Console()
+    console = console or terminal()
     for at, (name, folder) in enumerate(zip(found.names, found.runs, strict=True), 1):
-        console.print(f"{at}  {name}  {folder}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{at}  {name}  {folder}", soft_wrap=True)
     title = f"test: {found.queries:,} queries in {found.gallery:,} posters"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("metric", overflow="fold")
@@ -34,7 +35,7 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
         table.add_section()
     console.print(table)
     signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
-    console.print(f"{signs} by the paired bootstrap interval over queries", highlight=False)
+    console.print(f"{signs} by the paired bootstrap interval over queries")
 
 
 def _difference(found: Difference | None) -> Text:

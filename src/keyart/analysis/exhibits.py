@@ -1,7 +1,6 @@
 """Posters in HTML: the gallery's rows and the pairs in which genre and look disagree."""
 
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import TYPE_CHECKING
 
 from PIL import Image
@@ -11,6 +10,7 @@ from keyart.analysis.neighbours import Neighbourhoods, describe, genre_overlap, 
 from keyart.analysis.posters import data_uri, frame_posters
 from keyart.analysis.score_table import number
 from keyart.retrieval.random_pairs import percent
+from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -37,7 +37,7 @@ class PosterImages:
 
     def img(self, position: int) -> str:
         """One poster's element, with title, year and genres as its alternative text."""
-        alt = escape(describe(self.catalogue, position))
+        alt = to_html(describe(self.catalogue, position))
         width, height = self.size
         return f'<img src="{self._uris[position]}" width="{width}" height="{height}" alt="{alt}" decoding="async">'
 
@@ -64,7 +64,7 @@ def gallery_rows(
                 f"</summary>{_strip(catalogue, frozen, row, images)}</details>"
             )
         articles.append(
-            f'<article class="row" aria-label="{escape(name)} and its neighbours">{_driver(catalogue, query, images)}'
+            f'<article class="row" aria-label="{to_html(name)} and its neighbours">{_driver(catalogue, query, images)}'
             f"{_strip(catalogue, rows, row, images)}{other}</article>"
         )
     return "\n".join(articles)
@@ -118,13 +118,13 @@ def _strip(catalogue: "Catalogue", rows: Neighbourhoods, row: int, images: Poste
 
 
 def _name(catalogue: "Catalogue", position: int) -> str:
-    return f"<b>{escape(poster_name(catalogue, position))}</b>"
+    return f"<b>{to_html(poster_name(catalogue, position))}</b>"
 
 
 def _genres(catalogue: "Catalogue", query: int, other: int) -> str:
     """The genres of ``other``, those of ``query`` emphasised."""
     names = [
-        f"<em>{escape(name)}</em>" if shared else f"<span>{escape(name)}</span>"
+        f"<em>{to_html(name)}</em>" if shared else f"<span>{to_html(name)}</span>"
         for name, shared in shared_genres(catalogue, query, other)
     ]
     return f'<span class="genres">{", ".join(names)}</span>'

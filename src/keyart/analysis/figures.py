@@ -1,6 +1,5 @@
 """Charts by matplotlib, drawn once and saved twice: as a PNG, and as SVG that follows a page's theme."""
 
-import html
 import io
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from keyart.analysis.theme import LIGHT, Theme, display_file, to_variables
+from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -106,7 +106,7 @@ def _for_page(svg: str, prefix: str, alt: str, tips: Sequence[str]) -> str:
     svg = svg.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
     width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]
     head = (
-        f'<svg role="img" aria-label="{html.escape(alt)}" viewBox="0 0 {width} {height}" class="chart"'
+        f'<svg role="img" aria-label="{to_html(alt)}" viewBox="0 0 {width} {height}" class="chart"'
         f' style="max-width:{float(width) * PAGE_SCALE:.0f}px">'
     )
     return to_variables(re.sub(r"<svg[^>]*>", head, svg, count=1)).strip()
@@ -125,7 +125,7 @@ def _with_tips(svg: str, group: str, tips: Sequence[str]) -> str:
 
     def tipped(match: re.Match[str]) -> str:
         text = next(texts, None)
-        return match.group(0) if text is None else f"<use{match.group(1)}><title>{html.escape(text)}</title></use>"
+        return match.group(0) if text is None else f"<use{match.group(1)}><title>{to_html(text)}</title></use>"
 
     points = len(re.findall(r"<use[^>]*/>", svg[start:]))
     if points < len(tips):

@@ -5,7 +5,6 @@ import io
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from keyart.analysis.neighbours import find_neighbours
 from keyart.analysis.page import build_credits, build_page
 from keyart.analysis.pictures import Pictures, Progress, make_pictures
 from keyart.analysis.score_table import headline, score_tables
+from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
@@ -121,18 +121,18 @@ def _lead(
     backbone = (config.get("model") or {}).get("backbone")
     loss = (config.get("loss") or {}).get("name")
     count, trained = int((splits == split).sum()), int((splits == "train").sum())
-    made = f"{size:,} numbers a poster" + (f" from <b>{escape(str(backbone))}</b>" if backbone else "")
-    by_loss = f" with the {escape(str(loss))} loss" if loss else ""
+    made = f"{size:,} numbers a poster" + (f" from <b>{to_html(str(backbone))}</b>" if backbone else "")
+    by_loss = f" with the {to_html(str(loss))} loss" if loss else ""
     branches = embedding.get("branches") or {}
     if len(branches) > 1:
         how = {"learned": f"trained{by_loss}", "closed_form": "solved in closed form", "frozen": "not trained"}
-        told = ", ".join(f"{n:,} {how.get(name, escape(name))}" for name, n in branches.items())
+        told = ", ".join(f"{n:,} {how.get(name, to_html(name))}" for name, n in branches.items())
         if embedding.get("output_size"):
             made += f", the principal components of {sum(branches.values()):,}"
         made += (f", from {trained:,} training posters" if trained else "") + f": {told}"
     elif trained:
         made += f", trained on {trained:,} posters{by_loss}"
-    return f"{made}; evaluated on {count:,} {escape(split)} posters, each searching all the others."
+    return f"{made}; evaluated on {count:,} {to_html(split)} posters, each searching all the others."
 
 
 def _branches(
@@ -160,7 +160,7 @@ def _gallery(
         others = find_neighbours(frozen, catalogue, at, rows.queries, k=k, groups=groups)
     images = PosterImages(catalogue, [*rows.shown, *([] if others is None else others.shown)])
     return (
-        f"<p>{len(rows)} of the {len(at):,} {escape(split)} posters, one for each of the commonest genres in turn: "
+        f"<p>{len(rows)} of the {len(at):,} {to_html(split)} posters, one for each of the commonest genres in turn: "
         "the one that best stands for what is not yet shown of its genre. How well they do plays no part in it.</p>"
         '<ul class="legend"><li><em>Genre</em> that the query has too</li><li><span class="bar"></span>overlap of the '
         "genre sets</li><li>0.83 · 97%: cosine, closer than 97% of random pairs</li></ul>"
@@ -191,7 +191,7 @@ def _genres(pictures: Pictures) -> str:
 
 def _maps(pictures: Pictures, posters: int, split: str) -> str:
     parts = [
-        f"<p>t-SNE of {posters:,} {escape(split)} posters: near neighbours stay near, distances between far groups "
+        f"<p>t-SNE of {posters:,} {to_html(split)} posters: near neighbours stay near, distances between far groups "
         "mean little. A poster of several genres takes the colour of the rarest one; the small maps show all that have "
         "it.</p>"
     ]

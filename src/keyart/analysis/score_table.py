@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from html import escape
 
 from keyart.analysis.bootstrap import SIGNS, Interval
 from keyart.analysis.names import is_genre, metric_name
 from keyart.analysis.scores import Score
+from keyart.utils.text import to_html
 
 WIDTH, HEIGHT = 190, 22
 LEAST, MOST = -0.5, 3.0
@@ -36,7 +36,7 @@ def headline(scores: Sequence[Score], first: str) -> str:
     main = by_key.get(first) or (scores[0] if scores else None)
     if main is None:
         return ""
-    name = escape(metric_name(main.key))
+    name = to_html(metric_name(main.key))
     if main.lift is None:
         large, told = number(main.value), f"is its {name}; there is no lift: {_no_lift(main)}."
     else:
@@ -88,7 +88,7 @@ def _card(score: Score) -> str:
         if value is not None
     )
     return (
-        f'<div class="card"><dt>{escape(metric_name(score.key))}</dt><dd>'
+        f'<div class="card"><dt>{to_html(metric_name(score.key))}</dt><dd>'
         f'<span class="display">{number(score.value)}</span>'
         f"<small>{_ends(score.interval)}</small><small>{small}</small></dd></div>"
     )
@@ -112,7 +112,7 @@ def _row(score: Score, main: bool, scale: tuple[float, float]) -> str:
         difference = "–" if gap is None else _verdict(gap) + _signed(gap.value) + _bracket(gap)
     sure = "" if gap is None else f' class="{gap.verdict.replace(" ", "-")}"'
     return (
-        f'<tr{" class=headline-row" if main else ""}><th scope="row">{escape(metric_name(score.key))}</th>'
+        f'<tr{" class=headline-row" if main else ""}><th scope="row">{to_html(metric_name(score.key))}</th>'
         f"<td>{number(score.value)}{_bracket(score.interval)}</td><td>{number(score.chance)}</td>"
         f"<td>{number(score.frozen)}</td><td{sure}>{difference}</td><td>{number(score.lift, 2)}</td>"
         f"<td>{_strip(score, scale)}</td></tr>"

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from keyart.commands.options import AsJson, ImagesFolder, emit_json, output_folder
+from keyart.utils.text import echo
 
 
 class CachePart(StrEnum):
@@ -67,7 +68,7 @@ def card(
     from keyart.run import Run
 
     def say(text: str) -> None:
-        typer.echo(text, err=True)
+        echo(text, err=True)
 
     names = [name.strip() for name in (compare or "").split(",") if name.strip()]
     opened = Run.open(run) if run is not None else None
@@ -78,7 +79,7 @@ def card(
         from keyart.analysis.card.summary import print_card
 
         print_card(content)
-        typer.echo(str((out / "card.html").resolve()))
+        echo(str((out / "card.html").resolve()))
 
 
 def doctor(
@@ -95,7 +96,7 @@ def doctor(
             emit_json({"cleared": freed})
         else:
             for part, size in freed.items():
-                typer.echo(f"{part}: {examination.size_text(size)} freed")
+                echo(f"{part}: {examination.size_text(size)} freed")
         return
     findings = examination.diagnose()
     healthy = examination.healthy(findings)

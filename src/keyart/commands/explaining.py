@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from keyart.commands.options import AsJson, CatalogueFile, ImagesFolder, RunFolder, emit_json, output_file
+from keyart.utils.text import echo
 
 
 def explain(
@@ -33,7 +34,7 @@ def explain(
         shelf, left_out = explaining.catalogue_shelf(catalogue, images)
         typical, instead = explaining.typical_shelf(opened, shelf)
         for note in filter(None, (left_out, instead)):
-            typer.echo(note, err=True)
+            echo(note, err=True)
     else:
         shelf = typical = explaining.index_shelf(opened, images)
     explained = explaining.explain_run(opened, shelf, (first, second), typical)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from keyart.commands.options import AsJson, RunFolder, emit_json, output_folder
+from keyart.utils.text import echo
 
 
 class Target(StrEnum):
@@ -31,6 +32,6 @@ def export(
         emit_json(told)
         return
     for name in told["files"]:
-        typer.echo(str(out / name))
+        echo(str(out / name))
     if "difference" in told:
-        typer.echo(f"onnxruntime agrees with the embedder within {told['difference']:.1e}")
+        echo(f"onnxruntime agrees with the embedder within {told['difference']:.1e}")

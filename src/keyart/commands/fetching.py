@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from keyart.commands.options import AsJson, emit_json, output_folder
+from keyart.utils.text import echo
 
 
 class From(StrEnum):
@@ -76,10 +77,10 @@ def fetch(
             }
         )
     else:
-        typer.echo(f"{done.present + done.fetched:,} of {done.posters:,} posters in {to}, {done.fetched:,} of them now")
+        echo(f"{done.present + done.fetched:,} of {done.posters:,} posters in {to}, {done.fetched:,} of them now")
         for reason, count in done.reasons():
-            typer.echo(f"missing: {count:,} × {reason}")
+            echo(f"missing: {count:,} × {reason}")
         if done.missing:
-            typer.echo(f"all of them: {to / MISSING_LIST}")
+            echo(f"all of them: {to / MISSING_LIST}")
     if done.missing:
         raise typer.Exit(1)

@@ -16,6 +16,7 @@ from keyart.commands.options import (
     emit_json,
     output_folder,
 )
+from keyart.utils.text import echo
 
 
 class DecoderKind(StrEnum):
@@ -68,9 +69,9 @@ def embed(
     if as_json:
         emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})
     else:
-        typer.echo(f"{done.posters:,} posters embedded in {out}, {done.computed:,} of them now")
+        echo(f"{done.posters:,} posters embedded in {out}, {done.computed:,} of them now")
         for left in done.skipped:
-            typer.echo(f"left out: {left['id']} ({left['img']}): {left['problem']}")
+            echo(f"left out: {left['id']} ({left['img']}): {left['problem']}")
 
 
 def build_index(
@@ -94,7 +95,7 @@ def build_index(
     from keyart.run import Run
 
     def report(text: str) -> None:
-        typer.echo(text, err=True)
+        echo(text, err=True)
 
     opened = Run.open(run)
     with progress_bar("filling the collection") as done:
@@ -115,5 +116,5 @@ def build_index(
     else:
         place = built.get("uri", out)
         told = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
-        typer.echo(told.rstrip())
-        typer.echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")
+        echo(told.rstrip())
+        echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")

@@ -18,6 +18,7 @@ from keyart.commands.options import (
     emit_json,
 )
 from keyart.errors import InputError
+from keyart.utils.text import echo
 
 
 def evaluate(
@@ -67,7 +68,7 @@ def evaluate(
         sizes=wanted_sizes,
         rating_scale=rating_scale,
         liked_from=liked_from,
-        say=lambda text: typer.echo(text, err=True),
+        say=lambda text: echo(text, err=True),
     )
     if as_json:
         emit_json(metrics)
@@ -76,7 +77,7 @@ def evaluate(
 
         print_metrics(metrics)
         if not any("/branch/" in key for key in metrics):
-            typer.echo("The embedding has one branch: there is nothing to attribute to others.")
+            echo("The embedding has one branch: there is nothing to attribute to others.")
 
 
 def compare(
@@ -118,4 +119,4 @@ def compare_sweep(folder: Path, as_json: bool) -> None:
         emit_json(summary.to_dict())
     else:
         print_sweep(summary)
-        typer.echo(f"page: {summary.sweep.folder / 'sweep.html'}")
+        echo(f"page: {summary.sweep.folder / 'sweep.html'}")

@@ -1,6 +1,5 @@
 """Options that several commands share, and how they print JSON."""
 
-import json
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from keyart.output_paths import check_output_file, check_output_folder
+from keyart.utils.text import to_json
 
 
 class RelevanceKind(StrEnum):
@@ -72,4 +72,4 @@ BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters t
 
 def emit_json(content: Any) -> None:
     """Print one JSON object on standard output."""
-    sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    sys.stdout.write(to_json(content) + "\n")

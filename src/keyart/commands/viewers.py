@@ -23,6 +23,7 @@ from keyart.commands.options import (
 )
 from keyart.errors import InputError
 from keyart.output_paths import check_output_file
+from keyart.utils.text import echo
 
 PARQUET = (".parquet", ".pq")
 HistoryFile = Annotated[
@@ -93,7 +94,7 @@ def recommend(
             told["rating_scale"] = events.scale and events.scale.best
     if events is not None:
         rated = events.scale or "no ratings: all films count alike"
-        typer.echo(f"{events.source}: {len(events):,} events; {rated}", err=True)
+        echo(f"{events.source}: {len(events):,} events; {rated}", err=True)
     if as_json:
         emit_json(told)
     elif "candidates" in told and "interests" in told:
@@ -123,7 +124,7 @@ def judge_history(
     from keyart.judging.viewers import evaluate_history
 
     def report(text: str) -> None:
-        typer.echo(text, err=True)
+        echo(text, err=True)
 
     found = evaluate_history(
         opened,

@@ -1,6 +1,5 @@
 """What happens around a sweep: its plan is noted when it begins, its report is made when it ends, however it ends."""
 
-import sys
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from keyart.config.resume_sweep import resumed_sweep
 from keyart.errors import InputError
 from keyart.sweeps.running import claim, let_go
 from keyart.sweeps.state import Plan, is_sweep
+from keyart.utils.text import echo
 
 
 class SweepReport(Callback):
@@ -41,7 +41,7 @@ class SweepReport(Callback):
                 resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
         except (InputError, OSError) as error:
             let_go(folder)
-            print(f"train.py: {error}", file=sys.stderr)  # noqa: T201
+            echo(f"train.py: {error}", err=True)
             raise SystemExit(2) from None
         plan.write(folder)
         SweepReport.begun = folder

@@ -11,6 +11,7 @@ from keyart.sweeps.folder import read_sweep
 from keyart.sweeps.page import write_page
 from keyart.sweeps.summary import Summary, summarise_sweep
 from keyart.sweeps.table import console_for, print_sweep, write_csv
+from keyart.utils.text import echo
 
 log = logging.getLogger(__name__)
 
@@ -44,15 +45,15 @@ def finish_sweep(folder: Path) -> bool:
     _log_to_wandb(summary)
     missing = [job for job in summary.sweep.jobs if job.status != "finished"]
     for job in missing:
-        sys.stderr.write(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}\n")
+        echo(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}", err=True)
     if missing:
         failed = sum(job.status == "failed" for job in missing)
         if summary.sweep.search and failed == len(missing):
             how, more = "draw others with", f" hydra.sweeper.n_trials={len(summary.sweep.jobs) + failed}"
         else:
             how, more = "go on with the search by" if summary.sweep.search else "do them again with", ""
-        sys.stderr.write(f"train.py: {len(missing)} of {len(summary.sweep.jobs)} jobs did not finish; {how}")
-        sys.stderr.write(f" python train.py -m resume_sweep={shlex.quote(str(folder))}{more}\n")
+        left = f"{len(missing)} of {len(summary.sweep.jobs)} jobs did not finish"
+        echo(f"train.py: {left}; {how} python train.py -m resume_sweep={shlex.quote(str(folder))}{more}", err=True)
     return summary.sweep.complete
 
 
@@ -68,4 +69,4 @@ def _log_to_wandb(summary: Summary) -> None:
         # The sweep is complete without it.
         log.warning("W&B did not take the sweep's table", exc_info=True)
     if line := sweeps_sync_line(summary):
-        sys.stderr.write(line + "\n")
+        echo(line, err=True)

@@ -2,18 +2,17 @@
 
 import math
 import os
-from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 from keyart.analysis.names import metric_name
-from keyart.analysis.page import build_credits, build_page
+from keyart.analysis.page import build_credits, build_page, build_table
 from keyart.analysis.score_table import number
 from keyart.run import read_environment
 from keyart.sweeps.chart import reference_note
 from keyart.sweeps.estimates import Estimate
 from keyart.sweeps.folder import REPLICATES, Job
 from keyart.sweeps.summary import Effect, Summary, told
+from keyart.utils.text import Markup, to_html
 
 FILE = "sweep.html"
 _PAIRED = "Differences are paired over the same queries (or seeds); 95% intervals for all pairs of values at a time."
@@ -52,13 +51,13 @@ def write_page(summary: Summary, chart: str, folder: Path) -> Path:
 
 def _lead(summary: Summary) -> str:
     sweep = summary.sweep
-    keys = ", ".join(f"<b>{escape(key)}</b>" for key in sweep.keys) or "nothing"
+    keys = ", ".join(f"<b>{to_html(key)}</b>" for key in sweep.keys) or "nothing"
     done = sum(job.status == "finished" for job in sweep.jobs)
     count = f"{len(sweep.jobs)} jobs" if done == len(sweep.jobs) else f"{done} of {len(sweep.jobs)} jobs finished"
     how = "searched over" if sweep.search else "swept over"
     return (
-        f"{count}, {how} {keys}. Runs are chosen by <b>{escape(sweep.monitor)}</b>; no test metric takes part in any of"
-        " this."
+        f"{count}, {how} {keys}. Runs are chosen by <b>{to_html(sweep.monitor)}</b>; no test metric takes part in any "
+        "of this."
     )
 
 
@@ -66,20 +65,20 @@ def _headline(summary: Summary) -> str:
     best, mean = summary.best, summary.best_setting
     if best is None or mean is None:
         return '<p class="note">No job has finished yet.</p>'
-    name = escape(metric_name(summary.sweep.monitor.partition("/")[2]))
+    name = to_html(metric_name(summary.sweep.monitor.partition("/")[2]))
     seeds = ", a mean over seeds" if any(key in summary.sweep.keys for key in REPLICATES) else ""
     if not summary.decided and summary.settings > 1:
         low = number(summary.lowest, 4)
         return (
             f'<div class="headline"><div class="big"><div class="number display">{low} to {number(mean.value, 4)}</div>'
-            f"<p>is the range of {name} on validation{seeds}. {escape(summary.verdict)}</p></div></div>"
+            f"<p>is the range of {name} on validation{seeds}. {to_html(summary.verdict)}</p></div></div>"
         )
     lift = None if summary.lift_note else best.beside.get("lift")
     about = f"is the {'best ' if summary.decided else ''}{name} on validation{seeds}"
     about += "." if lift is None else f"; its run has a lift of {number(lift, 2)}."
-    about += f" {escape(summary.verdict)}"
+    about += f" {to_html(summary.verdict)}"
     cards = "".join(
-        f'<div class="card"><dt>{escape(key)}</dt><dd><span class="display">{escape(told(value))}</span></dd></div>'
+        f'<div class="card"><dt>{to_html(key)}</dt><dd><span class="display">{to_html(told(value))}</span></dd></div>'
         for key, value in best.settings.items()
     )
     return (
@@ -96,7 +95,8 @@ def _curves(summary: Summary, chart: str) -> str:
     how = "Student’s t over seeds" if seeds else "a percentile bootstrap over the validation queries"
     return (
         f'<p class="note">Bars and bands are 95% intervals, {how}. Jobs are judged on the same queries, so their '
-        f"intervals may overlap where their difference is significant: see below. {escape(reference_note(summary))}</p>"
+        f"intervals may overlap where their difference is significant: see below. "
+        f"{to_html(reference_note(summary))}</p>"
         f'<div class="wide">{chart}</div>'
     )
 
@@ -108,15 +108,14 @@ def _choices(summary: Summary) -> str:
     heads = [*([given] if given else []), f"best {key}", "mean", "not significantly worse"]
     rows = []
     for choice in summary.choices:
-        cells = [escape(told(choice.given))] if given else []
+        cells = [told(choice.given)] if given else []
         if choice.decided:
-            as_good = escape(", ".join(choice.as_good) or "none")
-            cells += [escape(choice.best.name), _value(choice.best.estimate), as_good]
+            cells += [choice.best.name, _value(choice.best.estimate), ", ".join(choice.as_good) or "none"]
         else:
             span = f"{number(choice.low, 4)} to {number(choice.best.estimate.value, 4)}"
             cells += ["no value differs significantly from another", span, "all"]
-        rows.append(cells)
-    return f'<p class="note">{_PAIRED}</p>{_table("Best values", heads, rows)}'
+        rows.append((cells[0], cells[1:]))
+    return f'<p class="note">{_PAIRED}</p>{build_table("Best values", heads, rows)}'
 
 
 def _effects(summary: Summary) -> str:
@@ -125,8 +124,7 @@ def _effects(summary: Summary) -> str:
     shares = any(effect.share is not None for effect in summary.effects)
     heads = ["key", "highest value", "lowest value", "difference", *(["share of variance"] if shares else [])]
     rows = [
-        [escape(effect.key), escape(effect.best.name), escape(_worst(effect)), _gap(effect)]
-        + ([_share(effect)] if shares else [])
+        (effect.key, [effect.best.name, _worst(effect), _gap(effect), *([_share(effect)] if shares else [])])
         for effect in summary.effects
     ]
     note = "Each key by itself, the others averaged over."
@@ -134,7 +132,7 @@ def _effects(summary: Summary) -> str:
         note += " The share is of the variance between settings."
     if shares and summary.sweep.search:
         note += " A search tries good values more often than bad ones: its shares tell where to look, not how much."
-    return f'<p class="note">{note} {_PAIRED}</p>{_table("Effects", heads, rows)}'
+    return f'<p class="note">{note} {_PAIRED}</p>{build_table("Effects", heads, rows)}'
 
 
 def _worst(effect: Effect) -> str:
@@ -159,15 +157,15 @@ def _jobs(summary: Summary) -> str:
     body = []
     for job in sorted(sweep.jobs, key=lambda job: -math.inf if job.value is None else job.value, reverse=True):
         value = "–" if job.value is None else _value(summary.estimates.of([job]))
-        cells = [escape(told(job.settings.get(key))) for key in sweep.keys]
-        status = escape(f"{job.status}: {job.error}" if job.error else job.status)
+        cells = [to_html(told(job.settings.get(key))) for key in sweep.keys]
+        status = to_html(f"{job.status}: {job.error}" if job.error else job.status)
         marked = ' class="headline-row"' if summary.best is job and summary.decided else ""
         cells += [value, number(job.beside.get("frozen"), 4), number(job.beside.get("lift"), 2)]
         tail = f'<td style="white-space:normal;text-align:left">{status}</td>'
         inner = "".join(f"<td>{cell}</td>" for cell in cells)
         body.append(f'<tr{marked}><th scope="row">{_link(job)}</th>{inner}{tail}</tr>')
-    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    note = f'<p class="note">{escape(summary.lift_note)}</p>' if summary.lift_note else ""
+    columns = "".join(f'<th scope="col">{to_html(head)}</th>' for head in heads)
+    note = f'<p class="note">{to_html(summary.lift_note)}</p>' if summary.lift_note else ""
     return (
         f'{note}<div class="scroll"><table><caption>Jobs, the highest first</caption><thead><tr>{columns}</tr></thead>'
         f"<tbody>{''.join(body)}</tbody></table></div>"
@@ -181,22 +179,10 @@ def _link(job: Job) -> str:
     return str(job.number)
 
 
-def _value(estimate: Estimate) -> str:
+def _value(estimate: Estimate) -> Markup:
     ends = _ends(estimate)
-    return number(estimate.value, 4) + (f" <small>[{ends}]</small>" if ends else "")
+    return Markup(number(estimate.value, 4) + (f" <small>[{ends}]</small>" if ends else ""))
 
 
 def _ends(estimate: Estimate) -> str:
     return "" if math.isnan(estimate.low) else f"{number(estimate.low)} to {number(estimate.high)}"
-
-
-def _table(caption: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose cells are HTML."""
-    columns = "".join(f'<th scope="col">{escape(head)}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{row[0]}</th>{"".join(f"<td>{cell}</td>" for cell in row[1:])}</tr>' for row in rows
-    )
-    return (
-        f'<div class="scroll"><table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )

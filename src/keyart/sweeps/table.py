@@ -8,12 +8,12 @@ from typing import TextIO
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from keyart.sweeps.folder import Job
 from keyart.sweeps.summary import Summary, told
 from keyart.tables import cell
+from keyart.utils.text import csv_cell, terminal
 
 FILE = "sweep.csv"
 FILE_WIDTH = 160
@@ -43,9 +43,9 @@ def write_csv(summary: Summary, folder: Path) -> Path:
     draft = path.with_name(f".{FILE}")
     with draft.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns_of(summary))
+        writer.writerow(csv_cell(name) for name in columns_of(summary))
         writer.writerows(
-            ["" if value is None else value for value in row_of(job, summary)] for job in summary.sweep.jobs
+            ["" if value is None else csv_cell(value) for value in row_of(job, summary)] for job in summary.sweep.jobs
         )
     draft.replace(path)
     return path
@@ -57,7 +57,7 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
     sweep = summary.sweep
     title = f"{sweep.name}: " if sweep.name else ""
     title += f"{sweep.monitor} of {len(sweep.jobs)} jobs"
-    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("job", justify="right")
     for key in sweep.keys:
         table.add_column(key)
@@ -72,16 +72,16 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
                 "" if math.isnan(estimate.low) else f" [{estimate.low:.3f} {estimate.high:.3f}]"
             )
         status = f"{job.status}: {job.error}" if job.error else job.status
-        settings = (escape(told(job.settings.get(key))) for key in sweep.keys)
-        table.add_row(str(job.number), *settings, escape(value), cell(job.beside.get("lift"), 2), escape(status))
+        settings = (told(job.settings.get(key)) for key in sweep.keys)
+        table.add_row(str(job.number), *settings, value, cell(job.beside.get("lift"), 2), status)
     console.print(table)
     for line in answers(summary):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
 
 
 def console_for(stream: TextIO) -> Console:
     """A console for a terminal as wide as it is, and for a file wide enough for a table of many keys."""
-    return Console(file=stream, width=None if stream.isatty() else FILE_WIDTH)
+    return terminal(stream, width=None if stream.isatty() else FILE_WIDTH)
 
 
 def answers(summary: Summary) -> list[str]:

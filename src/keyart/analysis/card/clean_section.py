@@ -1,8 +1,9 @@
 """The card's section on cleanliness, in HTML."""
 
 from keyart.analysis.card.facts import Facts
-from keyart.analysis.card.markup import strip, table
+from keyart.analysis.card.markup import strip
 from keyart.analysis.exhibits import PosterImages
+from keyart.analysis.page import build_table
 from keyart.analysis.score_table import number
 
 GROUPS, PAIRS, ODD = 6, 5, 10
@@ -30,7 +31,7 @@ def cleanliness(facts: Facts, images: PosterImages) -> str:
     faults = facts.content["cleanliness"]["corrupt"]
     if faults:
         rows = [(str(p["row"]), [p["file"] or p["id"], p["kind"], p["detail"]]) for p in faults[:_FAULTS]]
-        parts.append(f"<h3>Faults: {len(faults):,}</h3>{table('Faults', ('row', 'file', 'fault', 'what'), rows)}")
+        parts.append(f"<h3>Faults: {len(faults):,}</h3>{build_table('Faults', ('row', 'file', 'fault', 'what'), rows)}")
     return "".join(parts)
 
 

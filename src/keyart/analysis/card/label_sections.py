@@ -1,13 +1,14 @@
 """The card's sections on labels, in HTML."""
 
 from collections.abc import Mapping
-from html import escape
 
 from keyart.analysis.card.facts import Facts
-from keyart.analysis.card.markup import percent, poster, shelf, table
+from keyart.analysis.card.markup import percent, poster, shelf
 from keyart.analysis.exhibits import PosterImages
 from keyart.analysis.names import metric_name
+from keyart.analysis.page import build_table
 from keyart.analysis.score_table import number
+from keyart.utils.text import to_html
 
 SHOWN = 20
 
@@ -32,10 +33,10 @@ def labels(facts: Facts, charts: Mapping[str, str]) -> str:
         "<h3>Genres together</h3><p>A disc’s area: of the posters with the genre of the row, the share that has that "
         f"of the column too.</p>{charts['co_occurrence']}"
         '<h3>What each metric is by chance</h3><p class="note">All posters search all others. Frozen: features of '
-        f"{escape(facts.content['catalogue']['backbone'])} without any training.</p>"
-        f"{table('Metrics', ('metric', 'chance', 'frozen'), metrics)}"
+        f"{to_html(facts.content['catalogue']['backbone'])} without any training.</p>"
+        f"{build_table('Metrics', ('metric', 'chance', 'frozen'), metrics)}"
         f"<details><summary>The commonest genre sets ({len(commonest)})</summary>"
-        f"{table('Genre sets', ('genres', 'posters'), commonest)}</details>"
+        f"{build_table('Genre sets', ('genres', 'posters'), commonest)}</details>"
     )
 
 
@@ -44,8 +45,8 @@ def suspects(facts: Facts, images: PosterImages) -> str:
     told, catalogue = facts.content["labels"], facts.posters.catalogue
     items = []
     for at, one in zip(facts.suspects.order[:SHOWN].tolist(), told["suspects"], strict=False):
-        given = ", ".join(f"<span>{escape(name)}</span>" for name in one["given"])
-        likely = ", ".join(f"<em>{escape(name)} {p:.2f}</em>" for name, p in one["likely"].items())
+        given = ", ".join(f"<span>{to_html(name)}</span>" for name in one["given"])
+        likely = ", ".join(f"<em>{to_html(name)} {p:.2f}</em>" for name, p in one["likely"].items())
         items.append(poster(catalogue, at, images, f"{given}<br>{likely}"))
     disagree = "".join(f"<li>{_genres_of(one)}</li>" for one in told["disagreeing_duplicates"])
     return (
@@ -57,7 +58,7 @@ def suspects(facts: Facts, images: PosterImages) -> str:
 
 
 def _genres_of(group: Mapping[str, list[str]]) -> str:
-    return "; ".join(f"{escape(name)}: {escape(', '.join(genres))}" for name, genres in group.items())
+    return "; ".join(f"{to_html(name)}: {to_html(', '.join(genres))}" for name, genres in group.items())
 
 
 def _trust(found: Mapping[str, float]) -> str:

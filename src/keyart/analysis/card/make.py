@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Callable, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +26,7 @@ from keyart.analysis.page import build_page
 from keyart.errors import InputError
 from keyart.output_paths import check_output_folder
 from keyart.run import Run, write_json
+from keyart.utils.text import to_html
 
 
 def make_card(
@@ -117,9 +117,9 @@ def _page(facts: Facts, charts: dict[str, str]) -> str:
     pictures = PosterImages(catalogue, shown_positions(facts))
     told = facts.content["catalogue"]
     lead = (
-        f"{told['posters']:,} posters of <b>{escape(catalogue.source.name)}</b>: how complex, how clean and how well "
-        f"labelled they are, and what follows for a training. Frozen features by <b>{escape(told['backbone'])}</b>"
-        + (f"; embeddings by the run <b>{escape(Path(told['run']).name)}</b>." if told["run"] else ".")
+        f"{told['posters']:,} posters of <b>{to_html(catalogue.source.name)}</b>: how complex, how clean and how well "
+        f"labelled they are, and what follows for a training. Frozen features by <b>{to_html(told['backbone'])}</b>"
+        + (f"; embeddings by the run <b>{to_html(Path(told['run']).name)}</b>." if told["run"] else ".")
     )
     parts = [
         ("complexity", "Complexity", sections.complexity(facts, charts["complexity"], pictures)),
@@ -132,7 +132,7 @@ def _page(facts: Facts, charts: dict[str, str]) -> str:
     ]
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in facts.seconds.items())
     credits = (
-        f'<p class="note">{escape(str(catalogue.source))} · {escape(told["fingerprint"][:12])} · {escape(took)}</p>'
+        f'<p class="note">{to_html(str(catalogue.source))} · {to_html(told["fingerprint"][:12])} · {to_html(took)}</p>'
     )
     return build_page(
         f"Know the data: {catalogue.source.stem}", lead, sections.headline(facts), parts, credits, kind="card"

@@ -1,31 +1,16 @@
 """Pieces of HTML that the card's sections share."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from keyart.analysis.exhibits import PosterImages
 from keyart.analysis.neighbours import poster_name, year_text
 from keyart.analysis.score_table import number
+from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
     from keyart.catalogue import Catalogue
-
-Row = tuple[str, Sequence[str]]
-
-
-def table(caption: str, heads: Sequence[str], rows: Iterable[Row]) -> str:
-    """A table; the first head stands above the rows' names. Cells are HTML."""
-    columns = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for name, cells in rows
-    )
-    return (
-        f'<div class="scroll"><table><caption>{caption}</caption><thead><tr>{columns}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
 
 
 def strip(
@@ -44,20 +29,20 @@ def strip(
     """
     items = []
     for at in positions:
-        parts = [year_text(catalogue, at), escape(catalogue.genre_text(at))]
+        parts = [year_text(catalogue, at), to_html(catalogue.genre_text(at))]
         shown = " · ".join(part for part in parts if part)
-        items.append(poster(catalogue, at, images, f"{escape(note(at))}<br>{shown}" if note is not None else shown))
+        items.append(poster(catalogue, at, images, f"{to_html(note(at))}<br>{shown}" if note is not None else shown))
     return shelf(items)
 
 
 def shelf(items: Iterable[str], label: str = "Posters") -> str:
     """A list of posters, see `poster`."""
-    return f'<ol class="strip" tabindex="0" aria-label="{escape(label)}">{"".join(items)}</ol>'
+    return f'<ol class="strip" tabindex="0" aria-label="{to_html(label)}">{"".join(items)}</ol>'
 
 
 def poster(catalogue: "Catalogue", position: int, images: PosterImages, caption: str) -> str:
     """A poster with its title, and a caption (HTML) below it."""
-    name = escape(poster_name(catalogue, position))
+    name = to_html(poster_name(catalogue, position))
     return (
         f'<li><figure class="poster">{images.img(position)}<figcaption><b>{name}</b>'
         f'<span class="genres">{caption}</span></figcaption></figure></li>'

@@ -1,15 +1,16 @@
 """The card's sections on images and vectors, and its headline and advice, in HTML."""
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from keyart.analysis.card.charts import NAMES
 from keyart.analysis.card.facts import Facts, extremes
-from keyart.analysis.card.markup import interval, percent, strip, table
+from keyart.analysis.card.markup import interval, percent, strip
 from keyart.analysis.exhibits import PosterImages
+from keyart.analysis.page import build_table
 from keyart.analysis.score_table import number
 from keyart.images.complexity import MEASURES
+from keyart.utils.text import Markup, to_html
 
 ADVISED = {
     "input_size": "Input size",
@@ -45,8 +46,8 @@ def headline(facts: Facts) -> str:
         ("near-duplicates", f"{copies:,}", f"{odd:,} odd posters, {len(clean['corrupt']):,} faults of rows"),
     )
     told = "".join(
-        f'<div class="card"><dt>{escape(name)}</dt><dd><span class="display">{value}</span>'
-        f"<small>{escape(small)}</small></dd></div>"
+        f'<div class="card"><dt>{to_html(name)}</dt><dd><span class="display">{value}</span>'
+        f"<small>{to_html(small)}</small></dd></div>"
         for name, value, small in cards
     )
     return f'<dl class="cards figures">{told}</dl>'
@@ -59,7 +60,7 @@ def complexity(facts: Facts, chart: str, images: PosterImages) -> str:
     rows = []
     for name in MEASURES:
         one = told[name]
-        mean = f"{number(one['mean'], 3)} <small>[{interval(one)}]</small>"
+        mean = Markup(f"{number(one['mean'], 3)} <small>[{interval(one)}]</small>")
         rows.append((NAMES[name], [mean, *(number(one[q], 2) for q in ("min", "5%", "50%", "95%", "max"))]))
     heads = ("bits", "mean [95% interval]", "least", "5%", "median", "95%", "most")
     simple, complex_ = extremes(facts.entropies, facts.posters.groups)
@@ -72,7 +73,7 @@ def complexity(facts: Facts, chart: str, images: PosterImages) -> str:
         "<p>Entropies in bits of the posters’ grey levels (Shannon), of pairs of neighbouring levels (GLCM), and of "
         "the gradient (delentropy), after Rahane and Subramanian (2020, arXiv 2008.04431) and Larkin (2016, arXiv "
         f"1609.01117). Measured at {width}×{height} pixels, grey by ITU-R 601; no value can be set beside one that was "
-        f"measured otherwise.</p>{chart}{table('Entropies', heads, rows)}"
+        f"measured otherwise.</p>{chart}{build_table('Entropies', heads, rows)}"
         f"<h3>The simplest, by delentropy</h3>{strip(catalogue, simple, images, measured)}"
         f"<h3>The most complex</h3>{strip(catalogue, complex_, images, measured)}"
     )
@@ -83,13 +84,13 @@ def references(facts: Facts, chart: str) -> str:
     told = facts.content["references"]
     height, width = told["image_size"]
     rows = [
-        (one["name"], [f"{one['images']:,} of {one['total']:,}", escape(one["native"]), escape(one["source"])])
+        (one["name"], [f"{one['images']:,} of {one['total']:,}", one["native"], one["source"]])
         for one in told["sets"][1:]
     ]
-    sets = table("Sets", ("set", "images", "their size", "from"), rows) if rows else ""
+    sets = build_table("Sets", ("set", "images", "their size", "from"), rows) if rows else ""
     published = "".join(
-        f"<li>{escape(one['set'])}, {escape(one['space'])}: {escape(one['value'])} ({escape(one['estimator'])}; "
-        f"{escape(one['source'])})</li>"
+        f"<li>{to_html(one['set'])}, {to_html(one['space'])}: {to_html(one['value'])} ({to_html(one['estimator'])}; "
+        f"{to_html(one['source'])})</li>"
         for one in told["published"]
     )
     return (
@@ -116,7 +117,7 @@ def dimension(facts: Facts, chart: str) -> str:
         "and Bickel 2004, averaged as MacKay and Ghahramani do) from the distances to nearest neighbours; principal "
         "components for how many directions hold the variance. Near-duplicates count once. Pixels are those of posters "
         "at 32×32 in colour; features and embeddings have length one. Neighbour estimates err on the low side in high "
-        f"dimensions, the more so the fewer posters there are.</p>{chart}{table('Dimensions', heads, rows)}"
+        f"dimensions, the more so the fewer posters there are.</p>{chart}{build_table('Dimensions', heads, rows)}"
     )
 
 
@@ -126,8 +127,8 @@ def advice(facts: Facts) -> str:
     for key, one in facts.content["advice"].items():
         start = "; ".join(f"{name} {_plain(value)}" for name, value in one["start"].items())
         items.append(
-            f"<h3>{ADVISED[key]}: {escape(start)}</h3><p><b>Measured.</b> {escape(one['measured'])}.<br>"
-            f"<b>Rule.</b> {escape(one['source'])}.<br><b>Not known.</b> {escape(one['unknown'])}.</p>"
+            f"<h3>{ADVISED[key]}: {to_html(start)}</h3><p><b>Measured.</b> {to_html(one['measured'])}.<br>"
+            f"<b>Rule.</b> {to_html(one['source'])}.<br><b>Not known.</b> {to_html(one['unknown'])}.</p>"
         )
     return "<p>Starting points for a sweep, not results: none of them was tried here.</p>" + "".join(items)
 

@@ -9,11 +9,12 @@ from rich.table import Table
 from keyart.analysis.card.charts import NAMES
 from keyart.images.complexity import MEASURES
 from keyart.tables import cell
+from keyart.utils.text import terminal
 
 
 def print_card(content: Mapping[str, Any], console: Console | None = None) -> None:
     """Print a card's main figures."""
-    console = console or Console()
+    console = console or terminal()
     labels, clean = content["labels"], content["cleanliness"]
     among = Table("", *(NAMES[name] for name in MEASURES), "TwoNN", "max. likelihood", title_justify="left")
     among.title = "complexity in bits and dimension of pixels, all at {}×{}".format(
@@ -26,7 +27,7 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     console.print(among)
     height, width = content["complexity"]["image_size"]
     own = ", ".join(f"{NAMES[name]} {content['complexity'][name]['mean']:.2f}" for name in MEASURES)
-    console.print(f"at {width}×{height}: {own}", highlight=False)
+    console.print(f"at {width}×{height}: {own}")
     spaces = Table("space", "numbers", "TwoNN", "max. likelihood", "participation", "95%", title_justify="left")
     spaces.title = "intrinsic dimension"
     for name, space in content["intrinsic_dimension"].items():
@@ -55,4 +56,4 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
             f"suspect posters (chance {found['chance']:.1%})"
         )
     for line in told:
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)

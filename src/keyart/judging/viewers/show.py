@@ -10,6 +10,7 @@ from rich.table import Table
 from keyart.analysis.bootstrap import SIGNS, verdict
 from keyart.judging.viewers.evaluate import DIFFERENCES, ROWS
 from keyart.tables import cell
+from keyart.utils.text import terminal
 
 SETTINGS = {
     "all": "all films",
@@ -31,22 +32,20 @@ DESCRIPTIONS = {
 
 def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> None:
     """Print which model ranks best, then values by row and setting, then paired differences."""
-    console = console or Console()
+    console = console or terminal()
     known = [setting for setting in SETTINGS if found.get(f"{setting}/users")]
     for setting in answered(known):
-        console.print(answer(found, setting), highlight=False, markup=False)
+        console.print(answer(found, setting))
     console.print()
     _print_values(found, known, console)
     _print_differences(found, known, console)
     for setting in known:
         users, gallery, liked = (found[f"{setting}/{name}"] for name in ("users", "gallery", "liked"))
-        console.print(
-            f"{SETTINGS[setting]}: {users:,} users, {liked:,} liked films sought among {gallery:,.0f}", highlight=False
-        )
+        console.print(f"{SETTINGS[setting]}: {users:,} users, {liked:,} liked films sought among {gallery:,.0f}")
     told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
     if found.get("rating_scale") is not None:
         told += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
-    console.print(f"{told}; --json has every metric, cut-off and interval", highlight=False)
+    console.print(f"{told}; --json has every metric, cut-off and interval")
 
 
 def answered(known: list[str]) -> list[str]:
