@@ -149,3 +149,37 @@ def test_every_option_that_names_an_output_is_checked():
         if {"--out", "--png", "--to"} & set(option.opts)
     }
     assert named == set(OUTPUTS)
+
+
+def test_check_accounts_for_every_row(keyart, poster_folder):
+    """Faults of the table and of images alike: rows in = posters + faults."""
+    table = poster_folder / "catalogue.csv"
+    lines = table.read_text().splitlines()
+    lines[3] = lines[3].replace("Film 2", '"Film 2')  # swallows what follows, up to the next quote
+    lines[6] = lines[6].replace("Film 5", '5" Film')
+    lines += ["gone.jpg,Drama,Gone,1990", "p0001.jpg,N/A,x,1990", "p0001.jpg,War,too,many,cells", ""]
+    table.write_text("\n".join(lines))
+    (poster_folder / "posters" / "p0010.jpg").write_text("no image")
+    arguments = ["check", "--catalogue", table, "--images", poster_folder / "posters"]
+    code, out, _ = keyart(*arguments, "--json")
+    assert code == 1
+    report = json.loads(out)
+    left_out = {problem["row"] for problem in report["problems"]}
+    assert {4, 12, 26, 27, 28} <= left_out
+    assert (report["rows"], report["faults"]) == (27, len(left_out))
+    assert report["rows"] == report["posters"] + report["faults"]
+    code, out, _ = keyart(*arguments)
+    assert f"27 rows = {report['posters']} posters + {report['faults']} faults" in out
+
+
+def test_check_remarks_on_what_was_assumed(keyart, poster_folder):
+    rows = "".join(f"p{i:04d}.jpg\t1\t{i % 2}\t{(i + 1) % 2}\tÜ\n" for i in range(4))
+    text = f"img\tenglish\tDrama\tdubbed\ttitle\n{rows}".replace("Ü", '"Ü', 1)
+    (poster_folder / "t.tsv").write_bytes(text.encode("latin-1"))
+    code, out, _ = keyart(
+        "check", "--catalogue", poster_folder / "t.tsv", "--images", poster_folder / "posters", "--json"
+    )
+    report = json.loads(out)
+    kinds = [(remark["row"], remark["kind"]) for remark in report["remarks"] if remark["kind"] != "tiny image"]
+    assert sorted(kinds) == [(1, "constant column"), (1, "unusual genre"), (2, "encoding"), (2, "no quoting")]
+    assert (code, report["posters"], report["faults"]) == (0, 4, 0)

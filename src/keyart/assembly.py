@@ -116,7 +116,7 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
         if remark.row == 1:  # what was assumed of the file itself is logged by its reader
             log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.mend)
     if posters.skipped:
-        log.warning("%d faults in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
+        log.warning("%d problems in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
     splits = make_splits(
         posters.catalogue,
         val=cfg.data.split.val,

@@ -1,5 +1,7 @@
 """Bad input that only the data can show: exit code 2, one line, no run folder left behind."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,3 +101,20 @@ def test_what_lies_in_a_folder_already_is_never_removed(posters, train_here):
     code, _, err = train_here(*arguments, "model.backbone=resnet81", "hydra.run.dir=mine")
     assert code == 2, err
     assert mine.exists()
+
+
+def test_a_training_begins_with_an_account_of_its_table(train_here, poster_folder):
+    table = poster_folder / "catalogue.csv"
+    table.write_text(table.read_text() + "gone.jpg,Drama,x,1990\np0003.jpg,N/A,y,1990\n")
+    where = [f"data.catalogue={table}", f"data.images={poster_folder / 'posters'}", "data.on_bad_poster=skip"]
+    more = [
+        "training.head_epochs=1",
+        "training.finetune_epochs=0",
+        "sampler.batch_size=8",
+        "callbacks.report=false",
+        "data.split.val=0.3",
+    ]
+    code, out, err = train_here(*SMALL, *where, *more)
+    assert code == 0, err
+    log = (Path(out.splitlines()[-1]) / "train.log").read_text()
+    assert log.count("26 rows = 24 posters + 2 faults") == 1

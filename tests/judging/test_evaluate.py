@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from keyart import cli
 from keyart.catalogue import read_catalogue, read_history
@@ -16,6 +17,7 @@ from keyart.errors import InputError
 from keyart.images import load_posters, open_pixels
 from keyart.judging import evaluate_run
 from keyart.judging.baselines import classifier_probabilities
+from keyart.judging.pairs import open_pairs
 from keyart.retrieval import co_watched, joined
 from keyart.run import Run
 from tests.helpers import draw_posters
@@ -187,3 +189,90 @@ def test_unseen_posters_have_no_splits(run, tmp_path, history):
     assert metrics["eval/ndcg@10/random"] is not None
     assert "cowatch/ndcg@10/frozen_centred" not in metrics
     assert metrics["cowatch/unknown_films"] == 60
+
+
+def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
+    """With ``--on-bad-poster skip`` rows of the table count as skipped, as images do."""
+    table = pd.read_csv(posters / "catalogue.csv").head(30)
+    table.loc[3, "genres"] = "N/A"
+    table.loc[5, "img"] = "gone.jpg"
+    table.to_csv(tmp_path / "some.csv", index=False)
+    line = ["evaluate", run.folder, "--catalogue", tmp_path / "some.csv", "--images", posters / "posters"]
+    code, out, err = keyart(*line, "--on-bad-poster", "skip", "--json")
+    assert code == 0
+    told = json.loads(out)
+    assert (told["eval/rows"], told["eval/skipped"], told["eval/gallery"]) == (30, 2, 28)
+    for part in ("30 rows = 28 posters + 2 faults", "row 5", "row 7", "gone.jpg"):
+        assert part in err
+    code, _, err = keyart(*line)
+    assert code == 2
+    assert len(err.splitlines()) == 1
+
+
+def test_the_scale_of_ratings_is_told_and_can_be_set(run, history, keyart):
+    """Ratings of ten: what counts as liked is the same films, and `--rating-scale` changes it."""
+    table = pd.read_csv(history)
+    five = evaluate_run(run, history=history)
+    assert (five["cowatch/rating_scale"], five["cowatch/liked_from"]) == (5, 4)
+    table.assign(rating=table["rating"] * 2).to_csv(history, index=False)
+    code, out, err = keyart("evaluate", run.folder, "--history", history, "--json")
+    ten = json.loads(out)
+    assert code == 0
+    assert (ten["cowatch/rating_scale"], ten["cowatch/liked_from"]) == (10, 8)
+    assert ten["cowatch/ndcg@10"] == pytest.approx(five["cowatch/ndcg@10"])
+    assert "ratings from 4 to 10 on a scale up to 10 (found from the data), liked from 8 on" in err
+    line = ["evaluate-history", run.folder, "--history", history, "--json"]
+    scaled = {}
+    for options in ((), ("--rating-scale", "20", "--liked-from", "9")):
+        code, out, err = keyart(*line, *options)
+        assert code == 0
+        scaled[options] = json.loads(out)
+    plain, other = scaled.values()
+    assert (plain["rating_scale"], plain["liked_from"]) == (10, 8)
+    assert (other["rating_scale"], other["liked_from"]) == (20, 9)
+    assert other["cold/liked"] < plain["cold/liked"]
+    assert "on a scale up to 20 (as set), liked from 9 on" in err
+    code, _, err = keyart(*line, "--rating-scale", "5")
+    assert code == 2
+    assert "--rating-scale 5" in err
+    assert len(err.splitlines()) == 1
+
+
+def test_pairs_are_read_as_catalogues_are(run, posters, artwork):
+    """Absolute paths, a slash in front, another dialect, missing values; a number is no other poster's id."""
+    table = pd.read_csv(artwork / "pairs.csv").head(8)
+    table.loc[1, "img"] = str(posters / "posters" / "p0001.jpg")
+    table.loc[1, "other_img"] = str(artwork / "o01.png")
+    table.loc[2, ["img", "other_img"]] = "/p0002.jpg", "/o02.png"
+    table.loc[3, "other_img"] = "N/A"
+    table.loc[4, "img"] = "P0004"
+    text = table.to_csv(index=False, sep=";").replace(";o05", ';"o05').replace("o07.png", 'o07.png"')
+    (artwork / "dialect.csv").write_bytes(("sep=;\r\n" + text.replace("\n", "\r\n")).encode("utf-16"))
+    own = posters / "catalogue.csv", posters / "posters"
+    with pytest.raises(InputError, match=r"missing other_img \(row 6.*swallowed rows \(row 8|swallowed rows \(row 8"):
+        evaluate_run(run, *own, pairs=artwork / "dialect.csv")
+    lines = []
+    found = evaluate_run(run, *own, pairs=artwork / "dialect.csv", on_bad_poster="skip", say=lines.append)
+    assert found["pairs/queries"] + found["pairs/left_out"] == 8
+    assert any(f"8 rows = {found['pairs/queries']} pairs + {found['pairs/left_out']} faults" in line for line in lines)
+
+
+def test_a_pair_never_means_another_posters_number(tmp_path):
+    catalogue_folder = tmp_path / "images"
+    catalogue_folder.mkdir()
+    for name in ("x.jpg", "862.jpg", "7.png"):
+        Image.new("RGB", (64, 96), "red").save(catalogue_folder / name)
+    (tmp_path / "t.csv").write_text("id,img,genres\n862,x.jpg,Drama\n5,862.jpg,War\n7,7.png,War\n")
+    catalogue, _ = read_catalogue(tmp_path / "t.csv", catalogue_folder)
+    rows = {"862.jpg": 1, "862": 0, "7.jpg": 2, "5": 1, "x.jpg": 0, "862.0": 0, "5.jpg": None, "6": None}
+    text = "".join(f"{name},x.jpg\n" for name in rows)
+    (tmp_path / "p.csv").write_text(f"img,other_img\n{text}")
+    artwork = open_pairs(tmp_path / "p.csv", catalogue_folder, catalogue, (96, 64), skip=True)
+    assert artwork.targets.tolist() == [at for at in rows.values() if at is not None]
+    assert (artwork.account.rows, artwork.account.faults) == (8, 2)
+
+
+def test_ids_that_look_like_missing_values_keep_their_split(run, tmp_path):
+    copied = Run.open(shutil.copytree(run.folder, tmp_path / "copied"))
+    (copied.folder / "splits.csv").write_text("id,split\nNA,train\nnull,val\n1,test\n")
+    assert copied.splits.to_dict() == {"NA": "train", "null": "val", "1": "test"}

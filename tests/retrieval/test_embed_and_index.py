@@ -248,6 +248,27 @@ def test_posters_that_cannot_be_used(keyart, made, tmp_path):
     assert built["posters"] == 23
 
 
+def test_rows_that_the_reader_left_out_are_told_as_skipped(keyart, made, tmp_path):
+    run, table = made[2][0][0], tmp_path / "t.csv"
+    table.write_text((made[1] / "catalogue.csv").read_text() + "gone.jpg,Drama,x,1990\np0001.jpg,N/A,y,1990\n")
+    where = [
+        "--catalogue",
+        table,
+        "--images",
+        made[1] / "posters",
+        "--out",
+        tmp_path / "out",
+        "--on-bad-poster",
+        "skip",
+    ]
+    told = [found(keyart("embed", run, *where, "--shard", f"{i}/2", "--json")) for i in (1, 2)]
+    assert sum(one["posters"] for one in told) == 24
+    # The second row of p0001 has two faults: no genres, and an id that is taken.
+    assert [one["id"] for one in told[0]["skipped"]] == ["gone", "p0001", "p0001"]
+    assert told[1]["skipped"] == []
+    assert "missing image" in told[0]["skipped"][0]["problem"]
+
+
 def test_another_decoder_gives_nearly_the_same_and_does_not_mix(keyart, made, where, tmp_path, monkeypatch):
     from keyart.images import nvjpeg
 

@@ -1,5 +1,7 @@
 """`keyart recommend` and `keyart evaluate-history` on a run's folder: what comes out, and what is refused."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,25 @@ def test_one_user(keyart, made, history):
     weights = event_weights(5.0 - at % 3, 1e9 + 1e6 * at, 4)
     wanted = find_candidates(index, Films(index.posters), index_space(index), [Viewer(at, weights)], 5)[0]
     assert ids == index.posters["id"].iloc[wanted.rows].tolist()
+
+
+def test_ratings_of_ten_rank_as_those_of_five(keyart, made, history):
+    run = made[2][0][0]
+    line = ["recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"]
+    five = found(keyart(*line))
+    table = pd.read_csv(history)
+    table.assign(rating=table["rating"] * 2).to_csv(history, index=False)
+    code, out, err = keyart(*line)
+    ten = json.loads(out)
+    assert (code, five["rating_scale"], ten["rating_scale"]) == (0, 5, 10)
+    assert "ratings from 6 to 10 on a scale up to 10 (found from the data)" in err
+    assert ten["candidates"] == five["candidates"]
+    assert ten["interests"] == five["interests"]
+    wider = found(keyart(*line, "--rating-scale", 100))
+    assert wider["rating_scale"] == 100
+    assert wider["candidates"] != five["candidates"]  # 8 and 10 of 100 say nearly the same
+    refused(keyart(*line, "--rating-scale", 5), "--rating-scale 5", "up to 10")
+    refused(keyart("recommend", run, "--liked", "p0003", "--rating-scale", 5), "needs --history")
 
 
 def test_everybody_into_parquet(keyart, made, history, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ from rapidfuzz.distance import OSA
 from keyart.catalogue.aliases import HISTORY_ALIASES, IMDB_NAMES, plain
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.formats import as_key, as_text, parse_imdb_id
-from keyart.catalogue.problems import tell
+from keyart.catalogue.problems import Account, tell
 from keyart.catalogue.ratings import RatingScale
 from keyart.catalogue.table import read_table, table_faults
 from keyart.errors import InputError
@@ -62,7 +62,7 @@ class History:
     def summary(self) -> str:
         """How many events there are and how their ratings are read, in one line."""
         rated = f"{self.scale}, liked from {self.scale.liked_from:g} on" if self.scale else "no ratings: each is a like"
-        return f"{self.source}: {len(self):,} rows = {len(self):,} events + 0 faults; {rated}"
+        return f"{self.source}: {Account(len(self), len(self), 0, 'event')}; {rated}"
 
     def liked(self, at_least: float | None = None) -> npt.NDArray[np.bool_]:
         """(E,) whether the user liked the film; without ratings every event says so.

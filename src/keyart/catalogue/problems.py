@@ -39,12 +39,13 @@ class Problem:
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the rows of a table: each is a poster, or left out because of a fault.
+    """What became of the rows of a table: each is a poster (a pair, an event), or left out because of a fault.
 
     Attributes:
         rows: How many the table holds; blank lines and the header are none.
         posters: How many can be used.
         faults: How many are left out.
+        noun: What a row stands for.
 
     Raises:
         RuntimeError: The sum is wrong: rows were lost on the way. No input may bring that about.
@@ -53,18 +54,21 @@ class Account:
     rows: int
     posters: int
     faults: int
+    noun: str = "poster"
 
     def __post_init__(self) -> None:
         if self.rows != self.posters + self.faults:
-            raise RuntimeError(f"{self.rows} rows were read, {self.posters} are posters and {self.faults} are faulty")
+            raise RuntimeError(
+                f"{self.rows} rows were read, {self.posters} are {self.noun}s and {self.faults} are faulty"
+            )
 
     @classmethod
-    def of(cls, rows: int, posters: int, problems: Iterable[Problem]) -> "Account":
+    def of(cls, rows: int, posters: int, problems: Iterable[Problem], noun: str = "poster") -> "Account":
         """The account of ``rows`` rows: those with a problem that does not keep them are left out."""
-        return cls(rows, posters, len({problem.row for problem in problems if not problem.keeps_row}))
+        return cls(rows, posters, len({problem.row for problem in problems if not problem.keeps_row}), noun)
 
     def __str__(self) -> str:
-        return f"{_count(self.rows, 'row')} = {_count(self.posters, 'poster')} + {_count(self.faults, 'fault')}"
+        return f"{_count(self.rows, 'row')} = {_count(self.posters, self.noun)} + {_count(self.faults, 'fault')}"
 
 
 def summarise(problems: Sequence[Problem], source: str | Path, limit: int = 10) -> str:

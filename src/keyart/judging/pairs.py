@@ -90,7 +90,7 @@ def open_pairs(
     if problems and (not skip or not len(good)):
         mend = "; --on-bad-poster skip leaves such rows out" if len(good) else ""
         raise InputError(f"{source}: {tell(problems)}{mend}")
-    account = Account.of(raw.rows, len(good), problems)
+    account = Account.of(raw.rows, len(good), problems, "pair")
     summary = f"{source}: {account}{f': {tell(problems, 3)}' if problems else ''}"
     return Artwork(np.array(targets, dtype=np.int64)[good], pixels, account, " ".join(summary.split()))
 
