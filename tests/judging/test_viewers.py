@@ -359,6 +359,10 @@ def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
     assert shown.count("━") == 0
     assert sum(set(line.strip()) == {"─"} for line in shown.splitlines()) <= 8
     assert max(map(len, shown.splitlines())) <= 80
+    # No name is cut, in either table.
+    assert "…" not in shown
+    for pair in DIFFERENCES[:4]:
+        assert " − ".join(pair) in shown
     without = call("--history", history, "--json")
     assert "all/users" not in json.loads(without.out)
     assert "no timestamps" in without.err

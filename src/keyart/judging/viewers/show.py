@@ -17,6 +17,8 @@ SETTINGS = {
     "cold": "cold films",
     "test/cold": "cold films of the test split",
 }
+SHORT = {"all": "all", "cold": "cold", "test/cold": "cold test"}
+"""Heads of the tables, which fit in 80 columns."""
 DESCRIPTIONS = {
     "random": "a random order",
     "popularity": "popularity",
@@ -37,11 +39,12 @@ def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> N
     for setting in answered(known):
         console.print(answer(found, setting))
     console.print()
-    _print_values(found, known, console)
-    _print_differences(found, known, console)
     for setting in known:
         users, gallery, liked = (found[f"{setting}/{name}"] for name in ("users", "gallery", "liked"))
-        console.print(f"{SETTINGS[setting]}: {users:,} users, {liked:,} liked films sought among {gallery:,.0f}")
+        told = f"{SHORT[setting]}: {SETTINGS[setting]}; {users:,} users, {liked:,} liked films among {gallery:,.0f}"
+        console.print(told)
+    _print_values(found, known, console)
+    _print_differences(found, known, console)
     told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
     if found.get("rating_scale") is not None:
         told += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
@@ -78,14 +81,15 @@ def answer(found: Mapping[str, Any], setting: str) -> str:
 def _print_values(found: Mapping[str, Any], known: list[str], console: Console) -> None:
     """Rows by settings: nDCG at the cut of the answer, and recall there."""
     table = Table(box=box.SIMPLE_HEAD)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     columns = []
     for setting in known:
         cut = found[f"{setting}/best"]["metric"].partition("@")[2]
         for name in ("ndcg", "recall"):
             if f"{name}@{cut}" not in found[f"{setting}/left_out"]:
                 columns.append(f"{setting}/{name}@{cut}")
-                table.add_column(f"{SETTINGS[setting]}: {_metric(f'{name}@{cut}')}", justify="right")
+                head = f"{SHORT[setting]}\n{_metric(name)}\n@{cut}"
+                table.add_column(head, justify="right", no_wrap=True)
     for row in ROWS:
         values = [found[f"{column}/{row}"] for column in columns]
         if any(value is not None for value in values):
@@ -94,7 +98,9 @@ def _print_values(found: Mapping[str, Any], known: list[str], console: Console) 
 
 
 def _print_differences(found: Mapping[str, Any], known: list[str], console: Console) -> None:
-    table = Table("films", "paired difference of nDCG", "95% interval", box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("films", "paired difference", "nDCG, 95% interval"):
+        table.add_column(head, no_wrap=True)
     for setting in known:
         metric = found[f"{setting}/best"]["metric"]
         for at, pair in enumerate(DIFFERENCES):
@@ -102,7 +108,7 @@ def _print_differences(found: Mapping[str, Any], known: list[str], console: Cons
             if found.get(key) is not None:
                 gap = {"low": found[f"{key}/low"], "high": found[f"{key}/high"]}
                 sign = "" if gap["low"] is None else SIGNS[verdict(gap["low"], gap["high"])] + " "
-                name = SETTINGS[setting] if at == 0 else ""
+                name = SHORT[setting] if at == 0 else ""
                 table.add_row(name, " − ".join(pair), sign + _interval(found[key], gap))
         table.add_section()
     console.print(table)
