@@ -335,11 +335,9 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
 
 
 def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
-    """The CSV log, which is always written, and the logger that was asked for."""
-    loggers: list[Any] = [CSVLog(folder)]
-    if cfg.logger.get("build") is not None:
-        loggers.append(made(cfg.logger.build, save_dir=str(folder)))
-    return loggers
+    """The CSV log, which is always written, and the loggers that were asked for."""
+    chosen = (cfg.get("logger") or {}).values()
+    return [CSVLog(folder), *(made(one.build, save_dir=str(folder)) for one in chosen if one and one.build)]
 
 
 def make_profiler(cfg: DictConfig, folder: Path) -> Profiler | None:

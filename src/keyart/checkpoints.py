@@ -71,6 +71,6 @@ class CheckpointFiles(TorchCheckpointIO):
             then = f"go on with python train.py resume={path.parent.parent}" if resumable else "start the run again"
             raise InputError(f"{path}: cannot be written, {fault}; make room, then {then}") from error
 
-    def load_checkpoint(self, path: Any, map_location: Any = "cpu", **kwargs: Any) -> dict[str, Any]:
-        """Read a checkpoint; see `read_checkpoint`."""
-        return read_checkpoint(Path(path), map_location)
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
+        """Read a checkpoint, whatever ``weights_only`` says, as `read_checkpoint` does."""
+        return read_checkpoint(Path(path), map_location or "cpu")

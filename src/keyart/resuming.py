@@ -12,7 +12,19 @@ from keyart.errors import InputError
 #: What may differ: where and how it runs, not what is learned.
 FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
 #: Of these, what bears on what is learned, or on which of it is kept, all the same.
-BOUND = ("trainer.gradient_clip_val", "trainer.check_val_every_n_epoch")
+BOUND = (
+    "trainer.accumulate_grad_batches",
+    "trainer.check_val_every_n_epoch",
+    "trainer.fast_dev_run",
+    "trainer.gradient_clip_algorithm",
+    "trainer.gradient_clip_val",
+    "trainer.limit_train_batches",
+    "trainer.limit_val_batches",
+    "trainer.overfit_batches",
+    "trainer.reload_dataloaders_every_n_epochs",
+    "trainer.sync_batchnorm",
+    "trainer.val_check_interval",
+)
 
 
 def is_free(key: str) -> bool:

@@ -14,6 +14,7 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,6 +24,7 @@ from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.config.launcher_rules import uses_slurm
 from keyart.config.quoting import PATH_KEYS, path_from
 from keyart.embedding import EmbeddingModule
+from keyart.config.trainer_arguments import extra_arguments
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
 from keyart.interruption import CutShort, StopOnSignal
@@ -115,26 +117,33 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     if resumed_at is not None:
         rewind_loggers(loggers, resumed_at)
     with finishing(loggers):
-        trainer = lightning.Trainer(
-            accelerator=cfg.trainer.accelerator,
-            devices=cfg.trainer.devices,
-            num_nodes=cfg.trainer.num_nodes,
-            strategy=strategy_for(cfg),
-            plugins=[CheckpointFiles(), *([environment] if (environment := cluster_environment()) else [])],
-            profiler=make_profiler(cfg, folder),
-            max_time=cfg.trainer.max_time,
-            gradient_clip_val=cfg.trainer.gradient_clip_val,
-            check_val_every_n_epoch=cfg.trainer.check_val_every_n_epoch,
-            max_epochs=cfg.training.head_epochs + cfg.training.finetune_epochs,
-            callbacks=callbacks,
-            logger=loggers,
-            default_root_dir=folder,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            enable_model_summary=False,
-            enable_progress_bar=bool(cfg.callbacks.progress),
-            log_every_n_steps=10,
-        )
+        arguments = {
+            "max_time": cfg.trainer.max_time,
+            "gradient_clip_val": cfg.trainer.gradient_clip_val,
+            "check_val_every_n_epoch": cfg.trainer.check_val_every_n_epoch,
+            "num_sanity_val_steps": 0,
+            "enable_model_summary": False,
+            "log_every_n_steps": 10,
+            **extra_arguments(cfg.trainer),
+        }
+        try:
+            trainer = lightning.Trainer(
+                accelerator=cfg.trainer.accelerator,
+                devices=cfg.trainer.devices,
+                num_nodes=cfg.trainer.num_nodes,
+                strategy=strategy_for(cfg),
+                plugins=[CheckpointFiles(), *([environment] if (environment := cluster_environment()) else [])],
+                profiler=make_profiler(cfg, folder),
+                max_epochs=cfg.training.head_epochs + cfg.training.finetune_epochs,
+                callbacks=callbacks,
+                logger=loggers,
+                default_root_dir=folder,
+                use_distributed_sampler=False,
+                enable_progress_bar=bool(cfg.callbacks.progress),
+                **arguments,
+            )
+        except (MisconfigurationException, TypeError, ValueError) as error:
+            raise InputError(f"trainer: lightning.Trainer refuses its arguments: {error}") from error
         for logger in loggers:
             logger.log_hyperparams(resolved)
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
@@ -295,8 +304,9 @@ def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
 
 
 def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
-    """The configuration of a sweep's job: its logger, where it groups runs, groups it with the sweep's others."""
-    if "group" in cfg.logger and cfg.logger.group is None:
-        cfg = copy.deepcopy(cfg)
-        cfg.logger.group = folder.parent.name
+    """The configuration of a sweep's job: its loggers, where they group runs, group it with the sweep's others."""
+    cfg = copy.deepcopy(cfg)
+    for logger in (cfg.get("logger") or {}).values():
+        if "group" in logger and logger.group is None:
+            logger.group = folder.parent.name
     return cfg

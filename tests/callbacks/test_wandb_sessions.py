@@ -295,7 +295,7 @@ def test_auto_goes_online_only_with_login_and_network(monkeypatch, tmp_path):
     assert choose_mode("online") == ("online", None)
 
 
-@pytest.mark.parametrize(("mode", "named"), [("sometimes", "logger.mode=sometimes"), ("online", "wandb login")])
+@pytest.mark.parametrize(("mode", "named"), [("sometimes", "logger.wandb.mode=sometimes"), ("online", "wandb login")])
 def test_a_mode_that_cannot_be_is_refused_in_one_line(tmp_path, monkeypatch, mode, named):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=named):

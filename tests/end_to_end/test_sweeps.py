@@ -322,7 +322,7 @@ def test_a_sweep_in_wandb_is_one_group_and_one_line(line, train_here, monkeypatc
     sessions = [*sweep.glob("*/wandb/offline-run-*"), *sweep.glob("wandb/offline-run-*")]
     assert len(sessions) == 3
     assert sorted(told.split()[2:]) == sorted(map(str, sessions))
-    groups = {yaml.safe_load((sweep / job / "config.yaml").read_text())["logger"]["group"] for job in "01"}
+    groups = {yaml.safe_load((sweep / job / "config.yaml").read_text())["logger"]["wandb"]["group"] for job in "01"}
     assert groups == {"s"}
     tables = list(sweep.glob("wandb/offline-run-*/files/media/table/sweep/jobs_*.json"))
     assert len(json.loads(tables[0].read_text())["data"]) == 2

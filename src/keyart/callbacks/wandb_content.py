@@ -69,10 +69,22 @@ def run_config(folder: Path) -> dict[str, Any]:
     return config
 
 
+def wandb_settings(config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The keys of ``logger.wandb`` in a run's configuration; None where the run was not logged to W&B.
+
+    >>> wandb_settings({"logger": {"csv": {}, "wandb": {"project": "posters"}}})
+    {'project': 'posters'}
+    """
+    loggers = config.get("logger") or {}
+    # Until version 0.1 a run had one logger, whose keys stood under ``logger`` itself.
+    found = loggers if loggers.get("name") == "wandb" else loggers.get("wandb")
+    return dict(found) if found else None
+
+
 def recorded_project(folder: Path) -> str | None:
     """Return the W&B project that a run's recorded configuration names."""
-    logger = run_config(folder).get("logger")
-    return str(logger.get("project")) if isinstance(logger, dict) else None
+    settings = wandb_settings(run_config(folder))
+    return str(settings.get("project")) if settings else None
 
 
 def summary_values(metrics: Mapping[str, float | None]) -> dict[str, float]:

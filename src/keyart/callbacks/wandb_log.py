@@ -162,7 +162,7 @@ class WandbLog(Logger):
         except wandb.errors.Error as error:
             reason = " ".join(str(error).split())
             if self.mode != "online" or self.wanted != "auto":
-                raise InputError(f"logger.mode={self.wanted}: W&B refused the run ({reason})") from error
+                raise InputError(f"logger.wandb.mode={self.wanted}: W&B refused the run ({reason})") from error
             log.warning("W&B refused the run, which is logged offline instead: %s", reason)
             self.mode, self.reason = "offline", reason
             wandb.teardown()  # else the client still holds the id for the run that it could not start

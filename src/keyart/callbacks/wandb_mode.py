@@ -23,11 +23,11 @@ def choose_mode(wanted: str = "auto") -> tuple[Mode, str | None]:
         InputError: Another word, or ``online`` without a login.
     """
     if wanted not in ("auto", *get_args(Mode)):
-        raise InputError(f"logger.mode={wanted}: choose one of auto, {', '.join(get_args(Mode))}")
+        raise InputError(f"logger.wandb.mode={wanted}: choose one of auto, {', '.join(get_args(Mode))}")
     account = wandb_account()
     if wanted == "online" and account.source is None:
         raise InputError(
-            f"logger.mode=online: not logged in to {account.host}; run wandb login, or set logger.mode=auto"
+            f"logger.wandb.mode=online: not logged in to {account.host}; run wandb login, or set logger.wandb.mode=auto"
         )
     if wanted != "auto":
         return cast(Mode, wanted), None

@@ -14,8 +14,11 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.grid import parse
+from keyart.config.hints import hint_for
+from keyart.config.nodes import check_nodes
 from keyart.config.plugins import prefer_own_presets
 from keyart.config.quoting import to_type
+from keyart.config.trainer_arguments import free_keys
 from keyart.errors import InputError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -50,10 +53,7 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
         written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
         if key.startswith("hydra."):
             return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
-        known = sorted(set(dotted_keys(composed([], config_folder))))
-        near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
-        return f"{written}: there is no key {key}; {hint}"
+        return f"{written}: there is no key {key}; {hint_for(key, known_keys(overrides, config_folder))}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
         key, _, value = match[1].partition("=")
         one = to_type(key, value)
@@ -93,6 +93,9 @@ def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path =
         InputError: A value is taken from a key that is not there.
     """
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    if "hydra" in config:
+        plain, choices = (OmegaConf.to_container(c, resolve=False) for c in (own, config.hydra.runtime.choices))
+        check_nodes(plain, choices, config_folder)  # type: ignore[arg-type]
     try:
         result = OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
@@ -110,6 +113,19 @@ def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[
     return resolved(compose_all(overrides, config_folder)[0], overrides, config_folder)
 
 
+def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> set[str]:
+    """Every dotted key that exists with the config groups that overrides choose, or with those of conf/."""
+    groups = [o for o in overrides if re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir()]
+    try:
+        return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
+    except InputError:
+        return {*dotted_keys(composed([], config_folder)), *free_keys()}
+
+
+def _key_of(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0].partition("@")[0]
+
+
 def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_FOLDER) -> None:
     """Refuse ``+key=value`` that nothing would read: a misspelt key must not pass in silence.
 
@@ -121,28 +137,25 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
         InputError: The key is neither a config group, nor an argument of something that is built, nor Hydra's own.
     """
 
-    def key_of(override: str) -> str:
-        return override.lstrip("+~").partition("=")[0].partition("@")[0]
-
     def is_group(override: str) -> bool:
-        return (config_folder / key_of(override)).is_dir()
+        return (config_folder / _key_of(override)).is_dir()
 
     def is_free(override: str) -> bool:
-        key = key_of(override)
-        return not override.startswith("+") or key.startswith("hydra") or ".build." in key or is_group(override)
+        key = _key_of(override)
+        if not override.startswith("+") or key.startswith("hydra") or ".build." in key or is_group(override):
+            return True
+        return key in free_keys()
 
     added = dict.fromkeys(override for job in jobs for override in job if not is_free(override))
     if not added:
         return
-    known: set[str] = set()
+    known = free_keys()
     for groups in dict.fromkeys(tuple(filter(is_group, job)) for job in jobs):
         known.update(dotted_keys(composed(list(groups), config_folder)))
     for override in added:
-        key = key_of(override)
+        key = _key_of(override)
         if key not in known:
-            near = difflib.get_close_matches(key, sorted(known), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "python train.py --help lists the keys"
-            raise InputError(f"{override}: nothing reads {key}; {hint}")
+            raise InputError(f"{override}: nothing reads {key}; {hint_for(key, known)}")
 
 
 class Composer:
@@ -165,6 +178,8 @@ class Composer:
         """
         values = [o for o in overrides if o.split("=", 1)[0] in self.plain]
         rest = tuple(o for o in overrides if o.split("=", 1)[0] not in self.plain)
+        if any(value.endswith("=null") for value in values):
+            return composed(overrides, self.config_folder)
         if rest not in self._bases:
             self._bases[rest] = compose_all(overrides, self.config_folder)[0]
         config = OmegaConf.masked_copy(self._bases[rest], [str(key) for key in self._bases[rest] if key != "hydra"])

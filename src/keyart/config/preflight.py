@@ -20,8 +20,10 @@ from keyart.config.quoting import key_of, path_from, quote, quote_paths
 from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_resume
 from keyart.config.rules import check_config
+from keyart.config.shorthand import in_full
 from keyart.errors import InputError
 from keyart.resuming import check_same_config
+from keyart.sweeps.state import Plan
 
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
 
@@ -81,21 +83,26 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
             arguments = get_args_parser().parse_intermixed_args(argv)
     except SystemExit:
         raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
-    if arguments.cfg or arguments.config_name or arguments.config_path or arguments.config_dir:
-        return argv
-    if arguments.run and arguments.multirun:
-        raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     flags = [a for a in argv if a not in arguments.overrides]
     overrides = list(arguments.overrides)
+    if arguments.config_name or arguments.config_path or arguments.config_dir:
+        return argv
+    if arguments.cfg:
+        return [*flags, *in_full(overrides, config_folder)]
+    if arguments.run and arguments.multirun:
+        raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     may_sweep = arguments.multirun or any(key_of(o) in ("resume_sweep", "hydra.mode", "experiment") for o in overrides)
     try:
         overrides = quote_paths(overrides, multirun=may_sweep)
         sweep = sweep_to_resume(overrides)
         if sweep is not None:
+            overrides = in_full(overrides, config_folder, before=Plan.read(sweep).overrides)
             overrides = resumed_sweep(sweep, overrides, config_folder)
             flags = flags if arguments.multirun else [*flags, "--multirun"]
         else:
             overrides = resumed(overrides, multirun=arguments.multirun, config_folder=config_folder)
+        # What a run or a sweep recorded may be of an earlier version.
+        overrides = in_full(overrides, config_folder)
         multirun = bool(arguments.multirun or sweep)
         multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
         if multirun:

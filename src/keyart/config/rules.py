@@ -15,6 +15,7 @@ from typing import Any
 
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
+from keyart.config.trainer_arguments import check_arguments
 from keyart.errors import InputError
 from keyart.paths import expand_home
 
@@ -171,9 +172,9 @@ RULES: dict[str, Rule] = {
     "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
     "trainer.gradient_clip_val": number(0, above=True, optional=True),
     "trainer.check_val_every_n_epoch": whole(1),
-    "logger.mode": one_of("auto", "online", "offline", "disabled"),
-    "logger.checkpoints": one_of(True, False),
-    "logger.embeddings": one_of(True, False),
+    "logger.wandb.mode": one_of("auto", "online", "offline", "disabled"),
+    "logger.wandb.checkpoints": one_of(True, False),
+    "logger.wandb.embeddings": one_of(True, False),
     "callbacks.progress": one_of(True, False),
     "callbacks.report": one_of(True, False),
     "callbacks.early_stopping.patience": whole(1, optional=True),
@@ -236,6 +237,8 @@ def check_sampler(sampler: Mapping[str, Any]) -> None:
         InputError: ``m`` is too large or too small.
     """
     m, batch_size = sampler.get("m"), sampler["batch_size"]
+    if m is None and sampler["name"] == "m_per_class":
+        raise InputError("sampler.m=null: sampler=m_per_class takes a number; name one, or take sampler=random")
     if m is not None and m > batch_size:
         raise InputError(
             f"sampler.m={m} is larger than sampler.batch_size={batch_size}:"
@@ -268,15 +271,19 @@ def check_data(data: Mapping[str, Any]) -> None:
         )
 
 
-def check_logger(logger: Mapping[str, Any]) -> None:
-    """Check that the package of the logger that was asked for is installed.
+def check_loggers(loggers: Mapping[str, Any]) -> None:
+    """Check that the packages of the loggers that were asked for are installed.
+
+    Args:
+        loggers: The settings of each, by name.
 
     Raises:
-        InputError: It is not.
+        InputError: One is not.
     """
-    needs = logger.get("needs")
-    if needs is not None and find_spec(str(needs)) is None:
-        raise InputError(f"logger={logger['name']}: the package {needs} is not installed; pip install -e '.[{needs}]'")
+    for name, logger in loggers.items():
+        needs = logger.get("needs")
+        if needs is not None and find_spec(str(needs)) is None:
+            raise InputError(f"logger={name}: the package {needs} is not installed; pip install -e '.[{needs}]'")
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
@@ -321,9 +328,10 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
     check_sampler(config["sampler"])
     check_data(config["data"])
+    check_arguments(config["trainer"])
     if here:
         check_trainer(config["trainer"])
-    check_logger(config["logger"])
+    check_loggers(config.get("logger") or {})
     if config.get("resume") is not None and not (Path(config["resume"]) / "checkpoints" / "last.ckpt").is_file():
         raise InputError(
             f"resume={config['resume']}: there is no checkpoints/last.ckpt in it; name the folder of a run"

@@ -59,7 +59,9 @@ def finish_sweep(folder: Path) -> bool:
 
 def _log_to_wandb(summary: Summary) -> None:
     """Log the sweep where its runs were logged, and tell the one line that uploads what is offline."""
-    if (summary.sweep.config.get("logger") or {}).get("name") != "wandb":
+    from keyart.callbacks.wandb_content import wandb_settings
+
+    if wandb_settings(summary.sweep.config) is None:
         return
     from keyart.sweeps.wandb_sweep import log_sweep, sweeps_sync_line
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from keyart.callbacks.wandb_content import wandb_settings
 from keyart.callbacks.wandb_files import staged_in, sync_line
 from keyart.callbacks.wandb_log import WandbLog
 from keyart.sweeps.chart import FILE as PICTURE
@@ -18,7 +19,8 @@ def log_sweep(summary: Summary) -> None:
     import wandb
 
     sweep = summary.sweep
-    asked = sweep.config["logger"]
+    asked = wandb_settings(sweep.config)
+    assert asked is not None
     logger = WandbLog(
         sweep.folder,
         project=asked["project"],
@@ -54,7 +56,7 @@ def _table(summary: Summary) -> Any:
 
 def group_of(summary: Summary) -> str:
     """The group in W&B of a sweep's runs."""
-    asked = summary.sweep.config.get("logger") or {}
+    asked = wandb_settings(summary.sweep.config) or {}
     return str(asked.get("group") or summary.sweep.folder.name)
 
 

@@ -1,0 +1,56 @@
+"""What a key that does not exist was probably meant to be."""
+
+import difflib
+from collections.abc import Iterable
+
+#: Keys of other programs, by their last part.
+ELSEWHERE = {
+    "batch_size": "sampler.batch_size",
+    "ckpt_path": "resume",
+    "csv": "data.catalogue",
+    "data_dir": "data.images",
+    "epochs": "training.head_epochs",
+    "learning_rate": "optimizer.lr",
+    "max_epochs": "training.head_epochs",
+    "num_epochs": "training.head_epochs",
+    "task_name": "name",
+}
+_ALIKE = 0.75
+_MOST = 12
+
+
+def hint_for(key: str, known: Iterable[str]) -> str:
+    """Return what to write instead of a key that does not exist.
+
+    The last part of the key counts most: one that is spelled alike under the same key, then the same one elsewhere.
+    Where nothing is alike, it is what the key above holds.
+
+    Args:
+        key: The dotted key.
+        known: Every dotted key that exists.
+
+    Examples:
+        >>> known = ["model", "model.embedding_size", "optimizer", "optimizer.lr", "trainer", "trainer.devices"]
+        >>> hint_for("embedding_size", known), hint_for("optimizer.lrr", known)
+        ('did you mean model.embedding_size?', 'did you mean optimizer.lr?')
+        >>> hint_for("trainer.loops", known)
+        'trainer holds devices'
+    """
+    known = sorted(set(known))
+    parent, _, last = key.rpartition(".")
+    same = [one for one in known if one.rpartition(".")[2] == last and one.count(".") < 3]
+    if last in ELSEWHERE and ELSEWHERE[last] in known:
+        same = [ELSEWHERE[last]]
+    children = [one for one in known if one.rpartition(".")[0] == parent]
+    alike = difflib.get_close_matches(last, [one.rpartition(".")[2] for one in children], n=1, cutoff=_ALIKE)
+    if alike:
+        return f"did you mean {f'{parent}.' if parent else ''}{alike[0]}?"
+    if same:
+        return f"did you mean {' or '.join(same[:3])}?"
+    if not children and (whole := difflib.get_close_matches(key, known, n=1, cutoff=_ALIKE)):
+        return f"did you mean {whole[0]}?"
+    if parent and children:
+        names = [one.rpartition(".")[2] for one in children]
+        more = ", …" if len(names) > _MOST else ""
+        return f"{parent} holds {', '.join(names[:_MOST])}{more}"
+    return "python train.py --help lists the keys"

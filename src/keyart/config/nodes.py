@@ -1,0 +1,58 @@
+"""The keys of conf/ that hold other keys: nothing can run where one of them holds nothing."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keyart.errors import InputError
+
+
+def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_folder: Path) -> None:
+    """Check that every key that holds other keys in conf/ does so in a configuration.
+
+    Args:
+        config: The configuration as plain dicts and lists, resolved or not.
+        choices: The option of each config group, as Hydra's ``runtime.choices`` holds them.
+        config_folder: The folder of the configuration.
+
+    Raises:
+        InputError: One is null, a plain value, or not there.
+    """
+    for key, inner in nodes_of(choices, config_folder):
+        value: Any = config
+        for part in key.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping):
+            told = "null" if value is None else value
+            raise InputError(f"{key}={told}: a run needs {key}, which holds {', '.join(inner)}; leave it out")
+
+
+def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each dotted key that holds other keys, and their names.
+
+    They are looked for in ``train.yaml`` and in the chosen options' own files. A run can do without ``logger``.
+
+    Args:
+        choices: The option of each config group.
+        config_folder: The folder of the configuration.
+    """
+    files = {"": config_folder / "train.yaml"}
+    for choice, option in choices.items():
+        group, _, package = choice.partition("@")
+        if isinstance(option, str) and group.partition("/")[0] not in ("hydra", "experiment", "logger"):
+            files[package or group] = config_folder / group / f"{option}.yaml"
+    for package, file in files.items():
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+        if isinstance(content, dict):
+            own = {name: value for name, value in content.items() if name not in ("hydra", "defaults")}
+            yield from _nodes(package, own)
+
+
+def _nodes(key: str, content: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    if key:
+        yield key, list(content)
+    for name, value in content.items():
+        if isinstance(value, Mapping):
+            yield from _nodes(f"{key}.{name}".lstrip("."), value)

@@ -1,0 +1,200 @@
+"""Overrides that people write by habit, put into the form that conf/ has.
+
+``logger.mode`` with one logger, any argument of ``lightning.Trainer`` under ``trainer.``, and groups and keys that are
+set to ``null`` or deleted with ``~``.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from keyart.config.compose import CONFIG_FOLDER, compose_all
+from keyart.config.grid import parse, values_of
+from keyart.config.rules import RULES, show
+from keyart.config.trainer_arguments import INSTEAD, trainer_arguments
+from keyart.errors import InputError
+
+#: What a group or key means that is set to null or deleted; every other one is needed.
+NULLS = {
+    "augment": "augment=none",
+    "callbacks.early_stopping": "callbacks.early_stopping.patience=null",
+    "experiment": None,
+    "logger": "logger=csv",
+    "loss.margin_schedule": "loss.margin_schedule.kind=constant",
+    "memory": "memory.size=0",
+    "miner": "miner=none",
+    "model.kernel": "model.kernel.weight=0",
+    "model.seen": "model.seen.balance=0",
+}
+
+
+def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, before: Sequence[str] = ()) -> list[str]:
+    """Return overrides in the form that conf/ has; those that are in it already stay as they are.
+
+    Args:
+        overrides: As they were written.
+        config_folder: The folder of the configuration.
+        before: Others that apply too, of a sweep that is continued.
+
+    Raises:
+        InputError: One sets to null or deletes what a run needs, or its logger or ``trainer`` key is unknown.
+    """
+    found: list[str] = []
+    for written in overrides:
+        try:
+            (one,) = parse([written])
+        except HydraException:
+            # Hydra tells what is wrong with it when the whole is composed.
+            found.append(written)
+            continue
+        key = one.key_or_group
+        if one.package is None and key.startswith("logger."):
+            written = _of_logger(written, key, [*before, *overrides], config_folder)
+        elif one.package is None and key.startswith("trainer."):
+            written = _of_trainer(written, key, config_folder)
+        found += _without_null(written, [*before, *overrides], config_folder)
+    return found
+
+
+def options_of(group: str, config_folder: Path = CONFIG_FOLDER) -> list[str]:
+    """Return the options of a config group, in alphabetical order."""
+    return sorted(file.stem for file in (config_folder / group).glob("*.yaml"))
+
+
+def _is_group(key: str, config_folder: Path) -> bool:
+    return "." not in key and (key.startswith("hydra/") or (key != "hydra" and (config_folder / key).is_dir()))
+
+
+def _is_null(one: Override) -> bool:
+    return one.is_delete() or (not one.is_sweep_override() and one.value() is None)
+
+
+def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
+    """Return the choices of options among overrides: of a sweep its first one, and none that takes a group away."""
+    chosen = []
+    for written in overrides:
+        try:
+            (one,) = parse([written])
+        except HydraException:
+            continue
+        if _is_group(one.key_or_group, config_folder) and not _is_null(one):
+            chosen.append(values_of(one)[0] if one.is_discrete_sweep() else written)
+    return chosen
+
+
+def _of_logger(written: str, key: str, overrides: Sequence[str], config_folder: Path) -> str:
+    """Return ``logger.<key>`` as ``logger.<name>.<key>``, where one logger is chosen.
+
+    Raises:
+        InputError: None is chosen, or several.
+    """
+    rest = key.removeprefix("logger.")
+    if rest.partition(".")[0] in options_of("logger", config_folder):
+        return written
+    chosen = [name for name in _chosen_loggers(overrides, config_folder) if name != "csv"]
+    if not chosen:
+        raise InputError(f"{written}: metrics.csv has no keys; choose a logger too, such as logger=wandb")
+    if len(chosen) > 1:
+        forms = " or ".join(f"logger.{name}.{rest}" for name in chosen)
+        raise InputError(f"{written}: several loggers are chosen; write {forms}")
+    return written.replace(key, f"logger.{chosen[0]}.{rest}", 1)
+
+
+def _chosen_loggers(overrides: Sequence[str], config_folder: Path) -> list[str]:
+    """Return the names of the loggers that are chosen, in any job of a sweep."""
+    found: list[str] = []
+    for written in overrides:
+        if re.match(r"\+*logger=", written):
+            # One, a list, or what is swept of both.
+            found += re.findall(r"[A-Za-z_]\w*", written.partition("=")[2].replace("choice(", ""))
+    if not found:
+        config = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)
+        found = [str(name) for name in config.get("logger") or {}]
+    return [name for name in dict.fromkeys(found) if name != "null"]
+
+
+def _of_trainer(written: str, key: str, config_folder: Path) -> str:
+    """Return ``trainer.<argument>`` so that Hydra takes it, with or without ``+``, whether conf/ has it or not.
+
+    Raises:
+        InputError: keyart sets the argument itself.
+    """
+    name, signs = key.removeprefix("trainer."), re.match(r"[+~]*", written)
+    assert signs is not None
+    if signs[0] == "~" or name in _trainer_keys(config_folder):
+        return written if signs[0] == "~" else written.lstrip("+")
+    if name in INSTEAD and name in trainer_arguments():
+        raise InputError(f"{written}: keyart sets this argument of lightning.Trainer itself; {INSTEAD[name]}")
+    return f"++{written.lstrip('+')}" if name in trainer_arguments() else written
+
+
+def _trainer_keys(config_folder: Path) -> set[str]:
+    """Return the keys of ``trainer`` that conf/ has."""
+    whole = yaml.safe_load((config_folder / "train.yaml").read_text(encoding="utf-8"))
+    keys = set(whole.get("trainer") or {})
+    for file in (config_folder / "trainer").glob("*.yaml"):
+        keys |= set(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    return keys
+
+
+def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -> list[str]:
+    """Return what an override means that sets something to null or deletes it; any other one as it is.
+
+    Raises:
+        InputError: It takes away what a run needs.
+    """
+    try:
+        (one,) = parse([written])
+    except HydraException:
+        return [written]
+    key = one.key_or_group
+    if one.package is not None:
+        return [written]
+    if one.is_choice_sweep() and key in NULLS and _is_group(key, config_folder):
+        meant = (NULLS[key] or f"{key}=null").partition("=")[2]
+        values = [value.partition("=")[2] for value in values_of(one)]
+        if "null" not in values or meant == "null":
+            return [written]
+        return [f"{key}={','.join(meant if value == 'null' else value for value in values)}"]
+    if not _is_null(one):
+        return [written]
+    if key in NULLS:
+        meaning = NULLS[key]
+        return [] if meaning is None else [meaning]
+    if _is_group(key, config_folder):
+        choices = options_of(key, config_folder)
+        which = f"choose one of {', '.join(choices)}, or leave it out" if choices else "leave it out"
+        raise InputError(f"{written}: a run needs {key}; {which}")
+    rule = RULES.get(key)
+    if rule is not None and rule(None) is None:
+        return [f"{key}=null"]
+    known, value = _default(key, overrides, config_folder)
+    if not known or (value is None and not one.is_delete()):
+        return [written]
+    if value is None:
+        return []
+    other = "" if isinstance(value, dict | list) else f", or name a value such as {show(value)}"
+    raise InputError(f"{written}: a run needs {key}; leave it out{other}")
+
+
+@cache
+def _composed(groups: tuple[str, ...], config_folder: Path) -> Any:
+    """Return the configuration of some choices of options, Hydra's own part too; not resolved."""
+    return OmegaConf.to_container(compose_all(groups, config_folder)[0], resolve=False)
+
+
+def _default(key: str, overrides: Sequence[str], config_folder: Path) -> tuple[bool, Any]:
+    """Return whether conf/ has a key, and its value there, for the options that are chosen; not resolved."""
+    value = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            return False, None
+        value = value[part]
+    return True, value
