@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 
 from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER
+from keyart.config.help import help_text
 from keyart.config.hooks import SweepReport
 from keyart.errors import InputError
 from keyart.utils.text import echo
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Hydra reads sys.argv itself.
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        if {"--help", "-h"}.intersection(given):
+            print(help_text([a for a in given if not a.startswith("-")]), end="")  # noqa: T201
+            return
         sys.argv[1:] = preflight(given)
     except InputError as error:
         echo(f"train.py: {error}", err=True)
