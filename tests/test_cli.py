@@ -5,6 +5,8 @@ import json
 import pytest
 from PIL import Image
 
+from keyart.cli import expand_argument
+
 
 def test_help_names_the_commands(keyart):
     code, out, _ = keyart("--help")
@@ -183,3 +185,51 @@ def test_check_remarks_on_what_was_assumed(keyart, poster_folder):
     kinds = [(remark["row"], remark["kind"]) for remark in report["remarks"] if remark["kind"] != "tiny image"]
     assert sorted(kinds) == [(1, "constant column"), (1, "unusual genre"), (2, "encoding"), (2, "no quoting")]
     assert (code, report["posters"], report["faults"]) == (0, 4, 0)
+
+
+@pytest.mark.parametrize("form", [["--catalogue={}/catalogue.csv"], ["--catalogue", "{}/catalogue.csv"]])
+def test_a_tilde_that_the_shell_leaves_is_expanded_in_inputs(form, keyart, poster_folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(poster_folder.parent))
+    arguments = [word.format("~/made") for word in form]
+    code, out, err = keyart("check", *arguments, "--images=~/made/posters", "--json")
+    assert (code, err) == (0, "")
+    assert json.loads(out)["posters"] == 24
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "search RUN a --png=~/file/x.png",
+        "explain RUN a b --out ~/file/x.png",
+        "recommend RUN --history h.csv --out=~/file/x.parquet",
+        "export RUN --to timm --out=~/file/x",
+        "embed RUN --catalogue c.csv --out ~/file/x",
+        "index RUN --out=~/file/x",
+        "card --catalogue c.csv --out=~/file/x",
+        "fetch --catalogue c.csv --to=~/file/x",
+    ],
+    ids=lambda command: command.partition(" ")[0],
+)
+def test_a_tilde_is_expanded_in_every_output(command, keyart, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    code, out, err = keyart(*command.split())
+    assert (code, out) == (2, "")
+    assert str(tmp_path / "file") in err
+    assert "~" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file"]
+
+
+@pytest.mark.parametrize(
+    "text", ["~ a title ~", "~tilde", "a~/b", "--json", "~nobody-of-that-name/x", "--uri=http://h/~x"]
+)
+def test_what_is_no_path_of_a_home_stays_as_it_is(text):
+    assert expand_argument(text) == text
+
+
+def test_a_tilde_is_expanded_where_a_path_is_one_of_several_meanings(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expand_argument("~/poster.jpg") == str(tmp_path / "poster.jpg")
+    assert expand_argument("--uri=~/posters.db") == f"--uri={tmp_path / 'posters.db'}"
+    assert expand_argument("~") == str(tmp_path)

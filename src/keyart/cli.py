@@ -3,6 +3,7 @@
 Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
 """
 
+import re
 import sys
 from typing import Any
 
@@ -18,6 +19,7 @@ from keyart.commands.judging import compare, evaluate
 from keyart.commands.train import train
 from keyart.commands.viewers import judge_history, recommend
 from keyart.errors import InputError
+from keyart.paths import expand_home
 from keyart.utils.text import echo
 
 # Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
@@ -55,10 +57,25 @@ app.command()(check)
 app.command()(doctor)
 
 
+def expand_argument(text: str) -> str:
+    """Expand ``~`` where a shell leaves it: in quotes, and after the equals sign of an option.
+
+    What is not a path, such as a title, stays as it is.
+
+    Examples:
+        >>> expand_argument("--out=~/x") == f"--out={Path.home() / 'x'}", expand_argument("~ a film ~")
+        (True, '~ a film ~')
+    """
+    match = re.fullmatch(r"(--[\w-]+=)?(~|~[\w.-]*/.*)", text, re.DOTALL)
+    return (match[1] or "") + expand_home(match[2]) if match else text
+
+
 def main() -> None:
     """Run a command; tell bad input and usage in one line on standard error."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
+    if sys.argv[1] != "train":  # whose overrides may begin with ~ without being paths
+        sys.argv[1:] = map(expand_argument, sys.argv[1:])
     try:
         code = app(standalone_mode=False)
     except InputError as error:

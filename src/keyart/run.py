@@ -1,6 +1,7 @@
 """A run's folder: what a training leaves, and how to read it back without its configuration."""
 
 import json
+import logging
 import platform
 import subprocess
 from collections.abc import Mapping
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from keyart.errors import InputError
+from keyart.latest import finished_run
 from keyart.utils.files import write_atomically
 from keyart.utils.text import from_csv_cell
 
 if TYPE_CHECKING:
     from keyart.embedding import Embedder
+
+log = logging.getLogger(__name__)
 
 PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics", "faiss-cpu", "numpy", "pandas")
 
@@ -91,10 +95,17 @@ class Run:
     def open(cls, folder: str | Path) -> "Run":
         """Open a finished run.
 
+        Args:
+            folder: The run's, or one that holds the runs of one name, such as ``outputs/head``: the latest finished one
+                is opened, and named on standard error.
+
         Raises:
             InputError: The folder is not there, is not a run's, or the run has not finished.
         """
-        path = Path(folder)
+        named = Path(folder).expanduser()
+        path = finished_run(named)
+        if path != named:
+            log.warning("%s: its latest finished run is taken, %s", folder, path)
         if not path.is_dir():
             raise InputError(f"{folder}: there is no such folder; name the folder that train.py printed")
         if not (path / "config.yaml").is_file():

@@ -13,8 +13,8 @@ import lightning
 import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,8 +23,8 @@ from keyart.callbacks.run_log import RunResults, finishing, log_results, rewind_
 from keyart.checkpoints import CheckpointFiles, read_checkpoint
 from keyart.config.launcher_rules import uses_slurm
 from keyart.config.quoting import PATH_KEYS, path_from
-from keyart.embedding import EmbeddingModule
 from keyart.config.trainer_arguments import extra_arguments
+from keyart.embedding import EmbeddingModule
 from keyart.errors import InputError
 from keyart.freed_memory import keep_freed_memory
 from keyart.interruption import CutShort, StopOnSignal

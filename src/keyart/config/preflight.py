@@ -4,6 +4,7 @@ Stock Hydra tells a configuration error in several lines, exits with 1, and make
 """
 
 import io
+import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_res
 from keyart.config.rules import check_config
 from keyart.config.shorthand import in_full
 from keyart.errors import InputError
+from keyart.latest import resumable_run
 from keyart.resuming import check_same_config
 from keyart.sweeps.state import Plan
 
@@ -48,7 +50,10 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
             f"resume={given}: continues one run, and -m asks for a sweep; leave -m out, or continue a sweep with"
             " resume_sweep=<its folder>"
         )
-    folder = Path(given).resolve()
+    folder = resumable_run(Path(given)).resolve()
+    if folder != Path(given).resolve():
+        sys.stderr.write(f"train.py: resume={given}: its latest interrupted run is taken, {folder}
+")
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
@@ -88,7 +93,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
     if arguments.config_name or arguments.config_path or arguments.config_dir:
         return argv
     if arguments.cfg:
-        return [*flags, *in_full(overrides, config_folder)]
+        return [*flags, *in_full(quote_paths(overrides, multirun=bool(arguments.multirun)), config_folder)]
     if arguments.run and arguments.multirun:
         raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     may_sweep = arguments.multirun or any(key_of(o) in ("resume_sweep", "hydra.mode", "experiment") for o in overrides)

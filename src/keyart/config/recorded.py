@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from keyart.config.compose import CONFIG_FOLDER, compose_all, dotted_keys
 from keyart.config.grid import expand, parse, values_of
 from keyart.config.quoting import key_of
+from keyart.config.trainer_arguments import free_keys
 from keyart.errors import InputError
 
 #: Hydra's own keys that a sweep's jobs need. Not among them: what reaches a shell (``setup``), a server, or a class.
@@ -31,7 +32,7 @@ HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
 #: Options of these groups that packages bring, beside the files in ``conf/``.
 PLUGINS = ("basic", "optuna", "submitit_local", "submitit_slurm")
 #: Keys that name a server or an importable module.
-USERS_OWN = ("logger.tracking_uri", "logger.needs")
+USERS_OWN = re.compile(r"logger\.(\w+\.)?(tracking_uri|needs)")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*")
 _GLOB = re.compile(r"\+{0,2}[\w/]+=glob\([\w*?,. \[\]-]*\)")
 _SPECIAL = re.compile(r"(?<!\w)_(target|args|partial|recursive|convert)_(?!\w)")
@@ -110,7 +111,7 @@ def _fault(override: str, config_folder: Path) -> str | None:
     except HydraException:
         return "whose value cannot be read"
     for leaf in leaves:
-        if leaf in USERS_OWN:
+        if USERS_OWN.fullmatch(leaf):
             return "which only a command line may name"
         if leaf.partition(".")[0] == "hydra" and not HYDRA_KEYS.fullmatch(leaf):
             return "a key of Hydra's own that a run does not need"
@@ -129,9 +130,12 @@ def _is_option(group: str, name: str, config_folder: Path) -> bool:
 
 
 def _options(override: str) -> list[str]:
-    """Return the options that an override chooses of a group: one, or those of a sweep."""
+    """Return the options that an override chooses of a group: one, several, or those of a sweep."""
     try:
-        return [value.partition("=")[2].strip("'\"") for value in values_of(parse([override])[0])]
+        (one,) = parse([override])
+        if not one.is_sweep_override() and isinstance(one.value(), list):
+            return [str(name) for name in one.value()]  # type: ignore[union-attr]
+        return [value.partition("=")[2].strip("'\"") for value in values_of(one)]
     except HydraException:
         # A glob needs Hydra's own search path, and chooses among its options alone.
         return [] if _GLOB.fullmatch(override) else ["?"]
@@ -152,7 +156,7 @@ def _check_additions(found: list[str], file: Path, named_by: str, config_folder:
     added = [o for o in found if o.startswith("+") and not is_group(o, config_folder)]
     if not added:
         return
-    known: set[str] = set()
+    known = free_keys()
     for groups in expand([o for o in found if is_group(o, config_folder) and not _GLOB.fullmatch(o)]):
         config = OmegaConf.to_container(compose_all(groups, config_folder)[0], resolve=False)
         known.update(dotted_keys(config))

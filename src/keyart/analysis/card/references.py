@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from keyart.errors import InputError
 from keyart.images.complexity import at_size
-from keyart.paths import cache_root
+from keyart.paths import cache_root, expand_home
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -89,13 +89,13 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
     }
     openers |= {name: (lambda name=name: _download(name)) for name in DOWNLOADS}  # type: ignore[misc]
     for name in names:
-        if name not in openers and not Path(name).is_dir():
+        if name not in openers and not Path(expand_home(name)).is_dir():
             raise InputError(
                 f"--compare {name}: neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none"
             )
     # What may fail comes before what may take long.
     first = sorted(dict.fromkeys(names), key=lambda name: name not in DOWNLOADS)
-    found = {name: openers[name]() if name in openers else _folder(Path(name)) for name in first}
+    found = {name: openers[name]() if name in openers else _folder(Path(expand_home(name))) for name in first}
     sets = [found[name] for name in dict.fromkeys(names)]
     return [one for one in sets if one is not None]
 

@@ -85,10 +85,10 @@ def demo_catalogue(
             # Whoever holds the lock is the only one that builds: what lies here was left by a process that was killed.
             for left in target.parent.glob(f".{target.name}.building-*"):
                 shutil.rmtree(left, ignore_errors=True)
-            building = Path(tempfile.mkdtemp(prefix=f".{target.name}.building-", dir=target.parent))
+            building = target.parent / f".{target.name}.building-{os.getpid()}"
+            building.mkdir()
             try:
                 _build(building, recipe, n, seed, pairs, size, workers or _processors(), progress)
-                building.chmod(0o755)
                 building.replace(target)
             finally:
                 shutil.rmtree(building, ignore_errors=True)
