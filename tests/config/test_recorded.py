@@ -44,6 +44,10 @@ def payloads(canary):
         "decoded": "loss.build=${oc.decode:'{}'}",
         "server": "logger.tracking_uri=http://evil.example",
         "module": "logger.needs=evil.module",
+        "server of one of several": "logger.mlflow.tracking_uri=http://evil.example",
+        "module of one of several": "logger.wandb.needs=evil.module",
+        "logger by path": "logger=[csv,../../evil]",
+        "argument of Lightning's": "++trainer.nosuch=1",
         "study": "hydra.sweeper.storage=sqlite:////tmp/other.db",
     }
 
@@ -105,6 +109,8 @@ def test_what_people_record_every_day_is_taken(tmp_path):
         "name=it",
         "logger=wandb",
         "logger.tags=[a,b]",
+        "logger.wandb.tags=[a,b]",
+        "++trainer.limit_train_batches=3",
         "data.image_size=[96,64]",
         "logger.project=${name}",
         "model.kernel={weight:3,size:64}",
@@ -113,6 +119,7 @@ def test_what_people_record_every_day_is_taken(tmp_path):
     from keyart.config.recorded import check_recorded
 
     assert check_recorded(own, run, "resume=x") == own
+    assert check_recorded(["logger=[csv,wandb]"], run, "resume=x") == ["logger=[csv,wandb]"]
     slurm = ["hydra/launcher=slurm", "hydra.launcher.partition=debug", "hydra.launcher.mem_gb=4", "hydra.mode=MULTIRUN"]
     search = ["hydra/sweeper=optuna_base", "hydra.sweeper.n_trials=3", "hydra.sweeper.sampler.seed=1"]
     swept = ["loss=ntxent,supcon", "++loss.temperature=choice(0.1,0.2)", "experiment=glob(*)"]
@@ -124,7 +131,9 @@ def test_what_the_user_names_again_is_the_users(tmp_path, monkeypatch):
     override = "logger.tracking_uri=http://mine.example"
     run = run_with(tmp_path / "run", ["logger=mlflow", override])
     assert "which only a command line may name" in refusal([f"resume={run}"])
-    assert override.replace("mine", "other") in preflight([f"resume={run}", override.replace("mine", "other")])
+    for form in ("logger.tracking_uri", "logger.mlflow.tracking_uri"):
+        other = "http://other.example"
+        assert f"logger.mlflow.tracking_uri={other}" in preflight([f"resume={run}", f"{form}={other}"])
     assert preflight(["loss.build._target_=os.getcwd"]) == ["loss.build._target_=os.getcwd"]
 
 
@@ -136,7 +145,7 @@ def test_a_record_that_is_none_is_told(content, tmp_path):
 
 
 def test_every_class_of_the_configuration_is_known():
-    assert {"keyart.embedding.losses.AngularLoss", "lightning.pytorch.loggers.MLFlowLogger"} <= known_targets()
+    assert {"keyart.embedding.losses.AngularLoss", "keyart.callbacks.mlflow_log.MlflowLog"} <= known_targets()
     assert "os.system" not in known_targets()
 
 

@@ -52,13 +52,14 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
         )
     folder = resumable_run(Path(given)).resolve()
     if folder != Path(given).resolve():
-        sys.stderr.write(f"train.py: resume={given}: its latest interrupted run is taken, {folder}
-")
+        sys.stderr.write(f"train.py: resume={given}: its latest interrupted run is taken, {folder}\n")
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
-    replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, overrides)}
-    own = [o for o in read_overrides(recorded) if key_of(o) not in replaced]
+    before = read_overrides(recorded)
+    written, overrides = overrides, in_full(overrides, config_folder, before=before)
+    replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, [*written, *overrides])}
+    own = [o for o in before if key_of(o) not in replaced]
     check_recorded(own, recorded, f"resume={given}", config_folder=config_folder)
     now = [o for o in overrides if key_of(o) not in ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")]
     here = quote(str(folder), literal=True)

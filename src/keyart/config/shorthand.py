@@ -41,7 +41,8 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
     Args:
         overrides: As they were written.
         config_folder: The folder of the configuration.
-        before: Others that apply too, of a sweep that is continued.
+        before: Others that apply too, of a run or sweep that is continued. Nothing is composed of them: they have not
+            been checked yet.
 
     Raises:
         InputError: One sets to null or deletes what a run needs, or its logger or ``trainer`` key is unknown.
@@ -56,10 +57,10 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
             continue
         key = one.key_or_group
         if one.package is None and key.startswith("logger."):
-            written = _of_logger(written, key, [*before, *overrides], config_folder)
+            written = _of_logger(written, key, before, overrides, config_folder)
         elif one.package is None and key.startswith("trainer."):
             written = _of_trainer(written, key, config_folder)
-        found += _without_null(written, [*before, *overrides], config_folder)
+        found += _without_null(written, overrides, config_folder)
     return found
 
 
@@ -89,7 +90,7 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
     return chosen
 
 
-def _of_logger(written: str, key: str, overrides: Sequence[str], config_folder: Path) -> str:
+def _of_logger(written: str, key: str, before: Sequence[str], overrides: Sequence[str], config_folder: Path) -> str:
     """Return ``logger.<key>`` as ``logger.<name>.<key>``, where one logger is chosen.
 
     Raises:
@@ -98,7 +99,7 @@ def _of_logger(written: str, key: str, overrides: Sequence[str], config_folder: 
     rest = key.removeprefix("logger.")
     if rest.partition(".")[0] in options_of("logger", config_folder):
         return written
-    chosen = [name for name in _chosen_loggers(overrides, config_folder) if name != "csv"]
+    chosen = [name for name in _chosen_loggers(before, overrides, config_folder) if name != "csv"]
     if not chosen:
         raise InputError(f"{written}: metrics.csv has no keys; choose a logger too, such as logger=wandb")
     if len(chosen) > 1:
@@ -107,13 +108,14 @@ def _of_logger(written: str, key: str, overrides: Sequence[str], config_folder: 
     return written.replace(key, f"logger.{chosen[0]}.{rest}", 1)
 
 
-def _chosen_loggers(overrides: Sequence[str], config_folder: Path) -> list[str]:
+def _chosen_loggers(before: Sequence[str], overrides: Sequence[str], config_folder: Path) -> list[str]:
     """Return the names of the loggers that are chosen, in any job of a sweep."""
+    named = [[one for one in some if re.match(r"\+*logger=", one)] for some in (before, overrides)]
     found: list[str] = []
-    for written in overrides:
-        if re.match(r"\+*logger=", written):
-            # One, a list, or what is swept of both.
-            found += re.findall(r"[A-Za-z_]\w*", written.partition("=")[2].replace("choice(", ""))
+    # What is named now takes the place of what was.
+    for written in named[1] or named[0]:
+        # One, a list, or what is swept of both.
+        found += re.findall(r"[A-Za-z_]\w*", written.partition("=")[2].replace("choice(", ""))
     if not found:
         config = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)
         found = [str(name) for name in config.get("logger") or {}]
