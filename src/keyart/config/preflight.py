@@ -4,6 +4,7 @@ Stock Hydra tells a configuration error in several lines, exits with 1, and make
 """
 
 import io
+import re
 import sys
 from contextlib import redirect_stderr
 from pathlib import Path
@@ -57,8 +58,10 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
     before = read_overrides(recorded)
-    written, overrides = overrides, in_full(overrides, config_folder, before=before)
-    replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, [*written, *overrides])}
+    overrides = in_full(overrides, config_folder, before=before)
+    replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, overrides)}
+    # Until version 0.1 the keys of a logger did not name it.
+    replaced |= {re.sub(r"^logger\.\w+\.", "logger.", key) for key in replaced}
     own = [o for o in before if key_of(o) not in replaced]
     check_recorded(own, recorded, f"resume={given}", config_folder=config_folder)
     now = [o for o in overrides if key_of(o) not in ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")]
