@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
@@ -77,6 +77,11 @@ def _is_null(one: Override) -> bool:
     return one.is_delete() or (not one.is_sweep_override() and one.value() is None)
 
 
+def _is_glob(one: Override) -> bool:
+    """Whether an override chooses by a pattern, which needs Hydra's search path to be read and never means null."""
+    return isinstance(one._value, Glob)
+
+
 def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
     """Return the choices of options among overrides: of a sweep its first one, and none that takes a group away."""
     chosen = []
@@ -85,7 +90,7 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
             (one,) = parse([written])
         except HydraException:
             continue
-        if _is_group(one.key_or_group, config_folder) and not _is_null(one):
+        if _is_group(one.key_or_group, config_folder) and not _is_null(one) and not _is_glob(one):
             chosen.append(values_of(one)[0] if one.is_discrete_sweep() else written)
     return chosen
 
@@ -157,7 +162,7 @@ def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -
     except HydraException:
         return [written]
     key = one.key_or_group
-    if one.package is not None:
+    if one.package is not None or _is_glob(one):
         return [written]
     if one.is_choice_sweep() and key in NULLS and _is_group(key, config_folder):
         meant = (NULLS[key] or f"{key}=null").partition("=")[2]
