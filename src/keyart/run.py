@@ -16,7 +16,7 @@ import pandas as pd
 from keyart.errors import InputError
 from keyart.latest import finished_run
 from keyart.utils.files import write_atomically
-from keyart.utils.text import from_csv_cell
+from keyart.utils.text import from_csv_cell, printable
 
 if TYPE_CHECKING:
     from keyart.embedding import Embedder
@@ -105,7 +105,7 @@ class Run:
         named = Path(folder).expanduser()
         path = finished_run(named)
         if path != named:
-            log.warning("%s: its latest finished run is taken, %s", folder, path)
+            log.warning("%s", printable(f"{folder}: its latest finished run is taken, {path}"))
         if not path.is_dir():
             raise InputError(f"{folder}: there is no such folder; name the folder that train.py printed")
         if not (path / "config.yaml").is_file():

@@ -5,7 +5,6 @@ Stock Hydra tells a configuration error in several lines, exits with 1, and make
 
 import io
 import re
-import sys
 from contextlib import redirect_stderr
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from keyart.errors import InputError
 from keyart.latest import resumable_run
 from keyart.resuming import check_same_config
 from keyart.sweeps.state import Plan
+from keyart.utils.text import echo
 
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
 
@@ -53,7 +53,7 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
         )
     folder = resumable_run(Path(given)).resolve()
     if folder != Path(given).resolve():
-        sys.stderr.write(f"train.py: resume={given}: its latest interrupted run is taken, {folder}\n")
+        echo(f"train.py: resume={given}: its latest interrupted run is taken, {folder}", err=True)
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
