@@ -40,7 +40,7 @@ test: $(READY) ## All tests (no network, no GPU needed; real posters are used wh
 test-gpu: $(READY) ## All that needs a GPU, in under 10 minutes; without a network by WHEELS=<folder> or ENV=<environment>
 	@$(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' \
 		|| { echo "make test-gpu: torch finds no GPU here; keyart doctor says why" >&2; exit 2; }
-	$(BIN)/python -c 'from keyart.cli import main; main()' doctor || true
+	$(BIN)/python -c 'from keyart.cli.app import main; main()' doctor || true
 	$(BIN)/python -m pytest tests -m gpu --durations=10
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/losses.py --device cuda --threads 1 --seconds 0.3

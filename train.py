@@ -3,7 +3,7 @@
 The last line on standard output is the absolute path of the run's folder (of the sweep's, with `-m`).
 """
 
-from keyart.hydra_entry import main
+from keyart.cli.hydra_entry import main
 
 if __name__ == "__main__":
     main()

@@ -27,7 +27,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 if TYPE_CHECKING:
-    from keyart.run import Run
+    from keyart.runs.run import Run
 
 IMAGE_SIZE, BATCH, WORKERS = (256, 176), 64, 2
 GOAL, COSINE = 3.0, 0.999
@@ -72,9 +72,9 @@ def peer_worker(table: Path, images: Path) -> None:
 @torch.inference_mode()
 def in_float32(run: "Run", table: Path, images: Path) -> np.ndarray:
     """Embeddings by the run's embedder as it was trained, in float32, nothing folded."""
-    from keyart.catalogue import read_catalogue
-    from keyart.embed_job import _decode
-    from keyart.embedding.embedder import to_images
+    from keyart.catalogue.read_catalogue import read_catalogue
+    from keyart.models.embedder import to_images
+    from keyart.runs.embed import _decode
 
     pixels, _ = _decode(read_catalogue(table, images)[0], run.image_size)
     embedder = run.embedder()
@@ -94,8 +94,8 @@ def main() -> None:
     if arguments.peer_worker:
         peer_worker(arguments.peer_worker, images)
         return
-    from keyart.embed_job import embed_catalogue, read_embeddings
-    from keyart.run import Run
+    from keyart.runs.embed import embed_catalogue, read_embeddings
+    from keyart.runs.run import Run
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

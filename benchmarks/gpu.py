@@ -20,13 +20,15 @@ import measure
 import numpy as np
 import torch
 
-from keyart.catalogue import Relevance
-from keyart.embedding import AngularLoss, Embedder, MLPHead, create_backbone
-from keyart.embedding.embedder import to_images
-from keyart.embedding.precision import autocast_for, resolve_precision
-from keyart.retrieval import gpu
-from keyart.retrieval.metrics import evaluate_retrieval
-from keyart.retrieval.torch_search import TorchFlat
+from keyart.catalogue.relevance import Relevance
+from keyart.losses.angular import AngularLoss
+from keyart.metrics.exact_search import faiss_gpu as gpu
+from keyart.metrics.exact_search.torch_search import TorchFlat
+from keyart.metrics.functional import evaluate_retrieval
+from keyart.models.create_backbone import create_backbone
+from keyart.models.embedder import Embedder, to_images
+from keyart.models.heads.mlp import MLPHead
+from keyart.models.precision import autocast_for, resolve_precision
 
 WIDTH, CLUSTERS, QUERIES, K = 128, 1000, 1000, 10
 SIZE = (256, 176)

@@ -22,7 +22,7 @@ from typing import Any
 import measure
 import numpy as np
 
-from keyart.output_paths import check_output_file
+from keyart.utils.output_paths import check_output_file
 
 SIZE, GENRES, CLUSTERS = 128, 23, 1000
 ALL_QUERIES, SAMPLED = 100_000, 10_000
@@ -56,8 +56,8 @@ def genres_of(n: int) -> np.ndarray:
 
 def metrics(n: int) -> dict[str, Any]:
     """Time and memory of all default metrics."""
-    from keyart.catalogue import Relevance
-    from keyart.retrieval import evaluate_retrieval
+    from keyart.catalogue.relevance import Relevance
+    from keyart.metrics.functional import evaluate_retrieval
 
     before = measure.resident()
     vectors, genres, ids = vectors_of(n), genres_of(n), np.array([f"{i:08d}" for i in range(n)], dtype=object)
@@ -77,7 +77,7 @@ def index(n: int) -> dict[str, Any]:
     """Time and memory of building an index, and of searching it."""
     import faiss
 
-    from keyart.retrieval.engines import build_engine, choose_kind
+    from keyart.retrieval.engines.faiss_engine import build_engine, choose_kind
 
     before = measure.resident()
     vectors = vectors_of(n)
@@ -103,15 +103,15 @@ def index(n: int) -> dict[str, Any]:
 
 def embedding(n: int, run: str) -> dict[str, Any]:
     """Time and memory of embedding the first posters from files."""
-    from keyart.embed_job import embed_catalogue
-    from keyart.run import Run
+    from keyart.runs.embed import embed_catalogue
+    from keyart.runs.run import Run
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         table = measure.some_posters(folder, n)
         import torch  # noqa: F401  (part of the imports, not of the work)
 
-        from keyart.embedding import load_embedder  # noqa: F401
+        from keyart.models.embedder import load_embedder  # noqa: F401
 
         opened = Run.open(Path(run))
         images = measure.need_posters() / "posters"

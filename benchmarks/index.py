@@ -23,7 +23,7 @@ import faiss
 import numpy as np
 import pandas as pd
 
-from keyart.retrieval.engines import build_engine, choose_kind
+from keyart.retrieval.engines.faiss_engine import build_engine, choose_kind
 from keyart.retrieval.index import PosterIndex
 
 WIDTH, K, RECALL = 128, 10, 0.95

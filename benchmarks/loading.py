@@ -108,7 +108,8 @@ def main() -> None:
     if arguments.oml_worker:
         oml_worker(arguments.posters, arguments.batches)
         return
-    from keyart.images import Augment, open_pixels
+    from keyart.images.augment import Augment
+    from keyart.images.pixel_cache import open_pixels
 
     paths = posters(arguments.posters)
     pixels, good, _ = open_pixels(paths, IMAGE_SIZE)

@@ -21,9 +21,9 @@ import torch
 from pytorch_metric_learning import losses as pml
 from torch import Tensor, nn
 
-from keyart.catalogue import Relevance
-from keyart.embedding import losses as ours
-from keyart.embedding.losses import MetricLoss, Relations, relate
+from keyart import losses as ours
+from keyart.catalogue.relevance import Relevance
+from keyart.losses.base import MetricLoss, Relations, relate
 
 BATCH, GENRES, SIZE, LIMIT = 256, 23, 128, 1.2
 

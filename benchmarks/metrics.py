@@ -42,8 +42,8 @@ def ours(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]
     """`evaluate_retrieval`."""
     import numpy as np
 
-    from keyart.catalogue import Relevance
-    from keyart.retrieval import evaluate_retrieval
+    from keyart.catalogue.relevance import Relevance
+    from keyart.metrics.functional import evaluate_retrieval
 
     genres = np.eye(GENRES, dtype=bool)[genre.numpy()]
     found = evaluate_retrieval(

@@ -20,7 +20,7 @@ import measure
 
 FIRST_STEP = """
 import os, runpy, sys
-from keyart.embedding.module import EmbeddingModule
+from keyart.training.module import EmbeddingModule
 ended = EmbeddingModule.on_train_batch_end
 def stop(self, *arguments):
     ended(self, *arguments)
@@ -44,7 +44,7 @@ def main() -> None:
         run = f"import sys; sys.argv = {[script, f'hydra.run.dir={temporary}/run', *arguments.overrides]!r}"
         commands = {
             "python -c pass": [python, "-c", "pass"],
-            "keyart --help": [python, "-c", "from keyart.cli import main; main()", "--help"],
+            "keyart --help": [python, "-c", "from keyart.cli.app import main; main()", "--help"],
             "python train.py --help": [python, script, "--help"],
             f"python -c '{IMPORTS}'": [python, "-c", IMPORTS],
             "first head step of python train.py": [python, "-c", run + FIRST_STEP],

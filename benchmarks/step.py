@@ -21,10 +21,10 @@ import measure
 import torch
 from torch import nn
 
-from keyart.assembly import make_data, make_module, prepare
-from keyart.embedding.losses import relate
-from keyart.embedding.precision import autocast_for
-from keyart.training import quieten
+from keyart.losses.base import relate
+from keyart.models.precision import autocast_for
+from keyart.training.build import make_data, make_module, prepare
+from keyart.training.train import quieten
 
 GOAL = 1.10
 

@@ -92,7 +92,7 @@ def splits_of(run: Path) -> Any:
     import pandas as pd
     import yaml
 
-    from keyart.catalogue import read_catalogue
+    from keyart.catalogue.read_catalogue import read_catalogue
 
     told = yaml.safe_load((run / "config.yaml").read_text())["data"]
     catalogue, _ = read_catalogue(told["catalogue"], told["images"])
@@ -122,9 +122,8 @@ def recomputed(run: Path, share: float) -> float:
     """Seconds of one epoch of the plain script with the backbone in it."""
     import timm
     import torch
-    from torch.utils.data import Dataset
-
     from embedding import Files
+    from torch.utils.data import Dataset
 
     table = splits_of(run)
 
@@ -155,8 +154,9 @@ def write_features(run: Path, out: Path) -> None:
     """The run's frozen features, from the cache."""
     import numpy as np
 
-    from keyart.embedding import cached_features, load_frozen
-    from keyart.images import open_pixels
+    from keyart.images.pixel_cache import open_pixels
+    from keyart.models.embedder import load_frozen
+    from keyart.models.feature_cache import cached_features
 
     pixels, _, _ = open_pixels([Path(path) for path in splits_of(run)["file"]], (256, 176))
     np.save(out, np.array(cached_features(load_frozen(run / "embedder"), pixels)))

@@ -8,6 +8,7 @@ import pytest
 
 import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
+from tests.shared_run import made  # noqa: F401
 
 
 def pytest_runtest_setup(item):
@@ -51,7 +52,7 @@ def poster_folder(tmp_path) -> Path:
 @pytest.fixture(name="keyart")
 def call_keyart(monkeypatch, capfd):
     """Calls the console command: its exit code, standard output and standard error."""
-    from keyart import cli
+    from keyart.cli import app as cli
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["keyart", *map(str, arguments)])

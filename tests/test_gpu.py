@@ -15,31 +15,31 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from keyart.catalogue import Relevance
-from keyart.embedding import cached_features, create_backbone
-from keyart.embedding.gather import _GatherRows
-from keyart.embedding.memory import CrossBatchMemory
-from keyart.embedding.mining import (
-    DistanceWeightedMiner,
-    HardMiner,
-    MultiSimilarityMiner,
-    PairMarginMiner,
-    SemiHardMiner,
-)
-from keyart.embedding.module import seed_draws
-from keyart.embedding.objective import Rows, objective
-from keyart.embedding.precision import autocast_for, has_bf16, resolve_precision
+from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
-from keyart.images.recycle import empty_floats
-from keyart.processes.wanted import processes_wanted
-from keyart.retrieval import Exclusion, exact_neighbours
-from keyart.retrieval.exact import ExactScores, scoring_device, sort_rows, to_grid
-from keyart.retrieval.metrics import evaluate_retrieval
-from keyart.sweeps.pool import visible_gpus
-from tests.embedding.fakes import FakePixels, multi_hot, unit
-from tests.embedding.losses.cases import SETTINGS, label, make
+from keyart.images.buffer_pool import empty_floats
+from keyart.launch.ddp.world_size import processes_wanted
+from keyart.launch.sweep.worker_pool import visible_gpus
+from keyart.losses.gather import _GatherRows
+from keyart.losses.memory import CrossBatchMemory
+from keyart.losses.miners.distance_weighted import DistanceWeightedMiner
+from keyart.losses.miners.hard import HardMiner
+from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
+from keyart.losses.miners.pair_margin import PairMarginMiner
+from keyart.losses.miners.semi_hard import SemiHardMiner
+from keyart.losses.objective import Rows, objective
+from keyart.metrics.exact_ranking import ExactScores, scoring_device, sort_rows, to_grid
+from keyart.metrics.exclusion import Exclusion
+from keyart.metrics.functional import evaluate_retrieval
+from keyart.metrics.neighbours import exact_neighbours
+from keyart.models.create_backbone import create_backbone
+from keyart.models.feature_cache import cached_features
+from keyart.models.precision import autocast_for, has_bf16, resolve_precision
+from keyart.training.module import seed_draws
 from tests.end_to_end.conftest import SMALL, start_train
+from tests.fakes import FakePixels, multi_hot, unit
 from tests.helpers import draw_posters
+from tests.losses.cases import SETTINGS, label, make
 
 each_device = pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 

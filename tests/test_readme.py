@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from keyart import cli
+from keyart.cli import app as cli
 from keyart.config.loss_table import loss_table
 from keyart.config.preflight import composed, expand
 from keyart.config.rules import check_config

@@ -7,21 +7,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keyart.analysis import write_report
-from keyart.catalogue import Catalogue, read_catalogue
-from keyart.embedding import embed
-from keyart.images import load_posters
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.images.posters import load_posters
+from keyart.launch.sweep.finish import report_sweep
+from keyart.models.embedder import embed
+from keyart.reports.run_report import write_report
 from keyart.retrieval.index import PosterIndex
-from keyart.run import Run
-from keyart.sweeps.finish import report_sweep
+from keyart.runs.run import Run
 from keyart.utils.text import csv_table, printable
-from tests.analysis.inputs import make_inputs
-from tests.analysis.test_compare import make_run
-from tests.analysis.test_report import Page
 from tests.helpers import draw_posters
-from tests.retrieval.conftest import SIZE, new_embedder
-from tests.retrieval.indexes import save_run
-from tests.sweeps.folders import make_sweep
+from tests.indexes import save_run
+from tests.reports.inputs import make_inputs
+from tests.reports.test_report import Page
+from tests.runs.sweep.folders import make_sweep
+from tests.runs.test_compare import make_run
+from tests.shared_run import SIZE, new_embedder
 
 TITLES = [
     "x[/b] <img src=x onerror=alert(1)>",
@@ -186,7 +187,7 @@ def test_the_report_shows_titles_and_genres_as_text(catalogue, tmp_path):
 def test_the_cards_faults_are_text(catalogue, folder, monkeypatch):
     from types import SimpleNamespace
 
-    from keyart.analysis.card import clean_section
+    from keyart.reports.card import cleanliness_section as clean_section
 
     fault = {"row": 2, "id": "x", "file": "<img src=x onerror=alert(1)>.jpg", "kind": "<b>", "detail": "<script>"}
     leak = {"train": 0.7, "test": 0.2, "test_posters": 1, "expected": 0, "expected_with_films": 0}

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from keyart.catalogue import Catalogue, Problem, read_catalogue
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.problems import Problem
+from keyart.catalogue.read_catalogue import read_catalogue
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyart.catalogue.formats import parse_genres, parse_imdb_id, parse_split, parse_year, split_title
+from keyart.catalogue.values import parse_genres, parse_imdb_id, parse_split, parse_year, split_title
 
 GENRE = st.sampled_from(["Action", "Sci-Fi", "Film-Noir", "Children's", "Rom Com", "Drama", "Música", "007"])
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keyart.catalogue import read_catalogue, read_history
+from keyart.catalogue.history import read_history
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.errors import InputError
 
 

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keyart.catalogue import make_splits, read_catalogue, read_history
-from keyart.catalogue.formats import MISSING, as_key, as_text, parse_genres
+from keyart.catalogue.history import read_history
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.splits import make_splits
+from keyart.catalogue.values import MISSING, as_key, as_text, parse_genres
 from keyart.errors import InputError
 
 GENRES = st.lists(st.sampled_from(["Drama", "Sci-Fi", "Children's", "Film-Noir", "Música"]), unique=True)

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from keyart.catalogue import Problem, problems_table, read_catalogue, summarise
+from keyart.catalogue.problems import Problem, problems_table, summarise
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.errors import InputError
 
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from keyart.catalogue import make_splits, read_catalogue
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.catalogue.relevance import KINDS, Relevance, check_learnable
+from keyart.catalogue.splits import make_splits
 
 pytestmark = pytest.mark.posters
 

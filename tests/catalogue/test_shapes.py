@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyart.catalogue import read_catalogue
-from keyart.catalogue.formats import as_text
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.values import as_text
 
 FILES = ("a.jpg", "b.jpg", "c.jpg")
 SETS = [{"Drama"}, {"Comedy", "Drama"}, {"Sci-Fi"}]

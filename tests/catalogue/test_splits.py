@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keyart.catalogue import SPLITS, Catalogue, make_splits
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.splits import SPLITS, make_splits
 from keyart.catalogue.stratify import bind, stratify
 from keyart.errors import InputError
 

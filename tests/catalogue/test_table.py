@@ -9,9 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyart.catalogue import read_catalogue, read_history
 from keyart.catalogue import table as tables
+from keyart.catalogue.history import read_history
 from keyart.catalogue.problems import Account
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.catalogue.table import RawTable, read_table
 from keyart.errors import InputError
 

@@ -69,7 +69,7 @@ def test_forms_of_loggers_and_of_lightnings_arguments_are_shown():
 @pytest.mark.parametrize("flag", ["--help", "-h"])
 def test_it_is_printed_without_torch(flag):
     code = (
-        "import sys; sys.argv = ['train.py', sys.argv[1]]; from keyart.hydra_entry import main; main();"
+        "import sys; sys.argv = ['train.py', sys.argv[1]]; from keyart.cli.hydra_entry import main; main();"
         "print([name for name in ('torch', 'lightning', 'timm', 'pandas') if name in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, flag], capture_output=True, text=True, check=True)

@@ -5,7 +5,8 @@ import shutil
 
 import pytest
 
-from keyart.config import launcher_rules, plugins, preflight
+from keyart.config import launcher_rules, preflight
+from keyart.config import plugin_rules as plugins
 from keyart.config.compose import CONFIG_FOLDER
 from keyart.errors import InputError
 

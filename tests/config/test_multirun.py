@@ -5,14 +5,15 @@ import socket
 
 import pytest
 import yaml
-from tests.helpers import draw_posters
 
-from keyart.config import plugins, preflight
+from keyart.config import plugin_rules as plugins
+from keyart.config import preflight
 from keyart.config.compose import Composer, composed
-from keyart.config.grid import corners, expand
+from keyart.config.sweep_grid import corners, expand
 from keyart.errors import InputError
-from keyart.sweeps.running import claim, let_go
-from keyart.sweeps.state import Plan
+from keyart.runs.sweep.lock import claim, let_go
+from keyart.runs.sweep.state import Plan
+from tests.helpers import draw_posters
 
 SPACE = "loss.margin=interval(30,60)"
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from keyart.config import preflight
 from keyart.config.compose import composed
-from keyart.config.grid import parse
 from keyart.config.quoting import quote, quote_paths, to_type
+from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.sweeps.state import Plan
+from keyart.runs.sweep.state import Plan
 
 NAMES = [
     "my (posters)/a=b,#1.csv",

@@ -10,7 +10,7 @@ import yaml
 from keyart.config import preflight
 from keyart.config.recorded import known_targets
 from keyart.errors import InputError
-from keyart.sweeps.state import Plan
+from keyart.runs.sweep.state import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,8 +20,8 @@ def payloads(canary):
     return {
         "loss.build._target_": f"loss.build={{_target_:pandas.read_pickle,filepath_or_buffer:{canary}.pkl}}",
         "a class": "loss.build._target_=pandas.read_pickle",
-        "a module behind a known one": "loss.build._target_=keyart.training.shutil.rmtree",
-        "another class of ours": "loss.build._target_=keyart.training.remove_run",
+        "a module behind a known one": "loss.build._target_=keyart.training.train.shutil.rmtree",
+        "another class of ours": "loss.build._target_=keyart.training.train.remove_run",
         "swept": "loss.build._target_=choice(os.system,os.remove)",
         "nested": "model.kernel={weight:{_target_:os.system,command:x}}",
         "arguments": "+sampler.build._args_=[1]",
@@ -105,7 +105,7 @@ def test_what_people_record_every_day_is_taken(tmp_path):
         "experiment=head",
         "loss=ntxent",
         "++loss.temperature=0.1",
-        "loss.build._target_=keyart.embedding.losses.NTXentLoss",
+        "loss.build._target_=keyart.losses.ntxent.NTXentLoss",
         "name=it",
         "logger=wandb",
         "logger.tags=[a,b]",
@@ -145,7 +145,7 @@ def test_a_record_that_is_none_is_told(content, tmp_path):
 
 
 def test_every_class_of_the_configuration_is_known():
-    assert {"keyart.embedding.losses.AngularLoss", "keyart.callbacks.mlflow_log.MlflowLog"} <= known_targets()
+    assert {"keyart.losses.angular.AngularLoss", "keyart.training.loggers.mlflow_log.MlflowLog"} <= known_targets()
     assert "os.system" not in known_targets()
 
 

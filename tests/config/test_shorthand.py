@@ -16,8 +16,8 @@ from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER, compose_all, composed, dotted_keys
 from keyart.config.rules import RULES, lookup
 from keyart.config.shorthand import NULLS, in_full, options_of
-from keyart.config.trainer_arguments import INSTEAD, trainer_arguments
 from keyart.errors import InputError
+from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 
 GROUPS = sorted(folder.name for folder in CONFIG_FOLDER.iterdir() if folder.is_dir() and folder.name != "hydra")
 CHOICES = ([], ["loss=sum"], ["experiment=head"], ["sampler=pk", "miner=hard", "logger=[wandb,tensorboard]"])

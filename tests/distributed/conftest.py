@@ -52,7 +52,7 @@ class Training:
 
     def workers(self) -> list[int]:
         """Those that it started to train together."""
-        return sorted(pid for pid, line in processes_with(self.mark).items() if "keyart.processes.worker" in line)
+        return sorted(pid for pid, line in processes_with(self.mark).items() if "keyart.launch.ddp.worker" in line)
 
     def ended(self, seconds: float = 240) -> tuple[int, str, str]:
         """Exit code, standard output and error."""

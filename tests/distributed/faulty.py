@@ -2,7 +2,7 @@
 
 import os
 
-from keyart.embedding.mining import NoMiner
+from keyart.losses.miners.none import NoMiner
 
 
 class FaultyMiner(NoMiner):

@@ -1,6 +1,6 @@
 """The default training, on fewer of its posters."""
 
-from keyart.run import Run
+from keyart.runs.run import Run
 
 
 def test_the_demo_trains_and_is_judged(train_here):

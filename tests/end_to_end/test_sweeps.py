@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from keyart.sweeps.state import Plan
+from keyart.runs.sweep.state import Plan
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.helpers import draw_posters
 

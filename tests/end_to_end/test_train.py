@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
-from keyart.checkpoints import read_checkpoint
+from keyart.utils.checkpoint_files import read_checkpoint
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.helpers import draw_posters
 
@@ -45,8 +45,8 @@ def arguments(posters):
 def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, posters, train_here):
     code, out, _ = train_here(*arguments, "training.head_epochs=25", "training.finetune_epochs=0")
     assert code == 0
-    from keyart.judging import evaluate_run
-    from keyart.run import Run
+    from keyart.runs.evaluate import evaluate_run
+    from keyart.runs.run import Run
 
     run = Run.open(out.splitlines()[-1])
     assert out == f"{run.folder}\n"
@@ -75,9 +75,9 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
 def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
     code, out, _ = train_here(*arguments, "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
     assert code == 0
-    from keyart.embedding import load_frozen
-    from keyart.judging import evaluate_run
-    from keyart.run import Run
+    from keyart.models.embedder import load_frozen
+    from keyart.runs.evaluate import evaluate_run
+    from keyart.runs.run import Run
 
     run = Run.open(out.splitlines()[-1])
     log = pd.read_csv(run.folder / "metrics.csv")

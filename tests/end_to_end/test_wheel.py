@@ -40,7 +40,7 @@ def run(installed, folder, *arguments, seconds=300):
 
 
 def test_it_is_the_wheel_that_runs(installed, tmp_path):
-    code = "import keyart.cli; print(keyart.cli.__file__)"
+    code = "import keyart.cli.app; print(keyart.cli.app.__file__)"
     done = subprocess.run([installed[0], "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert str(ROOT) not in done.stdout
     assert not (Path(done.stdout.strip()).parents[1] / "tests").exists()

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.catalogue import read_catalogue
-from keyart.images import load_posters
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.images.posters import load_posters
 
 
 @pytest.fixture

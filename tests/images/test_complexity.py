@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.images import open_pixels
 from keyart.images.complexity import (
     at_size,
     delentropy,
@@ -16,6 +15,7 @@ from keyart.images.complexity import (
     shannon_entropy,
     to_grey,
 )
+from keyart.images.pixel_cache import open_pixels
 
 
 def checkerboard(n=33):

@@ -10,9 +10,11 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.nn import functional as F
 
 from keyart.errors import InputError
-from keyart.images import Augment, MPerClassSampler, PosterDataModule
-from keyart.images.counter import text_keys
-from keyart.images.residence import DeviceRows
+from keyart.images.augment import Augment
+from keyart.images.counter_rng import text_keys
+from keyart.images.datamodule import PosterDataModule
+from keyart.images.device_table import DeviceRows
+from keyart.images.samplers.m_per_class import MPerClassSampler
 
 HEAD_EPOCHS = 2
 

@@ -16,7 +16,7 @@ from keyart.images.duplicates import (
     near_duplicate_groups,
     thumbnails,
 )
-from keyart.images.pixels import open_pixels
+from keyart.images.pixel_cache import open_pixels
 
 RULE = {"max_difference": 20.0, "min_correlation": 0.8, "max_group": 32}
 
@@ -174,7 +174,7 @@ def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
     """Sixty prints of one poster, each a little lighter than the one before, among forty other posters."""
     from omegaconf import OmegaConf
 
-    from keyart.assembly import prepare_posters
+    from keyart.training.build import prepare_posters
 
     folder = tmp_path / "posters"
     folder.mkdir()

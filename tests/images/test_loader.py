@@ -7,7 +7,8 @@ from lightning.pytorch.utilities.combined_loader import CombinedLoader
 
 from keyart.errors import InputError
 from keyart.images.loader import BatchLoader, EvaluationLoader
-from keyart.images.samplers import MPerClassSampler, RandomSampler
+from keyart.images.samplers.m_per_class import MPerClassSampler
+from keyart.images.samplers.random import RandomSampler
 
 POSITIONS = np.arange(100, 153)  # the train split is not the catalogue's beginning
 GENRES = np.eye(5, dtype=bool)[np.arange(53) % 5]

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from keyart.catalogue import read_catalogue
-from keyart.embed_job import _decode
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster
 from keyart.images.nvjpeg import check_nvjpeg, decode_jpegs
+from keyart.runs.embed import _decode
 
 SIZE = (96, 64)
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from keyart.catalogue import Catalogue
+from keyart.catalogue.catalogue import Catalogue
 from keyart.errors import InputError
-from keyart.images import BatchLoader, ClassBalancedSampler, MPerClassSampler, PKSampler, Sampler, class_labels
-
-from .test_samplers import assert_epoch_is_whole, epoch_of, tables
+from keyart.images.loader import BatchLoader
+from keyart.images.samplers.base import Sampler
+from keyart.images.samplers.class_balanced import ClassBalancedSampler
+from keyart.images.samplers.class_labels import class_labels
+from keyart.images.samplers.m_per_class import MPerClassSampler
+from keyart.images.samplers.pk import PKSampler
+from tests.images.test_samplers import assert_epoch_is_whole, epoch_of, tables
 
 ALL = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from keyart.catalogue import read_catalogue
+from keyart.catalogue.read_catalogue import read_catalogue
 from keyart.errors import InputError
-from keyart.images import load_posters
+from keyart.images.posters import load_posters
 
 
 @pytest.fixture

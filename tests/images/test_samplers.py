@@ -8,7 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from keyart.errors import InputError
-from keyart.images.samplers import MPerClassSampler, RandomSampler, Sampler
+from keyart.images.samplers.base import Sampler
+from keyart.images.samplers.m_per_class import MPerClassSampler
+from keyart.images.samplers.random import RandomSampler
 
 ALL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -4,8 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.embedding import Embedder, ReducedHead, build_head, create_backbone
-from keyart.retrieval.explanation import explain_pair, integrated_gradients, spread
+from keyart.models.create_backbone import create_backbone
+from keyart.models.embedder import Embedder
+from keyart.models.heads.build import build_head
+from keyart.models.heads.reduced import ReducedHead
+from keyart.retrieval.explanation import resample as spread
+from keyart.retrieval.explanation.integrated_gradients import integrated_gradients
+from keyart.retrieval.explanation.pair import explain_pair
 
 SIZE = (96, 64)
 
@@ -117,11 +122,11 @@ def test_regions_like_the_average_poster_add_nothing():
 
 def test_colours_are_laid_where_they_are():
     """A histogram alone decides: what a red square adds is added in the square."""
-    from keyart.retrieval.explanation.seen import _colour_parts
+    from keyart.retrieval.explanation.feature_maps import _colour_parts
 
     image = torch.full((3, 8, 8), 0.3)
     image[0, :4, :4] = 0.95
-    from keyart.embedding.pooling import colour_histogram
+    from keyart.models.pooling import colour_histogram
 
     ways = (colour_histogram(image[None]) - colour_histogram(torch.full((1, 3, 8, 8), 0.3)))[0].double()
     slopes = torch.zeros(24, dtype=torch.float64)
@@ -161,7 +166,7 @@ def test_spreading_keeps_the_sum_and_the_place(old):
 @pytest.mark.posters
 def test_covering_what_carries_the_similarity_costs_most_of_it(posters_dir):
     """On pairs of real posters of one film: the average poster laid over the strongest quarter, and the weakest."""
-    from keyart.images import decode_poster
+    from keyart.images.decode import decode_poster
 
     def load(path):
         return torch.from_numpy(decode_poster(path.read_bytes(), (256, 176)).copy()).permute(2, 0, 1).float() / 255

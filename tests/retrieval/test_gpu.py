@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.retrieval import gpu, neighbours
-from keyart.retrieval.exact import to_grid
-from tests.retrieval.indexes import clustered, make_index
+from keyart.metrics import neighbours
+from keyart.metrics.exact_ranking import to_grid
+from keyart.metrics.exact_search import faiss_gpu as gpu
+from tests.indexes import clustered, make_index
 
 
 class Resources:

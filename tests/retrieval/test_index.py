@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
-from keyart.retrieval.engines import Engine, agreement, build_engine
+from keyart.retrieval.engines.faiss_engine import Engine, agreement, build_engine
 from keyart.retrieval.index import PosterIndex
-from tests.retrieval.indexes import clustered, make_index, table
+from tests.indexes import clustered, make_index, table
 
 
 def exact(vectors, queries, k, rows=None):
@@ -143,7 +143,7 @@ def embedder_folder(folder, weights):
 
 
 def test_an_index_of_another_embedder_is_refused(tmp_path):
-    from keyart.retrieval.integrity import embedder_digest
+    from keyart.utils.checksums import embedder_digest
 
     mine = embedder_folder(tmp_path / "mine" / "embedder", b"one")
     copy = embedder_folder(tmp_path / "copy" / "embedder", b"one")
@@ -181,6 +181,6 @@ def test_search_also_where_torch_utils_has_replaced_faiss_own():
     vectors = rng.normal(size=(30, 8)).astype(np.float32)
     flat.add(vectors)
     allowed = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.arange(10)))
-    from keyart.retrieval.faiss_search import numpy_search
+    from keyart.metrics.exact_search.faiss_search import numpy_search
 
     assert numpy_search(flat)(vectors[:2], 3, params=allowed)[1].max() < 10

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
-from keyart.indexing import _into_milvus
 from keyart.retrieval.index import PosterIndex
-from tests.retrieval.indexes import clustered, found, refused, table
+from keyart.runs.index import _into_milvus
+from tests.indexes import clustered, found, refused, table
 
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
 
-from keyart.retrieval import milvus_build
-from keyart.retrieval.milvus_build import build_milvus
-from keyart.retrieval.milvus_client import connect, disconnect, shown
-from keyart.retrieval.milvus_index import MilvusIndex
+from keyart.retrieval.engines import milvus_build
+from keyart.retrieval.engines.milvus_build import build_milvus
+from keyart.retrieval.engines.milvus_client import connect, disconnect, shown
+from keyart.retrieval.engines.milvus_index import MilvusIndex
 
 NOTES = {"embedder": "mine", "images": "/posters"}
 
@@ -179,8 +179,8 @@ def test_other_contents_are_kept_unless_one_says_so(tmp_path):
 
 def test_a_file_of_the_former_name_is_read(monkeypatch, tmp_path):
     uri = tmp_path / "a.db"
-    monkeypatch.setattr("keyart.retrieval.milvus_client.REGISTRY", "onesheet_collections")
-    monkeypatch.setattr("keyart.retrieval.milvus_build.CONTENTS", "onesheet.json")
+    monkeypatch.setattr("keyart.retrieval.engines.milvus_client.REGISTRY", "onesheet_collections")
+    monkeypatch.setattr("keyart.retrieval.engines.milvus_build.CONTENTS", "onesheet.json")
     build_milvus(source(120), str(uri), "onesheet")[0].close()
     assert not (uri / "keyart.json").exists()
     index = MilvusIndex.open(str(uri))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keyart.retrieval import PosterIndex
+from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.random_pairs import SAMPLE, RandomPairs, percent
 
 

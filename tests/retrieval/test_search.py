@@ -8,7 +8,7 @@ from keyart.retrieval.diversify import diversify
 from keyart.retrieval.filters import matching_rows, parse_years
 from keyart.retrieval.search import search_batch, search_index
 from keyart.retrieval.titles import TitleTable, find_title
-from tests.retrieval.indexes import clustered, make_index, table
+from tests.indexes import clustered, make_index, table
 
 
 def test_neighbours_are_the_exact_ones_without_the_query():

@@ -4,9 +4,9 @@ import signal
 
 import pytest
 
-from keyart.interruption import CutShort
-from keyart.slurm.job import cores_of_task, job_id
-from keyart.slurm.requeue import parse_job, run_again, why_not_again
+from keyart.launch.slurm.job import cores_of_task, job_id
+from keyart.launch.slurm.requeue import parse_job, run_again, why_not_again
+from keyart.training.interruption import CutShort
 
 RUNNING = "JobId=5 JobState=RUNNING Reason=None Requeue=1 Restarts=0"
 PREEMPTED = f"{RUNNING} PreemptEligibleTime=2026-11-25T09:26:02 PreemptTime=2026-11-25T09:26:04"

@@ -4,7 +4,7 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyart.slurm.watch import SlurmJobFailed, queue_states, wait_for_jobs
+from keyart.launch.slurm.watch import SlurmJobFailed, queue_states, wait_for_jobs
 
 
 @dataclass

@@ -10,9 +10,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
-from tests.analysis.test_report import Page
 
-from keyart.analysis.page import build_table
+from keyart.reports.page import build_table
 from keyart.utils.text import (
     Markup,
     PrintableFormatter,
@@ -24,6 +23,7 @@ from keyart.utils.text import (
     to_html,
     to_json,
 )
+from tests.reports.test_report import Page
 
 ANY_TEXT = st.text(st.characters(codec=None))
 ACTIVE = {*map(chr, range(32)), *map(chr, range(127, 160)), *"\u2028\u2029\u202a\u202e\u2066\u2069"}

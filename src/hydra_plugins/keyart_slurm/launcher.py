@@ -39,7 +39,7 @@ else:
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
             """Submit the jobs, wait for all of them, and return how each ended, in their order."""
-            from keyart.slurm.watch import SlurmJobFailed, wait_for_jobs
+            from keyart.launch.slurm.watch import SlurmJobFailed, wait_for_jobs
 
             for number, overrides in enumerate(job_overrides, initial_job_idx):
                 log.info("#%d: %s", number, " ".join(filter_overrides(overrides)) or "(no overrides)")
@@ -55,7 +55,7 @@ else:
             return returns
 
         def _submit(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[Any]:
-            from keyart.slurm.submit import make_executor
+            from keyart.launch.slurm.submit import make_executor
 
             Path(str(self.config.hydra.sweep.dir)).mkdir(parents=True, exist_ok=True)
             state = Singleton.get_state()
@@ -69,7 +69,7 @@ else:
 
         def _failed(self, overrides: Sequence[str], number: int, told: str) -> JobReturn:
             """What Hydra gets of a job that came to nothing, as of every such job: NaN, with a note in its folder."""
-            from keyart.sweeps.state import failure_of, record_failure
+            from keyart.runs.sweep.state import failure_of, record_failure
 
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
             with open_dict(config):

@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 if TYPE_CHECKING:
-    from keyart.sweeps.pool import JobContext, WorkerPool
+    from keyart.launch.sweep.worker_pool import JobContext, WorkerPool
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class LocalLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run jobs and wait for all of them."""
-        from keyart.sweeps.pool import WorkerPool
+        from keyart.launch.sweep.worker_pool import WorkerPool
 
         assert self.config is not None
         setup_globals()
@@ -60,7 +60,7 @@ class LocalLauncher(Launcher):
 
 def context_of(config: DictConfig, sweep: Path) -> "JobContext":
     """What a process needs to compose a sweep's jobs."""
-    from keyart.sweeps.pool import JobContext
+    from keyart.launch.sweep.worker_pool import JobContext
 
     sources = OmegaConf.to_container(config.hydra.runtime.config_sources)
     (main,) = [Path(source["path"]) for source in sources if source["provider"] == "main"]  # type: ignore[index, call-overload, union-attr]

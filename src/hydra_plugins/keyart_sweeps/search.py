@@ -93,8 +93,8 @@ class OptunaSearch(Sweeper):
         """End the trials that were cut short."""
         import optuna
 
-        from keyart.sweeps.job import finished_monitor
-        from keyart.sweeps.state import is_finished, recorded_overrides
+        from keyart.launch.sweep.job import finished_monitor
+        from keyart.runs.sweep.state import is_finished, recorded_overrides
 
         for trial in study.trials:
             if trial.state.is_finished():

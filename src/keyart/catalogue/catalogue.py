@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.catalogue.problems import Account, Problem
-from keyart.paths import FORMER_NAME
+from keyart.utils.paths import FORMER_NAME
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from keyart.catalogue.aliases import ALIASES, plain
-from keyart.catalogue.formats import as_text, check_genre, clean_name
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
+from keyart.catalogue.values import as_text, check_genre, clean_name
 
 #: 0/1 columns of these names are facts about a film or a row, not genres.
 NEVER_GENRES = frozenset(

@@ -15,10 +15,10 @@ from rapidfuzz.distance import OSA
 
 from keyart.catalogue.aliases import HISTORY_ALIASES, IMDB_NAMES, plain
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.formats import as_key, as_text, parse_imdb_id
 from keyart.catalogue.problems import Account, tell
 from keyart.catalogue.ratings import RatingScale
 from keyart.catalogue.table import read_table, table_faults
+from keyart.catalogue.values import as_key, as_text, parse_imdb_id
 from keyart.errors import InputError
 
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")

@@ -8,10 +8,10 @@ from typing import Any
 
 from keyart.catalogue.aliases import OTHER_IDS, plain
 from keyart.catalogue.columns import Columns, flag_value
-from keyart.catalogue.files import ImageFolder, stem
-from keyart.catalogue.formats import as_key, as_text, parse_genres, parse_imdb_id, parse_year, split_title
+from keyart.catalogue.image_folder import ImageFolder, stem
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
+from keyart.catalogue.values import as_key, as_text, parse_genres, parse_imdb_id, parse_year, split_title
 
 
 @dataclass

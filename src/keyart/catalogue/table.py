@@ -18,8 +18,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.catalogue.aliases import KEYS, plain
-from keyart.catalogue.formats import cell_form
 from keyart.catalogue.problems import Problem
+from keyart.catalogue.values import cell_form
 from keyart.errors import InputError
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")

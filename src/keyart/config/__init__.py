@@ -1,6 +1,4 @@
-"""The configuration's edge: composing every job of a command line and checking it before anything runs."""
+"""What was typed, checked before anything runs: composing every job of a command line, keys and values.
 
-from keyart.config.preflight import preflight
-from keyart.config.rules import check_config
-
-__all__ = ["check_config", "preflight"]
+Imports neither torch nor timm, so that a wrong value is refused at once.
+"""

@@ -13,13 +13,13 @@ from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from keyart.config.grid import parse
 from keyart.config.hints import hint_for
 from keyart.config.nodes import check_nodes
-from keyart.config.plugins import prefer_own_presets
+from keyart.config.plugin_rules import prefer_own_presets
 from keyart.config.quoting import to_type
-from keyart.config.trainer_arguments import free_keys
+from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
+from keyart.training.trainer_arguments import free_keys
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: The configuration: beside the code in an installed wheel, at the top of a clone.

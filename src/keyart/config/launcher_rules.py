@@ -79,7 +79,7 @@ def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]
     parameters = launcher_parameters(own)
     for job in jobs:
         _check_shape(parameters, job["trainer"], launcher)
-    from keyart.slurm.submit import refusal
+    from keyart.launch.slurm.submit import refusal
 
     if words := refusal(parameters):
         raise InputError(f"hydra/launcher={launcher}: SLURM refuses the job: {words}")

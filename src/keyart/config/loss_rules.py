@@ -81,7 +81,7 @@ def _built(loss: Mapping[str, Any], key: str) -> Any:
     Raises:
         InputError: See `PMLLoss`.
     """
-    from keyart.embedding.losses.pml import PMLLoss
+    from keyart.losses.pml import PMLLoss
 
     try:
         return PMLLoss(loss["class"], loss["margin"], loss["margin_schedule"], loss["args"])

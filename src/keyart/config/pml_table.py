@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from keyart.embedding.losses import pml as losses
-from keyart.embedding.mining import pml as miners
+from keyart.losses import pml as losses
+from keyart.losses.miners import pml as miners
 
 
 def pml_table() -> str:

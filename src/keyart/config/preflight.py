@@ -13,19 +13,19 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
-from keyart.config.folders import check_run_folder, named_folder
-from keyart.config.grid import expand, parse
 from keyart.config.launcher_rules import check_no_launcher
 from keyart.config.multirun import check_multirun
+from keyart.config.output_folders import check_run_folder, named_folder
 from keyart.config.quoting import key_of, path_from, quote, quote_paths
 from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_resume
 from keyart.config.rules import check_config
 from keyart.config.shorthand import in_full
+from keyart.config.sweep_grid import expand, parse
 from keyart.errors import InputError
-from keyart.latest import resumable_run
-from keyart.resuming import check_same_config
-from keyart.sweeps.state import Plan
+from keyart.runs.latest import resumable_run
+from keyart.runs.sweep.state import Plan
+from keyart.training.resume import check_same_config
 from keyart.utils.text import echo
 
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
-from keyart.config.grid import parse
+from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.paths import expand_home
+from keyart.utils.paths import expand_home
 
 #: Keys whose values are paths.
 PATH_KEYS = ("data.catalogue", "data.images", "model.weights")

@@ -14,10 +14,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from keyart.config.compose import CONFIG_FOLDER, compose_all, dotted_keys
-from keyart.config.grid import expand, parse, values_of
 from keyart.config.quoting import key_of
-from keyart.config.trainer_arguments import free_keys
+from keyart.config.sweep_grid import expand, parse, values_of
 from keyart.errors import InputError
+from keyart.training.trainer_arguments import free_keys
 
 #: Hydra's own keys that a sweep's jobs need. Not among them: what reaches a shell (``setup``), a server, or a class.
 HYDRA_KEYS = re.compile(

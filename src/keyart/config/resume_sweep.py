@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keyart.config.compose import CONFIG_FOLDER
-from keyart.config.grid import parse
 from keyart.config.quoting import key_of, quote, value_of
 from keyart.config.recorded import check_recorded, read_overrides
+from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.resuming import BOUND
-from keyart.sweeps.state import Plan, is_sweep, record_of
+from keyart.runs.sweep.state import Plan, is_sweep, record_of
+from keyart.training.resume import BOUND
 
 #: What may differ: where and how the jobs run, not what they learn.
 FREE = (

@@ -15,9 +15,9 @@ from typing import Any
 
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
-from keyart.config.trainer_arguments import check_arguments
 from keyart.errors import InputError
-from keyart.paths import expand_home
+from keyart.training.trainer_arguments import check_arguments
+from keyart.utils.paths import expand_home
 
 Rule = Callable[[Any], str | None]
 """Takes a value; returns what is wanted instead, or None when the value will do."""
@@ -209,7 +209,7 @@ def check_miner(miner: Mapping[str, Any]) -> None:
         InputError: They do not go together.
     """
     if "class" in miner:
-        from keyart.embedding.mining.pml import PMLMiner
+        from keyart.losses.miners.pml import PMLMiner
 
         PMLMiner(miner["class"], miner["args"])
     name, negatives = miner["name"], miner.get("negatives")

@@ -16,10 +16,10 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from keyart.config.compose import CONFIG_FOLDER, compose_all
-from keyart.config.grid import parse, values_of
 from keyart.config.rules import RULES, show
-from keyart.config.trainer_arguments import INSTEAD, trainer_arguments
+from keyart.config.sweep_grid import parse, values_of
 from keyart.errors import InputError
+from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 
 #: What a group or key means that is set to null or deleted; every other one is needed.
 NULLS = {

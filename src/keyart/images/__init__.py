@@ -1,59 +1,8 @@
-"""Files to batches: decoding, duplicates, sampling, augmentation."""
+"""Files to batches: decoding, the pixel cache, near-duplicates, augmentation, samplers and the DataModule.
 
-from typing import TYPE_CHECKING, Any
+What turns pixels into numbers with a network belongs in `keyart.models`.
+"""
 
-from keyart.images.augment import PRESETS, Augment
-from keyart.images.cache import cache_folder
-from keyart.images.decode import BadImage, decode_poster
-from keyart.images.duplicates import near_duplicate_chains, near_duplicate_groups
-from keyart.images.labels import one_label_rows
-from keyart.images.loader import BatchLoader, EvaluationLoader
-from keyart.images.pixels import PixelCache, Progress, open_pixels
-from keyart.images.posters import Posters, load_posters
-from keyart.images.samplers import (
-    ClassBalancedSampler,
-    MPerClassSampler,
-    PKSampler,
-    RandomSampler,
-    Sampler,
-    class_labels,
-)
-from keyart.paths import cache_root
+from keyart.utils.lazy import attach_stub
 
-if TYPE_CHECKING:
-    from keyart.images.datamodule import PosterDataModule
-
-__all__ = [
-    "PRESETS",
-    "Augment",
-    "BadImage",
-    "BatchLoader",
-    "ClassBalancedSampler",
-    "EvaluationLoader",
-    "MPerClassSampler",
-    "PKSampler",
-    "PixelCache",
-    "PosterDataModule",
-    "Posters",
-    "Progress",
-    "RandomSampler",
-    "Sampler",
-    "cache_folder",
-    "cache_root",
-    "class_labels",
-    "decode_poster",
-    "load_posters",
-    "near_duplicate_chains",
-    "near_duplicate_groups",
-    "one_label_rows",
-    "open_pixels",
-]
-
-
-def __getattr__(name: str) -> Any:
-    # Importing Lightning takes seconds that embedding and judging need not wait for.
-    if name == "PosterDataModule":
-        from keyart.images.datamodule import PosterDataModule
-
-        return PosterDataModule
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from keyart.catalogue import Problem
+from keyart.catalogue.problems import Problem
 from keyart.images.decode import BadImage, quiet_pillow, upright_size
-from keyart.images.pixels import PixelCache
+from keyart.images.pixel_cache import PixelCache
 from keyart.images.posters import Posters
 
 Positions = npt.NDArray[np.int64]

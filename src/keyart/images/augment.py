@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from keyart.errors import InputError
-from keyart.images.counter import uniforms
-from keyart.images.recycle import empty_floats
+from keyart.images.buffer_pool import empty_floats
+from keyart.images.counter_rng import uniforms
 
 PRESETS: dict[str, dict[str, float]] = {
     "none": {},

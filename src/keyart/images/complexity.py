@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from keyart.images.cache import write_atomically
-from keyart.images.pixels import PixelCache, Progress
+from keyart.images.pixel_cache import PixelCache, Progress
+from keyart.utils.cache import write_atomically
 
 Grey = npt.NDArray[np.uint8]
 MEASURES = ("shannon", "glcm", "delentropy")

@@ -9,12 +9,12 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from keyart.images.augment import Augment
-from keyart.images.counter import text_keys
-from keyart.images.labels import one_label_rows
+from keyart.images.counter_rng import text_keys
+from keyart.images.device_table import DeviceRows, Residence
+from keyart.images.expand_labels import one_label_rows
 from keyart.images.loader import Batch, BatchLoader, EvaluationLoader
 from keyart.images.posters import Posters
-from keyart.images.residence import DeviceRows, Residence
-from keyart.images.samplers import Sampler
+from keyart.images.samplers.base import Sampler
 
 
 class PosterDataModule(LightningDataModule):

@@ -9,8 +9,8 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 from torch.nn import functional as F
 
-from keyart.images.cache import write_atomically
-from keyart.images.pixels import PixelCache
+from keyart.images.pixel_cache import PixelCache
+from keyart.utils.cache import write_atomically
 
 _VERSION = 2  # raise it when the same pixels may be grouped otherwise
 _THUMBNAIL = (24, 16)  # fine enough to tell pictures apart, coarse enough to forgive recompression and a trimmed edge

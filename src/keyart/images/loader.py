@@ -8,7 +8,7 @@ import numpy.typing as npt
 import torch
 
 from keyart.errors import InputError
-from keyart.images.samplers import Sampler
+from keyart.images.samplers.base import Sampler
 
 Batch = dict[str, Any]
 

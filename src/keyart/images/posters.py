@@ -7,12 +7,12 @@ from typing import Literal
 
 import numpy as np
 
-from keyart.catalogue import Catalogue, Problem, summarise
-from keyart.catalogue.problems import Account, tell
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.problems import Account, Problem, summarise, tell
 from keyart.errors import InputError
 from keyart.images.decode import BadImage
 from keyart.images.duplicates import near_duplicate_groups
-from keyart.images.pixels import PixelCache, Progress, open_pixels
+from keyart.images.pixel_cache import PixelCache, Progress, open_pixels
 
 
 @dataclass(frozen=True, eq=False)

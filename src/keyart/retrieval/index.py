@@ -12,14 +12,14 @@ import faiss
 import numpy as np
 import pandas as pd
 
-from keyart.catalogue import Catalogue
+from keyart.catalogue.catalogue import Catalogue
 from keyart.errors import InputError
-from keyart.retrieval.engines import Engine
-from keyart.retrieval.faiss_search import numpy_search
+from keyart.metrics.exact_search.faiss_gpu import search_flat
+from keyart.metrics.exact_search.faiss_search import numpy_search
+from keyart.retrieval.engines.faiss_engine import Engine
 from keyart.retrieval.filters import matching_rows
-from keyart.retrieval.gpu import search_flat
-from keyart.retrieval.integrity import describe_files, embedder_digest, find_damage
 from keyart.retrieval.unit_vectors import check_unit_vectors
+from keyart.utils.checksums import describe_files, embedder_digest, find_damage
 
 VERSION = 1
 SCORED_WHOLE = 100_000

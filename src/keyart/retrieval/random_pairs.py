@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keyart.retrieval.cowatch import unit_rows
+from keyart.recommend.cowatch import unit_rows
 from keyart.retrieval.searchable import Searchable
 
 SAMPLE = 1000

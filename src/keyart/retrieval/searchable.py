@@ -11,7 +11,7 @@ Selection = Sized
 
 
 class Searchable(Protocol):
-    """N posters with unit vectors: :class:`keyart.retrieval.PosterIndex` in process, or a Milvus collection."""
+    """N posters with unit vectors: :class:`keyart.retrieval.index.PosterIndex` in process, or a Milvus collection."""
 
     @property
     def notes(self) -> dict[str, Any]:

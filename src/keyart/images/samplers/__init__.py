@@ -1,18 +1,8 @@
-"""Which posters make up a batch: pure functions of (seed, epoch, batch), over all processes together."""
+"""Samplers: which posters make up a batch, as pure functions of (seed, epoch, batch) over all processes.
 
-from keyart.images.samplers.base import Positions, Sampler
-from keyart.images.samplers.class_balanced import ClassBalancedSampler
-from keyart.images.samplers.classes import class_labels
-from keyart.images.samplers.m_per_class import MPerClassSampler
-from keyart.images.samplers.pk import PKSampler
-from keyart.images.samplers.random import RandomSampler
+A sampler sees labels, never pixels or vectors: what looks at embeddings is a miner (`keyart.losses.miners`).
+"""
 
-__all__ = [
-    "ClassBalancedSampler",
-    "MPerClassSampler",
-    "PKSampler",
-    "Positions",
-    "RandomSampler",
-    "Sampler",
-    "class_labels",
-]
+from keyart.utils.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from keyart.errors import InputError
 from keyart.images.samplers.base import Batches, Positions
-from keyart.images.samplers.packs import Packs
+from keyart.images.samplers.even_visits import Packs
 
 
 class PKSampler(Batches):

@@ -1,7 +1,5 @@
-"""Explaining a similarity: which regions of two posters carry it."""
+"""Explain a similarity: which regions of two posters carry it."""
 
-from keyart.retrieval.explanation.gradients import Shares, integrated_gradients
-from keyart.retrieval.explanation.pair import CELL, Explanation, Share, explain_pair
-from keyart.retrieval.explanation.spread import spread
+from keyart.utils.lazy import attach_stub
 
-__all__ = ["CELL", "Explanation", "Share", "Shares", "explain_pair", "integrated_gradients", "spread"]
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

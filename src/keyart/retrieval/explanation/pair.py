@@ -8,12 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from keyart.embedding import Backbone, Embedder
-from keyart.embedding.heads import LinearHead, ReducedHead
-from keyart.embedding.pooling import to_map
-from keyart.retrieval.explanation.gradients import integrated_gradients
-from keyart.retrieval.explanation.seen import Seen, features, look, place
-from keyart.retrieval.explanation.spread import spread
+from keyart.models.backbone import Backbone
+from keyart.models.embedder import Embedder
+from keyart.models.heads.linear import LinearHead
+from keyart.models.heads.reduced import ReducedHead
+from keyart.models.pooling import to_map
+from keyart.retrieval.explanation.feature_maps import Seen, features, look, place
+from keyart.retrieval.explanation.integrated_gradients import integrated_gradients
+from keyart.retrieval.explanation.resample import spread
 
 Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]
 CELL = 8

@@ -1,0 +1,23 @@
+from keyart.catalogue.download.addresses import (
+    may_connect_anywhere as may_connect_anywhere,
+)
+from keyart.catalogue.download.addresses import (
+    may_connect_publicly as may_connect_publicly,
+)
+from keyart.catalogue.download.download import (
+    Fetched as Fetched,
+)
+from keyart.catalogue.download.download import (
+    Missing as Missing,
+)
+from keyart.catalogue.download.download import (
+    NotAPoster as NotAPoster,
+)
+from keyart.catalogue.download.download import (
+    fetch as fetch,
+)
+from keyart.catalogue.download.failure import Limits as Limits
+from keyart.catalogue.download.poster_store import PosterStore as PosterStore
+from keyart.catalogue.download.requests import Wanted as Wanted
+from keyart.catalogue.download.requests import wanted_posters as wanted_posters
+from keyart.catalogue.download.retry_policy import Patience as Patience

@@ -1,0 +1,250 @@
+"""Fetching many posters at a time: what is there is left alone, what fails is tried again, what is lost is listed."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from keyart.catalogue.download.failure import Failure, safe_url
+from keyart.catalogue.download.http_client import Client
+from keyart.catalogue.download.poster_store import BadName, PosterStore, name_fault
+from keyart.catalogue.download.requests import Wanted
+from keyart.catalogue.download.retry_policy import Patience
+from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder
+from keyart.errors import InputError
+
+Report = Callable[[int, int], None]
+#: Looks whether bytes are a whole poster, and returns the suffix of their format, such as ``".jpg"``.
+Verify = Callable[[bytes], str]
+
+_PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<svg")
+
+
+class NotAPoster(Exception):
+    """Bytes that are no whole image.
+
+    Attributes:
+        reason: One line.
+        passing: Whether another attempt may bring the whole of it.
+    """
+
+    def __init__(self, reason: str, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.reason, self.passing = reason, passing
+
+
+class Lookup(Protocol):
+    """Knows where the poster of an IMDb id is."""
+
+    async def poster_url(self, imdb_id: str) -> str:
+        """Its URL, or a `Failure`."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A poster that could not be had."""
+
+    id: str
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a fetch did.
+
+    Attributes:
+        posters: Posters that the table asks for.
+        present: Those that were there, whole.
+        fetched: Those that it brought.
+        received: Bytes of those.
+        missing: Those that could not be had, in the table's order.
+    """
+
+    posters: int
+    present: int
+    fetched: int
+    received: int
+    missing: list[Missing]
+
+    def reasons(self) -> list[tuple[str, int]]:
+        """Each reason and how many posters it cost, the commonest first."""
+        return Counter(poster.reason for poster in self.missing).most_common()
+
+
+async def fetch(
+    posters: Sequence[Wanted],
+    store: PosterStore,
+    client: Client,
+    verify: Verify,
+    *,
+    by_url: bool = True,
+    lookup: Lookup | None = None,
+    patience: Patience | None = None,
+    workers: int = 16,
+    progress: Report | None = None,
+) -> Fetched:
+    """Bring the posters that are not there yet.
+
+    Args:
+        posters: What is wanted.
+        store: Where it goes.
+        client: Brings it.
+        verify: Refuses what is no whole poster, by `NotAPoster`.
+        by_url: Whether the posters' own URLs are used.
+        lookup: Asked for each poster that its own URL did not bring.
+        patience: How failures that may pass are met.
+        workers: Posters at a time.
+        progress: Called with (done, all).
+
+    Raises:
+        InputError: Nothing can be stored any more, or ``lookup`` refuses the key.
+    """
+    job = _Job(store, client, verify, by_url, lookup, patience or Patience())
+    outcomes: list[int | Missing | None] = [None] * len(posters)
+    done = 0
+    queue = iter(list(enumerate(posters)))
+
+    async def work() -> None:
+        nonlocal done
+        for at, wanted in queue:
+            outcomes[at] = await job.one(wanted)
+            done += 1
+            if progress:
+                progress(done, len(posters))
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(max(1, min(workers, len(posters)))):
+                group.create_task(work())
+    except ExceptionGroup as group:
+        raise next((error for error in group.exceptions if isinstance(error, InputError)), group) from None
+    received = [outcome for outcome in outcomes if isinstance(outcome, int) and outcome]
+    return Fetched(
+        posters=len(posters),
+        present=sum(outcome == 0 for outcome in outcomes),
+        fetched=len(received),
+        received=sum(received),
+        missing=[outcome for outcome in outcomes if isinstance(outcome, Missing)],
+    )
+
+
+class _Job:
+    def __init__(
+        self,
+        store: PosterStore,
+        client: Client,
+        verify: Verify,
+        by_url: bool,
+        lookup: Lookup | None,
+        patience: Patience,
+    ) -> None:
+        self._store, self._client, self._verify = store, client, verify
+        self._by_url, self._lookup, self._patience = by_url, lookup, patience
+        self._folder = ImageFolder(store.root)  # as it was before: the reader's own idea of what is there
+
+    async def one(self, wanted: Wanted) -> int | Missing:
+        """Bytes that were fetched, 0 for a poster that is there, or why it is missing."""
+        fault = name_fault(wanted.image)
+        if fault:
+            return Missing(wanted.id, safe_url(wanted.url or ""), fault)
+        if await asyncio.to_thread(self._is_there, wanted):
+            return 0
+        url, reasons = wanted.url or "", []
+        for seek in self._sources(wanted):
+            try:
+                url, data, suffix = await self._persistently(seek)
+                await asyncio.to_thread(self._store.write, _file_name(wanted.image, suffix), data)
+            except (Failure, NotAPoster) as failure:
+                reasons.append(failure.reason)
+            except BadName as fault:
+                return Missing(wanted.id, safe_url(url), str(fault))
+            else:
+                return len(data)
+        return Missing(wanted.id, safe_url(url), "; ".join(reasons) or "the table gives no URL")
+
+    def _is_there(self, wanted: Wanted) -> bool:
+        self._store.sweep(wanted.image.replace("\\", "/").rpartition("/")[0])
+        found = self._folder.find(wanted.image, wanted.imdb_id)
+        if found is None:
+            return False
+        try:
+            path = self._store.root / found
+            if path.stat().st_size <= self._client.limits.body:
+                self._verify(path.read_bytes())
+                return True
+        except (OSError, NotAPoster):
+            pass  # not readable as a poster: it is fetched, and takes the place of the one that is broken
+        return False
+
+    def _sources(self, wanted: Wanted) -> Iterable["_Seek"]:
+        if self._by_url and wanted.url:
+            yield _own_url(wanted.url)
+        if self._lookup is not None:
+            yield _looked_up(self._lookup, wanted.imdb_id)
+
+    async def _persistently(self, seek: "_Seek") -> tuple[str, bytes, str]:
+        """URL, content and suffix; tried again as long as there is hope."""
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                url = await seek()
+                data = await self._client.get(url)
+                _refuse_page(data)
+                return url, data, await asyncio.to_thread(self._verify, data)
+            except (Failure, NotAPoster) as failure:
+                if not failure.passing or attempt > self._patience.retries:
+                    raise
+                await asyncio.sleep(self._wait_after(failure, attempt))
+
+    def _wait_after(self, failure: Failure | NotAPoster, attempt: int) -> float:
+        """Seconds until the next attempt.
+
+        Raises:
+            Failure: There had better be none.
+        """
+        own = self._patience.wait(attempt)
+        if isinstance(failure, NotAPoster):
+            return own
+        if failure.asked is None:
+            return own
+        if failure.asked > self._patience.longest_asked:
+            failure.reason += f" ({failure.host} wants {failure.asked:,.0f} s of quiet: run it again then)"
+            self._client.pace.abandon(failure.host, failure.reason)
+            raise failure
+        self._client.pace.hush(failure.host, failure.asked)
+        return own + failure.asked
+
+
+class _Seek(Protocol):
+    async def __call__(self) -> str: ...
+
+
+def _own_url(url: str) -> _Seek:
+    async def seek() -> str:
+        return url
+
+    return seek
+
+
+def _looked_up(lookup: Lookup, imdb_id: str | None) -> _Seek:
+    async def seek() -> str:
+        if imdb_id is None:
+            raise Failure("no IMDb id to look it up by")
+        return await lookup.poster_url(imdb_id)
+
+    return seek
+
+
+def _refuse_page(data: bytes) -> None:
+    if not data:
+        raise NotAPoster("an empty answer", passing=True)
+    if data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
+        raise NotAPoster("a page (HTML or XML), no image")
+
+
+def _file_name(image: str, suffix: str) -> str:
+    """The name that the table gives, with the format's suffix where it gives none."""
+    return image if image.casefold().endswith(IMAGE_SUFFIXES) else image + suffix

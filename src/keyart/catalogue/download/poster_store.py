@@ -1,0 +1,165 @@
+"""The one folder that posters are put into: never beside it, never half a file."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from keyart.catalogue.image_folder import escapes
+from keyart.errors import InputError
+
+#: Bytes of one part of a path: temporary names, which are longer, must fit the file system's 255 too.
+LONGEST_PART = 200
+DRAFT = ".part"
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_STOPPING = {
+    errno.ENOSPC: "no space is left there",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EACCES: "it may not be written",
+    errno.EPERM: "it may not be written",
+    errno.EROFS: "its file system is read-only",
+}
+
+
+class BadName(Exception):
+    """A name under which nothing may be stored; its text says why."""
+
+
+def name_fault(name: str) -> str | None:
+    r"""Why a path is no name for a poster within the folder, or None.
+
+    Examples:
+        >>> name_fault("a/tt0114709.jpg"), name_fault("../a.jpg"), name_fault("a//b.jpg")
+        (None, 'the name leads out of the folder', 'the name has an empty or hidden part')
+    """
+    if not name:
+        return "the row names no image"
+    if escapes(name):
+        return "the name leads out of the folder"
+    parts = name.replace("\\", "/").split("/")
+    if any(ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) <= 0xDFFF for sign in name):
+        return "the name holds control characters"
+    if any(not part.strip() or part.startswith(".") for part in parts):
+        return "the name has an empty or hidden part"
+    if any(len(part.encode()) > LONGEST_PART for part in parts):
+        return f"a part of the name is longer than {LONGEST_PART} bytes"
+    return None
+
+
+class PosterStore:
+    """Writes files in and below one folder, which it holds alone while it is open.
+
+    Every part of a path is opened relative to the folder before it and without following symbolic links, and a file
+    gets its name only when it is whole, so that nothing outside the folder is touched whatever lies in it.
+
+    Args:
+        root: The folder; made where it is missing. It may itself be a symbolic link.
+
+    Raises:
+        InputError: It cannot be made or written, or another fetch holds it.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        with self._telling():
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+                self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+            except (FileExistsError, NotADirectoryError):
+                raise InputError(f"{root}: is not a folder; name another one with --to") from None
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise InputError(f"{root}: another fetch is filling it; wait for its end") from None
+        except OSError:
+            pass  # some network file systems lock no folders; names are drawn at random, so two fetches only waste
+        self._swept: set[str] = set()
+        self._sweeping = threading.Lock()  # nothing is written to a folder before it is swept
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        os.close(self._descriptor)
+
+    def __enter__(self) -> "PosterStore":
+        return self
+
+    def __exit__(self, *stopped: object) -> None:
+        self.close()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store a file; one of that name is replaced, a symbolic link of that name too (not what it leads to).
+
+        Args:
+            name: A path within the folder; sub-folders are made.
+            data: The content.
+
+        Raises:
+            BadName: Nothing may be stored under that name.
+            InputError: The disk is full, or the folder cannot be written.
+        """
+        fault = name_fault(name)
+        if fault:
+            raise BadName(fault)
+        *folders, base = name.replace("\\", "/").split("/")
+        with self._telling(), self._within(folders) as folder:
+            draft = f".{base}.{secrets.token_hex(4)}{DRAFT}"
+            descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666, dir_fd=folder)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(data)
+                os.replace(draft, base, src_dir_fd=folder, dst_dir_fd=folder)
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    os.unlink(draft, dir_fd=folder)
+                if isinstance(error, IsADirectoryError):
+                    raise BadName(f"{base} is a folder") from None
+                raise
+
+    def sweep(self, folder: str = "") -> None:
+        """Remove what a fetch that was killed left unfinished in one folder."""
+        parts = folder.split("/") if folder else []
+        with self._sweeping, contextlib.suppress(BadName, FileNotFoundError):
+            if folder in self._swept:
+                return
+            self._swept.add(folder)
+            with self._telling(), self._within(parts, make=False) as within, os.scandir(within) as entries:
+                for entry in entries:
+                    if entry.name.startswith(".") and entry.name.endswith(DRAFT):
+                        os.unlink(entry.name, dir_fd=within)
+
+    @contextmanager
+    def _within(self, folders: list[str], make: bool = True) -> Iterator[int]:
+        """A descriptor of the sub-folder, which is made where it is missing."""
+        current = os.dup(self._descriptor)
+        try:
+            for part in folders:
+                if make:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(part, dir_fd=current)
+                try:
+                    deeper = os.open(part, _FOLDER, dir_fd=current)
+                except OSError as error:
+                    if error.errno not in (errno.ELOOP, errno.ENOTDIR):
+                        raise
+                    raise BadName(f"{part} is a link or a file where a folder is needed") from None
+                os.close(current)
+                current = deeper
+            yield current
+        finally:
+            os.close(current)
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _STOPPING:
+                raise
+            raise InputError(f"{self.root}: {_STOPPING[error.errno]}; make room, or name another folder") from error

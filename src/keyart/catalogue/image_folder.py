@@ -1,0 +1,200 @@
+"""Finding the image that a row of a table means, in a folder that is listed once."""
+
+import bisect
+import difflib
+import os
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from keyart.catalogue.values import parse_imdb_id
+from keyart.errors import InputError
+
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+_ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
+_SUFFIX = re.compile(r"(.+)\.[A-Za-z0-9]{1,5}")
+
+
+def escapes(name: str) -> bool:
+    r"""Whether a path could lead out of its folder: it is absolute, names a drive, or goes up with ``..``.
+
+    Examples:
+        >>> escapes("a/b.jpg"), escapes("/a.jpg"), escapes("a/../../b.jpg"), escapes("C:\\a.jpg")
+        (False, True, True, True)
+    """
+    return bool(_ABSOLUTE.match(name)) or ".." in re.split(r"[\\/]", name)
+
+
+def unrooted(name: str) -> str:
+    """A path without its leading slash where a single name follows, as in TMDB's ``poster_path``.
+
+    Examples:
+        >>> unrooted("/a.jpg"), unrooted("/etc/a.jpg"), unrooted("a.jpg")
+        ('a.jpg', '/etc/a.jpg', 'a.jpg')
+    """
+    bare = name.lstrip("/\\")
+    return name if "/" in bare or "\\" in bare else bare
+
+
+def stem(name: str) -> str:
+    """The last part of a path without its suffix (``Mr. Nobody`` has none).
+
+    Examples:
+        >>> stem("a/tt0114709.jpg"), stem("Mr. Nobody")
+        ('tt0114709', 'Mr. Nobody')
+    """
+    base = _parted(name)[1]
+    match = _SUFFIX.fullmatch(base)
+    return match[1] if match else base
+
+
+class ImageFolder:
+    """The files under a folder; it and those of its sub-folders that are asked for are listed once each.
+
+    Args:
+        root: The folder, which must exist.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._listings: dict[str, _Listing] = {}
+
+    def inside(self, name: str) -> str | None:
+        """A path as the table writes it, relative to the folder; None where it leads out of it.
+
+        An absolute path counts when it lies in the folder, and one that begins with a slash when it is meant to begin
+        there: ``/a.jpg`` as TMDB writes it, or ``/posters/a.jpg`` where the folder holds such a file.
+        """
+        if not escapes(name):
+            return name
+        absolute = Path(name)
+        for root, path in ((self.root, absolute), (Path(os.path.realpath(self.root)), absolute)):
+            if absolute.is_absolute() and path.is_relative_to(root) and path != root:
+                below = path.relative_to(root).as_posix()
+                return None if escapes(below) else below
+        below = unrooted(name)
+        if escapes(below) and re.match(r"[\\/]+[^\\/]", name):
+            rest = name.lstrip("/\\").replace("\\", "/")
+            below = rest if not escapes(rest) and (self.root / rest).is_file() else below
+        return None if escapes(below) else below
+
+    @cached_property
+    def bare_numbers(self) -> frozenset[int]:
+        """The numbers that images directly in the folder are named by: of ``00862.jpg`` 862."""
+        stems = (stem(name) for name in self._listing("").names if name.casefold().endswith(IMAGE_SUFFIXES))
+        return frozenset(int(one) for one in stems if one.isdecimal())
+
+    def find(self, name: str, imdb_id: str | None = None, *, bare: bool = True) -> str | None:
+        """The path under ``root`` of the image that ``name`` means, or ``None``.
+
+        Tried in this order: the name as written; with other case or Unicode form; with ``.jpg``, ``.jpeg``, ``.png``
+        or ``.webp`` added; its last part alone, likewise; and where the name is (or ``imdb_id`` gives) an IMDb id,
+        that id with and without ``tt`` and leading zeros.
+
+        Args:
+            name: A path that does not :func:`escapes`.
+            imdb_id: The poster's IMDb id, as ``parse_imdb_id`` spells it.
+            bare: Whether files that are named by a bare number are named by IMDb ids.
+        """
+        within, base = _parted(name)
+        folders = (within, "") if within else ("",)
+        for folder in folders:
+            found = self._listing(folder).named(base)
+            if found:
+                return f"{folder}/{found}" if folder else found
+        written = parse_imdb_id(stem(name))
+        if written and (stem(name).casefold().startswith("tt") or written == imdb_id):
+            for folder in folders:
+                found = self._listing(folder).by_imdb_id.get(written)
+                if found and (bare or not stem(found).isdecimal()):
+                    return f"{folder}/{found}" if folder else found
+        return None
+
+    def near(self, name: str, limit: int = 2) -> list[str]:
+        """Names in the folder that look like ``name``."""
+        return self._listing("").near(_parted(name)[1], limit)
+
+    def somewhere_below(self, name: str) -> str | None:
+        """The sub-folder, one level down, that holds ``name``: what a caller who named the wrong folder meant."""
+        for entry in sorted(os.scandir(self.root), key=lambda e: e.name):
+            if entry.is_dir() and self._listing(entry.name).named(_parted(name)[1]):
+                return entry.name
+        return None
+
+    def _listing(self, folder: str) -> "_Listing":
+        if folder not in self._listings:
+            self._listings[folder] = _Listing(self.root / folder)
+        return self._listings[folder]
+
+
+class _Listing:
+    """The names of the files directly in one folder; none where there is no such folder."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            with os.scandir(folder) as entries:
+                self.names = {entry.name for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            self.names = set()
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be listed ({error.strerror}); check the folder's rights") from error
+
+    def named(self, base: str) -> str | None:
+        if base in self.names:
+            return base
+        for candidate in (base, *(base + suffix for suffix in IMAGE_SUFFIXES)):
+            found = self._folded.get(_fold(candidate))
+            if found:
+                return found
+        return None
+
+    @cached_property
+    def _folded(self) -> dict[str, str]:
+        # In reverse order, so that of names that differ in case alone the first wins.
+        return {_fold(name): name for name in sorted(self.names, reverse=True)}
+
+    @cached_property
+    def by_imdb_id(self) -> dict[str, str]:
+        """Of several files with one id, the one named by the id itself, else the first in order."""
+        found: dict[str, str] = {}
+        for name in sorted(self.names, key=lambda n: (not stem(n).startswith("tt"), n)):
+            imdb_id = parse_imdb_id(stem(name)) if name.casefold().endswith(IMAGE_SUFFIXES) else None
+            if imdb_id:
+                found.setdefault(imdb_id, name)
+        return found
+
+    def near(self, base: str, limit: int) -> list[str]:
+        candidates = {*_neighbours(self._forward, _fold(base)), *_neighbours(self._backward, _fold(base)[::-1])}
+        near = difflib.get_close_matches(
+            _fold(base), [_fold(name) for name in sorted(candidates)], n=limit, cutoff=0.75
+        )
+        return [self._folded[name] for name in near]
+
+    @cached_property
+    def _forward(self) -> list[tuple[str, str]]:
+        return sorted((_fold(name), name) for name in self.names)
+
+    @cached_property
+    def _backward(self) -> list[tuple[str, str]]:
+        return sorted((_fold(name)[::-1], name) for name in self.names)
+
+
+def _parted(name: str) -> tuple[str, str]:
+    r"""The folder (``""`` for none) and the last part of a path written with ``/`` or ``\``."""
+    if "/" not in name and "\\" not in name:
+        return "", name
+    path = PurePosixPath(name.replace("\\", "/"))
+    return "" if str(path.parent) == "." else str(path.parent), path.name
+
+
+def _neighbours(ordered: list[tuple[str, str]], key: str, reach: int = 6) -> Iterator[str]:
+    """Names next to ``key`` in sorted order: cheap candidates for a closer comparison among very many."""
+    at = bisect.bisect_left(ordered, (key, ""))
+    return (name for _, name in ordered[max(0, at - reach) : at + reach])
+
+
+def _fold(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()

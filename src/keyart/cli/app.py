@@ -1,0 +1,96 @@
+"""The console command ``keyart``: train, and everything that is done with a finished run.
+
+Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
+"""
+
+import re
+import sys
+from typing import Any
+
+import typer
+
+from keyart.cli.commands.check import card, check, doctor
+from keyart.cli.commands.evaluate import compare, evaluate
+from keyart.cli.commands.explain import explain
+from keyart.cli.commands.export import export
+from keyart.cli.commands.fetch import fetch
+from keyart.cli.commands.index import build_index, embed
+from keyart.cli.commands.recommend import judge_history, recommend
+from keyart.cli.commands.search import search
+from keyart.cli.commands.train import train
+from keyart.errors import InputError
+from keyart.utils.paths import expand_home
+from keyart.utils.text import echo
+
+# Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
+UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
+
+app = typer.Typer(
+    name="keyart",
+    help="Find film posters that look and feel alike.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root() -> None:
+    """Find film posters that look and feel alike."""
+
+
+# Everything behind `train` is Hydra's to read, --help included.
+_HYDRAS: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+app.command(context_settings=_HYDRAS)(train)
+app.command()(evaluate)
+app.command()(compare)
+app.command()(search)
+app.command()(explain)
+app.command()(recommend)
+app.command(name="evaluate-history")(judge_history)
+app.command()(export)
+app.command()(embed)
+app.command(name="index")(build_index)
+app.command()(fetch)
+app.command()(card)
+app.command()(check)
+app.command()(doctor)
+
+
+def expand_argument(text: str) -> str:
+    """Expand ``~`` where a shell leaves it: in quotes, and after the equals sign of an option.
+
+    What is not a path, such as a title, stays as it is.
+
+    Examples:
+        >>> expand_argument("--out=~/x") == f"--out={Path.home() / 'x'}", expand_argument("~ a film ~")
+        (True, '~ a film ~')
+    """
+    match = re.fullmatch(r"(--[\w-]+=)?(~|~[\w.-]*/.*)", text, re.DOTALL)
+    return (match[1] or "") + expand_home(match[2]) if match else text
+
+
+def main() -> None:
+    """Run a command; tell bad input and usage in one line on standard error."""
+    if len(sys.argv) == 1:
+        sys.argv.append("--help")
+    if sys.argv[1] != "train":  # whose overrides may begin with ~ without being paths
+        sys.argv[1:] = map(expand_argument, sys.argv[1:])
+    try:
+        code = app(standalone_mode=False)
+    except InputError as error:
+        echo(f"keyart: {error}", err=True)
+        code = 2
+    except UsageFault as error:
+        told = error.format_message() if hasattr(error, "format_message") else str(error)
+        told = " ".join(told.split())
+        if told:
+            echo(f"keyart: {told.rstrip('.')}; see keyart --help", err=True)
+        code = 2
+    except (typer.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""``check`` and ``doctor``: what is wrong with posters, and with this machine."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.cli.options import AsJson, ImagesFolder, emit_json, output_folder
+from keyart.utils.text import echo
+
+
+class CachePart(StrEnum):
+    """A part of what is kept on disk to save time."""
+
+    pixels = "pixels"
+    features = "features"
+    demo = "demo"
+    all = "all"
+
+
+def check(
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    images: ImagesFolder = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for remarks too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check a catalogue and every image in it; exit code 1 when problems are found.
+
+    Problems are rows and images that cannot be used, blank images, and files that are there twice. Remarks are
+    near-duplicates and landscape, tiny and grey images.
+    """
+    from keyart.images.check import check_catalogue
+    from keyart.utils.progress import progress_bar
+
+    with progress_bar("decoding posters") as report:
+        found = check_catalogue(catalogue, images, progress=report)
+    if as_json:
+        emit_json(found.to_dict())
+    else:
+        from keyart.cli.tables import print_check
+
+        print_check(found)
+    if len(found.problems) or (strict and len(found.remarks)):
+        raise typer.Exit(1)
+
+
+def card(
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[
+        Path, typer.Option("--out", callback=output_folder, help="Folder for card.html, card.json and pictures.")
+    ],
+    images: ImagesFolder = None,
+    run: Annotated[
+        Path | None, typer.Option("--run", help="A finished run, whose embeddings are measured too.")
+    ] = None,
+    compare: Annotated[
+        str | None,
+        typer.Option(
+            help="Sets to see it beside, by commas, next to digits, photographs and demo posters: mnist, "
+            "fashion_mnist, cifar10, folders of images; none leaves those out."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Know the data: how complex, how clean and how well labelled posters are, and what to start a training with."""
+    from keyart.reports.card.write import make_card
+    from keyart.runs.run import Run
+
+    def say(text: str) -> None:
+        echo(text, err=True)
+
+    names = [name.strip() for name in (compare or "").split(",") if name.strip()]
+    opened = Run.open(run) if run is not None else None
+    content = make_card(catalogue, images, out, run=opened, compare=names, say=say)
+    if as_json:
+        emit_json(content)
+    else:
+        from keyart.cli.card_summary import print_card
+
+        print_card(content)
+        echo(str((out / "card.html").resolve()))
+
+
+def doctor(
+    clear: Annotated[CachePart | None, typer.Option("--clear-cache", help="Empty this part of the cache.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Examine this machine and this installation, and say how to mend what is not in order; 1 when it will not work."""
+    from keyart.cli import doctor as examination
+
+    if clear is not None:
+        parts = list(examination.PARTS) if clear is CachePart.all else [clear.value]
+        freed = examination.clear_cache(parts)
+        if as_json:
+            emit_json({"cleared": freed})
+        else:
+            for part, size in freed.items():
+                echo(f"{part}: {examination.size_text(size)} freed")
+        return
+    findings = examination.diagnose()
+    healthy = examination.healthy(findings)
+    if as_json:
+        emit_json({"healthy": healthy, "findings": [finding.to_dict() for finding in findings]})
+    else:
+        examination.print_findings(findings)
+    if not healthy:
+        raise typer.Exit(1)

@@ -1,0 +1,122 @@
+"""``evaluate`` and ``compare``: how good runs are."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.cli.options import (
+    AsJson,
+    BadPoster,
+    CatalogueFile,
+    ImagesFolder,
+    LikedFrom,
+    OnBadPoster,
+    RatingScaleOption,
+    RelevanceKind,
+    RunFolder,
+    emit_json,
+)
+from keyart.errors import InputError
+from keyart.utils.text import echo
+
+
+def evaluate(
+    run: RunFolder,
+    catalogue: CatalogueFile = None,
+    images: ImagesFolder = None,
+    relevance: Annotated[RelevanceKind | None, typer.Option(help="Relation to judge by; else the run's own.")] = None,
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    pairs: Annotated[Path | None, typer.Option(help="Table of other artwork (img,other_img) that seeks img.")] = None,
+    other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
+    history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
+    rating_scale: RatingScaleOption = None,
+    liked_from: LikedFrom = None,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Judge random vectors, colours … too.")] = False,
+    sizes: Annotated[
+        str | None, typer.Option(help="Evaluate the first 64,128,… numbers of each embedding too.", metavar="N,N")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
+    from keyart.runs.run import Run
+
+    if images is not None and catalogue is None:
+        raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
+    if other_images is not None and pairs is None:
+        raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
+    try:
+        wanted_sizes = [int(size) for size in (sizes or "").split(",") if size.strip()]
+    except ValueError:
+        raise InputError(f"--sizes {sizes}: takes whole numbers separated by commas, such as 64,128,256") from None
+    opened = Run.open(run)
+    for file in (catalogue, pairs, history):
+        if file is not None and not file.is_file():
+            raise InputError(f"{file}: there is no such file; name a CSV or Parquet table")
+    from keyart.runs.evaluate import evaluate_run
+
+    metrics = evaluate_run(
+        opened,
+        catalogue,
+        images,
+        relevance=relevance.value if relevance else None,
+        on_bad_poster=on_bad_poster.value,
+        pairs=pairs,
+        other_images=other_images,
+        history=history,
+        baselines=baselines,
+        sizes=wanted_sizes,
+        rating_scale=rating_scale,
+        liked_from=liked_from,
+        say=lambda text: echo(text, err=True),
+    )
+    if as_json:
+        emit_json(metrics)
+    else:
+        from keyart.cli.tables import print_metrics
+
+        print_metrics(metrics)
+        if not any("/branch/" in key for key in metrics):
+            echo("The embedding has one branch: there is nothing to attribute to others.")
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN RUN…|SWEEP", help="Finished runs, the first being the yardstick; or one sweep."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Set runs side by side: metrics, lift, and which differences from the first are significant; or report on a sweep.
+
+    Of a sweep's folder, whether it has ended or still runs, ``sweep.csv``, ``sweep.html`` and ``sweep.png`` are written
+    anew in it.
+    """
+    from keyart.runs.sweep.state import is_sweep
+
+    if len(runs) == 1 and is_sweep(runs[0]):
+        compare_sweep(runs[0], as_json)
+        return
+    from keyart.runs.compare import compare_runs
+    from keyart.runs.run import Run
+
+    found = compare_runs([Run.open(run) for run in runs])
+    if as_json:
+        emit_json(found.to_dict())
+    else:
+        from keyart.cli.comparison_table import print_comparison
+
+        print_comparison(found)
+
+
+def compare_sweep(folder: Path, as_json: bool) -> None:
+    """Report on a sweep."""
+    from keyart.launch.sweep.finish import report_sweep
+    from keyart.runs.sweep.table import print_sweep
+
+    summary = report_sweep(folder)
+    if as_json:
+        emit_json(summary.to_dict())
+    else:
+        print_sweep(summary)
+        echo(f"page: {summary.sweep.folder / 'sweep.html'}")

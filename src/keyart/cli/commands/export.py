@@ -1,0 +1,37 @@
+"""``export``: the embedder for use without keyart."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.cli.options import AsJson, RunFolder, emit_json, output_folder
+from keyart.utils.text import echo
+
+
+class Target(StrEnum):
+    """What an embedder is exported to."""
+
+    onnx = "onnx"
+    timm = "timm"
+
+
+def export(
+    run: RunFolder,
+    to: Annotated[Target, typer.Option(help="One ONNX graph, or timm weights with the head beside them.")],
+    out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
+    as_json: AsJson = False,
+) -> None:
+    """Write the embedder for use without keyart, with the preprocessing that it needs beside it."""
+    from keyart.runs.export import export_run
+    from keyart.runs.run import Run
+
+    told = export_run(Run.open(run), to.value, out)
+    if as_json:
+        emit_json(told)
+        return
+    for name in told["files"]:
+        echo(str(out / name))
+    if "difference" in told:
+        echo(f"onnxruntime agrees with the embedder within {told['difference']:.1e}")

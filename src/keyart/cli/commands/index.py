@@ -1,0 +1,120 @@
+"""``embed`` and ``index``: a catalogue's vectors, and fast search among them."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.cli.options import (
+    AsJson,
+    BadPoster,
+    ImagesFolder,
+    IndexCollection,
+    OnBadPoster,
+    RunFolder,
+    emit_json,
+    output_folder,
+)
+from keyart.utils.text import echo
+
+
+class DecoderKind(StrEnum):
+    """What decodes JPEG files: Pillow on the CPU, or the GPU's own decoder."""
+
+    pillow = "pillow"
+    nvjpeg = "nvjpeg"
+
+
+class EngineKind(StrEnum):
+    """How an index searches: everything, along a graph, in compressed lists, or in Milvus."""
+
+    flat = "flat"
+    hnsw = "hnsw"
+    ivfpq = "ivfpq"
+    milvus = "milvus"
+
+
+def embed(
+    run: RunFolder,
+    catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
+    out: Annotated[
+        Path, typer.Option(callback=output_folder, help="Folder for the Parquet parts; those there are kept.")
+    ],
+    images: ImagesFolder = None,
+    shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
+    on_bad_poster: BadPoster = OnBadPoster.error,
+    decoder: Annotated[
+        DecoderKind, typer.Option(help="nvjpeg: JPEG files by the GPU, to pixels that differ a little.")
+    ] = DecoderKind.pillow,
+    as_json: AsJson = False,
+) -> None:
+    """Embed a catalogue, or one shard of it; goes on where an earlier job stopped."""
+    from keyart.runs.embed import embed_catalogue, parse_shard
+    from keyart.runs.run import Run
+    from keyart.utils.progress import progress_bar
+
+    part = parse_shard(shard)
+    with progress_bar("embedding posters") as report:
+        done = embed_catalogue(
+            Run.open(run),
+            catalogue,
+            images,
+            out,
+            shard=part,
+            on_bad_poster=on_bad_poster.value,
+            decoder=decoder.value,
+            progress=report,
+        )
+    if as_json:
+        emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})
+    else:
+        echo(f"{done.posters:,} posters embedded in {out}, {done.computed:,} of them now")
+        for left in done.skipped:
+            echo(f"left out: {left['id']} ({left['img']}): {left['problem']}")
+
+
+def build_index(
+    run: RunFolder,
+    out: Annotated[
+        Path | None, typer.Option(callback=output_folder, help="Folder for the index; not needed with --uri.")
+    ] = None,
+    embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
+    engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
+    recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
+    uri: Annotated[
+        str | None, typer.Option("--uri", help="For milvus: a file (….db) or a server; else milvus.db in --out.")
+    ] = None,
+    collection: IndexCollection = None,
+    replace: Annotated[bool, typer.Option("--replace", help="For milvus: drop what the collection holds.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build a search index and measure how far it agrees with exact search."""
+    from keyart.runs.index import index_run
+    from keyart.runs.run import Run
+    from keyart.utils.progress import progress_bar
+
+    def report(text: str) -> None:
+        echo(text, err=True)
+
+    opened = Run.open(run)
+    with progress_bar("filling the collection") as done:
+        built = index_run(
+            opened,
+            out,
+            embeddings,
+            kind=engine.value if engine else None,
+            recall=recall,
+            uri=uri,
+            collection=collection,
+            replace=replace,
+            say=report,
+            progress=done,
+        )
+    if as_json:
+        emit_json(built)
+    else:
+        place = built.get("uri", out)
+        told = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
+        echo(told.rstrip())
+        echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")

@@ -1,0 +1,76 @@
+"""``search``: posters like one."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from keyart.cli.options import AsJson, IndexCollection, IndexFolder, IndexUri, RunFolder, emit_json, output_file
+
+
+def search(
+    run: RunFolder,
+    query: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="QUERY…", help="A poster's id, a film's title, or an image file; or several.", show_default=False
+        ),
+    ] = None,
+    queries: Annotated[
+        str | None,
+        typer.Option("--queries", help="More of them: a text file or - (a line each), or a table's column query."),
+    ] = None,
+    k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
+    index: IndexFolder = None,
+    uri: IndexUri = None,
+    collection: IndexCollection = None,
+    genre: Annotated[list[str] | None, typer.Option(help="Only posters of this genre; may be repeated.")] = None,
+    year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
+    diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
+    hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Show no picture twice.")] = False,
+    png: Annotated[
+        Path | None, typer.Option(callback=output_file(".png"), help="Write a contact sheet to this file.")
+    ] = None,
+    images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the posters that look and feel most like one, or like each of several.
+
+    All queries are read before any is answered; one that cannot be used ends the command.
+    """
+    from keyart.errors import InputError
+    from keyart.runs import search as searching
+    from keyart.runs.run import Run
+
+    wanted = [*(query or []), *(searching.read_query_list(queries) if queries is not None else [])]
+    several = len(wanted) > 1 or queries is not None
+    if not wanted:
+        raise InputError("search: name a poster's id, a film's title or an image file, or give --queries")
+    if png is not None and several:
+        raise InputError(f"--png {png}: shows the answers to one query; ask for one")
+    opened = Run.open(run)
+    with closing(searching.open_index(opened, index, uri, collection)) as table:
+        answers = searching.search_run(
+            opened,
+            table,
+            wanted,
+            k,
+            genres=genre or (),
+            years=year,
+            diverse=diverse,
+            hide_duplicates=hide_duplicates,
+            images=images,
+        )
+        if png is not None:
+            from keyart.reports.contact_sheet import write_contact_sheet
+
+            write_contact_sheet(table, *answers[0], searching.images_folder(opened, table, images), png)
+        told = searching.as_json(table, answers)
+    if as_json:
+        emit_json({"results": told} if several else told[0])
+    else:
+        from keyart.cli.results import print_neighbours
+
+        for one in told:
+            print_neighbours(one)

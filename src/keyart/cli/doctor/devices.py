@@ -1,0 +1,155 @@
+"""What there is to compute with: cores, GPUs, bfloat16, and the build of FAISS."""
+
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from keyart.cli.doctor.finding import Finding, size_text
+from keyart.cli.doctor.subprocess_probe import Answer
+
+_REINSTALL_TORCH = "reinstall it: pip install --force-reinstall torch torchvision"
+
+
+def usable_cores() -> int:
+    """Cores that this process may use (on a cluster, fewer than there are)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def torch_finding(answer: Answer) -> Finding:
+    """Does torch import at all?"""
+    if answer.fault is not None:
+        return Finding("torch", "fault", f"import fails: {answer.fault}", _REINSTALL_TORCH, required=True)
+    built = answer.values["cuda_built_for"]
+    return Finding(
+        "torch",
+        "ok",
+        f"{answer.values['version']}, built for {f'CUDA {built}' if built else 'CPU only'}",
+        required=True,
+        values={"version": answer.values["version"], "cuda_built_for": built},
+    )
+
+
+def cpu_finding(answer: Answer) -> Finding:
+    """Cores, instruction set, memory."""
+    cores, memory = usable_cores(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    capability = answer.values.get("cpu_capability", "unknown")
+    return Finding(
+        "CPU",
+        "ok",
+        f"{cores} of {os.cpu_count()} cores, {platform.machine()}, {capability}, {size_text(memory)} memory",
+        values={
+            "cores": cores,
+            "capability": capability,
+            "memory_bytes": memory,
+            "threads": answer.values.get("threads"),
+        },
+    )
+
+
+def has_nvidia() -> bool:
+    """Whether the system itself has an NVIDIA device, whatever torch thinks."""
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
+    """CUDA devices with their memory, and whether they compute.
+
+    Args:
+        answer: Torch's.
+        nvidia: See `has_nvidia`.
+    """
+    devices = answer.values.get("cuda", [])
+    broken = [device for device in devices if not device["works"]]
+    if broken:
+        detail = f"{broken[0]['name']} (compute capability {broken[0]['capability']}) does not compute"
+        why = broken[0].get("why", "a sum came out wrong")
+        mend = "install a torch that is built for it and its driver, or run with trainer=cpu"
+        return Finding("GPU", "fault", f"{detail}: {why}", mend, values={"devices": devices})
+    if devices:
+        told = [
+            f"{d['name']} (compute capability {d['capability']}, {size_text(d['free_bytes'])} of"
+            f" {size_text(d['total_bytes'])} free)"
+            for d in devices
+        ]
+        return Finding("GPU", "ok", "; ".join(told), values={"devices": devices})
+    if nvidia and answer.fault is None:
+        built = answer.values.get("cuda_built_for")
+        mend = "update the NVIDIA driver" if built else "install a torch that is built for CUDA"
+        return Finding(
+            "GPU", "fault", "an NVIDIA device is there, but torch cannot use it", mend, values={"devices": []}
+        )
+    return Finding("GPU", "absent", "none that torch can use: everything runs on the CPU", values={"devices": []})
+
+
+def bf16_finding(answer: Answer) -> Finding:
+    """Does the hardware multiply in bfloat16?"""
+    cpu, gpu = bool(answer.values.get("bf16_cpu")), bool(answer.values.get("bf16_cuda"))
+    has_gpu = bool(answer.values.get("cuda"))
+    told = f"CPU {'yes' if cpu else 'no'}" + (f", GPU {'yes' if gpu else 'no'}" if has_gpu else "")
+    used = gpu if has_gpu else cpu
+    mend = "training.precision=auto uses it" if used else "training.precision=auto takes fp32 here"
+    return Finding("bfloat16", "ok" if used else "absent", told, mend, values={"cpu": cpu, "cuda": gpu})
+
+
+def faiss_distributions() -> list[str]:
+    """The installed builds of FAISS; all of them own the folder ``faiss``."""
+    names = {(distribution.metadata["Name"] or "").lower() for distribution in metadata.distributions()}
+    return sorted(name for name in names if name == "faiss" or name.startswith(("faiss-cpu", "faiss-gpu")))
+
+
+def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -> Finding:
+    """Which FAISS is it, and does it search?
+
+    Args:
+        answer: FAISS's own.
+        distributions: See `faiss_distributions`.
+        has_gpu: Whether torch can use a GPU here.
+    """
+    values = {**answer.values, "distributions": list(distributions), "fault": answer.fault}
+    everything = " ".join(distributions) or "faiss-cpu"
+    cure = f"run pip uninstall -y {everything}; pip install faiss-cpu"
+
+    def finding(state: str, detail: str, mend: str = "") -> Finding:
+        return Finding("FAISS", state, detail, mend, required=True, values=values)  # type: ignore[arg-type]
+
+    if len(distributions) > 1:
+        return finding("fault", f"{' and '.join(distributions)} overwrite each other's files", cure)
+    if answer.fault is not None and not distributions:
+        return finding("absent", "not installed", "run pip install faiss-cpu")
+    if answer.fault is not None:
+        return finding("fault", f"{everything} does not work here: {answer.fault}", cure)
+    told = f"{answer.values['version']} ({', '.join(distributions) or 'not from a package'})"
+    if answer.values["gpus"]:
+        return finding("ok", f"{told}, searches on {answer.values['gpus']} GPU(s)")
+    if answer.values["gpu_build"]:
+        return finding("ok", f"{told}, built for GPUs, searches on the CPU: it sees none")
+    if has_gpu:
+        mend = f"to search on the GPU by FAISS too: pip uninstall -y {everything}; pip install faiss-gpu"
+        return finding("ok", f"{told}, searches on the CPU", mend)
+    return finding("ok", f"{told}, searches on the CPU")
+
+
+def search_finding(torch_answer: Answer, faiss_answer: Answer) -> Finding:
+    """Where exact search runs, and why.
+
+    Args:
+        torch_answer: Torch's.
+        faiss_answer: FAISS's.
+    """
+    working = any(device["works"] for device in torch_answer.values.get("cuda", []))
+    if faiss_answer.fault is not None:
+        return Finding("exact search", "fault", "none: FAISS does not work")
+    if faiss_answer.values["gpus"]:
+        where, why = "faiss on the GPU", f"this FAISS uses {faiss_answer.values['gpus']} GPU(s)"
+    elif working:
+        build = "is built for GPUs but sees none" if faiss_answer.values["gpu_build"] else "is built for the CPU alone"
+        where, why = (
+            "torch on the GPU",
+            f"torch uses one, while this FAISS {build}; FAISS on the CPU for small searches",
+        )
+    else:
+        where, why = "faiss on the CPU", "neither FAISS nor torch can use a GPU"
+    return Finding("exact search", "ok", f"{where}: {why}", values={"where": where})

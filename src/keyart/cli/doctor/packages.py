@@ -1,0 +1,137 @@
+"""Versions: Python, what keyart needs, and what it can use besides."""
+
+import platform
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib import metadata
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from keyart.cli.doctor.finding import Finding
+
+VersionOf = Callable[[str], str | None]
+
+
+def installed_version(package: str) -> str | None:
+    """The installed version of a package, from its metadata; nothing is imported."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def python_finding(wanted: str | None = None, version: str | None = None) -> Finding:
+    """Is Python new enough?
+
+    Args:
+        wanted: Version specifier; None: the one that keyart states.
+        version: None: that of this interpreter.
+    """
+    if wanted is None:
+        wanted = next(iter(_own_metadata("Requires-Python")), ">=3.11")
+    version = version or platform.python_version()
+    fits = SpecifierSet(wanted).contains(version, prereleases=True)
+    return Finding(
+        "Python",
+        "ok" if fits else "fault",
+        f"{version} ({sys.executable})",
+        "" if fits else f"keyart needs Python {wanted}: make a virtual environment with one",
+        required=True,
+        values={"version": version, "wanted": wanted, "executable": sys.executable, "platform": platform.platform()},
+    )
+
+
+def _own_metadata(field: str) -> list[str]:
+    try:
+        return metadata.metadata("keyart").get_all(field) or []
+    except metadata.PackageNotFoundError:
+        return []
+
+
+def own_requirements() -> list[str] | None:
+    """The requirements that keyart states; None when it is not installed."""
+    try:
+        return metadata.requires("keyart") or []
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def own_extras() -> list[str]:
+    """The extras that keyart offers."""
+    return _own_metadata("Provides-Extra")
+
+
+def package_findings(
+    requirements: list[str] | None, extras: Sequence[str], version_of: VersionOf = installed_version
+) -> Iterator[Finding]:
+    """Compare requirements with what is installed.
+
+    Args:
+        requirements: As `own_requirements` gives them.
+        extras: As `own_extras` gives them.
+        version_of: Gives a package's version, or None.
+
+    Yields:
+        One finding for all required packages that are in order, one for each that is not, one for each extra.
+    """
+    if requirements is None:
+        mend = "run pip install -e . in a clone of keyart"
+        yield Finding("keyart", "absent", "used from a folder without being installed", mend, required=True)
+        return
+    own = version_of("keyart")
+    yield Finding("keyart", "ok", str(own), required=True, values={"version": own})
+    parsed = [Requirement(text) for text in requirements]
+    needed = [r for r in parsed if r.marker is None or r.marker.evaluate({"extra": ""})]
+    yield from _needed_findings(needed, version_of)
+    for extra in extras:
+        asked = [r for r in parsed if r not in needed and r.marker is not None and r.marker.evaluate({"extra": extra})]
+        wanted = [r for r in asked if r.name != "keyart" and not _is_faiss(r)]
+        if wanted:
+            yield _extra_finding(extra, wanted, version_of)
+
+
+def _is_faiss(requirement: Requirement) -> bool:
+    """Builds of FAISS stand in for each other: they are looked at by themselves."""
+    return requirement.name.startswith("faiss")
+
+
+def _needed_findings(needed: list[Requirement], version_of: VersionOf) -> Iterator[Finding]:
+    fine: dict[str, str] = {}
+    for requirement in needed:
+        if _is_faiss(requirement):
+            continue
+        version = version_of(requirement.name)
+        if version is not None and requirement.specifier.contains(version, prereleases=True):
+            fine[requirement.name] = version
+            continue
+        wanted = f"{requirement.name}{requirement.specifier}"
+        yield Finding(
+            requirement.name,
+            "absent" if version is None else "fault",
+            "not installed" if version is None else f"{version}, but {wanted} is needed",
+            f"run pip install '{wanted}'",
+            required=True,
+            values={"version": version, "wanted": str(requirement.specifier)},
+        )
+    if fine:
+        told = ", ".join(f"{name} {version}" for name, version in fine.items())
+        yield Finding("packages", "ok", told, required=True, values=fine)
+
+
+def _extra_finding(extra: str, wanted: list[Requirement], version_of: VersionOf) -> Finding:
+    versions = {requirement.name: version_of(requirement.name) for requirement in wanted}
+    missing = [name for name, version in versions.items() if version is None]
+    old = [
+        f"{r.name} {versions[r.name]} (needs {r.specifier})"
+        for r in wanted
+        if versions[r.name] is not None and not r.specifier.contains(str(versions[r.name]), prereleases=True)
+    ]
+    mend = f"run pip install -e '.[{extra}]'"
+    name = f"extra [{extra}]"
+    if old:
+        return Finding(name, "fault", ", ".join(old), mend, values=versions)
+    if missing:
+        have = "" if len(missing) == len(wanted) else f" ({len(wanted) - len(missing)} of {len(wanted)} are there)"
+        return Finding(name, "absent", f"without {', '.join(missing)}{have}", mend, values=versions)
+    return Finding(name, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()), values=versions)

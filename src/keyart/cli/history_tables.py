@@ -1,0 +1,123 @@
+"""What a history says of a run, for people: the answer, and two tables on standard output."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from keyart.cli.tables import cell
+from keyart.runs.evaluate_history import DIFFERENCES, ROWS
+from keyart.utils.bootstrap import SIGNS, verdict
+from keyart.utils.text import terminal
+
+SETTINGS = {
+    "all": "all films",
+    "cold": "cold films",
+    "test/cold": "cold films of the test split",
+}
+SHORT = {"all": "all", "cold": "cold", "test/cold": "cold test"}
+"""Heads of the tables, which fit in 80 columns."""
+DESCRIPTIONS = {
+    "random": "a random order",
+    "popularity": "popularity",
+    "genres": "a taste profile over genres",
+    "frozen": "a taste profile over the frozen backbone's features",
+    "posters": "a taste profile over poster embeddings",
+    "genres+posters": "a taste profile over genres ⊕ poster embeddings",
+    "genres+frozen": "a taste profile over genres ⊕ frozen features",
+    "ease": "EASE on interactions alone",
+    "hybrid": "EASE beside poster embeddings",
+}
+
+
+def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print which model ranks best, then values by row and setting, then paired differences."""
+    console = console or terminal()
+    known = [setting for setting in SETTINGS if found.get(f"{setting}/users")]
+    for setting in answered(known):
+        console.print(answer(found, setting))
+    console.print()
+    for setting in known:
+        users, gallery, liked = (found[f"{setting}/{name}"] for name in ("users", "gallery", "liked"))
+        told = f"{SHORT[setting]}: {SETTINGS[setting]}; {users:,} users, {liked:,} liked films among {gallery:,.0f}"
+        console.print(told)
+    _print_values(found, known, console)
+    _print_differences(found, known, console)
+    told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
+    if found.get("rating_scale") is not None:
+        told += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
+    console.print(f"{told}; --json has every metric, cut-off and interval")
+
+
+def answered(known: list[str]) -> list[str]:
+    """The settings that the answer is about: all films, and cold ones, of the test split where it is known.
+
+    Examples:
+        >>> answered(["all", "cold", "test/cold"])
+        ['all', 'test/cold']
+    """
+    colder = [setting for setting in known if setting != "all"][-1:]
+    return [setting for setting in known if setting == "all"] + colder
+
+
+def answer(found: Mapping[str, Any], setting: str) -> str:
+    """One sentence: which model ranks a setting's films best, and by how much."""
+    best = found[f"{setting}/best"]
+    over = []
+    for row, gap in best["over"].items():
+        sure = "significantly" if gap["verdict"] == "better" else "not significantly"
+        over.append(f"{sure} above {DESCRIPTIONS[row]} ({_interval(gap['difference'], gap)})")
+    others = [DESCRIPTIONS[row] for row in best["as_good"] if row not in best["over"]]
+    told = (
+        f"Among {SETTINGS[setting]}, {DESCRIPTIONS[best['row']]} ranks best: {_metric(best['metric'])}"
+        f" {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]"
+    )
+    told += "".join(f", {one}" for one in over)
+    return told + (f"; not significantly better than {', '.join(others)}." if others else ".")
+
+
+def _print_values(found: Mapping[str, Any], known: list[str], console: Console) -> None:
+    """Rows by settings: nDCG at the cut of the answer, and recall there."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
+    columns = []
+    for setting in known:
+        cut = found[f"{setting}/best"]["metric"].partition("@")[2]
+        for name in ("ndcg", "recall"):
+            if f"{name}@{cut}" not in found[f"{setting}/left_out"]:
+                columns.append(f"{setting}/{name}@{cut}")
+                head = f"{SHORT[setting]}\n{_metric(name)}\n@{cut}"
+                table.add_column(head, justify="right", no_wrap=True)
+    for row in ROWS:
+        values = [found[f"{column}/{row}"] for column in columns]
+        if any(value is not None for value in values):
+            table.add_row(row, *(cell(value) for value in values))
+    console.print(table)
+
+
+def _print_differences(found: Mapping[str, Any], known: list[str], console: Console) -> None:
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in ("films", "paired difference", "nDCG, 95% interval"):
+        table.add_column(head, no_wrap=True)
+    for setting in known:
+        metric = found[f"{setting}/best"]["metric"]
+        for at, pair in enumerate(DIFFERENCES):
+            key = f"{setting}/{metric}/{'-'.join(pair)}"
+            if found.get(key) is not None:
+                gap = {"low": found[f"{key}/low"], "high": found[f"{key}/high"]}
+                sign = "" if gap["low"] is None else SIGNS[verdict(gap["low"], gap["high"])] + " "
+                name = SHORT[setting] if at == 0 else ""
+                table.add_row(name, " − ".join(pair), sign + _interval(found[key], gap))
+        table.add_section()
+    console.print(table)
+
+
+def _metric(name: str) -> str:
+    return name.replace("ndcg", "nDCG")
+
+
+def _interval(value: float, ends: Mapping[str, float | None]) -> str:
+    low, high = ends["low"], ends["high"]
+    return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"

@@ -1,0 +1,55 @@
+"""The entry to training: check what was typed, then hand over to Hydra."""
+
+import signal
+import sys
+from collections.abc import Sequence
+
+import hydra
+from omegaconf import DictConfig
+
+from keyart.config import preflight
+from keyart.config.compose import CONFIG_FOLDER
+from keyart.config.help import help_text
+from keyart.config.sweep_callback import SweepReport
+from keyart.errors import InputError
+from keyart.utils.text import echo
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
+def run_job(cfg: DictConfig) -> float | None:
+    """Train one run in the folder that Hydra created for it, and return the monitor for sweepers."""
+    from keyart.training.train import train_in_hydra_folder
+
+    return train_in_hydra_folder(cfg)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Check the configuration of every job, hand over to Hydra, and report on a sweep at its end.
+
+    Args:
+        arguments: What follows the program's name; None: those of this process.
+
+    Raises:
+        SystemExit: With 2 for a usage or input error, 130 after Ctrl-C, 1 where a job of a sweep did not finish.
+    """
+    # Hydra reads sys.argv itself.
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        if {"--help", "-h"}.intersection(given):
+            print(help_text([a for a in given if not a.startswith("-")]), end="")  # noqa: T201
+            return
+        sys.argv[1:] = preflight(given)
+    except InputError as error:
+        echo(f"train.py: {error}", err=True)
+        sys.exit(2)
+    code = 0
+    # Whichever part of a sweep runs just then: SIGTERM ends its jobs, and the sweep is reported on.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    try:
+        run_job()
+    except KeyboardInterrupt:
+        code = 130
+    finally:
+        finished = SweepReport.end()
+    if code or not finished:
+        sys.exit(code or 1)

@@ -1,0 +1,75 @@
+"""Options that several commands share, and how they print JSON."""
+
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from keyart.utils.output_paths import check_output_file, check_output_folder
+from keyart.utils.text import to_json
+
+
+class RelevanceKind(StrEnum):
+    """How alike two genre sets are."""
+
+    jaccard = "jaccard"
+    idf_cosine = "idf_cosine"
+    any = "any"
+    exact = "exact"
+
+
+class OnBadPoster(StrEnum):
+    """What to do about a poster that cannot be used."""
+
+    error = "error"
+    skip = "skip"
+
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
+ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
+RatingScaleOption = Annotated[
+    float | None, typer.Option("--rating-scale", help="The best rating: 1, 5, 10 …; else found from the ratings.")
+]
+LikedFrom = Annotated[
+    float | None, typer.Option("--liked-from", help="Liked from this rating on; else from four fifths of the best.")
+]
+IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index; else the run's own.")]
+IndexUri = Annotated[str | None, typer.Option("--uri", help="A Milvus file (….db) or server that holds the index.")]
+IndexCollection = Annotated[
+    str | None, typer.Option("--collection", help="The collection behind --uri; else keyart.", show_default=False)
+]
+
+
+def output_folder(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Refuse an option's folder that cannot be written, before the command begins."""
+    if path is not None and not context.resilient_parsing:
+        check_output_folder(option.opts[0], path)
+    return path
+
+
+def output_file(*suffixes: str) -> Callable[..., Path | None]:
+    """A callback of an option: refuse a file that cannot be written, before the command begins.
+
+    Args:
+        suffixes: Endings that its name may have; the first is the usual one.
+    """
+
+    def check(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
+        if path is not None and not context.resilient_parsing:
+            check_output_file(option.opts[0], path, suffixes)
+        return path
+
+    return check
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, nothing else.")]
+BadPoster = Annotated[OnBadPoster, typer.Option(help="What to do about posters that cannot be used.")]
+
+
+def emit_json(content: Any) -> None:
+    """Print one JSON object on standard output."""
+    sys.stdout.write(to_json(content) + "\n")

@@ -1,0 +1,105 @@
+"""What a search found, for people: a table on standard output."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from keyart.cli.tables import cell
+from keyart.retrieval.random_pairs import percent
+from keyart.runs.search import searched_text
+from keyart.utils.text import terminal
+
+CLOSER_THAN = "closer than: share of random pairs of the index's posters with a lower cosine"
+
+
+def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what a search found: rank, cosine and its percentile, id, title, year, genres."""
+    console = console or terminal()
+    query = found["query"]
+    name = query.get("image") or " ".join(filter(None, [query["id"], query["title"], _brackets(query["year"])]))
+    about = searched_text(len(found["neighbours"]), found["searched"], found["posters"])
+    heads = ("", "cosine", "closer than", "id", "title", "year", "genres")
+    table = Table(*heads, title=f"like {name}: {about}", title_justify="left")
+    for place, poster in enumerate(found["neighbours"], 1):
+        year = str(poster["year"] or "")
+        measures = cell(poster["score"], 3), percent(poster["closer_than"])
+        table.add_row(str(place), *measures, poster["id"], poster["title"], year, ", ".join(poster["genres"]))
+    console.print(table)
+    console.print(CLOSER_THAN)
+
+
+def print_explanation(found: Mapping[str, Any], picture: Path | None, console: Console | None = None) -> None:
+    """Print how the similarity of two posters adds up, and where the picture is."""
+    console = console or terminal()
+    worth = f", closer than {percent(found['closer_than'])} of random pairs" if found["closer_than"] is not None else ""
+    table = Table("poster", "baseline", "attributions", "non-spatial", "error", "cosine", title_justify="left")
+    table.title = f"cosine {found['similarity']:.4f}{worth}"
+    for poster in found["posters"]:
+        name = poster.get("image") or " ".join(filter(None, [poster["id"], poster["title"], _brackets(poster["year"])]))
+        sums = [poster[key] for key in ("baseline", "sum_of_attributions", "non_spatial", "approximation_error")]
+        table.add_row(name, *(f"{round(value, 4) + 0.0:+.4f}" for value in sums), f"{found['similarity']:.4f}")
+    console.print(table)
+    told = (
+        "cosine = baseline + attributions + non-spatial + error, from each poster's side",
+        f"baseline: {found['baseline_is']}",
+        f"attributions: the sum over all {found['cell']} × {found['cell']}-pixel cells, by {found['method']}",
+        "non-spatial: the attribution of features without a position, such as a class token",
+        "error: of rounding or numerical integration",
+    )
+    for line in told:
+        console.print(line)
+    if picture is not None:
+        console.print(str(picture), soft_wrap=True)
+
+
+def _brackets(year: int | None) -> str:
+    return f"({year})" if year else ""
+
+
+def print_candidates(found: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print a viewer's interests, and the films that suit them: rank, score, film, and the watched one behind it."""
+    console = console or terminal()
+    if "user" in found:
+        console.print(f"user {found['user']}: {found['known_films']} known films")
+        _print_unknown(found, console)
+    interests = Table("interest", "share", "films", "stands for it", title="interests", title_justify="left")
+    for place, one in enumerate(found["interests"], 1):
+        interests.add_row(str(place), f"{one['weight']:.0%}", str(one["films"]), _name(one["medoid"]))
+    console.print(interests)
+    heads = ("", "score", "id", "film", "genres", "because of", "closer than")
+    table = Table(*heads, title="candidates", title_justify="left")
+    for place, film in enumerate(found["candidates"], 1):
+        name, reason = _title(film), _name(film["because"])
+        share = percent(film["because"]["closer_than"])
+        table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason, share)
+    console.print(table)
+    console.print(f"{CLOSER_THAN}, of a film and its because")
+
+
+def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:
+    """Print what was done for all users of a history."""
+    console = console or terminal()
+    told = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"
+    console.print(told, soft_wrap=True)
+    console.print(f"{done['seconds_per_1000_users']:.2f} s per 1,000 users")
+    if done["left_out"]:
+        console.print(f"{done['left_out']:,} users have watched no known film: left out")
+    _print_unknown(done, console)
+
+
+def _print_unknown(found: Mapping[str, Any], console: Console) -> None:
+    if found["unknown_films"]:
+        more = ", …" if found["unknown_films"] > len(found["unknown"]) else ""
+        told = f"{found['unknown_films']:,} films are not in the index: {', '.join(found['unknown'])}{more}"
+        console.print(told, soft_wrap=True)
+
+
+def _title(film: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, [film["title"], _brackets(film["year"])]))
+
+
+def _name(film: Mapping[str, Any]) -> str:
+    return _title(film) or str(film["id"])

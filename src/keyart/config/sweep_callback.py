@@ -1,0 +1,87 @@
+"""What happens around a sweep: its plan is noted when it begins, its report is made when it ends, however it ends."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from keyart.config.resume_sweep import resumed_sweep
+from keyart.config.sweep_grid import expand, swept_keys, with_params
+from keyart.errors import InputError
+from keyart.runs.sweep.lock import claim, let_go
+from keyart.runs.sweep.state import Plan, is_sweep
+from keyart.utils.text import echo
+
+
+class SweepReport(Callback):
+    """Notes what a sweep will do; at its end makes the report and prints the folder as the last line.
+
+    Hydra calls ``on_multirun_end`` only where launcher and sweeper came through: ``train.py`` calls `end` itself.
+
+    Attributes:
+        begun: The folder of the sweep that has begun and not been reported yet.
+    """
+
+    begun: ClassVar[Path | None] = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Claim the sweep's folder and write the plan into it.
+
+        Raises:
+            SystemExit: Another process holds the folder, or has left another sweep in it since this one was checked.
+                Hydra turns any other error of a callback into a warning, and runs the jobs.
+        """
+        folder = Path(config.hydra.sweep.dir).resolve()
+        plan = plan_of(config)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            claim(folder)
+            if is_sweep(folder):
+                resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
+        except (InputError, OSError) as error:
+            let_go(folder)
+            echo(f"train.py: {error}", err=True)
+            raise SystemExit(2) from None
+        plan.write(folder)
+        SweepReport.begun = folder
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Nothing yet: all sweeps end in `end`."""
+
+    @classmethod
+    def end(cls) -> bool:
+        """Report on the sweep that has begun, if any, and print its folder.
+
+        Returns:
+            Whether every job has finished.
+        """
+        folder, cls.begun = cls.begun, None
+        if folder is None:
+            return True
+        from keyart.launch.sweep.finish import finish_sweep
+
+        try:
+            finished = finish_sweep(folder)
+        finally:
+            let_go(folder)
+        print(folder, flush=True)  # noqa: T201
+        return finished
+
+
+def plan_of(config: DictConfig) -> Plan:
+    """What a sweep will do, from its composed configuration."""
+    hydra = config.hydra
+    overrides = [str(o) for o in OmegaConf.to_container(hydra.overrides.task)]  # type: ignore[union-attr]
+    params = OmegaConf.to_container(hydra.sweeper.params) if hydra.sweeper.get("params") else None
+    asked = with_params(overrides, params)  # type: ignore[arg-type]
+    grid = "BasicSweeper" in str(hydra.sweeper._target_)
+    from hydra.core.global_hydra import GlobalHydra
+
+    loader = GlobalHydra.instance().config_loader() if any("glob(" in o for o in asked) else None
+    return Plan(
+        overrides=tuple(overrides),
+        hydra=tuple(str(o) for o in OmegaConf.to_container(hydra.overrides.hydra)),  # type: ignore[union-attr]
+        keys=tuple(swept_keys(asked, loader)),
+        jobs=tuple(tuple(job) for job in expand(asked, loader)) if grid else None,
+    )

@@ -1,0 +1,26 @@
+from keyart.images.augment import PRESETS as PRESETS
+from keyart.images.augment import Augment as Augment
+from keyart.images.datamodule import PosterDataModule as PosterDataModule
+from keyart.images.decode import BadImage as BadImage
+from keyart.images.decode import decode_poster as decode_poster
+from keyart.images.duplicates import (
+    near_duplicate_chains as near_duplicate_chains,
+)
+from keyart.images.duplicates import (
+    near_duplicate_groups as near_duplicate_groups,
+)
+from keyart.images.expand_labels import one_label_rows as one_label_rows
+from keyart.images.loader import BatchLoader as BatchLoader
+from keyart.images.loader import EvaluationLoader as EvaluationLoader
+from keyart.images.pixel_cache import PixelCache as PixelCache
+from keyart.images.pixel_cache import Progress as Progress
+from keyart.images.pixel_cache import open_pixels as open_pixels
+from keyart.images.posters import Posters as Posters
+from keyart.images.posters import load_posters as load_posters
+from keyart.images.samplers.base import Positions as Positions
+from keyart.images.samplers.base import Sampler as Sampler
+from keyart.images.samplers.class_balanced import ClassBalancedSampler as ClassBalancedSampler
+from keyart.images.samplers.class_labels import class_labels as class_labels
+from keyart.images.samplers.m_per_class import MPerClassSampler as MPerClassSampler
+from keyart.images.samplers.pk import PKSampler as PKSampler
+from keyart.images.samplers.random import RandomSampler as RandomSampler

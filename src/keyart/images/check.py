@@ -1,0 +1,82 @@
+"""The quick look at a catalogue: what is wrong with its rows and images, without any network."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from keyart.catalogue.leaks import expected_leak
+from keyart.catalogue.problems import Account, problems_table
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.images.audit import audit_posters, tell_faults
+from keyart.images.pixel_cache import Progress
+from keyart.images.posters import load_posters
+
+TRAIN, TEST = 0.7, 0.2
+"""The shares that leaks are told for; the defaults of ``data.split``."""
+
+
+@dataclass(frozen=True, eq=False)
+class Check:
+    """What a check found.
+
+    Attributes:
+        account: What became of the table's rows.
+        posters: How many posters can be used.
+        genres: How many of them have each genre.
+        near_duplicates: How many of them are near-duplicates of an earlier one.
+        leak: Expected number of test posters whose near-duplicate is in train, were single posters drawn at random.
+        problems: Rows and images that cannot be used, blank images and exact duplicates: ``row, id, file, kind,
+            detail, mend``.
+        remarks: Near-duplicates, landscape, tiny and grey images, and what was assumed when the table was read (of
+            the table as a whole in row 1, the header), in the same columns.
+    """
+
+    account: Account
+    posters: int
+    genres: dict[str, int]
+    near_duplicates: int
+    leak: float
+    problems: pd.DataFrame
+    remarks: pd.DataFrame
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {
+            "rows": self.account.rows,
+            "posters": self.posters,
+            "faults": self.account.faults,
+            "genres": self.genres,
+            "near_duplicates": self.near_duplicates,
+            "leak": self.leak,
+            "problems": self.problems.to_dict(orient="records"),
+            "remarks": self.remarks.to_dict(orient="records"),
+        }
+
+
+def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Progress | None = None) -> Check:
+    """Check a table of posters and every image in it.
+
+    Args:
+        catalogue: The table.
+        images: The folder of its images; None: the table's own.
+        progress: Told how far decoding is.
+
+    Raises:
+        InputError: The table or the folder cannot be read, or no poster can be used.
+    """
+    table, problems = read_catalogue(catalogue, images)
+    posters = load_posters(table, problems, on_bad_poster="skip", progress=progress)
+    audit = audit_posters(posters)
+    faults, remarks = tell_faults(posters, audit)
+    kept = posters.catalogue
+    return Check(
+        posters.account,
+        len(kept),
+        {name: int(n) for name, n in zip(kept.genre_names, kept.genres.sum(0), strict=True)},
+        sum(len(group) - 1 for group in audit.near),
+        expected_leak([len(group) for group in audit.near], len(kept), TRAIN, TEST),
+        problems_table([*posters.skipped, *faults]),
+        problems_table([*table.remarks, *remarks]),
+    )

@@ -1,0 +1,104 @@
+"""Tables with a row for each poster, kept on the device where they fit and gathered on the way there where not."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.images.pixel_cache import PixelCache
+
+Residence = Literal["auto", "always", "never"]
+_SHARE = 0.5  # of the free GPU memory: the rest is for the model and its activations
+
+
+class DeviceRows:
+    """Rows that can be gathered on a device.
+
+    A table that lies on the device is gathered there. Otherwise its rows are gathered in CPU memory, page-locked where
+    a GPU is to fetch them, while the GPU still works on the batch before.
+
+    Args:
+        name: What the rows are, for messages.
+        count: Number of rows.
+        shape: Shape of one row.
+        dtype: Type of the rows.
+        gather: Gathers CPU rows by (B,) int64 CPU positions, into ``out`` where that is given.
+        residence: ``auto``: on the device if it is a CUDA GPU and the table takes at most half of its free memory.
+
+    Raises:
+        InputError: There is no such residence.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        count: int,
+        shape: tuple[int, ...],
+        dtype: torch.dtype,
+        gather: Callable[[Tensor, Tensor | None], Tensor],
+        residence: Residence = "auto",
+    ) -> None:
+        if residence not in get_args(Residence):
+            raise InputError(f"{name} on the device: {residence!r}; use {', '.join(get_args(Residence))}")
+        self.nbytes = count * math.prod(shape) * dtype.itemsize
+        self._count, self._shape, self._dtype = count, shape, dtype
+        self._gather, self._residence = gather, residence
+        self._resident: Tensor | None = None
+        self._settled: torch.device | None = None
+
+    @classmethod
+    def of_pixels(cls, pixels: PixelCache, residence: Residence = "auto") -> "DeviceRows":
+        """The rows of a pixel cache: (H, W, 3) uint8 each."""
+        shape = (*pixels.image_size, 3)
+        return cls("pixels", len(pixels), shape, torch.uint8, partial(_gather_pixels, pixels), residence)
+
+    @classmethod
+    def of_tensor(cls, name: str, rows: Tensor, residence: Residence = "auto") -> "DeviceRows":
+        """The rows of a CPU tensor."""
+        return cls(name, len(rows), tuple(rows.shape[1:]), rows.dtype, partial(_gather_rows, rows), residence)
+
+    def fetch(self, positions: Tensor, device: torch.device) -> Tensor | None:
+        """Gather on the CPU, before positions go to the device; ``None`` where the table lies on the device."""
+        if self._on(device) is not None:
+            return None
+        if device.type != "cuda":
+            return self._gather(positions, None)
+        locked = torch.empty((len(positions), *self._shape), dtype=self._dtype, pin_memory=True)
+        return self._gather(positions, locked)
+
+    def gather(self, positions: Tensor) -> Tensor:
+        """Gather on the device where the table lies, by positions on that device."""
+        assert self._resident is not None, "fetch() comes first"
+        return self._resident.index_select(0, positions)
+
+    def _on(self, device: torch.device) -> Tensor | None:
+        if self._settled != device:
+            self._settled = device
+            self._resident = self._load(device) if self._fits(device) else None
+        return self._resident
+
+    def _fits(self, device: torch.device) -> bool:
+        if device.type == "cpu" or self._residence == "never":
+            return False
+        if self._residence == "always":
+            return True
+        return device.type == "cuda" and self.nbytes <= _SHARE * torch.cuda.mem_get_info(device)[0]
+
+    def _load(self, device: torch.device) -> Tensor:
+        table = torch.empty((self._count, *self._shape), dtype=self._dtype, device=device)
+        for start in range(0, self._count, 1024):
+            at = torch.arange(start, min(start + 1024, self._count))
+            table[start : start + len(at)] = self._gather(at, None).to(device)
+        return table
+
+
+def _gather_pixels(pixels: PixelCache, at: Tensor, out: Tensor | None) -> Tensor:
+    return pixels.take(at, out=out)
+
+
+def _gather_rows(rows: Tensor, at: Tensor, out: Tensor | None) -> Tensor:
+    return rows.index_select(0, at) if out is None else torch.index_select(rows, 0, at, out=out)

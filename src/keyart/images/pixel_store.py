@@ -1,0 +1,104 @@
+"""Decoded posters on disk: one growing file for all posters of one size, found by the content of their files."""
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from keyart.images.decode import CHECKING_VERSION, DECODING_VERSION, BadImage
+from keyart.utils.cache import cache_folder, locked, storage_faults, write_atomically
+
+HASH_BYTES = 16
+
+
+class PixelStore:
+    """Rows of uint8 pixels, keyed by the hash of the file that they were decoded from.
+
+    Three files in one folder a size and version of decoding and checking: ``rows.u8`` (the pixels), ``hashes.bin``
+    (one hash a row, in the rows' order) and ``bad.json`` (hashes of files that gave no poster, and why). Rows are only
+    ever added. A hash is written after its pixels have reached the disk, so whatever has a hash is whole: a build that
+    is killed leaves at most rows without a hash, which the next build overwrites. Builders take turns by a lock;
+    readers need none.
+
+    Args:
+        image_size: (height, width) in pixels.
+        cache_dir: A cache root other than the usual one.
+
+    Raises:
+        InputError: The folder cannot be made.
+    """
+
+    def __init__(self, image_size: tuple[int, int], cache_dir: Path | str | None = None) -> None:
+        height, width = image_size
+        self.image_size = (height, width)
+        self.folder = cache_folder(f"pixels/v{DECODING_VERSION}.{CHECKING_VERSION}-{height}x{width}", cache_dir)
+        self.row_shape = (height, width, 3)
+        self.row_bytes = height * width * 3
+        self.rows_path = self.folder / "rows.u8"
+        self._hashes_path = self.folder / "hashes.bin"
+        self._bad_path = self.folder / "bad.json"
+
+    def found(self) -> dict[bytes, int]:
+        """The row of each hash whose pixels are whole."""
+        if not self._hashes_path.exists():
+            return {}
+        data = self._hashes_path.read_bytes()
+        held = self.rows_path.stat().st_size if self.rows_path.exists() else 0
+        whole = min(len(data) // HASH_BYTES, held // self.row_bytes)
+        return {data[i * HASH_BYTES : (i + 1) * HASH_BYTES]: i for i in range(whole)}
+
+    def bad(self) -> dict[bytes, BadImage]:
+        """The hashes of files that gave no poster, and why; forgotten when Pillow changes, which may read more."""
+        if not self._bad_path.exists():
+            return {}
+        told = json.loads(self._bad_path.read_text())
+        if told["pillow"] != PIL.__version__:
+            return {}
+        return {bytes.fromhex(key): BadImage(*why) for key, why in told["files"].items()}
+
+    def read(self, count: int) -> np.ndarray:
+        """The first ``count`` rows, (count, height, width, 3) uint8, mapped read-only."""
+        if count == 0:
+            return np.empty((0, *self.row_shape), dtype=np.uint8)
+        return np.memmap(self.rows_path, dtype=np.uint8, mode="r", shape=(count, *self.row_shape))
+
+    def building(self) -> AbstractContextManager[None]:
+        """Hold the store's lock while adding to it."""
+        return locked(self.folder / "lock")
+
+    def append(self, hashes: Sequence[bytes], rows: Iterable[np.ndarray]) -> None:
+        """Add rows; the caller holds the lock.
+
+        Args:
+            hashes: One of `HASH_BYTES` bytes for each row, none of them in the store.
+            rows: (height, width, 3) uint8 each.
+
+        Raises:
+            InputError: The disk is full, or the folder cannot be written.
+        """
+        with storage_faults(self.folder):
+            count = len(self.found())
+            _write_from(self.rows_path, count * self.row_bytes, (np.ascontiguousarray(row).data for row in rows))
+            _write_from(self._hashes_path, count * HASH_BYTES, hashes)
+
+    def append_bad(self, files: dict[bytes, BadImage]) -> None:
+        """Remember files that gave no poster; the caller holds the lock."""
+        known = {**self.bad(), **files}
+        told = {key.hex(): (why.kind, why.detail, why.mend) for key, why in known.items()}
+        text = json.dumps({"pillow": PIL.__version__, "files": told}, indent=1)
+        write_atomically(self._bad_path, lambda file: file.write(text.encode()))
+
+
+def _write_from(path: Path, start: int, pieces: Iterable[bytes | memoryview]) -> None:
+    """Cut the file off at ``start``, write the pieces after it, and wait until they have reached the disk."""
+    with path.open("r+b" if path.exists() else "w+b") as file:
+        file.truncate(start)
+        file.seek(start)
+        for piece in pieces:
+            file.write(piece)
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,0 +1,210 @@
+"""Starting the processes of one training, watching them, and ending them together.
+
+The job's own process starts one for each device, hands each the composed configuration, and trains nothing itself. So
+a sweep's jobs may be of several processes each: nobody runs the command line again, as Lightning's own launcher does.
+None of them outlives it, whatever ends it.
+"""
+
+import math
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from keyart.errors import InputError
+from keyart.launch.ddp.outcome import Outcome
+from keyart.launch.ddp.world_size import STARTED_HERE
+from keyart.launch.slurm.job import cores_of_task
+from keyart.training.interruption import CutShort, stop_signals
+
+Process = subprocess.Popen[bytes]
+_POLL_SECONDS = 0.05
+_GRACE_SECONDS = 10.0
+
+
+class ProcessFailed(RuntimeError):
+    """One of several processes failed or died; the message tells which and how."""
+
+
+def run_processes(
+    count: int,
+    config: Mapping[str, Any],
+    folder: Path,
+    checkpoint: Path | None = None,
+    logs: Mapping[str, Any] | None = None,
+) -> float:
+    """Train one run in several processes of this machine.
+
+    Args:
+        count: How many.
+        config: The composed and resolved configuration.
+        folder: The run's folder.
+        checkpoint: Continue from here.
+        logs: How the first of them logs, as `logging.config.dictConfig` takes it.
+
+    Returns:
+        What `keyart.training.train.train` returns in the first.
+
+    Raises:
+        InputError: They refused the configuration or the data.
+        ProcessFailed: One failed or died; the others were ended.
+        CutShort: They were told to stop, and saved what was done.
+    """
+    with tempfile.TemporaryDirectory(prefix="keyart-") as place:
+        job = Path(place) / "job.pkl"
+        job.write_bytes(pickle.dumps({"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs}))
+        told = [job.with_name(f"{rank}.json") for rank in range(count)]
+        processes: list[Process] = []
+        grace, handed_on = _GRACE_SECONDS, set[int]()
+        try:
+            with _handed_on() as signals:
+                about = _environment(count)
+                # One by one: what has begun is ended also where the next cannot begin.
+                for rank in range(count):
+                    processes += [_start(job, rank, about)]
+                _watch(processes, told, signals, handed_on)
+            grace = 0.0
+        finally:
+            left = [process for process in processes if process.poll() is None]
+            _end(left, grace)
+        pairs = zip(processes, told, strict=True)
+        return _verdict([None if process in left else _outcome(process, at, handed_on) for process, at in pairs])
+
+
+def _environment(count: int) -> dict[str, str]:
+    """The environment that the processes share."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    about = {
+        STARTED_HERE: "1",
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": str(count),
+        "NODE_RANK": "0",
+    }
+    usual = {
+        "GLOO_SOCKET_IFNAME": "lo",
+        "OMP_NUM_THREADS": str(max(1, (cores_of_task() or len(os.sched_getaffinity(0))) // count)),
+    }
+    return {**usual, **os.environ, **about}
+
+
+def _start(job: Path, rank: int, about: Mapping[str, str]) -> Process:
+    """Start one process: in a session of its own, so that Ctrl-C reaches it through this one alone."""
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "keyart.launch.ddp.worker", str(job)],
+        env={**about, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+        stdin=subprocess.PIPE,  # it ends when this pipe does
+        stdout=sys.stderr if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        return stream.fileno() >= 0
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+@contextmanager
+def _handed_on() -> Iterator[list[int]]:
+    """The signals to stop that came in the meantime, for the processes to act on; Ctrl-C again is not waited for."""
+    signals: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield signals
+        return
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT and number in told:
+            raise KeyboardInterrupt
+        told.add(number)
+        signals.append(number)
+
+    told: set[int] = set()
+    before = {number: signal.signal(number, hand_on) for number in stop_signals()}
+    try:
+        yield signals
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(processes: Sequence[Process], told: Sequence[Path], signals: list[int], handed_on: set[int]) -> None:
+    """Wait for all to end; once one has failed, not much longer for the others. Signals are handed on."""
+    until = math.inf
+    while any(process.poll() is None for process in processes) and time.monotonic() < until:
+        while signals:
+            handed_on.add(signals[0])
+            _send(processes, signals.pop(0))
+        ended = [_outcome(p, path, handed_on) for p, path in zip(processes, told, strict=True) if p.poll() is not None]
+        if until == math.inf and any(outcome.kind not in ("finished", "cut") for outcome in ended):
+            until = time.monotonic() + _GRACE_SECONDS
+        time.sleep(_POLL_SECONDS)
+
+
+def _send(processes: Sequence[Process], number: int) -> None:
+    for process in processes:
+        with suppress(ProcessLookupError):
+            process.send_signal(number)
+
+
+def _end(processes: Sequence[Process], grace: float) -> None:
+    """End processes: asked first, where there is time for that, then killed."""
+    try:
+        if grace:
+            _send(processes, signal.SIGINT)
+        until = time.monotonic() + grace
+        while any(process.poll() is None for process in processes) and time.monotonic() < until:
+            time.sleep(_POLL_SECONDS)
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def _outcome(process: Process, path: Path, handed_on: set[int]) -> Outcome:
+    """How an ended process ended."""
+    if told := Outcome.read(path):
+        return told
+    code = process.returncode
+    if -code in handed_on:
+        return Outcome("cut", time.time(), signal=-code)  # before it listened
+    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return Outcome("died", time.time(), text=how)
+
+
+def _verdict(outcomes: Sequence[Outcome | None]) -> float:
+    """What the processes together amount to.
+
+    Args:
+        outcomes: By rank; None for one that had to be ended.
+
+    Raises:
+        InputError: One refused.
+        ProcessFailed: One died or failed. What died is told before what failed, since others fail for want of it.
+        CutShort: One was cut short.
+    """
+
+    def first(kind: str) -> tuple[int, Outcome] | None:
+        found = [(rank, outcome) for rank, outcome in enumerate(outcomes) if outcome and outcome.kind == kind]
+        return min(found, key=lambda pair: pair[1].at, default=None)
+
+    if refused := first("refused"):
+        raise InputError(refused[1].text)
+    if failed := first("died") or first("failed"):
+        raise ProcessFailed(f"process {failed[0]} of {len(outcomes)} {failed[1].text}")
+    if cut := first("cut"):
+        raise CutShort(cut[1].signal, cut[1].steps)
+    value = outcomes[0].value if outcomes[0] else None
+    return math.nan if value is None else value

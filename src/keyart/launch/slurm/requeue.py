@@ -1,0 +1,73 @@
+"""Whether the job that this process runs in is to run again."""
+
+import logging
+import re
+import subprocess
+
+from keyart.launch.slurm.job import job_id
+from keyart.training.interruption import CutShort
+
+log = logging.getLogger(__name__)
+_SECONDS = 60
+
+
+def parse_job(line: str) -> dict[str, str]:
+    """The fields of a line of ``scontrol --oneliner show job``.
+
+    >>> parse_job("JobId=5 JobState=RUNNING Reason=None PreemptTime=2026-11-25T09:26:04")["PreemptTime"]
+    '2026-11-25T09:26:04'
+    """
+    return dict(re.findall(r"(?:^|\s)(\w[\w:/]*)=(\S*)", line))
+
+
+def why_not_again(cut: CutShort, job: dict[str, str]) -> str | None:
+    """Why a job that was cut short is not to be requeued by itself; None where it is.
+
+    Args:
+        cut: What it was told, and how far it came.
+        job: Its fields in ``scontrol show job`` at that time.
+    """
+    running, reason = job.get("JobState") == "RUNNING", job.get("Reason", "None")
+    preempted = job.get("PreemptTime", "None") not in ("None", "N/A")
+    limit = reason == "TimeLimit" or (running and cut.signal.name in ("SIGUSR1", "SIGUSR2") and not preempted)
+    if limit and cut.steps == 0:
+        return "the time limit came before the first step of training; raise hydra.launcher.timeout_min"
+    if limit or (running and preempted):
+        return None
+    if running:
+        return f"{cut.signal.name} came neither of preemption nor of the time limit"
+    # Already out of the run queue: cancelled for good, or requeued by SLURM itself.
+    return f"SLURM has it as {job.get('JobState')}"
+
+
+def run_again(cut: CutShort) -> None:
+    """Requeue this process's job, where it was preempted or has reached its time limit, and tell."""
+    name = job_id()
+    assert name is not None
+    told, out = _scontrol("--oneliner", "show", "job", name)
+    if told:
+        log.warning("job %s is not requeued: scontrol says: %s", name, told)
+        return
+    if reason := why_not_again(cut, parse_job(out)):
+        log.warning("job %s is not requeued from here: %s", name, reason)
+        return
+    if told := _scontrol("requeue", name)[0]:
+        log.warning("job %s is not requeued: scontrol says: %s", name, told)
+    else:
+        log.info("job %s is requeued and will go on from there", name)
+
+
+def _scontrol(*arguments: str) -> tuple[str, str]:
+    """What scontrol complains of (empty: nothing), and its output."""
+    try:
+        done = subprocess.run(
+            ["scontrol", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error), ""
+    return (" ".join(done.stderr.split()) or f"exit code {done.returncode}") if done.returncode else "", done.stdout

@@ -1,0 +1,58 @@
+"""One job of a sweep: skipped where it has finished, resumed where it was cut short, and never the others' undoing."""
+
+import json
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from keyart.errors import InputError
+from keyart.runs.sweep.state import forget_failure, is_finished, record_failure
+
+log = logging.getLogger(__name__)
+
+
+def run_sweep_job(
+    folder: Path, monitor: str, train: Callable[[], float], *, writes: bool = True, raises: bool = False
+) -> float:
+    """Train one job of a sweep.
+
+    Args:
+        folder: The job's; what it left there decides what is still to be done.
+        monitor: The metric that sweepers read.
+        train: Trains in the folder, from its last checkpoint where there is one; returns the monitor.
+        writes: Whether this process is the one that writes and speaks.
+        raises: Whether a failure is noted and raised all the same, where nothing but this job ends by it.
+
+    Returns:
+        The best value of the monitor. NaN where the job failed: an exception would end the sweep, and the failure is
+        in the folder, which is what the sweep's report reads.
+
+    Raises:
+        Exception: The job's failure, with ``raises``.
+    """
+    if is_finished(folder):
+        log.info("%s: has finished already", folder.name)
+        return finished_monitor(folder, monitor)
+    if writes:
+        forget_failure(folder)
+    try:
+        return train()
+    except Exception as error:
+        if isinstance(error, InputError):
+            log.error("job %s failed: %s", folder.name, error)
+            told = str(error)
+        else:
+            log.exception("job %s failed", folder.name)
+            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if writes:
+            record_failure(folder, told)
+        if raises:
+            raise
+    return math.nan
+
+
+def finished_monitor(folder: Path, monitor: str) -> float:
+    """The monitor of a finished job, from its ``metrics.json``; NaN where it is not there."""
+    value = json.loads((folder / "metrics.json").read_text(encoding="utf-8")).get(monitor)
+    return math.nan if value is None else float(value)

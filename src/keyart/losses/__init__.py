@@ -1,0 +1,8 @@
+"""Metric losses for items with several labels, miners, and what a loss needs in several processes.
+
+Needs torch alone and works in any training loop. Optimisers, schedules and Lightning belong in `keyart.training`.
+"""
+
+from keyart.utils.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

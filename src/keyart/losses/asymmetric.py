@@ -1,0 +1,66 @@
+"""The asymmetric loss: a classifier's cross-entropy that lets easy negatives go."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Margin, Relations, Schedule
+from keyart.losses.classifier import ClassifierLoss
+
+
+class AsymmetricLoss(ClassifierLoss):
+    """Asymmetric loss over genres (Ridnik et al. 2021, arXiv 2009.14119, equations 4 to 7), as a surrogate task.
+
+    With the classifier's probabilities p, and p_m = max(p − margin, 0) for a genre that the poster does not have:
+
+        loss = mean over posters and genres of −( y (1 − p)^γ₊ log p + (1 − y) p_m^γ₋ log(1 − p_m) )
+
+    A poster has few of all genres; the shift by the margin drops negatives that are easy already, and γ₋ fades the
+    rest. The paper sums where this takes the mean.
+
+    Args:
+        margin: A probability from 0 to 0.5; None for 0.05.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        positive_focus: γ₊: 0, or 1 and more.
+        negative_focus: γ₋: 0, or 1 and more.
+
+    Raises:
+        InputError: When a number is out of range.
+    """
+
+    name: ClassVar[str] = "asymmetric"
+    margin_spec: ClassVar[Margin] = Margin("probability", 0, 0.5, 0.05, "Ridnik et al. 2021, arXiv 2009.14119")
+
+    def __init__(
+        self,
+        margin: float | None = None,
+        margin_schedule: Schedule = None,
+        positive_focus: float = 0.0,
+        negative_focus: float = 4.0,
+    ) -> None:
+        super().__init__(margin, margin_schedule)
+        self.positive_focus = number("positive_focus", positive_focus, 0)
+        self.negative_focus = number("negative_focus", negative_focus, 0)
+        for key, value in (("positive_focus", positive_focus), ("negative_focus", negative_focus)):
+            if 0 < value < 1:
+                raise InputError(f"loss.{key}={value}: 0, or 1 and more; between them its gradient has no bound")
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` are raw."""
+        assert self.margin is not None
+        logits = self.logits(rows)
+        # sigmoid(−x) has all digits of 1 − p where p is near 1.
+        with_it, without = logits.sigmoid(), (-logits).sigmoid()
+        positive = torch.nn.functional.logsigmoid(logits)
+        if self.positive_focus:
+            positive = positive * without**self.positive_focus
+        if self.margin > 0:
+            negative = (without + self.margin).clamp(max=1).log()
+        else:
+            negative = torch.nn.functional.logsigmoid(-logits)
+        if self.negative_focus:
+            negative = negative * (with_it - self.margin).clamp(min=0) ** self.negative_focus
+        return -torch.where(relations.genres > 0, positive, negative).sum() / max(1, logits.numel())

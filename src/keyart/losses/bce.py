@@ -1,0 +1,55 @@
+"""The multi-label classifier as a surrogate task: its penultimate layer is the embedding."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.losses.base import Relations
+from keyart.losses.classifier import ClassifierLoss
+
+
+class BCELoss(ClassifierLoss):
+    """Binary cross-entropy over genres, of a linear layer on the embedding before its normalisation.
+
+        loss = mean over posters and genres of −(w_g · y log p + (1 − y) log(1 − p))
+
+    Args:
+        margin: Must be None: the loss has none.
+        pos_weight: w, the factor of the positive term: a number, or ``"balanced"`` for (posters without / posters with)
+            of each genre in training; None for 1.
+
+    Raises:
+        InputError: For a margin, or a ``pos_weight`` that is neither ``"balanced"`` nor a positive number.
+    """
+
+    name: ClassVar[str] = "bce"
+
+    pos_weight: Tensor
+
+    def __init__(self, margin: float | None = None, pos_weight: float | str | None = None) -> None:
+        super().__init__(margin)
+        number = isinstance(pos_weight, int | float) and not isinstance(pos_weight, bool) and pos_weight > 0
+        if pos_weight not in (None, "balanced") and not number:
+            raise InputError(f"loss.pos_weight={pos_weight}: give a positive number, balanced, or null")
+        self._weighting = pos_weight
+
+    def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
+        """Make the linear layer from E numbers to G genres, and the genres' weights."""
+        super().build(embedding_size, genre_counts, num_train)
+        counts = genre_counts.double()
+        weights = torch.ones_like(counts)
+        if self._weighting == "balanced":
+            weights = (num_train - counts).clamp(min=1) / counts.clamp(min=1)
+        elif self._weighting is not None:
+            weights = weights * float(self._weighting)
+        self.register_buffer("pos_weight", weights.float())
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` are raw."""
+        if len(rows) == 0:
+            return self.logits(rows).sum()
+        return nn.functional.binary_cross_entropy_with_logits(
+            self.logits(rows), relations.genres.to(rows.dtype), pos_weight=self.pos_weight.to(rows.dtype)
+        )

@@ -1,0 +1,49 @@
+"""The circle loss: each similarity is pulled by how far it is from its own optimum."""
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
+from keyart.losses.reductions import masked_logsumexp, nonzero_mean, softplus
+
+
+class CircleLoss(MetricLoss):
+    """Circle loss on pairs (Sun et al. 2020, arXiv 2002.10857, equations 6 to 8).
+
+    With cosine similarities s and the margin m, the optima 1 + m and −m, and the weights held constant in the gradient:
+
+        w_ap = [1 + m − s_ap]₊,  w_an = [s_an + m]₊
+        loss_a = log(1 + Σ_n exp(γ w_an (s_an − m)) · Σ_p exp(−γ w_ap (s_ap − (1 − m))))
+
+    and the mean over the anchors that have positives and negatives and a loss above 0. On single labels this equals
+    CircleLoss of pytorch-metric-learning.
+
+    Args:
+        margin: m, a cosine similarity from 0 to 1; None for 0.4, the paper's for fine-grained retrieval.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        gamma: Scale γ, above 0.
+
+    Raises:
+        InputError: When a number is out of range.
+    """
+
+    name: ClassVar[str] = "circle"
+    margin_spec: ClassVar[Margin] = Margin("cosine similarity", 0, 1, 0.4, "Sun et al. 2020, arXiv 2002.10857")
+
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, gamma: float = 80.0) -> None:
+        super().__init__(margin, margin_schedule)
+        self.gamma = number("gamma", gamma, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        assert self.margin is not None
+        positive, negative = relations.chosen()
+        similar = rows @ references.T
+        fixed = similar.detach()
+        pull = -self.gamma * torch.relu(1 + self.margin - fixed) * (similar - (1 - self.margin))
+        push = self.gamma * torch.relu(fixed + self.margin) * (similar - self.margin)
+        losses = softplus(masked_logsumexp(pull, positive) + masked_logsumexp(push, negative))
+        return nonzero_mean(losses, positive.any(dim=1) & negative.any(dim=1))

@@ -1,0 +1,40 @@
+"""What classifiers as surrogate tasks share: a linear layer on the embedding before its normalisation."""
+
+from torch import Tensor, nn
+
+from keyart.losses.base import MetricLoss, Schedule
+
+
+class ClassifierLoss(MetricLoss):
+    """A loss on the logits of a linear layer from the raw embedding to the genres.
+
+    There is no activation between the two: the logits are linear in the very vector that is later normalised and
+    compared, so that vector is the classifier's penultimate layer. References are not used.
+    """
+
+    takes = "raw"
+    pairwise = False
+    minable = False
+
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
+        super().__init__(margin, margin_schedule)
+        self.classifier: nn.Linear | None = None
+
+    def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
+        """Make the linear layer from E numbers to G genres."""
+        self.classifier = nn.Linear(embedding_size, len(genre_counts))
+
+    def logits(self, embeddings: Tensor) -> Tensor:
+        """(N, G) logits of raw embeddings (N, E).
+
+        Raises:
+            RuntimeError: Before `build`.
+        """
+        if self.classifier is None:
+            raise RuntimeError(f"{type(self).__name__}.build must be called before the loss is used")
+        weight, bias = self.classifier.weight, self.classifier.bias
+        return nn.functional.linear(embeddings, weight.to(embeddings.dtype), bias.to(embeddings.dtype))
+
+    def probabilities(self, embeddings: Tensor) -> Tensor:
+        """(N, G) the classifier's probabilities of raw embeddings (N, E)."""
+        return self.logits(embeddings).sigmoid()

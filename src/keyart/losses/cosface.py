@@ -1,0 +1,43 @@
+"""CosFace: a margin in the cosine to each true genre's direction."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Margin, Relations, Schedule
+from keyart.losses.proxies import ProxyLoss, each_true_genre
+
+
+class CosFaceLoss(ProxyLoss):
+    """CosFace (Wang et al. 2018, arXiv 1801.09414, equation 4) for several genres a poster.
+
+    With s_ic the cosine of poster i to the direction of genre c, and C_i the genres of i:
+
+        t_ic = s_ic − margin
+        loss = mean_i mean_{c ∈ C_i} −log( exp(scale · t_ic) / (exp(scale · t_ic) + Σ_{z ∉ C_i} exp(scale · s_iz)) )
+
+    so each true genre competes with the untrue ones, and not with the poster's other genres. On single labels this
+    equals CosFaceLoss of pytorch-metric-learning.
+
+    Args:
+        margin: A cosine similarity from 0 to 1; None for 0.35.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        scale: Inverse temperature, above 0.
+
+    Raises:
+        InputError: When a number is out of range.
+    """
+
+    name: ClassVar[str] = "cosface"
+    margin_spec: ClassVar[Margin] = Margin("cosine similarity", 0, 1, 0.35, "Wang et al. 2018, arXiv 1801.09414")
+
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, scale: float = 64.0) -> None:
+        super().__init__(margin, margin_schedule)
+        self.scale = number("scale", scale, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` are unit vectors."""
+        assert self.margin is not None
+        logits = self.scale * self.cosines(rows)
+        return each_true_genre(logits, logits - self.scale * self.margin, relations.genres)

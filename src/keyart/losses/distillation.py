@@ -1,0 +1,63 @@
+"""Distillation: what the frozen backbone found alike shall stay alike."""
+
+from typing import ClassVar, Literal, get_args
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import choice, number
+from keyart.losses.base import MetricLoss, Relations
+from keyart.losses.listwise import row_divergence
+from keyart.losses.reductions import masked_mean
+
+Form = Literal["kl", "mse"]
+
+
+class DistillationLoss(MetricLoss):
+    """Keeps the frozen backbone's similarities f in the embedding's similarities s; a term for ``loss=sum``.
+
+    Learning genres can destroy what the backbone saw, such as that two posters are of one film. Over pairs of two
+    posters:
+
+        form="kl":   mean over anchors of KL( softmax_j(f_aj / τ) ‖ softmax_j(s_aj / τ) )
+        form="mse":  mean over pairs of (s_aj − f_aj)²
+
+    The first keeps who is nearest (similarity-preserving in the manner of Passalis & Tefas 2018, ECCV), the second the
+    similarities themselves (Park et al. 2019, arXiv 1904.05068, with squared error). It asks nothing of genres, so
+    there is nothing for a miner to choose.
+
+    Args:
+        margin: Must be None: the loss has none.
+        form: ``kl`` or ``mse``.
+        temperature: τ, above 0.
+
+    Raises:
+        InputError: For a margin, an unknown form, or a temperature that is not above 0.
+    """
+
+    name: ClassVar[str] = "distillation"
+    minable = False
+    needs_frozen = True
+
+    def __init__(self, margin: float | None = None, form: Form = "kl", temperature: float = 0.1) -> None:
+        super().__init__(margin)
+        choice("form", form, get_args(Form))
+        self.form = form
+        self.temperature = number("temperature", temperature, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors.
+
+        Raises:
+            RuntimeError: When the relations lack the frozen similarities.
+        """
+        if relations.frozen is None:
+            raise RuntimeError(
+                "DistillationLoss: the relations hold no frozen similarities; give `relate` the features"
+            )
+        compared = relations.compared()
+        frozen = relations.frozen.to(rows.dtype)
+        if self.form == "mse":
+            return masked_mean((rows @ references.T - frozen) ** 2, compared)
+        logits = (rows / self.temperature) @ references.T
+        losses = row_divergence(frozen / self.temperature, logits, compared)
+        return masked_mean(losses, compared.any(dim=1))

@@ -1,0 +1,112 @@
+"""The margin loss: a boundary β between positives and negatives that can be learned."""
+
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from keyart.losses.argument_checks import choice, number
+from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
+from keyart.losses.reductions import distances
+
+LearnBeta = Literal["genre"] | bool
+
+
+class MarginLoss(MetricLoss):
+    """Margin loss (Wu et al. 2017, arXiv 1706.07567, equations 6 and 7), over triplets.
+
+    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
+
+        loss = Σ over triplets of ([d_ap − β + margin]₊ + [β − d_an + margin]₊)
+               / the number of brackets above 0  +  ν · regulariser
+
+    Take ``miner=distance_weighted`` for the paper's sampling of negatives; without a miner, all triplets count, which
+    is each positive pair times the anchor's number of negatives and the other way round. β is one number
+    (``learn_beta`` false or true), or one a genre (``"genre"``), and then an anchor's β is the mean of its genres'. The
+    regulariser is β, or with ``"genre"`` the sum of β over triplets by the number above. On single labels this equals
+    MarginLoss of pytorch-metric-learning.
+
+    Args:
+        margin: A distance from 0 to 2; None for 0.2.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        beta: The boundary, or where it starts: a distance above 0 and below 2.
+        learn_beta: False, True or ``"genre"``.
+        nu: Weight ν of the regulariser, of 0 or more; only a learned β has it.
+
+    Raises:
+        InputError: When a number is out of range, or ``learn_beta`` unknown.
+    """
+
+    name: ClassVar[str] = "margin"
+    margin_spec: ClassVar[Margin] = Margin("distance", 0, 2, 0.2, "Wu et al. 2017, arXiv 1706.07567")
+
+    beta: Tensor
+
+    def __init__(
+        self,
+        margin: float | None = None,
+        margin_schedule: Schedule = None,
+        beta: float = 1.2,
+        learn_beta: LearnBeta = False,
+        nu: float = 0.0,
+    ) -> None:
+        super().__init__(margin, margin_schedule)
+        choice("learn_beta", learn_beta, (False, True, "genre"))
+        self.learn_beta = learn_beta
+        self.nu = number("nu", nu, 0)
+        start = torch.tensor([number("beta", beta, 0, 2, above=True, below=True)])
+        if learn_beta:
+            self.beta = nn.Parameter(start)
+        else:
+            self.register_buffer("beta", start)
+
+    def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
+        """Make one β a genre, where asked for."""
+        if self.learn_beta == "genre":
+            self.beta = nn.Parameter(self.beta.detach()[:1].expand(len(genre_counts)).clone())
+
+    def boundaries(self, relations: Relations, dtype: torch.dtype) -> Tensor:
+        """(N,) each row's β."""
+        beta = self.beta.to(dtype)
+        if len(beta) == 1:
+            return beta.expand(len(relations.genres))
+        genres = relations.genres.to(dtype)
+        return genres @ beta / genres.sum(dim=1).clamp(min=1)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        assert self.margin is not None
+        apart = distances(rows, references)
+        beta = self.boundaries(relations, rows.dtype)
+        near = torch.relu(apart - beta[:, None] + self.margin)
+        far = torch.relu(beta[:, None] - apart + self.margin)
+        if relations.triplets is not None:
+            times = _times_named(relations.triplets, apart)
+        else:
+            times = _times_all(relations, rows.dtype)
+        as_positive, as_negative = times
+        total = (near * as_positive).sum() + (far * as_negative).sum()
+        above = (as_positive * (near > 0)).sum() + (as_negative * (far > 0)).sum()
+        loss = total / above.clamp(min=1)
+        if not self.learn_beta or self.nu == 0:
+            return loss
+        triplets = as_positive.sum(dim=1)
+        if self.learn_beta == "genre":
+            return loss + self.nu * (triplets @ beta) / above.clamp(min=1)
+        return loss + self.nu * self.beta.to(rows.dtype).sum() * (triplets.sum() > 0)
+
+
+def _times_all(relations: Relations, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(N, M) in how many of all triplets each pair is the positive one, and the negative one."""
+    positive, negative = relations.positive.to(dtype), relations.negative.to(dtype)
+    return positive * negative.sum(dim=1, keepdim=True), negative * positive.sum(dim=1, keepdim=True)
+
+
+def _times_named(triplets: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The same of named triplets."""
+    anchors, positives, negatives = triplets
+    zeros, one = torch.zeros_like(like), torch.ones_like(anchors, dtype=like.dtype)
+    return (
+        zeros.index_put((anchors, positives), one, accumulate=True),
+        zeros.index_put((anchors, negatives), one, accumulate=True),
+    )

@@ -1,0 +1,73 @@
+"""Negatives from all distances alike, whatever distances are common."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.base import Relations
+from keyart.losses.miners.base import Miner, distances
+
+
+class DistanceWeightedMiner(Miner):
+    """Distance-weighted sampling (Wu et al. 2017, arXiv 1706.07567, section 4): one negative for each positive pair.
+
+    Distances d of uniformly distributed unit vectors in E dimensions have the density
+    q(d) ∝ d^(E − 2) · (1 − d² / 4)^((E − 3) / 2). A negative is drawn with probability ∝ 1 / q(max(d, cutoff)), so that
+    the drawn distances spread; none from `nonzero_loss_cutoff` on, where the margin loss is 0. Anchors without
+    such negatives are left out.
+
+    The probabilities are those of DistanceWeightedMiner of pytorch-metric-learning, which however draws its positives
+    with replacement; here every positive pair comes once.
+
+    Args:
+        cutoff: Distances below it are weighted like it, which bounds the gradient's variance.
+        nonzero_loss_cutoff: Above `cutoff`, at most 2.
+
+    Raises:
+        InputError: For distances out of range.
+    """
+
+    name: ClassVar[str] = "distance_weighted"
+
+    def __init__(self, cutoff: float = 0.5, nonzero_loss_cutoff: float = 1.4) -> None:
+        if not 0 < cutoff < 2:
+            raise InputError(f"miner.cutoff={cutoff}: takes a distance of unit vectors, above 0 and below 2")
+        if not cutoff < nonzero_loss_cutoff <= 2:
+            raise InputError(
+                f"miner.nonzero_loss_cutoff={nonzero_loss_cutoff}: takes a distance above miner.cutoff={cutoff:g},"
+                " at most 2"
+            )
+        self.cutoff, self.nonzero_loss_cutoff = cutoff, nonzero_loss_cutoff
+
+    def probabilities(self, apart: Tensor, negative: Tensor, size: int) -> Tensor:
+        """(N, M) how likely each reference is drawn as a row's negative; rows sum to 1, or to 0 where none may be.
+
+        Args:
+            apart: (N, M) distances.
+            negative: (N, M) bool.
+            size: E, the embeddings' size.
+        """
+        eligible = negative & (apart < self.nonzero_loss_cutoff)
+        bounded = apart.clamp(self.cutoff, self.nonzero_loss_cutoff)
+        # At distance 2 the density's second factor is 0; nothing eligible lies there.
+        inside = (1 - bounded.square() / 4).clamp(min=torch.finfo(apart.dtype).tiny)
+        logarithms = (2 - size) * bounded.log() - (size - 3) / 2 * inside.log()
+        weights = torch.where(eligible, logarithms, -torch.inf).softmax(dim=1)
+        return torch.where(eligible, weights, 0)
+
+    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+        """See the class."""
+        if len(references) == 0:
+            return relations
+        apart = distances(rows, references)
+        chances = self.probabilities(apart, relations.negative, rows.shape[1])
+        # Inverse transform: the first reference at which the row's running sum passes a uniform number of its own. The
+        # number stays below the whole sum, so that the place is one with a probability.
+        running = chances.double().cumsum(dim=1)
+        at = torch.rand_like(running) * running[:, -1:]
+        drawn = torch.searchsorted(running, at.nextafter(torch.zeros_like(at)), right=True)
+        anchors, positives = torch.where(relations.positive & (running[:, -1:] > 0))
+        return replace(relations, triplets=torch.stack((anchors, positives, drawn[anchors, positives])))

@@ -1,0 +1,81 @@
+"""One positive and one negative an anchor: the hardest, or others by rank."""
+
+from dataclasses import replace
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.base import Relations
+from keyart.losses.miners.base import Miner, distances
+
+Rank = Literal["hard", "semi_hard", "easy", "all"]
+
+
+class HardMiner(Miner):
+    """Batch-hard mining (Hermans et al. 2017, arXiv 1703.07737): each anchor's farthest positive and nearest negative.
+
+    ``hard`` is the farthest positive or the nearest negative, ``easy`` the other end; ``easy`` positives are those of
+    Xuan et al. 2020 (arXiv 1904.04370). ``semi_hard`` is the hardest one on the safe side of what is chosen for the
+    other mask: the nearest negative that is farther than the positive, or the farthest positive that is nearer than the
+    negative. ``all`` leaves a mask as it is. Anchors that lack one of the two are left out, unless a mask is ``all``.
+    It equals BatchHardMiner and BatchEasyHardMiner of pytorch-metric-learning on single labels.
+
+    The choice is two masks, so nothing waits for the device.
+
+    Args:
+        positives: Which positive of an anchor.
+        negatives: Which negative.
+
+    Raises:
+        InputError: For an unknown rank, or ``semi_hard`` without one choice on the other side.
+    """
+
+    name: ClassVar[str] = "hard"
+
+    def __init__(self, positives: Rank = "hard", negatives: Rank = "hard") -> None:
+        for key, value in (("positives", positives), ("negatives", negatives)):
+            if value not in get_args(Rank):
+                raise InputError(f"miner.{key}={value}: takes one of {', '.join(get_args(Rank))}")
+        for key, value, other in (("positives", positives, negatives), ("negatives", negatives, positives)):
+            if value == "semi_hard" and other in ("semi_hard", "all"):
+                raise InputError(
+                    f"miner.{key}=semi_hard: needs one other choice to measure by; take hard or easy there"
+                )
+        self.positives, self.negatives = positives, negatives
+
+    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+        """See the class."""
+        apart = distances(rows, references)
+        positive, negative = relations.positive, relations.negative
+        if self.positives == "semi_hard":
+            negative = _chosen(apart, negative, farthest=self.negatives == "easy")
+            nearer = apart < _distance(apart, negative)
+            positive = _chosen(apart, positive & nearer, farthest=True)
+        else:
+            if self.positives != "all":
+                positive = _chosen(apart, positive, farthest=self.positives == "hard")
+            if self.negatives == "semi_hard":
+                farther = apart > _distance(apart, positive)
+                negative = _chosen(apart, negative & farther, farthest=False)
+            elif self.negatives != "all":
+                negative = _chosen(apart, negative, farthest=self.negatives == "easy")
+        if "all" not in (self.positives, self.negatives):
+            both = positive.any(dim=1, keepdim=True) & negative.any(dim=1, keepdim=True)
+            positive, negative = positive & both, negative & both
+        return replace(relations, positive=positive, negative=negative, triplets=None)
+
+
+def _chosen(apart: Tensor, mask: Tensor, *, farthest: bool) -> Tensor:
+    """(N, M) bool: at most one a row, the nearest or the farthest of those that the mask holds."""
+    if apart.shape[1] == 0:
+        return mask
+    ranked = torch.where(mask, apart, -torch.inf if farthest else torch.inf)
+    best = ranked.argmax(dim=1, keepdim=True) if farthest else ranked.argmin(dim=1, keepdim=True)
+    return torch.zeros_like(mask).scatter(1, best, True) & mask
+
+
+def _distance(apart: Tensor, one: Tensor) -> Tensor:
+    """(N, 1) the distance at the one place of each row; 0 where there is none, which leaves the anchor out anyway."""
+    return torch.where(one, apart, 0).sum(dim=1, keepdim=True)

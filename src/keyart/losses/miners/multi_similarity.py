@@ -1,0 +1,53 @@
+"""Pairs that are hard compared with the anchor's hardest ones of the other kind."""
+
+import math
+from dataclasses import replace
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.base import Relations
+from keyart.losses.miners.base import Miner
+
+
+class MultiSimilarityMiner(Miner):
+    """The first half of multi-similarity (Wang et al. 2019, arXiv 1904.06627, equations 6 and 7).
+
+    With cosine similarities s, an anchor keeps
+
+        negatives with s > min over its positives of s − epsilon,
+        positives with s < max over its negatives of s + epsilon,
+
+    so an anchor that lacks either keeps nothing. On single labels it equals MultiSimilarityMiner of
+    pytorch-metric-learning.
+
+    Args:
+        epsilon: A cosine similarity of 0 or more.
+
+    Raises:
+        InputError: When it is not.
+    """
+
+    name: ClassVar[str] = "multi_similarity"
+
+    def __init__(self, epsilon: float = 0.1) -> None:
+        if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 <= epsilon < math.inf:
+            raise InputError(f"miner.epsilon={epsilon}: takes a number of at least 0")
+        self.epsilon = epsilon
+
+    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+        """See the class."""
+        if len(references) == 0:
+            return relations
+        similar = rows @ references.T
+        positive, negative = relations.positive, relations.negative
+        least = torch.where(positive, similar, torch.inf).amin(dim=1, keepdim=True)
+        most = torch.where(negative, similar, -torch.inf).amax(dim=1, keepdim=True)
+        return replace(
+            relations,
+            positive=positive & (similar - self.epsilon < most),
+            negative=negative & (similar + self.epsilon > least),
+            triplets=None,
+        )

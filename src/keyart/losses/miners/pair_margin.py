@@ -1,0 +1,42 @@
+"""Pairs on the wrong side of a distance."""
+
+from dataclasses import replace
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.base import Relations
+from keyart.losses.miners.base import Miner, distances
+
+
+class PairMarginMiner(Miner):
+    """Positives farther apart than one distance, negatives nearer than another.
+
+    On single labels it equals PairMarginMiner of pytorch-metric-learning.
+
+    Args:
+        positive_margin: A Euclidean distance of unit vectors, from 0 to 2.
+        negative_margin: Likewise.
+
+    Raises:
+        InputError: For a distance out of range.
+    """
+
+    name: ClassVar[str] = "pair_margin"
+
+    def __init__(self, positive_margin: float = 0.2, negative_margin: float = 0.8) -> None:
+        for key, value in (("positive_margin", positive_margin), ("negative_margin", negative_margin)):
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 2:
+                raise InputError(f"miner.{key}={value}: takes a distance of unit vectors, from 0 to 2")
+        self.positive_margin, self.negative_margin = positive_margin, negative_margin
+
+    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+        """See the class."""
+        apart = distances(rows, references)
+        return replace(
+            relations,
+            positive=relations.positive & (apart > self.positive_margin),
+            negative=relations.negative & (apart < self.negative_margin),
+            triplets=None,
+        )

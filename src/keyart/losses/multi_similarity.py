@@ -1,0 +1,49 @@
+"""The multi-similarity loss: pairs weighted by their own similarity and by that of their neighbours."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
+from keyart.losses.reductions import masked_logsumexp, softplus
+
+
+class MultiSimilarityLoss(MetricLoss):
+    """Multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equation 15).
+
+    With cosine similarities s, λ the margin, and the mean over all anchors a:
+
+        loss = mean_a ( 1/α · log(1 + Σ_p exp(−α (s_ap − λ))) + 1/β · log(1 + Σ_n exp(β (s_an − λ))) )
+
+    The paper mines pairs beforehand: ``miner=multi_similarity``. On single labels this equals MultiSimilarityLoss of
+    pytorch-metric-learning.
+
+    Args:
+        margin: λ, a cosine similarity from −1 to 1; None for 0.5, the authors' code's (the paper says 1).
+        margin_schedule: How the margin grows during training; None for a constant one.
+        alpha: Sharpness over positives, above 0.
+        beta: Sharpness over negatives, above 0.
+
+    Raises:
+        InputError: When a number is out of range.
+    """
+
+    name: ClassVar[str] = "multi_similarity"
+    margin_spec: ClassVar[Margin] = Margin("cosine similarity", -1, 1, 0.5, "Wang et al. 2019, arXiv 1904.06627")
+
+    def __init__(
+        self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 2.0, beta: float = 50.0
+    ) -> None:
+        super().__init__(margin, margin_schedule)
+        self.alpha = number("alpha", alpha, 0, above=True)
+        self.beta = number("beta", beta, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        assert self.margin is not None
+        positive, negative = relations.chosen()
+        beyond = rows @ references.T - self.margin
+        near = softplus(masked_logsumexp(-self.alpha * beyond, positive)) / self.alpha
+        far = softplus(masked_logsumexp(self.beta * beyond, negative)) / self.beta
+        return (near + far).sum() / max(1, len(rows))

@@ -1,0 +1,97 @@
+"""The N-pair loss: each positive pair against all negatives at once."""
+
+from typing import Any, ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from keyart.losses.argument_checks import choice
+from keyart.losses.base import MetricLoss, Relations
+from keyart.losses.reductions import as_numbers, masked_logsumexp, masked_mean, softplus
+
+Pairs = Literal["all", "one_per_genre"]
+
+
+class NPairLoss(MetricLoss):
+    """Multi-class N-pair loss (Sohn 2016, NeurIPS, equation 6) of unit vectors.
+
+    ``pairs="all"``, over every anchor a with each of its positives p and all of its negatives n:
+
+        loss = mean over pairs (a, p) of log(1 + Σ_n exp(x_a·x_n − x_a·x_p))
+
+    which on single labels is NTXentLoss of pytorch-metric-learning with temperature 1.
+
+    ``pairs="one_per_genre"``, the paper's own sampling, takes one pair of each genre g in the batch, the first anchor
+    that shares g with a positive and the first such positive. The negatives of a pair are the positives of the other
+    genres' pairs, where they are negatives of the anchor. On single labels this equals NPairsLoss of
+    pytorch-metric-learning. It depends on the order of the batch and leaves most of its pairs unused, so it is not the
+    default.
+
+    Args:
+        margin: Must be None: the loss has none.
+        pairs: Which pairs count.
+
+    Raises:
+        InputError: For a margin, or unknown ``pairs``.
+    """
+
+    name: ClassVar[str] = "n_pair"
+
+    def __init__(self, margin: float | None = None, pairs: Pairs = "all") -> None:
+        super().__init__(margin)
+        choice("pairs", pairs, get_args(Pairs))
+        self.pairs = pairs
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        positive, negative = relations.chosen()
+        if self.pairs == "all" or positive.numel() == 0:
+            loss: Tensor = _AllPairs.apply(rows, references, references is rows, positive, negative)
+            return loss
+        anchors, partners, found = _one_per_genre(relations, positive)
+        similar = rows[anchors] @ references[partners].T
+        against = masked_logsumexp(similar, negative[anchors][:, partners] & found)
+        return masked_mean(softplus(against - similar.diagonal()), found)
+
+
+class _AllPairs(torch.autograd.Function):
+    """The mean over positive pairs of log(exp s_ap + Σ_n exp s_an) − s_ap, with its gradient in closed form.
+
+    Each step over the N × M similarities costs as much as the whole loss does over one pair a genre; autograd would
+    take twice as many. Exponents of unit vectors lie in [−1, 1]: nothing overflows.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, references: Tensor, same: bool, positive: Tensor, negative: Tensor) -> Tensor:
+        """Mean over pairs; 0 where there is none."""
+        similar = rows @ references.T
+        wanted, unwanted = as_numbers(positive, similar.dtype), as_numbers(negative, similar.dtype)
+        pairs = wanted.sum().clamp_(min=1)
+        exponentials = similar.exp()
+        total = exponentials + torch.linalg.vecdot(exponentials, unwanted)[:, None]
+        inverse = wanted / total
+        gradient = unwanted.mul_(inverse.sum(dim=1, keepdim=True)).add_(inverse).mul_(exponentials).sub_(wanted)
+        ctx.same = same
+        ctx.save_for_backward(rows, references, gradient, pairs)
+        return torch.vdot(total.log_().sub_(similar).flatten(), wanted.flatten()) / pairs
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
+        """Of both vectors; all of it goes to the rows where they are their own references."""
+        rows, references, gradient, pairs = ctx.saved_tensors
+        scale = grad_output / pairs
+        if ctx.same:
+            return (gradient + gradient.T) @ rows * scale, None, None, None, None
+        return gradient @ references * scale, gradient.T @ rows * scale, None, None, None
+
+
+def _one_per_genre(relations: Relations, positive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The first pair that shares each genre: (G,) anchors, (G,) positives, and (G,) bool whether there is one."""
+    mine, theirs = relations.genres, relations.reference_genres
+    shared = (mine > 0) & (positive.to(theirs.dtype) @ theirs > 0)
+    # argmax gives the first of equal numbers.
+    anchors = shared.to(torch.uint8).argmax(dim=0)
+    partners = (positive[anchors] & (theirs.T > 0)).to(torch.uint8).argmax(dim=1)
+    return anchors, partners, shared.any(dim=0)

@@ -1,0 +1,41 @@
+"""The normalised temperature-scaled cross entropy: each positive against all negatives."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import MetricLoss, Relations
+from keyart.losses.reductions import masked_logsumexp, masked_mean, softplus
+
+
+class NTXentLoss(MetricLoss):
+    """NT-Xent, also InfoNCE (Chen et al. 2020, arXiv 2002.05709, equation 1), for several positives.
+
+    With cosine similarities s and temperature τ, over every anchor a with each of its positives p:
+
+        loss = mean over pairs (a, p) of −log( exp(s_ap/τ) / (exp(s_ap/τ) + Σ_n exp(s_an/τ)) )
+
+    Other positives of the anchor are not in the denominator. On single labels this equals NTXentLoss of
+    pytorch-metric-learning.
+
+    Args:
+        margin: Must be None: the loss has none.
+        temperature: τ, above 0.
+
+    Raises:
+        InputError: For a margin, or a temperature that is not above 0.
+    """
+
+    name: ClassVar[str] = "ntxent"
+
+    def __init__(self, margin: float | None = None, temperature: float = 0.07) -> None:
+        super().__init__(margin)
+        self.temperature = number("temperature", temperature, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        positive, negative = relations.chosen()
+        logits = (rows / self.temperature) @ references.T
+        against = masked_logsumexp(logits, negative)
+        return masked_mean(softplus(against[:, None] - logits), positive)

@@ -1,0 +1,131 @@
+"""From embedded posters to the loss: relations, remembered posters, miner, loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.losses.base import MetricLoss, Relations, relate
+from keyart.losses.gather import gather_rows
+from keyart.losses.miners.base import Miner
+from keyart.losses.miners.none import NoMiner
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Posters as a loss meets them.
+
+    Args:
+        embeddings: (N, W) the head's parts side by side, as the loss takes them.
+        genres: (N, G) multi-hot float.
+        index: (N,) int64 which poster each is; -1 for an empty place of a memory.
+        frozen: (N, F) the frozen backbone's pooled features, where the loss asks for them.
+    """
+
+    embeddings: Tensor
+    genres: Tensor
+    index: Tensor
+    frozen: Tensor | None = None
+
+    def gathered(self, sizes: list[int]) -> "Rows":
+        """The rows of all processes, with gradient; see `gather_rows`.
+
+        Process r of w holds rows r, r + w, r + 2w … of the batch, and in that order they come back: a miner that draws
+        and a memory that forgets then do the same whatever the number of processes.
+        """
+        device = self.index.device
+        held = [torch.arange(size, device=device) * len(sizes) + rank for rank, size in enumerate(sizes)]
+        order = torch.cat(held).argsort()
+        embeddings, genres, index = (
+            gather_rows(rows, sizes)[order] for rows in (self.embeddings, self.genres, self.index)
+        )
+        frozen = None if self.frozen is None else gather_rows(self.frozen, sizes)[order]
+        return Rows(embeddings, genres, index, frozen)
+
+    def followed_by(self, others: "Rows") -> "Rows":
+        """These rows, then the others."""
+        frozen = None
+        if self.frozen is not None and others.frozen is not None:
+            frozen = torch.cat((self.frozen, others.frozen))
+        return Rows(
+            torch.cat((self.embeddings, others.embeddings)),
+            torch.cat((self.genres, others.genres)),
+            torch.cat((self.index, others.index)),
+            frozen,
+        )
+
+
+def objective(
+    rows: Rows,
+    loss: MetricLoss,
+    relevance: Callable[[Tensor, Tensor], Tensor],
+    *,
+    parts: int = 1,
+    miner: Miner | None = None,
+    remembered: Rows | None = None,
+) -> Tensor:
+    """The loss of a batch, each poster compared with the batch and with what is remembered.
+
+    Remembered posters that the batch holds itself are left out: its own rows are newer and carry a gradient.
+
+    Args:
+        rows: The batch of all processes.
+        loss: Applied to each part by itself.
+        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
+        parts: Into how many vectors of equal size the embeddings fall.
+        miner: Chooses among the pairs; None for all.
+        remembered: Posters of other batches, without gradient.
+
+    Returns:
+        A scalar, the mean over parts.
+    """
+    others = rows if remembered is None else rows.followed_by(remembered)
+    frozen = None if rows.frozen is None or others.frozen is None else (rows.frozen, others.frozen)
+    relations = relate(rows.genres, others.genres, relevance, rows.index, others.index, frozen=frozen)
+    references: tuple[Tensor | None, ...] = (None,) * parts
+    if remembered is not None:
+        there = (remembered.index >= 0) & ~torch.isin(remembered.index, rows.index)
+        relations = _among(relations, torch.cat((torch.ones_like(rows.index, dtype=torch.bool), there)))
+        references = others.embeddings.chunk(parts, dim=1)
+    losses = []
+    for part, reference in zip(rows.embeddings.chunk(parts, dim=1), references, strict=True):
+        chosen = relations if miner is None else miner(part, relations, reference)
+        losses.append(loss(part, chosen, reference))
+    return torch.stack(losses).mean()
+
+
+def _among(relations: Relations, there: Tensor) -> Relations:
+    """The relations to those references (M,) that are there; the others are neither positive nor negative."""
+    return replace(
+        relations,
+        gain=relations.gain * there,
+        positive=relations.positive & there,
+        negative=relations.negative & there,
+        other=None if relations.other is None else relations.other & there,
+    )
+
+
+def check_use(loss: MetricLoss, miner: Miner | None, *, memory: bool) -> None:
+    """Check that a loss has a use for a miner, or for a memory of other batches.
+
+    Raises:
+        InputError: It has none; the line says why.
+    """
+    if miner is not None and not isinstance(miner, NoMiner) and not (loss.pairwise and loss.minable):
+        reason = (
+            "weighs every pair by its gain or its rank"
+            if loss.pairwise
+            else "compares posters with genres and not with each other"
+        )
+        raise InputError(
+            f"miner={miner.name}: loss={loss.name} {reason}, so there are no pairs to choose; take miner=none"
+        )
+    if memory and not loss.pairwise:
+        raise InputError(
+            f"memory.size: loss={loss.name} compares posters with genres and not with each other,"
+            " so posters of other batches are of no use; take memory.size=0"
+        )
+    if memory and loss.no_references is not None:
+        raise InputError(f"memory.size: loss={loss.title()} {loss.no_references}; take memory.size=0")

@@ -1,0 +1,50 @@
+"""Proxy-Anchor: each genre's proxy is an anchor to all posters of the batch."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Margin, Relations, Schedule
+from keyart.losses.proxies import ProxyLoss
+from keyart.losses.reductions import masked_logsumexp, softplus
+
+
+class ProxyAnchorLoss(ProxyLoss):
+    """Proxy-Anchor (Kim et al. 2020, arXiv 2003.13911, equation 4) with one proxy a genre, for several genres a poster.
+
+    With cosine similarities s of posters x to proxies g, X_g the posters that have genre g, and G₊ the genres of the
+    batch:
+
+        loss = 1/|G₊| Σ_{g ∈ G₊} log(1 + Σ_{x ∈ X_g} exp(−α (s_xg − margin)))
+             + 1/|G| Σ_g log(1 + Σ_{x ∉ X_g} exp(α (s_xg + margin)))
+
+    A poster is positive to the proxy of each of its genres. On single labels this equals ProxyAnchorLoss of
+    pytorch-metric-learning.
+
+    Args:
+        margin: A cosine similarity from 0 to 1; None for 0.1.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        alpha: Sharpness α, above 0.
+
+    Raises:
+        InputError: When a number is out of range.
+    """
+
+    name: ClassVar[str] = "proxy_anchor"
+    margin_spec: ClassVar[Margin] = Margin("cosine similarity", 0, 1, 0.1, "Kim et al. 2020, arXiv 2003.13911")
+
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 32.0) -> None:
+        super().__init__(margin, margin_schedule)
+        self.alpha = number("alpha", alpha, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` are unit vectors."""
+        assert self.margin is not None
+        similar = self.cosines(rows)
+        if len(rows) == 0:
+            return similar.sum()
+        true = relations.genres > 0
+        near = softplus(masked_logsumexp(self.alpha * (self.margin - similar), true, dim=0))
+        far = softplus(masked_logsumexp(self.alpha * (self.margin + similar), ~true, dim=0))
+        return near.sum() / true.any(dim=0).sum().clamp(min=1) + far.mean()

@@ -1,0 +1,41 @@
+"""Proxy-NCA: posters are drawn to the proxies of their genres and not to each other."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import Relations
+from keyart.losses.proxies import ProxyLoss, each_true_genre
+
+
+class ProxyNCALoss(ProxyLoss):
+    """Proxy-NCA (Movshovitz-Attias et al. 2017, arXiv 1703.07464) with one proxy a genre, for several genres a poster.
+
+    With squared distances d² = 2 − 2 cos of unit vectors to the proxies, and C_i the genres of poster i:
+
+        e_ic = exp(−scale · d²_ic)
+        loss = mean_i mean_{c ∈ C_i} −log( e_ic / (e_ic + Σ_{z ∉ C_i} e_iz) )
+
+    On single labels this equals ProxyNCALoss of pytorch-metric-learning (whose ``softmax_scale`` defaults to 1).
+
+    Args:
+        margin: Must be None: the loss has none.
+        scale: Inverse temperature, above 0. 9 is that of ProxyNCA++ (Teh et al. 2020, arXiv 2004.01113): with 1, the
+            distances of unit vectors are too much alike to learn from.
+
+    Raises:
+        InputError: For a margin, or a scale that is not above 0.
+    """
+
+    name: ClassVar[str] = "proxy_nca"
+
+    def __init__(self, margin: float | None = None, scale: float = 9.0) -> None:
+        super().__init__(margin)
+        self.scale = number("scale", scale, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` are unit vectors."""
+        # What all of a poster's distances have in common, 2 and its own length, falls out of the quotient.
+        logits = 2 * self.scale * self.cosines(rows)
+        return each_true_genre(logits, logits, relations.genres)

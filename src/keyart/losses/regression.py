@@ -1,0 +1,53 @@
+"""Regression of the cosine on the graded gain."""
+
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from keyart.losses.argument_checks import choice, number
+from keyart.losses.base import MetricLoss, Relations
+
+Weighting = Literal["balanced", "none"]
+
+
+class RegressionLoss(MetricLoss):
+    """Weighted mean squared error of cosine similarities s as estimates of gains g.
+
+        loss = Σ w_ij (s_ij − low − (1 − low) · g_ij)² / Σ w_ij   over pairs of two posters
+
+    So two posters of the same genres shall have cosine 1, and unrelated ones cosine ``low``. With
+    ``weighting="balanced"``, pairs with and without a gain have half of the weight each, whatever their numbers;
+    with ``"none"``, all pairs weigh the same. Without pairs of one kind, the other has all the weight. Every pair has
+    its target, so there is nothing for a miner to choose.
+
+    Args:
+        margin: Must be None: the loss has none.
+        low: Cosine of unrelated posters, from −1 and below 1.
+        weighting: ``balanced`` or ``none``.
+
+    Raises:
+        InputError: For a margin, ``low`` out of range, or an unknown weighting.
+    """
+
+    name: ClassVar[str] = "regression"
+    minable = False
+
+    def __init__(self, margin: float | None = None, low: float = 0.0, weighting: Weighting = "balanced") -> None:
+        super().__init__(margin)
+        self.low = number("low", low, -1, 1, below=True)
+        choice("weighting", weighting, get_args(Weighting))
+        self.weighting = weighting
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        compared = relations.compared()
+        gain = relations.gain.to(rows.dtype)
+        errors = (rows @ references.T - (self.low + (1 - self.low) * gain)) ** 2
+        if self.weighting == "none":
+            return torch.where(compared, errors, 0).sum() / compared.sum().clamp(min=1)
+        related = compared & (gain > 0)
+        unrelated = compared & (gain <= 0)
+        weights = sum(kind.to(errors.dtype) / kind.sum().clamp(min=1) for kind in (related, unrelated))
+        kinds = related.any().to(torch.int64) + unrelated.any()
+        return (errors * weights).sum() / kinds.clamp(min=1)

@@ -1,0 +1,91 @@
+"""A weighted sum of losses, each on the same batch."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.losses.base import MetricLoss, Relations
+
+
+class SumLoss(MetricLoss):
+    """Σ weight · loss over terms; those of weight 0 are left out.
+
+    It takes raw embeddings where any term does, and normalises them for the others. A miner or a memory applies to
+    those terms that can use it. Each term has its own margin and schedule.
+
+    Args:
+        terms: The losses by name. Instead of a loss, a mapping may be given whose ``build`` is the loss, which is how
+            ``conf/loss/sum.yaml`` holds a term's whole file.
+        weights: Numbers of 0 or more by the same names; a term without one has weight 0.
+        margin: Must be None: the terms have their own.
+
+    Raises:
+        InputError: For a margin, a weight below 0 or of no term, or when all weights are 0.
+
+    Examples:
+        >>> from keyart.losses import AngularLoss, SupConLoss
+        >>> loss = SumLoss({"angular": AngularLoss(40), "supcon": SupConLoss()}, {"angular": 1, "supcon": 0.5})
+        >>> loss.weights
+        {'angular': 1.0, 'supcon': 0.5}
+    """
+
+    name: ClassVar[str] = "sum"
+
+    def __init__(
+        self,
+        terms: Mapping[str, MetricLoss | Mapping[str, Any]],
+        weights: Mapping[str, float],
+        margin: float | None = None,
+    ) -> None:
+        super().__init__(margin)
+        for term, weight in weights.items():
+            if term not in terms:
+                raise InputError(f"loss.weights.{term}={weight}: there is no such term; choose of {', '.join(terms)}")
+            if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < float("inf"):
+                raise InputError(f"loss.weights.{term}={weight}: a weight is a number of 0 or more")
+        self.weights = {term: float(weight) for term, weight in weights.items() if weight > 0}
+        if not self.weights:
+            raise InputError("loss.weights: all are 0; give at least one term a weight, such as loss.weights.angular=1")
+        self.terms = nn.ModuleDict({term: _loss_of(terms[term]) for term in self.weights})
+        losses = self.losses()
+        self.takes = "raw" if any(loss.takes == "raw" for loss in losses.values()) else "normalised"
+        self.pairwise = any(loss.pairwise for loss in losses.values())
+        self.minable = any(loss.minable for loss in losses.values())
+        reasons = [f"{loss.title()} {loss.no_references}" for loss in losses.values() if loss.no_references is not None]
+        self.no_references = reasons[0] if reasons else None
+        self.needs_frozen = any(loss.needs_frozen for loss in losses.values())
+
+    def losses(self) -> dict[str, MetricLoss]:
+        """The terms that have a weight."""
+        return {name: term for name, term in self.terms.items() if isinstance(term, MetricLoss)}
+
+    def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
+        """Build each term."""
+        for loss in self.losses().values():
+            loss.build(embedding_size, genre_counts, num_train)
+
+    def to_step(self, step: int, steps: int) -> None:
+        """Set each term's margin to what its schedule has for a step."""
+        for loss in self.losses().values():
+            loss.to_step(step, steps)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are raw or unit vectors, as `takes` says."""
+        unit, unit_references = rows, references
+        if self.takes == "raw":
+            unit = nn.functional.normalize(rows, dim=1)
+            unit_references = unit if references is rows else nn.functional.normalize(references, dim=1)
+        total = rows.new_zeros(())
+        for term, loss in self.losses().items():
+            pair = (rows, references) if loss.takes == "raw" else (unit, unit_references)
+            total = total + self.weights[term] * loss.compute(*pair, relations)
+        return total
+
+
+def _loss_of(term: MetricLoss | Mapping[str, Any]) -> MetricLoss:
+    loss = term if isinstance(term, MetricLoss) else term["build"]
+    if not isinstance(loss, MetricLoss):
+        raise TypeError(f"a term of SumLoss is a MetricLoss, not {type(loss).__name__}")
+    return loss

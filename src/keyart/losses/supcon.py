@@ -1,0 +1,42 @@
+"""Supervised contrastive learning: all positives of an anchor share one softmax."""
+
+from typing import ClassVar
+
+from torch import Tensor
+
+from keyart.losses.argument_checks import number
+from keyart.losses.base import MetricLoss, Relations
+from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
+
+
+class SupConLoss(MetricLoss):
+    """SupCon (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out).
+
+    With cosine similarities s and temperature τ, P and N the positives and negatives of an anchor a:
+
+        loss_a = −1/|P| Σ_{p ∈ P} log( exp(s_ap/τ) / Σ_{j ∈ P ∪ N} exp(s_aj/τ) )
+
+    and the mean over the anchors whose loss is above 0. Posters that are neither positive nor negative are left out of
+    the denominator. A batch without any negative has loss 0. On single labels this equals SupConLoss of
+    pytorch-metric-learning.
+
+    Args:
+        margin: Must be None: the loss has none.
+        temperature: τ, above 0.
+
+    Raises:
+        InputError: For a margin, or a temperature that is not above 0.
+    """
+
+    name: ClassVar[str] = "supcon"
+
+    def __init__(self, margin: float | None = None, temperature: float = 0.1) -> None:
+        super().__init__(margin)
+        self.temperature = number("temperature", temperature, 0, above=True)
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        positive, negative = relations.chosen()
+        logits = (rows / self.temperature) @ references.T
+        losses = log_likelihood_loss(logits, positive.to(logits.dtype), positive | negative)
+        return nonzero_mean(losses) * negative.any()

@@ -1,0 +1,70 @@
+"""The triplet loss over all triplets of a batch, without ever listing them."""
+
+from typing import ClassVar, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from keyart.losses.argument_checks import choice
+from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
+
+Mining = Literal["all", "semi_hard"]
+
+
+class TripletLoss(MetricLoss):
+    """Triplet margin loss (Schroff et al. 2015, arXiv 1503.03832), averaged over the triplets that violate it.
+
+    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
+
+        loss = mean over triplets with d_ap − d_an + margin > 0 of (d_ap − d_an + margin)
+
+    ``mining="all"`` takes all triplets, ``"semi_hard"`` those with d_ap < d_an: the negative is farther than the
+    positive, but within the margin. Where a miner named triplets, those and no others count. On single labels this
+    equals TripletMarginLoss of pytorch-metric-learning, for ``semi_hard`` after its TripletMarginMiner.
+
+    For one anchor and positive, the violating negatives are the nearest ones up to a distance: sorted negatives and
+    their running sums give the sum over n at once, in memory that grows with N · M and not with N · M².
+
+    Args:
+        margin: A distance from 0 to 2; None for 0.2.
+        margin_schedule: How the margin grows during training; None for a constant one.
+        mining: Which triplets count.
+
+    Raises:
+        InputError: When the margin is out of range, or ``mining`` unknown.
+    """
+
+    name: ClassVar[str] = "triplet"
+    margin_spec: ClassVar[Margin] = Margin("distance", 0, 2, 0.2, "Schroff et al. 2015, arXiv 1503.03832")
+
+    def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, mining: Mining = "all") -> None:
+        super().__init__(margin, margin_schedule)
+        choice("mining", mining, get_args(Mining))
+        self.mining = mining
+
+    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+        """See the class; ``rows`` and ``references`` are unit vectors."""
+        assert self.margin is not None
+        distances = torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
+        if relations.triplets is not None:
+            anchors, positives, negatives = relations.triplets
+            gaps = distances[anchors, positives] - distances[anchors, negatives] + self.margin
+            violated = gaps > 0
+            return torch.where(violated, gaps, 0).sum() / violated.sum().clamp(min=1)
+        reach = distances + self.margin
+        # Non-negatives go to the end of each row, beyond every reach.
+        ordered = torch.where(relations.negative, distances, torch.inf).sort(dim=1).values
+        violating = torch.searchsorted(ordered.detach(), reach.detach())
+        finite = torch.where(ordered.isinf(), 0, ordered)
+        running = torch.nn.functional.pad(finite.double().cumsum(dim=1), (1, 0))
+        count = violating
+        summed = running.gather(1, violating)
+        if self.mining == "semi_hard":
+            nearer = torch.searchsorted(ordered.detach(), distances.detach(), right=True)
+            # Without a margin, no negative lies between; without the minimum, ties would count below zero.
+            nearer = torch.minimum(nearer, violating)
+            count = violating - nearer
+            summed = summed - running.gather(1, nearer)
+        losses = torch.where(relations.positive, count * reach.double() - summed, 0)
+        total = torch.where(relations.positive, count, 0).sum()
+        return (losses.sum() / total.clamp(min=1)).to(rows.dtype)

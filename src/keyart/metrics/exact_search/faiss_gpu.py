@@ -1,0 +1,150 @@
+"""Exact indexes on a GPU: by FAISS where it can use one, by torch where only torch can."""
+
+import logging
+import sys
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+from keyart.metrics.exact_search.faiss_search import numpy_search
+
+if TYPE_CHECKING:
+    import torch
+
+    from keyart.metrics.exact_search.torch_search import TorchFlat
+
+_log = logging.getLogger(__name__)
+GPU_MAX_K = 2048
+"""FAISS's limit on a GPU."""
+SHARE = 0.8
+"""Of the GPU's free memory that an index may take."""
+WORTH_STARTING = 2**27
+"""Scores that a CPU computes in about the second that it takes torch to start on a GPU."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaissCopy:
+    """An index on FAISS's GPU, with the resources that must live as long as it."""
+
+    index: Any
+    resources: Any
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """(Q, k) scores and (Q, k) rows."""
+        return _search(self.index, queries, k)
+
+
+# A value must not refer to its key, or neither is ever freed: an index that stays on the CPU has None.
+_copies: "weakref.WeakKeyDictionary[Any, FaissCopy | TorchFlat | None]" = weakref.WeakKeyDictionary()
+
+
+def has_gpu() -> bool:
+    """Whether this FAISS can use a GPU of this machine."""
+    return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+
+
+def torch_device(scores: int) -> "torch.device | None":
+    """The GPU that torch can use, where starting it is worth the work.
+
+    Args:
+        scores: How many scores are to be computed.
+    """
+    if "torch" not in sys.modules and not (scores >= WORTH_STARTING and Path("/dev/nvidiactl").exists()):
+        return None
+    import torch
+
+    if not torch.cuda.is_available() or (scores < WORTH_STARTING and not torch.cuda.is_initialized()):
+        return None
+    return torch.device("cuda")
+
+
+def search_flat(flat: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Search an exact index: its copy on the GPU, created once, where there is room for it; else the index itself.
+
+    FAISS searches on the GPU where it can use one. Where only torch can, torch does: if it uses the GPU already, or
+    there is enough to compute that starting it pays.
+
+    Where the GPU fails, the copy and its resources are released, one warning names the cause, and the CPU answers from
+    then on.
+
+    Args:
+        flat: ``faiss.IndexFlat`` of N vectors on the CPU.
+        queries: (Q, E) float32.
+        k: How many neighbours are wanted: a GPU finds at most 2,048.
+
+    Returns:
+        (Q, k) scores and (Q, k) rows.
+    """
+    copy = _copy_of(flat, len(queries), k)
+    if copy is not None:
+        try:
+            return copy.search(queries, k)
+        except (RuntimeError, MemoryError) as error:
+            _stay_on_cpu(flat, error)
+        del copy
+    return _search(flat, queries, k)
+
+
+def copy_to_gpu(index: Any, device: int = 0) -> tuple[Any, Any]:
+    """Copy an index to a GPU.
+
+    Returns:
+        The copy and its resources, which must live as long as it.
+
+    Raises:
+        RuntimeError: The GPU has no room for it.
+    """
+    makers: Any = faiss
+    resources = makers.StandardGpuResources()
+    return makers.index_cpu_to_gpu(resources, device, index), resources
+
+
+def _search(index: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    scores, rows = numpy_search(index)(queries, k)
+    return scores, rows
+
+
+def _copy_of(flat: Any, queries: int, k: int) -> "FaissCopy | TorchFlat | None":
+    """The index's copy on a GPU; None where the CPU is to search."""
+    if _copies.get(flat, flat) is None:
+        return None
+    device = None
+    if has_gpu():
+        if k > GPU_MAX_K:
+            return None
+    elif (device := torch_device(queries * flat.ntotal)) is None:
+        return None
+    if flat not in _copies:
+        try:
+            _check_room(flat)
+            _copies[flat] = FaissCopy(*copy_to_gpu(flat)) if device is None else _torch_copy(flat, device)
+        except (RuntimeError, MemoryError) as error:
+            _stay_on_cpu(flat, error)
+    return _copies[flat]
+
+
+def _torch_copy(flat: Any, device: "torch.device") -> "TorchFlat":
+    from keyart.metrics.exact_search.torch_search import TorchFlat
+
+    blocks = (flat.reconstruct_n(start, min(65536, flat.ntotal - start)) for start in range(0, flat.ntotal, 65536))
+    return TorchFlat.of_blocks(blocks, flat.ntotal, flat.d, device)
+
+
+def _check_room(flat: Any) -> None:
+    """Refuse what would take nearly all of the GPU's free memory, before anything is allocated."""
+    import torch
+
+    needed = 4 * flat.ntotal * flat.d
+    if torch.cuda.is_available() and needed > SHARE * (free := torch.cuda.mem_get_info()[0]):
+        raise MemoryError(f"{free / 2**30:.1f} GiB of its memory are free")
+
+
+def _stay_on_cpu(flat: Any, error: Exception) -> None:
+    _copies[flat] = None
+    size = 4 * flat.ntotal * flat.d / 2**30
+    cause = str(error).strip().partition("\n")[0] or type(error).__name__
+    _log.warning("the GPU cannot hold an index of %.1f GiB (%s): searching on the CPU", size, cause)

@@ -1,0 +1,240 @@
+"""Backbones: any timm model, from images in [0, 1] to a row of features."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.models.multiscale import FeatureBank, Groups, all_stages
+from keyart.models.pooling import colour_histogram, generalised_mean, halves, moments, to_map
+
+Pooling = Literal["avg", "gem", "depths", "bank"]
+DEPTHS = 4
+
+
+class Maps(NamedTuple):
+    """What a network made of images, before any pooling.
+
+    Attributes:
+        final: Its last features, in the layout of its architecture (see `to_map`).
+        stages: (B, C, H, W) each, the stages that the pooling takes; none where it takes none.
+        colours: (B, 24) the images' colour histogram; None where the pooling has none.
+    """
+
+    final: Any
+    stages: tuple[Tensor, ...]
+    colours: Tensor | None
+
+
+class Backbone(nn.Module):
+    """A timm model without its classifier, with normalisation before it and pooling after it.
+
+    The first `num_features` columns of the output are timm's own pooled features, whatever the pooling:
+
+    - ``avg``: those alone (each architecture's own final pooling: a mean for most, the class token for many ViTs).
+    - ``gem``: then the generalised mean (p = 3) of the last features.
+    - ``depths``: then mean and standard deviation of each of four stages, the means of the last features' upper and
+      lower halves, and a colour histogram of the image (8 bins a channel). Stages are the last four of a network that
+      narrows down, and evenly spaced blocks of one that does not.
+    - ``bank``: then the groups of `FeatureBank`, from every stage.
+
+    With ``flip_average``, what the pooling adds is the mean over the image and its mirror image; the first columns stay
+    timm's. With ``bank_size``, what the pooling adds is taken from the images resized to it: networks see more in the
+    same pixels when these are larger than what they were trained on (Touvron et al. 2019, arXiv 1906.06423).
+
+    The network may compute in bfloat16 under autocast; the pooling is always float32, and so is the output. Statistics
+    of its batch norms never change: they stay in evaluation mode while the rest trains.
+
+    Use `create_backbone` to make one.
+
+    Args:
+        model: A timm model whose classifier has been removed.
+        name: Its timm name.
+        pooling: See above.
+        flip_average: See above; asks for a pooling that adds something.
+        bank_size: (height, width), see above; None for the images as they are.
+        image_size: (height, width) of the images that it will get.
+        input_size: (height, width) that the network must be fed, to which images are resized; None when any will do.
+
+    Raises:
+        InputError: When the architecture cannot be pooled so, or cannot take such images.
+    """
+
+    model: Any
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str,
+        pooling: Pooling,
+        image_size: tuple[int, int],
+        input_size: tuple[int, int] | None = None,
+        flip_average: bool = False,
+        bank_size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self._memory_format = _memory_format(model)
+        self.model = model.to(memory_format=self._memory_format)
+        self.name = name
+        self.pooling = pooling
+        self.flip_average, self.bank_size = flip_average, bank_size
+        self.image_size = image_size
+        self.input_size = input_size
+        cfg: dict[str, Any] = model.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
+        self._stages, self._asked = _stage_indices(self.model, name, pooling)
+        self.bank: FeatureBank | None = None
+        #: Which columns of the output are what: ``pooled``, and what the pooling adds.
+        self.groups: Groups = self._measure()
+        self.num_features = self.groups["pooled"][1]
+        self.feature_dim = max(stop for _, stop in self.groups.values())
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Features of images.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+
+        Returns:
+            (B, `feature_dim`) float32.
+        """
+        return torch.cat(list(self._parts(images).values()), dim=1)
+
+    def _parts(self, images: Tensor) -> dict[str, Tensor]:
+        """The pooled features, then what the pooling adds, by name."""
+        return self.join([self.pool(self.look(view)) for view in self.views(images)])
+
+    def views(self, images: Tensor) -> list[Tensor]:
+        """What the network is shown of images (B, 3, H, W): as they are, enlarged, and mirrored, as far as it is."""
+        views = [images]
+        if self.bank_size is not None:
+            views.append(nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True))
+        if self.flip_average:
+            views.append(views[-1].flip(3))
+        return views
+
+    def look(self, view: Tensor) -> Maps:
+        """What the network makes of one of the `views`."""
+        x = ((view - self.mean) / self.std).contiguous(memory_format=self._memory_format)
+        if self.input_size is not None and x.shape[2:] != self.input_size:
+            x = nn.functional.interpolate(x, self.input_size, mode="bilinear", antialias=True)
+        stages: Sequence[Tensor] = []
+        if self._stages:
+            final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW", **self._asked)
+        else:
+            final = self.model.forward_features(x)
+        return Maps(final, tuple(stages), colour_histogram(view.float()) if self.pooling == "depths" else None)
+
+    def pool(self, maps: Maps) -> dict[str, Tensor]:
+        """The pooled features of one view, then what the pooling adds, by name; float32."""
+        final, stages = maps.final, maps.stages
+        with torch.autocast(self.mean.device.type, enabled=False):
+            final = final.float() if isinstance(final, Tensor) else final
+            parts = {"pooled": self.model.forward_head(final, pre_logits=True).float()}
+            if self.pooling == "avg":
+                return parts
+            grid = (int(stages[-1].shape[2]), int(stages[-1].shape[3])) if stages else None
+            last = to_map(final, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0), grid)
+            if self.pooling == "gem":
+                return parts | {"gem": generalised_mean(last)}
+            if self.pooling == "bank":
+                if self.bank is None:
+                    self.bank = FeatureBank([stage.shape[1] for stage in stages]).to(last.device)
+                return parts | self.bank(last, stages)
+            means, deviations = zip(*(moments(stage.float()) for stage in stages), strict=True)
+            assert maps.colours is not None
+            return parts | {
+                "means": torch.cat(means, dim=1),
+                "deviations": torch.cat(deviations, dim=1),
+                "halves": torch.cat(halves(last), dim=1),
+                "colours": maps.colours,
+            }
+
+    def join(self, pooled: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+        """The features of images, by name, from those of each of their `views`."""
+        parts, *others = pooled
+        if self.bank_size is not None:
+            parts = parts | _added(others.pop(0))
+        if self.flip_average:
+            parts = parts | {name: (parts[name] + part) / 2 for name, part in _added(others[0]).items()}
+        return parts
+
+    @torch.no_grad()
+    def _measure(self) -> Groups:
+        """The groups of columns, from one black image; it also proves that the size will do."""
+        self.eval()
+        height, width = self.image_size
+        try:
+            parts = self._parts(torch.zeros(1, 3, height, width, device=self.mean.device))
+        except Exception as error:
+            told = str(error).partition("\n")[0]
+            raise InputError(
+                f"model.backbone={self.name} cannot take data.image_size={height},{width} with "
+                f"model.pooling={self.pooling} ({type(error).__name__}: {told}); change one of the three"
+            ) from error
+        ends = list(itertools.accumulate(part.shape[1] for part in parts.values()))
+        return dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
+
+    def train(self, mode: bool = True) -> "Backbone":
+        """Switch dropout and the like on or off; batch norms stay in evaluation mode."""
+        super().train(mode)
+        for module in self.model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
+        return self
+
+    def describe(self) -> dict[str, Any]:
+        """What `create_backbone` needs to make it again (without weights), as plain values."""
+        told: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
+        if self.flip_average:
+            told["flip_average"] = True
+        if self.bank_size is not None:
+            told["bank_size"] = list(self.bank_size)
+        return told
+
+    def extra_repr(self) -> str:
+        """Name, pooling and width, for printing."""
+        return f"{self.name}, pooling={self.pooling}, feature_dim={self.feature_dim}"
+
+
+def _added(parts: dict[str, Tensor]) -> dict[str, Tensor]:
+    """All but the pooled features."""
+    return {name: part for name, part in parts.items() if name != "pooled"}
+
+
+def _memory_format(model: nn.Module) -> torch.memory_format:
+    """Channels last, which CPUs and tensor cores prefer, but for networks whose backward pass it crashes.
+
+    In torch 2.14 on CPU, the weight gradient of a strided 1×1 convolution of fewer than 16 channels writes out of
+    bounds in that layout (RepVGG's and FastViT's stems).
+    """
+    for module in model.modules():
+        if not isinstance(module, nn.Conv2d):
+            continue
+        if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels < 16:
+            return torch.contiguous_format
+    return torch.channels_last
+
+
+def _stage_indices(model: Any, name: str, pooling: Pooling) -> tuple[list[int], dict[str, Any]]:
+    """Which of timm's intermediate features a pooling takes, and how to ask for them."""
+    if pooling not in ("depths", "bank"):
+        return [], {}
+    if not hasattr(model, "forward_intermediates"):
+        raise InputError(
+            f"model.pooling={pooling}: timm's {name} does not show its intermediate features; set model.pooling=avg"
+        )
+    reductions = [int(stage["reduction"]) for stage in model.feature_info]
+    count = len(reductions)
+    if pooling == "bank":
+        return all_stages(model)
+    if len(set(reductions)) > 1 or count <= DEPTHS:
+        return list(range(max(0, count - DEPTHS), count)), {}
+    return [(i + 1) * count // DEPTHS - 1 for i in range(DEPTHS)], {}

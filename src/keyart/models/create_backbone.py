@@ -1,0 +1,179 @@
+"""Making backbones: names, weights and input sizes, each strictly or not at all."""
+
+import copy
+import difflib
+import logging
+import math
+from typing import Any, get_args
+
+import torch
+
+from keyart.errors import InputError
+from keyart.models.backbone import Backbone, Pooling
+from keyart.models.weights import WeightSource, load_by_position, locate_weights, mismatch, read_state_dict
+
+log = logging.getLogger(__name__)
+
+
+def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg") -> WeightSource:
+    """Check what can be checked without building anything, within seconds.
+
+    Args:
+        name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
+        weights: ``pretrained``, ``none`` or a file.
+        pooling: ``avg``, ``gem``, ``depths`` or ``bank``.
+
+    Returns:
+        Where the weights will come from.
+
+    Raises:
+        InputError: For an unknown name or pooling, or weights that cannot be had.
+    """
+    if pooling not in get_args(Pooling):
+        raise InputError(f"model.pooling={pooling}: unknown; choose one of {', '.join(get_args(Pooling))}")
+    _check_name(name)
+    return locate_weights(name, weights)
+
+
+def create_backbone(
+    name: str,
+    weights: str = "pretrained",
+    pooling: str = "avg",
+    image_size: tuple[int, int] = (256, 176),
+    flip_average: bool = False,
+    bank_size: tuple[int, int] | None = None,
+) -> Backbone:
+    """Make a backbone with the weights that were asked for, never with others.
+
+    Args:
+        name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
+        weights: ``pretrained``, ``none`` (random, from torch's generator) or a file of safetensors or a torch state
+            dict, which must fit in every tensor but the classifier's.
+        pooling: ``avg``, ``gem``, ``depths`` or ``bank``: see `Backbone`.
+        image_size: (height, width) of the images.
+        flip_average: Whether what the pooling adds is averaged over the image and its mirror image.
+        bank_size: (height, width) that images are resized to for what the pooling adds; None for as they are.
+
+    Returns:
+        The backbone, in evaluation mode.
+
+    Raises:
+        InputError: For an unknown name or pooling, weights that cannot be had or do not fit, or an architecture that
+            cannot take such images.
+    """
+    import timm
+
+    source = check_backbone(name, weights, pooling)
+    if flip_average and pooling == "avg":
+        raise InputError("model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank")
+    if bank_size is not None and pooling == "avg":
+        raise InputError(
+            f"model.bank_size={bank_size[0]},{bank_size[1]}: model.pooling=avg adds nothing; set model.pooling=bank"
+        )
+    if source.kind in ("none", "package", "file"):
+        model: Any = timm.create_model(name, pretrained=False)
+        if source.kind == "package":
+            assert source.path is not None
+            state = torch.load(source.path, map_location="cpu", weights_only=True)
+            load_by_position(model, state, source.path)
+        elif source.kind == "file":
+            model = _load_file(model, name, source)
+    else:
+        model = _from_hub(name, source)
+    model.reset_classifier(0)
+    model, input_size = _fit_input(model, name, image_size)
+    if bank_size is not None and input_size is not None:
+        raise InputError(
+            f"model.bank_size={bank_size[0]},{bank_size[1]}: {name} takes images of one size alone; leave it null"
+        )
+    made: Pooling = pooling  # type: ignore[assignment]
+    return Backbone(
+        model,
+        name=name,
+        pooling=made,
+        image_size=image_size,
+        input_size=input_size,
+        flip_average=flip_average,
+        bank_size=bank_size,
+    )
+
+
+def _check_name(name: str) -> None:
+    """Raise unless timm knows the architecture, and the tag where there is one."""
+    from timm.models import get_arch_pretrained_cfgs, is_model, list_models
+
+    architecture, _, tag = name.partition(".")
+    if not is_model(architecture):
+        near = difflib.get_close_matches(architecture, list_models(), n=3, cutoff=0.5)
+        hint = f"did you mean {', '.join(near)}?" if near else "timm.list_models() lists all"
+        raise InputError(f"model.backbone={name}: timm has no such model; {hint}")
+    known = list(get_arch_pretrained_cfgs(architecture))
+    if tag and name not in known:
+        raise InputError(f"model.backbone={name}: timm has no such weights; choose one of {', '.join(known)}")
+
+
+def _load_file(model: Any, name: str, source: WeightSource) -> Any:
+    """The model with a file's weights: as they are, or through timm's own conversion of published checkpoints."""
+    import timm
+
+    assert source.path is not None
+    state = read_state_dict(source.path)
+    classifier = model.pretrained_cfg.get("classifier") or ()
+    names = (classifier,) if isinstance(classifier, str) else tuple(classifier)
+    ignore = tuple(f"{prefix}." for prefix in names)
+    difference = mismatch(model, state, ignore)
+    if not difference:
+        model.load_state_dict({key: value for key, value in state.items() if not key.startswith(ignore)}, strict=False)
+        return model
+    try:
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay={"state_dict": state, "file": None})
+    except Exception as error:
+        raise InputError(
+            f"model.weights={source.path} does not fit model.backbone={name}: {difference}; give weights of that "
+            "architecture"
+        ) from error
+
+
+def _from_hub(name: str, source: WeightSource) -> Any:
+    """The model with timm's own weights, from the cached file or over the network."""
+    import timm
+
+    overlay = None
+    if source.path is not None:
+        custom = timm.get_pretrained_cfg_value(name, "custom_load") == "hf"
+        overlay = {"file": str(source.path), "custom_load": custom}
+    try:
+        return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
+    except Exception as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"model.weights=pretrained: the weights of {name} could not be loaded from "
+            f"{source.path or 'the hub'} ({type(error).__name__}: {told}); set model.weights=<file>, choose "
+            "model=efficientnet_lite0, or train from random with model.weights=none"
+        ) from error
+
+
+def _fit_input(model: Any, name: str, image_size: tuple[int, int]) -> tuple[Any, tuple[int, int] | None]:
+    """Make a network of fixed input size take the images' shape; where it cannot, images will be resized to its own."""
+    cfg = model.pretrained_cfg
+    if not cfg.get("fixed_input_size", False):
+        return model, None
+    step = max((int(stage["reduction"]) for stage in getattr(model, "feature_info", [])), default=1)
+    height, width = (max(1, math.floor(side / step + 0.5)) * step for side in image_size)
+    native = (int(cfg["input_size"][1]), int(cfg["input_size"][2]))
+    if hasattr(model, "set_input_size"):
+        fitted = copy.deepcopy(model).eval()
+        try:
+            fitted.set_input_size(img_size=(height, width))
+            with torch.no_grad():
+                fitted.forward_features(torch.zeros(1, 3, height, width))
+        except Exception as error:
+            why = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        else:
+            if (height, width) != tuple(image_size):
+                log.info("%s works in steps of %d pixels: images are resized to %d×%d", name, step, height, width)
+            return fitted, (height, width)
+    else:
+        why = "its input size is fixed"
+    log.warning("%s cannot take %d×%d images (%s): they are resized to %d×%d", name, *image_size, why, *native)
+    return model, native

@@ -1,0 +1,283 @@
+"""Embedders: backbone and head, normalised; written to a folder that rebuilds them without any config."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.models.backbone import Backbone
+from keyart.models.create_backbone import create_backbone
+from keyart.models.heads.base import Head
+from keyart.models.heads.build import head_from
+from keyart.models.precision import autocast_for
+from keyart.models.weights import digest, save_state
+from keyart.utils.allocator import keep_freed_memory
+from keyart.utils.files import write_atomically
+
+if TYPE_CHECKING:
+    from keyart.images.pixel_cache import PixelCache
+
+FORMAT = 1
+_JSON, _WEIGHTS, _FROZEN = "embedder.json", "model.safetensors", "frozen.safetensors"
+
+
+class Embedder(nn.Module):
+    """A backbone and a head: from images to unit vectors.
+
+    Args:
+        backbone: Images to features.
+        head: Features to vectors.
+
+    Raises:
+        ValueError: When the head wants other features than the backbone gives.
+    """
+
+    def __init__(self, backbone: Backbone, head: Head) -> None:
+        super().__init__()
+        if backbone.feature_dim != head.feature_dim:
+            raise ValueError(f"the backbone gives {backbone.feature_dim} features, the head wants {head.feature_dim}")
+        self.backbone = backbone
+        self.head = head
+
+    @property
+    def embedding_size(self) -> int:
+        """Width E of the embeddings."""
+        return self.head.embedding_size
+
+    @property
+    def part_size(self) -> int:
+        """Width of what a loss gets: see `parts`."""
+        return self.head.part_size
+
+    def forward(self, images: Tensor, raw: bool = False) -> Tensor:
+        """Embeddings of images.
+
+        Args:
+            images: (B, 3, H, W) float in [0, 1].
+            raw: Leave the vectors as the head gives them.
+
+        Returns:
+            (B, E) float32, L2-normalised unless ``raw``.
+        """
+        return self.from_features(self.backbone(images), raw)
+
+    def from_features(self, features: Tensor, raw: bool = False) -> Tensor:
+        """Embeddings from a backbone's features (B, D), condensed or not; see `forward`. Heads compute in float32."""
+        with torch.autocast(features.device.type, enabled=False):
+            vectors: Tensor = self.head(self.condense(features))
+            return vectors if raw else nn.functional.normalize(vectors, dim=1)
+
+    def whole(self, features: Tensor) -> Tensor:
+        """(B, W) the head's branches side by side, before they are reduced, not normalised; see `Head.whole`."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head.whole(self.condense(features))
+
+    def whole_of_images(self, images: Tensor) -> Tensor:
+        """(B, W) from images (B, 3, H, W) in [0, 1]; see `whole`."""
+        return self.whole(self.backbone(images))
+
+    def from_whole(self, whole: Tensor) -> Tensor:
+        """(B, W) from `whole` to (B, E): the same embeddings as `from_features`."""
+        return nn.functional.normalize(self.head.reduce(whole), dim=1)
+
+    def parts(self, features: Tensor) -> tuple[Tensor, ...]:
+        """What a loss is applied to in training: the head's parts, each (B, `part_size`), raw; see `from_features`."""
+        with torch.autocast(features.device.type, enabled=False):
+            return self.head.parts(self.condense(features))
+
+    def condense(self, features: Tensor) -> Tensor:
+        """What of the head never changes, applied to features (B, D); condensed ones are returned as they are.
+
+        One tells the two by their widths, which differ wherever condensing changes anything.
+        """
+        if features.shape[1] == self.head.condensed_dim:
+            return features.float()
+        return self.head.condense(features.float())
+
+    def save(self, folder: Path | str, *, frozen_backbone: Backbone | None = None) -> None:
+        """Write weights and a description, from which `load_embedder` rebuilds this embedder bit by bit.
+
+        Args:
+            folder: Is made where it is missing.
+            frozen_backbone: The backbone before fine-tuning, whose features are the baseline. It is written too where
+                it differs from the embedder's own; None says that the embedder's own is that baseline.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _FROZEN).unlink(missing_ok=True)
+        frozen = None
+        if frozen_backbone is not None and digest(frozen_backbone) != digest(self.backbone):
+            save_state(frozen_backbone, folder / _FROZEN)
+            frozen = frozen_backbone.describe()
+        save_state(self, folder / _WEIGHTS)
+        told = {
+            "format": FORMAT,
+            "backbone": self.backbone.describe(),
+            "head": self.head.describe(),
+            "frozen": frozen,
+            "embedding_size": self.embedding_size,
+            "branches": self.head.branch_sizes,
+            "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
+        }
+        text = json.dumps(told, indent=2) + "\n"
+        write_atomically(folder / _JSON, lambda file: file.write(text.encode()))
+
+
+def load_embedder(folder: Path | str) -> Embedder:
+    """The embedder that `Embedder.save` wrote, on the CPU, in evaluation mode.
+
+    Raises:
+        InputError: When the folder holds no embedder, or a damaged one.
+    """
+    folder = Path(folder)
+    told = _read_description(folder)
+    with torch.random.fork_rng(devices=[]):
+        embedder = Embedder(_backbone_from(told["backbone"]), head_from(told["head"]))
+    _load_state(embedder, folder / _WEIGHTS)
+    return embedder.eval()
+
+
+def load_frozen(folder: Path | str) -> Backbone:
+    """The backbone as it was before training, on the CPU: the baseline that an embedder is judged against.
+
+    Raises:
+        InputError: When the folder holds no embedder, or a damaged one.
+    """
+    folder = Path(folder)
+    told = _read_description(folder)
+    if told["frozen"] is None:
+        return load_embedder(folder).backbone
+    with torch.random.fork_rng(devices=[]):
+        backbone = _backbone_from(told["frozen"])
+    _load_state(backbone, folder / _FROZEN)
+    return backbone.eval()
+
+
+def embed(
+    embedder: Callable[[Tensor], Tensor],
+    pixels: "PixelCache",
+    positions: Sequence[int] | np.ndarray | None = None,
+    *,
+    precision: str = "auto",
+    batch_size: int = 64,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    whole: bool = False,
+) -> Tensor:
+    """Embeddings of posters, in batches.
+
+    Args:
+        embedder: An `Embedder`, or a `Backbone` for its features. A module is used in evaluation mode and left as it
+            was.
+        pixels: The posters.
+        positions: Which of them; None for all.
+        precision: ``auto``, ``fp32`` or ``bf16``, of the backbone.
+        batch_size: Posters a step, at most (see `step_size`).
+        device: Where to compute; None for where the module's parameters are.
+        progress: Called after each step with the posters done and all.
+        whole: Stop at an `Embedder`'s `Embedder.whole`.
+
+    Returns:
+        (N, E) float32 on the CPU, in the order of ``positions``; (N, W) with ``whole``.
+    """
+    wanted = np.arange(len(pixels)) if positions is None else np.asarray(positions, dtype=np.int64)
+    module = embedder if isinstance(embedder, nn.Module) else None
+    if device is None:
+        device = next((p.device for p in module.parameters()), torch.device("cpu")) if module else torch.device("cpu")
+    device = torch.device(device)
+    if device.type == "cpu":
+        keep_freed_memory()
+    if module is not None:
+        modes = {part: part.training for part in module.modules()}
+        module.to(device).eval()
+    done: list[Tensor] = []
+    step = step_size(batch_size, device)
+    compute = embedder.whole_of_images if whole and isinstance(embedder, Embedder) else embedder
+    try:
+        for start in range(0, len(wanted), step):
+            images = to_images(pixels.take(wanted[start : start + step]), device)
+            with torch.inference_mode(), autocast_for(device, precision):
+                done.append(compute(images).float())
+            if progress is not None:
+                progress(min(start + step, len(wanted)), len(wanted))
+    finally:
+        if module is not None:
+            for part, mode in modes.items():
+                part.training = mode
+    return torch.cat(done).cpu() if done else torch.empty(0, _width(embedder))
+
+
+def feature_pieces(features: np.ndarray, rows: int = 1024) -> Iterator[Tensor]:
+    """Features, maybe mapped from disk, a few rows at a time: (rows, D) float32 each."""
+    for start in range(0, len(features), rows):
+        yield torch.from_numpy(np.array(features[start : start + rows], dtype=np.float32))
+
+
+@torch.inference_mode()
+def condensed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
+    """(N, C) what `Embedder.condense` makes of features (N, D); only they are held in memory."""
+    done = torch.empty(len(features), embedder.head.condensed_dim)
+    at = 0
+    for rows in feature_pieces(features):
+        done[at : at + len(rows)] = embedder.condense(rows)
+        at += len(rows)
+    return done
+
+
+def step_size(batch_size: int, device: torch.device) -> int:
+    """How many posters to embed at once: on CPUs few enough for a layer's maps to stay in the processor's cache.
+
+    EfficientNet-Lite0 at 256×176 in bfloat16, all stages pooled, takes 16.5 CPU milliseconds a poster by 16, 18.1 by 8;
+    folded and in float32, without pooling, 9.9 and 9.1.
+    """
+    return max(1, min(batch_size, 16) if device.type == "cpu" else batch_size)
+
+
+def to_images(pixels: Tensor, device: torch.device) -> Tensor:
+    """uint8 (B, H, W, 3) on the CPU to float (B, 3, H, W) in [0, 1] on ``device``."""
+    return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
+
+
+def _width(embedder: Callable[[Tensor], Tensor]) -> int:
+    return int(getattr(embedder, "embedding_size", getattr(embedder, "feature_dim", 0)))
+
+
+def _backbone_from(told: dict[str, Any]) -> Backbone:
+    height, width = told["image_size"]
+    return create_backbone(
+        told["name"],
+        weights="none",
+        pooling=told["pooling"],
+        image_size=(height, width),
+        flip_average=told.get("flip_average", False),
+        bank_size=tuple(told["bank_size"]) if "bank_size" in told else None,
+    )
+
+
+def _read_description(folder: Path) -> dict[str, Any]:
+    path = folder / _JSON
+    try:
+        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: no readable description of an embedder; name a finished run's folder") from error
+    if told.get("format") != FORMAT:
+        raise InputError(
+            f"{path}: has format {told.get('format')}, this keyart reads {FORMAT}; use the keyart that wrote it"
+        )
+    return told
+
+
+def _load_state(module: nn.Module, path: Path) -> None:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        module.load_state_dict(load_file(path), strict=True)
+    except (OSError, SafetensorError, RuntimeError) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: missing, damaged or of another version ({told}); copy the run again") from error

@@ -1,0 +1,1 @@
+from keyart.models.export.preprocessing import preprocessing as preprocessing

@@ -1,0 +1,100 @@
+"""An embedder as an ONNX graph, checked against itself."""
+
+import contextlib
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from keyart.errors import InputError
+from keyart.models.embedder import Embedder
+
+OPSET = 18
+TOLERANCE = 1e-4
+"""Largest difference of any number of an embedding that counts as equal."""
+NEEDS = ("onnx", "onnxscript", "onnxruntime")
+
+
+def check_installed() -> None:
+    """Refuse before anything is done where the extra is missing.
+
+    Raises:
+        InputError: A package of the extra ``onnx`` is not installed.
+    """
+    missing = [name for name in NEEDS if find_spec(name) is None]
+    if missing:
+        raise InputError(f'--to onnx: needs {", ".join(missing)}; run pip install -e ".[onnx]"')
+
+
+def write_onnx(embedder: Embedder, path: Path) -> float:
+    """Write an embedder as one graph, images in [0, 1] to unit vectors, for any number of images at once.
+
+    Args:
+        embedder: On the CPU, in evaluation mode; it computes in float32.
+        path: The file.
+
+    Returns:
+        The largest difference between what onnxruntime and the embedder make of generated posters, one and three at
+        once.
+
+    Raises:
+        InputError: The backbone cannot be expressed in ONNX, or the graph does not do what the embedder does.
+    """
+    name = embedder.backbone.name
+    images = _posters(3, embedder.backbone.image_size)
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                embedder,
+                (images[:2],),
+                dynamo=True,
+                input_names=["images"],
+                output_names=["embedding"],
+                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
+                opset_version=OPSET,
+                verbose=False,
+            )
+            assert program is not None
+            program.save(str(path))
+            found = max(_difference(embedder, path, images[:1]), _difference(embedder, path, images))
+    except Exception as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"--to onnx: {name} cannot be exported ({type(error).__name__}: {told}); try --to timm"
+        ) from error
+    if not found <= TOLERANCE:
+        raise InputError(f"--to onnx: {name}'s graph differs from the embedder by {found:.1e}; try --to timm")
+    return found
+
+
+def _difference(embedder: Embedder, path: Path, images: Tensor) -> float:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        wanted = embedder(images).numpy()
+    return float(np.abs(session.run(None, {"images": images.numpy()})[0] - wanted).max())
+
+
+def _posters(count: int, size: tuple[int, int]) -> Tensor:
+    """(count, 3, height, width) soft blots of colour in [0, 1], always the same."""
+    rough = torch.rand(count, 3, 12, 8, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(rough, size, mode="bicubic").clamp(0, 1)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's progress off standard output, and its advice to its own developers off everything."""
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

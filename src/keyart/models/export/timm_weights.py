@@ -1,0 +1,74 @@
+"""A backbone as timm weights, and the head beside it."""
+
+from pathlib import Path
+from typing import Any
+
+from keyart.models.backbone import Backbone
+from keyart.models.embedder import Embedder
+from keyart.models.weights import save_state
+from keyart.runs.run import write_json
+
+
+def write_timm(embedder: Embedder, folder: Path) -> None:
+    """Write the backbone as ``timm`` reads it, and the head as `keyart.models.heads.build.head_from` does.
+
+    ``model.safetensors`` and ``config.json`` are loaded by
+    ``timm.create_model(architecture, num_classes=0, checkpoint_path=…/model.safetensors, **model_args)``, with
+    architecture and arguments as in ``config.json``, and by ``timm.create_model("local-dir:…")``.
+
+    Args:
+        embedder: Its backbone may be fine-tuned.
+        folder: Must be there.
+    """
+    backbone = embedder.backbone
+    save_state(backbone.model, folder / "model.safetensors", {"format": "pt"})
+    write_json(folder / "config.json", timm_config(backbone))
+    save_state(embedder.head, folder / "head.safetensors", {"format": "pt"})
+    write_json(
+        folder / "head.json",
+        {
+            "head": embedder.head.describe(),
+            "takes": "what the backbone gives: timm's pooled features"
+            if backbone.pooling == "avg"
+            else "what keyart's pooling makes of the backbone's maps",
+            "backbone": backbone.describe(),
+            "feature_dim": backbone.feature_dim,
+            "then": "divide each vector by its length",
+        },
+    )
+
+
+def timm_config(backbone: Backbone) -> dict[str, Any]:
+    """The ``config.json`` of timm's hub for a backbone without a classifier.
+
+    Args:
+        backbone: The backbone.
+    """
+    model = backbone.model
+    known: dict[str, Any] = dict(model.pretrained_cfg)
+    source = ("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "notes", "tag")
+    kept = {key: value for key, value in known.items() if key not in source and value is not None}
+    resized = backbone.input_size is not None and hasattr(model, "set_input_size")
+    height, width = backbone.input_size or backbone.image_size
+    kept |= {
+        "input_size": [3, height, width],
+        "num_classes": 0,
+        "interpolation": "bicubic",
+        "crop_pct": 1.0,
+        "crop_mode": "squash",
+        "mean": [float(value) for value in backbone.mean.flatten()],
+        "std": [float(value) for value in backbone.std.flatten()],
+        "custom_load": False,
+    }
+    for gone in ("test_input_size", "test_crop_pct", "label_offset", "label_names", "label_descriptions", "pool_size"):
+        kept.pop(gone, None)
+    told: dict[str, Any] = {
+        "architecture": backbone.name.partition(".")[0],
+        "num_classes": 0,
+        "num_features": int(model.num_features),
+    }
+    if isinstance(getattr(model, "global_pool", None), str):
+        told["global_pool"] = model.global_pool
+    if resized:
+        told["model_args"] = {"img_size": [height, width]}
+    return told | {"pretrained_cfg": kept}

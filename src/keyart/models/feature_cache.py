@@ -1,0 +1,130 @@
+"""Features of the frozen backbone: computed once, kept on disk, shared by every run that can use them."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import torch
+
+from keyart.models.backbone import Backbone
+from keyart.models.embedder import step_size, to_images
+from keyart.models.precision import autocast_for, resolve_precision
+from keyart.models.weights import digest
+from keyart.utils.allocator import keep_freed_memory
+from keyart.utils.cache import cache_folder, locked, write_atomically
+
+if TYPE_CHECKING:
+    from keyart.images.pixel_cache import PixelCache
+
+log = logging.getLogger(__name__)
+#: Changes whenever the same weights and pixels would give other features.
+FEATURES_VERSION = 1
+
+
+def features_key(backbone: Backbone, pixels: "PixelCache", precision: str) -> str:
+    """A name for the features of ``pixels``: it differs whenever they may.
+
+    It covers the hash of the weights themselves, architecture, pooling, normalisation, sizes, number format, and the
+    content of the posters' files with the way they were decoded.
+
+    Args:
+        backbone: Its weights and description are hashed.
+        pixels: Its `digest` stands for the posters.
+        precision: ``fp32`` or ``bf16``.
+    """
+    told = {
+        "version": FEATURES_VERSION,
+        "weights": digest(backbone),
+        "backbone": backbone.describe(),
+        "input_size": backbone.input_size,
+        "pixels": pixels.digest,
+        "posters": len(pixels),
+        "precision": precision,
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def cached_features(
+    backbone: Backbone,
+    pixels: "PixelCache",
+    *,
+    cache_dir: Path | str | None = None,
+    precision: str = "auto",
+    batch_size: int = 32,
+    device: torch.device | str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """The frozen features of all posters, from the cache where they are, else computed into it.
+
+    Several processes may ask at once: one computes, the others wait for it. What is killed half-way leaves nothing
+    that could be read. Features are kept in float32: heads standardise them, which would blow up a coarser rounding
+    of columns whose deviation is small beside their mean.
+
+    Args:
+        backbone: The frozen backbone; used in evaluation mode.
+        pixels: The posters.
+        cache_dir: A cache root other than the usual one.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        batch_size: Posters a step, at most (see `step_size`).
+        device: Where to compute; None for CUDA where there is one, else the CPU.
+        progress: Called after each step with the posters done and all; not called when the cache has them.
+
+    Returns:
+        (N, `Backbone.feature_dim`) float32, mapped read-only from disk.
+
+    Raises:
+        InputError: For an unknown precision, or a cache that cannot be written.
+    """
+    device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+    precision = resolve_precision(device, precision)
+    folder = cache_folder("features", cache_dir)
+    key = features_key(backbone, pixels, precision)
+    path = folder / f"{key}.npy"
+    if not path.exists():
+        with locked(folder / f"{key}.lock"):
+            if not path.exists():
+                for left in folder.glob(f".{path.name}.*.part"):
+                    left.unlink(missing_ok=True)
+                _write(path, backbone, pixels, device, precision, batch_size, progress)
+    mapped: np.ndarray = np.load(path, mmap_mode="r")
+    return mapped
+
+
+def _write(
+    path: Path,
+    backbone: Backbone,
+    pixels: "PixelCache",
+    device: torch.device,
+    precision: str,
+    batch_size: int,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Compute all features straight into the file that will be ``path``."""
+    total = len(pixels)
+    log.info("computing frozen features of %d posters by %s on %s in %s", total, backbone.name, device, precision)
+    home, training = backbone.mean.device, backbone.training
+    backbone.to(device).eval()
+    step = step_size(batch_size, device)
+    if device.type == "cpu":
+        keep_freed_memory()
+
+    def write(file: BinaryIO) -> None:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (total, backbone.feature_dim)}
+        np.lib.format.write_array_header_1_0(file, header)
+        for start in range(0, total, step):
+            stop = min(start + step, total)
+            images = to_images(pixels.take(np.arange(start, stop)), device)
+            with torch.inference_mode(), autocast_for(device, precision):
+                features = backbone(images)
+            file.write(features.cpu().numpy().astype("<f4", copy=False).tobytes())
+            if progress is not None:
+                progress(stop, total)
+
+    try:
+        write_atomically(path, write)
+    finally:
+        backbone.to(home).train(training)

@@ -1,0 +1,87 @@
+"""What heads take from training features in closed form: computed once, shared by every run that can use it."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from keyart.models.embedder import Embedder, condensed_features
+from keyart.models.heads.base import Head
+from keyart.models.heads.combined import CombinedHead
+from keyart.utils.cache import cache_folder, locked, write_atomically
+
+log = logging.getLogger(__name__)
+#: Changes whenever the same head and features would be fitted otherwise.
+FITS_VERSION = 2
+
+
+def fit_head(
+    embedder: Embedder,
+    features: np.ndarray,
+    train: np.ndarray,
+    genres: np.ndarray,
+    *,
+    cache_dir: Path | str | None = None,
+) -> Tensor:
+    """Fit an embedder's head to training posters, and condense the features of all.
+
+    A combined head's projections cost seconds, so they are kept on disk with what they make of the features. Several
+    processes may ask at once: one computes, the others wait for it.
+
+    Args:
+        embedder: Its head is fitted in place; initial weights are left alone.
+        features: (N, D) of all posters. Where `cached_features` mapped them, what is found is kept beside them.
+        train: (N,) bool, the posters to fit to.
+        genres: (N, G) multi-hot.
+        cache_dir: A cache root other than the usual one.
+
+    Returns:
+        (N, C) float32, what `Embedder.condense` makes of the features.
+
+    Raises:
+        InputError: The cache cannot be written.
+    """
+    head = embedder.head
+    if not (isinstance(head, CombinedHead) and isinstance(features, np.memmap)):
+        head.fit(features[train], genres[train])
+        return condensed_features(embedder, features)
+    folder = cache_folder("features", cache_dir)
+    name = f"{Path(str(features.filename)).stem}-{_fit_key(head, train, genres)}"
+    fitted, condensed = folder / f"{name}.safetensors", folder / f"{name}.npy"
+    if not (fitted.exists() and condensed.exists()):
+        with locked(folder / f"{name}.lock"):
+            if not (fitted.exists() and condensed.exists()):
+                log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
+                head.fit(features[train], genres[train])
+                made = condensed_features(embedder, features).numpy()
+                write_atomically(fitted, lambda file: file.write(_buffers(head)))
+                write_atomically(condensed, lambda file: np.save(file, made))
+    _load_buffers(head, fitted)
+    return torch.from_numpy(np.load(condensed, mmap_mode="c"))
+
+
+def _fit_key(head: Head, train: np.ndarray, genres: np.ndarray) -> str:
+    told = json.dumps({"version": FITS_VERSION, **head.fitted_from()}, sort_keys=True)
+    whole = hashlib.sha256(told.encode())
+    for values in (train, genres):
+        whole.update(np.ascontiguousarray(values, dtype=np.uint8).tobytes())
+    return whole.hexdigest()[:32]
+
+
+def _buffers(head: Head) -> bytes:
+    from safetensors.torch import save
+
+    return save({name: value.contiguous() for name, value in head.named_buffers()})
+
+
+def _load_buffers(head: Head, path: Path) -> None:
+    from safetensors.torch import load_file
+
+    for name, value in load_file(path).items():
+        owner, _, leaf = name.rpartition(".")
+        # Assigned, not copied: some parts only learn the size of a buffer when they are fitted.
+        setattr(head.get_submodule(owner), leaf, value)

@@ -1,0 +1,8 @@
+"""Heads: from a backbone's features to an embedding.
+
+A head may be trained by gradients, solved in closed form, or both. Pooling of feature maps belongs one folder up.
+"""
+
+from keyart.utils.lazy import attach_stub
+
+__getattr__, __dir__, __all__ = attach_stub(__name__, __file__)

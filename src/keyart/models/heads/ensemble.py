@@ -1,0 +1,105 @@
+"""Several small networks side by side, computed as one."""
+
+from typing import Any, ClassVar, Literal, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.models.heads.base import Head, share
+from keyart.models.heads.dropout import byte_dropout
+
+Output = Literal["linear", "relu"]
+
+
+class EnsembleHead(Head):
+    """K networks of one hidden layer (GELU) on the same features, each trained by itself.
+
+    Each has its own initialisation and dropout. Their vectors are normalised and concatenated, so that the cosine of
+    two posters is the mean of the networks' cosines, which varies less than any of them does (Lakshminarayanan et al.
+    2017, arXiv 1612.01474). The features are expected to be standardised or projected already; they are divided by one
+    number, so that a coordinate's mean square is 1. Weights start as N(0, 1) / √inputs, so that they neither shrink
+    nor grow what passes.
+
+    Args:
+        feature_dim: Columns of the features.
+        part_size: Width of each network's vector.
+        heads: K.
+        hidden_size: Units of each hidden layer.
+        dropout: Share of hidden units dropped in training.
+        feature_dropout: Share of features dropped in training.
+        output: ``linear``, or ``relu`` to clip the vectors below 0, as a classifier's last hidden layer has it.
+
+    Raises:
+        InputError: A number is out of range or ``output`` unknown.
+    """
+
+    kind: ClassVar[str] = "ensemble"
+    scale: Tensor
+
+    def __init__(
+        self,
+        feature_dim: int,
+        part_size: int = 128,
+        heads: int = 4,
+        hidden_size: int = 512,
+        dropout: float = 0.5,
+        feature_dropout: float = 0.2,
+        output: Output = "linear",
+    ) -> None:
+        if heads < 1:
+            raise InputError(f"model.heads={heads}: must be 1 or more")
+        if output not in get_args(Output):
+            raise InputError(f"model.output={output}: unknown; choose one of {', '.join(get_args(Output))}")
+        super().__init__(feature_dim, heads * part_size)
+        self.heads, self.hidden_size, self.output = heads, hidden_size, output
+        self.dropout, self.feature_dropout = share("dropout", dropout), share("feature_dropout", feature_dropout)
+        self.hidden = nn.Parameter(torch.randn(heads, feature_dim, hidden_size) / feature_dim**0.5)
+        self.project = nn.Parameter(torch.randn(heads, hidden_size, part_size) / hidden_size**0.5)
+        # Vectors, so that weight decay leaves them alone.
+        self.hidden_bias = nn.Parameter(torch.zeros(heads * hidden_size))
+        self.bias = nn.Parameter(torch.zeros(heads * part_size))
+        self.register_buffer("scale", torch.ones(()))
+
+    @property
+    def part_size(self) -> int:
+        """Width of one network's vector."""
+        return self.embedding_size // self.heads
+
+    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+        """Each network's vector: the loss trains every network by itself."""
+        x = (condensed * self.scale).expand(self.heads, -1, -1)
+        x = byte_dropout(x, self.feature_dropout, self.training, dim=1)
+        hidden = nn.functional.gelu(torch.baddbmm(self.hidden_bias.view(self.heads, 1, -1), x, self.hidden))
+        hidden = byte_dropout(hidden, self.dropout, self.training, dim=1)
+        vectors = torch.baddbmm(self.bias.view(self.heads, 1, -1), hidden, self.project)
+        return (vectors.relu() if self.output == "relu" else vectors).unbind(0)
+
+    def forward(self, condensed: Tensor) -> Tensor:
+        """See `Head`."""
+        units = [nn.functional.normalize(part, dim=1) for part in self.parts(condensed)]
+        return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.parts(condensed)[0]
+
+    @torch.no_grad()
+    def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
+        """Take the scale from training features; see `Head`."""
+        mean_square = np.mean([float(torch.as_tensor(row).double().square().mean()) for row in features])
+        self.scale.fill_(1.0 if mean_square == 0 else float(mean_square) ** -0.5)
+
+    def fitted_from(self) -> dict[str, Any]:
+        """See `Head`."""
+        return {"kind": self.kind, "feature_dim": self.feature_dim}
+
+    def describe(self) -> dict[str, Any]:
+        """See `Head`."""
+        return {
+            "kind": self.kind,
+            "feature_dim": self.feature_dim,
+            "part_size": self.part_size,
+            "heads": self.heads,
+            "hidden_size": self.hidden_size,
+            "dropout": self.dropout,
+            "feature_dropout": self.feature_dropout,
+            "output": self.output,
+        }

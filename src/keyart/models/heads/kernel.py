@@ -1,0 +1,153 @@
+"""Kernel ridge regression onto what genre sets have in common: learned in closed form."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from keyart.catalogue.relevance import Relevance, RelevanceKind
+from keyart.errors import InputError
+from keyart.models.heads.base import ROWS, Head
+
+#: Training posters that are kept as centres, at most: fitting costs their number cubed.
+CENTRES = 16384
+
+
+class KernelHead(Head):
+    """Predicts, from likeness to training posters, coordinates whose products are the relevance of genre sets.
+
+    Targets: the relevance matrix of the distinct genre sets of training, each weighted by how many posters have it,
+    is factored into its leading eigenvectors (kernel principal components, Schölkopf et al. 1998), so that products of
+    two posters' targets φ approach their relevance; then their mean φ₀ is taken off.
+    Prediction: f(x) = m φ₀ + Σ_a exp(−‖x − a‖² / s) α_a over training posters a, with s twice their mean ‖a‖² and
+    α = (K + ridge · I)⁻¹ (Φ − φ₀) (Saunders et al. 1998).
+
+    With the whole mean (m = 1), f(x) estimates what φ is to be expected of a poster that looks like x, and the product
+    of two predictions their expected relevance. The clearer a poster shows its genres, the longer is f(x): 1 where
+    there is no doubt. The mean's own direction tells how much a poster is like all others; without it (m = 0) posters
+    of uncertain genres are like none.
+
+    Nothing in it is trained step by step.
+
+    Args:
+        feature_dim: Columns of the features.
+        size: Coordinates to predict.
+        ridge: How strongly the solution is kept small, above 0.
+        relation: Kind of relevance (see `Relevance`).
+        mean: m, the share of the mean that is kept, from 0 to 1.
+        centres: How many training posters are kept; `fit` sets it.
+
+    Raises:
+        InputError: ``ridge`` is out of range.
+    """
+
+    kind: ClassVar[str] = "kernel"
+    centres: Tensor
+    coefficients: Tensor
+    offset: Tensor
+    width: Tensor
+
+    def __init__(
+        self,
+        feature_dim: int,
+        size: int = 64,
+        ridge: float = 1.0,
+        relation: RelevanceKind = "jaccard",
+        mean: float = 0.0,
+        centres: int = 0,
+    ) -> None:
+        super().__init__(feature_dim, size)
+        if ridge <= 0:
+            raise InputError(f"model.kernel.ridge={ridge}: must be above 0")
+        if not 0 <= mean <= 1:
+            raise InputError(f"model.kernel.mean={mean}: must be from 0 to 1")
+        self.ridge, self.relation, self.mean = ridge, relation, mean
+        self.register_buffer("centres", torch.zeros(centres, feature_dim))
+        self.register_buffer("coefficients", torch.zeros(centres, size))
+        self.register_buffer("width", torch.ones(()))
+        self.register_buffer("offset", torch.zeros(size))
+
+    @property
+    def part_size(self) -> int:
+        """0: it has no part to train."""
+        return 0
+
+    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+        """None."""
+        return ()
+
+    def forward(self, condensed: Tensor) -> Tensor:
+        """See `Head`."""
+        found = torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
+        return found + self.mean * self.offset
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        if self.mean == 0:
+            # Saved before any of the mean could be kept: what it was changes nothing then.
+            state_dict.setdefault(f"{prefix}offset", torch.zeros_like(self.offset))
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
+    def _kernel(self, rows: Tensor) -> Tensor:
+        # Products are faster than differences, and cost no accuracy that a smooth kernel would show.
+        squares = rows.square().sum(1)[:, None] + self.centres.square().sum(1)[None]
+        return torch.exp(-(squares - 2 * rows @ self.centres.T).clamp(min=0) / self.width)
+
+    @torch.no_grad()
+    def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
+        """See `Head`; of more than 16,384 posters, that many evenly spaced ones are kept.
+
+        Raises:
+            ValueError: Without genres.
+        """
+        if genres is None:
+            raise ValueError("a kernel head is fitted to genres")
+        device = self.width.device
+        kept = np.linspace(0, len(features) - 1, min(len(features), CENTRES)).astype(np.int64)
+        self.centres = torch.as_tensor(np.asarray(features)[kept]).float().to(device)
+        self.width.copy_(2 * self.centres.square().sum(1).mean().clamp(min=1e-12))
+        targets = relevance_coordinates(np.asarray(genres, dtype=bool)[kept], self.embedding_size, self.relation)
+        self.offset.copy_(targets.mean(dim=0))
+        targets = targets.to(device) - self.offset
+        gram = self._kernel(self.centres)
+        gram.diagonal().add_(self.ridge)
+        self.coefficients = torch.cholesky_solve(targets, torch.linalg.cholesky(gram)).contiguous()
+
+    def fitted_from(self) -> dict[str, Any]:
+        """See `Head`: how much of the mean is kept changes nothing in what is fitted."""
+        return self.describe() | {"mean": None}
+
+    def describe(self) -> dict[str, Any]:
+        """See `Head`."""
+        return {
+            "kind": self.kind,
+            "feature_dim": self.feature_dim,
+            "size": self.embedding_size,
+            "ridge": self.ridge,
+            "relation": self.relation,
+            "mean": self.mean,
+            "centres": len(self.centres),
+        }
+
+
+def relevance_coordinates(genres: np.ndarray, size: int, relation: RelevanceKind = "jaccard") -> Tensor:
+    """Coordinates of posters whose products are the relevance of their genre sets, as nearly as ``size`` numbers can.
+
+    Args:
+        genres: (N, G) bool.
+        size: Coordinates; those beyond what the relation holds are 0.
+        relation: Kind of relevance.
+
+    Returns:
+        (N, size) float32.
+    """
+    sets, inverse, counts = np.unique(genres, axis=0, return_inverse=True, return_counts=True)
+    distinct = torch.from_numpy(sets)
+    relevance = Relevance.fit(relation, genres)(distinct, distinct).double()
+    weights = torch.from_numpy(counts).double().sqrt()
+    strengths, vectors = torch.linalg.eigh(weights[:, None] * relevance * weights)
+    kept = int((strengths > 1e-9 * strengths.max()).sum().clamp(max=size))
+    strengths, vectors = strengths.flip(0)[:kept], vectors.flip(1)[:, :kept]
+    found = relevance @ (weights[:, None] * vectors / strengths.sqrt())
+    padded = torch.nn.functional.pad(found, (0, size - kept))
+    return padded[torch.from_numpy(inverse.reshape(-1))].float()

@@ -1,0 +1,112 @@
+"""The feature bank: what a network saw at every depth, in named groups of columns."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from keyart.models.pooling import covariances, grid_means, moments
+
+GRID = (3, 2)
+COVARIANCE_CHANNELS = 40
+
+#: First and last column + 1 of each group of features.
+Groups = dict[str, tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Depths:
+    """Which stages of a network lie low, in the middle and high.
+
+    The lowest and the highest two sevenths of the stages, at least one of each, and what lies between: of
+    EfficientNet's seven stages two, three and two.
+
+    Attributes:
+        low: Stages near the image.
+        mid: Stages between.
+        high: Stages near the last features.
+    """
+
+    low: list[int]
+    mid: list[int]
+    high: list[int]
+
+    @classmethod
+    def of(cls, stages: int) -> "Depths":
+        """The division of ``stages`` stages.
+
+        Examples:
+            >>> Depths.of(7)
+            Depths(low=[0, 1], mid=[2, 3, 4], high=[5, 6])
+        """
+        outer = max(1, round(stages * 2 / 7))
+        numbers = list(range(stages))
+        return cls(numbers[:outer], numbers[outer : stages - outer], numbers[stages - outer :])
+
+
+class FeatureBank(nn.Module):
+    """Pools the maps of all stages of a network into groups of numbers.
+
+    - ``head``: mean and standard deviation over positions of the last features.
+    - ``high``, ``mid``, ``low``: the same of the stages of each depth (see `Depths`).
+    - ``covariance``: of the lowest depth's last stage and each stage of the middle, the covariances of its channels
+      over positions, which hold texture (Gatys et al. 2015, arXiv 1505.07376); more than 40 channels are first mapped
+      to 40 by a fixed random matrix, N(0, 1) / √C.
+    - ``layout``: means of the cells of a 3 × 2 grid over the first and the last stage of the middle.
+    - ``composition``: the same over the last stage of all.
+
+    Args:
+        channels: Channels of each stage, from the image upwards.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.depths = Depths.of(len(channels))
+        self._textured = [self.depths.low[-1], *self.depths.mid]
+        for stage in self._textured:
+            matrix = torch.empty(0)
+            if channels[stage] > COVARIANCE_CHANNELS:
+                generator = torch.Generator().manual_seed(channels[stage])
+                matrix = torch.randn(channels[stage], COVARIANCE_CHANNELS, generator=generator) / channels[stage] ** 0.5
+            self.register_buffer(f"mix{stage}", matrix)
+
+    def forward(self, last: Tensor, stages: Sequence[Tensor]) -> dict[str, Tensor]:
+        """The groups, each (B, width) float32.
+
+        Args:
+            last: (B, C, H, W) the last features.
+            stages: The stages' maps, (B, C, H, W) each.
+        """
+
+        def moments_of(which: Sequence[int]) -> Tensor:
+            return torch.cat([part for stage in which for part in moments(stages[stage].float())], dim=1)
+
+        def texture_of(stage: int) -> Tensor:
+            matrix: Tensor = getattr(self, f"mix{stage}")
+            return covariances(stages[stage].float(), matrix if matrix.numel() else None)
+
+        mid = self.depths.mid
+        ends = [mid[0], mid[-1]] if len(mid) > 1 else mid
+        return {
+            "head": torch.cat(moments(last.float()), dim=1),
+            "high": moments_of(self.depths.high),
+            "mid": moments_of(mid),
+            "low": moments_of(self.depths.low),
+            "covariance": torch.cat([texture_of(stage) for stage in self._textured], dim=1),
+            "layout": torch.cat([grid_means(stages[stage].float(), GRID) for stage in ends], dim=1),
+            "composition": grid_means(stages[-1].float(), GRID),
+        }
+
+
+def all_stages(model: Any) -> tuple[list[int], dict[str, Any]]:
+    """Indices and keywords with which timm's ``forward_intermediates`` gives every stage but the stem.
+
+    EfficientNets and their kin keep several stages of one resolution, of which timm shows only the last unless asked.
+    """
+    told = inspect.signature(model.forward_intermediates).parameters
+    if "extra_blocks" in told:
+        return list(range(1, len(model.blocks) + 1)), {"extra_blocks": True}
+    return list(range(len(model.feature_info))), {}

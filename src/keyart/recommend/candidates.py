@@ -1,0 +1,238 @@
+"""From watched films to candidate films: search for each interest, fuse, leave out what was seen, diversify."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from keyart.catalogue.history import film_places
+from keyart.recommend.cowatch import unit_rows
+from keyart.recommend.interests import Interest, find_interests
+from keyart.recommend.user_profile import SAMPLE, Space, Taste
+from keyart.retrieval.diversify import diversify
+from keyart.retrieval.searchable import Searchable
+
+Ints = npt.NDArray[np.int64]
+BALANCE = 0.8
+POOL = 5
+"""Candidates, for each one wanted, among which a list is made that does not repeat itself."""
+
+
+class Films:
+    """Which posters of an index show which film.
+
+    Args:
+        posters: (N rows) the index's table.
+
+    Attributes:
+        names: (F,) the films, in the order of their first posters.
+        codes: (N,) the film of each poster, as a position in ``names``.
+        first: (F,) the first poster of each film.
+        place: The position of a film, by its name or by a poster's id.
+        ids: (N,) the posters' ids.
+    """
+
+    def __init__(self, posters: pd.DataFrame) -> None:
+        codes, names = pd.factorize(posters["film"].astype(object))
+        self.codes: Ints = np.asarray(codes, dtype=np.int64)
+        self.names = np.asarray(names, dtype=object)
+        self.first: Ints = np.unique(self.codes, return_index=True)[1].astype(np.int64)
+        self._order = np.argsort(self.codes, kind="stable")
+        self._start = np.searchsorted(self.codes[self._order], np.arange(len(names) + 1))
+        self.ids = posters["id"].astype(str).to_numpy(dtype=object)
+        self.place = self.places("film")
+
+    def places(self, column: str) -> dict[str, int]:
+        """The position of each film by what a history's column of this plain name calls it; see `film_places`."""
+        return film_places(self.ids, self.codes.tolist(), self.names, column)
+
+    def posters(self, film: int) -> Ints:
+        """The rows of a film's posters."""
+        return np.asarray(self._order[self._start[film] : self._start[film + 1]], dtype=np.int64)
+
+    def vectors(self, index: Searchable, films: Ints) -> npt.NDArray[np.float32]:
+        """(F, E) unit mean of each film's posters."""
+        owned = [self.posters(int(film)) for film in films]
+        rows = np.concatenate(owned) if owned else np.empty(0, dtype=np.int64)
+        sums = np.zeros((len(films), index.dimensions), dtype=np.float32)
+        np.add.at(sums, np.repeat(np.arange(len(films)), [len(own) for own in owned]), index.vectors(rows))
+        return unit_rows(sums)
+
+
+@dataclass(frozen=True, eq=False)
+class Viewer:
+    """What is known of somebody.
+
+    Attributes:
+        films: (H,) different films that were watched, as positions in `Films.names`.
+        weights: (H,) how much each tells of the taste; positive.
+    """
+
+    films: Ints
+    weights: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """What is proposed to a viewer, best first but for variety.
+
+    Attributes:
+        rows: (K,) posters of the index, one a film.
+        scores: (K,) as `Space.scores` gives them.
+        because: (K,) the watched film that gives most to the score, as a position in the viewer's ``films``.
+        interest: (K,) the interest that this film belongs to.
+        interests: The viewer's interests, the heaviest first.
+    """
+
+    rows: Ints
+    scores: npt.NDArray[np.float32]
+    because: Ints
+    interest: Ints
+    interests: list[Interest]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def index_space(index: Searchable) -> Space:
+    """The space of an index's posters: of all, or of 20,000 that are evenly spread over it."""
+    rows = np.unique(np.linspace(0, len(index) - 1, min(len(index), SAMPLE)).astype(np.int64))
+    return Space.fit(index.vectors(rows))
+
+
+def find_candidates(
+    index: Searchable, films: Films, space: Space, viewers: Sequence[Viewer], k: int, *, balance: float = BALANCE
+) -> list[Candidates]:
+    """The k films of an index that suit each viewer best and that the viewer has not seen.
+
+    The index is searched with each interest's own taste, and with the whole one. What is found is fused by the whole
+    taste's score: the sum of what all interests give to it. A film counts once, with its best poster; all posters of
+    watched films are left out, and more is fetched until enough is left. Of the best 5k, k are chosen by maximal
+    marginal relevance.
+
+    Args:
+        index: What is searched.
+        films: Its films.
+        space: Its space.
+        viewers: B viewers.
+        k: How many films each.
+        balance: Of relevance and variety, see :func:`keyart.retrieval.diversify.diversify`; 1: relevance alone.
+
+    Returns:
+        B lists; shorter ones where the index holds no more unseen films.
+    """
+    if k < 1:
+        raise ValueError(f"k={k}: must be at least 1")
+    if not viewers:
+        return []
+    watched = np.unique(np.concatenate([viewer.films for viewer in viewers]))
+    table = films.vectors(index, watched)
+    minds = _read_minds(viewers, [table[np.searchsorted(watched, viewer.films)] for viewer in viewers], space)
+    pools: list[_Pool] = [_Pool.empty(index.dimensions)] * len(minds)
+    waiting, depth = list(range(len(minds))), min(len(index), POOL * k + 50)
+    while waiting:
+        found = index.search(np.concatenate([minds[one].queries for one in waiting]), depth)[1]
+        own = np.split(found, np.cumsum([len(minds[one].queries) for one in waiting])[:-1])
+        every = np.unique(found[found >= 0])
+        # Fetched once for all viewers: where the vectors lie on a server, each fetch is dear.
+        vectors = index.vectors(every)
+        for one, rows in zip(waiting, own, strict=True):
+            at = np.searchsorted(every, np.unique(rows[rows >= 0]))
+            pools[one] = _unseen(films, space, minds[one], every[at], vectors, at, POOL * k)
+        waiting = [one for one in waiting if len(pools[one].rows) < POOL * k and depth < len(index)]
+        depth = min(len(index), 2 * depth)
+    chosen = [pool.varied(space, k, balance) for pool in pools]
+    lifted = space.lift(np.concatenate([pool.vectors for pool in chosen]))
+    parts = np.split(lifted, np.cumsum([len(pool.rows) for pool in chosen])[:-1])
+    return [_reasoned(space, mind, pool, own) for mind, pool, own in zip(minds, chosen, parts, strict=True)]
+
+
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """Unseen films, one poster each, best first.
+
+    Attributes:
+        rows: (R,) posters.
+        scores: (R,) how they suit the whole taste.
+        vectors: (R, E) theirs.
+    """
+
+    rows: Ints
+    scores: npt.NDArray[np.float32]
+    vectors: npt.NDArray[np.float32]
+
+    @classmethod
+    def empty(cls, width: int) -> "_Pool":
+        return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, width), np.float32))
+
+    def varied(self, space: Space, k: int, balance: float) -> "_Pool":
+        """Of these k that do not repeat themselves."""
+        if not len(self.rows):
+            return self
+        # The best candidate is as relevant as a copy is repetitive.
+        relevance = self.scores / max(float(np.abs(self.scores).max()), 1e-12)
+        order = diversify(relevance, unit_rows(self.vectors - space.mean), k, balance)
+        return _Pool(self.rows[order], self.scores[order], self.vectors[order])
+
+
+@dataclass(frozen=True, eq=False)
+class _Mind:
+    """A viewer whose interests are known.
+
+    Attributes:
+        viewer: Who.
+        vectors: (H, E) of the watched films.
+        interests: The clusters of them.
+        taste: Of all of them.
+        queries: (I, E) unit vectors to search with: the whole taste and, where there are several, each interest's.
+    """
+
+    viewer: Viewer
+    vectors: npt.NDArray[np.float32]
+    interests: list[Interest]
+    taste: Taste
+    queries: npt.NDArray[np.float32]
+
+
+def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.float32]], space: Space) -> list[_Mind]:
+    """The minds of viewers and their films' vectors; the products with the space's matrix are made all at once."""
+    interests = [
+        find_interests(unit_rows(films - space.mean), viewer.weights)
+        for viewer, films in zip(viewers, vectors, strict=True)
+    ]
+    pulls: list[npt.NDArray[np.float32]] = []
+    for viewer, films, own in zip(viewers, vectors, interests, strict=True):
+        members = [one.members for one in own] if len(own) > 1 else []
+        pulls.append(np.stack([space.pull(films[at], viewer.weights[at]) for at in [np.arange(len(films)), *members]]))
+    tastes = space.tastes(np.concatenate(pulls))
+    minds, start = [], 0
+    for viewer, films, own, some in zip(viewers, vectors, interests, pulls, strict=True):
+        mine = tastes[start : start + len(some)]
+        start += len(some)
+        minds.append(_Mind(viewer, films, own, mine[0], unit_rows(np.stack([one.direction for one in mine]))))
+    return minds
+
+
+def _unseen(
+    films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints, most: int
+) -> _Pool:
+    """The best films that were not watched, one poster each; ``vectors[at]`` are those of ``rows``."""
+    new = ~np.isin(films.codes[rows], mind.viewer.films)
+    rows, at = rows[new], at[new]
+    if not len(rows):
+        return _Pool.empty(vectors.shape[1])
+    scores = space.scores(mind.taste, vectors[at])
+    order = np.lexsort((rows, -scores))
+    first = order[np.sort(np.unique(films.codes[rows[order]], return_index=True)[1])[:most]]
+    return _Pool(rows[first], scores[first], vectors[at[first]])
+
+
+def _reasoned(space: Space, mind: _Mind, pool: _Pool, lifted: npt.NDArray[np.float32]) -> Candidates:
+    """Candidates with the watched film that gives most to each."""
+    because = np.asarray(space.parts(mind.vectors, mind.viewer.weights, lifted).argmax(axis=1), dtype=np.int64)
+    owner = np.empty(len(mind.viewer.films), dtype=np.int64)
+    for at, interest in enumerate(mind.interests):
+        owner[interest.members] = at
+    return Candidates(pool.rows, pool.scores, because, owner[because], mind.interests)

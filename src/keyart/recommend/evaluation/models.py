@@ -1,0 +1,96 @@
+"""What ranks films for viewers: popularity, the look of what they watched, EASE, and looks beside EASE."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.recommend.evaluation.events import Events, Ints
+from keyart.recommend.user_profile import Space
+
+Scores = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Looks:
+    """One or more kinds of film vectors side by side; a taste is a ridge regression on each.
+
+    Attributes:
+        parts: Kinds as (F, E) film vectors with their spaces.
+        weights: How much each counts; every kind's films have mean square length 1 before.
+    """
+
+    parts: tuple[tuple[npt.NDArray[np.float32], Space], ...]
+    weights: tuple[float, ...] = (1.0,)
+
+    @classmethod
+    def of(cls, vectors: npt.NDArray[np.float32], ridge: float) -> "Looks":
+        """One kind of vectors, with the space of all films."""
+        return cls(((vectors, Space.fit(vectors, ridge)),))
+
+    def beside(self, other: "Looks", weight: float) -> "Looks":
+        """These ⊕ weight · others."""
+        return Looks(self.parts + other.parts, self.weights + tuple(weight * one for one in other.weights))
+
+    def scores(self, known: Events, users: Ints) -> Scores:
+        """(J, F) of some users: what their watched films give to every film."""
+        profiles = known.profiles()[users]
+        total = np.zeros((len(users), known.films), dtype=np.float32)
+        for (vectors, space), weight in zip(self.parts, self.weights, strict=True):
+            offset = vectors - space.mean
+            total += np.float32(weight / space.spread**2) * ((profiles @ offset) @ space.precision @ offset.T)
+        return total
+
+
+def popularity(known: Events, users: Ints) -> Scores:
+    """(J, F) how many users liked each film, the same for everybody."""
+    counts = np.bincount(known.film[known.liked], minlength=known.films).astype(np.float32)
+    return np.broadcast_to(counts, (len(users), known.films))
+
+
+def ease(known: Events, users: Ints, ridge: float, liked_only: bool) -> Scores:
+    """(J, F) scores X B of EASE (Steck 2019, arXiv 1905.03375), in closed form.
+
+    X is the binary matrix of users and films. B = I − P · diag(1 / diag P), with P = (Xᵀ X + λ I)⁻¹, is the ridge
+    regression of every film on all others: its diagonal is 0. Where there are fewer users than films the inverse is
+    taken on their side, by Woodbury's identity: X P = M X and P = (I − Xᵀ M X) / λ, with M = (X Xᵀ + λ I)⁻¹.
+
+    Args:
+        known: The events.
+        users: J of their users.
+        ridge: λ.
+        liked_only: X says who liked a film; else who watched it.
+    """
+    events = known.select(known.liked) if liked_only else known
+    sparse = events.matrix(np.ones(len(events)))
+    columns = np.flatnonzero(np.asarray(sparse.sum(axis=0)).ravel() > 0)
+    x = sparse[:, columns].toarray().astype(np.float64)
+    if len(x) < len(columns):
+        mixed = np.linalg.solve(x @ x.T + ridge * np.eye(len(x)), x)
+        diagonal = (1 - (x * mixed).sum(0)) / ridge
+        through = mixed[users]
+    else:
+        inverse = np.linalg.inv(x.T @ x + ridge * np.eye(len(columns)))
+        diagonal = np.diag(inverse)
+        through = x[users] @ inverse
+    # A film that nobody watched has nothing to be found by: it ranks behind all.
+    scores = np.full((len(users), known.films), -np.inf, dtype=np.float32)
+    scores[:, columns] = x[users] - through / diagonal
+    return scores
+
+
+def blended(interaction: Scores, looks: Scores, weight: float) -> Scores:
+    """(J, F) interaction ⊕ weight · looks, each of mean 0 and deviation 1 over a user's films.
+
+    A film that the interaction model knows nothing of (−∞) has the least score it gives to that user: weight 0 leaves
+    the order of the interaction model, and a look may lift what nobody has watched.
+    """
+    known = np.isfinite(interaction)
+    least = np.where(known, interaction, np.inf).min(axis=1, keepdims=True)
+    filled = np.where(known, interaction, np.where(np.isfinite(least), least, 0.0))
+    return _standard(filled) + np.float32(weight) * _standard(looks)
+
+
+def _standard(scores: Scores) -> Scores:
+    centred = scores - scores.mean(axis=1, keepdims=True)
+    return np.asarray(centred / np.maximum(centred.std(axis=1, keepdims=True), 1e-12), dtype=np.float32)

@@ -1,0 +1,104 @@
+"""Settings of the models, chosen on events that nothing is judged by."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.recommend.evaluation.events import Ints, Task
+from keyart.recommend.evaluation.models import Looks, Scores, blended, ease
+from keyart.recommend.evaluation.ranking import NAMES, judge
+
+RIDGES = (0.005, 0.02, 0.08, 0.32)
+"""Of tastes, relative to the trace of the covariance."""
+BESIDE = (0.5, 1.0, 2.0, 4.0)
+"""Of one kind of vectors beside another."""
+EASE_RIDGES = (30.0, 100.0, 300.0, 1000.0)
+BLENDS = (0.0, 0.1, 0.2, 0.4, 0.8)
+CRITERION = NAMES.index("ndcg@100")
+
+Vectors = Mapping[str, npt.NDArray[np.float32]]
+
+
+class Spaces:
+    """Spaces of kinds of vectors, each worked out once for each ridge."""
+
+    def __init__(self, vectors: Vectors) -> None:
+        self._vectors = vectors
+        self._known: dict[tuple[str, float], Looks] = {}
+
+    def looks(self, kind: str, ridge: float) -> Looks:
+        """One kind of vectors as a model."""
+        if (kind, ridge) not in self._known:
+            self._known[kind, ridge] = Looks.of(self._vectors[kind], ridge)
+        return self._known[kind, ridge]
+
+
+@dataclass
+class Chosen:
+    """What was chosen.
+
+    Attributes:
+        looks: Row to model.
+        settings: Row to its settings, for people.
+    """
+
+    looks: dict[str, Looks] = field(default_factory=dict)
+    settings: dict[str, dict[str, float | bool]] = field(default_factory=dict)
+
+
+def value(task: Task, scores: Scores) -> float:
+    """What is chosen by: mean nDCG@100 over users."""
+    return float(np.nanmean(judge(task, scores).values[:, CRITERION]))
+
+
+def best(options: Iterable[tuple[float | bool, ...]], worth: Callable[..., float]) -> tuple[float | bool, ...]:
+    """The options that are worth most; the first of equals."""
+    return max(((worth(*one), -i, one) for i, one in enumerate(options)), key=lambda found: found[:2])[2]
+
+
+def choose_looks(spaces: Spaces, kinds: Iterable[str], pairs: Iterable[tuple[str, str]], inner: Task) -> Chosen:
+    """The ridge of each kind of vectors, then the weight of each pair's second kind beside the first.
+
+    Args:
+        spaces: Of all kinds.
+        kinds: Those that stand alone.
+        pairs: Those that stand together; a row of the name ``first+second``.
+        inner: Validation events.
+    """
+    chosen, users = Chosen(), inner.users()
+    alone: dict[str, Scores] = {}
+    for kind in kinds:
+        scores = {ridge: spaces.looks(kind, ridge).scores(inner.known, users) for ridge in RIDGES}
+        (ridge,) = best([(one,) for one in RIDGES], lambda one, scores=scores: value(inner, scores[one]))
+        chosen.looks[kind], alone[kind] = spaces.looks(kind, float(ridge)), scores[float(ridge)]
+        chosen.settings[kind] = {"ridge": ridge}
+    for first, second in pairs:
+        (weight,) = best(
+            [(one,) for one in BESIDE], lambda one, a=first, b=second: value(inner, alone[a] + one * alone[b])
+        )
+        name = f"{first}+{second}"
+        chosen.looks[name] = chosen.looks[first].beside(chosen.looks[second], float(weight))
+        chosen.settings[name] = {"weight": weight}
+    return chosen
+
+
+def choose_interaction(chosen: Chosen, look: str, inner: Task) -> None:
+    """EASE's ridge and events, and the weight of a look beside it."""
+    users = inner.users()
+    options = [(ridge, liked) for liked in (False, True) for ridge in EASE_RIDGES]
+    ridge, liked = best(options, lambda ridge, liked: value(inner, ease(inner.known, users, ridge, liked)))
+    chosen.settings["ease"] = {"ridge": ridge, "liked_only": liked}
+    interaction = ease(inner.known, users, float(ridge), bool(liked))
+    looks = chosen.looks[look].scores(inner.known, users)
+    (weight,) = best([(one,) for one in BLENDS], lambda one: value(inner, blended(interaction, looks, one)))
+    chosen.settings["hybrid"] = {"weight": weight}
+
+
+def interaction_scores(chosen: Chosen, look: str, task: Task, users: Ints) -> dict[str, Scores]:
+    """``ease`` and ``hybrid`` with the chosen settings."""
+    told = chosen.settings["ease"]
+    interaction = ease(task.known, users, float(told["ridge"]), bool(told["liked_only"]))
+    looks = chosen.looks[look].scores(task.known, users)
+    return {"ease": interaction, "hybrid": blended(interaction, looks, float(chosen.settings["hybrid"]["weight"]))}

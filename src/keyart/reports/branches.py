@@ -1,0 +1,135 @@
+"""What each branch of an embedding brings, from flat metrics: rows, one sentence, and a table in HTML."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from keyart.reports.score_table import number
+from keyart.runs.evaluation.metric_names import metric_name
+from keyart.utils.text import to_html
+
+ORIGINS = {
+    "learned": "trained with the loss",
+    "closed_form": "a kernel regression onto genres, solved in closed form: no loss",
+    "frozen": "the backbone's features as they are: no training",
+}
+"""What each branch is, by its name in flat metrics."""
+
+
+@dataclass(frozen=True)
+class BranchScore:
+    """One metric of one branch.
+
+    Attributes:
+        branch: Its name.
+        alone: The value of the branch alone.
+        alone_lift: Its lift.
+        without: The value of all the other branches together.
+        without_lift: Their lift.
+    """
+
+    branch: str
+    alone: float | None
+    alone_lift: float | None
+    without: float | None
+    without_lift: float | None
+
+
+def branch_scores(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@10") -> list[BranchScore]:
+    """The branches of a split's embeddings; empty for an embedding with one branch.
+
+    Examples:
+        >>> flat = {"test/branch/learned/map": 0.3, "test/without/learned/map": 0.2}
+        >>> branch_scores(flat, "test", "map")[0].without
+        0.2
+    """
+    begin, end = f"{split}/branch/", f"/{metric}"
+    names = [
+        key.removeprefix(begin).removesuffix(end) for key in metrics if key.startswith(begin) and key.endswith(end)
+    ]
+    return [
+        BranchScore(name, *(metrics.get(f"{split}/{row}/{name}/{metric}{kind}") for row, kind in _CELLS))
+        for name in names
+    ]
+
+
+BESIDE_IT = ("lift", "without it", "lift")
+_CELLS = (("branch", ""), ("branch", "/lift"), ("without", ""), ("without", "/lift"))
+
+
+def together(metrics: Mapping[str, float | None], split: str, metric: str) -> tuple[float | None, float | None]:
+    """Value and lift of all branches together, before they are reduced to fewer numbers."""
+    key = f"{split}/whole/{metric}" if f"{split}/whole/{metric}" in metrics else f"{split}/{metric}"
+    return metrics.get(key), metrics.get(f"{key}/lift")
+
+
+def credit(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@10") -> str:
+    """Say how far each branch comes alone, and what is left without it; empty for an embedding with one branch."""
+    scores = branch_scores(metrics, split, metric)
+    if not scores:
+        return ""
+    value, lift = together(metrics, split, metric)
+    # Where the frozen backbone is no better than chance a lift has no meaning: values then.
+    by_lift = lift is not None and all(None not in (one.alone_lift, one.without_lift) for one in scores)
+    unit, digits = ("lift", 2) if by_lift else (metric_name(metric), 3)
+    alone = [f"{one.branch} alone {number(one.alone_lift if by_lift else one.alone, digits)}" for one in scores]
+    left = [f"without {one.branch} {number(one.without_lift if by_lift else one.without, digits)}" for one in scores]
+    whole = number(lift if by_lift else value, digits)
+    return (
+        f"{unit.capitalize() if by_lift else unit} on {split}: {', '.join(alone)}; together {whole}; {', '.join(left)}."
+    )
+
+
+def branch_section(
+    metrics: Mapping[str, float | None], split: str, sizes: Mapping[str, int], loss: str | None, output_size: int | None
+) -> str:
+    """The report's section, HTML.
+
+    Args:
+        metrics: Flat, as ``metrics.json`` holds them.
+        split: Whose.
+        sizes: Numbers of each branch.
+        loss: The loss's name.
+        output_size: Numbers of the finished embedding where it is reduced; else None.
+
+    Returns:
+        A sentence and a table; of an embedding with one branch a sentence alone; empty where nothing is known.
+    """
+    by_loss = f"trained with the {loss} loss" if loss else ORIGINS["learned"]
+    scores = branch_scores(metrics, split)
+    if not scores:
+        only = next(iter(sizes), None) if len(sizes) == 1 else None
+        return (
+            only and f"<p>The embedding has one branch, {only}, {to_html(by_loss)}: nothing to attribute.</p>"
+        ) or ""
+    others = {one.branch: one for one in branch_scores(metrics, split, "map")}
+    rows = []
+    for one in scores:
+        what = by_loss if one.branch == "learned" else ORIGINS.get(one.branch, "")
+        size = sizes.get(one.branch)
+        also = others.get(one.branch, BranchScore(one.branch, None, None, None, None))
+        cells = _cells(one) + _cells(also)
+        rows.append(
+            f'<tr><th scope="row">{to_html(one.branch)} <small>{"" if size is None else f"{size:,} numbers, "}'
+            f"{to_html(what)}</small></th>{cells}</tr>"
+        )
+    totals = "".join(
+        f'<td>{number(value)}</td><td>{number(lift, 2)}</td><td colspan="2"></td>'
+        for value, lift in (together(metrics, split, metric) for metric in ("ndcg@10", "map"))
+    )
+    rows.append(f'<tr class="headline-row"><th scope="row">together</th>{totals}</tr>')
+    names = [metric_name(name) for name in ("ndcg@10", "map")]
+    heads = "".join(f'<th scope="col">{head}</th>' for name in names for head in (f"{name} alone", *BESIDE_IT))
+    note = f" The table is of the vectors before they are reduced to {output_size:,} numbers." if output_size else ""
+    return (
+        f"<p>{to_html(credit(metrics, split))}</p>"
+        '<div class="scroll"><table><caption>Branches of the embedding</caption><thead>'
+        f'<tr><th scope="col">branch</th>{heads}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+        '<p class="note">Alone: the cosine of the branch’s numbers only. Without it: of all other numbers, at the'
+        f" weights that they have in the whole; nothing is trained again.{note}</p>"
+    )
+
+
+def _cells(one: BranchScore) -> str:
+    values = ((one.alone, 3), (one.alone_lift, 2), (one.without, 3), (one.without_lift, 2))
+    return "".join(f"<td>{number(value, digits)}</td>" for value, digits in values)

@@ -1,0 +1,90 @@
+"""Posters in rows with a heading and captions, as one picture."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from PIL import Image, ImageDraw
+
+from keyart.reports.poster_frames import frame_posters
+from keyart.reports.text_layout import Span, draw_line, shorten, wrap_spans
+from keyart.reports.theme import LIGHT, Theme, font_for
+
+if TYPE_CHECKING:
+    from keyart.catalogue.catalogue import Catalogue
+
+POSTER = (132, 196)
+GAP = 16
+MARGIN = 40
+HEAD = 44
+CAPTION = 84
+COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Exhibit:
+    """One poster of a sheet.
+
+    Attributes:
+        position: In the catalogue.
+        title: The line below it.
+        notes: Short words below that, wrapped onto two lines.
+        accent: How many of the first notes are coloured.
+    """
+
+    position: int
+    title: str
+    notes: tuple[str, ...] = ()
+    accent: int = 0
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A heading and the posters under it."""
+
+    heading: str
+    exhibits: Sequence[Exhibit]
+
+
+def draw_sheet(catalogue: "Catalogue", shelves: Sequence[Shelf], theme: Theme = LIGHT) -> Image.Image:
+    """Draw shelves below each other, at most ten posters on a line.
+
+    Args:
+        catalogue: The posters.
+        shelves: Those without exhibits are left out.
+        theme: Colours.
+    """
+    shelves = [shelf for shelf in shelves if shelf.exhibits]
+    columns = min(COLUMNS, max((len(shelf.exhibits) for shelf in shelves), default=1))
+    columns = max(columns, 4)
+    line = POSTER[1] + CAPTION
+    heights = [HEAD + -(-len(shelf.exhibits) // columns) * line for shelf in shelves]
+    width = 2 * MARGIN + columns * POSTER[0] + (columns - 1) * GAP
+    picture = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), theme.paper)
+    pen = ImageDraw.Draw(picture)
+    top = MARGIN
+    paths = catalogue.paths
+    for shelf, height in zip(shelves, heights, strict=True):
+        heading = shorten(shelf.heading, width - 2 * MARGIN, 22, "medium")
+        pen.text((MARGIN, top + 22), heading, font=font_for(heading, 22, "medium"), fill=theme.ink, anchor="ls")
+        framed = frame_posters([paths[exhibit.position] for exhibit in shelf.exhibits], POSTER)
+        for i, (exhibit, poster) in enumerate(zip(shelf.exhibits, framed, strict=True)):
+            left = MARGIN + i % columns * (POSTER[0] + GAP)
+            above = top + HEAD + i // columns * line
+            picture.paste(poster, (left, above))
+            pen.rectangle((left - 1, above - 1, left + POSTER[0], above + POSTER[1]), outline=theme.rule)
+            _caption(pen, (left, above + POSTER[1]), exhibit, theme)
+        top += height
+    return picture
+
+
+def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], exhibit: Exhibit, theme: Theme) -> None:
+    left, baseline = at[0], at[1] + 20
+    draw_line(pen, (left, baseline), [Span(shorten(exhibit.title, POSTER[0], 15, "medium"), theme.ink, "medium")], 15)
+    spans = [
+        Span(note, theme.accent if i < exhibit.accent else theme.muted, "medium" if i < exhibit.accent else "regular")
+        for i, note in enumerate(exhibit.notes)
+    ]
+    for row in wrap_spans(spans, POSTER[0] + 6, 14, 2):
+        baseline += 18
+        draw_line(pen, (left, baseline), row, 14)

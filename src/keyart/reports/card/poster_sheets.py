@@ -1,0 +1,87 @@
+"""The card's pictures of posters: simplest and most complex, suspects, duplicates, oddities."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from keyart.images.complexity import MEASURES
+from keyart.reports.card.cleanliness_section import GROUPS, ODD, ODDITIES, PAIRS
+from keyart.reports.card.label_sections import SHOWN
+from keyart.reports.card.measure import Facts, extremes
+from keyart.reports.card.poster_sheet import Exhibit, Shelf, draw_sheet
+from keyart.reports.gallery import write_png
+from keyart.reports.neighbours import poster_name
+
+
+def shown_positions(facts: Facts) -> list[int]:
+    """All posters that the page shows."""
+    simple, complex_ = extremes(facts.entropies, facts.posters.groups)
+    positions = [*simple, *complex_, *(int(at) for at in facts.suspects.order[:SHOWN])]
+    positions += [int(at) for group in facts.audit.near[:GROUPS] for at in group[:ODD]]
+    positions += [int(at) for pair in facts.lookalikes[:PAIRS] for at in pair]
+    for name, _ in ODDITIES:
+        positions += [int(at) for at in getattr(facts.audit, name)[:ODD]]
+    return positions
+
+
+def draw_sheets(facts: Facts, folder: Path) -> None:
+    """Write ``extremes.png``, ``suspects.png``, ``duplicates.png``, ``oddities.png``; none where there is nothing."""
+    sheets = {
+        "extremes": _extremes(facts),
+        "suspects": [_suspects(facts)],
+        "duplicates": _duplicates(facts),
+        "oddities": _oddities(facts),
+    }
+    for name, shelves in sheets.items():
+        path = folder / f"{name}.png"
+        if any(shelf.exhibits for shelf in shelves):
+            write_png(draw_sheet(facts.posters.catalogue, shelves), path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _extremes(facts: Facts) -> list[Shelf]:
+    column = MEASURES.index("delentropy")
+
+    def measured(positions: Sequence[int]) -> list[Exhibit]:
+        return [_exhibit(facts, at, f"{facts.entropies[at, column]:.2f} bits", *_genres(facts, at)) for at in positions]
+
+    simple, complex_ = extremes(facts.entropies, facts.posters.groups)
+    return [Shelf("The simplest, by delentropy", measured(simple)), Shelf("The most complex", measured(complex_))]
+
+
+def _suspects(facts: Facts) -> Shelf:
+    exhibits = []
+    for at, one in zip(facts.suspects.order[:SHOWN], facts.content["labels"]["suspects"], strict=False):
+        likely = list(one["likely"])[:2]
+        exhibits.append(_exhibit(facts, int(at), *likely, "–", *one["given"], accent=len(likely)))
+    return Shelf("Genres that do not fit the look: the two likeliest in colour, then those given", exhibits)
+
+
+def _duplicates(facts: Facts) -> list[Shelf]:
+    def plain(positions: Sequence[int]) -> list[Exhibit]:
+        return [_exhibit(facts, int(at), *_genres(facts, int(at))) for at in positions]
+
+    shelves = [
+        Shelf(f"The same picture, {len(group)} times", plain(group[:ODD].tolist()))
+        for group in facts.audit.near[:GROUPS]
+    ]
+    pairs = [int(at) for pair in facts.lookalikes[:PAIRS] for at in pair]
+    return [*shelves, Shelf("Look-alikes that no group joins, in pairs", plain(pairs))]
+
+
+def _oddities(facts: Facts) -> list[Shelf]:
+    shelves = []
+    for name, title in ODDITIES:
+        positions = getattr(facts.audit, name)
+        sizes = facts.audit.sizes
+        exhibits = [_exhibit(facts, int(at), f"{sizes[at, 0]}×{sizes[at, 1]}") for at in positions[:ODD]]
+        shelves.append(Shelf(f"{title}: {len(positions):,}", exhibits))
+    return shelves
+
+
+def _exhibit(facts: Facts, position: int, *notes: str, accent: int = 0) -> Exhibit:
+    return Exhibit(position, poster_name(facts.posters.catalogue, position), notes, accent)
+
+
+def _genres(facts: Facts, position: int) -> list[str]:
+    return facts.posters.catalogue.genre_text(position).split(", ")

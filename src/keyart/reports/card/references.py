@@ -1,0 +1,193 @@
+"""Sets of images to see a catalogue beside: what packages carry, the demo posters, downloads, and people's folders."""
+
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.errors import InputError
+from keyart.images.complexity import at_size
+from keyart.utils.paths import cache_root, expand_home
+
+Pixels = npt.NDArray[np.uint8]
+
+SIZE = (32, 32)
+"""Height and width at which sets are compared: the largest that all of them have, or nearly (digits are enlarged)."""
+
+SAMPLE = 1000
+"""Images of each set that are looked at: estimates of dimension grow with the number of images."""
+
+DOWNLOADS = {
+    "mnist": ("MNIST", "MNIST"),
+    "fashion_mnist": ("FashionMNIST", "FashionMNIST"),
+    "cifar10": ("CIFAR10", "CIFAR-10"),
+}
+"""Torchvision's class and the usual name of each set that can be downloaded."""
+
+OFFLINE = ("digits", "photographs", "demo")
+"""Sets that are there without a network."""
+
+PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "rocket")
+"""Photographs that the wheel of scikit-image carries."""
+
+PUBLISHED = (
+    {
+        "set": "ImageNet",
+        "space": "pixels",
+        "estimator": "maximum likelihood, k = 3 to 20",
+        "value": "26 to 43",
+        "source": "Pope et al. 2021, The Intrinsic Dimension of Images and Its Impact on Learning, arXiv 2104.08894",
+    },
+)
+"""Values of others, measured at other settings: quoted, never set beside measured ones in a chart."""
+
+_IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"})
+_WAIT = 20.0
+_SEED = 0
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """A sample of a set of images at `SIZE`.
+
+    Attributes:
+        name: For people.
+        images: (M, 32, 32, 3) uint8, drawn without replacement from all.
+        total: How many images the set has.
+        native: Its images' own size.
+        source: Where they come from.
+    """
+
+    name: str
+    images: Pixels
+    total: int
+    native: str
+    source: str
+
+
+def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) -> list[ImageSet]:
+    """Open sets of images.
+
+    Args:
+        names: ``digits``, ``photographs``, ``demo``, ``mnist``, ``fashion_mnist``, ``cifar10``, or folders of images.
+        say: Told of sets that a missing package leaves out.
+
+    Returns:
+        In the order of ``names``, each once.
+
+    Raises:
+        InputError: A name is unknown, a folder holds no image, or a set cannot be downloaded.
+    """
+    openers: dict[str, Callable[[], ImageSet | None]] = {
+        "digits": _digits,
+        "photographs": lambda: _photographs(say),
+        "demo": _demo,
+    }
+    openers |= {name: (lambda name=name: _download(name)) for name in DOWNLOADS}  # type: ignore[misc]
+    for name in names:
+        if name not in openers and not Path(expand_home(name)).is_dir():
+            raise InputError(
+                f"--compare {name}: neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none"
+            )
+    # What may fail comes before what may take long.
+    first = sorted(dict.fromkeys(names), key=lambda name: name not in DOWNLOADS)
+    found = {name: openers[name]() if name in openers else _folder(Path(expand_home(name))) for name in first}
+    sets = [found[name] for name in dict.fromkeys(names)]
+    return [one for one in sets if one is not None]
+
+
+def sample(total: int, most: int = SAMPLE) -> npt.NDArray[np.int64]:
+    """Positions of at most ``most`` of ``total`` images, drawn without replacement, ascending; always the same."""
+    if total <= most:
+        return np.arange(total)
+    return np.sort(np.random.default_rng(_SEED).choice(total, most, replace=False))
+
+
+def shrink(images: Sequence[Pixels]) -> Pixels:
+    """(M, 32, 32, 3) whole images at `SIZE`."""
+    return np.stack([at_size(image, SIZE) for image in images]) if len(images) else np.empty((0, *SIZE, 3), np.uint8)
+
+
+def _digits() -> ImageSet:
+    from sklearn.datasets import load_digits
+
+    # Sixteen steps of ink: 0 is paper.
+    images = np.round(load_digits().images * (255 / 16)).astype(np.uint8)
+    chosen = shrink([images[i] for i in sample(len(images))])
+    return ImageSet("digits", chosen, len(images), "8×8, enlarged", "scikit-learn, load_digits")
+
+
+def _photographs(say: Callable[[str], None]) -> ImageSet | None:
+    from sklearn.datasets import load_sample_images
+
+    images = [np.asarray(image) for image in load_sample_images().images]
+    source = "scikit-learn, load_sample_images"
+    try:
+        from skimage import data
+    except ImportError:
+        say("photographs: only scikit-learn’s two, since scikit-image is missing; pip install -e '.[card]'")
+    else:
+        images += [np.asarray(getattr(data, name)()) for name in PHOTOGRAPHS]
+        source += "; scikit-image, skimage.data"
+    sides = [min(image.shape[:2]) for image in images]
+    return ImageSet("photographs", shrink(images), len(images), f"{min(sides)} to {max(sides)} pixels a side", source)
+
+
+def _demo() -> ImageSet:
+    from keyart_demo.render import demo_catalogue
+
+    folder = demo_catalogue()
+    found = _folder(folder / "posters")
+    return ImageSet("demo posters", found.images, found.total, found.native, "drawn by keyart")
+
+
+def _folder(folder: Path) -> ImageSet:
+    from PIL import Image
+
+    from keyart.images.decode import BadImage, decode_poster, quiet_pillow, upright_size
+
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.casefold() in _IMAGES)
+    images, sizes = [], []
+    with quiet_pillow():
+        for at in sample(len(paths)):
+            try:
+                data = paths[at].read_bytes()
+                width, height = upright_size(data)
+                # Decoded at its own shape, so that nothing is cropped, and not much larger than is needed.
+                scale = min(1.0, 256 / min(width, height))
+                shape = max(16, round(height * scale)), max(16, round(width * scale))
+                images.append(at_size(decode_poster(data, shape), SIZE))
+                sizes.append((width, height))
+            except (OSError, BadImage, Image.DecompressionBombError):
+                continue
+    if not images:
+        raise InputError(f"--compare {folder}: holds no image that can be read; name a folder of images")
+    width, height = np.median(sizes, axis=0).astype(int)
+    return ImageSet(folder.name, np.stack(images), len(paths), f"{width}×{height} (median)", str(folder))
+
+
+def _download(name: str) -> ImageSet:
+    from torchvision import datasets
+
+    attribute, title = DOWNLOADS[name]
+    root = cache_root() / "references"
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(_WAIT)
+    try:
+        held: Any = getattr(datasets, attribute)(str(root), train=True, download=True)
+    except Exception as error:  # torchvision raises whatever its readers and the network raise
+        told = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
+        raise InputError(
+            f"--compare {name}: {title} is not in {root} and cannot be downloaded ({told}); leave it out, or put "
+            f"torchvision's files of it there"
+        ) from None
+    finally:
+        socket.setdefaulttimeout(before)
+    images = np.asarray(held.data)
+    height, width = images.shape[1:3]
+    chosen = shrink([images[i] for i in sample(len(images))])
+    return ImageSet(title, chosen, len(images), f"{width}×{height}", f"torchvision, {attribute}, training images")

@@ -1,0 +1,145 @@
+"""A card on disk: one page, one JSON, and the pictures."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from keyart.errors import InputError
+from keyart.reports.card import sections
+from keyart.reports.card.charts import (
+    OWN,
+    draw_co_occurrence,
+    draw_complexity,
+    draw_dimension,
+    draw_genres,
+    draw_references,
+)
+from keyart.reports.card.cleanliness_section import cleanliness
+from keyart.reports.card.label_sections import labels, suspects
+from keyart.reports.card.measure import Facts, Say, measure_facts
+from keyart.reports.card.poster_sheets import draw_sheets, shown_positions
+from keyart.reports.card.references import OFFLINE
+from keyart.reports.charts.figure import save_chart
+from keyart.reports.page import build_page
+from keyart.reports.poster_html import PosterImages
+from keyart.runs.run import Run, write_json
+from keyart.utils.output_paths import check_output_folder
+from keyart.utils.text import to_html
+
+
+def make_card(
+    catalogue: Path,
+    images: Path | None,
+    out: Path,
+    *,
+    run: Run | None = None,
+    compare: Sequence[str] = (),
+    offline: Sequence[str] = OFFLINE,
+    say: Say = lambda _: None,
+) -> dict[str, Any]:
+    """Write ``card.html``, ``card.json`` and ``pictures/*.png``.
+
+    Args:
+        catalogue: The table of posters.
+        images: The folder of their images; None: the table's own.
+        out: The folder to write to; made where it is missing.
+        run: A finished run: its embeddings are measured too.
+        compare: More sets to see the catalogue beside, see `gather`; ``none`` leaves the offline ones out.
+        offline: The sets that are always there.
+        say: Told of each part and what it took.
+
+    Returns:
+        What ``card.json`` holds.
+
+    Raises:
+        InputError: The posters or a set cannot be had, or the folder cannot be written.
+    """
+    wanted = [name for name in compare if name != "none"]
+    named = [*([] if "none" in compare else offline), *wanted]
+    check_output_folder("--out", out)
+    facts = measure_facts(catalogue, images, run=run, compare=named, say=say)
+    clock = _begin()
+    pictures = out / "pictures"
+    try:
+        pictures.mkdir(parents=True, exist_ok=True)
+        page = _page(facts, _charts(facts, pictures))
+        draw_sheets(facts, pictures)
+        _write_text(out / "card.html", page)
+        facts.seconds["pictures and page"] = clock()
+        write_json(out / "card.json", {**facts.content, "seconds": facts.seconds})
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
+    say(f"pictures and page: {facts.seconds['pictures and page']:.1f} s")
+    say(f"all: {sum(facts.seconds.values()):.1f} s")
+    return {**facts.content, "seconds": facts.seconds}
+
+
+def _begin() -> Callable[[], float]:
+    began = time.perf_counter()
+    return lambda: round(time.perf_counter() - began, 2)
+
+
+def _charts(facts: Facts, folder: Path) -> dict[str, str]:
+    content = facts.content
+    sets = content["references"]["sets"]
+    spaces = content["intrinsic_dimension"]
+    labels = content["labels"]
+    drawn = {
+        "complexity": (
+            lambda theme: draw_complexity(facts.entropies, content["complexity"], theme),
+            "Histograms of the posters’ Shannon, GLCM and delentropy with their means",
+        ),
+        "references": (
+            lambda theme: draw_references(sets, theme),
+            f"Entropies and dimensions of {OWN} among {len(sets) - 1} other sets",
+        ),
+        "dimension": (
+            lambda theme: draw_dimension(spaces, facts.curves, theme),
+            "Estimates of dimension over neighbours and posters, and the variance that principal components hold",
+        ),
+        "genres": (lambda theme: draw_genres(labels, theme), "How many posters have each genre"),
+        "co_occurrence": (
+            lambda theme: draw_co_occurrence(labels, theme),
+            "Which genres occur together: discs, a row the genre given, a column the other",
+        ),
+    }
+    return {name: _wide(save_chart(draw, folder / f"{name}.png", alt=alt)) for name, (draw, alt) in drawn.items()}
+
+
+def _wide(chart: str) -> str:
+    return f'<div class="wide">{chart}</div>'
+
+
+def _page(facts: Facts, charts: dict[str, str]) -> str:
+    catalogue = facts.posters.catalogue
+    pictures = PosterImages(catalogue, shown_positions(facts))
+    told = facts.content["catalogue"]
+    lead = (
+        f"{told['posters']:,} posters of <b>{to_html(catalogue.source.name)}</b>: how complex, how clean and how well "
+        f"labelled they are, and what follows for a training. Frozen features by <b>{to_html(told['backbone'])}</b>"
+        + (f"; embeddings by the run <b>{to_html(Path(told['run']).name)}</b>." if told["run"] else ".")
+    )
+    parts = [
+        ("complexity", "Complexity", sections.complexity(facts, charts["complexity"], pictures)),
+        ("among", "Among other sets", sections.references(facts, charts["references"])),
+        ("dimension", "Intrinsic dimension", sections.dimension(facts, charts["dimension"])),
+        ("labels", "Labels", labels(facts, charts)),
+        ("suspects", "Labels to look at", suspects(facts, pictures)),
+        ("cleanliness", "Cleanliness", cleanliness(facts, pictures)),
+        ("advice", "Where to start", sections.advice(facts)),
+    ]
+    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in facts.seconds.items())
+    credits = (
+        f'<p class="note">{to_html(str(catalogue.source))} · {to_html(told["fingerprint"][:12])} · {to_html(took)}</p>'
+    )
+    return build_page(
+        f"Know the data: {catalogue.source.stem}", lead, sections.headline(facts), parts, credits, kind="card"
+    )
+
+
+def _write_text(path: Path, text: str) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,154 @@
+"""Maps of the embedding: its two-dimensional layout coloured by genre and by decade."""
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.reports.charts.figure import blank_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from keyart.reports.theme import Theme
+
+Points = npt.NDArray[np.float64]
+MOST_DECADES = 8
+ROWS = 4
+
+
+def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int], npt.NDArray[np.int64]]:
+    """Give each poster the one of its genres that tells most about it: the rarest of the ``most`` common ones.
+
+    Args:
+        genres: (N, G) bool.
+        most: How many genres get a colour.
+
+    Returns:
+        The coloured genres, commonest first, and (N,) their index for each poster, -1 where it has none of them.
+
+    Examples:
+        >>> names, told = tell_genre(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
+        >>> names, told.tolist()
+        ([0, 1], [0, 0, 1])
+    """
+    sizes = genres.sum(0)
+    common = [int(g) for g in np.argsort(-sizes, kind="stable")[:most] if sizes[g]]
+    told = np.full(len(genres), -1, dtype=np.int64)
+    for index, genre in enumerate(common):
+        told[genres[:, genre]] = index
+    return common, told
+
+
+def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """Give each poster its decade.
+
+    Args:
+        years: (N,) NaN where unknown.
+
+    Returns:
+        The decades' names in order (all beyond the newest seven share one), and (N,) their index, -1 where unknown.
+
+    Examples:
+        >>> names, told = tell_decade(np.array([1999.0, float("nan"), 2003.0]))
+        >>> names, told.tolist()
+        (['1990s', '2000s'], [0, -1, 1])
+    """
+    known = np.isfinite(years)
+    decades = np.where(known, np.floor(np.where(known, years, 0) / 10).astype(np.int64) * 10, 0)
+    present = np.unique(decades[known]).tolist()
+    names = [f"{decade}s" for decade in present]
+    if len(present) > MOST_DECADES:
+        first = present[-MOST_DECADES + 1]
+        decades = np.where(known & (decades < first), first - 10, decades)
+        present = [first - 10, *present[-MOST_DECADES + 1 :]]
+        names = [f"before {first}", *names[-MOST_DECADES + 1 :]]
+    told = np.where(known, np.searchsorted(present, decades) if present else -1, -1)
+    return names, told.astype(np.int64)
+
+
+def draw_genre_map(
+    points: Points, genres: npt.NDArray[np.bool_], genre_names: tuple[str, ...], theme: "Theme"
+) -> "Figure":
+    """One large map coloured by the genre that tells most, and a small one for each coloured genre.
+
+    A small map shows every poster that has its genre, whatever the poster's colour in the large one.
+
+    Args:
+        points: (N, 2) as :func:`keyart.reports.projection.project` lays them out.
+        genres: (N, G) bool.
+        genre_names: The G names.
+        theme: Colours.
+    """
+    common, told = tell_genre(genres, len(theme.c))
+    layers = [Layer(genre_names[g], theme.c[i], genres[:, g]) for i, g in enumerate(common)]
+    return _draw_map(points, told, layers, theme)
+
+
+def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Theme") -> "Figure":
+    """One large map coloured by decade, and a small one for each; posters of unknown year stay grey.
+
+    Args:
+        points: (N, 2) as :func:`keyart.reports.projection.project` lays them out.
+        years: (N,) NaN where unknown.
+        theme: Colours.
+    """
+    names, told = tell_decade(years)
+    ramp = theme.ramp(len(names))
+    layers = [Layer(name, ramp[i], told == i) for i, name in enumerate(names)]
+    return _draw_map(points, told, layers, theme)
+
+
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """A class of posters on the map.
+
+    Attributes:
+        name: What it is called.
+        colour: ``#rrggbb``.
+        members: (N,) bool.
+    """
+
+    name: str
+    colour: str
+    members: npt.NDArray[np.bool_]
+
+
+def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], theme: "Theme") -> "Figure":
+    height = float(np.clip(np.ptp(points[:, 1]) / 2, 0.62, 1.0)) if len(points) else 1.0
+    columns = -(-len(layers) // ROWS)
+    small = (6.6 * height + 0.1) / ROWS / height - 0.32
+    figure = blank_figure(6.6 + (small + 0.25) * columns, 6.6 * height + 0.1)
+    grid = figure.add_gridspec(ROWS, 1 + columns, width_ratios=[6.6] + [small] * columns)
+    large = figure.add_subplot(grid[:, 0])
+    colours = [layers[i].colour if i >= 0 else theme.rule for i in told]
+    large.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=colours or None, linewidths=0, gid="points")
+    _bare(large, height)
+    dot = math.sqrt(_size(len(points)))
+    for index, layer in enumerate(layers):
+        axes = figure.add_subplot(grid[index % ROWS, 1 + index // ROWS])
+        _dots(axes, points[~layer.members], theme.rule, 0.8 + 0.2 * dot)
+        _dots(axes, points[layer.members], layer.colour, 1.2 + 0.35 * dot)
+        _bare(axes, height)
+        name = f"{layer.name}  {int(layer.members.sum()):,}"
+        axes.set_title(name, color=layer.colour, fontsize=11, loc="left", pad=1)
+    return figure
+
+
+def _size(count: int) -> float:
+    """Area of a point in square points: a tenth of the map is covered, within reason."""
+    return float(np.clip(12000 / max(count, 1), 9, 60))
+
+
+def _dots(axes: "Axes", points: Points, colour: str, width: float) -> None:
+    """All points as one path of round caps: in SVG an eighth of the size of a scatter."""
+    x, y = (np.stack([p, p + 1e-3, np.full(len(p), np.nan)], axis=1).ravel() for p in points.T)
+    axes.plot(x, y, color=colour, linewidth=width, solid_capstyle="round")
+
+
+def _bare(axes: "Axes", height: float) -> None:
+    axes.set(xlim=(-1.06, 1.06), ylim=(-1.08 * height, 1.08 * height), aspect="equal", xticks=[], yticks=[])
+    axes.set_frame_on(False)

@@ -1,0 +1,93 @@
+"""The contact sheet of a search: the query, and what was found, as one picture."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from keyart.catalogue.catalogue import Catalogue
+from keyart.errors import InputError
+from keyart.reports.gallery import draw_gallery, write_png
+from keyart.reports.neighbours import Neighbourhoods
+from keyart.retrieval.random_pairs import RandomPairs
+from keyart.retrieval.search import Hits
+from keyart.retrieval.searchable import Searchable
+from keyart.runs.search import Query, searched_text
+
+
+def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
+    """Draw the query at the left and its neighbours in reading order, at most ten on a line.
+
+    Args:
+        index: The index that was searched.
+        query: What was searched with.
+        hits: What was found.
+        images: The posters' folder.
+
+    Returns:
+        RGB.
+    """
+    shown = _as_catalogue(index, query, hits.rows, images)
+    count = len(hits)
+    films = shown.films
+    rows = Neighbourhoods(
+        queries=np.array([0]),
+        neighbours=np.arange(1, count + 1)[None],
+        cosines=np.asarray(hits.scores, dtype=np.float32)[None],
+        duplicate=np.zeros((1, count), dtype=bool),
+        same_film=np.asarray(films[1:] == films[0], dtype=bool)[None],
+        closer_than=RandomPairs.of_index(index).closer_than(hits.scores)[None],
+    )
+    return draw_gallery(
+        shown, rows, title="Posters like this one", note=searched_text(count, hits.searched, len(index))
+    )
+
+
+def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path, path: Path) -> None:
+    """Draw a contact sheet into a PNG file.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    save_png("--png", path, draw_contact_sheet(index, query, hits, images))
+
+
+def save_png(option: str, path: Path, picture: Image.Image) -> None:
+    """Write a picture that was asked for, at once or not at all.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    try:
+        write_png(picture, path)
+    except OSError as error:
+        raise InputError(f"{option} {path}: cannot be written ({error.strerror or error})") from None
+
+
+def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
+    """The query in row 0, then what was found; an image file is a poster of which only its name is known."""
+    known = index.facts(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
+    columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
+    years: np.ndarray = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+    genres = [str(text).split("|") for text in known["genres"]]
+    if query.path is not None:
+        # Its own name can be no id of the index, which would have been found first.
+        own = {"id": str(query.path), "film": str(query.path), "img": str(query.path), "title": query.path.name}
+        columns = {name: np.concatenate([[own[name]], values]).astype(object) for name, values in columns.items()}
+        years = np.concatenate([[np.nan], years])
+        genres = [[], *genres]
+    names = tuple(sorted({name for row in genres for name in row if name}))
+    return Catalogue(
+        source=images,
+        root=images,
+        ids=columns["id"],
+        files=columns["img"],
+        films=columns["film"],
+        genres=np.array([[name in row for name in names] for row in genres], dtype=bool).reshape(-1, len(names)),
+        genre_names=names,
+        titles=columns["title"],
+        years=years,
+        split=None,
+        extra=pd.DataFrame(index=pd.RangeIndex(len(years))),
+    )

@@ -1,0 +1,124 @@
+"""The nearest neighbours of a few posters within a split, and what there is to say about each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.reports.gallery_queries import unit_rows
+from keyart.retrieval.random_pairs import RandomPairs
+from keyart.retrieval.titles import display_title
+
+if TYPE_CHECKING:
+    from keyart.catalogue.catalogue import Catalogue
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhoods:
+    """K query posters, each with its k nearest others.
+
+    Attributes:
+        queries: (K,) positions in the catalogue.
+        neighbours: (K, k) positions in the catalogue, nearest first; never the query itself.
+        cosines: (K, k) cosine similarities, float32.
+        duplicate: (K, k) bool, the neighbour is in the query's near-duplicate group.
+        same_film: (K, k) bool, the neighbour shows the query's film.
+        closer_than: (K, k) share of random pairs of the searched posters whose cosine is lower; NaN where unknown.
+    """
+
+    queries: Positions
+    neighbours: Positions
+    cosines: npt.NDArray[np.float32]
+    duplicate: npt.NDArray[np.bool_]
+    same_film: npt.NDArray[np.bool_]
+    closer_than: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def shown(self) -> Positions:
+        """Every poster that occurs, once."""
+        return np.unique(np.concatenate([self.queries, self.neighbours.ravel()]))
+
+
+def find_neighbours(
+    embeddings: npt.ArrayLike,
+    catalogue: "Catalogue",
+    gallery: npt.ArrayLike,
+    queries: npt.ArrayLike,
+    *,
+    k: int = 10,
+    groups: npt.ArrayLike | None = None,
+) -> Neighbourhoods:
+    """Exact cosine neighbours of ``queries`` among ``gallery``, without the query itself; ties go by id.
+
+    Args:
+        embeddings: (N, E) one a poster of the catalogue, normalised or not.
+        catalogue: The N posters.
+        gallery: (M,) positions that are searched.
+        queries: (K,) positions that search.
+        k: How many neighbours; fewer where the gallery holds fewer.
+        groups: (N,) near-duplicate groups; None: none are known.
+    """
+    at = np.asarray(gallery, dtype=np.int64)
+    asked = np.asarray(queries, dtype=np.int64)
+    matrix = np.asarray(embeddings)
+    unit = unit_rows(matrix[at])
+    k = min(k, len(at) - (1 if np.isin(asked, at).any() else 0))
+    order = np.argsort(np.argsort(catalogue.ids[at].astype(str), kind="stable"))
+    neighbours = np.empty((len(asked), max(k, 0)), dtype=np.int64)
+    cosines = np.empty(neighbours.shape, dtype=np.float32)
+    for row, query in enumerate(asked):
+        similarity = unit @ unit_rows(matrix[query][None])[0]
+        ranked = np.lexsort((order, -similarity))
+        ranked = ranked[at[ranked] != query][:k]
+        neighbours[row], cosines[row] = at[ranked], similarity[ranked]
+    group = np.arange(len(catalogue)) if groups is None else np.asarray(groups)
+    films = catalogue.films
+    return Neighbourhoods(
+        asked,
+        neighbours,
+        cosines,
+        group[neighbours] == group[asked][:, None],
+        (films[neighbours] == films[asked][:, None]).astype(bool),
+        RandomPairs.of(unit).closer_than(cosines),
+    )
+
+
+def shared_genres(catalogue: "Catalogue", query: int, other: int) -> list[tuple[str, bool]]:
+    """The genres of poster ``other``, each with whether ``query`` has it too; shared ones first."""
+    has, asked = catalogue.genres[other], catalogue.genres[query]
+    names = [(name, bool(asked[g])) for g, name in enumerate(catalogue.genre_names) if has[g]]
+    return sorted(names, key=lambda item: not item[1])
+
+
+def genre_overlap(catalogue: "Catalogue", query: int, other: int) -> float | None:
+    """Jaccard overlap of the genre sets of two posters; None where either one's genres are unknown."""
+    a, b = catalogue.genres[query], catalogue.genres[other]
+    return int((a & b).sum()) / int((a | b).sum()) if a.any() and b.any() else None
+
+
+def poster_name(catalogue: "Catalogue", position: int) -> str:
+    """The title where it is known, else the id."""
+    return display_title(str(catalogue.titles[position])) or str(catalogue.ids[position])
+
+
+def year_text(catalogue: "Catalogue", position: int) -> str:
+    """The year, or nothing where it is unknown."""
+    year = float(catalogue.years[position])
+    return "" if np.isnan(year) else f"{year:.0f}"
+
+
+def describe(catalogue: "Catalogue", position: int) -> str:
+    """Title, year and genres in one line, as alternative text."""
+    parts: Sequence[str] = (
+        poster_name(catalogue, position),
+        year_text(catalogue, position),
+        catalogue.genre_text(position),
+    )
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,89 @@
+"""Setting small type: measured, wrapped at words, cut with an ellipsis."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import ImageDraw
+
+from keyart.reports.theme import font_for
+
+
+@dataclass(frozen=True)
+class Span:
+    """A few words in one colour and weight.
+
+    Attributes:
+        text: The words.
+        colour: ``#rrggbb``.
+        weight: As for :func:`keyart.reports.theme.font_for`.
+    """
+
+    text: str
+    colour: str
+    weight: str = "regular"
+
+
+def text_width(text: str, size: int, weight: str = "regular") -> float:
+    """Width of one line in pixels."""
+    return font_for(text, size, weight).getlength(text)
+
+
+def shorten(text: str, width: float, size: int, weight: str = "regular") -> str:
+    """The text, or as much of its start as fits with an ellipsis.
+
+    Examples:
+        >>> shorten("Alien", 500, 14)
+        'Alien'
+        >>> shorten("The Assassination of Jesse James", 90, 14).endswith("…")
+        True
+    """
+    if text_width(text, size, weight) <= width:
+        return text
+    kept = text
+    while kept and text_width(kept.rstrip(" ,.:;-") + "…", size, weight) > width:
+        kept = kept[:-1]
+    return kept.rstrip(" ,.:;-") + "…"
+
+
+def wrap_spans(spans: Sequence[Span], width: float, size: int, lines: int, gap: str = "  ") -> list[list[Span]]:
+    """Break spans into lines, never within a span; what does not fit on the last line ends in an ellipsis.
+
+    Args:
+        spans: In reading order.
+        width: Of a line, in pixels.
+        size: Of the type, in pixels.
+        lines: How many lines at most.
+        gap: Between two spans of a line.
+    """
+    space = text_width(gap, size)
+    rows: list[list[Span]] = [[]]
+    used = 0.0
+    for span in spans:
+        need = text_width(span.text, size, span.weight)
+        if rows[-1] and used + space + need > width:
+            if len(rows) == lines:
+                last = rows[-1].pop()
+                room = width - used + text_width(last.text, size, last.weight)
+                rows[-1].append(
+                    Span(shorten(last.text + gap + span.text, room, size, last.weight), last.colour, last.weight)
+                )
+                return rows
+            rows.append([])
+            used = 0.0
+        used += (space if rows[-1] else 0.0) + need
+        rows[-1].append(Span(shorten(span.text, width, size, span.weight), span.colour, span.weight))
+    return rows
+
+
+def draw_line(
+    pen: ImageDraw.ImageDraw, at: tuple[float, float], spans: Sequence[Span], size: int, gap: str = "  "
+) -> float:
+    """Set spans on one line with its baseline at ``at`` and return where it ends."""
+    x, baseline = at
+    space = text_width(gap, size)
+    for index, span in enumerate(spans):
+        x += space if index else 0.0
+        font = font_for(span.text, size, span.weight)
+        pen.text((x, baseline), span.text, font=font, fill=span.colour, anchor="ls")
+        x += font.getlength(span.text)
+    return x

@@ -1,0 +1,34 @@
+from keyart.retrieval.diversify import diversify as diversify
+from keyart.retrieval.engines.faiss_engine import (
+    Engine as Engine,
+)
+from keyart.retrieval.engines.faiss_engine import (
+    build_engine as build_engine,
+)
+from keyart.retrieval.engines.faiss_engine import (
+    choose_kind as choose_kind,
+)
+from keyart.retrieval.explanation.integrated_gradients import (
+    Shares as Shares,
+)
+from keyart.retrieval.explanation.integrated_gradients import (
+    integrated_gradients as integrated_gradients,
+)
+from keyart.retrieval.explanation.pair import (
+    CELL as CELL,
+)
+from keyart.retrieval.explanation.pair import (
+    Explanation as Explanation,
+)
+from keyart.retrieval.explanation.pair import (
+    Share as Share,
+)
+from keyart.retrieval.explanation.pair import (
+    explain_pair as explain_pair,
+)
+from keyart.retrieval.explanation.resample import spread as spread
+from keyart.retrieval.index import PosterIndex as PosterIndex
+from keyart.retrieval.search import Hits as Hits
+from keyart.retrieval.search import search_index as search_index
+from keyart.retrieval.searchable import Searchable as Searchable
+from keyart.retrieval.titles import find_title as find_title

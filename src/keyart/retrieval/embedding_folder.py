@@ -1,0 +1,192 @@
+"""A folder of embeddings: Parquet parts that any reader of Parquet folders takes as one table.
+
+Nothing but parts lies in it. What they are of stands in each part's schema, under the key ``keyart``.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from keyart.errors import InputError
+from keyart.retrieval.index import PosterIndex
+from keyart.utils.paths import FORMER_NAME
+
+PIECE = 1024
+"""Posters of one part."""
+FORMER_ABOUT = "embeddings.json"
+"""Where folders of version 0.1 say what their parts are of; other readers take it for a part."""
+_TEXTS = ("id", "film", "img", "title", "genres", "split")
+
+
+def part_path(folder: Path, piece: int) -> Path:
+    """The file of one part."""
+    return folder / f"part-{piece:06d}.parquet"
+
+
+def write_part(
+    path: Path, posters: pd.DataFrame, vectors: np.ndarray, skipped: list[dict[str, str]], about: Mapping[str, Any]
+) -> None:
+    """Write one part, whole or not at all.
+
+    Args:
+        path: The file.
+        posters: (M rows) as :func:`keyart.retrieval.index.catalogue_table` gives them.
+        vectors: (M, E) float32 unit vectors.
+        skipped: Posters that were left out, as ``{"id", "img", "problem"}``.
+        about: What the folder's parts are of: ``embedder``, ``catalogue``, ``images``, ``posters``, ``dimensions``.
+    """
+    width = vectors.shape[1]
+    fields = [pa.field(name, pa.int64() if name == "year" else pa.string()) for name in posters.columns]
+    table = pa.Table.from_pandas(posters, pa.schema(fields), preserve_index=False)
+    values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), width)
+    table = table.add_column(1, pa.field("embedding", pa.list_(pa.float32(), width)), values)
+    notes = {"posters": len(posters), "skipped": skipped, "about": dict(about)}
+    table = table.replace_schema_metadata({"keyart": json.dumps(notes)})
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        pq.write_table(table, draft)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def part_notes(path: Path) -> dict[str, Any]:
+    """Read what a part says of itself: ``posters`` (how many), ``skipped``, and ``about`` but in old ones.
+
+    Raises:
+        InputError: The part cannot be read.
+    """
+    try:
+        metadata = pq.read_schema(path).metadata
+        notes = dict(json.loads(metadata.get(b"keyart") or metadata[FORMER_NAME.encode()]))
+        if not isinstance(notes["posters"], int) or not isinstance(notes["skipped"], list):
+            raise TypeError
+    except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
+        raise InputError(f"{path}: damaged, or no part of keyart's; delete it and run keyart embed again") from None
+    return notes
+
+
+def folder_about(folder: Path) -> dict[str, Any] | None:
+    """Read what the parts of a folder are of; None where it holds none.
+
+    Raises:
+        InputError: What it says cannot be read.
+    """
+    former = folder / FORMER_ABOUT
+    if former.is_file():
+        try:
+            return dict(json.loads(former.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise InputError(f"{former}: cannot be read ({error}); run keyart embed into another folder") from None
+    first = min(folder.glob("part-*.parquet"), default=None)
+    return None if first is None else part_notes(first).get("about")
+
+
+def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
+    """Read all parts of a folder into an exact index.
+
+    Args:
+        folder: The folder.
+        embedder: The digest of the run's embedder.
+        run: The run's folder, for messages.
+
+    Raises:
+        InputError: Parts are missing or damaged, they are another embedder's, or their vectors or ids cannot be
+            searched (see :func:`keyart.retrieval.unit_vectors.check_unit_vectors`).
+    """
+    about = folder_about(folder) if folder.is_dir() else None
+    if about is None:
+        raise InputError(f"{folder}: holds no embeddings by keyart; write them with keyart embed")
+    width, total = about.get("dimensions"), about.get("posters")
+    if not isinstance(width, int) or not isinstance(total, int) or total < 1:
+        raise InputError(f"{folder}: what its parts say of it is damaged; run keyart embed into another folder")
+    if about.get("embedder") != embedder:
+        raise InputError(f"{folder}: these embeddings are another embedder's than {run}'s; name that run")
+    if (folder / FORMER_ABOUT).is_file():
+        warnings.warn(
+            f"{folder / FORMER_ABOUT}: folders with this file are deprecated; keyart embed into a new folder writes"
+            " what other readers of Parquet folders take too",
+            FutureWarning,
+            stacklevel=2,
+        )
+    paths = [part_path(folder, piece) for piece in range(-(-total // PIECE))]
+    missing = [path.name for path in paths if not path.is_file()]
+    if missing:
+        raise InputError(
+            f"{folder}: {len(missing)} of {len(paths)} parts are missing ({missing[0]}, say); run keyart embed to the"
+            " end"
+        )
+    tables, vectors = [], []
+    for path in paths:
+        # An old part says nothing of the whole. Images may have other paths on other machines.
+        if {**part_notes(path).get("about", about), "images": None} != {**about, "images": None}:
+            raise InputError(f"{path}: is of another catalogue, embedder or decoder than {paths[0].name}; delete it")
+        table, block = _read_part(path, width)
+        tables.append(table)
+        vectors.append(block)
+    posters, ends = pd.concat(tables, ignore_index=True), np.cumsum([len(table) for table in tables])
+    if not len(posters):
+        raise InputError(f"{folder}: holds no posters; every one was left out")
+
+    def place(row: int) -> str:
+        piece = int(np.searchsorted(ends, row, side="right"))
+        return f"{paths[piece]}: row {row - int(ends[piece]) + len(tables[piece])}"
+
+    notes = {"embedder": about["embedder"], "images": about.get("images")}
+    return PosterIndex.of(np.concatenate(vectors), posters, notes, place=place)
+
+
+def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
+    """The posters of a part and their (M, E) vectors, NaN where a number is missing."""
+    try:
+        part = pq.read_table(path, partitioning=None)
+    except (OSError, pa.ArrowException) as error:
+        told = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: damaged ({told}); delete it and run keyart embed again") from None
+    lacking = [name for name in (*_TEXTS, "year", "embedding") if name not in part.column_names]
+    if lacking:
+        raise InputError(f"{path}: has no column {', '.join(lacking)}; delete it and run keyart embed again")
+    columns: dict[str, Any] = {}
+    for name in (*_TEXTS, "year"):
+        wanted = pa.int64() if name == "year" else pa.string()
+        kind = part.schema.field(name).type
+        if name == "id" and not _is_text(kind):
+            raise InputError(f"{path}: column id is of {kind}, not text; delete it and run keyart embed again")
+        try:
+            columns[name] = part.column(name).cast(wanted).to_pandas()
+        except (pa.ArrowException, ValueError) as error:
+            told = str(error).strip().partition("\n")[0]
+            raise InputError(f"{path}: column {name} is of {kind} ({told}); run keyart embed again") from None
+    columns["year"] = pd.array(part.column("year").cast(pa.int64()).to_pylist(), dtype="Int64")
+    return pd.DataFrame(columns), _vectors(path, part, width)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _vectors(path: Path, part: pa.Table, width: int) -> np.ndarray:
+    lists = part.column("embedding").combine_chunks()
+    kind = lists.type
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    if not is_list or not pa.types.is_floating(kind.value_type):
+        raise InputError(f"{path}: column embedding is of {kind}, not lists of real numbers; run keyart embed again")
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    wrong = np.flatnonzero(lengths != width)
+    if len(wrong):
+        row = int(wrong[0])
+        one = part.column("id")[row].as_py()
+        found = "no embedding" if np.isnan(lengths[row]) else f"an embedding of {int(lengths[row])} numbers"
+        raise InputError(f"{path}: row {row} (id {one}): has {found}, not {width}; run keyart embed again")
+    numbers = lists.flatten().cast(pa.float32(), safe=False)
+    return np.asarray(numbers.to_numpy(zero_copy_only=False), dtype=np.float32).reshape(len(part), width)

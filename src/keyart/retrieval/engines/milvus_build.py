@@ -1,0 +1,194 @@
+"""Filling a Milvus collection: in batches, so that a job that was stopped goes on where it was."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from keyart.errors import InputError
+from keyart.retrieval.engines.faiss_engine import Exam
+from keyart.retrieval.engines.milvus_client import (
+    REGISTRIES,
+    TEXT_BYTES,
+    connect,
+    is_file,
+    read_about,
+    shown,
+    telling,
+    write_about,
+)
+from keyart.retrieval.engines.milvus_index import COLLECTION, CONTENTS, MilvusIndex
+from keyart.retrieval.index import PosterIndex
+from keyart.utils.checksums import describe_files
+
+BATCH_BYTES = 8 * 2**20
+TOLERANCE = 1e-5
+"""By how much Milvus's scores differ from exact ones."""
+
+
+def build_milvus(
+    source: PosterIndex,
+    uri: str,
+    collection: str = COLLECTION,
+    *,
+    recall: float = 0.95,
+    replace: bool = False,
+    report: Callable[[str], None] = lambda text: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[MilvusIndex, float]:
+    """Put an index's posters into a Milvus collection and give its search the least effort that reaches a recall.
+
+    Rows go in by their number, in order and in batches, so that a job that was stopped goes on behind the rows that are
+    there, and one that is run again adds none.
+
+    Args:
+        source: The posters and their exact index; its notes name the embedder and the images' folder.
+        uri: An embedded file (``….db``) or a cluster's address.
+        collection: The collection's name.
+        recall: Wanted share of the exact 10 nearest that is found, in (0, 1].
+        replace: Drop a collection of this name that holds something else.
+        report: Told what is being done.
+        progress: Called with the rows that are there and all.
+
+    Returns:
+        The index, and its agreement with exact search (recall@10) as measured. It is below ``recall`` only where the
+        greatest effort does not reach it.
+
+    Raises:
+        InputError: Milvus cannot be reached, or the collection holds something else.
+    """
+    about: dict[str, Any] = {
+        "version": 1,
+        "whole": False,
+        "content": _content(source),
+        "embedder": source.notes.get("embedder"),
+        "images": source.notes.get("images"),
+        "posters": len(source),
+        "dimensions": source.dimensions,
+        "genres": sorted({name for text in source.posters["genres"].unique() for name in text.split("|") if name}),
+    }
+    client = connect(uri, create=True)
+    known = read_about(client, uri, collection)
+    with telling(uri):
+        there = bool(client.has_collection(collection))
+        if there and (known is None or known.get("content") != about["content"]):
+            if not replace:
+                raise InputError(
+                    f"--uri {shown(uri)}: the collection {collection!r} holds something else; name another with"
+                    " --collection, or say --replace"
+                )
+            client.drop_collection(collection)
+            there = False
+        if is_file(uri):
+            (Path(uri) / CONTENTS).unlink(missing_ok=True)
+        if not there:
+            _create(client, collection, source.dimensions, 80 if recall <= 0.97 else 200)
+    write_about(client, uri, collection, about)
+    index = MilvusIndex(client, uri, collection, {**about, "effort": 0})
+    _fill(index, source, report, progress)
+    effort, found = _choose_effort(index, source, recall, report)
+    about |= {"whole": True, "effort": effort, "recall@10": found}
+    write_about(client, uri, collection, about)
+    index.close()
+    if is_file(uri):
+        _describe(Path(uri))
+    return MilvusIndex.open(uri, collection), found
+
+
+def _content(source: PosterIndex) -> str:
+    """A digest of ids, all that is known of the posters, and vectors: equal for what may be continued."""
+    digest = hashlib.blake2b(digest_size=16)
+    digest.update(json.dumps([source.notes.get("embedder"), source.dimensions, source.posters["id"].tolist()]).encode())
+    for start in range(0, len(source), 65_536):
+        rows = np.arange(start, min(start + 65_536, len(source)))
+        digest.update(np.ascontiguousarray(source.vectors(rows)).tobytes())
+    digest.update(pd.util.hash_pandas_object(source.posters.astype(str), index=False).to_numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _create(client: Any, collection: str, dimensions: int, care: int) -> None:
+    from pymilvus import DataType
+
+    schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+    schema.add_field("row", DataType.INT64, is_primary=True)
+    schema.add_field("vector", DataType.FLOAT_VECTOR, dim=dimensions)
+    for name in ("id", "film", "img", "title", "split"):
+        schema.add_field(name, DataType.VARCHAR, max_length=TEXT_BYTES)
+    schema.add_field("year", DataType.INT64)  # -1 where unknown
+    schema.add_field("genres", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=1024, max_length=1024)
+    params = client.prepare_index_params()
+    graph = {"M": 32, "efConstruction": care}
+    params.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
+    client.create_collection(collection, schema=schema, index_params=params, consistency_level="Strong")
+
+
+def _fill(
+    index: MilvusIndex,
+    source: PosterIndex,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> None:
+    total, batch = len(source), int(np.clip(BATCH_BYTES // (4 * source.dimensions + 512), 100, 5000))
+    with telling(index.uri):
+        index.client.load_collection(index.collection)
+    done = index.count()
+    if done:
+        report(f"{done:,} of {total:,} posters are there")
+    # The last batch may have been cut: it goes in again, which changes nothing that is there.
+    for start in range(done // batch * batch if done < total else total, total, batch):
+        rows = np.arange(start, min(start + batch, total))
+        with telling(index.uri):
+            index.client.upsert(index.collection, _records(source, rows))
+        progress(int(rows[-1]) + 1, total)
+    with telling(index.uri):
+        index.client.flush(index.collection)
+
+
+def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
+    table, vectors = source.facts(rows), source.vectors(rows)
+    year = table["year"].astype("Int64").fillna(-1).astype(int).tolist()
+    texts = {name: [one if isinstance(one, str) else "" for one in table[name]] for name in ("title", "split")}
+    return [
+        {
+            "row": int(row),
+            "vector": vectors[i],
+            "id": str(table["id"].iloc[i]),
+            "film": str(table["film"].iloc[i]),
+            "img": str(table["img"].iloc[i]),
+            "title": texts["title"][i],
+            "split": texts["split"][i],
+            "year": year[i],
+            "genres": [name for name in str(table["genres"].iloc[i]).split("|") if name],
+        }
+        for i, row in enumerate(rows)
+    ]
+
+
+def _choose_effort(
+    index: MilvusIndex, source: PosterIndex, recall: float, report: Callable[[str], None]
+) -> tuple[int, float]:
+    """The least ``ef`` whose search surely agrees with exact search as wanted, and how far it does (see `Exam`)."""
+    report("choosing its parameters")
+    exam = Exam.of(source.index)
+    if not exam.wanted:
+        return 16, 1.0
+    effort = 16
+    while True:
+        found, sure = exam.share(*index.search(exam.queries, exam.wanted + 1, effort=effort), TOLERANCE)
+        if sure >= recall or effort >= min(4096, 2 * len(source)):
+            return effort, found
+        effort *= 2
+
+
+def _describe(path: Path) -> None:
+    """Set down what the vectors in an embedded file are made of; its own bookkeeping changes as it is opened."""
+    parts = [one for one in (path / "collections").glob("*/partitions") if one.parent.name not in REGISTRIES]
+    inside = sorted(one for part in parts for one in part.rglob("*") if one.is_file())
+    files = describe_files(path, [one.relative_to(path).as_posix() for one in inside])
+    draft = path / f".{CONTENTS}"
+    draft.write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
+    draft.replace(path / CONTENTS)

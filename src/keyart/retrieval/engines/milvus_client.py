@@ -1,0 +1,161 @@
+"""Talking to Milvus: an embedded file or a cluster through one client, and what goes wrong told in one line."""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from keyart.errors import InputError
+from keyart.utils.paths import FORMER_NAME
+
+REGISTRY = "keyart_collections"
+REGISTRIES = (REGISTRY, f"{FORMER_NAME}_collections")
+"""A collection with one row for each of ours: what it holds, and whether all of it is there."""
+TEXT_BYTES = 65_535
+"""The longest text that a field may hold."""
+
+
+def is_file(uri: str) -> bool:
+    """Whether a URI names an embedded file and no server.
+
+    Examples:
+        >>> is_file("posters/milvus.db"), is_file("http://localhost:19530")
+        (True, False)
+    """
+    return "://" not in uri
+
+
+def shown(uri: str) -> str:
+    """A URI without user and password, fit for messages and files.
+
+    Examples:
+        >>> shown("https://me:secret@milvus.example:19530"), shown("posters/milvus.db")
+        ('https://milvus.example:19530', 'posters/milvus.db')
+    """
+    if is_file(uri):
+        return uri
+    parts = urlsplit(uri)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def connect(uri: str, *, create: bool = False) -> Any:
+    """A ``pymilvus.MilvusClient``.
+
+    Args:
+        uri: A path ending in ``.db`` for an embedded file, else a cluster's address. User and password stand in it, or
+            a token in the environment variable ``MILVUS_TOKEN``.
+        create: Make an embedded file that is not there.
+
+    Raises:
+        InputError: pymilvus is not installed, there is no such file or server, or another process holds the file.
+    """
+    try:
+        import pymilvus
+    except ImportError:
+        raise InputError("milvus: pymilvus is not installed; pip install -e '.[milvus]'") from None
+    # They log each error with its traceback before raising it.
+    for name in ("pymilvus", "milvus_lite", "grpc._server"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    if is_file(uri):
+        from keyart.metrics.exact_search.faiss_search import accept_params
+
+        # What serves a file searches by FAISS in this process.
+        accept_params()
+        path = Path(uri)
+        if path.suffix != ".db":
+            raise InputError(f"--uri {uri}: name a file that ends in .db, or a server such as http://localhost:19530")
+        if create:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"--uri {uri}: cannot be written ({error.strerror}); name another file") from None
+        elif not path.exists():
+            raise InputError(f"--uri {uri}: there is no such file; make it with keyart index --engine milvus")
+    with telling(uri, opening=True):
+        return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)
+
+
+def disconnect(client: Any, uri: str) -> None:
+    """Close a client; of an embedded file also stop what serves it in this process, so that others may open it."""
+    client.close()
+    if is_file(uri):
+        from milvus_lite.server_manager import server_manager_instance
+
+        server_manager_instance.release_server(uri)
+
+
+@contextmanager
+def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
+    """Tell what Milvus says in one line.
+
+    Args:
+        uri: Which file or server.
+        opening: Whether it is only being opened: an embedded file may be another process's. Later it is this one's.
+
+    Raises:
+        InputError: Milvus failed.
+    """
+    import grpc
+    from pymilvus.exceptions import MilvusException
+
+    try:
+        yield
+    except (MilvusException, grpc.RpcError, OSError) as error:
+        told = str(getattr(error, "message", None) or error).strip().partition("\n")[0]
+        mend = "check the address and the server"
+        if is_file(uri):
+            mend = (
+                "wait for it to end, or use a server" if (held := opening and _is_held(Path(uri))) else "build it again"
+            )
+            told = "another process has it open" if held else told
+        raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {mend}") from None
+
+
+def _is_held(path: Path) -> bool:
+    """Whether another process has an embedded file open: it does not say so itself."""
+    import fcntl
+
+    try:
+        with (path / "LOCK").open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
+    """What the registry says of a collection; None where it is not there."""
+    with telling(uri):
+        registry = next(filter(client.has_collection, REGISTRIES), None)
+        if registry is None or not client.has_collection(collection):
+            return None
+        client.load_collection(registry)
+        rows = client.get(registry, ids=[collection], output_fields=["about"])
+    try:
+        return dict(json.loads(rows[0]["about"])) if rows else None
+    except (ValueError, KeyError, TypeError):
+        raise InputError(f"--uri {shown(uri)}: what it says of {collection} is damaged; build it again") from None
+
+
+def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -> None:
+    """Set down what a collection holds."""
+    from pymilvus import DataType
+
+    with telling(uri):
+        if not client.has_collection(REGISTRY):
+            schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
+            schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=255)
+            schema.add_field("about", DataType.VARCHAR, max_length=TEXT_BYTES)
+            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # no collection goes without one
+            params = client.prepare_index_params()
+            params.add_index("vector", index_type="FLAT", metric_type="L2")
+            client.create_collection(REGISTRY, schema=schema, index_params=params, consistency_level="Strong")
+        row = {"name": collection, "about": json.dumps(about, ensure_ascii=False), "vector": [0.0, 0.0]}
+        client.upsert(REGISTRY, [row])
+        client.flush(REGISTRY)

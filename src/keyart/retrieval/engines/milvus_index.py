@@ -1,0 +1,246 @@
+"""A Milvus collection as an index: searched, filtered and asked for posters over there, not read into memory."""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from keyart.errors import InputError
+from keyart.retrieval.engines.milvus_client import connect, disconnect, is_file, read_about, shown, telling
+from keyart.utils.checksums import embedder_digest, find_damage
+from keyart.utils.paths import FORMER_NAME
+
+COLLECTION = "keyart"
+COLUMNS = ("id", "film", "img", "title", "year", "genres", "split")
+MOST_FOUND = 16_384
+"""Milvus's own limit on what one query finds."""
+QUERIES = 256
+ROWS = 1000
+CONTENTS = "keyart.json"
+"""Beside an embedded file's own: sizes and checksums of what is in it."""
+
+
+@dataclass(frozen=True)
+class Expression:
+    """A filter in Milvus's own words.
+
+    Args:
+        text: The boolean expression.
+        count: How many posters fulfil it.
+    """
+
+    text: str
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True, eq=False)
+class MilvusIndex:
+    """N posters with their unit vectors in a Milvus collection; see :class:`keyart.retrieval.searchable.Searchable`.
+
+    Args:
+        client: ``pymilvus.MilvusClient``.
+        uri: Where it is connected to.
+        collection: The collection's name.
+        about: What the registry says of it: ``posters``, ``dimensions``, ``genres``, ``effort`` …
+        notes: ``embedder``, ``images``, ``recall@10``.
+    """
+
+    client: Any
+    uri: str
+    collection: str
+    about: dict[str, Any]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, uri: str, collection: str = COLLECTION, embedder: Path | None = None) -> "MilvusIndex":
+        """Open a collection that :func:`keyart.retrieval.engines.milvus_build.build_milvus` has filled.
+
+        Args:
+            uri: An embedded file (``….db``) or a cluster's address.
+            collection: The collection's name.
+            embedder: The folder of the embedder whose vectors one wants to search it with; None: not checked.
+
+        Raises:
+            InputError: There is no such collection, it is not whole, or it holds another embedder's vectors.
+        """
+        again = "build it again with keyart index --engine milvus"
+        if is_file(uri):
+            _check_file(Path(uri), again)
+        client = connect(uri)
+        about = read_about(client, uri, collection)
+        if about is None and collection == COLLECTION and (about := read_about(client, uri, FORMER_NAME)):
+            collection = FORMER_NAME
+        if about is None:
+            raise InputError(f"--uri {shown(uri)}: holds no posters in a collection {collection!r}; {again}")
+        if not about.get("whole"):
+            raise InputError(f"--uri {shown(uri)}: {collection!r} is not filled yet; run keyart index to the end")
+        if embedder is not None and about["embedder"] != embedder_digest(embedder):
+            raise InputError(
+                f"--uri {shown(uri)}: {collection!r} holds another embedder's vectors than {embedder.parent}'s;"
+                f" name that run, or {again}"
+            )
+        index = cls(client, uri, collection, about, {key: about[key] for key in ("embedder", "images", "recall@10")})
+        with telling(uri):
+            client.load_collection(collection)
+        found = index.count()
+        if found != about["posters"]:
+            raise InputError(
+                f"--uri {shown(uri)}: {collection!r} is damaged ({found} posters of {about['posters']}); {again}"
+            )
+        return index
+
+    def close(self) -> None:
+        """Let go of the connection, or of the file, which one process at a time can hold."""
+        disconnect(self.client, self.uri)
+
+    def __len__(self) -> int:
+        return int(self.about["posters"])
+
+    @property
+    def dimensions(self) -> int:
+        """Width E of the vectors."""
+        return int(self.about["dimensions"])
+
+    @cached_property
+    def posters(self) -> pd.DataFrame:
+        """(N rows) the whole table, read once: what a title or a history is looked up in."""
+        parts: list[dict[str, Any]] = []
+        with telling(self.uri):
+            rows = self.client.query_iterator(self.collection, batch_size=ROWS, output_fields=["row", *COLUMNS])
+            while part := rows.next():
+                parts += part
+            rows.close()
+        return as_table(sorted(parts, key=lambda one: one["row"]))
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+        found = self._query(f"id == {json.dumps(one, ensure_ascii=False)}", ["row"])
+        return int(found[0]["row"]) if found else None
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+        return as_table(self._get(rows, list(COLUMNS)))
+
+    def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """(N, E) all vectors, or (R, E) those of some rows."""
+        wanted = np.arange(len(self)) if rows is None else rows
+        found = [one["vector"] for one in self._get(wanted, ["vector"])]
+        return np.asarray(found, dtype=np.float32).reshape(len(wanted), self.dimensions)
+
+    def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> Expression | None:
+        """The posters that have all of some genres (compared without case) and a year within a range.
+
+        Raises:
+            InputError: The index knows no such genre, or no poster is left.
+        """
+        if not genres and years is None:
+            return None
+        spelt = {str(name).casefold(): str(name) for name in self.about["genres"]}
+        for name in genres:
+            if name.strip().casefold() not in spelt:
+                raise InputError(
+                    f"--genre {name}: the index has no such genre; it has {', '.join(sorted(spelt.values()))}"
+                )
+        terms = []
+        if genres:
+            asked = [spelt[name.strip().casefold()] for name in genres]
+            terms.append(f"array_contains_all(genres, {json.dumps(asked, ensure_ascii=False)})")
+        if years is not None:
+            terms.append(f"year >= {years[0]} and year <= {years[1]}")
+        text = " and ".join(terms)
+        if not (count := self.count(text)):
+            told = [*genres, *([f"{years[0]}-{years[1]}"] if years is not None else [])]
+            raise InputError(f"no poster of the index is {' and '.join(told)}; ask for less")
+        return Expression(text, count)
+
+    def count(self, expression: str = "") -> int:
+        """How many posters fulfil an expression."""
+        return int(self._query(expression, ["count(*)"])[0]["count(*)"])
+
+    def search(
+        self, queries: np.ndarray, k: int, rows: Expression | None = None, effort: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The k best rows for each of Q query vectors.
+
+        Args:
+            queries: (Q, E) vectors.
+            k: How many; Milvus finds at most 16,384.
+            rows: Which posters may be found; None: all.
+            effort: Its ``ef``; None: what building has found to be enough.
+
+        Returns:
+            (Q, k) inner products and (Q, k) row numbers, best first; -inf and -1 where fewer rows are found.
+        """
+        scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        found = np.full((len(queries), k), -1, dtype=np.int64)
+        limit = min(k, MOST_FOUND, len(self))
+        ef = max(int(effort or self.about["effort"]), limit)
+        if rows is not None:
+            # A graph is walked past what the filter hides: the rarer what is allowed, the further.
+            ef = min(MOST_FOUND, ef * -(-len(self) // max(len(rows), 1)))
+        for start in range(0, len(queries), QUERIES):
+            asked = np.ascontiguousarray(queries[start : start + QUERIES], dtype=np.float32)
+            with telling(self.uri):
+                answers = self.client.search(
+                    self.collection,
+                    data=list(asked),
+                    anns_field="vector",
+                    limit=limit,
+                    filter=rows.text if rows is not None else "",
+                    output_fields=["row"],  # without it the embedded server sends all, vectors too
+                    search_params={"metric_type": "IP", "params": {"ef": ef}},
+                )
+            for i, hits in enumerate(answers, start):
+                near = np.array([hit["distance"] for hit in hits], dtype=np.float32)
+                which = np.array([hit["row"] for hit in hits], dtype=np.int64)
+                order = np.lexsort((which, -near))
+                scores[i, : len(order)], found[i, : len(order)] = near[order], which[order]
+        return scores, found
+
+    def _query(self, expression: str, fields: list[str]) -> list[dict[str, Any]]:
+        with telling(self.uri):
+            return list(self.client.query(self.collection, filter=expression, output_fields=fields))
+
+    def _get(self, rows: np.ndarray, fields: list[str]) -> list[dict[str, Any]]:
+        """Some rows in the order asked for."""
+        return [one for start in range(0, len(rows), ROWS) for one in self._part(rows[start : start + ROWS], fields)]
+
+    def _part(self, rows: np.ndarray, fields: list[str]) -> Iterator[dict[str, Any]]:
+        with telling(self.uri):
+            found = self.client.get(self.collection, ids=np.unique(rows).tolist(), output_fields=["row", *fields])
+        by_row = {int(one["row"]): one for one in found}
+        if any(int(row) not in by_row for row in rows):
+            raise InputError(f"--uri {shown(self.uri)}: {self.collection!r} is damaged (rows are missing)")
+        return (by_row[int(row)] for row in rows)
+
+
+def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as Milvus gives them, as :func:`keyart.retrieval.index.catalogue_table` would."""
+    table = pd.DataFrame({name: [one[name] for one in rows] for name in COLUMNS})
+    year = table["year"].astype("Int64")
+    table["year"] = year.mask(year < 0)
+    table["genres"] = ["|".join(names) for names in table["genres"]]
+    table["split"] = [name or None for name in table["split"]]
+    return table
+
+
+def _check_file(path: Path, again: str) -> None:
+    """An embedded file says itself what it is made of."""
+    if not path.exists():
+        raise InputError(f"{path}: there is no such file; {again}")
+    former = path / f"{FORMER_NAME}.json"
+    contents = former if former.is_file() and not (path / CONTENTS).is_file() else path / CONTENTS
+    try:
+        files = json.loads(contents.read_text(encoding="utf-8"))["files"]
+    except (OSError, ValueError, KeyError):
+        raise InputError(f"{path}: is not whole (no readable {CONTENTS}); {again}") from None
+    if damage := find_damage(path, files):
+        raise InputError(f"{path}: the index is damaged ({damage}); {again}")

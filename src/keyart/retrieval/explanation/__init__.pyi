@@ -1,0 +1,19 @@
+from keyart.retrieval.explanation.integrated_gradients import (
+    Shares as Shares,
+)
+from keyart.retrieval.explanation.integrated_gradients import (
+    integrated_gradients as integrated_gradients,
+)
+from keyart.retrieval.explanation.pair import (
+    CELL as CELL,
+)
+from keyart.retrieval.explanation.pair import (
+    Explanation as Explanation,
+)
+from keyart.retrieval.explanation.pair import (
+    Share as Share,
+)
+from keyart.retrieval.explanation.pair import (
+    explain_pair as explain_pair,
+)
+from keyart.retrieval.explanation.resample import spread as spread

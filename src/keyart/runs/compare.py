@@ -1,0 +1,255 @@
+"""Finished runs side by side, and which of their differences are more than luck of the queries."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from keyart.errors import InputError
+from keyart.metrics.result import ratio
+from keyart.runs.evaluation.metric_names import is_genre
+from keyart.runs.evaluation.scores import metric_keys
+from keyart.runs.run import Run
+from keyart.utils.bootstrap import Floats, Verdict, percentile_ends, resample_means, verdict
+
+_MACRO = "/genre_macro"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How a run's metric differs from the first run's, over the same queries.
+
+    Attributes:
+        value: This run's mean minus the first one's.
+        low: Lower end of the paired bootstrap interval.
+        high: Upper end.
+        lift_ratio: This run's lift over the first one's, chance and each frozen backbone taken as they are; None where
+            either lift is undefined or the first is within 1.96 standard errors of 0.
+        ratio_low: Lower end of the ratio's interval.
+        ratio_high: Upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+    lift_ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+
+    @property
+    def significant(self) -> bool:
+        """Whether zero lies outside the interval."""
+        return self.verdict != "no difference"
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether this run is significantly better or worse than the first one."""
+        return verdict(self.low, self.high)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {
+            "difference": self.value,
+            "low": self.low,
+            "high": self.high,
+            "significant": self.significant,
+            "verdict": self.verdict,
+            "lift_ratio": self.lift_ratio,
+            "lift_ratio_low": self.ratio_low,
+            "lift_ratio_high": self.ratio_high,
+        }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One metric of K runs.
+
+    Attributes:
+        metric: ``<split>/<metric>``.
+        chance: Its expectation under a random ranking.
+        values: K values, None where undefined.
+        frozen: K values of the runs' frozen backbones.
+        lifts: K lifts.
+        differences: K differences from the first run; None for the first itself and where no queries are known.
+    """
+
+    metric: str
+    chance: float | None
+    values: tuple[float | None, ...]
+    frozen: tuple[float | None, ...]
+    lifts: tuple[float | None, ...]
+    differences: tuple[Difference | None, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """K runs on one test split.
+
+    Attributes:
+        runs: Their folders.
+        names: Their configured names.
+        queries: Posters that search.
+        gallery: Posters that are searched.
+        level: Coverage of the intervals.
+        rows: One a metric.
+    """
+
+    runs: tuple[Path, ...]
+    names: tuple[str, ...]
+    queries: int
+    gallery: int
+    level: float
+    rows: tuple[Row, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON holds it: under ``metrics`` for each metric one entry a run, in the order of ``runs``."""
+        metrics = {
+            row.metric: {
+                "chance": row.chance,
+                "runs": [
+                    {"value": value, "frozen": frozen, "lift": lift} | (other.to_dict() if other else {})
+                    for value, frozen, lift, other in zip(
+                        row.values, row.frozen, row.lifts, row.differences, strict=True
+                    )
+                ],
+            }
+            for row in self.rows
+        }
+        about: dict[str, Any] = {"runs": [str(run) for run in self.runs], "names": list(self.names)}
+        about |= {"queries": self.queries, "gallery": self.gallery, "level": self.level}
+        return about | {"metrics": metrics}
+
+
+def compare_runs(
+    runs: Sequence[Run], *, split: str = "test", level: float = 0.95, replicates: int = 2000, seed: int = 0
+) -> Comparison:
+    """Compare runs by paired bootstrap over their queries (Efron and Tibshirani 1993, chapter 13).
+
+    Each sample draws the same queries for all runs; a mean over genres is taken anew in each. A difference is
+    significant when its interval does not hold zero. Intervals are not corrected for how many there are.
+
+    Args:
+        runs: Two or more; each is compared with the first.
+        split: ``test`` or ``val``.
+        level: Coverage of the intervals.
+        replicates: Bootstrap samples.
+        seed: Of the samples.
+
+    Raises:
+        InputError: There are fewer than two runs, or they were not judged on the same posters by the same relation.
+    """
+    if len(runs) < 2:
+        raise InputError("compare: name two runs or more, the first being what the others are compared with")
+    for other in runs[1:]:
+        _refuse_strangers(runs[0], other)
+    tables = [_per_query(run, split) for run in runs]
+    ids = tables[0].index
+    for run, table in zip(runs, tables, strict=True):
+        if len(table) != len(ids) or set(table.index) != set(ids):
+            raise InputError(f"{run.folder}: per_query.parquet holds other {split} queries; copy the run again")
+    tables = [table.loc[ids] for table in tables]
+    shared = set.intersection(*(set(metric_keys(run.metrics, split)) for run in runs))
+    keys = [key for key in metric_keys(runs[0].metrics, split) if key in shared and not is_genre(key)]
+    rows = [_row(runs, tables, f"{split}/{key}", level, replicates, seed) for key in keys]
+    queries, gallery = (int(runs[0].metrics.get(f"{split}/{key}") or 0) for key in ("queries", "gallery"))
+    names = tuple(str(run.config.get("name", run.folder.name)) for run in runs)
+    return Comparison(tuple(run.folder for run in runs), names, queries, gallery, level, tuple(rows))
+
+
+def _row(
+    runs: Sequence[Run], tables: Sequence[pd.DataFrame], metric: str, level: float, replicates: int, seed: int
+) -> Row:
+    def told(end: str) -> tuple[Any, ...]:
+        """A number or None of each run."""
+        return tuple(run.metrics.get(metric + end) for run in runs)
+
+    values, frozen, lifts, chance = told(""), told("/frozen"), told("/lift"), runs[0].metrics.get(f"{metric}/chance")
+    columns = [metric_columns(table, metric.partition("/")[2]) for table in tables]
+    differences: list[Difference | None] = [None]
+    for at in range(1, len(runs)):
+        first, own = columns[0], columns[at]
+        if first is None or own is None or values[0] is None or values[at] is None or first.shape != own.shape:
+            differences.append(None)
+            continue
+        means = [sample_means(part, replicates, seed) for part in (first, own)]
+        low, high = _ends(means[1] - means[0], level)
+        ratios: tuple[float | None, ...] = (None, None, None)
+        if chance is not None and lifts[0] is not None and lifts[at] is not None:
+            gains = [
+                (mean - chance) / (base - chance) for mean, base in zip(means, (frozen[0], frozen[at]), strict=True)
+            ]
+            # The spread of bootstrap means is the first lift's standard error.
+            if (found := ratio(lifts[at], lifts[0], float(gains[0].std()))) is not None:
+                # A ratio to something that may be nothing has no interval.
+                ends = _ends(gains[1] / gains[0], level) if (gains[0] > 0).all() else (None, None)
+                ratios = (found, *ends)
+        differences.append(Difference(values[at] - values[0], low, high, *ratios))
+    return Row(metric, chance, values, frozen, lifts, tuple(differences))
+
+
+def metric_columns(table: pd.DataFrame, key: str) -> Floats | None:
+    """(Q, 1) per-query values of a metric, or (Q, genres) where it is a mean over genres."""
+    if key in table:
+        return table[[key]].to_numpy(dtype=np.float64)
+    if _MACRO not in key:
+        return None
+    head, _, rest = key.partition(_MACRO)
+    of_genres = [name for name in map(str, table.columns) if name.startswith(f"{head}/genre/")]
+    parts = [name for name in of_genres if name.endswith("/dedup") == (rest == "/dedup")]
+    return table[parts].to_numpy(dtype=np.float64) if parts else None
+
+
+def sample_means(values: Floats, replicates: int, seed: int) -> Floats:
+    """(R,) means of bootstrap samples, over queries and then over columns."""
+    means = resample_means(values, replicates=replicates, seed=seed)
+    known = ~np.isnan(means)
+    return np.asarray(np.where(known, means, 0).sum(1) / np.maximum(known.sum(1), 1))
+
+
+def _ends(samples: npt.NDArray[np.float64], level: float) -> tuple[float, float]:
+    low, high = percentile_ends(samples[:, None], level)
+    return float(low[0]), float(high[0])
+
+
+def _per_query(run: Run, split: str) -> pd.DataFrame:
+    path = run.folder / "per_query.parquet"
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); copy the run again") from error
+    table = table[table["split"] == split].set_index("id").drop(columns="split")
+    if not len(table):
+        raise InputError(f"{path}: holds no {split} queries; train the run with posters in that split")
+    return table
+
+
+def _refuse_strangers(first: Run, other: Run) -> None:
+    """Runs can be compared when posters, splits and yardstick are the same."""
+    told = f"{other.folder}: cannot be compared with {first.folder}, it "
+    dataset = [_dataset(run) for run in (first, other)]
+    if dataset[0].get("fingerprint") != dataset[1].get("fingerprint"):
+        names = [f"{one.get('catalogue')} ({one.get('posters')} posters)" for one in dataset]
+        raise InputError(f"{told}has other posters or genres: {names[1]}, not {names[0]}; train it on the same table")
+    mine, theirs = first.splits, other.splits
+    if len(mine) != len(theirs) or not theirs.reindex(mine.index).equals(mine):
+        seeds = [run.config["data"].get("split_seed") for run in (first, other)]
+        hint = f" (data.split_seed={seeds[1]}, not {seeds[0]})" if seeds[0] != seeds[1] else ""
+        raise InputError(f"{told}has other splits{hint}; train it with the same data.split_seed and data.split")
+    kinds = [run.config["evaluation"]["relevance"] for run in (first, other)]
+    if kinds[0] != kinds[1]:
+        raise InputError(f"{told}was judged with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same")
+
+
+def _dataset(run: Run) -> dict[str, Any]:
+    path = run.folder / "environment.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["dataset"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: says nothing of the run's posters ({error}); copy the run again") from error
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,275 @@
+"""Embedding a catalogue in parts: resumable, and in shards that several machines work on at once.
+
+Posters are cut into pieces of 1,024. Shard i of n embeds pieces i − 1, i − 1 + n, …; each piece is one Parquet file
+that is there whole or not at all, so a job that was stopped goes on with the pieces that are missing, with any number
+of shards.
+"""
+
+import os
+import re
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.problems import Problem, summarise
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.errors import InputError
+from keyart.retrieval.embedding_folder import PIECE, folder_about, part_notes, part_path, write_part
+from keyart.retrieval.index import catalogue_table
+from keyart.retrieval.unit_vectors import check_unit_vectors
+from keyart.runs.run import Run
+from keyart.utils.allocator import keep_freed_memory
+from keyart.utils.checksums import embedder_digest
+
+if TYPE_CHECKING:
+    from keyart.models.embedder import Embedder
+
+_READ = 128  # files held in memory at a time
+OnBad = Literal["error", "skip"]
+Decoder = Literal["pillow", "nvjpeg"]
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """What a shard's job did.
+
+    Attributes:
+        posters: Posters in the shard's parts.
+        computed: Those of them that this job embedded; the others were there.
+        skipped: Posters of the shard that could not be used, and in the first shard all rows of the table that could
+            not, as ``{"id", "img", "problem"}``.
+    """
+
+    posters: int
+    computed: int
+    skipped: list[dict[str, str]]
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """Which shard of how many, counted from 1.
+
+    Raises:
+        InputError: It is not written so.
+
+    Examples:
+        >>> parse_shard("2/8")
+        (2, 8)
+    """
+    match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
+    if not match or not 1 <= int(match[1]) <= int(match[2]):
+        raise InputError(f"--shard {text}: write i/n, with i from 1 to n, such as 1/8")
+    return int(match[1]), int(match[2])
+
+
+def embed_catalogue(
+    run: Run,
+    catalogue: Path,
+    images: Path | None,
+    out: Path,
+    *,
+    shard: tuple[int, int] = (1, 1),
+    on_bad_poster: OnBad = "error",
+    decoder: Decoder = "pillow",
+    progress: Report = lambda done, total: None,
+) -> Embedded:
+    """Embed a catalogue, or one shard of it, into Parquet parts with ``id``, ``embedding`` and what is known.
+
+    Args:
+        run: Whose embedder.
+        catalogue: The table of posters.
+        images: Their folder; None: the table's own.
+        out: Where the parts go; parts that are there are kept.
+        shard: (i, n), i from 1.
+        on_bad_poster: ``error`` stops at the first piece with posters that cannot be used, ``skip`` leaves them out.
+        decoder: ``nvjpeg`` decodes JPEG files on the GPU, to pixels that differ a little; other files are Pillow's.
+        progress: Called with the shard's posters done and all.
+
+    Raises:
+        InputError: Posters cannot be used, ``out`` holds parts of another embedder, catalogue or decoder, or there is
+            no such decoder here.
+    """
+    if decoder == "nvjpeg":
+        from keyart.images import nvjpeg
+
+        nvjpeg.check_nvjpeg()
+    table, problems = read_catalogue(catalogue, images)
+    if problems and on_bad_poster == "error":
+        raise InputError(summarise(problems, table.source))
+    if not len(table):
+        raise InputError(f"{catalogue}: no posters; give a table with at least one")
+    about = _claim(run, table, out, decoder)
+    pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
+    own = range(shard[0] - 1, len(pieces), shard[1])
+    total = sum(len(pieces[piece]) for piece in own)
+    embedder, device = None, None
+    done = computed = posters = 0
+    # Rows that the reader left out are in no piece: the first shard names them.
+    skipped = _as_skipped(problem for problem in problems if not problem.keeps_row) if shard[0] == 1 else []
+    for piece in own:
+        path = part_path(out, piece)
+        if not path.is_file():
+            if embedder is None:
+                import torch
+
+                device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+                embedder = _for_inference(run.embedder(), _precision(run, device.type)).to(device)
+            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster, decoder, about)
+        told = part_notes(path)
+        posters += told["posters"]
+        skipped += told["skipped"]
+        done += len(pieces[piece])
+        progress(done, total)
+    return Embedded(posters, computed, skipped)
+
+
+def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str, Any]:
+    """What the folder's parts are of, after a check that those in it are of the same."""
+    about = {
+        "version": 1,
+        "embedder": embedder_digest(run.folder / "embedder"),
+        "catalogue": table.fingerprint(),
+        "images": str(table.root.resolve()),
+        "posters": len(table),
+        "dimensions": run.embedder().embedding_size,
+        **({} if decoder == "pillow" else {"decoder": decoder}),
+    }
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be used ({error}); name another folder") from None
+    known = folder_about(out)
+    for key, what in (
+        ("embedder", "another embedder's"),
+        ("catalogue", "of another catalogue"),
+        ("decoder", f"of images by {(known or {}).get('decoder', 'pillow')}"),
+    ):
+        if known is not None and known.get(key) != about.get(key):
+            raise InputError(f"--out {out}: the embeddings in it are {what}; name another folder")
+    return about
+
+
+def _embed_piece(
+    run: Run,
+    embedder: "Embedder",
+    part: Catalogue,
+    path: Path,
+    on_bad_poster: OnBad,
+    decoder: Decoder,
+    about: dict[str, Any],
+) -> int:
+    """Embed the posters of one part and write it; returns how many they are."""
+    device = next(embedder.parameters()).device
+    pixels, bad = _decode(part, run.image_size, str(device) if decoder == "nvjpeg" else None)
+    if bad and on_bad_poster == "error":
+        raise InputError(summarise(list(bad.values()), part.source))
+    good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
+    vectors = _embed(embedder, pixels, _precision(run, device.type))
+    told = _as_skipped(bad.values())
+    posters = catalogue_table(part.select(good))
+    if len(good):
+        check_unit_vectors(vectors, posters["id"], lambda row: f"{part.source}: poster {posters['img'][row]}")
+    try:
+        write_part(path, posters, vectors, told, about)
+    except OSError as error:
+        raise InputError(f"--out {path.parent}: cannot be written ({error}); name another folder") from None
+    return len(good)
+
+
+def _as_skipped(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    return [{"id": p.id, "img": p.file, "problem": f"{p.kind}: {p.detail}"} for p in problems]
+
+
+def _decode(
+    part: Catalogue, image_size: tuple[int, int], by: str | None = None
+) -> tuple[np.ndarray, dict[int, Problem]]:
+    """(M, H, W, 3) uint8 of the good posters, and what is wrong with the others, by position.
+
+    Args:
+        part: The posters.
+        image_size: (height, width).
+        by: The device whose decoder takes the JPEG files that it can; None: Pillow decodes all.
+    """
+    from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+
+    def read(path: Path) -> bytes | BadImage:
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            return BadImage("unreadable image", error.strerror or "no such file", "make it a file that may be read")
+
+    def decode(path: Path, by_device: np.ndarray | None) -> np.ndarray | BadImage:
+        if by_device is not None:
+            return by_device
+        data = read(path)
+        if isinstance(data, BadImage):
+            return data
+        try:
+            return decode_poster(data, image_size)
+        except BadImage as why:
+            return why
+
+    with quiet_pillow(), ThreadPoolExecutor(min(os.cpu_count() or 1, 16)) as pool:
+        done: list[np.ndarray | None] = [None] * len(part)
+        if by is not None:
+            from keyart.images.nvjpeg import decode_jpegs
+
+            for start in range(0, len(part), _READ):
+                files = [
+                    b"" if isinstance(x, BadImage) else x for x in pool.map(read, part.paths[start : start + _READ])
+                ]
+                done[start : start + len(files)] = decode_jpegs(files, image_size, by)
+        results = list(pool.map(decode, part.paths, done))
+    rows = part.rows if part.rows is not None else np.arange(len(part)) + 2
+    bad = {
+        at: Problem(int(rows[at]), str(part.ids[at]), str(part.files[at]), why.kind, why.detail, why.mend)
+        for at, why in enumerate(results)
+        if isinstance(why, BadImage)
+    }
+    good = [pixels for pixels in results if isinstance(pixels, np.ndarray)]
+    return np.stack(good) if good else np.empty((0, *image_size, 3), np.uint8), bad
+
+
+def _precision(run: Run, device: str) -> str:
+    """The run's own, but float32 on CPUs where it left the choice.
+
+    bfloat16 moves single posters: of the default model the least cosine with float32 is 0.995. Folded, float32 is quick
+    enough; and shards agree whether or not their machines have bfloat16.
+    """
+    own = str(run.config["training"]["precision"])
+    return "fp32" if own == "auto" and device == "cpu" else own
+
+
+def _for_inference(embedder: "Embedder", precision: str) -> "Embedder":
+    """An embedder with its batch norms folded, in float32: bfloat16 would round the folded weights more coarsely."""
+    import torch
+
+    from keyart.models.fuse_conv_bn import folded
+
+    if precision != "fp32":
+        return embedder
+    noise = torch.rand(1, 3, *embedder.backbone.image_size, generator=torch.Generator().manual_seed(0))
+    return folded(embedder, noise)
+
+
+def _embed(embedder: "Embedder", pixels: np.ndarray, precision: str) -> np.ndarray:
+    """(M, E) unit vectors of decoded posters."""
+    import torch
+
+    from keyart.models.embedder import step_size, to_images
+    from keyart.models.precision import autocast_for
+
+    device = next(embedder.parameters()).device
+    if device.type == "cpu":
+        keep_freed_memory()
+    step = step_size(256, device)
+    done = [np.empty((0, embedder.embedding_size), np.float32)]
+    for at in range(0, len(pixels), step):
+        with torch.inference_mode(), autocast_for(device, precision):
+            done.append(embedder(to_images(torch.from_numpy(pixels[at : at + step]), device)).float().cpu().numpy())
+    return np.concatenate(done)

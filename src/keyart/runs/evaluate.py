@@ -1,0 +1,106 @@
+"""All that ``keyart evaluate`` says of a run."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from keyart.catalogue.history import read_history
+from keyart.catalogue.relevance import RelevanceKind
+from keyart.metrics.result import merge_frozen
+from keyart.recommend.cowatch import co_watched
+from keyart.runs.evaluation.baselines import baseline_metrics
+from keyart.runs.evaluation.branches import branch_metrics, check_sizes, size_metrics
+from keyart.runs.evaluation.pairs import open_pairs, pairs_metrics
+from keyart.runs.evaluation.posters import (
+    Judged,
+    embed_and_frozen,
+    from_whole,
+    judge,
+    open_posters,
+    plain_judge,
+    whole_and_frozen,
+)
+from keyart.runs.evaluation.watched_together import history_metrics
+from keyart.runs.run import Run
+
+
+def evaluate_run(
+    run: Run,
+    catalogue: Path | None = None,
+    images: Path | None = None,
+    *,
+    relevance: RelevanceKind | None = None,
+    on_bad_poster: Literal["error", "skip"] = "error",
+    pairs: Path | None = None,
+    other_images: Path | None = None,
+    history: Path | None = None,
+    baselines: bool = False,
+    sizes: Sequence[int] = (),
+    rating_scale: float | None = None,
+    liked_from: float | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, float | None]:
+    """Judge a run's embedder beside chance and its frozen backbone.
+
+    Args:
+        run: A finished run.
+        catalogue: A table of posters: all of them search all of them, under the name ``eval``. None: the run's own
+            posters, its test split in itself, under the name ``test``.
+        images: The folder of the catalogue's images; None: the table's own.
+        relevance: The yardstick's relation; None: the run's ``evaluation.relevance``.
+        on_bad_poster: ``error`` or ``skip``; of rows of ``pairs`` too.
+        pairs: A table of other artwork, see `pairs_metrics`.
+        other_images: The folder of that artwork; None: the table's own.
+        history: A table of who rated which film, see `history_metrics`.
+        baselines: Judge embeddings that a learned one must beat too, see `baseline_metrics`.
+        sizes: Evaluate the first so many numbers of each embedding too, see `size_metrics`; needs a run that was
+            trained with ``model.output_size``.
+        rating_scale: The best rating of ``history``; None: found from the ratings.
+        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+        say: Called with a line on each table: how many rows became posters, which are left out, how ratings are read.
+
+    Returns:
+        Flat metrics, as ``metrics.json`` holds them, with what each branch of the head brings (`branch_metrics`); of
+        posters that the run has not seen also ``eval/rows`` and ``eval/skipped``, the rows of the table and those of
+        them that are left out.
+
+    Raises:
+        InputError: The run's embeddings cannot be cut to ``sizes``, a table or its images cannot be read, or the run's
+            own posters are no longer what they were.
+    """
+    # What people may have to mend is read before anything long begins.
+    embedder = run.embedder()
+    check_sizes(embedder.head, sizes)
+    events = read_history(history, scale=rating_scale, liked_from=liked_from) if history is not None else None
+    posters, splits = open_posters(run, catalogue, images, on_bad_poster)
+    watched = co_watched(events, posters.catalogue) if events is not None else None
+    artwork = None
+    if pairs is not None:
+        artwork = open_pairs(pairs, other_images, posters.catalogue, run.image_size, skip=on_bad_poster == "skip")
+    for line in (posters.summary, artwork and artwork.summary, events and events.summary):
+        if line:
+            say(line)
+
+    kind = relevance or run.config["evaluation"]["relevance"]
+    precision = run.config["training"]["precision"]
+    whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
+    judged = Judged(posters, from_whole(embedder, whole), base, splits)
+    at = judged.positions(judged.split)
+    frozen = judge(judged.frozen, posters, kind, at)
+    flat = merge_frozen(judge(judged.embeddings, posters, kind, at), frozen, judged.split)
+    others = plain_judge(posters, kind, at), frozen, judged.split
+    flat |= branch_metrics(embedder.head, whole[at], *others)
+    flat |= size_metrics(judged.embeddings[at], sizes, *others)
+    if splits is None:
+        flat |= {"eval/rows": posters.account.rows, "eval/skipped": posters.account.faults}
+    if baselines:
+        flat |= baseline_metrics(run, embedder, judged, kind, frozen, precision)
+    if artwork is not None:
+        flat |= pairs_metrics(
+            judged, artwork, *embed_and_frozen(run, embedder, artwork.pixels, precision=precision), sizes
+        )
+    if watched is not None:
+        flat |= history_metrics(judged, watched)
+        if events is not None and events.scale is not None:
+            flat |= {"cowatch/rating_scale": events.scale.best, "cowatch/liked_from": events.scale.liked_from}
+    return flat

@@ -1,0 +1,305 @@
+"""All that ``keyart evaluate-history`` says of a run."""
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.catalogue.history import read_history
+from keyart.errors import InputError
+from keyart.recommend.cowatch import unit_rows
+from keyart.recommend.evaluation.events import FOLDS, Bools, Events, Task, by_time, cold, cold_folds, film_split
+from keyart.recommend.evaluation.models import popularity
+from keyart.recommend.evaluation.ranking import CUTS, NAMES, Ranked, chance, judge
+from keyart.recommend.evaluation.tuning import (
+    Chosen,
+    Spaces,
+    Vectors,
+    choose_interaction,
+    choose_looks,
+    interaction_scores,
+)
+from keyart.runs.evaluation.posters import embed_and_frozen, open_posters
+from keyart.runs.run import Run
+from keyart.utils.bootstrap import intervals
+
+KINDS = ("genres", "frozen", "posters")
+PAIRS = (("genres", "posters"), ("genres", "frozen"))
+ROWS = ("random", "popularity", "genres", "frozen", "posters", "genres+posters", "genres+frozen", "ease", "hybrid")
+DIFFERENCES = (
+    ("posters", "random"),
+    ("posters", "frozen"),
+    ("genres+posters", "genres"),
+    ("genres+posters", "genres+frozen"),
+    ("hybrid", "ease"),
+)
+Say = Callable[[str], None]
+
+
+def evaluate_history(
+    run: Run,
+    history: Path,
+    catalogue: Path | None = None,
+    images: Path | None = None,
+    *,
+    on_bad_poster: Literal["error", "skip"] = "error",
+    rating_scale: float | None = None,
+    liked_from: float | None = None,
+    say: Say = lambda text: None,
+) -> dict[str, Any]:
+    """Judge a run by what viewers went on to like, beside what else could have told it.
+
+    *All films* (``all/…``): one cut in time for everybody; of the last fifth of events, the films that were liked
+    (four of five stars or more) are sought among all films that a user has not seen. *Cold films* (``cold/…``): five
+    folds over films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are
+    ranked within that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test
+    split's films, whose genres the embedding has not learned.
+
+    Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a taste in multi-hot
+    genres, in the frozen backbone's features, in the run's embedding: see :class:`keyart.recommend.user_profile.Space`),
+    ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (EASE beside posters). All settings
+    are chosen on other events than those judged: by an earlier cut within the known events, and by the next fold.
+
+    Popularity and EASE know nothing of cold films: they have no value there, and a hybrid is its posters; nor has
+    novelty, as cold films are all equally new.
+
+    Args:
+        run: A finished run.
+        history: Who rated what when; without timestamps only cold films are judged.
+        catalogue: A table of posters; None: the run's own.
+        images: The folder of its images.
+        on_bad_poster: ``error`` or ``skip``.
+        rating_scale: The best rating; None: found from the ratings.
+        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+        say: Told what takes long and what is left out.
+
+    Returns:
+        ``<setting>/<metric>@<k>/<row>`` with ``/low`` and ``/high`` (95% over users), ``…/<row>-<row>`` for paired
+        differences, ``<setting>/coverage@k/<row>``; ``<setting>/users``, ``…/gallery``, ``…/liked``; ``unknown_films``;
+        ``rating_scale``, ``liked_from``; ``chosen``. ``<setting>/best``: the row of the highest nDCG, see `best_row`.
+        Undefined values are None; so are those that every ranking reaches, such as recall@100 among 60 films:
+        ``<setting>/left_out`` says why.
+
+    Raises:
+        InputError: The history or the posters cannot be used, or nobody has anything to be judged by.
+    """
+    events_read = read_history(history, scale=rating_scale, liked_from=liked_from)
+    posters, splits = open_posters(run, catalogue, images, on_bad_poster)
+    table = posters.catalogue
+    events, unknown = Events.of(events_read, table)
+    say(posters.summary)
+    say(events_read.summary)
+    say("embedding posters")
+    embeddings, frozen = embed_and_frozen(run, run.embedder(), posters, precision=run.config["training"]["precision"])
+    names = events_read.match(table).films
+    place = {film: at for at, film in enumerate(names)}
+    film = np.array([place[one] for one in table.films], dtype=np.int64)
+    vectors = {
+        "genres": of_films(table.genres.astype(np.float32), film),
+        "frozen": of_films(frozen, film),
+        "posters": of_films(embeddings, film),
+    }
+    test = None if splits is None else film_split(table, names, splits)
+    scale = events_read.scale
+    told = {
+        **{"films": events.films, "unknown_films": unknown, "events": len(events)},
+        **{"rating_scale": scale and scale.best, "liked_from": scale and scale.liked_from},
+    }
+    return told | judge_events(events, vectors, test, say)
+
+
+def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """(N, D) of posters to (F, D): the unit mean of the unit vectors of a film's posters."""
+    rows = unit_rows(np.asarray(vectors))
+    sums = np.zeros((int(film.max()) + 1, rows.shape[1]), dtype=np.float32)
+    np.add.at(sums, film, rows)
+    return unit_rows(sums)
+
+
+def judge_events(
+    events: Events, vectors: Vectors, test: Bools | None = None, say: Say = lambda text: None
+) -> dict[str, Any]:
+    """The protocols over film vectors; see :func:`evaluate_history`.
+
+    Args:
+        events: Who watched what.
+        vectors: ``genres``, ``frozen`` and ``posters``: (F, D) unit rows each.
+        test: (F,) films that the embedding has not learned from; None: not known.
+        say: Told what takes long and what is left out.
+    """
+    spaces = Spaces(vectors)
+    flat: dict[str, Any] = {}
+    chosen: dict[str, Any] = {}
+    if events.time is None:
+        say("the history has no timestamps: films are not judged by time, only cold ones")
+    else:
+        say("all films: the last fifth of events")
+        task = by_time(events)
+        inner = by_time(task.known)
+        if not len(task.users()) or not len(inner.users()):
+            raise InputError(
+                "--history: nobody both watched a film before the last fifth of events and liked one in it"
+            )
+        told = choose_looks(spaces, KINDS, PAIRS, inner)
+        choose_interaction(told, "posters", inner)
+        flat |= _report("all", [(task, _rank(task, told, interaction=True))])
+        chosen["all"] = told.settings
+    say(f"cold films: {FOLDS} folds")
+    whole, part = _cold(events, spaces, test, chosen)
+    flat |= _report("cold", whole)
+    if test is not None:
+        flat |= _report("test/cold", part)
+    return flat | {"chosen": chosen}
+
+
+Tasks = list[tuple[Task, dict[str, Ranked]]]
+
+
+def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, Any]) -> tuple[Tasks, Tasks]:
+    folds = cold_folds(events.films)
+    whole: Tasks = []
+    part: Tasks = []
+    for fold in range(FOLDS):
+        task = cold(events, folds == fold)
+        # What the judged fold holds is out of sight while the next one is ranked to choose by.
+        inner = cold(task.known, folds == (fold + 1) % FOLDS)
+        if not len(inner.users()):
+            continue
+        told = choose_looks(spaces, KINDS, PAIRS, inner)
+        chosen.setdefault("cold", []).append(told.settings)
+        for tasks, one in ((whole, task), *([(part, task.within(test))] if test is not None else [])):
+            if len(one.users()):
+                tasks.append((one, _rank(one, told, interaction=False)))
+    if not whole:
+        raise InputError("--history: nobody liked films in two folds; cold films cannot be judged by so few events")
+    return whole, part
+
+
+def _rank(task: Task, chosen: Chosen, *, interaction: bool) -> dict[str, Ranked]:
+    users = task.users()
+    ranked = {"random": chance(task)}
+    for row, looks in chosen.looks.items():
+        ranked[row] = judge(task, looks.scores(task.known, users))
+    if interaction:
+        ranked["popularity"] = judge(task, popularity(task.known, users))
+        for row, scores in interaction_scores(chosen, "posters", task, users).items():
+            ranked[row] = judge(task, scores)
+    else:
+        ranked["hybrid"] = ranked["posters"]
+    return ranked
+
+
+def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
+    """Flat values of one setting: means over users of their means over tasks."""
+    if not tasks:
+        return {f"{setting}/users": 0}
+    values = {row: _mean([ranked[row].values for _, ranked in tasks]) for row in tasks[0][1]}
+    judged = ~np.isnan(values["random"][:, 0])
+    flat: dict[str, Any] = {
+        f"{setting}/users": int(judged.sum()),
+        f"{setting}/gallery": float(np.mean([task.gallery.sum() for task, _ in tasks])),
+        f"{setting}/liked": int(
+            sum(task.targets[task.users()][:, np.flatnonzero(task.gallery)].sum() for task, _ in tasks)
+        ),
+    }
+    if setting != "all":
+        # Films that nobody has watched are all equally new.
+        for own in values.values():
+            own[:, [name.startswith("novelty") for name in NAMES]] = np.nan
+    left_out = trivial(values["random"][judged])
+    for own in values.values():
+        own[:, [name in left_out for name in NAMES]] = np.nan
+    flat[f"{setting}/left_out"] = left_out
+    flat[f"{setting}/best"] = best_row({row: values[row][judged] for row in ROWS if row in values}, left_out)
+    flat |= _means(setting, {row: values.get(row) for row in ROWS}, judged)
+    paired = {f"{a}-{b}": values[a] - values[b] for a, b in DIFFERENCES if a in values and b in values}
+    flat |= _means(setting, paired, judged)
+    for k in CUTS:
+        for row in ROWS:
+            shown = f"recall@{k}" not in left_out
+            covered = [ranked[row].coverage(task.gallery)[k] for task, ranked in tasks if row in ranked and shown]
+            flat[f"{setting}/coverage@{k}/{row}"] = float(np.mean(covered)) if covered else None
+    return flat
+
+
+def trivial(random: npt.NDArray[np.float64]) -> dict[str, str]:
+    """The metrics that every ranking fulfils for every user, because k reaches all (or enough) of the candidates.
+
+    Args:
+        random: (U, M) expectations of judged users under random orders, columns as `NAMES`.
+
+    Returns:
+        The reason by metric. Novelty goes with recall: where all candidates are shown it is the same for all rankings.
+    """
+    certain = {name: bool((random[:, at] >= 1 - 1e-9).all()) for at, name in enumerate(NAMES)}
+    reasons: dict[str, str] = {}
+    for k in CUTS:
+        if certain[f"recall@{k}"]:
+            told = f"k = {k} shows every user all candidates: the same for every ranking"
+            reasons |= {f"{name}@{k}": told for name in ("recall", "hit_rate", "novelty", "coverage")}
+        elif certain[f"hit_rate@{k}"]:
+            reasons[f"hit_rate@{k}"] = f"k = {k} leaves out fewer candidates than any user liked: 1 for every ranking"
+    return reasons
+
+
+def best_row(values: Mapping[str, npt.NDArray[np.float64]], left_out: Mapping[str, str]) -> dict[str, Any]:
+    """Which row ranks best, and by how much.
+
+    Args:
+        values: (U, M) of each row over judged users, columns as `NAMES`; a row without values takes no part.
+        left_out: As `trivial` gives it; nDCG is compared at the largest k that does not reach all candidates.
+
+    Returns:
+        ``metric``, ``row``, its ``value`` with ``low`` and ``high``; ``over``: the paired difference from
+        ``popularity`` (where it has values) and from ``random``, each with ``low``, ``high`` and ``verdict``;
+        ``as_good``: rows that are not significantly worse.
+    """
+    cut = max((k for k in CUTS if f"recall@{k}" not in left_out), default=min(CUTS))
+    metric = f"ndcg@{cut}"
+    columns = {row: own[:, NAMES.index(metric)] for row, own in values.items()}
+    # Where EASE knows nothing its hybrid is the posters' row once more.
+    if "ease" not in columns:
+        columns.pop("hybrid", None)
+    first = max(columns, key=lambda row: float(np.nanmean(columns[row])))
+    rest = [row for row in columns if row != first]
+    own, *gaps = intervals(np.stack([columns[first], *(columns[first] - columns[row] for row in rest)], axis=1))
+    by_row = dict(zip(rest, gaps, strict=True))
+    over = {
+        row: {"difference": gap.value, "low": _known(gap.low), "high": _known(gap.high), "verdict": gap.verdict}
+        for row, gap in by_row.items()
+        if row in ("popularity", "random")
+    }
+    return {
+        "metric": metric,
+        "row": first,
+        "value": own.value,
+        "low": _known(own.low),
+        "high": _known(own.high),
+        "over": over,
+        "as_good": [row for row, gap in by_row.items() if gap.verdict == "no difference"],
+    }
+
+
+def _means(setting: str, rows: Mapping[str, npt.NDArray[np.float64] | None], judged: Bools) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for row, values in rows.items():
+        if values is None:
+            flat |= {f"{setting}/{name}/{row}": None for name in NAMES}
+            continue
+        for name, one in zip(NAMES, intervals(values[judged]), strict=True):
+            key = f"{setting}/{name}/{row}"
+            flat |= {key: _known(one.value), f"{key}/low": _known(one.low), f"{key}/high": _known(one.high)}
+    return flat
+
+
+def _mean(parts: list[npt.NDArray[np.float64]]) -> npt.NDArray[np.float64]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # users without a value in any fold
+        return np.asarray(np.nanmean(np.stack(parts), axis=0))
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

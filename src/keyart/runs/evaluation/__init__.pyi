@@ -1,0 +1,14 @@
+from keyart.runs.evaluation.posters import (
+    Judged as Judged,
+)
+from keyart.runs.evaluation.posters import (
+    embed_and_frozen as embed_and_frozen,
+)
+from keyart.runs.evaluation.posters import (
+    judge as judge,
+)
+from keyart.runs.evaluation.posters import (
+    open_posters as open_posters,
+)
+from keyart.runs.evaluation.scores import Score as Score
+from keyart.runs.evaluation.scores import collect_scores as collect_scores

@@ -1,0 +1,105 @@
+"""Rows for quality tables: embeddings that a learned one must beat."""
+
+import math
+
+import numpy as np
+import torch
+
+from keyart.catalogue.relevance import RelevanceKind
+from keyart.images.pixel_cache import PixelCache
+from keyart.metrics.baselines import colour_histograms, random_vectors
+from keyart.metrics.result import Judgement, lift
+from keyart.models.embedder import Embedder, feature_pieces
+from keyart.models.feature_cache import cached_features
+from keyart.recommend.cowatch import joined
+from keyart.runs.evaluation.posters import Judged, judge
+from keyart.runs.run import Run
+from keyart.utils.checkpoint_files import read_checkpoint
+from keyart.utils.progress import progress_bar
+
+METRICS = ("ndcg@10", "map")
+_PIECE = 512
+
+
+def baseline_metrics(
+    run: Run,
+    embedder: Embedder,
+    judged: Judged,
+    kind: RelevanceKind,
+    frozen: Judgement,
+    precision: str = "auto",
+) -> dict[str, float | None]:
+    """Judge other embeddings of the posters that the run is judged on.
+
+    ``random``: random directions. ``colour_histogram``: joint colour histograms of three bands. ``head_and_frozen``:
+    [embedding ⊕ frozen], each of length one. ``classifier_probabilities``: where the run was trained as a classifier
+    (``loss=bce``, say) and its checkpoints are still there.
+
+    Args:
+        run: The run.
+        embedder: Its embedder.
+        judged: The posters.
+        kind: Relevance kind of the yardstick.
+        frozen: The frozen backbone on the same posters.
+        precision: Of the backbone.
+
+    Returns:
+        ``<split>/ndcg@10/<row>`` and ``<split>/map/<row>``, each with ``/lift``.
+    """
+    at = judged.positions(judged.split)
+    catalogue = judged.posters.catalogue
+    rows = {
+        "random": random_vectors(catalogue.ids[at]),
+        "colour_histogram": _histograms(judged.posters.pixels, at),
+        "head_and_frozen": joined(judged.embeddings[at], judged.frozen[at]),
+    }
+    probabilities = classifier_probabilities(run, embedder, judged.posters.pixels, precision)
+    if probabilities is not None:
+        rows["classifier_probabilities"] = probabilities[at]
+    found: dict[str, float | None] = {}
+    for row, vectors in rows.items():
+        whole = np.zeros((len(catalogue), vectors.shape[1]), dtype=np.float32)
+        whole[at] = vectors
+        summary = judge(whole, judged.posters, kind, at).summary
+        for metric in METRICS:
+            key = f"{judged.split}/{metric}"
+            terms = frozen.chance[metric], frozen.summary[metric], frozen.errors[metric]
+            if math.isfinite(frozen.summary[metric]):
+                found[f"{key}/{row}"] = summary[metric]
+                found[f"{key}/{row}/lift"] = lift(summary[metric], *terms)
+    return found
+
+
+def classifier_probabilities(
+    run: Run, embedder: Embedder, pixels: PixelCache, precision: str = "auto"
+) -> np.ndarray | None:
+    """(N, G) genre probabilities by the linear layer that the run's loss trained on its embedding.
+
+    Returns:
+        None where the loss has no such layer, or the run's folder no longer holds its checkpoints.
+    """
+    # A run that was never validated has no best state: its last one was kept.
+    found = [path for name in ("best", "last") if (path := run.folder / "checkpoints" / f"{name}.ckpt").is_file()]
+    if not found:
+        return None
+    state = read_checkpoint(found[0])["state_dict"]
+    layers = [key.removesuffix("weight") for key in state if key.startswith("loss.") and ".classifier.weight" in key]
+    if len(layers) != 1:
+        return None
+    weight, bias = state[layers[0] + "weight"].float(), state[layers[0] + "bias"].float()
+    if weight.shape[1] != embedder.part_size:
+        return None
+    with progress_bar("embedding posters") as report:
+        features = cached_features(embedder.backbone, pixels, precision=precision, progress=report)
+    done = []
+    with torch.inference_mode():
+        for rows in feature_pieces(features):
+            # A head of several parts: the loss was applied to each, and the mean is the ensemble's opinion.
+            parts = [torch.nn.functional.linear(part, weight, bias).sigmoid() for part in embedder.parts(rows)]
+            done.append(torch.stack(parts).mean(0))
+    return torch.cat(done).numpy()
+
+
+def _histograms(pixels: PixelCache, at: np.ndarray) -> np.ndarray:
+    pieces = [pixels.take(at[start : start + _PIECE]).numpy() for start in range(0, len(at), _PIECE)]
+    return np.concatenate([colour_histograms(piece) for piece in pieces])

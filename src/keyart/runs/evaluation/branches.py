@@ -1,0 +1,102 @@
+"""What each branch of a head brings to an embedding, and what fewer numbers cost: one mechanism for both."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from keyart.errors import InputError
+from keyart.metrics.result import Judgement, merge_frozen
+from keyart.models.heads.base import Head
+from keyart.models.heads.reduced import ReducedHead
+
+HEADLINE = ("ndcg@10", "map")
+Judge = Callable[[np.ndarray, Sequence[str]], Judgement]
+"""From (Q, D) vectors of the posters in question and the names of metrics to how well the vectors rank."""
+
+
+def branch_metrics(
+    head: Head, whole: np.ndarray, judge: Judge, frozen: Judgement, split: str
+) -> dict[str, float | None]:
+    """Evaluate each branch of a head alone, and the head without it.
+
+    A branch alone is its columns of the head's vectors, L2-normalised; without it are all other columns, at their own
+    weights, normalised again. Nothing is trained anew. Where the head's vectors are reduced to fewer numbers, all of
+    them are evaluated too.
+
+    Args:
+        head: Whose branches; of a head with one branch nothing is to be told apart.
+        whole: (Q, W) what `Head.whole` makes of the posters of a split.
+        judge: Evaluates vectors of these posters.
+        frozen: The frozen backbone on the same posters.
+        split: Its name.
+
+    Returns:
+        ``<split>/branch/<branch>/<metric>`` and ``<split>/without/<branch>/<metric>`` for ``ndcg@10`` and ``map``, each
+        with ``/lift``; for a reduced head ``<split>/whole/<metric>`` too.
+    """
+    vectors: dict[str, np.ndarray] = {}
+    columns = head.branch_columns
+    if len(columns) > 1:
+        for name, span in columns.items():
+            vectors[f"branch/{name}"] = whole[:, span]
+            vectors[f"without/{name}"] = np.delete(whole, span, axis=1)
+    if isinstance(head, ReducedHead):
+        vectors["whole"] = whole
+    return variant_metrics(vectors, judge, frozen, split)
+
+
+def size_metrics(
+    embeddings: np.ndarray, sizes: Sequence[int], judge: Judge, frozen: Judgement, split: str
+) -> dict[str, float | None]:
+    """Evaluate the leading numbers of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
+
+    Args:
+        embeddings: (Q, E) of a split's posters, by a `ReducedHead`.
+        sizes: How many numbers to keep.
+        judge: See `branch_metrics`.
+        frozen: See `branch_metrics`.
+        split: See `branch_metrics`.
+    """
+    return variant_metrics({f"size/{size}": embeddings[:, :size] for size in sizes}, judge, frozen, split)
+
+
+def check_sizes(head: Head, sizes: Sequence[int]) -> None:
+    """Check that embeddings can be cut to sizes.
+
+    Raises:
+        InputError: They are not sorted by what the numbers are worth, or have fewer.
+    """
+    if not sizes:
+        return
+    told = ",".join(map(str, sizes))
+    if not isinstance(head, ReducedHead):
+        raise InputError(
+            f"--sizes {told}: the run's embeddings are not sorted by importance; train it with"
+            f" model.output_size={max(sizes)} or more"
+        )
+    if not all(1 <= size <= head.embedding_size for size in sizes):
+        raise InputError(
+            f"--sizes {told}: the run's embeddings have {head.embedding_size} numbers; choose from 1 to that"
+        )
+
+
+def variant_metrics(
+    vectors: Mapping[str, np.ndarray], judge: Judge, frozen: Judgement, split: str
+) -> dict[str, float | None]:
+    """Evaluate other vectors of a split's posters by the headline metrics.
+
+    Args:
+        vectors: (Q, D) each, by name.
+        judge: See `branch_metrics`.
+        frozen: See `branch_metrics`.
+        split: See `branch_metrics`.
+
+    Returns:
+        ``<split>/<name>/<metric>``, each with ``/lift``.
+    """
+    found: dict[str, float | None] = {}
+    for name, rows in vectors.items():
+        flat = merge_frozen(judge(rows, HEADLINE), frozen, split)
+        for metric in HEADLINE:
+            found |= {f"{split}/{name}/{metric}{end}": flat[f"{split}/{metric}{end}"] for end in ("", "/lift")}
+    return found

@@ -1,0 +1,161 @@
+"""Posters beside what a run makes of them."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.relevance import Relevance, RelevanceKind
+from keyart.errors import InputError
+from keyart.images.pixel_cache import PixelCache
+from keyart.images.posters import Posters, load_posters
+from keyart.metrics.functional import evaluate_retrieval
+from keyart.metrics.result import Judgement
+from keyart.models.backbone import Backbone
+from keyart.models.embedder import Embedder, feature_pieces, load_frozen
+from keyart.models.feature_cache import cached_features
+from keyart.runs.evaluation.branches import Judge
+from keyart.runs.run import Run
+from keyart.utils.progress import progress_bar
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """N posters and what a run makes of them.
+
+    Attributes:
+        posters: The posters.
+        embeddings: (N, E) by the run's embedder, L2-normalised.
+        frozen: (N, F) pooled features of its frozen backbone.
+        splits: (N,) ``train``, ``val`` or ``test`` where they are the run's own posters; else None.
+    """
+
+    posters: Posters
+    embeddings: np.ndarray
+    frozen: np.ndarray
+    splits: np.ndarray | None
+
+    @property
+    def split(self) -> str:
+        """The name that metrics go by: ``test`` for the run's own posters, ``eval`` for others."""
+        return "eval" if self.splits is None else "test"
+
+    def positions(self, split: str) -> np.ndarray:
+        """Positions of a split's posters; of all for ``eval``."""
+        if self.splits is None:
+            return np.arange(len(self.posters))
+        return np.flatnonzero(self.splits == split)
+
+
+def judge(
+    embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: RelevanceKind, at: np.ndarray | None = None
+) -> Judgement:
+    """Judge embeddings of posters, each searching all others, by the genre relation ``kind``.
+
+    Args:
+        embeddings: (N, E) one a poster, L2-normalised or not.
+        posters: The N posters.
+        kind: Relevance kind of the yardstick.
+        at: Positions to judge, a split say: queries and gallery alike. None: all.
+    """
+    at = np.arange(len(posters.catalogue)) if at is None else at
+    part = posters.catalogue.select(at)
+    return evaluate_retrieval(
+        torch.as_tensor(embeddings[at]),
+        part.genres,
+        part.ids,
+        relevance=Relevance.fit(kind, part.genres),
+        genre_names=part.genre_names,
+        years=part.years,
+        groups=posters.groups[at],
+    )
+
+
+def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
+    """`judge` for other vectors of the posters ``at``, by a few metrics and with near-duplicates in the gallery."""
+    part = posters.catalogue.select(at)
+    relevance = Relevance.fit(kind, part.genres)
+
+    def judged(vectors: np.ndarray, metrics: Sequence[str]) -> Judgement:
+        rows, names = torch.from_numpy(np.ascontiguousarray(vectors)), part.genre_names
+        return evaluate_retrieval(rows, part.genres, part.ids, relevance=relevance, genre_names=names, metrics=metrics)
+
+    return judged
+
+
+def embed_and_frozen(
+    run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, E) embeddings of posters and (N, F) pooled features of the run's frozen backbone; cached as features are."""
+    whole, frozen = whole_and_frozen(run, embedder, pixels, precision=precision, batch_size=batch_size)
+    return from_whole(embedder, whole), frozen
+
+
+@torch.inference_mode()
+def from_whole(embedder: Embedder, whole: np.ndarray) -> np.ndarray:
+    """(N, E) embeddings from what `whole_and_frozen` gives."""
+    return embedder.from_whole(torch.from_numpy(whole)).numpy()
+
+
+def whole_and_frozen(
+    run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
+) -> tuple[np.ndarray, np.ndarray]:
+    """(N, W) what the embedder's head gives before it is reduced, and the frozen features; see `embed_and_frozen`."""
+    cache = pixels.pixels if isinstance(pixels, Posters) else pixels
+
+    def features_of(backbone: Backbone, text: str) -> np.ndarray:
+        with progress_bar(text) as report:
+            return cached_features(backbone, cache, precision=precision, batch_size=batch_size, progress=report)
+
+    features = features_of(embedder.backbone, "embedding posters")
+    with torch.inference_mode():
+        whole = torch.cat([embedder.whole(part) for part in feature_pieces(features)])
+    frozen_backbone = load_frozen(run.folder / "embedder")
+    # The cache knows an untouched backbone by its weights: nothing is computed twice.
+    frozen = features_of(frozen_backbone, "frozen features")[:, : frozen_backbone.num_features]
+    return whole.numpy(), np.asarray(frozen, dtype=np.float32)
+
+
+def open_posters(
+    run: Run,
+    catalogue: Path | None,
+    images: Path | None,
+    on_bad_poster: Literal["error", "skip"],
+) -> tuple[Posters, np.ndarray | None]:
+    """The posters to judge, and their splits where they are the run's own.
+
+    Args:
+        run: A finished run.
+        catalogue: A table of posters; None for the run's own.
+        images: The folder of the catalogue's images; None: the table's own.
+        on_bad_poster: ``error`` or ``skip``; for the run's own posters its configuration says which.
+
+    Raises:
+        InputError: The posters cannot be read, or the run's own are no longer what they were.
+    """
+    own = catalogue is None
+    if catalogue is None:
+        dataset = json.loads((run.folder / "environment.json").read_text())["dataset"]
+        catalogue, images = Path(dataset["catalogue"]), Path(dataset["images"])
+        if not catalogue.is_file():
+            raise InputError(
+                f"{catalogue}: the run's own catalogue is gone; name posters with --catalogue and --images"
+            )
+        on_bad_poster = run.config["data"]["on_bad_poster"]
+    table, problems = read_catalogue(catalogue, images)
+    with progress_bar("decoding posters") as report:
+        posters = load_posters(table, problems, image_size=run.image_size, on_bad_poster=on_bad_poster, progress=report)
+    if not own:
+        return posters, None
+    split = run.splits.reindex(posters.catalogue.ids)
+    if split.isna().any():
+        raise InputError(
+            f"{catalogue}: it holds posters that the run has not seen ({split.index[split.isna()][0]}, say);"
+            " name it with --catalogue to judge all of them"
+        )
+    return posters, split.to_numpy()

@@ -1,0 +1,141 @@
+"""The metrics of a split as rows of a table, with bootstrap intervals over its queries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from keyart.runs.evaluation.metric_names import BESIDE, is_genre, is_variant
+from keyart.utils.bootstrap import Floats, Interval, intervals, percentile_ends, resample_means
+
+MACRO = "/genre_macro"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric.
+
+    Attributes:
+        key: Its name without the split.
+        value: The embedding's.
+        chance: Its expectation under a random ranking.
+        frozen: The frozen backbone's.
+        lift: (value - chance) / (frozen - chance); None where frozen is not above chance beyond its noise.
+        interval: Of the value; None where no per-query values are known.
+        difference: Of value - frozen over the same queries; None where they are unknown.
+    """
+
+    key: str
+    value: float | None
+    chance: float | None
+    frozen: float | None
+    lift: float | None
+    interval: Interval | None = None
+    difference: Interval | None = None
+
+
+def collect_scores(
+    metrics: Mapping[str, float | None],
+    split: str,
+    per_query: pd.DataFrame | None = None,
+    frozen_per_query: pd.DataFrame | None = None,
+    *,
+    replicates: int = 2000,
+    seed: int = 0,
+) -> list[Score]:
+    """Collect a split's metrics that have something beside them (chance, frozen, lift), with their intervals.
+
+    Args:
+        metrics: Flat, ``<split>/<metric>`` and below it ``/chance`` and so on.
+        split: Which split.
+        per_query: One row a query: ``id``, ``split`` (or all rows are of it), and a column a metric. A mean over
+            genres is resampled through its genres' columns.
+        frozen_per_query: The same for the frozen backbone.
+        replicates: Bootstrap samples.
+        seed: Of the samples.
+
+    Returns:
+        One score a metric, in the order of ``metrics``.
+
+    Raises:
+        ValueError: The two tables hold other queries.
+    """
+    keys = metric_keys(metrics, split)
+    ours, frozen = _of_split(per_query, split), _of_split(frozen_per_query, split)
+    own = _intervals(ours, keys, replicates, seed)
+    paired = _intervals(_gaps(ours, frozen), keys, replicates, seed)
+    scores = []
+    for key in keys:
+        beside = {kind: metrics.get(f"{split}/{key}/{kind}") for kind in ("chance", "frozen", "lift")}
+        scores.append(
+            Score(key, metrics[f"{split}/{key}"], **beside, interval=own.get(key), difference=paired.get(key))
+        )
+    return scores
+
+
+def metric_keys(metrics: Mapping[str, float | None], split: str) -> list[str]:
+    """The metrics of a split that are judged against something, in order.
+
+    Examples:
+        >>> metric_keys({"test/queries": 9, "test/map": 0.2, "test/map/chance": 0.1, "val/map": 0.3}, "test")
+        ['map']
+    """
+    inside = [key.removeprefix(f"{split}/") for key in metrics if key.startswith(f"{split}/")]
+    names = [name for name in inside if not is_variant(name)]
+    parents = {name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in BESIDE}
+    return [name for name in names if name in parents]
+
+
+def _of_split(table: pd.DataFrame | None, split: str) -> pd.DataFrame | None:
+    if table is None:
+        return None
+    if "split" in table:
+        table = table[table["split"] == split]
+    return table.set_index("id").drop(columns="split", errors="ignore") if len(table) else None
+
+
+def _gaps(ours: pd.DataFrame | None, frozen: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Value minus frozen value for each query and each metric that both have."""
+    if ours is None or frozen is None:
+        return None
+    if len(ours) != len(frozen) or set(ours.index) != set(frozen.index):
+        raise ValueError(f"per_query holds {len(ours)} queries, frozen_per_query {len(frozen)} that are not the same")
+    columns = [name for name in ours if name in frozen]
+    return ours[columns] - frozen.loc[ours.index, columns]
+
+
+def _intervals(table: pd.DataFrame | None, keys: list[str], replicates: int, seed: int) -> dict[str, Interval]:
+    if table is None:
+        return {}
+    columns = [key for key in keys if key in table]
+    values = table[columns].to_numpy(dtype=np.float64)
+    found = dict(zip(columns, intervals(values, replicates=replicates, seed=seed), strict=True)) if columns else {}
+    for key in keys:
+        parts = [name for name in columns if _macro_of(name) == key]
+        if key not in found and parts:
+            found[key] = _macro(table[parts].to_numpy(dtype=np.float64), replicates, seed)
+    return found
+
+
+def _macro_of(name: str) -> str | None:
+    """The mean over genres that a genre's metric is part of."""
+    if not is_genre(name):
+        return None
+    head, _, rest = name.partition("/genre/")
+    return head + MACRO + ("/dedup" if rest.endswith("/dedup") else "")
+
+
+def _macro(values: Floats, replicates: int, seed: int) -> Interval:
+    """The interval of the mean of the columns' means."""
+    means = resample_means(values, replicates=replicates, seed=seed)
+    low, high = percentile_ends(_row_means(means)[:, None])
+    value = _row_means(_row_means(values.T)[None])[0]
+    return Interval(float(value), float(low[0]), float(high[0]), int((~np.isnan(values)).any(1).sum()))
+
+
+def _row_means(table: npt.NDArray[np.float64]) -> Floats:
+    known = ~np.isnan(table)
+    count = known.sum(1)
+    return np.where(known, table, 0).sum(1) / np.where(count, count, np.nan)

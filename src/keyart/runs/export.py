@@ -1,0 +1,63 @@
+"""Writing a run's embedder into a folder, all of it or nothing."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from keyart.errors import InputError
+from keyart.models.export.onnx import check_installed, write_onnx
+from keyart.models.export.preprocessing import preprocessing
+from keyart.models.export.timm_weights import write_timm
+from keyart.runs.run import Run, write_json
+from keyart.utils.checksums import embedder_digest
+from keyart.utils.output_paths import check_output_folder
+
+TARGETS = ("onnx", "timm")
+
+
+def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
+    """Write a run's embedder for use without keyart.
+
+    Args:
+        run: Whose embedder.
+        target: ``onnx`` (``embedder.onnx``, images to unit vectors) or ``timm`` (the backbone's weights and
+            configuration as timm reads them, and the head beside them).
+        out: The folder; other files in it stay.
+
+    Returns:
+        ``to``, ``out``, ``files``, ``embedding_size``, and for ONNX ``difference``: the largest one between what
+        onnxruntime and the embedder make of the same images.
+
+    Raises:
+        InputError: The target is unknown or cannot express this backbone, the extra for it is missing, or ``out``
+            cannot be written.
+    """
+    if target not in TARGETS:
+        raise InputError(f"--to {target}: unknown; choose one of {', '.join(TARGETS)}")
+    if target == "onnx":
+        check_installed()
+    check_output_folder("--out", out)
+    embedder = run.embedder()
+    told: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
+    about = {"embedder": embedder_digest(run.folder / "embedder"), **preprocessing(embedder)}
+    draft = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
+    try:
+        draft.mkdir(parents=True)
+        if target == "onnx":
+            told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
+        else:
+            about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
+            about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
+            write_timm(embedder, draft)
+        # Last, so that whoever finds it finds all.
+        write_json(draft / "preprocessing.json", about)
+        out.mkdir(parents=True, exist_ok=True)
+        told["files"] = sorted(path.name for path in draft.iterdir())
+        for name in sorted(told["files"], key=lambda name: name == "preprocessing.json"):
+            (draft / name).replace(out / name)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return told

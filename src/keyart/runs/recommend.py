@@ -1,0 +1,250 @@
+"""Films for viewers: from a history, or from a few films that somebody likes."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from keyart.catalogue.history import History, near_users
+from keyart.errors import InputError
+from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidates, index_space
+from keyart.recommend.cowatch import unit_rows
+from keyart.recommend.interests import event_weights
+from keyart.retrieval.random_pairs import RandomPairs, known_share
+from keyart.retrieval.searchable import Searchable
+from keyart.runs.search import find_row, poster_facts, titles_of
+
+BATCH = 64
+NAMED = 20
+"""Unknown films that are named."""
+
+
+@dataclass(frozen=True, eq=False)
+class Audience:
+    """The viewers of a history, as far as an index knows what they watched.
+
+    Attributes:
+        users: (U,) those with a known film, sorted as numbers where they are such.
+        viewers: U, the same.
+        left_out: Users without a known film.
+        unknown: Films that the index lacks.
+    """
+
+    users: list[str]
+    viewers: list[Viewer]
+    left_out: list[str]
+    unknown: list[str]
+
+    @property
+    def notes(self) -> dict[str, Any]:
+        """How many films are unknown, and the first of them."""
+        return {"unknown_films": len(self.unknown), "unknown": self.unknown[:NAMED]}
+
+
+def read_audience(history: History, films: Films, user: str | None = None) -> Audience:
+    """The viewers of a history, or one of them.
+
+    A film that somebody watched several times counts with the last of these events.
+
+    Raises:
+        InputError: There is no such user, or no film that anybody (that user) watched is in the index.
+    """
+    frame = pd.DataFrame({"user": history.users.astype(str), "id": history.ids.astype(str)})
+    frame["rating"] = np.nan if history.stars is None else history.stars
+    frame["time"] = np.nan if history.timestamps is None else history.timestamps
+    if user is not None:
+        everybody = frame["user"]
+        frame = frame[everybody == user]
+        if not len(frame):
+            near = near_users(everybody.unique().tolist(), user)
+            raise InputError(f"--user {user}: {history.source} has no such user{near}")
+    place = films.places(history.column)
+    frame["film"] = [place.get(one, -1) for one in frame["id"]]
+    unknown = sorted(frame.loc[frame["film"] < 0, "id"].unique().tolist())
+    known = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
+    known = known.drop_duplicates(["user", "film"], keep="last")
+    if not len(known):
+        who = "none of the films in it" if user is None else f"none of the films that user {user} watched"
+        raise InputError(
+            f"{history.source}: {who} ({unknown[0]}, say) is in the index ({films.names[0]}, say); give both the same"
+            " ids, in a column imdb_id or film"
+        )
+    viewers = {
+        str(name): Viewer(
+            own["film"].to_numpy(dtype=np.int64),
+            event_weights(
+                None if history.ratings is None else own["rating"].to_numpy(dtype=np.float64),
+                None if history.timestamps is None else own["time"].to_numpy(dtype=np.float64),
+                len(own),
+            ),
+        )
+        for name, own in known.groupby("user", sort=False)
+    }
+    users = sorted(viewers, key=_as_number)
+    left_out = sorted(set(frame["user"]) - set(users), key=_as_number)
+    return Audience(users, [viewers[name] for name in users], left_out, unknown)
+
+
+def _as_number(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+
+
+def liked_viewer(index: Searchable, films: Films, liked: str) -> Viewer:
+    """Somebody who likes some films, all alike.
+
+    Args:
+        index: What knows them.
+        films: Its films.
+        liked: Ids or titles, separated by commas.
+
+    Raises:
+        InputError: None is named, or one is not in the index.
+    """
+    asked = _split(index, films, liked)
+    if not asked:
+        raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
+    # A film is known by its own name too, where it has several posters.
+    codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
+    return Viewer(codes, np.full(len(codes), 1 / len(codes)))
+
+
+def _split(index: Searchable, films: Films, liked: str) -> list[str]:
+    """What stands between commas, but titles that hold commas themselves whole."""
+    rest = [one.strip() for one in liked.split(",")]
+    asked = []
+    while rest:
+        most = (n for n in range(len(rest), 1, -1) if _is_title(index, films, ", ".join(rest[:n])))
+        taken = 1 if rest[0] in films.place else next(most, 1)
+        asked.append(", ".join(rest[:taken]))
+        rest = rest[taken:]
+    return [one for one in asked if one]
+
+
+def _is_title(index: Searchable, films: Films, text: str) -> bool:
+    return text in films.place or bool(titles_of(index).find_equal(text).rows)
+
+
+def _titled(index: Searchable, films: Films, title: str) -> int:
+    try:
+        return int(films.codes[find_row(index, title)])
+    except InputError as error:
+        raise InputError(f"--liked {error}") from None
+
+
+def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:
+    """Candidates for one viewer, for JSON: ``interests`` and ``candidates``, each with the film that brought it.
+
+    ``score`` is what suits the whole taste, no cosine; ``because`` holds the cosine of the two posters as
+    ``similarity``, and as ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    """
+    found = find_candidates(index, films, index_space(index), [viewer], k)[0]
+    watched = films.first[viewer.films]
+    medoids = poster_facts(index, watched[[one.medoid for one in found.interests]])
+    because = watched[found.because]
+    cosines = (unit_rows(index.vectors(found.rows)) * unit_rows(index.vectors(because))).sum(1)
+    shares = RandomPairs.of_index(index).closer_than(cosines)
+    reasons = [
+        {**_short(film), "similarity": round(float(cosine), 6), "closer_than": known_share(share)}
+        for film, cosine, share in zip(poster_facts(index, because), cosines, shares, strict=True)
+    ]
+    return {
+        "interests": [
+            {"weight": round(one.weight, 4), "films": len(one.members), "medoid": _short(film)}
+            for one, film in zip(found.interests, medoids, strict=True)
+        ],
+        "candidates": [
+            {"score": round(float(score), 6), **facts, "because": reason, "interest": int(interest)}
+            for facts, score, reason, interest in zip(
+                poster_facts(index, found.rows), found.scores, reasons, found.interest, strict=True
+            )
+        ],
+    }
+
+
+def recommend_all(
+    index: Searchable,
+    films: Films,
+    audience: Audience,
+    k: int,
+    out: Path,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, Any]:
+    """Candidates for all viewers of a history, in batches, into one Parquet file.
+
+    Columns: ``user``, ``rank`` (from 1), ``id``, ``film``, ``score``, ``because`` (the id of the watched film that
+    gives most to it) and ``interest``. The file is there whole or not at all.
+
+    Returns:
+        ``users``, ``candidates`` (rows), ``seconds_per_1000_users`` and ``out``.
+
+    Raises:
+        InputError: The file cannot be written.
+    """
+    draft = out.with_name(f".{out.name}.{os.getpid()}")
+    started, count = time.perf_counter(), 0
+    ids = index.posters["id"].astype(str).to_numpy(dtype=object)
+    try:
+        with pq.ParquetWriter(draft, SCHEMA) as writer:
+            for users, found in _batches(index, films, audience, k):
+                writer.write_table(_as_table(users, found, audience, films, ids))
+                count += sum(len(one) for one in found)
+                progress(users.stop, len(audience.users))
+        draft.replace(out)
+    except OSError as error:
+        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another file") from None
+    finally:
+        draft.unlink(missing_ok=True)
+    seconds = (time.perf_counter() - started) / len(audience.users) * 1000
+    done = {"users": len(audience.users), "left_out": len(audience.left_out), "candidates": count}
+    return {**done, "seconds_per_1000_users": round(seconds, 3), "out": str(out)}
+
+
+SCHEMA = pa.schema(
+    [
+        ("user", pa.string()),
+        ("rank", pa.int32()),
+        ("id", pa.string()),
+        ("film", pa.string()),
+        ("score", pa.float32()),
+        ("because", pa.string()),
+        ("interest", pa.int32()),
+    ]
+)
+
+
+def _batches(
+    index: Searchable, films: Films, audience: Audience, k: int
+) -> Iterator[tuple[range, Sequence[Candidates]]]:
+    space = index_space(index)
+    for start in range(0, len(audience.users), BATCH):
+        users = range(start, min(start + BATCH, len(audience.users)))
+        yield users, find_candidates(index, films, space, [audience.viewers[at] for at in users], k)
+
+
+def _as_table(
+    users: range, found: Sequence[Candidates], audience: Audience, films: Films, ids: "np.ndarray"
+) -> pa.Table:
+    sizes = [len(one) for one in found]
+    rows = np.concatenate([one.rows for one in found])
+    watched = [films.first[audience.viewers[at].films[one.because]] for at, one in zip(users, found, strict=True)]
+    columns = {
+        "user": np.repeat(np.array([audience.users[at] for at in users], dtype=object), sizes),
+        "rank": np.concatenate([np.arange(1, size + 1) for size in sizes]),
+        "id": ids[rows],
+        "film": films.names[films.codes[rows]].astype(str),
+        "score": np.concatenate([one.scores for one in found]),
+        "because": ids[np.concatenate(watched)],
+        "interest": np.concatenate([one.interest for one in found]),
+    }
+    return pa.table([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def _short(film: dict[str, Any]) -> dict[str, Any]:
+    return {key: film[key] for key in ("id", "title", "year")}

@@ -1,0 +1,151 @@
+"""A run's folder: what a training leaves, and how to read it back without its configuration."""
+
+import json
+import logging
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from keyart.errors import InputError
+from keyart.runs.latest import finished_run
+from keyart.utils.files import write_atomically
+from keyart.utils.text import from_csv_cell, printable
+
+if TYPE_CHECKING:
+    from keyart.models.embedder import Embedder
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics", "faiss-cpu", "numpy", "pandas")
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON at once or not at all (never NaN, which is no JSON)."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit and cleanliness of the working tree that ``folder`` is in; None where there is none."""
+    try:
+        ask = ["git", "-C", str(folder)]
+        commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
+        status = subprocess.run([*ask, "status", "--porcelain"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": commit.stdout.strip(), "dirty": bool(status.stdout.strip())}
+
+
+def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions, git state, device and dataset: what would be needed to repeat the run elsewhere."""
+    import torch
+
+    versions: dict[str, str | None] = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = None
+    cuda = torch.cuda.is_available()
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": versions,
+        "git": git_state(Path(__file__).parent),
+        "device": torch.cuda.get_device_name(0) if cuda else platform.processor() or platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "threads": torch.get_num_threads(),
+        "dataset": dict(dataset),
+    }
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What `describe_environment` told when a run began, from its ``environment.json``.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    file = folder / "environment.json"
+    try:
+        loaded = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file}: cannot be read ({error}); copy the run again") from error
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, read from its folder.
+
+    Args:
+        folder: The run's folder.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: str | Path) -> "Run":
+        """Open a finished run.
+
+        Args:
+            folder: The run's, or one that holds the runs of one name, such as ``outputs/head``: the latest finished one
+                is opened, and named on standard error.
+
+        Raises:
+            InputError: The folder is not there, is not a run's, or the run has not finished.
+        """
+        named = Path(folder).expanduser()
+        path = finished_run(named)
+        if path != named:
+            log.warning("%s", printable(f"{folder}: its latest finished run is taken, {path}"))
+        if not path.is_dir():
+            raise InputError(f"{folder}: there is no such folder; name the folder that train.py printed")
+        if not (path / "config.yaml").is_file():
+            raise InputError(
+                f"{folder}: this is no run's folder (it has no config.yaml); name the one train.py printed"
+            )
+        if not (path / "embedder").is_dir() or not (path / "metrics.json").is_file():
+            raise InputError(f"{folder}: the run has not finished; continue it with python train.py resume={folder}")
+        return cls(path.resolve())
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The resolved configuration."""
+        import yaml
+
+        loaded = yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8"))
+        assert isinstance(loaded, dict)
+        return loaded
+
+    @cached_property
+    def metrics(self) -> dict[str, float | None]:
+        """The flat ``metrics.json``."""
+        loaded = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
+        assert isinstance(loaded, dict)
+        return loaded
+
+    @cached_property
+    def splits(self) -> "pd.Series[str]":
+        """Each poster's split, indexed by id."""
+        table = pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False)
+        return table.set_index(table["id"].map(from_csv_cell))["split"]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels of what the embedder takes."""
+        height, width = self.config["data"]["image_size"]
+        return int(height), int(width)
+
+    def embedder(self) -> "Embedder":
+        """The trained embedder, in evaluation mode on the CPU."""
+        from keyart.models.embedder import load_embedder
+
+        return load_embedder(self.folder / "embedder")

@@ -1,0 +1,412 @@
+"""Searching a run's index as people do: by a poster's id, by a title, or with an image."""
+
+import json
+import shlex
+import sys
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from keyart.errors import InputError
+from keyart.retrieval.filters import parse_years
+from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.random_pairs import RandomPairs, known_share
+from keyart.retrieval.search import Hits, Thin, search_batch
+from keyart.retrieval.searchable import Searchable
+from keyart.retrieval.titles import TitleTable, display_title
+from keyart.runs.run import Run
+
+OFFERED = 5
+"""Films that are offered where a title is not clear."""
+IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
+
+
+class Listing(Protocol):
+    """Posters that can be asked for by id or title: an index, or a catalogue."""
+
+    @property
+    def posters(self) -> pd.DataFrame:
+        """(N rows) as :func:`keyart.retrieval.index.catalogue_table` gives them."""
+
+    def row_of(self, one: str) -> int | None:
+        """The row of an id; None where there is no such id."""
+
+    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+        """What is known of some posters, in the order asked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What is searched with.
+
+    Attributes:
+        vector: (E,) unit vector.
+        row: Its row in the index; None for an image file.
+        path: The image file; None for a row.
+    """
+
+    vector: np.ndarray
+    row: int | None = None
+    path: Path | None = None
+
+
+def open_index(
+    run: Run, folder: Path | None = None, uri: str | None = None, collection: str | None = None
+) -> Searchable:
+    """The index in ``folder``, the Milvus collection behind ``uri``, or else the run's own index.
+
+    Raises:
+        InputError: There is no whole index there, or another embedder made its vectors.
+    """
+    embedder = run.folder / "embedder"
+    if uri is None and collection is not None:
+        raise InputError(f"--collection {collection} needs --uri: name the file or the server that holds it")
+    if uri is not None:
+        from keyart.retrieval.engines.milvus_index import COLLECTION, MilvusIndex
+
+        if folder is not None:
+            raise InputError(f"--index {folder} and --uri {uri}: name one of them")
+        return MilvusIndex.open(uri, collection or COLLECTION, embedder)
+    where = folder or run.folder / "index"
+    if named := _milvus_file(where):
+        from keyart.retrieval.engines.milvus_index import MilvusIndex
+
+        return MilvusIndex.open(*named, embedder)
+    return PosterIndex.load(where, embedder)
+
+
+def _milvus_file(folder: Path) -> tuple[str, str] | None:
+    """The embedded Milvus file in an index's folder, and its collection; None where the vectors are FAISS's.
+
+    A folder may be anybody's: it never chooses the server that gets ``MILVUS_TOKEN``, nor a file elsewhere.
+
+    Raises:
+        InputError: The vectors are on a server or in a file outside the folder, which only the user may name.
+    """
+    try:
+        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if about["engine"] != "milvus":
+            return None
+        uri, collection = str(about["uri"]), str(about["collection"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    from keyart.retrieval.engines.milvus_client import is_file, shown
+
+    path = (folder / uri).resolve()
+    if is_file(uri) and path.is_relative_to(folder.resolve()):
+        return str(path), collection
+    raise InputError(
+        f"{folder}: its vectors are elsewhere; if you trust that place, name it yourself:"
+        f" --uri {shlex.quote(shown(uri))} --collection {shlex.quote(collection)}"
+    )
+
+
+def decode_image(run: Run, path: Path) -> np.ndarray:
+    """(height, width, 3) uint8 of one image file, decoded as the run's own posters were.
+
+    Raises:
+        InputError: The file is no image that can be used.
+    """
+    from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+
+    try:
+        with quiet_pillow():
+            return decode_poster(path.read_bytes(), run.image_size)
+    except BadImage as why:
+        raise InputError(f"{path}: {why.kind} ({why.detail}); {why.mend}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); name an image file") from None
+
+
+def embed_images(run: Run, pixels: Sequence[np.ndarray]) -> np.ndarray:
+    """(N, E) unit vectors of decoded images, embedded in batches as the run's own posters were.
+
+    Args:
+        run: Whose embedder; it is loaded once.
+        pixels: N times (height, width, 3) uint8.
+    """
+    import torch
+
+    from keyart.models.embedder import step_size, to_images
+    from keyart.models.precision import autocast_for
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    embedder = run.embedder().to(device)
+    done, step = [], step_size(256, device)
+    for start in range(0, len(pixels), step):
+        images = to_images(torch.from_numpy(np.stack(pixels[start : start + step])), device)
+        with torch.inference_mode(), autocast_for(device, run.config["training"]["precision"]):
+            done.append(embedder(images).float().cpu().numpy())
+    return np.concatenate(done)
+
+
+_titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDictionary()
+
+
+def titles_of(index: Listing) -> TitleTable:
+    """The titles of an index's films, made ready once."""
+    if index not in _titles:
+        posters = index.posters
+        titles = ["" if not isinstance(title, str) else title for title in posters["title"]]
+        years = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
+        _titles[index] = TitleTable(titles, years.tolist(), posters["film"].astype(str).tolist())
+    return _titles[index]
+
+
+def find_row(index: Listing, asked: str) -> int:
+    """The row of an id, or of a title as people write it.
+
+    Raises:
+        InputError: Nothing is called so, or several films are; the line offers those that may be meant.
+    """
+    known = index.row_of(asked)
+    if known is not None:
+        return known
+    rows, sure = titles_of(index).find(asked)
+    if sure:
+        return rows[0]
+    name = _shortened(asked)
+    if rows:
+        told = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
+        more = f"; and {len(rows) - OFFERED} more" if len(rows) > OFFERED else ""
+        raise InputError(f"{name}: which film is meant? Name one by its id: {told}{more}")
+    raise InputError(f"{name}: there is no poster of such an id or title, and no such image file")
+
+
+def describe_row(index: Listing, row: int) -> str:
+    """Title, year and id of a row."""
+    poster = index.facts(np.array([row])).iloc[0]
+    title = _shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
+    year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
+    name = " ".join(filter(None, [title, year]))
+    return f"{name}, {poster['id']}" if name else str(poster["id"])
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:79]}…"
+
+
+def find_poster(index: Listing, asked: str) -> int | Path:
+    """What was typed: the row of an id, else an image file, else the row of a title.
+
+    Raises:
+        InputError: Nothing is called so, or several films are.
+    """
+    if not asked.strip():
+        raise InputError("an empty query: name an id, a title or an image file")
+    if index.row_of(asked) is None:
+        try:
+            path = Path(asked).expanduser()
+            is_file, is_folder = path.is_file(), path.is_dir()
+        except (OSError, RuntimeError):  # too long for a name, or ~ of nobody
+            return find_row(index, asked)
+        if is_file:
+            return path.resolve()
+        if path.suffix.casefold() in IMAGE_SUFFIXES:
+            raise InputError(f"{asked}: there is no such image file")
+        if is_folder:
+            raise InputError(f"{asked}: is a folder; name one image file, an id or a title")
+    return find_row(index, asked)
+
+
+def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Query]:
+    """Queries from what was typed: ids of the index, image files or titles.
+
+    Raises:
+        InputError: Some of them are unknown, ambiguous or unreadable: the line names the first and counts the others.
+    """
+    found: list[int | Path] = []
+    pixels: dict[Path, np.ndarray] = {}
+    faults = []
+    for one in asked:
+        try:
+            place = find_poster(index, one)
+            if isinstance(place, Path) and place not in pixels:
+                pixels[place] = decode_image(run, place)
+            found.append(place)
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        more = f" (and {len(faults) - 1} more of {len(asked)} queries cannot be used)" if len(faults) > 1 else ""
+        raise InputError(faults[0] + more)
+    vectors = dict(zip(pixels, embed_images(run, list(pixels.values())), strict=True)) if pixels else {}
+    rows = [place for place in found if not isinstance(place, Path)]
+    own = iter(index.vectors(np.array(rows, dtype=np.int64))) if rows else iter(())
+    return [
+        Query(vectors[place], path=place) if isinstance(place, Path) else Query(next(own), row=place) for place in found
+    ]
+
+
+def read_query_list(source: str) -> list[str]:
+    """Read many queries: a line each from standard input (``-``) or a text file, or a table's column ``query``.
+
+    Args:
+        source: ``-``, a file of lines, or a CSV or Parquet table (``.csv``, ``.tsv``, ``.parquet``).
+
+    Raises:
+        InputError: It cannot be read, has no such column, or holds no query.
+    """
+    from keyart.catalogue.table import read_table, table_faults
+
+    path = Path(source).expanduser()
+    if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
+        if not path.is_file():
+            raise InputError(f"--queries {source}: there is no such file; name a table or a file with a query a line")
+        if faults := table_faults(path):
+            raise InputError(f"--queries {faults[0]}")
+        table = read_table(path)
+        if table.problems:
+            problem = table.problems[0]
+            raise InputError(f"--queries {source}: line {problem.row}: {problem.kind} ({problem.detail})")
+        if "query" not in table.names:
+            raise InputError(
+                f"--queries {source}: has no column query (its columns: {', '.join(table.names)}); name one so, or give"
+                " a .txt file with a query a line"
+            )
+        cells = table.columns[table.names.index("query")]
+        lines = ["" if cell is None or cell != cell else str(cell) for cell in cells]
+    else:
+        try:
+            text = sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            told = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise InputError(f"--queries {source}: cannot be read ({told}); name a file with a query a line") from None
+        lines = text.splitlines()
+    asked = [line.strip() for line in lines if line.strip()]
+    if not asked:
+        raise InputError(f"--queries {source}: holds no query; give one a line")
+    return asked
+
+
+def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Path:
+    """Where the index's posters are.
+
+    Raises:
+        InputError: They are not there any more.
+    """
+    if given is None:
+        told = index.notes.get("images")
+        if told is None:
+            told = json.loads((run.folder / "environment.json").read_text(encoding="utf-8"))["dataset"]["images"]
+        given = Path(told)
+    if not given.is_dir():
+        raise InputError(f"{given}: the index's posters are not there; name their folder with --images")
+    return given
+
+
+def distinct_pictures(run: Run, index: Searchable, query: Query, images: Path) -> Thin:
+    """Keeps rows whose picture is neither the query's nor that of a better row, near-duplicates being the same."""
+    from keyart.images.duplicates import group_thumbnails, thumbnails
+    from keyart.images.pixel_cache import open_pixels
+
+    def thin(rows: np.ndarray) -> np.ndarray:
+        own = [] if query.row is None else [query.row]
+        files = index.facts(np.concatenate([np.array(own, dtype=np.int64), rows]))["img"]
+        paths = ([] if query.path is None else [query.path]) + [images / file for file in files]
+        pixels, _, bad = open_pixels(paths, run.image_size)
+        for i, why in bad.items():
+            raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
+        groups = group_thumbnails(thumbnails(pixels), 20.0, 0.8, 32)
+        return np.asarray(groups[1:] == np.arange(1, len(groups)))
+
+    return thin
+
+
+def search_run(
+    run: Run,
+    index: Searchable,
+    asked: Sequence[str],
+    k: int = 10,
+    *,
+    genres: Sequence[str] = (),
+    years: str | None = None,
+    diverse: bool = False,
+    hide_duplicates: bool = False,
+    images: Path | None = None,
+) -> list[tuple[Query, Hits]]:
+    """For each query, the k posters of an index that look and feel most like it.
+
+    All queries are read before the index is searched; the embedder is loaded once, and only if an image file is asked.
+
+    Args:
+        run: Its embedder made the index.
+        index: What is searched.
+        asked: Ids, image files or titles.
+        k: How many.
+        genres: Genres that every answer has.
+        years: Years of the answers, as for :func:`keyart.retrieval.filters.parse_years`.
+        diverse: Choose answers that also differ from one another.
+        hide_duplicates: Show no picture twice, nor the query's.
+        images: The posters' folder; None: the one that the index names.
+
+    Raises:
+        InputError: What was asked for is unknown, ambiguous or unreadable, or nothing is left to find.
+    """
+    if k < 1:
+        raise InputError(f"-k {k}: ask for at least one poster")
+    rows = index.selection(genres, parse_years(years) if years else None)
+    folder = images_folder(run, index, images) if hide_duplicates else None
+    queries = read_queries(run, index, asked)
+    hits = search_batch(
+        index,
+        np.stack([query.vector for query in queries]),
+        k,
+        own=[query.row for query in queries],
+        rows=rows,
+        thin=[None if folder is None else distinct_pictures(run, index, query, folder) for query in queries],
+        diverse=diverse,
+    )
+    return list(zip(queries, hits, strict=True))
+
+
+def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
+    """What the index knows of posters, for JSON: id, title, year, genres, img, and film and split where known."""
+    return [_facts(poster) for _, poster in index.facts(np.asarray(rows, dtype=np.int64)).iterrows()]
+
+
+def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
+    known = {name: poster[name] for name in ("film", "split") if isinstance(poster.get(name), str)}
+    year = poster["year"]
+    return {
+        "id": str(poster["id"]),
+        "title": str(poster["title"]) if isinstance(poster["title"], str) else "",
+        "year": None if pd.isna(year) else int(year),
+        "genres": [name for name in str(poster["genres"]).split("|") if name],
+        "img": str(poster["img"]),
+        **known,
+    }
+
+
+def searched_text(found: int, searched: int, posters: int) -> str:
+    """What was searched, for a heading.
+
+    Examples:
+        >>> searched_text(10, 1500, 1500), searched_text(10, 312, 1500)
+        ('the 10 nearest of 1,500', 'the 10 nearest of the 312 that pass the filters, of 1,500')
+    """
+    if searched == posters:
+        return f"the {found} nearest of {posters:,}"
+    return f"the {found} nearest of the {searched:,} that pass the filters, of {posters:,}"
+
+
+def as_json(index: Searchable, answers: Sequence[tuple[Query, Hits]]) -> list[dict[str, Any]]:
+    """For each query ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``.
+
+    Best first. ``posters`` counts the index, ``searched`` what passed the filters. ``score`` is the cosine,
+    ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    """
+    pairs, done = RandomPairs.of_index(index), []
+    for query, hits in answers:
+        told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
+        shares = pairs.closer_than(hits.scores)
+        found = [
+            {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
+            for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
+        ]
+        done.append({"query": told, "posters": len(index), "searched": hits.searched, "neighbours": found})
+    return done

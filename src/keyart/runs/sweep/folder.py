@@ -1,0 +1,156 @@
+"""A sweep read from its folder: its jobs, what was swept, and what each of them reached on validation."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from keyart.errors import InputError
+from keyart.runs.sweep.state import Plan, Status, failure_of, is_finished, recorded_overrides, status_of
+
+Value = str | int | float | bool | None
+REPLICATES = ("seed", "data.split_seed")
+"""Keys whose values are repetitions of one setting, not choices."""
+_NOT_SETTINGS = ("resume", "hydra", "name")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        number: Its place in the sweep, and its folder's name.
+        folder: The run's.
+        status: What became of it.
+        settings: The value of each swept key.
+        value: What the monitor reached; None unless finished, or where it is undefined.
+        beside: Chance, frozen backbone and lift of the monitor, where known.
+        error: Why it failed; empty where it did not.
+    """
+
+    number: int
+    folder: Path
+    status: Status
+    settings: dict[str, Value]
+    value: float | None = None
+    beside: dict[str, float | None] = field(default_factory=dict)
+    error: str = ""
+
+    def setting(self) -> tuple[tuple[str, Value], ...]:
+        """Its settings without those that only repeat it."""
+        return tuple((key, value) for key, value in self.settings.items() if key not in REPLICATES)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep as its folder tells it.
+
+    Attributes:
+        folder: The sweep's.
+        monitor: The validation metric by which runs are chosen.
+        keys: What is swept, in the order of the command line.
+        jobs: By number.
+        search: Whether a search drew the jobs; else they are a grid.
+        config: The resolved configuration of one of the runs; empty where none began.
+        name: What ``name=`` called it; empty where it was not called anything.
+    """
+
+    folder: Path
+    monitor: str
+    keys: tuple[str, ...]
+    jobs: tuple[Job, ...]
+    search: bool
+    config: dict[str, Any] = field(default_factory=dict, repr=False)
+    name: str = ""
+
+    @property
+    def title(self) -> str:
+        """What the sweep is called, with its folder."""
+        return " · ".join(filter(None, [self.name, f"sweep {self.folder.name}"]))
+
+    @property
+    def finished(self) -> tuple[Job, ...]:
+        """The jobs that have finished with a value."""
+        return tuple(job for job in self.jobs if job.value is not None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every job has finished."""
+        return bool(self.jobs) and all(job.status == "finished" for job in self.jobs)
+
+
+def read_sweep(folder: str | Path) -> Sweep:
+    """Read a sweep, whether it has ended or still runs.
+
+    Raises:
+        InputError: The folder is no sweep's, or a file in it cannot be read.
+    """
+    folder = Path(folder).resolve()
+    if not folder.is_dir():
+        raise InputError(f"{folder}: there is no such folder; name the one that train.py -m printed")
+    plan = Plan.read(folder)
+    asked = {
+        int(path.name): recorded_overrides(path) for path in folder.iterdir() if path.name.isdigit() and path.is_dir()
+    }
+    if plan.jobs is not None:
+        asked = {**asked, **{number: list(job) for number, job in enumerate(plan.jobs)}}
+    told = {number: dict(map(_key_and_value, overrides)) for number, overrides in sorted(asked.items())}
+    keys = plan.keys or _differing(list(told.values()))
+    config = _config(folder, told)
+    monitor = str(config.get("monitor") or "val/ndcg@10")
+    jobs = tuple(_job(folder, number, {key: told[number].get(key) for key in keys}, monitor) for number in told)
+    given = dict(map(_key_and_value, plan.overrides))
+    name = "" if "name" in keys else str(given.get("name") or "")
+    return Sweep(folder, monitor, keys, jobs, plan.jobs is None, config, name)
+
+
+def parse_value(text: str) -> Value:
+    """The value of an override, as Hydra reads it where it is a plain one.
+
+    Examples:
+        >>> [parse_value(text) for text in ("36", "1e-3", "true", "null", "'a b'", "vit")]
+        [36, 0.001, True, None, 'a b', 'vit']
+    """
+    named: dict[str, Value] = {"true": True, "false": False, "null": None}
+    if text.lower() in named:
+        return named[text.lower()]
+    for kind in (int, float):
+        try:
+            number = kind(text)
+        except ValueError:
+            continue
+        return number if math.isfinite(number) else text
+    return text.strip("'\"")
+
+
+def _key_and_value(override: str) -> tuple[str, Value]:
+    key, _, text = override.partition("=")
+    return key.lstrip("+~"), parse_value(text)
+
+
+def _differing(jobs: Sequence[dict[str, Value]]) -> tuple[str, ...]:
+    """Keys whose values differ between jobs, for sweeps without a plan of their own."""
+    keys = dict.fromkeys(key for job in jobs for key in job if not key.startswith(_NOT_SETTINGS))
+    return tuple(key for key in keys if len({repr(job.get(key)) for job in jobs}) > 1)
+
+
+def _config(folder: Path, numbers: Sequence[int] | dict[int, Any]) -> dict[str, Any]:
+    for number in numbers:
+        for file in (folder / str(number) / "config.yaml", folder / str(number) / ".hydra" / "config.yaml"):
+            if file.is_file():
+                return dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+    return {}
+
+
+def _job(sweep: Path, number: int, settings: dict[str, Value], monitor: str) -> Job:
+    folder = sweep / str(number)
+    status = status_of(folder)
+    if not is_finished(folder):
+        return Job(number, folder, status, settings, error=failure_of(folder))
+    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    beside = {name: metrics.get(f"{monitor}/{name}") for name in ("chance", "frozen", "lift")}
+    return Job(number, folder, status, settings, metrics.get(monitor), beside)

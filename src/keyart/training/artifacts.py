@@ -1,0 +1,132 @@
+"""What a run leaves in its folder: its inputs before the first step, its results after the last."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from keyart.catalogue.problems import problems_table
+from keyart.catalogue.splits import SPLITS
+from keyart.metrics.result import merge_frozen, per_query_table
+from keyart.models.backbone import Backbone
+from keyart.models.embedder import Embedder, embed
+from keyart.models.heads.reduced import ReducedHead
+from keyart.retrieval.index import PosterIndex
+from keyart.runs.evaluation.branches import branch_metrics
+from keyart.runs.evaluation.posters import from_whole, judge, plain_judge
+from keyart.runs.run import describe_environment, write_json
+from keyart.training.build import Prepared
+from keyart.training.loggers.run_logger import RunResults
+from keyart.training.module import EmbeddingModule
+from keyart.utils.progress import progress_bar
+from keyart.utils.text import csv_table
+
+
+def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
+    """What tells one dataset from another: files, contents, sizes of the splits."""
+    posters = prepared.posters
+    return {
+        "catalogue": str(posters.catalogue.source.resolve()),
+        "images": str(posters.catalogue.root.resolve()),
+        "fingerprint": posters.catalogue.fingerprint(),
+        "pixels": posters.pixels.digest,
+        "posters": len(posters.catalogue),
+        **{split: int((prepared.splits == split).sum()) for split in SPLITS},
+    }
+
+
+def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str, Any]:
+    """How many numbers an embedding has, and how many of them are which branch's, before they are reduced."""
+    branches = embedder.head.branch_sizes
+    size = sum(branches.values()) if output_size is None else output_size
+    return {"size": size, "branches": branches, "output_size": output_size}
+
+
+def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
+    """Write what is known before the first step: configuration, environment, splits, what was skipped."""
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
+    embedding = describe_embedding(embedder, cfg.model.output_size)
+    environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
+    write_json(folder / "environment.json", environment)
+    table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
+    csv_table(table).to_csv(folder / "splits.csv", index=False)
+    csv_table(problems_table(prepared.posters.skipped)).to_csv(folder / "skipped.csv", index=False)
+
+
+def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
+    """(N, W) what the head makes of all posters; from cached features where the backbone is still the frozen one."""
+    embedder = module.embedder.eval()
+    if module.backbone_trained:
+        with progress_bar("embedding posters") as report:
+            return embed(
+                embedder,
+                prepared.posters.pixels,
+                precision=cfg.training.precision,
+                batch_size=cfg.evaluation.batch_size,
+                progress=report,
+                whole=True,
+            ).numpy()
+    device = next(embedder.parameters()).device
+    with torch.inference_mode():
+        return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.condensed.split(4096)]).numpy()
+
+
+def finish(
+    cfg: DictConfig, folder: Path, prepared: Prepared, module: EmbeddingModule, frozen_backbone: Backbone | None
+) -> RunResults:
+    """Judge the best checkpoint and write all that a finished run holds; ``metrics.json`` comes last."""
+    posters, splits = prepared.posters, prepared.splits
+    whole = final_vectors(cfg, module, prepared)
+    embedder = module.embedder.cpu()
+    if cfg.model.output_size is not None:
+        reduced = ReducedHead(embedder.head, cfg.model.output_size)
+        reduced.fit_components(whole[splits == "train"])
+        embedder.head = reduced.eval()
+    embeddings = from_whole(embedder, whole)
+    metrics: dict[str, float | None] = {}
+    tables = []
+    for split in ("val", "test"):
+        at, frozen = prepared.positions(split), prepared.frozen[split]
+        judgement = judge(embeddings, posters, cfg.evaluation.relevance, at)
+        metrics |= merge_frozen(judgement, frozen, split)
+        judge_others = plain_judge(posters, cfg.evaluation.relevance, at)
+        metrics |= branch_metrics(embedder.head, whole[at], judge_others, frozen, split)
+        tables.append(per_query_table(judgement, split))
+    per_query = pd.concat(tables, ignore_index=True)
+    per_query.to_parquet(folder / "per_query.parquet", index=False)
+    embedder.save(folder / "embedder", frozen_backbone=frozen_backbone)
+    PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
+    if cfg.callbacks.report:
+        draw_report(cfg, folder, prepared, embeddings, metrics, per_query)
+    write_json(folder / "metrics.json", metrics)
+    return RunResults(folder, metrics, posters.catalogue, splits, embeddings)
+
+
+def draw_report(
+    cfg: DictConfig,
+    folder: Path,
+    prepared: Prepared,
+    embeddings: np.ndarray,
+    metrics: dict[str, float | None],
+    per_query: pd.DataFrame,
+) -> None:
+    """Draw the gallery, the charts and ``report.html``."""
+    from keyart.reports.run_report import write_report
+
+    write_report(
+        folder,
+        embeddings=embeddings,
+        frozen=prepared.pooled.numpy(),
+        catalogue=prepared.posters.catalogue,
+        groups=prepared.posters.groups,
+        splits=prepared.splits,
+        metrics=metrics,
+        per_query=per_query,
+        frozen_per_query=per_query_table(prepared.frozen["test"], "test"),
+        config=dict(OmegaConf.to_container(cfg, resolve=True)),  # type: ignore[arg-type]
+        environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
+    )

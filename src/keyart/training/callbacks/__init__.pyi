@@ -1,0 +1,4 @@
+from keyart.training.callbacks.best_checkpoint import BestCheckpoint as BestCheckpoint
+from keyart.training.callbacks.evaluation import RetrievalEvaluation as RetrievalEvaluation
+from keyart.training.callbacks.last_checkpoint import LastCheckpoint as LastCheckpoint
+from keyart.training.callbacks.progress import PosterProgress as PosterProgress

@@ -1,0 +1,155 @@
+"""Retrieval metrics at each validation, and on test."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_warn
+
+from keyart.catalogue.relevance import Relevance
+from keyart.metrics.dimension import Spread
+from keyart.metrics.names import DEFAULT_METRICS
+from keyart.metrics.result import Judgement, lift, same_queries
+from keyart.metrics.retrieval_metrics import RetrievalMetrics
+
+HEADLINE = ("ndcg@10", "map", "recall@1")
+
+
+class RetrievalEvaluation(Callback):
+    """Judges the embeddings of each validation (and test) and logs what it finds.
+
+    It gathers what ``validation_step`` (``test_step``) returns: a dict of ``embedding`` (B, D) and ``index`` (B,), the
+    posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for the headline ones
+    ``/chance``, ``/frozen`` and ``/lift`` too, before checkpoints and early stopping look at their monitor. Undefined
+    values are not logged. All processes log the same values. The sanity check before training logs nothing.
+
+    As an alarm for collapse each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
+    ``val/mean_cosine`` of its embeddings, and warns once where they have collapsed (see `Spread`).
+
+    Args:
+        genres: (N, G) multi-hot of the whole catalogue.
+        ids: (N,) unique ids.
+        relevance: Gains between genre sets.
+        genre_names: (G,) names.
+        years: (N,) float, NaN where unknown.
+        groups: (N,) ids of near-duplicate groups.
+        frozen: The frozen backbone's judgement by split (``val``, ``test``); without it lift is not known.
+        metrics: Which to compute.
+        headline: Metrics whose chance, frozen value and lift are logged. The first stands in the progress bar.
+
+    Attributes:
+        judgements: The last judgement by split.
+    """
+
+    def __init__(
+        self,
+        genres: np.ndarray,
+        ids: Sequence[str] | np.ndarray,
+        *,
+        relevance: Relevance,
+        genre_names: Sequence[str],
+        years: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
+        frozen: Mapping[str, Judgement] | None = None,
+        metrics: Sequence[str] = DEFAULT_METRICS,
+        headline: Sequence[str] = HEADLINE,
+    ) -> None:
+        super().__init__()
+        self.metric = RetrievalMetrics(
+            genres, ids, relevance=relevance, genre_names=genre_names, years=years, groups=groups, metrics=metrics
+        )
+        self.frozen = dict(frozen or {})
+        self.headline = tuple(headline)
+        self.judgements: dict[str, Judgement] = {}
+        self._warned = False
+        self._warned_of_collapse = False
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew."""
+        self._begin(pl_module)
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Keep a batch."""
+        if not trainer.sanity_checking:
+            self._keep(outputs, "validation_step")
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge and log."""
+        if not trainer.sanity_checking:
+            self._log(trainer, pl_module, "val")
+
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin anew."""
+        self._begin(pl_module)
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any, **kwargs: Any
+    ) -> None:
+        """Keep a batch."""
+        self._keep(outputs, "test_step")
+
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Judge and log."""
+        self._log(trainer, pl_module, "test")
+
+    def _begin(self, pl_module: LightningModule) -> None:
+        self.metric.to(pl_module.device)
+        self.metric.reset()
+
+    def _keep(self, outputs: Any, step: str) -> None:
+        if not isinstance(outputs, Mapping) or not {"embedding", "index"} <= outputs.keys():
+            raise TypeError(f"{step} must return a dict with 'embedding' and 'index', not {type(outputs).__name__}")
+        self.metric.update(outputs["embedding"], outputs["index"])
+
+    def _log(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
+        self.metric.compute()
+        judgement, spread = self.metric.judgement, self.metric.spread
+        assert judgement is not None
+        self.metric.reset()
+        self.judgements[split] = judgement
+        values = {f"{split}/{name}": value for name, value in judgement.summary.items()}
+        frozen = self._frozen(judgement, split)
+        for name in self.headline:
+            if name not in judgement.summary:
+                continue
+            values[f"{split}/{name}/chance"] = chance = judgement.chance[name]
+            if frozen is not None:
+                values[f"{split}/{name}/frozen"] = base = frozen.summary.get(name, math.nan)
+                lifted = lift(judgement.summary[name], chance, base, frozen.errors.get(name, math.nan))
+                values[f"{split}/{name}/lift"] = math.nan if lifted is None else lifted
+        if split == "val" and spread is not None:
+            values |= {
+                "val/intrinsic_dimension/twonn": spread.twonn,
+                "val/intrinsic_dimension/participation_ratio": spread.participation_ratio,
+                "val/mean_cosine": spread.mean_cosine,
+            }
+            self._warn_of_collapse(spread)
+        shown = {f"{split}/{name}{end}" for name in self.headline[:1] for end in ("", "/lift")}
+        for name, value in values.items():
+            if math.isfinite(value):
+                pl_module.log(name, value, prog_bar=name in shown, sync_dist=trainer.world_size > 1)
+
+    def _warn_of_collapse(self, spread: Spread) -> None:
+        if self._warned_of_collapse or not (how := spread.collapse()):
+            return
+        self._warned_of_collapse = True
+        rank_zero_warn(
+            f"the embedding of the validation posters has collapsed {how}: lower optimizer.lr or loss.margin, or give"
+            " the loss more negatives (sampler.batch_size, memory.size)"
+        )
+
+    def _frozen(self, judgement: Judgement, split: str) -> Judgement | None:
+        frozen = self.frozen.get(split)
+        if frozen is None or same_queries(judgement, frozen):
+            return frozen
+        if not self._warned:
+            self._warned = True
+            rank_zero_warn(
+                f"{split}: {judgement.queries} posters were seen, but the frozen backbone was judged on"
+                f" {frozen.queries}, so no lift is logged (are the batches limited?)"
+            )
+        return None

@@ -1,0 +1,1 @@
+from keyart.training.loggers.csv_log import CSVLog as CSVLog

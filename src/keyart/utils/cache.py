@@ -1,0 +1,64 @@
+"""Where everything that can be computed again is kept, and how it is written so that nothing half-done is read."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock
+
+from keyart.errors import InputError
+from keyart.utils import files
+from keyart.utils.paths import cache_root
+
+
+def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
+    """The sub-folder ``part`` of the cache, made where it is missing.
+
+    Args:
+        part: Name under the root, such as ``"pixels"`` or ``"features"``.
+        cache_dir: A root other than `cache_root`.
+
+    Raises:
+        InputError: The folder cannot be made.
+    """
+    folder = (Path(cache_dir) if cache_dir is not None else cache_root()) / part
+    with storage_faults(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@contextmanager
+def storage_faults(folder: Path) -> Iterator[None]:
+    """Tell a full or unwritable cache in one line; any other ``OSError`` passes.
+
+    Raises:
+        InputError: The disk is full, or the folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if (fault := files.storage_fault(error)) is None:
+            raise
+        raise InputError(f"cache folder {folder}: {fault}; make room, or set KEYART_CACHE to another folder") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold ``path`` as a lock between processes; the system frees it when its holder dies."""
+    with storage_faults(path.parent), FileLock(path):
+        yield
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file so that a reader sees either all of it or none.
+
+    Args:
+        path: The file's final name; its folder exists.
+        write: Writes the content to the open binary file that it is given.
+
+    Raises:
+        InputError: The disk is full, or the folder cannot be written.
+    """
+    with storage_faults(path.parent):
+        files.write_atomically(path, write)

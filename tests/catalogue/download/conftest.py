@@ -1,0 +1,74 @@
+"""A local server, and a fetch that finds its host as if it were public."""
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keyart.catalogue.download.addresses import is_public
+from keyart.catalogue.download.failure import Limits
+from keyart.catalogue.download.retry_policy import Patience
+from keyart.images.fetch_posters import Ways, fetch_posters
+from tests.catalogue.download.server import Server
+
+
+@pytest.fixture
+def server():
+    server = Server()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def picture():
+    """Bytes of an image: ``picture(seed, kind="JPEG")``."""
+
+    def make(seed=0, kind="JPEG", size=(64, 96)):
+        pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, kind)
+        return file.getvalue()
+
+    return make
+
+
+@pytest.fixture
+def table(tmp_path, server):
+    """Write a table like Kaggle's: ``table({"1": "/a.jpg", …})``, the paths on the server; without any, no column."""
+
+    def write(urls, name="films.csv"):
+        some = any(urls.values())
+        rows = ["imdbId,Imdb Link,Title,IMDB Score,Genre" + ",Poster" * some]
+        for imdb_id, url in urls.items():
+            url = server.url + url if url.startswith("/") else url
+            film = f"{imdb_id},http://www.imdb.com/title/tt{imdb_id},Film {imdb_id} (1995),7.1,Drama|Comedy"
+            rows.append(f"{film},{url}" if some else film)
+        path = tmp_path / name
+        path.write_text("\n".join(rows) + "\n")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def bring(tmp_path, server):
+    """Fetch into ``tmp_path/posters``, hurried, with the server's address counted as public."""
+    pytest.importorskip("aiohttp")
+
+    def call(catalogue, *, may_connect=None, limits=None, patience=None, to=None, **ways):
+        def as_if_public(address, port):
+            return port == server.port or is_public(address)
+
+        hurried = replace(Ways(rate=1000.0), **ways)
+        return fetch_posters(
+            catalogue,
+            to or tmp_path / "posters",
+            hurried,
+            limits=limits or Limits(seconds=5),
+            patience=patience or Patience(retries=2, first=0.01),
+            may_connect=may_connect or as_if_public,
+        )
+
+    return call

@@ -1,0 +1,150 @@
+"""Every loss × miner × sampler × memory of conf/ learns from a batch, or is refused before anything is built."""
+
+from functools import cache
+from importlib.util import find_spec
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from keyart.catalogue.catalogue import Catalogue
+from keyart.catalogue.relevance import Relevance
+from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.config.rules import check_config
+from keyart.errors import InputError
+from keyart.losses.memory import CrossBatchMemory
+from keyart.losses.objective import Rows, check_use, objective
+from keyart.training.build import make_sampler
+
+WIDTH = 8
+MORE = {("loss", "pml"): ["loss.class=TripletMarginLoss"], ("miner", "pml"): ["miner.class=BatchHardMiner"]}
+
+
+def options(group: str) -> list[str]:
+    names = sorted(path.stem for path in (CONFIG_FOLDER / group).glob("*.yaml"))
+    return [name for name in names if name != "pml" or find_spec("pytorch_metric_learning") is not None]
+
+
+@cache
+def section(group: str, option: str):
+    extra = MORE.get((group, option), ["sampler.batch_size=12"] if group == "sampler" else [])
+    return composed([f"{group}={option}", *extra])[group]
+
+
+@cache
+def default():
+    return composed([])
+
+
+@cache
+def catalogue() -> Catalogue:
+    """Posters of one to three genres, none of them without another of the same genres."""
+    rng = np.random.default_rng(0)
+    sets = np.zeros((8, 5), dtype=bool)
+    for row in sets:
+        row[rng.choice(5, size=rng.integers(1, 4), replace=False)] = True
+    genres = sets[np.arange(30) % 8]
+    text = np.array([f"{i:02d}" for i in range(30)], dtype=object)
+    years = np.full(30, np.nan)
+    return Catalogue(
+        "t.csv", ".", text, text, text, genres, tuple("abcde"), text, years, None, pd.DataFrame(index=text)
+    )
+
+
+@cache
+def batches(sampler: str) -> list[torch.Tensor]:
+    """An epoch's batches of the sampler that the configuration makes."""
+    config = OmegaConf.create({"seed": 0, "sampler": section("sampler", sampler)})
+    prepared = SimpleNamespace(posters=SimpleNamespace(catalogue=catalogue()), positions=lambda _: np.arange(30))
+    made = make_sampler(config, prepared)
+    return [torch.from_numpy(made.batch(0, i)) for i in range(made.batches_per_epoch)]
+
+
+def build(name: str, genres: torch.Tensor):
+    torch.manual_seed(0)
+    loss = instantiate(OmegaConf.create(section("loss", name)["build"]))
+    loss.build(WIDTH, genres.sum(0), len(genres))
+    return loss
+
+
+def refused(config) -> str | None:
+    try:
+        check_config(config)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("miner_name", options("miner"))
+@pytest.mark.parametrize("loss_name", options("loss"))
+def test_they_combine_or_are_refused(loss_name, miner_name):
+    genres = torch.from_numpy(catalogue().genres.astype(np.float32))
+    # Some pairs are near, some far: what every miner has something to choose from.
+    vectors = 1 + 0.7 * torch.randn(len(genres), WIDTH, generator=torch.Generator().manual_seed(1))
+    frozen = torch.randn(len(genres), 6, generator=torch.Generator().manual_seed(2))
+    loss, miner = build(loss_name, genres), instantiate(OmegaConf.create(section("miner", miner_name)["build"]))
+    taken = torch.nn.functional.normalize(vectors, dim=1) if loss.takes == "normalised" else vectors
+    for remembers in (False, True):
+        config = {**default(), "loss": section("loss", loss_name), "miner": section("miner", miner_name)}
+        told = refused({**config, "memory": {"size": 9 if remembers else 0, "start_step": 0}})
+        if told is not None:
+            assert "\n" not in told
+            assert f"loss={loss_name}" in told
+            assert ("memory" if remembers else f"miner={miner_name}") in told or miner_name != "none"
+            with pytest.raises(InputError, match=f"loss={loss_name}"):
+                check_use(loss, miner, memory=remembers)
+            continue
+        check_use(loss, miner, memory=remembers)
+        for sampler in options("sampler"):
+            memory = CrossBatchMemory(9, width=WIDTH, genres=genres.shape[1], frozen_width=6)
+            values = []
+            for index in batches(sampler):
+                leaf = taken[index].requires_grad_()
+                rows = Rows(leaf, genres[index], index, frozen[index])
+                remembered = memory.recall(0) if remembers else None
+                value = objective(rows, loss, Relevance("jaccard"), miner=miner, remembered=remembered)
+                value.backward()
+                memory.store(rows)
+                assert value.isfinite()
+                assert leaf.grad.isfinite().all()
+                values.append(float(leaf.grad.abs().max()))
+            assert max(values) > 0, sampler
+
+
+@pytest.mark.parametrize("loss_name", options("loss"))
+def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
+    loss = build(loss_name, torch.from_numpy(catalogue().genres.astype(np.float32)))
+    config = {**default(), "loss": section("loss", loss_name)}
+    mined = refused({**config, "miner": section("miner", "hard")})
+    remembering = refused({**config, "memory": {"size": 9, "start_step": 0}})
+    assert (mined is None) == (loss.minable and loss.pairwise)
+    assert (remembering is None) == loss.pairwise
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        (
+            ["miner=hard", "miner.positives=semi_hard", "miner.negatives=all"],
+            r"miner\.positives=semi_hard.*hard or easy",
+        ),
+        (["miner=hard", "miner.negatives=nearest"], r"miner\.negatives=nearest: with miner=hard.*semi_hard"),
+        (["miner=semi_hard", "miner.negatives=easy"], r"miner\.negatives=easy: with miner=semi_hard.*nearest"),
+        (["miner=semi_hard", "miner.margin=0"], r"miner\.margin=0"),
+        (["miner=distance_weighted", "miner.cutoff=1.5"], r"miner\.nonzero_loss_cutoff=1\.4.*miner\.cutoff=1\.5"),
+        (["loss=bce", "miner=hard"], r"miner=hard: loss=bce compares posters with genres"),
+        (["loss=arcface", "memory.size=100"], r"memory.*loss=arcface"),
+        (["memory.size=-1"], r"memory\.size=-1"),
+        (["training.chunk_size=0"], r"training\.chunk_size=0"),
+        (["sampler=pk", "sampler.m=1"], r"sampler\.m=1: sampler=pk takes at least 2"),
+        (["sampler=pk", "sampler.m=129"], r"sampler\.m=129 is larger"),
+    ],
+)
+def test_senseless_values_are_refused_at_start(overrides, told):
+    with pytest.raises(InputError, match=told) as caught:
+        check_config(composed(overrides))
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,56 @@
+"""One process of several that feed one metric: ``python ddp_metric.py RANK WORLD FOLDER``."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from keyart.catalogue.relevance import Relevance
+from keyart.metrics.retrieval_metrics import RetrievalMetrics
+
+N = 50
+#: Batches by process: uneven in number and size, with positions that another process has too; one process has none.
+ROUNDS = [
+    [[range(0, 7), range(7, 24)], [range(20, 50), range(0, 3)]],
+    [[range(0, 31)], [range(31, 33), range(33, 50), range(5, 6)]],
+    [[range(0, 20), range(20, 50)], []],
+]
+
+
+def make():
+    rng = np.random.default_rng(0)
+    metric = RetrievalMetrics(
+        rng.random((N, 3)) < 0.5,
+        rng.permutation([f"tt{i:03d}" for i in range(N)]),
+        relevance=Relevance.fit("idf_cosine", rng.random((N, 3)) < 0.5),
+        genre_names=("Action", "Comedy", "Drama"),
+        years=1985 + rng.integers(0, 30, N).astype(float),
+        groups=rng.integers(0, 40, N),
+    )
+    return metric, torch.from_numpy(rng.normal(size=(N, 8)))
+
+
+def feed(metric, embeddings, batches):
+    for batch in batches:
+        at = torch.tensor(list(batch))
+        metric.update(embeddings[at], at)
+
+
+def main(rank, world, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+    torch.set_num_threads(1)
+    metric, embeddings = make()
+    found = []
+    for batches in ROUNDS:
+        feed(metric, embeddings, batches[rank])
+        found.append({name: float(value) for name, value in metric.compute().items()})
+        metric.reset()
+    (folder / f"{rank}.json").write_text(json.dumps(found))
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

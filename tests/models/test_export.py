@@ -1,0 +1,239 @@
+"""Exported embedders do what the embedder does, from the file's pixels on."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from keyart.errors import InputError
+from keyart.images.decode import decode_poster
+from keyart.models.create_backbone import create_backbone
+from keyart.models.embedder import Embedder
+from keyart.models.export.onnx import write_onnx
+from keyart.models.heads.build import build_head, head_from
+from keyart.models.heads.reduced import ReducedHead
+from keyart.runs.export import export_run
+from keyart.runs.run import Run
+from tests.helpers import draw_posters
+from tests.indexes import refused, save_run
+
+SIZE = (96, 64)
+EVERYTHING = {
+    "seen": {"balance": 1.0, "components": 16, "power": 0.5},
+    "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0, "mean": 0.5, "confidence": 0.5},
+    "rotate": True,
+}
+CASES = {
+    "linear": ("resnet10t", "avg", "linear", {}),
+    "mlp": ("resnet10t", "depths", "mlp", {"extra": {"norm": "batch"}}),
+    "ensemble and kernel": (
+        "resnet10t",
+        "bank",
+        "ensemble",
+        {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
+    ),
+    "linear, reduced": ("resnet10t", "avg", "linear", {"output_size": 5}),
+    "ensemble and kernel, reduced": ("resnet10t", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
+    "tokens": ("vit_tiny_patch16_224", "gem", "mlp", {}),
+}
+
+
+def images(n, size=SIZE, seed=0):
+    rough = torch.rand(n, 3, 12, 8, generator=torch.Generator().manual_seed(seed))
+    return torch.nn.functional.interpolate(rough, size, mode="bicubic").clamp(0, 1)
+
+
+def make_run(folder, case="linear"):
+    name, pooling, head, given = CASES[case]
+    extra = given.get("extra", {})
+    torch.manual_seed(0)
+    backbone = create_backbone(
+        name,
+        "none",
+        pooling=pooling,
+        image_size=SIZE,
+        **{k: v for k, v in given.items() if k not in ("extra", "output_size")},
+    )
+    built = build_head(head, backbone.groups, 8, hidden_size=16, components=20, heads=2, **extra)
+    embedder = Embedder(backbone, built).eval()
+    genres = np.random.default_rng(0).random((40, 4)) < 0.4
+    genres[:, 0] |= ~genres.any(1)
+    with torch.no_grad():
+        features = torch.cat([backbone(images(40, seed=1)[at : at + 8]) for at in range(0, 40, 8)])
+        built.fit(features, genres)
+        if "output_size" in given:
+            embedder.head = ReducedHead(built, given["output_size"]).eval()
+            embedder.head.fit_components(embedder.whole(features))
+    return Run.open(save_run(folder, embedder, "catalogue.csv", "posters", SIZE)), embedder
+
+
+def run_graph(path, inputs):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return session.run(None, {"images": inputs})[0]
+
+
+def test_a_graph_that_onnxruntime_refuses_is_told_in_one_line(tmp_path, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnxscript")
+    _, embedder = make_run(tmp_path / "run")
+
+    def refuses(*given, **named):
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", refuses)
+    with pytest.raises(InputError, match=r"no such operator.*--to timm"):
+        write_onnx(embedder, tmp_path / "a.onnx")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_the_graph_equals_the_embedder_for_any_number_of_images(case, tmp_path):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    run, embedder = make_run(tmp_path / "run", case)
+    told = export_run(run, "onnx", tmp_path / "out")
+    assert told["files"] == ["embedder.onnx", "preprocessing.json"]
+    assert told["difference"] <= 1e-4
+    for count in (1, 2, 5):
+        shown = images(count, seed=7)
+        with torch.no_grad():
+            wanted = embedder(shown).numpy()
+        found = run_graph(tmp_path / "out" / "embedder.onnx", shown.numpy())
+        np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
+
+
+def by_the_letter(data, told):
+    """A stranger's reading of `preprocessing.json`, with nothing but Pillow."""
+    steps = {step["do"]: step for step in told["steps"]}
+    height, width = steps["resize"]["height"], steps["resize"]["width"]
+    image = Image.open(io.BytesIO(data))
+    scale = 2 * max(width / image.width, height / image.height)
+    image.draft(None, (int(np.ceil(scale * image.width)), int(np.ceil(scale * image.height))))
+    image = image.convert("RGB")
+    s = (image.width / image.height) / (width / height)
+    kept = (
+        image.width * min(1, steps["crop"]["most_stretch"] / s),
+        image.height * min(1, s * steps["crop"]["most_stretch"]),
+    )
+    left, top = (image.width - kept[0]) / 2, (image.height - kept[1]) / 2
+    box = (left, top, left + kept[0], top + kept[1])
+    small = image.resize((width, height), Image.Resampling.BICUBIC, box=box, reducing_gap=3.0)
+    return np.asarray(small, dtype=np.float32).transpose(2, 0, 1)[None] / steps["divide"]["by"]
+
+
+@pytest.mark.parametrize("shape", [(96, 144), (300, 160), (640, 1000)])
+def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
+    run, _ = make_run(tmp_path / "run")
+    export_run(run, "timm", tmp_path / "out")
+    told = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+    assert told["input"]["shape"] == ["batch", 3, *SIZE]
+    assert told["output"]["shape"] == ["batch", 8]
+    data = (draw_posters(tmp_path / "made", 1, shape) / "posters" / "p0000.jpg").read_bytes()
+    wanted = decode_poster(data, SIZE).transpose(2, 0, 1)[None] / 255
+    np.testing.assert_allclose(by_the_letter(data, told), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ["linear", "linear, reduced", "tokens"])
+@pytest.mark.parametrize("by", ["checkpoint", "folder"])
+def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
+    import timm
+
+    run, embedder = make_run(tmp_path / "run", case)
+    out = tmp_path / "out"
+    told = export_run(run, "timm", out)
+    assert told["files"] == ["config.json", "head.json", "head.safetensors", "model.safetensors", "preprocessing.json"]
+    config = json.loads((out / "config.json").read_text())
+    if by == "checkpoint":
+        model = timm.create_model(
+            config["architecture"],
+            num_classes=0,
+            checkpoint_path=str(out / "model.safetensors"),
+            **config.get("model_args", {}),
+        )
+    else:
+        try:
+            model = timm.create_model(f"local-dir:{out}", pretrained=True)
+        except (ValueError, RuntimeError) as error:
+            pytest.skip(f"this timm loads no folders: {error}")
+    shown = images(3, seed=7)
+    normal = json.loads((out / "preprocessing.json").read_text())["normalisation"]
+    mean, std = (torch.tensor(normal[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    with torch.no_grad():
+        features = model.eval()((shown - mean) / std)
+        pooled = embedder.backbone(shown)
+    np.testing.assert_allclose(features, pooled[:, : features.shape[1]], atol=1e-5)
+    if case.startswith("linear"):
+        head = head_from(json.loads((out / "head.json").read_text())["head"])
+        head.load_state_dict(load_file(out / "head.safetensors"))
+        with torch.no_grad():
+            found = torch.nn.functional.normalize(head.eval()(features), dim=1)
+            np.testing.assert_allclose(found, embedder(shown), atol=1e-5)
+
+
+def test_the_command(keyart, tmp_path):
+    run, _ = make_run(tmp_path / "run")
+    out = tmp_path / "new" / "out"
+    code, shown, err = keyart("export", run.folder, "--to", "timm", "--out", out, "--json")
+    assert code == 0, err
+    assert json.loads(shown)["files"] == sorted(path.name for path in out.iterdir())
+    assert [path.name for path in out.parent.iterdir()] == ["out"]
+
+
+def test_what_is_refused(keyart, tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run")
+    taken = tmp_path / "taken"
+    taken.write_text("a file")
+    refused(keyart("export", run.folder, "--to", "timm", "--out", taken), taken)
+    refused(keyart("export", run.folder, "--to", "timm", "--out", taken / "below"), taken)
+    refused(keyart("export", run.folder, "--to", "coreml", "--out", tmp_path / "out"), "coreml")
+    refused(keyart("export", tmp_path / "none", "--to", "timm", "--out", tmp_path / "out"), "none")
+    monkeypatch.setattr("keyart.models.export.onnx.NEEDS", ("onnx", "no_such_package"))
+    refused(keyart("export", run.folder, "--to", "onnx", "--out", tmp_path / "out"), "no_such_package", ".[onnx]")
+    assert not (tmp_path / "out").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "taken"]
+
+
+def test_a_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch):
+    pytest.importorskip("onnxscript")
+    from keyart.errors import InputError
+
+    run, _ = make_run(tmp_path / "run")
+    monkeypatch.setattr("keyart.models.export.onnx.TOLERANCE", -1.0)
+    with pytest.raises(InputError, match="differs"):
+        export_run(run, "onnx", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.posters
+@pytest.mark.slow
+def test_real_posters_come_out_the_same(posters_dir, tmp_path):
+    """The default backbone with trained weights, every kind of pooling at once, on forty real posters."""
+    pytest.importorskip("onnxscript")
+    files = sorted((posters_dir / "posters").iterdir())[::140]
+    size = (256, 176)
+    shown = (
+        torch.stack(
+            [torch.from_numpy(decode_poster(path.read_bytes(), size).copy()).permute(2, 0, 1) for path in files]
+        ).float()
+        / 255
+    )
+    backbone = create_backbone("tf_efficientnet_lite0", pooling="bank", image_size=size, flip_average=True)
+    torch.manual_seed(0)
+    head = build_head("ensemble", backbone.groups, 16, components=24, **EVERYTHING)
+    genres = np.random.default_rng(0).random((len(files), 4)) < 0.4
+    genres[:, 0] |= ~genres.any(1)
+    embedder = Embedder(backbone, head).eval()
+    with torch.no_grad():
+        head.fit(torch.cat([backbone(part) for part in shown.split(8)]), genres)
+        wanted = torch.cat([embedder(part) for part in shown.split(8)]).numpy()
+    run = Run.open(save_run(tmp_path / "run", embedder, "catalogue.csv", "posters", size))
+    export_run(run, "onnx", tmp_path / "out")
+    path = tmp_path / "out" / "embedder.onnx"
+    found = np.concatenate([run_graph(path, part.numpy()) for part in shown.split(8)])
+    np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
