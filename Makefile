@@ -52,10 +52,11 @@ bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an
 		printf '\n== %s\n' "$$file"; $(BIN)/python "$$file" $$more || failed="$$failed $$file"; \
 	done; test -z "$$failed" || { echo "not finished:$$failed" >&2; exit 1; }
 
-check: $(READY) ## Format, lint and types, as CI wants them
+check: $(READY) ## Format, lint, types and the order of the rooms, as CI wants them
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: $(READY) ## Format and mend what can be mended
 	$(BIN)/ruff format .

@@ -18,7 +18,6 @@ import torch.distributed as dist
 from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.images.buffer_pool import empty_floats
-from keyart.launch.ddp.world_size import processes_wanted
 from keyart.launch.sweep.worker_pool import visible_gpus
 from keyart.losses.gather import _GatherRows
 from keyart.losses.memory import CrossBatchMemory
@@ -36,6 +35,7 @@ from keyart.models.create_backbone import create_backbone
 from keyart.models.feature_cache import cached_features
 from keyart.models.precision import autocast_for, has_bf16, resolve_precision
 from keyart.training.module import seed_draws
+from keyart.training.world_size import processes_wanted
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.fakes import FakePixels, multi_hot, unit
 from tests.helpers import draw_posters

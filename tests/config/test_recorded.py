@@ -20,8 +20,8 @@ def payloads(canary):
     return {
         "loss.build._target_": f"loss.build={{_target_:pandas.read_pickle,filepath_or_buffer:{canary}.pkl}}",
         "a class": "loss.build._target_=pandas.read_pickle",
-        "a module behind a known one": "loss.build._target_=keyart.training.train.shutil.rmtree",
-        "another class of ours": "loss.build._target_=keyart.training.train.remove_run",
+        "a module behind a known one": "loss.build._target_=keyart.launch.run_job.shutil.rmtree",
+        "another class of ours": "loss.build._target_=keyart.launch.run_job.remove_run",
         "swept": "loss.build._target_=choice(os.system,os.remove)",
         "nested": "model.kernel={weight:{_target_:os.system,command:x}}",
         "arguments": "+sampler.build._args_=[1]",

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from keyart.reports.contrasting_pairs import alike_other_genre, same_genres_unlike
-from keyart.reports.gallery_queries import choose_drivers, unit_rows
+from keyart.reports.gallery_queries import choose_drivers
 from keyart.reports.neighbours import describe, find_neighbours, shared_genres
 from keyart.retrieval.titles import display_title
+from keyart.utils.vectors import unit_rows
 
 
 def random_posters(n=120, genres=5, size=6, seed=0):

@@ -39,8 +39,8 @@ def make_splits(
         val: Share of posters for validation, in (0, 1).
         test: Share of posters for the test, in (0, 1); ``val + test`` below 1.
         seed: Decides between equally good places (``data.split_seed``).
-        groups: (N,) ids of posters that near-duplicates link (`keyart.images.duplicates.near_duplicate_chains`): those with equal
-            ids stay together. ``None``: nothing is known.
+        groups: (N,) ids of posters that near-duplicates link (`keyart.images.duplicates.near_duplicate_chains`):
+            those with equal ids stay together. ``None``: nothing is known.
 
     Returns:
         (N,) strings.

@@ -6,9 +6,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keyart.cli.tables import cell
 from keyart.images.complexity import MEASURES
 from keyart.reports.card.charts import NAMES
+from keyart.utils.tables import cell
 from keyart.utils.text import terminal
 
 

@@ -5,9 +5,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from keyart.cli.tables import cell
 from keyart.runs.compare import Comparison, Difference
 from keyart.utils.bootstrap import SIGNS
+from keyart.utils.tables import cell
 from keyart.utils.text import terminal
 
 STYLES = {"better": "bold green", "worse": "bold red", "no difference": "dim"}

@@ -18,7 +18,7 @@ from keyart.utils.text import echo
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def run_job(cfg: DictConfig) -> float | None:
     """Train one run in the folder that Hydra created for it, and return the monitor for sweepers."""
-    from keyart.training.train import train_in_hydra_folder
+    from keyart.launch.run_job import train_in_hydra_folder
 
     return train_in_hydra_folder(cfg)
 

@@ -7,9 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from keyart.cli.tables import cell
 from keyart.retrieval.random_pairs import percent
 from keyart.runs.search import searched_text
+from keyart.utils.tables import cell
 from keyart.utils.text import terminal
 
 CLOSER_THAN = "closer than: share of random pairs of the index's posters with a lower cosine"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
+from keyart.utils.tables import cell
 from keyart.utils.text import terminal
 
 if TYPE_CHECKING:
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
 COLUMNS = ("chance", "frozen", "lift")
 #: The last part of keys that are no metric of their own.
 BESIDE = (*COLUMNS, "left_out", "queries", "gallery", "unknown_films", "rows", "skipped", "rating_scale", "liked_from")
-
-
-def cell(value: float | None, digits: int = 4) -> str:
-    """A number, or a dash where it is undefined."""
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def print_metrics(metrics: Mapping[str, float | None], console: Console | None = None) -> None:

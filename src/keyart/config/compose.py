@@ -15,10 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.hints import hint_for
 from keyart.config.nodes import check_nodes
-from keyart.config.plugin_rules import prefer_own_presets
 from keyart.config.quoting import to_type
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
+from keyart.launch.sweep.presets import prefer_own_presets
 from keyart.training.trainer_arguments import free_keys
 
 _PACKAGE = Path(__file__).resolve().parents[1]

@@ -7,6 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from keyart.errors import InputError
+from keyart.launch.slurm.job import uses_slurm
 
 
 def named_launcher(overrides: Sequence[str]) -> str | None:
@@ -24,11 +25,6 @@ def check_no_launcher(overrides: Sequence[str]) -> None:
     launcher = named_launcher(overrides)
     if launcher not in (None, "basic"):
         raise InputError(f"hydra/launcher={launcher}: a launcher runs the jobs of a sweep; add -m to the command line")
-
-
-def uses_slurm(target: str) -> bool:
-    """Whether a launcher, named by its class, submits to SLURM."""
-    return "slurm" in target.lower()
 
 
 def check_programs(launcher: str, target: str) -> None:

@@ -9,12 +9,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.compose import CONFIG_FOLDER, Composer, check_additions, compose_all
 from keyart.config.data_rules import check_tables
-from keyart.config.launcher_rules import check_programs, check_slurm, uses_slurm
+from keyart.config.launcher_rules import check_programs, check_slurm
 from keyart.config.output_folders import check_job_folders, check_sweep_folder, named_folder
 from keyart.config.plugin_rules import check_installed, check_plugins
 from keyart.config.rules import check_config
 from keyart.config.sweep_grid import corners, expand, parse, values_of, with_params
 from keyart.errors import InputError
+from keyart.launch.slurm.job import uses_slurm
 
 _INTERVALS_NEED = "an interval needs a search; take hydra/sweeper=optuna, or name the values"
 

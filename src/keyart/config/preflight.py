@@ -16,7 +16,7 @@ from keyart.config.compose import CONFIG_FOLDER, check_additions, compose_all, c
 from keyart.config.launcher_rules import check_no_launcher
 from keyart.config.multirun import check_multirun
 from keyart.config.output_folders import check_run_folder, named_folder
-from keyart.config.quoting import key_of, path_from, quote, quote_paths
+from keyart.config.quoting import key_of, quote, quote_paths
 from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_resume
 from keyart.config.rules import check_config
@@ -26,6 +26,7 @@ from keyart.errors import InputError
 from keyart.runs.latest import resumable_run
 from keyart.runs.sweep.state import Plan
 from keyart.training.resume import check_same_config
+from keyart.utils.paths import path_from
 from keyart.utils.text import echo
 
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]

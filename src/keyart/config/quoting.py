@@ -9,10 +9,8 @@ from hydra.errors import HydraException
 
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.utils.paths import expand_home
+from keyart.utils.paths import PATH_KEYS, expand_home
 
-#: Keys whose values are paths.
-PATH_KEYS = ("data.catalogue", "data.images", "model.weights")
 #: Those of them that name one folder, whatever commas it holds.
 FOLDER_KEYS = ("resume", "resume_sweep")
 #: Hydra's own.
@@ -67,18 +65,6 @@ def quote_paths(overrides: Sequence[str], *, multirun: bool) -> list[str]:
     """
     known = (*PATH_KEYS, *FOLDER_KEYS, *HYDRA_PATH_KEYS)
     return [_quoted_path(one, multirun) if "=" in one and key_of(one) in known else one for one in overrides]
-
-
-def path_from(start: Path, key: str, value: object) -> object:
-    """Return a path of the configuration, resolved from the folder in which the program was started.
-
-    Args:
-        start: That folder.
-        key: One of `PATH_KEYS`.
-        value: The configuration's; what is no path stays as it is.
-    """
-    no_path = value is None or (key == "model.weights" and value in ("pretrained", "none"))
-    return value if no_path else str(start / expand_home(str(value)))
 
 
 def _quoted_path(override: str, multirun: bool) -> str:

@@ -58,7 +58,8 @@ def evaluate_retrieval(
     Every metric leaves out, and counts, the queries to which nothing is relevant. Where ``groups`` hold near-duplicates
     each metric comes a second time, as ``<metric>/dedup``, with the query's own group out of its gallery.
 
-    The ranking is exact: scores have no rounding (:mod:`keyart.metrics.exact_ranking`), equal scores go by id, ascending.
+    The ranking is exact: scores have no rounding (:mod:`keyart.metrics.exact_ranking`), equal scores go by
+    id, ascending.
     So results do not depend on device, tile size, or the order of rows. Memory grows linearly in N. Where only the k
     nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking, of
     which a CPU makes no more than is looked at (:mod:`keyart.metrics.shortlist`).

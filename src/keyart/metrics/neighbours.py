@@ -52,9 +52,9 @@ def exact_neighbours(
     """The k nearest gallery rows by cosine similarity, exactly; equal similarities go by position.
 
     A flat FAISS index proposes somewhat more than k rows from float32 products. These are scored again without rounding
-    (:mod:`keyart.metrics.exact_ranking`). Where float32's error bound cannot rule out that a row outside belongs to the k
-    (many equal vectors, say), all rows are scored. The index stands on the GPU when this FAISS has one and k allows; on
-    a GPU that it lacks, torch does the whole search.
+    (:mod:`keyart.metrics.exact_ranking`). Where float32's error bound cannot rule out that a row outside belongs to
+    the k (many equal vectors, say), all rows are scored. The index stands on the GPU when this FAISS has one and k
+    allows; on a GPU that it lacks, torch does the whole search.
 
     Args:
         queries: (Q, D) vectors of any length.

@@ -1,6 +1,7 @@
 """The head of an exact ranking of many rows, without an exact score for every row.
 
-Where metrics need the first 1,000 of 50,000 ranks, most of the work of :mod:`keyart.metrics.exact_ranking` goes into rows
+Where metrics need the first 1,000 of 50,000 ranks, most of the work of
+:mod:`keyart.metrics.exact_ranking` goes into rows
 that are never looked at. Here float32 products choose, and exact scores decide only where float32 leaves a doubt that
 matters:
 

@@ -22,9 +22,6 @@ from keyart.recommend.cowatch import (
 from keyart.recommend.cowatch import (
     joined as joined,
 )
-from keyart.recommend.cowatch import (
-    unit_rows as unit_rows,
-)
 from keyart.recommend.interests import (
     Interest as Interest,
 )
@@ -35,3 +32,4 @@ from keyart.recommend.interests import (
     find_interests as find_interests,
 )
 from keyart.recommend.user_profile import Space as Space
+from keyart.utils.vectors import unit_rows as unit_rows

@@ -8,11 +8,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.catalogue.history import film_places
-from keyart.recommend.cowatch import unit_rows
 from keyart.recommend.interests import Interest, find_interests
 from keyart.recommend.user_profile import SAMPLE, Space, Taste
 from keyart.retrieval.diversify import diversify
 from keyart.retrieval.searchable import Searchable
+from keyart.utils.vectors import unit_rows
 
 Ints = npt.NDArray[np.int64]
 BALANCE = 0.8

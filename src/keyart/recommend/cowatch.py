@@ -15,6 +15,7 @@ from keyart.errors import InputError
 from keyart.metrics.chance import discounts
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.neighbours import exact_neighbours
+from keyart.utils.vectors import unit_rows
 
 MIN_USERS = 10
 _TILE = 512
@@ -156,12 +157,6 @@ def co_watched(
             posters[film_of[film]].append(at)
     owned = [np.array(own, dtype=np.int64) for own in posters]
     return CoWatch(matched.films[enough], owned, liked, len(names), matched.unknown_films)
-
-
-def unit_rows(vectors: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """(N, D) rows of length one; rows of zeros stay zeros."""
-    wide = np.asarray(vectors, dtype=np.float64)
-    return (wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def joined(first: npt.ArrayLike, second: npt.ArrayLike, weight: float = 1.0) -> npt.NDArray[np.float32]:

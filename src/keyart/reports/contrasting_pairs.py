@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keyart.reports.gallery_queries import unit_rows
 from keyart.retrieval.random_pairs import RandomPairs
+from keyart.utils.vectors import unit_rows
 
 TILE = 1024
 KEPT = 2000

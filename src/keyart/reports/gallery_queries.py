@@ -3,13 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
+from keyart.utils.vectors import unit_rows
+
 MOST_CANDIDATES = 2000
-
-
-def unit_rows(embeddings: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """(N, E) embeddings L2-normalised; zero rows stay zero."""
-    rows = np.asarray(embeddings, dtype=np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
 
 
 def choose_drivers(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from keyart.reports.gallery_queries import unit_rows
 from keyart.retrieval.random_pairs import RandomPairs
 from keyart.retrieval.titles import display_title
+from keyart.utils.vectors import unit_rows
 
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue

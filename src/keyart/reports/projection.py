@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from keyart.reports.gallery_queries import unit_rows
+from keyart.utils.vectors import unit_rows
 
 MOST_POINTS = 1500
 """Beyond it every n-th poster is shown: Barnes-Hut takes about 2 s of one core for as many."""

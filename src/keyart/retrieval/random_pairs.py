@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from keyart.recommend.cowatch import unit_rows
 from keyart.retrieval.searchable import Searchable
+from keyart.utils.vectors import unit_rows
 
 SAMPLE = 1000
 """Posters of which all pairs are taken: half a million cosines, in some milliseconds."""

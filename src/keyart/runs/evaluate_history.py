@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from keyart.catalogue.history import read_history
 from keyart.errors import InputError
-from keyart.recommend.cowatch import unit_rows
 from keyart.recommend.evaluation.events import FOLDS, Bools, Events, Task, by_time, cold, cold_folds, film_split
 from keyart.recommend.evaluation.models import popularity
 from keyart.recommend.evaluation.ranking import CUTS, NAMES, Ranked, chance, judge
@@ -25,6 +24,7 @@ from keyart.recommend.evaluation.tuning import (
 from keyart.runs.evaluation.posters import embed_and_frozen, open_posters
 from keyart.runs.run import Run
 from keyart.utils.bootstrap import intervals
+from keyart.utils.vectors import unit_rows
 
 KINDS = ("genres", "frozen", "posters")
 PAIRS = (("genres", "posters"), ("genres", "frozen"))
@@ -59,7 +59,8 @@ def evaluate_history(
     split's films, whose genres the embedding has not learned.
 
     Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a taste in multi-hot
-    genres, in the frozen backbone's features, in the run's embedding: see :class:`keyart.recommend.user_profile.Space`),
+    genres, in the frozen backbone's features, in the run's embedding: see
+    :class:`keyart.recommend.user_profile.Space`),
     ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (EASE beside posters). All settings
     are chosen on other events than those judged: by an earlier cut within the known events, and by the next fold.
 

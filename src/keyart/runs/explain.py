@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from keyart.errors import InputError
 from keyart.runs.run import Run
@@ -166,37 +165,6 @@ def as_json(explained: Explained) -> dict[str, Any]:
         "adds_up_to": "similarity = baseline + sum_of_attributions + non_spatial + approximation_error",
         "posters": posters,
     }
-
-
-def draw(run: Run, explained: Explained) -> Image.Image:
-    """The picture of an explanation: RGB."""
-    from keyart.images.decode import decode_poster
-    from keyart.reports.heatmaps import Side, draw_heatmaps
-    from keyart.retrieval.titles import display_title
-
-    why = explained.why
-    height, width = run.image_size
-    larger = max(1.0, 436 / height)
-    size = (round(height * larger), round(width * larger))
-    sides = []
-    for name, path, share in zip(explained.names, explained.paths, why.shares, strict=True):
-        facts = [str(name["year"])] if name.get("year") else []
-        sides.append(
-            Side(
-                display_title(name.get("title") or "") or name.get("id") or path.name,
-                [*facts, *name.get("genres", [])],
-                Image.fromarray(decode_poster(path.read_bytes(), size)),
-                share.attributions,
-                share.baseline,
-                share.non_spatial,
-            )
-        )
-    return draw_heatmaps(
-        (sides[0], sides[1]),
-        why.similarity,
-        note=f"attributions by {why.method}; baseline: {why.baseline_is}",
-        closer_than=explained.closer_than,
-    )
 
 
 def _name(shelf: Listing, found: int | Path) -> dict[str, Any]:

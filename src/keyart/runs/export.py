@@ -9,8 +9,9 @@ from keyart.errors import InputError
 from keyart.models.export.onnx import check_installed, write_onnx
 from keyart.models.export.preprocessing import preprocessing
 from keyart.models.export.timm_weights import write_timm
-from keyart.runs.run import Run, write_json
+from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
+from keyart.utils.files import write_json
 from keyart.utils.output_paths import check_output_folder
 
 TARGETS = ("onnx", "timm")

@@ -8,8 +8,9 @@ from keyart.errors import InputError
 from keyart.retrieval.engines.faiss_engine import Kind, build_engine, choose_kind
 from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.unit_vectors import check_unit_vectors
-from keyart.runs.run import Run, write_json
+from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
+from keyart.utils.files import write_json
 from keyart.utils.output_paths import check_output_folder
 
 Say = Callable[[str], None]

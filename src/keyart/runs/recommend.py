@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 from keyart.catalogue.history import History, near_users
 from keyart.errors import InputError
 from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidates, index_space
-from keyart.recommend.cowatch import unit_rows
 from keyart.recommend.interests import event_weights
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
 from keyart.runs.search import find_row, poster_facts, titles_of
+from keyart.utils.vectors import unit_rows
 
 BATCH = 64
 NAMED = 20

@@ -15,7 +15,6 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
-from keyart.utils.files import write_atomically
 from keyart.utils.text import from_csv_cell, printable
 
 if TYPE_CHECKING:
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics", "faiss-cpu", "numpy", "pandas")
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON at once or not at all (never NaN, which is no JSON)."""
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda file: file.write(text.encode()))
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:

@@ -18,10 +18,11 @@ from keyart.models.heads.reduced import ReducedHead
 from keyart.retrieval.index import PosterIndex
 from keyart.runs.evaluation.branches import branch_metrics
 from keyart.runs.evaluation.posters import from_whole, judge, plain_judge
-from keyart.runs.run import describe_environment, write_json
+from keyart.runs.run import describe_environment
 from keyart.training.build import Prepared
 from keyart.training.loggers.run_logger import RunResults
 from keyart.training.module import EmbeddingModule
+from keyart.utils.files import write_json
 from keyart.utils.progress import progress_bar
 from keyart.utils.text import csv_table
 

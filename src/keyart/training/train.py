@@ -2,41 +2,27 @@
 
 import copy
 import logging
-import os
-import shutil
-import sys
 import warnings
 from pathlib import Path
-from typing import NoReturn
 
 import lightning
 import torch
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
-from keyart.config.launcher_rules import uses_slurm
-from keyart.config.quoting import PATH_KEYS, path_from
 from keyart.errors import InputError
-from keyart.launch.ddp.ddp_launcher import run_processes
-from keyart.launch.ddp.world_size import cluster_environment, processes_wanted
-from keyart.launch.slurm.job import cores_of_task, job_id
-from keyart.launch.slurm.requeue import run_again
-from keyart.launch.sweep.job import run_sweep_job
 from keyart.training.artifacts import describe_dataset, finish, write_inputs
 from keyart.training.build import make_callbacks, make_data, make_loggers, make_module, make_profiler, prepare
-from keyart.training.interruption import CutShort, StopOnSignal
+from keyart.training.interruption import StopOnSignal
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
 from keyart.training.module import EmbeddingModule
 from keyart.training.resume import check_same_config, check_same_dataset
 from keyart.training.trainer_arguments import extra_arguments
+from keyart.training.world_size import cluster_environment
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.checkpoint_files import CheckpointFiles, read_checkpoint
-from keyart.utils.paths import expand_home
-from keyart.utils.text import echo
 
 log = logging.getLogger(__name__)
 
@@ -198,116 +184,3 @@ def log_summary(results: RunResults, monitor: str) -> None:
     if value is not None and chance is not None and frozen is not None:
         told = "undefined" if lift is None else f"{lift:.2f}"
         log.info("%s %.4f (chance %.4f, frozen backbone %.4f, lift %s)", name, value, chance, frozen, told)
-
-
-def is_new(folder: Path) -> bool:
-    """Whether a run's folder holds nothing but what Hydra has just put there."""
-    return {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}
-
-
-def remove_run(folder: Path, start: Path) -> None:
-    """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
-    # Hydra may have made the folder itself the working directory.
-    os.chdir(start)
-    for handler in logging.root.handlers:
-        handler.close()
-    shutil.rmtree(folder, ignore_errors=True)
-    for parent in (folder.parent, folder.parent.parent):
-        if parent in (start, *start.parents) or not parent.is_dir() or any(parent.iterdir()):
-            return
-        parent.rmdir()
-
-
-def train_here_or_together(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> float:
-    """Train in this process, or in as many of this machine as ``trainer`` asks for; see `train`."""
-    devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
-    count = processes_wanted(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
-    if count == 1:
-        stop = StopOnSignal(folder / "checkpoints" / "last.ckpt")
-        with stop.listening():
-            return train(cfg, folder, checkpoint, stop)
-    config, logs = (OmegaConf.to_container(c, resolve=True) for c in (cfg, HydraConfig.get().job_logging))
-    return run_processes(count, config, folder, checkpoint, logs)  # type: ignore[arg-type]
-
-
-def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
-    """Tell how a run that was cut short goes on, have SLURM run its job again, and exit."""
-    if not first_process():
-        # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
-        sys.exit(0 if job_id() else cut.exit_code)
-    if (folder / "checkpoints" / "last.ckpt").is_file():
-        log.warning("cut short by %s; python train.py resume=%s goes on from there", cut.signal.name, folder)
-    else:
-        log.warning("cut short by %s before anything was trained; start it again", cut.signal.name)
-    if job_id():
-        run_again(cut)
-    sys.exit(cut.exit_code)
-
-
-def train_in_hydra_folder(cfg: DictConfig) -> float:
-    """Train in the folder that Hydra made, print its path last, and leave nothing behind for bad input."""
-    hydra_config = HydraConfig.get()
-    folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
-    if hydra_config.job.chdir:
-        cfg = with_paths_from(start, cfg)
-    last = folder / "checkpoints" / "last.ckpt"
-    checkpoint = last if last.is_file() else None
-    # What else lies in a folder that was there before is never removed.
-    new = is_new(folder)
-    if not first_process():
-        logging.getLogger().setLevel(logging.ERROR)
-    if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(min(cores, torch.get_num_threads()))
-    try:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            return run_sweep_job(
-                folder,
-                cfg.monitor,
-                lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
-                writes=first_process(),
-                # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
-                raises=uses_slurm(str(hydra_config.launcher._target_)),
-            )
-        monitor = train_here_or_together(cfg, folder, checkpoint)
-    except CutShort as cut:
-        leave_cut_short(cut, folder)
-    except InputError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            raise
-        if first_process():
-            echo(f"train.py: {error}", err=True)
-            # A run that began and could not go on, for want of space say, is there to be resumed.
-            if new and not last.is_file():
-                remove_run(folder, start)
-        sys.exit(2)
-    if first_process():
-        print(folder, flush=True)  # noqa: T201
-    return monitor
-
-
-def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
-    """Resolve a configuration's relative paths, and the cache's, from the folder in which the program was started.
-
-    Args:
-        start: That folder, which ``hydra.job.chdir=true`` has left.
-        cfg: The configuration.
-
-    Returns:
-        A copy whose paths are absolute.
-    """
-    cfg = copy.deepcopy(cfg)
-    for key in PATH_KEYS:
-        if (value := OmegaConf.select(cfg, key, throw_on_missing=False)) is not None:
-            OmegaConf.update(cfg, key, path_from(start, key, value))
-    if cache := os.environ.get("KEYART_CACHE"):
-        os.environ["KEYART_CACHE"] = str(start / expand_home(cache))
-    return cfg
-
-
-def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
-    """The configuration of a sweep's job: its loggers, where they group runs, group it with the sweep's others."""
-    cfg = copy.deepcopy(cfg)
-    for logger in (cfg.get("logger") or {}).values():
-        if "group" in logger and logger.group is None:
-            logger.group = folder.parent.name
-    return cfg

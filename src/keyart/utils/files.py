@@ -1,12 +1,13 @@
 """Files that are written whole or not at all, and with the permissions that the umask asks for."""
 
 import errno
+import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 #: What a person can do something about, by its error number.
 STORAGE_FAULTS = {
@@ -101,3 +102,9 @@ def storage_fault(error: BaseException | None) -> str | None:
             return STORAGE_FAULTS[error.errno]
         error = error.__cause__ or error.__context__
     return None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON at once or not at all (never NaN, which is no JSON)."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -53,3 +53,19 @@ def environment(name: str) -> str:
     if value := os.environ.get(former, ""):
         warnings.warn(f"{former} is deprecated: set KEYART_{name} instead", FutureWarning, stacklevel=3)
     return value
+
+
+#: Keys whose values are paths.
+PATH_KEYS = ("data.catalogue", "data.images", "model.weights")
+
+
+def path_from(start: Path, key: str, value: object) -> object:
+    """Return a path of the configuration, resolved from the folder in which the program was started.
+
+    Args:
+        start: That folder.
+        key: One of `PATH_KEYS`.
+        value: The configuration's; what is no path stays as it is.
+    """
+    no_path = value is None or (key == "model.weights" and value in ("pretrained", "none"))
+    return value if no_path else str(start / expand_home(str(value)))

@@ -259,8 +259,7 @@ def test_the_doctor_finds_the_gpu_and_where_search_runs():
 
 
 def test_the_doctor_itself_imports_nothing_heavy():
-    code = (
-        "import sys, keyart.cli.doctor; print([m for m in ('torch', 'faiss', 'wandb', 'pandas') if m in sys.modules])"
-    )
+    heavy = ("torch", "faiss", "wandb", "pandas")
+    code = f"import sys, keyart.cli.doctor; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"

@@ -39,7 +39,9 @@ def explain(
         shelf = typical = explaining.index_shelf(opened, images)
     explained = explaining.explain_run(opened, shelf, (first, second), typical)
     if out is not None:
-        save_png("--out", out, explaining.draw(opened, explained))
+        from keyart.reports.explanation_picture import draw_explanation
+
+        save_png("--out", out, draw_explanation(opened, explained))
     if as_json:
         emit_json(explaining.as_json(explained))
     else:

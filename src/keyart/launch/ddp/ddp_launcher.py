@@ -23,9 +23,9 @@ from typing import Any
 
 from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
-from keyart.launch.ddp.world_size import STARTED_HERE
 from keyart.launch.slurm.job import cores_of_task
 from keyart.training.interruption import CutShort, stop_signals
+from keyart.training.world_size import STARTED_HERE
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS = 0.05

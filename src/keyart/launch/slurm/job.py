@@ -21,3 +21,8 @@ def cores_of_task() -> int | None:
     if cores := os.environ.get("SLURM_CPUS_ON_NODE"):
         return max(1, int(cores) // int(os.environ.get("SLURM_NTASKS_PER_NODE", "1")))
     return None
+
+
+def uses_slurm(target: str) -> bool:
+    """Whether a launcher, named by its class, submits to SLURM."""
+    return "slurm" in target.lower()

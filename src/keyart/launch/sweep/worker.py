@@ -1,4 +1,4 @@
-"""A process that runs one job of a sweep after another, for `keyart.launch.sweep.worker_pool`; it never outlives its parent."""
+"""A process that runs one job of a sweep after another; it never outlives its parent."""
 
 import os
 import pickle
@@ -30,8 +30,8 @@ def run_one(context: "JobContext", number: int, overrides: list[str]) -> "JobRet
     from hydra.core.utils import run_job
     from hydra.types import HydraContext
 
-    from keyart.config.plugin_rules import prefer_own_presets
-    from keyart.training.train import train_in_hydra_folder
+    from keyart.launch.run_job import train_in_hydra_folder
+    from keyart.launch.sweep.presets import prefer_own_presets
 
     given = [*context.overrides, *overrides, f"++hydra.job.num={number}", f"++hydra.job.id={number}"]
     prefer_own_presets()

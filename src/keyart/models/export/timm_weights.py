@@ -6,7 +6,7 @@ from typing import Any
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder
 from keyart.models.weights import save_state
-from keyart.runs.run import write_json
+from keyart.utils.files import write_json
 
 
 def write_timm(embedder: Embedder, folder: Path) -> None:

@@ -24,7 +24,8 @@ from keyart.reports.card.references import OFFLINE
 from keyart.reports.charts.figure import save_chart
 from keyart.reports.page import build_page
 from keyart.reports.poster_html import PosterImages
-from keyart.runs.run import Run, write_json
+from keyart.runs.run import Run
+from keyart.utils.files import write_json
 from keyart.utils.output_paths import check_output_folder
 from keyart.utils.text import to_html
 

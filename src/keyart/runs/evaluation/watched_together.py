@@ -5,8 +5,9 @@ import math
 import numpy as np
 
 from keyart.metrics.result import lift, mean_of, standard_error
-from keyart.recommend.cowatch import CoWatch, joined, unit_rows
+from keyart.recommend.cowatch import CoWatch, joined
 from keyart.runs.evaluation.posters import Judged
+from keyart.utils.vectors import unit_rows
 
 WEIGHT = 0.5
 """Of the embedding beside the genres."""

@@ -50,7 +50,7 @@ def status_of(folder: Path) -> Status:
 
 def record_failure(folder: Path, error: str) -> None:
     """Note why a job failed; the first line is what tables tell."""
-    from keyart.runs.run import write_json  # with pandas, which takes a while: command lines are checked without it
+    from keyart.utils.files import write_json
 
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _FAILURE, {"error": error})

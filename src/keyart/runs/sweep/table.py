@@ -10,9 +10,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from keyart.cli.tables import cell
 from keyart.runs.sweep.folder import Job
 from keyart.runs.sweep.summary import Summary, told
+from keyart.utils.tables import cell
 from keyart.utils.text import csv_cell, terminal
 
 FILE = "sweep.csv"

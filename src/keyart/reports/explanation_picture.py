@@ -1,0 +1,36 @@
+"""The picture of an explanation: two posters with the regions that carry their similarity."""
+
+from PIL import Image
+
+from keyart.images.decode import decode_poster
+from keyart.reports.heatmaps import Side, draw_heatmaps
+from keyart.retrieval.titles import display_title
+from keyart.runs.explain import Explained
+from keyart.runs.run import Run
+
+
+def draw_explanation(run: Run, explained: Explained) -> Image.Image:
+    """Draw an explanation as an RGB picture."""
+    why = explained.why
+    height, width = run.image_size
+    larger = max(1.0, 436 / height)
+    size = (round(height * larger), round(width * larger))
+    sides = []
+    for name, path, share in zip(explained.names, explained.paths, why.shares, strict=True):
+        facts = [str(name["year"])] if name.get("year") else []
+        sides.append(
+            Side(
+                display_title(name.get("title") or "") or name.get("id") or path.name,
+                [*facts, *name.get("genres", [])],
+                Image.fromarray(decode_poster(path.read_bytes(), size)),
+                share.attributions,
+                share.baseline,
+                share.non_spatial,
+            )
+        )
+    return draw_heatmaps(
+        (sides[0], sides[1]),
+        why.similarity,
+        note=f"attributions by {why.method}; baseline: {why.baseline_is}",
+        closer_than=explained.closer_than,
+    )
