@@ -164,7 +164,7 @@ def _genre_flags(
 
 def _constant(name: str, *, kept: bool = True) -> Problem:
     told = "it says nothing as a genre" if kept else "left out: it says nothing as a genre"
-    fix = "remove the column" if kept else "name it genre_<name> if it is one"
+    fix = "remove the column" if kept else "if it is one, name it and all other genres genre_<name>"
     return Problem(1, "", "", "constant column", f"column `{name}` is 1 in every row; {told}", fix)
 
 

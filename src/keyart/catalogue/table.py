@@ -294,7 +294,8 @@ class _Reading:
                 self._check_header(at, stop)
                 self.names, self._first = _names(cells), stop
             elif error is not None or any(cells):
-                problem = self._problem(at, stop, cells, error)
+                regular = len(cells) == len(self.names) and stop == at + 1
+                problem = None if regular else self._problem(at, stop, cells, error)
                 if problem is None:
                     short = len(self.names) - len(cells)
                     rows.append([*map(self._shared, cells[: len(self.names)]), *[""] * short])

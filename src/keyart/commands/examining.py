@@ -28,7 +28,7 @@ def check(
     """Check a catalogue and every image in it; exit code 1 when problems are found.
 
     Problems are rows and images that cannot be used, blank images, and files that are there twice. Remarks are
-    near-duplicates and landscape, tiny and grey images.
+    near-duplicates, landscape, tiny and grey images, and what was assumed when the table was read.
     """
     from keyart.checking import check_catalogue
     from keyart.progress import progress_bar
