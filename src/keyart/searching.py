@@ -252,13 +252,14 @@ def read_query_list(source: str) -> list[str]:
     Raises:
         InputError: It cannot be read, has no such column, or holds no query.
     """
+    from keyart.catalogue.formats import as_text
     from keyart.catalogue.table import read_table, table_faults
 
     path = Path(source).expanduser()
     if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
         if not path.is_file():
             raise InputError(f"--queries {source}: there is no such file; name a table or a file with a query a line")
-        if faults := table_faults(path):
+        if faults := table_faults(path, "--queries"):
             raise InputError(f"--queries {faults[0]}")
         table = read_table(path)
         if table.problems:
@@ -269,8 +270,7 @@ def read_query_list(source: str) -> list[str]:
                 f"--queries {source}: has no column query (its columns: {', '.join(table.names)}); name one so, or give"
                 " a .txt file with a query a line"
             )
-        cells = table.columns[table.names.index("query")]
-        lines = ["" if cell is None or cell != cell else str(cell) for cell in cells]
+        lines = [as_text(cell) for cell in table.columns[table.names.index("query")]]
     else:
         try:
             text = sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8-sig")
