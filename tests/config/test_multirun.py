@@ -11,7 +11,7 @@ from keyart.config import preflight
 from keyart.config.compose import Composer, composed
 from keyart.config.sweep_grid import corners, expand
 from keyart.errors import InputError
-from keyart.runs.sweep.lock import claim, let_go
+from keyart.launch.sweep.lock import claim, let_go
 from keyart.runs.sweep.state import Plan
 from tests.helpers import draw_posters
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from keyart.config.resume_sweep import resumed_sweep
 from keyart.config.sweep_grid import expand, swept_keys, with_params
 from keyart.errors import InputError
-from keyart.runs.sweep.lock import claim, let_go
+from keyart.launch.sweep.lock import claim, let_go
 from keyart.runs.sweep.state import Plan, is_sweep
 from keyart.utils.text import echo
 

@@ -11,11 +11,11 @@ import sys
 import pytest
 
 from keyart.errors import InputError
-from keyart.runs.sweep.lock import claim, let_go, who_runs
+from keyart.launch.sweep.lock import claim, let_go, who_runs
 
 HOLD = """
 import sys, pathlib
-from keyart.runs.sweep.lock import claim
+from keyart.launch.sweep.lock import claim
 claim(pathlib.Path(sys.argv[1]))
 print('held', flush=True)
 input()
