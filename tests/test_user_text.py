@@ -87,7 +87,8 @@ def run(folder, catalogue):
     """An untrained run over them whose index has the hostile genres too."""
     embedder = new_embedder(0)
     run = save_run(folder / "[run] <b>", embedder, folder / "catalogue.csv", folder / "posters", SIZE)
-    loaded = load_posters(catalogue, image_size=SIZE)
+    problems = read_catalogue(folder / "catalogue.csv", folder / "posters")[1]
+    loaded = load_posters(catalogue, problems, image_size=SIZE, on_bad_poster="skip")
     vectors = embed(embedder, loaded.pixels, precision="fp32").numpy()
     PosterIndex.build(vectors, catalogue, np.array(["train"] * len(catalogue))).save(run / "index")
     return run

@@ -1,11 +1,16 @@
 """The console command: help, usage errors in one line, exit codes."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
 
 from keyart.cli.app import expand_argument
+from tests.end_to_end.conftest import ROOT
 
 
 def test_help_names_the_commands(keyart):
@@ -233,3 +238,68 @@ def test_a_tilde_is_expanded_where_a_path_is_one_of_several_meanings(monkeypatch
     assert expand_argument("~/poster.jpg") == str(tmp_path / "poster.jpg")
     assert expand_argument("--uri=~/posters.db") == f"--uri={tmp_path / 'posters.db'}"
     assert expand_argument("~") == str(tmp_path)
+
+
+def test_version(keyart):
+    from keyart import __version__
+
+    assert keyart("--version") == (0, f"keyart {__version__}\n", "")
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_help_shows_every_commands_whole_first_sentence(keyart, monkeypatch, columns):
+    from keyart.cli.app import app
+
+    monkeypatch.setenv("COLUMNS", str(columns))
+    code, out, _ = keyart("--help")
+    assert code == 0
+    shown = " ".join(out.split())
+    commands = app.registered_commands
+    assert len(commands) > 10
+    for command in commands:
+        first = " ".join(command.callback.__doc__.partition("\n\n")[0].split())
+        assert first.endswith(".")
+        assert first in shown
+    assert "..." not in out.partition("Commands:")[2]
+
+
+def completions(line):
+    """What bash is offered for the last word of a command line of keyart."""
+    words = line.split(" ")
+    variables = {"_KEYART_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    code = "from keyart.cli.app import main; import sys; sys.argv = ['keyart']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | variables, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_shell_completion_of_keyart():
+    assert completions("keyart eva") == ["evaluate", "evaluate-history"]
+    assert completions("keyart evaluate --relev") == ["--relevance"]
+    assert completions("keyart evaluate RUN --relevance ja") == ["jaccard"]
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_shell_completion_of_train_py(tmp_path):
+    """As README has it: the script that ``train.py`` prints, run by bash, which then completes overrides."""
+    (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    (tmp_path / "python").chmod(0o755)
+    script = """
+        eval "$(python train.py --shell-completion install=bash)"
+        complete -p python
+        COMP_LINE="python train.py experiment=h" COMP_POINT=28 COMP_CWORD=2
+        hydra_bash_completion
+        echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "hydra_bash_completion python" in done.stdout
+    assert done.stdout.splitlines()[-1].split() == ["experiment=head"]

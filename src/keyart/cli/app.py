@@ -5,10 +5,12 @@ Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for b
 
 import re
 import sys
-from typing import Any
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from keyart import __version__
 from keyart.cli.commands.check import card, check, doctor
 from keyart.cli.commands.evaluate import compare, evaluate
 from keyart.cli.commands.explain import explain
@@ -25,17 +27,43 @@ from keyart.utils.text import echo
 # Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
 UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
 
+
+class Commands(TyperGroup):
+    """Lists the commands with their whole first sentence, where the usual list cuts it off."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write each command's name and the first paragraph of its help."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, " ".join((command.help or "").partition("\n\n")[0].split()))
+            for name, command in found
+            if command is not None and not command.hidden
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="keyart",
+    cls=Commands,
     help="Find film posters that look and feel alike.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        echo(f"keyart {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Find film posters that look and feel alike."""
 
 

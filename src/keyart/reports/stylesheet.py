@@ -44,7 +44,8 @@ details > summary:hover, details[open] > summary { color: var(--ink); }
 .big .lift { width: 100%; max-width: 400px; height: auto; overflow: visible; display: block; }
 .big .lift text { font: 12px "DISPLAY", system-ui, sans-serif; }
 .card small span { white-space: nowrap; }
-.cards { display: grid; grid-template-columns: repeat(3, 1fr); gap: 12px; margin: 0; }
+.cards { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 12px; margin: 0;
+  overflow-wrap: anywhere; }
 .figures { margin-top: 2.2rem; }
 .card { background: var(--card); border: 1px solid var(--rule); border-radius: 4px; padding: .85rem 1rem; }
 .card dt { color: var(--muted); font-size: .9rem; }
@@ -133,7 +134,7 @@ pre { background: var(--card); border: 1px solid var(--rule); border-radius: 4px
   .headline { grid-template-columns: 1fr; }
 }
 @media (max-width: 640px) {
-  .cards { grid-template-columns: 1fr 1fr; }
+  .cards { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .row { grid-template-columns: 1fr; row-gap: 1.4rem; }
   .driver { display: grid; grid-template-columns: 124px 1fr; gap: 16px; align-items: end; }
   .row details { grid-column: 1; }
@@ -141,10 +142,41 @@ pre { background: var(--card); border: 1px solid var(--rule); border-radius: 4px
   .chart { min-width: 620px; }
   .strip li { flex: 0 0 104px; scroll-snap-align: start; }
 }
+@page { margin: 12mm; }
 @media print {
+  html { font-size: 10.5px; }
+  body { background: none; font-size: 1rem; line-height: 1.4; }
+  main, .mast, footer { max-width: none; padding: 0; }
   nav, details:not([open]) { display: none; }
-  .row, .pairs li, tr { break-inside: avoid; }
-  section { margin-top: 28px; }
+  * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
+  h2, h3, .legend, .note, section > p { break-after: avoid; }
+  p, .row, .pairs li, table, tr, .card, .big, .chart, .wall img, .strip li, .billing { break-inside: avoid; }
+  thead { display: table-header-group; }
+  section, footer { margin-top: 2.2rem; }
+  p, .lead { max-width: none; }
+  .headline { grid-template-columns: minmax(0, 2fr) minmax(0, 5fr); gap: 1.6rem; margin-top: 1.2rem; }
+  .big .number { font-size: 4rem; }
+  .cards { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: .6rem; }
+  .row { grid-template-columns: minmax(0, 1.25fr) minmax(0, 10fr); column-gap: 1.2rem; padding: 1.9rem 0 .3rem; }
+  .row details { grid-column: 2; }
+  .strip { display: grid; grid-template-columns: repeat(10, minmax(0, 1fr)); gap: .7rem .5rem; overflow: visible;
+    padding: 0; }
+  .driver { display: block; }
+  figcaption, .genres span, .genres em { font-size: .76rem; white-space: normal; }
+  .driver figcaption b { font-size: .9rem; }
+  .scroll, .wide, pre { overflow: visible; max-height: none; }
+  table { font-size: .86rem; }
+  th, td, tbody th { white-space: normal; padding: .25rem .4rem; }
+  tbody th { font-size: .95rem; }
+  td small { white-space: nowrap; }
+  td .lift { width: 100%; min-width: 60px; max-width: 150px; height: auto; }
+  .chart { width: auto; max-width: 100% !important; max-height: 120mm; min-width: 0; margin: 0 auto; }
+  .wall { margin-bottom: 1rem; }
+  .wall img { max-height: 105mm; margin: .5rem auto; }
+  .maps { gap: 1rem; }
+  .pairs { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .8rem; }
+  .pairs li { padding: .7rem; }
+  pre { white-space: pre-wrap; }
 }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 """

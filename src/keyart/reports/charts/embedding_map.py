@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,8 +133,12 @@ def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], 
         _dots(axes, points[~layer.members], theme.rule, 0.8 + 0.2 * dot)
         _dots(axes, points[layer.members], layer.colour, 1.2 + 0.35 * dot)
         _bare(axes, height)
-        name = f"{layer.name}  {int(layer.members.sum()):,}"
-        axes.set_title(name, color=layer.colour, fontsize=11, loc="left", pad=1)
+        # Named in ink beside a mark: as the colour of text, not every one can be read on paper.
+        mark: dict[str, Any] = {"marker": "s", "markersize": 6.5, "color": layer.colour, "clip_on": False}
+        axes.plot(0.02, 1.1, transform=axes.transAxes, gid="mark", **mark)
+        axes.set_title(
+            f"    {layer.name}  {int(layer.members.sum()):,}", color=theme.ink, fontsize=11, loc="left", pad=1
+        )
     return figure
 
 
