@@ -126,10 +126,10 @@ def _lead(
     branches = embedding.get("branches") or {}
     if len(branches) > 1:
         how = {"learned": f"trained{by_loss}", "closed_form": "solved in closed form", "frozen": "not trained"}
-        told = ", ".join(f"{n:,} {how.get(name, to_html(name))}" for name, n in branches.items())
+        origins = ", ".join(f"{n:,} {how.get(name, to_html(name))}" for name, n in branches.items())
         if embedding.get("output_size"):
             made += f", the principal components of {sum(branches.values()):,}"
-        made += (f", from {trained:,} training posters" if trained else "") + f": {told}"
+        made += (f", from {trained:,} training posters" if trained else "") + f": {origins}"
     elif trained:
         made += f", trained on {trained:,} posters{by_loss}"
     return f"{made}; evaluated on {count:,} {to_html(split)} posters, each searching all the others."

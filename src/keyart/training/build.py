@@ -178,16 +178,16 @@ def embedding_line(head: Head, output_size: int | None) -> str:
         InputError: ``output_size`` is more than the head gives.
     """
     sizes = head.branch_sizes
-    told = f"embedding: {sum(sizes.values()):,} numbers a poster"
+    line = f"embedding: {sum(sizes.values()):,} numbers a poster"
     if len(sizes) > 1 or head.part_size != head.embedding_size:
         networks = sizes["learned"] // head.part_size
         named = {"learned": f"learned {networks} × {head.part_size}" if networks > 1 else f"learned {head.part_size}"}
         named |= {name: f"{name} {size:,}" for name, size in sizes.items() if name != "learned"}
-        told += f" ({', '.join(named.values())})"
+        line += f" ({', '.join(named.values())})"
     if output_size is None:
-        return told
+        return line
     check_output_size(output_size, head)
-    return f"{told}, of which model.output_size={output_size} keeps the leading {output_size} principal components"
+    return f"{line}, of which model.output_size={output_size} keeps the leading {output_size} principal components"
 
 
 def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
@@ -274,11 +274,11 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
     sampler: Sampler = made(cfg.sampler.build)(genres=genres, seed=cfg.seed, **given)
     # Samplers cut an epoch into equal batches: one of all posters is what is trained then, step by step.
     if cfg.sampler.batch_size > sampler.num_posters:
-        rows = "rows, one for each genre of a poster" if cfg.sampler.one_label else "posters"
+        noun = "rows, one for each genre of a poster" if cfg.sampler.one_label else "posters"
         log.warning(
             "sampler.batch_size=%d: the train split has %d %s, so each epoch is one step on a batch of %d; set"
             " sampler.batch_size=%d or less for several steps an epoch",
-            *(cfg.sampler.batch_size, sampler.num_posters, rows, sampler.num_posters, -(-sampler.num_posters // 2)),
+            *(cfg.sampler.batch_size, sampler.num_posters, noun, sampler.num_posters, -(-sampler.num_posters // 2)),
         )
     return sampler
 

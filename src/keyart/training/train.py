@@ -2,13 +2,14 @@
 
 import copy
 import logging
+import shlex
 import warnings
 from pathlib import Path
 
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint, Timer
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig, OmegaConf
 
@@ -157,8 +158,8 @@ def tell_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: Mo
     steps = epochs * -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
     if trainer.global_step >= steps:
         return
-    timers = (callback for callback in trainer.callbacks if isinstance(callback, Timer))  # type: ignore[attr-defined]
-    timer = next((one for one in timers if (one.time_remaining() or 0) <= 0), None)
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    timers = [one for one in callbacks if isinstance(one, Timer) and (one.time_remaining() or 0) <= 0]
     per_epoch = steps // epochs
     at = f"epoch {-(-trainer.global_step // per_epoch)} of {epochs}, step {trainer.global_step} of {steps}"
     score = best.best_model_score
@@ -167,13 +168,13 @@ def tell_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: Mo
         if score is None
         else f"the best so far ({best.monitor} {float(score):.4f}) is evaluated"
     )
-    if timer is not None:
+    if timers:
         log.warning(
-            "training stopped after %.0f s by trainer.max_time, at %s: %s; python train.py resume=%s"
-            " trainer.max_time=null goes on from there",
-            *(timer.time_elapsed(), at, kept, folder),
+            "training stopped after %.0f s by trainer.max_time, at %s: %s; python train.py %s trainer.max_time=null"
+            " goes on from there",
+            *(timers[0].time_elapsed(), at, kept, shlex.quote(f"resume={folder}")),
         )
-    else:
+    elif any(isinstance(one, EarlyStopping) and one.stopped_epoch for one in callbacks):
         log.info("training stopped by callbacks.early_stopping.patience, at %s: %s", at, kept)
 
 

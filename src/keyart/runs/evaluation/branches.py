@@ -24,7 +24,7 @@ def branch_metrics(
     them are evaluated too.
 
     Args:
-        head: Whose branches; of a head with one branch nothing is to be told apart.
+        head: Whose branches; a head with one branch has nothing to attribute.
         whole: (Q, W) what `Head.whole` makes of the posters of a split.
         judge: Evaluates vectors of these posters.
         frozen: The frozen backbone on the same posters.
@@ -68,15 +68,15 @@ def check_sizes(head: Head, sizes: Sequence[int]) -> None:
     """
     if not sizes:
         return
-    told = ",".join(map(str, sizes))
+    typed = ",".join(map(str, sizes))
     if not isinstance(head, ReducedHead):
         raise InputError(
-            f"--sizes {told}: the run's embeddings are not sorted by importance; train it with"
+            f"--sizes {typed}: the run's embeddings are not sorted by importance; train it with"
             f" model.output_size={max(sizes)} or more"
         )
     if not all(1 <= size <= head.embedding_size for size in sizes):
         raise InputError(
-            f"--sizes {told}: the run's embeddings have {head.embedding_size} numbers; choose from 1 to that"
+            f"--sizes {typed}: the run's embeddings have {head.embedding_size} numbers; choose from 1 to that"
         )
 
 
