@@ -74,8 +74,7 @@ def font(face: Face, size: int) -> ImageFont.FreeTypeFont:
     try:
         path = fontpkg.path(face.family, weight=face.weight, style=face.style, nearest=True)
     except fontpkg.FontpkgError as error:
-        package = "fontpkg-" + face.family.lower().replace(" ", "-")
-        raise InputError(f"demo posters need the font {face.family!r}: pip install {package}") from error
+        raise InputError(f"demo posters need the font {face.family!r}: pip install -e '.[demo]'") from error
     opened = ImageFont.truetype(str(path), size)
     if "wght" in path.name:
         opened.set_variation_by_axes([face.weight])
@@ -90,5 +89,5 @@ def font_versions() -> dict[str, str]:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError as error:
-            raise InputError(f"demo posters need the font package {name!r}: pip install {name}") from error
+            raise InputError(f"demo posters need the font package {name!r}: pip install -e '.[demo]'") from error
     return found

@@ -13,6 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from keyart.catalogue.demo import check_demo
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
 from keyart.errors import InputError
@@ -254,7 +255,12 @@ def check_data(data: Mapping[str, Any]) -> None:
     Raises:
         InputError: A file or folder does not exist, or the splits leave no room for training.
     """
-    if "catalogue" in data and data.get("name") != "demo":
+    if data.get("name") == "demo":
+        try:
+            check_demo()
+        except InputError as error:
+            raise InputError(f"data=demo: {error}") from None
+    elif "catalogue" in data:
         catalogue = data["catalogue"]
         if catalogue in (None, "???"):
             raise InputError("data.catalogue is missing: name the table of posters, data.catalogue=<CSV or Parquet>")

@@ -95,7 +95,7 @@ def find_posters(cfg: DictConfig) -> tuple[Path, Path | None]:
     """The table of posters and its images' folder; the demo's are rendered if they are not there yet."""
     if cfg.data.name != "demo":
         return Path(cfg.data.catalogue), Path(cfg.data.images) if cfg.data.images else None
-    from keyart_demo.render import demo_catalogue
+    from keyart.catalogue.demo import demo_catalogue
 
     with progress_bar("rendering demo posters") as report:
         folder = demo_catalogue(n=cfg.data.posters, progress=report)

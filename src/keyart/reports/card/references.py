@@ -138,7 +138,7 @@ def _photographs(say: Callable[[str], None]) -> ImageSet | None:
 
 
 def _demo() -> ImageSet:
-    from keyart_demo.render import demo_catalogue
+    from keyart.catalogue.demo import demo_catalogue
 
     folder = demo_catalogue()
     found = _folder(folder / "posters")
