@@ -83,7 +83,7 @@ def test_flags_may_stand_anywhere():
 class TestSearchSpaces:
     @pytest.fixture(autouse=True)
     def _optuna(self):
-        pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+        pytest.importorskip("optuna")
 
     def test_presets_pass(self):
         assert preflight(["-m", "hydra/sweeper=optuna"]) == ["-m", "hydra/sweeper=optuna"]
@@ -99,6 +99,18 @@ class TestSearchSpaces:
 
     def test_a_space_of_the_preset_that_the_command_line_breaks(self):
         assert "loss.margin=20" in refusal(["-m", "hydra/sweeper=optuna", "loss=triplet"])
+
+    @pytest.mark.parametrize("wrong", ["_target_=optuna.pruners.Nosuch", "n_warmup_steps=-1"])
+    def test_a_pruner_that_cannot_be_built(self, wrong):
+        told = refusal(["experiment=margin_sweep", f"hydra.sweeper.pruner.{wrong}"])
+        assert "hydra.sweeper.pruner._target_=" in told
+
+    def test_a_study_that_is_gone_is_not_begun_again_over_its_jobs(self, tmp_path):
+        Plan((SPACE,), ("hydra/sweeper=optuna_base",), ("loss.margin",), None).write(tmp_path)
+        (tmp_path / "study.db").touch()
+        preflight([f"resume_sweep={tmp_path}"])
+        (tmp_path / "0").mkdir()
+        assert "study.db" in refusal([f"resume_sweep={tmp_path}"])
 
     def test_a_search_never_reads_test_metrics(self):
         assert "val/" in refusal(["-m", "hydra/sweeper=optuna", "monitor=test/ndcg@10"])

@@ -250,11 +250,16 @@ def test_a_failing_job_does_not_stop_a_sweep_within_a_job_of_slurm(line, train_h
     assert "train.py: job 0 failed: model.backbone=nosuch_net" in err
 
 
+def study_of(sweep):
+    optuna = pytest.importorskip("optuna")
+    from keyart.runs.sweep.study import open_storage
+
+    return optuna.load_study(study_name="sweep", storage=open_storage(str(sweep / "study.log")))
+
+
 @pytest.mark.slow
 def test_a_search_goes_on_where_it_was(line, train_here):
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
-    import optuna
-
+    pytest.importorskip("optuna")
     space = ["hydra/sweeper=optuna_base", "loss.margin=interval(30,60)", "model.embedding_size=choice(8,16)"]
     code, out, err = train_here(*line, *space, "hydra.sweeper.n_trials=2", "hydra.sweep.dir=s")
     assert code == 0, err
@@ -262,18 +267,17 @@ def test_a_search_goes_on_where_it_was(line, train_here):
     assert out.splitlines()[-1] == str(sweep)
     first = rows_of(sweep)
     assert [row["job"] for row in first] == ["0", "1"]
-    # As if it had been killed after the second job's training, before the study was told.
-    (sweep / "1" / "metrics.json").rename(sweep / "kept")
-    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{sweep / 'study.db'}")
-    study._storage._backend.engine.execute("UPDATE trials SET state = 'RUNNING' WHERE number = 1")
-    (sweep / "kept").rename(sweep / "1" / "metrics.json")
+    # As if it had been killed after the second job's training, while it wrote the result into the study.
+    log = sweep / "study.log"
+    log.write_bytes(log.read_bytes()[:-20])
+    assert [trial.state.name for trial in study_of(sweep).trials] == ["COMPLETE", "RUNNING"]
 
     code, _, err = train_here(f"resume_sweep={sweep}", "hydra.sweeper.n_trials=4")
     assert code == 0, err
     rows = rows_of(sweep)
     assert rows[:2] == first
     assert [row["status"] for row in rows] == ["finished"] * 4
-    study = optuna.load_study(study_name="sweep", storage=f"sqlite:///{sweep / 'study.db'}")
+    study = study_of(sweep)
     assert [trial.state.name for trial in study.trials] == ["COMPLETE"] * 4
     for trial, row in zip(study.trials, rows, strict=True):
         assert trial.params["loss.margin"] == pytest.approx(float(row["loss.margin"]))
@@ -283,7 +287,7 @@ def test_a_search_goes_on_where_it_was(line, train_here):
 
 @pytest.mark.slow
 def test_a_search_survives_failing_trials_and_counts_them(line, train_here):
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    pytest.importorskip("optuna")
     space = ["hydra/sweeper=optuna_base", f"model.backbone=choice({LITE0},nosuch_net)", "hydra.sweep.dir=s"]
     code, _, _ = train_here(*line, *space, "hydra.sweeper.n_trials=3")
     rows = rows_of(train_here.folder / "s")
@@ -297,7 +301,7 @@ def test_a_search_survives_failing_trials_and_counts_them(line, train_here):
 @pytest.mark.parametrize("launcher", ["local", "basic"])
 def test_a_search_runs_as_many_trials_as_were_asked_for(launcher, line, train_here):
     """Three that fail were followed by three more in their place, two at a time."""
-    pytest.importorskip("hydra_plugins.hydra_optuna_sweeper")
+    pytest.importorskip("optuna")
     space = ["hydra/sweeper=optuna_base", "model.backbone=choice(nosuch_net,nosuch_too)", f"hydra/launcher={launcher}"]
     code, _, err = train_here(*line, *space, "hydra.sweeper.n_trials=3", "hydra.sweep.dir=s")
     assert code == 1
@@ -309,6 +313,39 @@ def test_a_search_runs_as_many_trials_as_were_asked_for(launcher, line, train_he
     assert len(rows_of(sweep)) == 3
     assert train_here(f"resume_sweep={sweep}", "hydra.sweeper.n_trials=4")[0] == 1
     assert [row["job"] for row in rows_of(sweep)] == ["0", "1", "2", "3"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["hydra/launcher=basic", "hydra/launcher=local", "trainer.devices=2"])
+def test_a_hopeless_trial_is_stopped_at_a_validation(how, line, train_here):
+    pytest.importorskip("optuna")
+    space = [
+        "hydra/sweeper=optuna_base",
+        "loss.margin=interval(30,60)",
+        "hydra.sweep.dir=s",
+        "hydra.sweeper.n_trials=2",
+    ]
+    pruner = ["hydra/sweeper/pruner=none", "hydra.sweeper.pruner._target_=optuna.pruners.ThresholdPruner"]
+    pruner += ["+hydra.sweeper.pruner.upper=0.0", "+hydra.sweeper.pruner.n_warmup_steps=2"]
+    code, _, err = train_here(*line, *space, *pruner, how, "training.head_epochs=4")
+    sweep = train_here.folder / "s"
+    assert code == 0, err
+    assert "Traceback" not in err
+    assert [row["status"] for row in rows_of(sweep)] == ["pruned", "pruned"]
+    trials = study_of(sweep).trials
+    assert [(trial.state.name, trial.last_step) for trial in trials] == [("PRUNED", 2)] * 2
+    for trial in trials:
+        job = sweep / str(trial.number)
+        assert json.loads((job / "pruned.json").read_text()) == {"epoch": 2, "value": trial.value}
+        assert not (job / "metrics.json").exists()
+        assert (job / "checkpoints" / "best.ckpt").is_file()
+        with (job / "metrics.csv").open(newline="") as file:
+            assert max(float(row["epoch"]) for row in csv.DictReader(file)) == 1
+    before = {path: path.stat().st_mtime_ns for path in sweep.glob("[01]/*")}
+    code, _, err = train_here(f"resume_sweep={sweep}", "hydra/sweeper/pruner=hyperband", "hydra.sweeper.n_trials=3")
+    assert code == 0, err
+    assert before == {path: path.stat().st_mtime_ns for path in sweep.glob("[01]/*")}
+    assert [row["status"] for row in rows_of(sweep)] == ["pruned", "pruned", "finished"]
 
 
 @pytest.mark.slow

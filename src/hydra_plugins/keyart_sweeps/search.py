@@ -1,36 +1,42 @@
-"""A search by Optuna that can be resumed."""
+"""A search of hyperparameters by Optuna that can be resumed."""
 
 import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.trial import FrozenTrial, Trial, TrialState
 
 log = logging.getLogger(__name__)
 
 
 class OptunaSearch(Sweeper):
-    """Hydra's Optuna sweeper, whose study is kept in the sweep's folder and goes on from there.
+    """Draws jobs by Optuna's ask and tell, and keeps the study in the sweep's folder.
 
-    Trial n of the study is job n of the sweep. A search that goes on first takes up trials that were cut short: those
-    that finished all the same report what they reached, the others are resumed. Then it draws new trials until
-    ``n_trials`` have run in all. A failed trial counts; a larger ``n_trials`` draws another in its place.
+    Trial n of the study is job n of the sweep. A resumed search first ends the trials that were cut short: it records
+    the value of those that have finished, and resumes the others. Then it draws new trials until ``n_trials`` have run
+    in all. Failed and pruned trials count; a larger ``n_trials`` draws others in their place.
 
     Args:
-        sampler: Optuna's, with ``seed``.
-        n_trials: How many runs in all, over every resume.
-        n_jobs: How many are drawn, and launched, at a time.
-        direction: ``maximize``.
-        storage: Optuna's URL of the study.
-        study_name: Its name there.
-        params: The search space by key.
-        patience: After so many failures in a row the search is given up.
+        sampler: Draws the values (`optuna.samplers`).
+        n_trials: Number of trials, over every resume.
+        n_jobs: Number of trials that are drawn and launched at a time.
+        direction: ``maximize`` or ``minimize``.
+        storage: Journal file or database URL of the study.
+        study_name: Name of the study there.
+        params: Search space by key: ``choice(…)``, ``range(…)``, ``interval(…)``, ``glob(…)``, or a fixed value.
+        pruner: Decides at each validation whether a trial goes on (`optuna.pruners`); None: every trial does.
+        patience: Number of trials that fail in a row after which the search is given up.
     """
 
     def __init__(
@@ -42,118 +48,171 @@ class OptunaSearch(Sweeper):
         storage: str,
         study_name: str,
         params: DictConfig | None,
+        pruner: Any = None,
         patience: int = 5,
     ) -> None:
-        from hydra_plugins.hydra_optuna_sweeper._impl import OptunaSweeperImpl
-
-        self.n_trials, self.n_jobs, self.patience = n_trials, n_jobs, patience
-        self.search = OptunaSweeperImpl(
-            sampler, direction, storage, study_name, n_trials, max(1, n_jobs), 1.0, None, None, params
-        )
+        self.sampler, self.pruner, self.params = sampler, pruner, params
+        self.n_trials, self.n_jobs, self.patience = n_trials, max(1, n_jobs), patience
+        self.direction, self.storage, self.study_name = direction, storage, study_name
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before the sweep."""
-        self.search.setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        assert self.search.launcher is not None
-        self.composed = config
-        self.told = self.search.launcher = FailuresTold(self.search.launcher)
+        """Create the launcher."""
+        self.config, self.loader = config, hydra_context.config_loader
+        self.folder = Path(str(config.hydra.sweep.dir))
+        self.launcher = Plugins.instance().instantiate_launcher(
+            config=config, hydra_context=hydra_context, task_function=task_function
+        )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search, or go on with a search."""
+        """Search, or continue a search.
+
+        Args:
+            arguments: The overrides of the command line, which take precedence over ``params``.
+        """
+        from keyart.config.sweep_grid import with_params
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        study = self._open_study()
+        self.space, self.fixed = split_space(with_params(arguments, self.params), self.loader)  # type: ignore[arg-type]
+        for trial in study.trials:
+            if not trial.state.is_finished():
+                self._end_trial(study, trial)
+        failures = 0
+        while (left := self.n_trials - self._count_run(study)) > 0 and failures < self.patience:
+            try:
+                states = self._run_batch(study, min(left, self.n_jobs))
+            except SpaceExhausted:
+                log.info("the search has tried every value of its space")
+                return
+            failures = failures + len(states) if all(state.name == "FAIL" for state in states) else 0
+        if failures >= self.patience:
+            log.error("the search is given up: %d trials in a row have failed", failures)
+
+    def _open_study(self) -> "Study":
         import optuna
 
-        folder = Path(str(self.composed.hydra.sweep.dir))
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("optuna", "hydra_plugins.hydra_optuna_sweeper._impl"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        from keyart.runs.sweep.study import open_storage
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(
-            study_name=self.search.study_name,
-            storage=self.search.storage,
-            direction=self.search.direction,
+            study_name=self.study_name,
+            storage=open_storage(self.storage),
+            direction=self.direction,
+            pruner=self.pruner or optuna.pruners.NopPruner(),
             load_if_exists=True,
         )
-        monitor = str(self.composed.monitor)
-        self._take_up(study, folder, monitor)
-        self._go_on_drawing(len(study.trials))
-        fruitless = 0
-        while (left := self.n_trials - _run(study, folder)) > 0 and fruitless < self.patience:
-            before = _ended(study)
-            self.search.job_idx = len(study.trials)
-            self.search.n_trials = min(left, self.search.n_jobs)
-            try:
-                self.search.sweep(list(arguments))
-            except ValueError:  # it has no best trial to tell of yet
-                if _ended(study):
-                    raise
-            fruitless = 0 if _ended(study) > before else fruitless + self.search.n_trials
-        if fruitless >= self.patience:
-            log.error("the search is given up: %d trials in a row have failed", fruitless)
+        node = self.config.hydra.sweeper.sampler
+        if (drawn := len(study.trials)) and node.get("seed") is not None:
+            from hydra.utils import instantiate
 
-    def _take_up(self, study: Any, folder: Path, monitor: str) -> None:
-        """End the trials that were cut short."""
-        import optuna
+            # With the seed itself the sampler would draw again what it has drawn before.
+            self.sampler = instantiate(node, seed=int(node.seed) + drawn)
+        study.sampler = self.sampler
+        return study
 
+    def _end_trial(self, study: "Study", trial: "FrozenTrial") -> None:
+        """End a trial that was cut short."""
         from keyart.launch.sweep.job import finished_monitor
         from keyart.runs.sweep.state import is_finished, recorded_overrides
 
-        for trial in study.trials:
-            if trial.state.is_finished():
-                continue
-            job = folder / str(trial.number)
-            overrides = recorded_overrides(job) or _drawn(trial)
-            if is_finished(job):
-                value = finished_monitor(job, monitor)
-            elif overrides:
-                log.info("job %d was cut short: it is resumed", trial.number)
-                (returned,) = self.told.launch([overrides], initial_job_idx=trial.number)
-                value = math.nan if returned.status != JobStatus.COMPLETED else float(returned._return_value)
-            else:
-                value = math.nan
-            if math.isfinite(value):
-                study.tell(trial.number, value)
-            else:
-                study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
+        job, value = self.folder / str(trial.number), math.nan
+        if is_finished(job):
+            value = finished_monitor(job, str(self.config.monitor))
+        elif overrides := recorded_overrides(job) or self._overrides_of(trial):
+            log.info("job %d was cut short: it is resumed", trial.number)
+            (returned,) = self.launcher.launch([overrides], initial_job_idx=trial.number)
+            value = value_of(returned)
+        self._tell(study, trial.number, value)
 
-    def _go_on_drawing(self, drawn: int) -> None:
-        """A sampler that starts again with its seed would draw again what it has drawn before."""
-        seed = getattr(self.composed.hydra.sweeper.sampler, "seed", None)
-        if drawn and seed is not None:
-            from hydra.utils import instantiate
+    def _run_batch(self, study: "Study", size: int) -> "list[TrialState]":
+        """Draw and run trials at a time, and return how each ended."""
+        trials = [study.ask(self.space) for _ in range(size)]
+        jobs = [self._overrides_of(trial) for trial in trials]
+        returns = self.launcher.launch(jobs, initial_job_idx=trials[0].number)
+        return [self._tell(study, t.number, value_of(r)) for t, r in zip(trials, returns, strict=True)]
 
-            sampler = self.composed.hydra.sweeper.sampler
-            self.search.sampler = instantiate(sampler, seed=int(seed) + drawn)
+    def _overrides_of(self, trial: "Trial | FrozenTrial") -> list[str]:
+        """Return the overrides of a trial's job; none for a trial that was drawn from another space, or not whole."""
+        if trial.distributions != self.space:
+            return []
+        return [f"{key}={trial.params[key]}" for key in self.space] + self.fixed
 
+    def _tell(self, study: "Study", number: int, value: float) -> "TrialState":
+        """Record in the study how a job ended, and return it."""
+        from optuna.trial import TrialState
 
-class FailuresTold(Launcher):
-    """A launcher whose failed jobs (NaN) are failures to Optuna too, which takes no NaN."""
+        from keyart.runs.sweep.state import is_pruned
 
-    def __init__(self, launcher: Launcher) -> None:
-        self.launcher = launcher
+        state = TrialState.COMPLETE if math.isfinite(value) else TrialState.FAIL
+        if state == TrialState.FAIL and is_pruned(self.folder / str(number)):
+            state = TrialState.PRUNED
+        try:
+            study.tell(number, value if state == TrialState.COMPLETE else None, state)
+        except RuntimeError as error:
+            # Samplers with a finite space ask Optuna's own loop to stop, after the result has been recorded.
+            if "Study.stop" not in str(error):
+                raise
+            raise SpaceExhausted from None
+        return state
 
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by nobody: the launcher within is set up already."""
-
-    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Launch, and mark what has failed."""
-        returns = self.launcher.launch(job_overrides, initial_job_idx)
-        for at, returned in enumerate(returns):
-            value = returned._return_value
-            if returned.status == JobStatus.COMPLETED and isinstance(value, float) and math.isnan(value):
-                returned.status = JobStatus.FAILED
-                returned.return_value = RuntimeError(f"job {initial_job_idx + at} failed")
-        return returns
+    def _count_run(self, study: "Study") -> int:
+        """Count the trials that have run; one that was drawn and never launched left no folder."""
+        return sum(t.state.name == "COMPLETE" or (self.folder / str(t.number)).is_dir() for t in study.trials)
 
 
-def _ended(study: Any) -> int:
-    """How many trials have come to an end with a value."""
-    return sum(trial.state.name == "COMPLETE" for trial in study.trials)
+class SpaceExhausted(Exception):
+    """The sampler has drawn every value of its space."""
 
 
-def _run(study: Any, folder: Path) -> int:
-    """How many trials have run; one that was drawn and never begun has left no folder."""
-    return sum(trial.state.name == "COMPLETE" or (folder / str(trial.number)).is_dir() for trial in study.trials)
+def value_of(returned: JobReturn) -> float:
+    """Return the monitor that a job reached; NaN where it failed or was pruned."""
+    return float(returned._return_value) if returned.status == JobStatus.COMPLETED else math.nan
 
 
-def _drawn(trial: Any) -> list[str]:
-    """The overrides of a trial that was drawn and never begun, as the sweeper writes them."""
-    return [f"{name}={value}" for name, value in {**trial.params, **trial.user_attrs}.items()]
+def split_space(overrides: Sequence[str], loader: Any = None) -> "tuple[dict[str, BaseDistribution], list[str]]":
+    """Split overrides into what is searched and what is fixed.
+
+    Args:
+        overrides: As on the command line.
+        loader: Hydra's config loader, which ``glob(…)`` needs.
+
+    Returns:
+        Distributions by key, and the other overrides.
+    """
+    from keyart.config.sweep_grid import parse
+
+    space: dict[str, BaseDistribution] = {}
+    fixed = []
+    for override in parse(overrides, loader):
+        if override.is_sweep_override():
+            space[override.get_key_element()] = distribution_of(override)
+        else:
+            fixed.append(str(override.input_line))
+    return space, fixed
+
+
+def distribution_of(override: Any) -> "BaseDistribution":
+    """Return Optuna's distribution of a swept override.
+
+    The values of ``choice(…)`` and ``glob(…)`` are categories, as text that Hydra reads back. The end of a range
+    belongs to it if a step meets it. The order of values has no meaning, so ``shuffle`` has none.
+    """
+    from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    written = override.value()
+    if isinstance(written, IntervalSweep):
+        low, high = written.start, written.end
+        logarithmic = "log" in written.tags
+        if isinstance(low, int) and isinstance(high, int):
+            return IntDistribution(low, high, log=logarithmic)
+        return FloatDistribution(float(low), float(high), log=logarithmic)  # type: ignore[arg-type]
+    if isinstance(written, RangeSweep):
+        step = abs(written.step)
+        low, high = sorted((written.start, written.stop))  # type: ignore[type-var]
+        if all(isinstance(number, int) for number in (low, high, step)):
+            return IntDistribution(low, high - (high - low) % step, step=step)  # type: ignore[operator, arg-type]
+        return FloatDistribution(low, low + math.floor((high - low) / step + 1e-9) * step, step=step)  # type: ignore[operator, arg-type]
+    if isinstance(written, ChoiceSweep):
+        written.shuffle = False
+    return CategoricalDistribution(tuple(dict.fromkeys(override.sweep_string_iterator())))

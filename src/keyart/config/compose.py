@@ -18,7 +18,6 @@ from keyart.config.nodes import check_nodes
 from keyart.config.quoting import to_type
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.launch.sweep.presets import prefer_own_presets
 from keyart.training.trainer_arguments import free_keys
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -76,7 +75,6 @@ def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -
     Raises:
         InputError: The overrides do not compose.
     """
-    prefer_own_presets()
     try:
         GlobalHydra.instance().clear()
         with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):

@@ -11,7 +11,7 @@ from keyart.config.compose import CONFIG_FOLDER, Composer, check_additions, comp
 from keyart.config.data_rules import check_tables
 from keyart.config.launcher_rules import check_programs, check_slurm
 from keyart.config.output_folders import check_job_folders, check_sweep_folder, named_folder
-from keyart.config.plugin_rules import check_installed, check_plugins
+from keyart.config.plugin_rules import check_installed, check_plugins, check_search
 from keyart.config.rules import check_config
 from keyart.config.sweep_grid import corners, expand, parse, values_of, with_params
 from keyart.errors import InputError
@@ -45,7 +45,9 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
     check_job_folders(hydra["subdir"])
     asked = with_params(overrides, hydra["sweeper"].get("params"))
     swept = [o for o in parse(asked, loader) if o.is_sweep_override()]
-    search = "optuna" in hydra["sweeper"]["_target_"].lower()
+    search = hydra["sweeper"]["_target_"].endswith(".OptunaSearch")
+    if search:
+        check_search(base.hydra.sweeper, hydra["sweep_dir"])
     if not search:
         for one in swept:
             if one.is_interval_sweep():

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
+
+from omegaconf import DictConfig
 
 from keyart.config.rules import Rule, one_of, show, whole
 from keyart.errors import InputError
 
 #: Words in the name of a launcher or sweeper, the module that it needs, and the extra that brings it.
 NEEDS = (
-    ("optuna", "hydra_plugins.hydra_optuna_sweeper", "sweep"),
+    ("optuna", "optuna", "sweep"),
     ("slurm", "hydra_plugins.hydra_submitit_launcher", "slurm"),
     ("submitit", "hydra_plugins.hydra_submitit_launcher", "slurm"),
 )
@@ -56,10 +59,44 @@ def check_installed(key: str, name: str) -> None:
     Raises:
         InputError: It is not; the line says what to install.
     """
+    if name == "optuna" and installed("hydra_plugins.hydra_optuna_sweeper"):
+        # Hydra would take that package's entry of the same name for the schema of the file in ``conf/``.
+        raise InputError(f"{key}={name}: the package hydra-optuna-sweeper has the same name; uninstall it")
     extra = missing_extra(name)
     if extra is not None:
         shown = name.rpartition(".")[2]
         raise InputError(f"{key}={shown}: its package is not installed; pip install -e '.[{extra}]'")
+
+
+def check_search(sweeper: DictConfig, folder: str | None) -> None:
+    """Check what a search needs beside its space: sampler, pruner, and the study of a sweep that is resumed.
+
+    Args:
+        sweeper: ``hydra.sweeper``, of class ``OptunaSearch``.
+        folder: The sweep's folder; None for a new one.
+
+    Raises:
+        InputError: Optuna cannot build one of them, or the study is not there.
+    """
+    from hydra.errors import HydraException
+    from hydra.utils import instantiate
+
+    for name in ("sampler", "pruner"):
+        try:
+            if sweeper.get(name) is not None:
+                instantiate(sweeper[name])
+        except (HydraException, TypeError, ValueError) as error:
+            cause = " ".join(str(error.__cause__ or error).split())
+            target = sweeper[name].get("_target_")
+            raise InputError(f"hydra.sweeper.{name}._target_={target}: cannot be built ({cause})") from None
+    storage = str(sweeper["storage"])
+    if folder is None or "://" in storage or Path(storage).is_file():
+        return
+    if any(path.name.isdigit() for path in Path(folder).glob("*/")):
+        raise InputError(
+            f"{folder}: there are jobs and no {Path(storage).name} (earlier versions kept a study.db, which is no"
+            " longer read); start a new sweep"
+        )
 
 
 def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:

@@ -22,13 +22,13 @@ from keyart.training.trainer_arguments import free_keys
 #: Hydra's own keys that a sweep's jobs need. Not among them: what reaches a shell (``setup``), a server, or a class.
 HYDRA_KEYS = re.compile(
     r"""hydra\.(mode|run\.dir|sweep\.dir|job\.chdir|verbose
-    |sweeper\.(n_trials|n_jobs|patience|direction|max_batch_size|sampler\.(seed|n_startup_trials))
+    |sweeper\.(n_trials|n_jobs|patience|direction|max_batch_size|sampler\.(seed|n_startup_trials)|pruner(\.\w+)?)
     |launcher\.(jobs|threads|timeout_min|signal_delay_s|max_num_timeout|array_parallelism|nodes|tasks_per_node
         |cpus_per_task|cpus_per_gpu|gpus_per_node|gpus_per_task|mem_gb|mem_per_cpu|mem_per_gpu|partition|qos|account
         |constraint|gres|exclude|name|comment))""",
     re.VERBOSE,
 )
-HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper")
+HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/pruner", "hydra/sweeper/sampler")
 #: Options of these groups that packages bring, beside the files in ``conf/``.
 PLUGINS = ("basic", "optuna", "submitit_local", "submitit_slurm")
 #: Keys that name a server or an importable module.

@@ -20,12 +20,14 @@ FREE = (
     "hydra.launcher",
     "hydra.sweeper.n_jobs",
     "hydra.sweeper.n_trials",
+    "hydra.sweeper.pruner",
     "hydra/launcher",
+    "hydra/sweeper/pruner",
     "logger",
     "trainer",
 )
 #: Groups whose own keys go with the choice: another launcher, or logger, knows nothing of them.
-_WITH_CHOICE = ("hydra/launcher", "logger")
+_WITH_CHOICE = ("hydra/launcher", "hydra/sweeper/pruner", "logger")
 _OWN = ("resume_sweep", "hydra.sweep.dir")
 
 

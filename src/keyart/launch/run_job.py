@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -23,6 +23,9 @@ from keyart.training.train import first_process, train
 from keyart.training.world_size import processes_wanted
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.text import echo
+
+if TYPE_CHECKING:
+    from keyart.runs.sweep.study import TrialReporter
 
 log = logging.getLogger(__name__)
 
@@ -45,16 +48,32 @@ def remove_run(folder: Path, start: Path) -> None:
         parent.rmdir()
 
 
-def train_here_or_together(cfg: DictConfig, folder: Path, checkpoint: Path | None) -> float:
+def train_here_or_together(
+    cfg: DictConfig, folder: Path, checkpoint: Path | None, reporter: "TrialReporter | None" = None
+) -> float:
     """Train in this process, or in as many of this machine as ``trainer`` asks for; see `train`."""
     devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
     count = processes_wanted(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
     if count == 1:
         stop = StopOnSignal(folder / "checkpoints" / "last.ckpt")
         with stop.listening():
-            return train(cfg, folder, checkpoint, stop)
+            return train(cfg, folder, checkpoint, stop, reporter)
     config, logs = (OmegaConf.to_container(c, resolve=True) for c in (cfg, HydraConfig.get().job_logging))
-    return run_processes(count, config, folder, checkpoint, logs)  # type: ignore[arg-type]
+    return run_processes(count, config, folder, checkpoint, logs, reporter)  # type: ignore[arg-type]
+
+
+def trial_reporter(hydra_config: DictConfig) -> "TrialReporter | None":
+    """Return what reports to the search that a job belongs to; None where there is none, or it prunes nothing."""
+    sweeper = hydra_config.sweeper
+    if sweeper.get("pruner") is None:
+        return None
+    from hydra.utils import instantiate
+
+    from keyart.runs.sweep.study import TrialReporter
+
+    # The job may have left the folder in which the sweep was started.
+    storage = sweeper.storage if "://" in sweeper.storage else str(Path(hydra_config.runtime.cwd) / sweeper.storage)
+    return TrialReporter(storage, sweeper.study_name, int(hydra_config.job.num), instantiate(sweeper.pruner))
 
 
 def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
@@ -90,7 +109,9 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
             return run_sweep_job(
                 folder,
                 cfg.monitor,
-                lambda: train_here_or_together(in_group_of_sweep(cfg, folder), folder, checkpoint),
+                lambda: train_here_or_together(
+                    in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
+                ),
                 writes=first_process(),
                 # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
                 raises=uses_slurm(str(hydra_config.launcher._target_)),

@@ -5,6 +5,7 @@ import logging
 import shlex
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import lightning
 import torch
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from keyart.errors import InputError
 from keyart.training.artifacts import describe_dataset, finish, write_inputs
 from keyart.training.build import make_callbacks, make_data, make_loggers, make_module, make_profiler, prepare
+from keyart.training.callbacks.pruning import Pruning
 from keyart.training.interruption import StopOnSignal
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
 from keyart.training.module import EmbeddingModule
@@ -24,6 +26,9 @@ from keyart.training.trainer_arguments import extra_arguments
 from keyart.training.world_size import cluster_environment
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.checkpoint_files import CheckpointFiles, read_checkpoint
+
+if TYPE_CHECKING:
+    from keyart.runs.sweep.study import TrialReporter
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +68,13 @@ def strategy_for(cfg: DictConfig) -> str:
     return "ddp_find_unused_parameters_true" if both else strategy
 
 
-def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: StopOnSignal | None = None) -> float:
+def train(
+    cfg: DictConfig,
+    folder: Path,
+    checkpoint: Path | None = None,
+    stop: StopOnSignal | None = None,
+    reporter: "TrialReporter | None" = None,
+) -> float:
     """Train and judge one run.
 
     Args:
@@ -71,6 +82,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
         folder: The run's folder; exists.
         checkpoint: Continue from here.
         stop: Listens for signals to stop; None: nothing does.
+        reporter: Reports each validation to the search that this run is a trial of.
 
     Returns:
         The best value of ``monitor``; NaN where nothing was validated.
@@ -78,6 +90,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     Raises:
         InputError: Something in the configuration or the data must be mended first.
         CutShort: A signal told to stop; ``checkpoints/last.ckpt`` holds what was trained.
+        TrialPruned: The search stopped this run.
     """
     quieten()
     keep_freed_memory()
@@ -98,6 +111,7 @@ def train(cfg: DictConfig, folder: Path, checkpoint: Path | None = None, stop: S
     module = make_module(cfg, prepared, embedder)
     callbacks, best = make_callbacks(cfg, folder, prepared)
     callbacks += [stop] if stop is not None else []
+    callbacks += [Pruning(reporter, cfg.monitor)] if reporter is not None else []
     data = make_data(cfg, prepared, module.loss)
     loggers = make_loggers(cfg, folder)
     if first_process():

@@ -11,6 +11,7 @@ from PIL import Image
 from keyart.launch.sweep.finish import finish_sweep, report_sweep
 from keyart.reports.sweep.chart import draw_sweep, panels_of
 from keyart.runs.sweep.folder import read_sweep
+from keyart.runs.sweep.state import record_pruned
 from keyart.runs.sweep.summary import summarise_sweep
 from keyart.runs.sweep.table import print_sweep
 from tests.runs.sweep.folders import MONITOR, make_sweep
@@ -34,6 +35,22 @@ def test_the_table_has_a_row_a_job_failed_ones_included(tmp_path):
     assert float(rows[2][MONITOR]) == 0.4
     assert float(rows[2][f"{MONITOR}/low"]) < 0.4 < float(rows[2][f"{MONITOR}/high"])
     assert not [name for name in rows[0] if "test" in name]
+
+
+def test_a_pruned_job_is_listed_and_takes_no_part_in_estimates(tmp_path, capfd):
+    folder = make_sweep(tmp_path / "s", GRID, parabola, search=True, unfinished=(2,))
+    (folder / "2" / ".hydra").mkdir(parents=True)
+    job = [f"{key}={value}" for key, value in read_sweep(folder).jobs[0].settings.items()]
+    (folder / "2" / ".hydra" / "overrides.yaml").write_text(json.dumps(job))
+    record_pruned(folder / "2", 7, 0.25)
+    assert finish_sweep(folder)
+    assert "pruned after epoch 7" in capfd.readouterr().err
+    assert rows_of(folder)[2]["status"] == "pruned"
+    assert rows_of(folder)[2][MONITOR] == ""
+    summary = summarise_sweep(read_sweep(folder))
+    assert summary.to_dict()["counts"]["pruned"] == 1
+    assert 2 not in summary.estimates.jobs
+    assert "5 of 6 jobs finished, 1 pruned" in (folder / "sweep.html").read_text()
 
 
 def test_the_chart_draws_a_curve_for_each_model(tmp_path):

@@ -24,6 +24,7 @@ from typing import Any
 from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
 from keyart.launch.slurm.job import cores_of_task
+from keyart.training.callbacks.pruning import TrialPruned
 from keyart.training.interruption import CutShort, stop_signals
 from keyart.training.world_size import STARTED_HERE
 
@@ -42,6 +43,7 @@ def run_processes(
     folder: Path,
     checkpoint: Path | None = None,
     logs: Mapping[str, Any] | None = None,
+    reporter: Any = None,
 ) -> float:
     """Train one run in several processes of this machine.
 
@@ -51,6 +53,7 @@ def run_processes(
         folder: The run's folder.
         checkpoint: Continue from here.
         logs: How the first of them logs, as `logging.config.dictConfig` takes it.
+        reporter: See `keyart.training.train`.
 
     Returns:
         What `keyart.training.train.train` returns in the first.
@@ -59,10 +62,12 @@ def run_processes(
         InputError: They refused the configuration or the data.
         ProcessFailed: One failed or died; the others were ended.
         CutShort: They were told to stop, and saved what was done.
+        TrialPruned: Their search stopped the run.
     """
     with tempfile.TemporaryDirectory(prefix="keyart-") as place:
         job = Path(place) / "job.pkl"
-        job.write_bytes(pickle.dumps({"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs}))
+        content = {"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs, "reporter": reporter}
+        job.write_bytes(pickle.dumps(content))
         told = [job.with_name(f"{rank}.json") for rank in range(count)]
         processes: list[Process] = []
         grace, handed_on = _GRACE_SECONDS, set[int]()
@@ -148,7 +153,7 @@ def _watch(processes: Sequence[Process], told: Sequence[Path], signals: list[int
             handed_on.add(signals[0])
             _send(processes, signals.pop(0))
         ended = [_outcome(p, path, handed_on) for p, path in zip(processes, told, strict=True) if p.poll() is not None]
-        if until == math.inf and any(outcome.kind not in ("finished", "cut") for outcome in ended):
+        if until == math.inf and any(outcome.kind not in ("finished", "cut", "pruned") for outcome in ended):
             until = time.monotonic() + _GRACE_SECONDS
         time.sleep(_POLL_SECONDS)
 
@@ -194,6 +199,7 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
         InputError: One refused.
         ProcessFailed: One died or failed. What died is told before what failed, since others fail for want of it.
         CutShort: One was cut short.
+        TrialPruned: Their search stopped the run.
     """
 
     def first(kind: str) -> tuple[int, Outcome] | None:
@@ -207,4 +213,6 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
     if cut := first("cut"):
         raise CutShort(cut[1].signal, cut[1].steps)
     value = outcomes[0].value if outcomes[0] else None
+    if pruned := first("pruned"):
+        raise TrialPruned(pruned[1].steps, pruned[1].value or 0.0)
     return math.nan if value is None else value

@@ -12,16 +12,16 @@ class Outcome:
     """How a process ended.
 
     Args:
-        kind: ``finished``; ``cut`` short by a signal; ``refused`` for bad input; ``failed`` with an error; ``died``
-            without a word.
+        kind: ``finished``; ``pruned`` by a search; ``cut`` short by a signal; ``refused`` for bad input; ``failed``
+            with an error; ``died`` without a word.
         at: When, in seconds since the epoch.
-        value: Finished: what the training returned; None for NaN.
+        value: Finished: what the training returned, None for NaN. Pruned: the monitor at that time.
         text: Refused, failed or died: what there is to tell.
         signal: Cut short: by which signal.
-        steps: Cut short: after how many steps.
+        steps: Cut short: after how many steps. Pruned: after how many epochs.
     """
 
-    kind: Literal["finished", "cut", "refused", "failed", "died"]
+    kind: Literal["finished", "pruned", "cut", "refused", "failed", "died"]
     at: float
     value: float | None = None
     text: str = ""

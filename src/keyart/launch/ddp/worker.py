@@ -34,14 +34,17 @@ def work(job: dict[str, Any]) -> Outcome:
     """Train as this process's part, and tell how it ended."""
     from omegaconf import OmegaConf
 
+    from keyart.training.callbacks.pruning import TrialPruned
     from keyart.training.interruption import CutShort, StopOnSignal
     from keyart.training.train import train
 
     stop = StopOnSignal(job["folder"] / "checkpoints" / "last.ckpt")
     try:
         with stop.listening():
-            value = train(OmegaConf.create(job["config"]), job["folder"], job["checkpoint"], stop)
+            value = train(OmegaConf.create(job["config"]), job["folder"], job["checkpoint"], stop, job["reporter"])
         return Outcome("finished", time.time(), value=None if math.isnan(value) else value)
+    except TrialPruned as pruned:
+        return Outcome("pruned", time.time(), value=pruned.value, steps=pruned.epoch)
     except CutShort as cut:
         return Outcome("cut", time.time(), signal=int(cut.signal), steps=cut.steps)
     except InputError as error:

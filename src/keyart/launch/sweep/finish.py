@@ -38,12 +38,12 @@ def finish_sweep(folder: Path) -> bool:
     """Report on a sweep whose jobs have ended, in its folder, on standard error, and to W&B where its runs went there.
 
     Returns:
-        Whether every job has finished.
+        Whether every job has finished or was pruned.
     """
     summary = report_sweep(folder)
     print_sweep(summary, console_for(sys.stderr))
     _log_to_wandb(summary)
-    missing = [job for job in summary.sweep.jobs if job.status != "finished"]
+    missing = [job for job in summary.sweep.jobs if job.status not in ("finished", "pruned")]
     for job in missing:
         echo(f"train.py: job {job.number} {job.status}{f': {job.error}' if job.error else ''}", err=True)
     if missing:

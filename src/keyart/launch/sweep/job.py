@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keyart.errors import InputError
-from keyart.runs.sweep.state import forget_failure, is_finished, record_failure
+from keyart.runs.sweep.state import forget_failure, is_finished, pruned_epoch, record_failure, record_pruned
+from keyart.training.callbacks.pruning import TrialPruned
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,8 @@ def run_sweep_job(
         raises: Whether a failure is noted and raised all the same, where nothing but this job ends by it.
 
     Returns:
-        The best value of the monitor. NaN where the job failed: an exception would end the sweep, and the failure is
-        in the folder, which is what the sweep's report reads.
+        The best value of the monitor. NaN where the job failed or its search pruned it: an exception would end the
+        sweep, and the folder holds what happened, which is what the sweep's report reads.
 
     Raises:
         Exception: The job's failure, with ``raises``.
@@ -34,10 +35,18 @@ def run_sweep_job(
     if is_finished(folder):
         log.info("%s: has finished already", folder.name)
         return finished_monitor(folder, monitor)
+    if (epoch := pruned_epoch(folder)) is not None:
+        log.info("%s: was pruned after epoch %d", folder.name, epoch)
+        return math.nan
     if writes:
         forget_failure(folder)
     try:
         return train()
+    except TrialPruned as pruned:
+        log.info("job %s is pruned after epoch %d: %s %.4f", folder.name, pruned.epoch, monitor, pruned.value)
+        if writes:
+            record_pruned(folder, pruned.epoch, pruned.value)
+        return math.nan
     except Exception as error:
         if isinstance(error, InputError):
             log.error("job %s failed: %s", folder.name, error)

@@ -31,10 +31,8 @@ def run_one(context: "JobContext", number: int, overrides: list[str]) -> "JobRet
     from hydra.types import HydraContext
 
     from keyart.launch.run_job import train_in_hydra_folder
-    from keyart.launch.sweep.presets import prefer_own_presets
 
     given = [*context.overrides, *overrides, f"++hydra.job.num={number}", f"++hydra.job.id={number}"]
-    prefer_own_presets()
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(context.config_folder), version_base="1.3", job_name="train"):
         config = compose(context.config_name, overrides=given, return_hydra_config=True)

@@ -54,6 +54,8 @@ def _lead(summary: Summary) -> str:
     keys = ", ".join(f"<b>{to_html(key)}</b>" for key in sweep.keys) or "nothing"
     done = sum(job.status == "finished" for job in sweep.jobs)
     count = f"{len(sweep.jobs)} jobs" if done == len(sweep.jobs) else f"{done} of {len(sweep.jobs)} jobs finished"
+    if pruned := sum(job.status == "pruned" for job in sweep.jobs):
+        count += f", {pruned} pruned"
     how = "searched over" if sweep.search else "swept over"
     return (
         f"{count}, {how} {keys}. Runs are chosen by <b>{to_html(sweep.monitor)}</b>; no test metric takes part in any "
@@ -158,7 +160,7 @@ def _jobs(summary: Summary) -> str:
     for job in sorted(sweep.jobs, key=lambda job: -math.inf if job.value is None else job.value, reverse=True):
         value = "–" if job.value is None else _value(summary.estimates.of([job]))
         cells = [to_html(told(job.settings.get(key))) for key in sweep.keys]
-        status = to_html(f"{job.status}: {job.error}" if job.error else job.status)
+        status = to_html(job.outcome)
         marked = ' class="headline-row"' if summary.best is job and summary.decided else ""
         cells += [value, number(job.beside.get("frozen"), 4), number(job.beside.get("lift"), 2)]
         tail = f'<td style="white-space:normal;text-align:left">{status}</td>'

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from keyart.errors import InputError
-from keyart.runs.sweep.state import Plan, Status, failure_of, is_finished, recorded_overrides, status_of
+from keyart.runs.sweep.state import Plan, Status, failure_of, is_finished, pruned_epoch, recorded_overrides, status_of
 
 Value = str | int | float | bool | None
 REPLICATES = ("seed", "data.split_seed")
@@ -30,6 +30,7 @@ class Job:
         value: What the monitor reached; None unless finished, or where it is undefined.
         beside: Chance, frozen backbone and lift of the monitor, where known.
         error: Why it failed; empty where it did not.
+        pruned_after: The epochs after which its search stopped it; None where it did not.
     """
 
     number: int
@@ -39,6 +40,14 @@ class Job:
     value: float | None = None
     beside: dict[str, float | None] = field(default_factory=dict)
     error: str = ""
+    pruned_after: int | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Its status, with why or when."""
+        if self.status == "pruned":
+            return f"pruned after epoch {self.pruned_after}"
+        return f"{self.status}: {self.error}" if self.error else self.status
 
     def setting(self) -> tuple[tuple[str, Value], ...]:
         """Its settings without those that only repeat it."""
@@ -79,8 +88,8 @@ class Sweep:
 
     @property
     def complete(self) -> bool:
-        """Whether every job has finished."""
-        return bool(self.jobs) and all(job.status == "finished" for job in self.jobs)
+        """Whether nothing is left to run: every job has finished or was pruned."""
+        return bool(self.jobs) and all(job.status in ("finished", "pruned") for job in self.jobs)
 
 
 def read_sweep(folder: str | Path) -> Sweep:
@@ -150,7 +159,7 @@ def _job(sweep: Path, number: int, settings: dict[str, Value], monitor: str) -> 
     folder = sweep / str(number)
     status = status_of(folder)
     if not is_finished(folder):
-        return Job(number, folder, status, settings, error=failure_of(folder))
+        return Job(number, folder, status, settings, error=failure_of(folder), pruned_after=pruned_epoch(folder))
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     beside = {name: metrics.get(f"{monitor}/{name}") for name in ("chance", "frozen", "lift")}
     return Job(number, folder, status, settings, metrics.get(monitor), beside)

@@ -13,11 +13,13 @@ from typing import Any, Literal
 import yaml
 
 from keyart.errors import InputError
+from keyart.utils.files import write_json
 
-Status = Literal["finished", "failed", "unfinished", "not started"]
+Status = Literal["finished", "pruned", "failed", "unfinished", "not started"]
 PLAN = "sweep.yaml"
 _HYDRAS = "multirun.yaml"
 _FAILURE = "failure.json"
+_PRUNED = "pruned.json"
 
 
 def is_finished(folder: Path) -> bool:
@@ -43,15 +45,33 @@ def status_of(folder: Path) -> Status:
     """What became of the job of a folder; ``unfinished``: it still runs, was cut short, or died without a word."""
     if is_finished(folder):
         return "finished"
+    if is_pruned(folder):
+        return "pruned"
     if (folder / _FAILURE).is_file():
         return "failed"
     return "unfinished" if folder.is_dir() else "not started"
 
 
+def record_pruned(folder: Path, epoch: int, value: float) -> None:
+    """Record that a search stopped a job: after how many epochs, and at which value of the monitor."""
+    write_json(folder / _PRUNED, {"epoch": epoch, "value": value})
+
+
+def is_pruned(folder: Path) -> bool:
+    """Whether a search stopped the job of a folder."""
+    return pruned_epoch(folder) is not None
+
+
+def pruned_epoch(folder: Path) -> int | None:
+    """Return after how many epochs a search stopped a job; None where it did not."""
+    try:
+        return int(json.loads((folder / _PRUNED).read_text(encoding="utf-8"))["epoch"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def record_failure(folder: Path, error: str) -> None:
     """Note why a job failed; the first line is what tables tell."""
-    from keyart.utils.files import write_json
-
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _FAILURE, {"error": error})
 

@@ -3,13 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from keyart.runs.evaluation.metric_names import metric_name
 from keyart.runs.sweep.estimates import Estimate, Estimates
 from keyart.runs.sweep.folder import REPLICATES, Job, Sweep, Value
+from keyart.runs.sweep.state import Status
 
 MOST_LEVELS = 8
 """Of a number with more values, ranges of values are compared, a third of the jobs each."""
@@ -131,10 +132,7 @@ class Summary:
     def to_dict(self) -> dict[str, Any]:
         """As JSON holds it."""
         sweep = self.sweep
-        counts = {
-            name: sum(job.status == name for job in sweep.jobs)
-            for name in ("finished", "failed", "unfinished", "not started")
-        }
+        counts = {name: sum(job.status == name for job in sweep.jobs) for name in get_args(Status)}
         highest = None
         if self.best is not None and self.best_setting is not None:
             highest = {"job": self.best.number, "run": str(self.best.folder), "settings": self.best.settings}

@@ -71,9 +71,8 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
             value = f"{job.value:.4f}" + (
                 "" if math.isnan(estimate.low) else f" [{estimate.low:.3f} {estimate.high:.3f}]"
             )
-        status = f"{job.status}: {job.error}" if job.error else job.status
         settings = (told(job.settings.get(key)) for key in sweep.keys)
-        table.add_row(str(job.number), *settings, value, cell(job.beside.get("lift"), 2), status)
+        table.add_row(str(job.number), *settings, value, cell(job.beside.get("lift"), 2), job.outcome)
     console.print(table)
     for line in answers(summary):
         console.print(line, soft_wrap=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from keyart.training.callbacks.pruning import TrialPruned
 from keyart.training.interruption import CutShort
 
 if TYPE_CHECKING:
@@ -103,6 +104,9 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     try:
         yield
         status = "finished"
+    except TrialPruned:
+        status = "finished"  # as far as its search let it come
+        raise
     except (SIGTERMException, CutShort) as told:
         by_hand = isinstance(told, CutShort) and told.signal == signal.SIGINT
         status = "failed" if by_hand else "preempted"
