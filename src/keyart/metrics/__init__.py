@@ -1,7 +1,7 @@
-"""Exact retrieval metrics with their chance levels, and the exact rankings behind them.
+"""Exact retrieval metrics with their chance levels, and the exact rankings that they are computed from.
 
-Needs torch and torchmetrics alone and works on any embeddings and labels. Approximate search belongs in
-`keyart.retrieval`; what evaluates a run belongs in `keyart.runs`.
+Needs only torch and torchmetrics, and works on any embeddings and labels. Approximate search belongs in
+`keyart.retrieval`; code that evaluates a run belongs in `keyart.runs`.
 """
 
 from keyart.utils.lazy import attach_stub

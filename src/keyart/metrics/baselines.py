@@ -1,4 +1,4 @@
-"""Embeddings that know nothing of films: what a learned one must beat."""
+"""Baseline vectors that use no knowledge of films: random directions and colour histograms."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,12 +7,12 @@ import numpy as np
 
 
 def random_vectors(ids: Iterable[str], size: int = 128, seed: int = 0) -> np.ndarray:
-    """A random direction for each id, the same wherever and beside whatever it stands.
+    """Return one random unit vector per id; an id always gets the same vector.
 
     Args:
         ids: N ids.
         size: Width D.
-        seed: Another seed gives other vectors.
+        seed: A different seed gives different vectors.
 
     Returns:
         (N, D) float32 unit vectors, uniform on the sphere.
@@ -31,21 +31,21 @@ def random_vectors(ids: Iterable[str], size: int = 128, seed: int = 0) -> np.nda
 
 
 def colour_histograms(pixels: np.ndarray, bins: int = 8, bands: int = 3) -> np.ndarray:
-    """Joint colour histograms of horizontal bands, whose cosine is the mean Bhattacharyya coefficient.
+    """Compute joint colour histograms of horizontal bands; their cosine is the mean Bhattacharyya coefficient.
 
-    Each band's joint RGB histogram is divided by its pixel count and square-rooted, so that the product of two bands is
-    Σ √(p q) (Bhattacharyya 1943), 1 for equal colours and 0 for colours that share no bin.
+    Each band's joint RGB histogram is divided by its pixel count, then its square root is taken. The inner product of
+    two bands is therefore Σ √(p q) (Bhattacharyya 1943): 1 for equal colours and 0 for colours that share no bin.
 
     Args:
-        pixels: (N, H, W, 3) uint8, also memory-mapped.
-        bins: Bins a channel, a power of two up to 256.
-        bands: Bands that a poster is cut into from top to bottom; at most H.
+        pixels: (N, H, W, 3) uint8; may be memory-mapped.
+        bins: Bins per channel, a power of two up to 256.
+        bands: Number of horizontal bands that a poster is cut into; at most H.
 
     Returns:
         (N, bands · bins³) float32 unit vectors.
 
     Raises:
-        ValueError: Shape, type, bins or bands are none of these.
+        ValueError: The shape, dtype, ``bins`` or ``bands`` is not as described above.
 
     Examples:
         >>> colour_histograms(np.zeros((1, 4, 4, 3), np.uint8), bins=2, bands=1)

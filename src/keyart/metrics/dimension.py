@@ -1,9 +1,10 @@
-"""Intrinsic dimension: how many numbers it takes to tell the vectors of a set apart.
+"""Intrinsic dimension of embeddings, and checks for a collapsed embedding.
 
-The neighbour estimators look at ratios of distances to the nearest neighbours, which follow from the dimension alone
-where the density hardly changes within the neighbourhood. From N vectors they cannot see dimensions much above
-2 · log10(N) without error (Eckmann and Ruelle 1992): in high dimensions they err on the low side, the more so the fewer
-vectors there are. Compare sets at equal N. Two equal vectors say nothing about a dimension: leave duplicates out.
+The neighbour estimators use ratios of distances to the nearest neighbours. These ratios depend only on the dimension if
+the density hardly changes within the neighbourhood. N vectors are not enough to measure dimensions far above
+2 · log10(N) without error (Eckmann and Ruelle 1992): in high dimensions the estimates are too low, and the fewer
+vectors there are, the lower they get. Compare sets of equal N. Remove duplicates first: two equal vectors carry no
+information about the dimension.
 """
 
 import math
@@ -18,27 +19,28 @@ import torch
 Floats = npt.NDArray[np.float64]
 
 NEIGHBOURS = (3, 5, 10, 20)
-"""The k that single estimates are told for."""
+"""The values of k for single maximum-likelihood estimates."""
 
 RANGE = range(10, 21)
-"""The k that Levina and Bickel average over."""
+"""The values of k over which Levina and Bickel average."""
 
 SHARES = (0.9, 0.95, 0.99)
 DISCARDED = 0.1
 POINT, LINE = 0.98, 1.5
-"""Mean cosine above which, and participation ratio below which, an embedding has collapsed."""
+"""Thresholds of collapse: the mean cosine above which, and the participation ratio below which, it is reported."""
 
 _BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """The principal components of a set of vectors.
+    """The principal component spectrum of a set of vectors.
 
     Attributes:
-        participation_ratio: (Σλ)² / Σλ² of the covariance's eigenvalues λ: the number of components where all have the
-            same variance. NaN where there is no variance.
-        components: How many components hold at least 90, 95 and 99% of the variance, by ``"90"``, ``"95"``, ``"99"``.
+        participation_ratio: (Σλ)² / Σλ² of the covariance's eigenvalues λ: equals the number of components if all have
+            the same variance. NaN where there is no variance.
+        components: Number of components that hold at least 90, 95 and 99% of the variance, with keys ``"90"``,
+            ``"95"``, ``"99"``.
         shares: (R,) cumulative shares of the variance, the largest component first.
     """
 
@@ -49,15 +51,15 @@ class Spectrum:
 
 @dataclass(frozen=True)
 class Dimension:
-    """What is known of a set's dimension; NaN where it is not defined.
+    """Estimates of the intrinsic dimension of a set of vectors; NaN where an estimate is not defined.
 
     Attributes:
-        vectors: How many distinct vectors were looked at.
-        ambient: How many numbers a vector has.
-        twonn: By `two_nn`.
-        mle: By `mle`, for each k of `NEIGHBOURS` that there are vectors for.
+        vectors: Number of distinct vectors.
+        ambient: Number of columns of a vector.
+        twonn: Result of `two_nn`.
+        mle: Result of `mle` for each k of `NEIGHBOURS` for which there are enough vectors.
         mle_mean: The mean of `mle` over k from 10 to 20.
-        spectrum: By `principal_components`.
+        spectrum: Result of `principal_components`.
     """
 
     vectors: int
@@ -69,11 +71,11 @@ class Dimension:
 
 
 def intrinsic_dimension(vectors: npt.ArrayLike, ks: Sequence[int] = NEIGHBOURS) -> Dimension:
-    """All estimates of one set of vectors; equal vectors count once.
+    """Compute all dimension estimates of a set of vectors; equal vectors count once.
 
     Args:
-        vectors: (N, D) finite.
-        ks: The k of single maximum-likelihood estimates.
+        vectors: (N, D) finite values.
+        ks: The values of k for single maximum-likelihood estimates.
     """
     rows = np.asarray(vectors, dtype=np.float32)
     rows = rows[distinct_rows(rows)]
@@ -92,12 +94,12 @@ def intrinsic_dimension(vectors: npt.ArrayLike, ks: Sequence[int] = NEIGHBOURS) 
 
 @dataclass(frozen=True)
 class Spread:
-    """Whether embeddings still tell posters apart; NaN where it is not defined.
+    """Statistics that show whether an embedding has collapsed; NaN where a statistic is not defined.
 
     Attributes:
-        twonn: By `two_nn`.
+        twonn: Result of `two_nn`.
         participation_ratio: As in `Spectrum`.
-        mean_cosine: Of pairs of different vectors.
+        mean_cosine: Mean cosine over pairs of different vectors.
     """
 
     twonn: float
@@ -105,10 +107,10 @@ class Spread:
     mean_cosine: float
 
     def collapse(self) -> str:
-        """In what way the embedding has collapsed, in a few words; nothing where it has not.
+        """Describe in a few words how the embedding has collapsed; an empty string if it has not.
 
-        To a point, where all vectors nearly agree; or to a line, where one direction holds nearly all variance: the
-        dimensional collapse of Jing et al. 2022 (arXiv 2110.09348) at its end.
+        It can collapse to a point, where all vectors are nearly equal, or to a line, where one direction holds nearly
+        all variance: the extreme case of the dimensional collapse of Jing et al. 2022 (arXiv 2110.09348).
         """
         if self.mean_cosine > POINT:
             return f"to a point (the mean cosine of two posters is {self.mean_cosine:.3f})"
@@ -121,12 +123,12 @@ class Spread:
 def spread_of(
     vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64] | None = None, *, most: int = 2000
 ) -> Spread:
-    """A cheap look at embeddings, 0.1 s or less: does the embedding use the room that it has?
+    """Compute collapse statistics of embeddings from a sample, in 0.1 s or less.
 
     Args:
-        vectors: (N, E) of any length; brought to length one.
-        groups: (N,) near-duplicate groups, of which one vector each is looked at.
-        most: At most so many vectors are looked at, evenly chosen.
+        vectors: (N, E) of any length; they are normalised first.
+        groups: (N,) near-duplicate groups; one vector of each group is used.
+        most: Maximum number of vectors to use; they are evenly spaced.
     """
     rows = np.asarray(vectors, dtype=np.float32)
     if groups is not None:
@@ -145,7 +147,7 @@ def spread_of(
 
 
 def distinct_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Positions of the first of each set of equal rows, ascending.
+    """Return the position of the first of each set of equal rows, in ascending order.
 
     Examples:
         >>> distinct_rows(np.array([[1, 2], [3, 4], [1, 2]], dtype=np.float32)).tolist()
@@ -158,13 +160,13 @@ def distinct_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 
 
 def nearest_distances(vectors: npt.NDArray[np.float32], k: int) -> Floats:
-    """Euclidean distances from each vector to its k nearest others.
+    """Return the Euclidean distances from each vector to its k nearest other vectors.
 
-    FAISS proposes them; as its float32 products lose the small distances, these are measured again in float64.
+    FAISS finds the candidates. Its float32 products lose small distances, so these are computed again in float64.
 
     Args:
         vectors: (N, D).
-        k: How many; as many as there are where there are fewer.
+        k: Number of neighbours; all N − 1 if there are fewer.
 
     Returns:
         (N, min(k, N − 1)) float64, nearest first.
@@ -176,7 +178,7 @@ def nearest_distances(vectors: npt.NDArray[np.float32], k: int) -> Floats:
     rows = np.ascontiguousarray(vectors - vectors.mean(0, dtype=np.float64).astype(np.float32))
     index = faiss.IndexFlatL2(rows.shape[1])
     index.add(rows)
-    # Among equal distances a vector may not find itself first: one more is asked for, and the farthest goes.
+    # With equal distances a vector may not find itself first, so one more is requested and the farthest is dropped.
     depth = min(k + 2, count)
     distances = np.empty((count, k))
     for start in range(0, count, _BLOCK):
@@ -193,17 +195,17 @@ def nearest_distances(vectors: npt.NDArray[np.float32], k: int) -> Floats:
 
 
 def two_nn(distances: Floats, discarded: float = DISCARDED) -> float:
-    """TwoNN (Facco, d'Errico, Rodriguez and Laio 2017, arXiv 1803.06992).
+    """Estimate the intrinsic dimension by TwoNN (Facco, d'Errico, Rodriguez and Laio 2017, arXiv 1803.06992).
 
-    With μ = r₂ / r₁ of each vector, −log(1 − F(μ)) = d · log μ. The line through the origin is fitted by least squares
-    to the empirical F(μ₍ᵢ₎) = i / N, without the largest tenth of the μ, as in the paper.
+    For each vector let μ = r₂ / r₁; then −log(1 − F(μ)) = d · log μ. A line through the origin is fitted by least
+    squares to the empirical F(μ₍ᵢ₎) = i / N. The largest tenth of the μ is left out, as in the paper.
 
     Args:
-        distances: (N, ≥ 2) to the nearest others, nearest first, none zero.
+        distances: (N, ≥ 2) distances to the nearest other vectors, nearest first, none zero.
         discarded: The share of the largest μ that is left out.
 
     Returns:
-        d; NaN where fewer than three vectors have two neighbours apart.
+        d; NaN if fewer than three vectors have two neighbours at different distances.
     """
     if distances.shape[1] < 2 or len(distances) < 3 or not (distances[:, 0] > 0).all():
         return math.nan
@@ -216,18 +218,18 @@ def two_nn(distances: Floats, discarded: float = DISCARDED) -> float:
 
 
 def mle(distances: Floats, k: int) -> float:
-    """Maximum likelihood from k neighbours (Levina and Bickel 2004, NeurIPS 17).
+    """Estimate the intrinsic dimension by maximum likelihood from k neighbours (Levina and Bickel 2004, NeurIPS 17).
 
-    A vector's own estimate is m_k = [1/(k−1) · Σ_{j<k} log(T_k / T_j)]⁻¹ with T_j the distance to its j-th neighbour.
-    The inverses are averaged over the vectors, not the estimates (MacKay and Ghahramani 2005): that is the likelihood's
-    own maximum, and takes most of the bias at small k away.
+    The estimate of one vector is m_k = [1/(k−1) · Σ_{j<k} log(T_k / T_j)]⁻¹ where T_j is the distance to its j-th
+    neighbour. The inverses of the estimates are averaged over the vectors, not the estimates (MacKay and Ghahramani
+    2005): this maximises the joint likelihood and removes most of the bias at small k.
 
     Args:
-        distances: (N, ≥ k) to the nearest others, nearest first, none zero.
+        distances: (N, ≥ k) distances to the nearest other vectors, nearest first, none zero.
         k: At least 2.
 
     Returns:
-        d; NaN where all distances are equal, or there are too few.
+        d; NaN if all distances are equal, or if there are too few.
     """
     if k < 2:
         raise ValueError(f"k={k}: an estimate needs at least 2 neighbours")
@@ -239,17 +241,17 @@ def mle(distances: Floats, k: int) -> float:
 
 
 def principal_components(vectors: npt.NDArray[np.float32], shares: Sequence[float] = SHARES) -> Spectrum:
-    """The spectrum of the vectors' covariance.
+    """Compute the eigenvalue spectrum of the vectors' covariance.
 
     Args:
         vectors: (N, D).
-        shares: Of the variance.
+        shares: Shares of the variance for which to count the components.
     """
     none = Spectrum(math.nan, {f"{share * 100:.0f}": 0 for share in shares}, np.zeros(0))
     if not len(vectors):
         return none
     centred = torch.from_numpy(np.asarray(vectors - vectors.mean(0, dtype=np.float64), dtype=np.float32))
-    # The non-zero eigenvalues of XᵀX and XXᵀ are the same; products of float32 suffice for shares of the variance.
+    # XᵀX and XXᵀ have the same non-zero eigenvalues. float32 products are precise enough for shares of the variance.
     small = centred.T @ centred if centred.shape[1] <= len(centred) else centred @ centred.T
     values = torch.linalg.eigvalsh(small).double().clamp_min(0).flip(0).numpy()
     total = float(values.sum())

@@ -1,10 +1,11 @@
-"""Exact order by cosine similarity: the same on every device, in every tile size and beside every library.
+"""Exact ranking by cosine similarity: the same result for every device, tile size and library.
 
-A matrix product in floating point rounds differently from one tile size, device or library to the next, so that equal
-vectors may get unequal scores and ties cannot be broken by rule. Here unit vectors are rounded to a grid of 2⁻²⁵ (finer
-than float32's own products) and multiplied in float64. All partial sums are then whole numbers below 2⁵³ in units of
-2⁻⁵⁰ (by Cauchy–Schwarz on any subset of the terms), so the product has no rounding at all, in whatever order it is
-summed. A score and its row's position are packed into one 64-bit key: sorting keys sorts by score, then by position.
+The rounding of a floating-point matrix product depends on the tile size, the device and the library. Equal vectors may
+then get unequal scores, and ties cannot be broken by a rule. Here unit vectors are rounded to a grid of 2⁻²⁵ (finer
+than the error of float32 products) and multiplied in float64. All partial sums are then whole numbers below 2⁵³ in
+units of 2⁻⁵⁰ (by Cauchy–Schwarz on any subset of the terms). So the product has no rounding error in any order of
+summation. A score and the position of its row are packed into one 64-bit key: sorting the keys sorts by score, then by
+position.
 """
 
 from collections.abc import Callable
@@ -20,30 +21,30 @@ from keyart.errors import InputError
 
 GRID_BITS = 25
 SCORE_BITS = 2 * GRID_BITS
-#: The key of a row that a query may not see: behind all others, unmarked.
+#: The key of a row that is excluded for a query: sorts after all others, not marked as relevant.
 EXCLUDED = 2**63 - 2
 
-# Adding 1.5 · 2⁵² to a whole number below 2⁵¹ puts it, as an integer, into the low bits of the float64.
+# Adding 1.5 · 2⁵² to a whole number below 2⁵¹ stores it as an integer in the low bits of the float64.
 _MAGIC = 1.5 * 2.0**52
 _MAGIC_BITS = 0x4338 << 48
 _CHUNK = 2048
-# Elements that fit the cache of one CPU core.
+# Number of elements that fit the cache of one CPU core.
 _CACHED = 2**16
 
 
 def scoring_device(device: torch.device | str) -> torch.device:
-    """The device to score on: the given one, or the CPU where that has no float64."""
+    """Return the device for scoring: ``device``, or the CPU if ``device`` does not support float64."""
     wanted = torch.device(device)
     return wanted if wanted.type in ("cpu", "cuda") else torch.device("cpu")
 
 
 def to_grid(embeddings: Tensor, order: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
-    """Unit vectors in steps of 2⁻²⁵.
+    """Normalise embeddings and round them to integers in steps of 2⁻²⁵.
 
     Args:
-        embeddings: (N, D) real numbers of any scale; a zero vector stays zero (its cosine with all is 0).
-        order: (N,) int64, the row to take for each row of the result; None: as they stand.
-        device: Where the result lies.
+        embeddings: (N, D) real numbers of any scale; a zero vector stays zero (its cosine with all vectors is 0).
+        order: (N,) int64, the input row for each row of the result; None keeps the order.
+        device: Device of the result.
 
     Returns:
         (N, D) int32.
@@ -61,7 +62,7 @@ def to_grid(embeddings: Tensor, order: Tensor | None = None, device: torch.devic
         rows = embeddings[start:end] if order is None else embeddings[order[start:end].to(embeddings.device)]
         x = rows.detach().to(device=device, dtype=torch.float64)
         finite &= x.isfinite().all()
-        # Dividing by the largest part first keeps squares of tiny and huge vectors within range.
+        # Dividing by the largest component first keeps the squares of tiny and huge vectors within range.
         x = x / x.abs().amax(dim=1, keepdim=True).clamp(min=1e-300) if x.shape[1] else x
         x = x / x.norm(dim=1, keepdim=True).clamp(min=1e-300)
         grid[start:end] = (x * 2.0**GRID_BITS).round_().nan_to_num_(0.0, 0.0, 0.0).to(torch.int32)
@@ -72,26 +73,26 @@ def to_grid(embeddings: Tensor, order: Tensor | None = None, device: torch.devic
 
 
 class ExactScores:
-    """Keys of all gallery rows for tiles of queries.
+    """Computes sort keys of all gallery rows for tiles of queries.
 
     Args:
-        gallery: (N, D) int32 grid, rows in the order by which ties are broken.
+        gallery: (N, D) int32 grid vectors, in the order that breaks ties.
     """
 
     def __init__(self, gallery: Tensor) -> None:
         self.gallery = gallery
         self.position_bits = max(len(gallery) - 1, 1).bit_length()
         self._code_bits = self.position_bits + 1
-        # What a key cannot hold beside position and mark is dropped: 2⁻⁴³ is left at 200,000 rows.
+        # A key drops the score bits that do not fit beside position and mark; at 200,000 rows it keeps steps of 2⁻⁴³.
         self._drop = max(0, self._code_bits + SCORE_BITS + 2 - 64)
 
     def keys(self, queries: Tensor, marks: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """Keys of every gallery row for each query: smaller is nearer, ties go to the smaller position.
+        """Return the key of each gallery row for each query: a smaller key is nearer, ties go to the smaller position.
 
         Args:
-            queries: (T, D) int32 grid.
-            marks: (U, N) uint8 of 0 and 1, carried in the keys' lowest bit, and (T,) int64, the row of it that holds
-                for each query; None: all 0.
+            queries: (T, D) int32 grid vectors.
+            marks: (U, N) uint8 of 0 and 1, stored in the lowest bit of the keys, and (T,) int64, the row of it that
+                applies to each query; None sets all marks to 0.
 
         Returns:
             (T, N) int64.
@@ -118,7 +119,7 @@ class ExactScores:
         return keys
 
     def _to_keys(self, scores: Any, keys: Any, code: Any) -> None:
-        """Turn negated scores into keys in place: float64 and int64 views of one tensor, or of one array."""
+        """Turn negated scores into keys in place; the arguments are float64 and int64 views of one tensor or array."""
         scores += _MAGIC
         keys -= _MAGIC_BITS
         keys >>= self._drop
@@ -126,10 +127,10 @@ class ExactScores:
         keys += code
 
     def pack(self, scores: Tensor, positions: Tensor) -> Tensor:
-        """Keys, without marks, of given scores.
+        """Pack scores and positions into keys without marks.
 
         Args:
-            scores: Whole float64, in units of 2⁻⁵⁰.
+            scores: Whole float64 numbers, in units of 2⁻⁵⁰.
             positions: int64 of the same shape.
 
         Returns:
@@ -138,31 +139,31 @@ class ExactScores:
         return self.coarse(scores).bitwise_left_shift_(self._code_bits).add_(positions << 1)
 
     def coarse(self, scores: Tensor) -> Tensor:
-        """Distances as keys hold them, from whole float64 scores in units of 2⁻⁵⁰: int64, the smaller the nearer."""
+        """Round whole float64 scores in units of 2⁻⁵⁰ to distances as keys store them: int64, smaller is nearer."""
         return (-scores).to(torch.int64).bitwise_right_shift_(self._drop)
 
     def positions(self, keys: Tensor) -> Tensor:
-        """Gallery positions in keys: int64, −1 where the key is :data:`EXCLUDED`."""
+        """Return the gallery positions in keys: int64, −1 where the key is :data:`EXCLUDED`."""
         found = (keys >> 1) & (2**self.position_bits - 1)
         return found.masked_fill_(keys == EXCLUDED, -1)
 
     def similarities(self, keys: Tensor) -> Tensor:
-        """Cosine similarities in keys: float64, −∞ where the key is :data:`EXCLUDED`."""
+        """Return the cosine similarities in keys: float64, −∞ where the key is :data:`EXCLUDED`."""
         score = (keys >> self._code_bits).to(torch.float64).mul_(-(2.0 ** (self._drop - SCORE_BITS)))
         return score.masked_fill_(keys == EXCLUDED, -torch.inf)
 
 
 def sort_rows(keys: Tensor, depth: int) -> Tensor:
-    """The ``depth`` smallest keys of each row, ascending. On the CPU ``keys`` itself is reordered.
+    """Return the ``depth`` smallest keys of each row, ascending. On the CPU ``keys`` itself is reordered.
 
-    numpy sorts 64-bit integers with vector instructions, some 15 times as fast as ``torch.sort`` on a CPU.
+    NumPy sorts 64-bit integers with vector instructions, about 15 times as fast as ``torch.sort`` on a CPU.
 
     Args:
         keys: (T, N) int64.
         depth: At most N.
 
     Returns:
-        (T, depth) int64, on the CPU a view of ``keys``.
+        (T, depth) int64; on the CPU a view of ``keys``.
     """
     n = keys.shape[1]
     if keys.device.type != "cpu":
@@ -185,11 +186,11 @@ def sort_rows(keys: Tensor, depth: int) -> Tensor:
 def over_rows(work: Callable[..., None], *arrays: np.ndarray) -> None:
     """Call ``work`` on blocks of rows of the arrays, in as many threads as torch may use.
 
-    Blocks of the first array fit the CPU's cache, so that several steps on one cost little more than one.
+    A block of the first array fits the CPU cache, so several steps on one block cost little more than one step.
 
     Args:
-        work: Takes one block of each array; numpy releases the interpreter's lock meanwhile.
-        arrays: All with the same number of rows.
+        work: Function of one block of each array; NumPy releases the interpreter lock meanwhile.
+        arrays: Arrays with equal numbers of rows.
     """
     n, width = len(arrays[0]), max(1, arrays[0][:1].size)
     step = max(1, _CACHED // width)

@@ -1,4 +1,4 @@
-"""Which gallery rows a query may not see."""
+"""Exclusion of gallery rows from a query's ranking."""
 
 import numpy as np
 import torch
@@ -6,9 +6,10 @@ from torch import Tensor
 
 
 class Exclusion:
-    """Hides from a query the gallery rows that bear its label.
+    """Excludes from a query's gallery the rows that have the query's label.
 
-    With each row's own position as label a query does not find itself; with group ids, none of its near-duplicates.
+    If each row's position is its label, a query does not find itself. If group ids are the labels, it finds none of its
+    near-duplicates.
 
     Args:
         query_labels: (Q,) int64.
@@ -28,15 +29,15 @@ class Exclusion:
         self._order = np.argsort(self.gallery_labels, kind="stable")
         ordered = self.gallery_labels[self._order]
         self._start = np.searchsorted(ordered, self.query_labels, side="left")
-        #: (Q,) how many rows each query may not see.
+        #: (Q,) number of excluded rows per query.
         self.counts: np.ndarray = np.searchsorted(ordered, self.query_labels, side="right") - self._start
 
     def pairs(self, queries: np.ndarray, device: torch.device | str = "cpu") -> tuple[Tensor, Tensor]:
-        """The hidden (query, gallery row) pairs of some queries.
+        """Return the excluded (query, gallery row) pairs of some queries.
 
         Args:
             queries: (T,) positions among the Q queries.
-            device: Where the result lies.
+            device: Device of the result.
 
         Returns:
             (P,) int64 index into ``queries`` and (P,) int64 gallery positions.

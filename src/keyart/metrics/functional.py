@@ -1,4 +1,4 @@
-"""Exact retrieval metrics of embeddings, each beside its chance: every poster searches all others."""
+"""Exact retrieval metrics of embeddings with their chance levels; each poster searches all other posters."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,10 +17,10 @@ from keyart.metrics.result import Judgement, mean_of, standard_error
 from keyart.metrics.shortlist import PART, PARTS, Shortlists, bytes_per_query, worthwhile
 from keyart.metrics.values import BY_MARKS, Columns, mark_values, top_values
 
-# From this many neighbours on a partial sort of all keys beats asking FAISS.
+# From this many neighbours, a partial sort of all keys is faster than FAISS.
 _DEEP_K = 128
 _BUDGET = {"cpu": 128 * 2**20, "cuda": 2**30}
-# More queries at a time make no product quicker on a CPU.
+# More queries per tile do not make the matrix product faster on a CPU.
 _CPU_TILE = 256
 _MACRO = "/genre_macro"
 
@@ -39,47 +39,46 @@ def evaluate_retrieval(
     memory_budget: int | None = None,
     device: torch.device | str | None = None,
 ) -> Judgement:
-    r"""Judge embeddings by how they rank: N posters search the same N posters by cosine, each without itself.
+    r"""Evaluate embeddings by retrieval: each of N posters ranks the other N − 1 posters by cosine similarity.
 
-    With gain g between two genre sets and *relevant* = (g ≥ 0.5), R of the n rows that a query sees being relevant:
+    Let g be the gain between two genre sets. *Relevant* means g ≥ 0.5. A query ranks n rows; R of them are relevant:
 
     - ``ndcg@k``: Σ_{i ≤ k} g_i / log2(1 + i) over the same sum of the k largest gains in the whole gallery (Järvelin
       and Kekäläinen 2002, linear gain).
     - ``map``: (1/R) Σ_{relevant ranks i} (relevant among the first i) / i, over the full ranking.
     - ``map@r``: the same sum over ranks up to R only, over R (Musgrave et al. 2020).
     - ``map@k``: the same sum over ranks up to k, over R.
-    - ``precision@k``: relevant among the k nearest, over k, also where the gallery holds fewer than k.
+    - ``precision@k``: number of relevant rows among the k nearest, over k, also if the gallery has fewer than k rows.
     - ``recall@k``: 1 if any of the k nearest is relevant (the sense of metric learning), else 0.
-    - ``precision@k/genre``: for each genre G ``precision@k/genre/<G>`` over queries that have G, a row being relevant
-      when it has G; ``precision@k/genre_macro`` is the mean of these over the genres that have one.
-    - ``precision@k/decade``, where years are known: a row is relevant when it is of the query's decade. A query of
-      unknown year is left out; rows of unknown year stay in the ranking and are never relevant.
+    - ``precision@k/genre``: for each genre G, ``precision@k/genre/<G>`` over queries that have G; a row is relevant if
+      it has G. ``precision@k/genre_macro`` is the mean of these values over the genres that have one.
+    - ``precision@k/decade``, if years are known: a row is relevant if it is of the query's decade. A query of unknown
+      year is left out; rows of unknown year stay in the ranking and are never relevant.
 
-    Every metric leaves out, and counts, the queries to which nothing is relevant. Where ``groups`` hold near-duplicates
-    each metric comes a second time, as ``<metric>/dedup``, with the query's own group out of its gallery.
+    Each metric leaves out the queries without relevant rows, and counts them. If ``groups`` contain near-duplicates,
+    each metric is also computed as ``<metric>/dedup``, where the query's gallery leaves out its own group.
 
-    The ranking is exact: scores have no rounding (:mod:`keyart.metrics.exact_ranking`), equal scores go by
-    id, ascending.
-    So results do not depend on device, tile size, or the order of rows. Memory grows linearly in N. Where only the k
-    nearest count, FAISS finds them; where ``map`` or ``map@r`` is asked for, all metrics come from one ranking, of
-    which a CPU makes no more than is looked at (:mod:`keyart.metrics.shortlist`).
+    The ranking is exact: scores have no rounding error (:mod:`keyart.metrics.exact_ranking`), and ties are broken by
+    ascending id. So results do not depend on the device, the tile size or the order of rows. Memory grows linearly in
+    N. If only the k nearest rows are needed, FAISS finds them. If ``map`` or ``map@r`` is requested, all metrics are
+    computed from one ranking; a CPU ranks only as many rows as the metrics need (:mod:`keyart.metrics.shortlist`).
 
     Args:
         embeddings: (N, D) vectors of any length.
         genres: (N, G) multi-hot.
         ids: (N,) unique ids.
-        relevance: Gains between genre sets.
+        relevance: Function that computes gains between genre sets.
         genre_names: (G,) names.
         years: (N,) float, NaN where unknown.
         groups: (N,) ids of near-duplicate groups; negative: in no group.
-        metrics: Which; see :func:`~keyart.metrics.names.parse_metrics`.
-        queries: Positions of the rows that search (all rows are searched); None: all.
+        metrics: Names of the metrics; see :func:`~keyart.metrics.names.parse_metrics`.
+        queries: Positions of the rows used as queries; the gallery is always all rows. None: all.
         memory_budget: Bytes for tiles of the ranking, beside N · D · 4 for the vectors; None: 128 MiB, 1 GiB on CUDA.
-        device: Where to work; None: where ``embeddings`` lie.
+        device: Device for the computation; None: that of ``embeddings``.
 
     Raises:
         InputError: Ids repeat, an embedding is not finite, there are no rows, or a metric is unknown.
-        ValueError: Shapes do not fit together.
+        ValueError: Shapes do not match.
 
     Examples:
         >>> judgement = evaluate_retrieval(
@@ -119,7 +118,7 @@ def evaluate_retrieval(
 
 
 class _Task:
-    """One gallery, ordered by id, and what is asked about it."""
+    """The evaluation of one gallery, ordered by id."""
 
     def __init__(
         self, grid: Tensor, labels: Labels, metrics: list[MetricName], names: tuple[str, ...], memory_budget: int
@@ -135,7 +134,7 @@ class _Task:
         kinds = {m.kind for m in metrics}
         self.whole = "full_map" in kinds
         self.deep = self.whole or "map@r" in kinds or self.k > _DEEP_K
-        # The ranks up to which positions count, not marks alone.
+        # The ranks up to which metrics need positions, not only relevance marks.
         self.top = min(max((m.k for m in metrics if m.kind not in BY_MARKS), default=0), len(grid))
         self.lists: Shortlists | None = None
         if self.deep and not self.whole and grid.device.type == "cpu":
@@ -145,7 +144,7 @@ class _Task:
                 self.lists = lists if lists.usable else None
 
     def judge(self, queries: np.ndarray, exclusion: Exclusion) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """(Q,) values and (Q,) chance of each metric, NaN where a query is left out."""
+        """Compute (Q,) values and (Q,) chance levels of each metric, NaN where a query is left out."""
         found: dict[str, tuple[Tensor, Tensor]] = {}
         near = None
         if not self.deep:
@@ -165,7 +164,7 @@ class _Task:
         return {name: (a.cpu().numpy(), b.cpu().numpy()) for name, (a, b) in found.items()}
 
     def _tiles(self, queries: np.ndarray) -> Iterator[np.ndarray]:
-        """Positions among the queries, those of one genre set together, in tiles that fit the budget."""
+        """Yield positions among the queries in tiles that fit the memory budget, ordered by genre set."""
         order = np.argsort(self.labels.set_of_host[queries], kind="stable")
         n, sets = len(self.grid), len(self.labels.sets)
         row = sets * 64 + self.top * (64 + 2 * len(self.names))
@@ -191,7 +190,7 @@ class _Task:
         return columns
 
     def _ranked(self, tile: Tile) -> Tensor:
-        """(T, depth) keys of the nearest rows, nearest first, as deep as the metrics look."""
+        """Return (T, depth) keys of the nearest rows, nearest first, as deep as the metrics need."""
         marks = (tile.gains >= POSITIVE_GAIN).to(torch.uint8)[:, self.labels.set_of]
         depth = len(self.grid)
         if not self.whole:
@@ -217,14 +216,14 @@ class _Task:
         return sort_rows(keys, depth)
 
     def _row_bytes(self) -> int:
-        """Working memory to rank all rows for one query."""
+        """Return the working memory in bytes to rank all rows for one query."""
         return len(self.grid) * (10 if self.grid.device.type == "cpu" else 42)
 
 
 def _without_duplicates(
     task: _Task, queries: np.ndarray, groups: np.ndarray, plain: dict[str, tuple[np.ndarray, np.ndarray]]
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """The same without each query's near-duplicates: only queries that have some are ranked again."""
+    """Compute the metrics without each query's near-duplicates; only queries that have some are ranked again."""
     alone = groups < 0
     _, labels, sizes = np.unique(
         np.where(alone, groups.max() + 1 + np.arange(len(groups)), groups), return_inverse=True, return_counts=True
@@ -249,7 +248,7 @@ def _summarise(
     ids: np.ndarray,
     gallery: int,
 ) -> Judgement:
-    """Means over the queries that each metric counts, and how many it left out."""
+    """Average each metric over the queries that it counts, and count the queries that it leaves out."""
     summary, chance, errors, left_out, per_query = {}, {}, {}, {}, {}
     families: dict[str, list[str]] = {}
     has = {genre: int(hot[:, i].sum()) for i, genre in enumerate(names)}

@@ -1,4 +1,4 @@
-"""The labels that a ranking is judged by, and what follows from them before anything is ranked."""
+"""Gallery labels for retrieval metrics, and the statistics that need no ranking."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ _SETS = 256
 
 
 class Labels:
-    """Genres and decades of N gallery rows, on one device.
+    """Genres and decades of N gallery rows on one device.
 
-    Posters share few different genre sets (434 among 5,697 of IMDb), so gains are worked out between sets.
+    Posters have few distinct genre sets (434 among 5,697 posters of IMDb), so gains are computed between sets.
 
     Args:
         genres: (N, G) multi-hot.
-        decades: (N,) int64, −1 where unknown; None: not asked for.
-        relevance: Gains between genre sets.
-        device: Where the tensors lie.
+        decades: (N,) int64, −1 where unknown; None if not needed.
+        relevance: Function that computes gains between genre sets.
+        device: Device of the tensors.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Labels:
             self.decade_counts = torch.from_numpy(np.where(decades < 0, 0, sizes[inverse])).to(device, torch.float64)
 
     def most_relevant(self) -> int:
-        """The largest number of rows that are relevant to any row, itself among them."""
+        """Return the largest number of rows that are relevant to any row, including the row itself."""
         counts = [
             ((self.relevance(some, self.sets) >= POSITIVE_GAIN).to(torch.float64) @ self.set_counts).max()
             for some in self.sets.split(_SETS)
@@ -54,17 +54,17 @@ class Labels:
 
 @dataclass(frozen=True)
 class Tile:
-    """T queries and what is known about their galleries.
+    """T queries and the statistics of their galleries.
 
     Attributes:
         queries: (T,) int64 positions of the queries among the gallery rows.
         gains: (U, S) float32, gains between the tile's genre sets and all.
         rows: (T,) int64, each query's row of ``gains``.
-        hidden: (P,) rows of the tile and (P,) gallery positions of the rows they may not see.
-        n: (T,) float64, gallery rows that each query sees.
-        relevant: (T,) float64, how many of them are relevant (gain ≥ 0.5).
+        hidden: (P,) rows of the tile and (P,) gallery positions of the rows excluded for them.
+        n: (T,) float64, number of gallery rows that each query ranks.
+        relevant: (T,) float64, number of these rows that are relevant (gain ≥ 0.5).
         gain_sum: (T,) float64, the sum of their gains.
-        ideal_gains: (T, K) float64, their K largest gains, largest first, 0 where they end.
+        ideal_gains: (T, K) float64, their K largest gains, largest first, padded with 0.
     """
 
     queries: Tensor
@@ -77,19 +77,19 @@ class Tile:
     ideal_gains: Tensor
 
     def ideal_dcg(self, k: int) -> Tensor:
-        """(T,) float64: the best possible DCG@k over the whole gallery that a query sees."""
+        """Return the best possible DCG@k over all gallery rows that each query ranks, (T,) float64."""
         return (self.ideal_gains[:, :k] * discounts(k, self.n.device)).sum(dim=1)
 
 
 def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Exclusion, k: int) -> Tile:
-    """Work out a tile's facts from counts of genre sets.
+    """Compute the statistics of a tile from counts of genre sets.
 
     Args:
         labels: The gallery's labels.
         queries: (T,) positions among the gallery rows, ordered by genre set.
         at: (T,) positions of the same queries in ``exclusion``.
-        exclusion: What each query may not see.
-        k: How many ideal gains to find.
+        exclusion: The excluded rows of each query.
+        k: Number of ideal gains to find.
     """
     device = labels.set_of.device
     different, local = np.unique(labels.set_of_host[queries], return_inverse=True)
@@ -116,7 +116,7 @@ def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Ex
 def _ideal_gains(
     labels: Labels, gains: Tensor, rows: Tensor, hidden: tuple[Tensor, Tensor], k: int, most_hidden: int
 ) -> Tensor:
-    """(T, k) largest gains: every set has a member, so the k + (hidden) best sets surely hold them."""
+    """Return the (T, k) largest gains; each set has a member, so the best k + (number excluded) sets contain them."""
     width = min(gains.shape[1], k + most_hidden)
     top_gain, top_set = gains.topk(width, dim=1)
     slot = torch.full(gains.shape, -1, dtype=torch.int64, device=gains.device)

@@ -1,4 +1,4 @@
-"""Checking what is to be judged."""
+"""Checks of the inputs of retrieval metrics."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def order_by_id(
     years: np.ndarray | None,
     groups: np.ndarray | None,
 ) -> np.ndarray:
-    """Check the inputs against each other.
+    """Check that the inputs match each other, and return the order of ids.
 
     Args:
         vectors: (N, D) embeddings.
@@ -31,7 +31,7 @@ def order_by_id(
 
     Raises:
         InputError: Ids repeat, or there are no rows.
-        ValueError: Shapes do not fit together.
+        ValueError: Shapes do not match.
     """
     n = len(vectors)
     shapes = {"genres": hot.shape[:1], "ids": np.shape(ids)}
@@ -52,7 +52,7 @@ def order_by_id(
 
 
 def decades_of(years: np.ndarray | None, order: np.ndarray) -> np.ndarray | None:
-    """(N,) int64 decades, −1 where the year is unknown; None where all are."""
+    """Return (N,) int64 decades, −1 where the year is unknown; None if all years are unknown."""
     if years is None:
         return None
     known = np.asarray(years, dtype=np.float64)[order]

@@ -1,4 +1,4 @@
-"""Names of metrics and what they ask for."""
+"""Names of retrieval metrics, and their parser."""
 
 import re
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class MetricName:
     """One metric, or one family of them (``precision@10/genre``).
 
     Attributes:
-        text: The name, as it was written.
-        kind: ``ndcg``, ``precision``, ``recall``, ``map`` (with a cut-off: ``map@k``), ``full_map``, ``map@r``,
+        text: The full name.
+        kind: ``ndcg``, ``precision``, ``recall``, ``map`` (with a cutoff: ``map@k``), ``full_map``, ``map@r``,
             ``genre`` or ``decade``.
-        k: The cut-off; 0 where there is none.
+        k: The cutoff; 0 where there is none.
     """
 
     text: str
@@ -39,14 +39,14 @@ class MetricName:
 
 
 def parse_metrics(names: Sequence[str]) -> list[MetricName]:
-    """Read metric names.
+    """Parse metric names.
 
     Args:
-        names: Of ``ndcg@K``, ``precision@K``, ``recall@K``, ``map@K``, ``map``, ``map@r``, ``precision@K/genre`` and
-            ``precision@K/decade``.
+        names: Names of the forms ``ndcg@K``, ``precision@K``, ``recall@K``, ``map@K``, ``map``, ``map@r``,
+            ``precision@K/genre`` and ``precision@K/decade``.
 
     Raises:
-        InputError: A name is none of these, or none is given.
+        InputError: A name has none of these forms, or there are no names.
 
     Examples:
         >>> parse_metrics(["recall@5"])

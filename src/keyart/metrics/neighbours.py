@@ -1,4 +1,4 @@
-"""Exact nearest neighbours: found by FAISS, proved by exact scores, ties broken by position."""
+"""Exact nearest neighbours: FAISS finds candidates, exact scores verify them, and the position breaks ties."""
 
 import logging
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from keyart.metrics.exclusion import Exclusion
 _log = logging.getLogger(__name__)
 DEFAULT_BUDGET = 128 * 2**20
 
-# Candidates beyond k that FAISS is asked for, so that the boundary is seldom in doubt.
+# Number of candidates beyond k that FAISS finds, so that the k-th neighbour is seldom uncertain.
 _SLACK = 8
 _MOST_HIDDEN = 64
 
@@ -32,8 +32,8 @@ class Neighbours(NamedTuple):
     """The k nearest gallery rows of each of Q queries, nearest first.
 
     Attributes:
-        similarity: (Q, k) float64 cosine; −∞ where the gallery ran out.
-        positions: (Q, k) int64; −1 where the gallery ran out.
+        similarity: (Q, k) float64 cosine; −∞ where the gallery has fewer than k rows.
+        positions: (Q, k) int64; −1 where the gallery has fewer than k rows.
     """
 
     similarity: Tensor
@@ -49,20 +49,20 @@ def exact_neighbours(
     device: torch.device | str | None = None,
     memory_budget: int = DEFAULT_BUDGET,
 ) -> Neighbours:
-    """The k nearest gallery rows by cosine similarity, exactly; equal similarities go by position.
+    """Find the exact k nearest gallery rows by cosine similarity; the smaller position breaks ties.
 
-    A flat FAISS index proposes somewhat more than k rows from float32 products. These are scored again without rounding
-    (:mod:`keyart.metrics.exact_ranking`). Where float32's error bound cannot rule out that a row outside belongs to
-    the k (many equal vectors, say), all rows are scored. The index stands on the GPU when this FAISS has one and k
-    allows; on a GPU that it lacks, torch does the whole search.
+    A flat FAISS index finds slightly more than k candidates from float32 products. These are scored again without
+    rounding error (:mod:`keyart.metrics.exact_ranking`). If float32's error bound cannot rule out that another row
+    belongs to the k nearest (for example with many equal vectors), all rows are scored. The index is on the GPU if the
+    installed FAISS can use it and k is small enough; on a GPU that FAISS cannot use, torch does the whole search.
 
     Args:
         queries: (Q, D) vectors of any length.
         gallery: (N, D) vectors of any length.
-        k: How many.
-        exclude: Rows that a query may not see; None: all are seen.
-        device: Where to search; None: where ``gallery`` lies.
-        memory_budget: Bytes for working space beside copies of the vectors.
+        k: Number of neighbours.
+        exclude: Rows to exclude for each query; None excludes none.
+        device: Device for the search; None: that of ``gallery``.
+        memory_budget: Bytes of working memory, in addition to copies of the vectors.
 
     Returns:
         Similarities and positions on that device.
@@ -85,7 +85,7 @@ def exact_neighbours(
 def search_grid(
     queries: Tensor, gallery: Tensor, k: int, *, exclude: Exclusion | None, memory_budget: int = DEFAULT_BUDGET
 ) -> Neighbours:
-    """:func:`exact_neighbours` for (Q, D) and (N, D) int32 vectors that already lie on the grid."""
+    """Find the exact k nearest rows as :func:`exact_neighbours` does, for (Q, D) and (N, D) int32 grid vectors."""
     scores, (n, width), device = ExactScores(gallery), gallery.shape, gallery.device
     hidden = int(exclude.counts.max(initial=0)) if exclude is not None else 0
     depth = min(n, k + min(hidden, _MOST_HIDDEN) + _SLACK)
@@ -119,7 +119,7 @@ def _hide(keys: Tensor, exclude: Exclusion | None, at: np.ndarray) -> None:
 def _propose(
     index: Any, scores: ExactScores, queries: Tensor, at: np.ndarray, depth: int, k: int, exclude: Exclusion | None
 ) -> tuple[Tensor, Tensor]:
-    """(T, ≤ k) keys of the best of FAISS's candidates, and (T,) whether they are surely the best of all."""
+    """Return (T, ≤ k) keys of the best FAISS candidates, and (T,) bool, whether they are certainly the best of all."""
     n, width, device = len(scores.gallery), queries.shape[1], queries.device
     approximate, candidates = index.search(_as_float32(queries), depth)
     where = torch.from_numpy(candidates).to(device)
@@ -132,7 +132,7 @@ def _propose(
     keys = keys.sort(dim=1).values[:, :k]
     if depth == n:
         return keys, torch.ones(len(keys), dtype=torch.bool, device=device)
-    # No row outside can score above this: float32 sums of D products err by at most about D · 2⁻²⁴.
+    # No other row can score above this: float32 sums of D products err by at most about D · 2⁻²⁴.
     bound = torch.from_numpy(approximate[:, -1].astype(np.float64)).to(device) + (width + 8) * 2.0**-24
     limit = scores.pack((bound * 2.0**SCORE_BITS).ceil(), torch.zeros_like(where[:, 0]))
     return keys, keys[:, -1] < limit
@@ -143,7 +143,7 @@ def _as_float32(grid: Tensor) -> np.ndarray:
 
 
 def _flat_index(gallery: Tensor, on_gpu: bool) -> Any:
-    """An exact index of the gallery; None where the GPU has no room for it, so that tiles of all scores must do."""
+    """Build an exact index of the gallery; None if the GPU has no room for it, so that all scores are needed."""
     index: Any = faiss.IndexFlatIP(gallery.shape[1])
     try:
         if on_gpu:

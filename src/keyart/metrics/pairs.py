@@ -1,4 +1,4 @@
-"""Pairs: does other artwork of a film find the film's own poster?"""
+"""Recall of pairs: whether other artwork of a film finds the film's own poster."""
 
 from collections.abc import Sequence
 
@@ -19,17 +19,18 @@ def rank_queries(
     device: torch.device | str | None = None,
     memory_budget: int = DEFAULT_BUDGET,
 ) -> np.ndarray:
-    """The exact rank of one gallery row for each query, by cosine; nothing is excluded.
+    """Compute the exact rank of one target gallery row per query by cosine similarity; no row is excluded.
 
-    The rank is 1 plus the number of rows that are more similar, or as similar and of smaller id. Nothing is sorted.
+    The rank is 1 plus the number of rows that are more similar, or equally similar with a smaller id. No sort is
+    needed.
 
     Args:
         queries: (Q, D) vectors.
         gallery: (N, D) vectors.
-        targets: (Q,) gallery position that each query looks for.
-        ids: (N,) unique ids that break ties, ascending; None: the gallery's order does.
-        device: Where to work; None: where ``gallery`` lies.
-        memory_budget: Bytes for working space beside copies of the vectors.
+        targets: (Q,) gallery position of each query's target.
+        ids: (N,) unique ids that break ties in ascending order; None: the position breaks ties.
+        device: Device for the computation; None: that of ``gallery``.
+        memory_budget: Bytes of working memory, in addition to copies of the vectors.
 
     Returns:
         (Q,) int64 ranks from 1.
@@ -69,19 +70,20 @@ def pairs_recall(
     ids: np.ndarray | None = None,
     device: torch.device | str | None = None,
 ) -> dict[str, float | int | None]:
-    """Recall of pairs: each other artwork searches the catalogue for its poster, nothing excluded, ties by id.
+    """Compute recall@k of pairs: each other artwork searches the catalogue for its poster; no row is excluded.
 
     Args:
         other_embeddings: (Q, D) of the other artwork.
         catalogue_embeddings: (N, D) of the catalogue.
         target_positions: (Q,) catalogue position of each pair's poster.
-        ks: Cut-offs k.
-        ids: (N,) the catalogue's ids; None: its order breaks ties.
-        device: Where to work; None: where the catalogue's embeddings lie.
+        ks: Cutoffs k.
+        ids: (N,) the catalogue's ids, which break ties in ascending order; None: the position breaks ties.
+        device: Device for the computation; None: that of the catalogue's embeddings.
 
     Returns:
-        ``pairs/recall@<k>``: the share of queries whose poster is among the k nearest; ``…/chance``: k / N, what a
-        random ranking expects; ``pairs/queries`` and ``pairs/gallery``. Shares are None when there are no pairs.
+        ``pairs/recall@<k>``: the share of queries whose poster is among the k nearest; ``…/chance``: k / N, the
+        expectation under a random ranking; ``pairs/queries`` and ``pairs/gallery``. Shares are None if there are no
+        pairs.
     """
     n = len(catalogue_embeddings)
     ranks = rank_queries(other_embeddings, catalogue_embeddings, target_positions, ids=ids, device=device)

@@ -1,4 +1,4 @@
-"""What a judgement holds, and how it goes into a run's files."""
+"""The result of a retrieval evaluation, and its form in a run's files."""
 
 import math
 import warnings
@@ -8,26 +8,26 @@ import numpy as np
 import pandas as pd
 
 Z_95 = 1.96
-"""Standard errors on either side of a mean that hold 95% of a normal distribution."""
-# Below this a difference of means is rounding, not something to divide by.
+"""Number of standard errors on each side of a mean that contain 95% of a normal distribution."""
+# A smaller difference of means is a rounding error and must not be a divisor.
 _NOTHING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """How well embeddings rank a gallery.
+    """Results of a retrieval evaluation: how well embeddings rank a gallery.
 
     Attributes:
-        ids: (Q,) ids of the queries, in the order they were given.
-        queries: How many queries searched, those that metrics left out included.
-        gallery: How many rows the gallery has, the query itself included where it is one of them.
-        summary: Each metric's mean over the queries that it counts; NaN where it counts none.
-        chance: The expectation of the same under a random ranking, over the same queries.
-        errors: The standard error over queries of each metric's ``summary − chance``; NaN where it counts fewer than
-            two queries.
-        left_out: For each metric, how many queries it left out because nothing is relevant to them.
-        per_query: For each metric that is a mean over queries, (Q,) float64, NaN where it leaves a query out or is not
-            about it (a genre that the query has not).
+        ids: (Q,) ids of the queries, in their input order.
+        queries: Number of queries, including those that metrics left out.
+        gallery: Number of gallery rows, including the query itself if it is one of them.
+        summary: Each metric's mean over the queries that it counts; NaN if it counts none.
+        chance: The expectation of each metric under a random ranking, over the same queries.
+        errors: The standard error over queries of each metric's ``summary − chance``; NaN if it counts fewer than two
+            queries.
+        left_out: For each metric, the number of queries that it left out because they have no relevant rows.
+        per_query: For each metric that is a mean over queries, (Q,) float64, NaN where it leaves a query out or does
+            not apply to it (a genre that the query does not have).
     """
 
     ids: np.ndarray
@@ -45,20 +45,21 @@ class Judgement:
 
 
 def lift(value: float, chance: float, frozen: float, error: float = 0.0) -> float | None:
-    """(value − chance) / (frozen − chance): 0 is a random ranking, 1 the frozen backbone.
+    """Return the lift (value − chance) / (frozen − chance): 0 is a random ranking, 1 the frozen backbone.
 
-    Undefined (None) unless the frozen backbone is above chance by more than 1.96 standard errors: a unit that may as
-    well be zero turns noise into large numbers of either sign, and below chance a better value has a smaller lift.
+    It is undefined (None) unless the frozen backbone is above chance by more than 1.96 standard errors. A denominator
+    that may be zero turns noise into large numbers of either sign. With a negative one, a better value has a smaller
+    lift.
 
     Args:
         value: The metric of the embedding.
         chance: Its expectation under a random ranking.
         frozen: The metric of the frozen backbone.
         error: The standard error over queries of ``frozen − chance`` (`Judgement.errors` of the frozen backbone); 0
-            where both are exact.
+            if both are exact.
 
     Returns:
-        None where a term is NaN or ``frozen − chance`` is not above its noise.
+        The lift; None if a term is NaN or ``frozen − chance`` is not above its noise.
 
     Examples:
         >>> round(lift(0.29, 0.19, 0.27, error=0.004), 3)
@@ -70,15 +71,15 @@ def lift(value: float, chance: float, frozen: float, error: float = 0.0) -> floa
 
 
 def ratio(numerator: float, denominator: float, error: float = 0.0) -> float | None:
-    """Divide by a positive quantity that is known up to an error.
+    """Divide by a quantity that must be significantly above 0.
 
     Args:
         numerator: Any number.
-        denominator: Its unit.
+        denominator: The estimated divisor.
         error: The standard error of ``denominator``.
 
     Returns:
-        None where a term is NaN or ``denominator`` is not above 0 by more than 1.96 standard errors.
+        The quotient; None if a term is NaN or ``denominator`` is not above 0 by more than 1.96 standard errors.
 
     Examples:
         >>> ratio(1.0, 0.5, 0.1), ratio(1.0, 0.5, 0.3)
@@ -90,19 +91,19 @@ def ratio(numerator: float, denominator: float, error: float = 0.0) -> float | N
 
 
 def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> dict[str, float | None]:
-    """A judgement beside the frozen backbone's, flat, as ``metrics.json`` holds it.
+    """Combine the results of an embedder and its frozen backbone into one flat dict, the content of ``metrics.json``.
 
     Args:
-        judgement: Of the embedder.
-        frozen: Of its frozen backbone on the same queries and gallery; None where there is none.
+        judgement: Results of the embedder.
+        frozen: Results of its frozen backbone on the same queries and gallery; None if there are none.
         split: ``train``, ``val``, ``test`` or ``eval``.
 
     Returns:
-        ``<split>/queries`` and ``<split>/gallery``; for each metric ``<split>/<metric>`` and under it ``/chance``,
-        ``/frozen``, ``/lift`` and ``/left_out``. None, never NaN, where a value is undefined.
+        ``<split>/queries`` and ``<split>/gallery``; for each metric ``<split>/<metric>`` and below it ``/chance``,
+        ``/frozen``, ``/lift`` and ``/left_out``. Undefined values are None, never NaN.
 
     Raises:
-        ValueError: The two judge different queries or galleries.
+        ValueError: The two results have different queries or galleries.
     """
     if frozen is not None and not same_queries(judgement, frozen):
         raise ValueError(
@@ -126,33 +127,34 @@ def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> 
 
 
 def same_queries(a: Judgement, b: Judgement) -> bool:
-    """Whether two judgements are about the same queries in galleries of one size."""
+    """Return whether two results have the same queries and galleries of equal size."""
     return a.gallery == b.gallery and a.queries == b.queries and set(a.ids.tolist()) == set(b.ids.tolist())
 
 
 def per_query_table(judgement: Judgement, split: str) -> pd.DataFrame:
-    """One row a query: ``id``, ``split`` and each metric, as ``per_query.parquet`` holds them.
+    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
 
-    A metric that is no mean over queries (``precision@10/genre_macro``) has no column; its parts have.
+    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
+    have one each.
     """
     return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
 
 
 def mean_of(values: np.ndarray) -> float:
-    """The mean of what is not NaN; NaN where nothing is."""
+    """Return the mean of the values that are not NaN; NaN if all are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         return float(np.nanmean(values)) if len(values) else math.nan
 
 
 def standard_error(values: np.ndarray) -> float:
-    """The standard error of `mean_of`; NaN where fewer than two values are known.
+    """Return the standard error of `mean_of`; NaN if fewer than two values are known.
 
-    A mean of means, such as that over genres, is a sum over queries too: each query contributes its deviation from
-    every column's mean, over that column's count.
+    A mean of means, such as the mean over genres, is also a sum over queries: each query contributes its deviation from
+    each column's mean, divided by that column's count.
 
     Args:
-        values: (Q,) one a query, or (Q, C) columns whose means are averaged; NaN where a query has none.
+        values: (Q,) one value per query, or (Q, C) columns whose means are averaged; NaN where a query has no value.
 
     Examples:
         >>> standard_error(np.array([0.0, 1.0, np.nan])), standard_error(np.array([0.5]))

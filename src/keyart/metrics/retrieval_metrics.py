@@ -1,4 +1,4 @@
-"""Retrieval metrics as a torchmetrics `Metric`: gathered batch by batch, across processes."""
+"""Retrieval metrics as a torchmetrics `Metric`, updated batch by batch and synchronised across processes."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,23 +19,23 @@ from keyart.metrics.result import Judgement
 
 
 class RetrievalMetrics(Metric):
-    """Exact retrieval metrics over all posters seen since the last reset.
+    """Exact retrieval metrics over all posters since the last reset.
 
-    A thin layer over :func:`~keyart.metrics.functional.evaluate_retrieval`: an update keeps a batch's
-    embeddings and the posters' positions in the catalogue; all else is looked up by position when computing. Posters
-    that came twice (a distributed sampler pads the last batch) are counted once, and the order of arrival does not
-    matter, so one process and many agree.
+    A thin layer over :func:`~keyart.metrics.functional.evaluate_retrieval`. `update` stores a batch's embeddings and
+    the posters' positions in the catalogue; `compute` looks up everything else by position. A poster that occurs twice
+    (a distributed sampler pads the last batch) counts once. The order of posters does not matter, so one process and
+    many processes give the same result.
 
     Args:
         genres: (N, G) multi-hot of the catalogue.
         ids: (N,) unique ids.
-        relevance: Gains between genre sets.
+        relevance: Function that computes gains between genre sets.
         genre_names: (G,) names.
         years: (N,) float, NaN where unknown.
         groups: (N,) ids of near-duplicate groups.
-        metrics: Which.
+        metrics: Names of the metrics.
         memory_budget: Bytes for tiles of the ranking.
-        **kwargs: Of ``torchmetrics.Metric``.
+        **kwargs: Arguments of ``torchmetrics.Metric``.
 
     Raises:
         InputError: A metric is unknown.
@@ -86,15 +86,15 @@ class RetrievalMetrics(Metric):
         self.groups = groups
         self.metrics = tuple(metrics)
         self.memory_budget = memory_budget
-        #: What the last :meth:`compute` found: chance, counts and per-query values too.
+        #: All results of the last :meth:`compute`: also chance levels, counts and per-query values.
         self.judgement: Judgement | None = None
-        #: How far the embeddings of the last :meth:`compute` are spread.
+        #: Collapse statistics of the embeddings of the last :meth:`compute`.
         self.spread: Spread | None = None
         self.add_state("embedding", default=[], dist_reduce_fx="cat")
         self.add_state("index", default=[], dist_reduce_fx="cat")
 
     def update(self, embedding: Tensor, index: Tensor) -> None:
-        """Keep a batch.
+        """Store the embeddings of a batch.
 
         Args:
             embedding: (B, D) vectors.
@@ -106,10 +106,10 @@ class RetrievalMetrics(Metric):
         self.index.append(index.detach().to(torch.int64))
 
     def compute(self) -> dict[str, Tensor]:
-        """Each metric as a float64 scalar; :attr:`judgement` holds the rest.
+        """Compute each metric as a float64 scalar; :attr:`judgement` holds the rest.
 
         Raises:
-            InputError: Nothing was seen, or an embedding is not finite.
+            InputError: There was no update, or an embedding is not finite.
         """
         seen = dim_zero_cat(self.index) if len(self.index) else torch.empty(0)
         if not len(seen):
@@ -136,23 +136,23 @@ class RetrievalMetrics(Metric):
         }
 
     def reset(self) -> None:
-        """Forget all batches and what the last `compute` found."""
+        """Discard all batches and the results of the last `compute`."""
         super().reset()
         self.judgement = self.spread = None
 
 
 def gather_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
-    """Gather each process's rows, however many it has.
+    """Gather the rows of each process; their numbers may differ.
 
-    torchmetrics' own gathering aborts when a process has seen nothing, because that one's empty state is a float32
-    vector whatever the others hold. Here all first tell their shape, and whether they hold whole numbers.
+    torchmetrics' own gathering aborts if one process has no rows, because an empty state is always a float32 vector,
+    whatever the other processes hold. Here all processes first exchange their shapes, and whether they hold integers.
 
     Args:
-        rows: (B,) int64 or (B, D) float32; empty of any shape where nothing was seen.
+        rows: (B,) int64 or (B, D) float32; empty, of any shape, if the process has no rows.
         group: The process group; None: all processes.
 
     Returns:
-        A tensor for each process, of one type and width.
+        One tensor per process, all of one dtype and width.
     """
     tall, wide, whole = (
         len(rows),

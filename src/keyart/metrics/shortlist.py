@@ -1,22 +1,22 @@
-"""The head of an exact ranking of many rows, without an exact score for every row.
+"""The first ranks of an exact ranking of many rows, without an exact score for every row.
 
-Where metrics need the first 1,000 of 50,000 ranks, most of the work of
-:mod:`keyart.metrics.exact_ranking` goes into rows
-that are never looked at. Here float32 products choose, and exact scores decide only where float32 leaves a doubt that
-matters:
+If metrics need the first 1,000 of 50,000 ranks, most of the work of :mod:`keyart.metrics.exact_ranking` goes into rows
+that are not used. Here float32 products select the rows, and exact scores decide only where the float32 order is
+uncertain and the order matters:
 
-1. The gallery stands in a fixed random order, so that its first block is a sample; a quantile of a query's scores there
-   is a threshold that its nearest rows surely pass, and little more than they.
-2. Rows that pass are sorted by their float32 scores. Rows of a *run*, each within twice float32's error of the next,
-   may stand in any order; rows of different runs may not.
-3. A run is scored exactly where its order counts: if it holds relevant and other rows, or lies among the first ranks.
+1. The gallery is in a fixed random order, so its first block is a random sample. A quantile of a query's scores in this
+   block is a threshold that its nearest rows certainly pass, and few others.
+2. Rows that pass are sorted by their float32 scores. A *run* is a sequence of rows, each within twice float32's error
+   of the next. The order of rows within a run is uncertain; the order of runs is not.
+3. A run is scored exactly if its order matters: if it has both relevant and irrelevant rows, or is among the first
+   ranks.
 
-A query whose list turns out too short or too long is left to the full ranking.
+A query whose list is too short or too long goes to the full ranking.
 
-float32 sums of D products of unit vectors err by less than 3 √D · 2⁻²⁴: with independent rounding errors of standard
-deviation 2⁻²⁵ / √3 at most, that is ten deviations. (Higham and Mary, "A New Approach to Probabilistic Rounding Error
-Analysis", 2019, argue for the model; the bound that needs none, D · 2⁻²⁴, would leave a third of all orders in doubt.)
-Some products are checked against it before any is used.
+float32 sums of D products of unit vectors err by less than 3 √D · 2⁻²⁴. With independent rounding errors of standard
+deviation 2⁻²⁵ / √3 at most, this is ten standard deviations. (Higham and Mary, "A New Approach to Probabilistic
+Rounding Error Analysis", 2019, justify the model. The bound without it, D · 2⁻²⁴, would leave a third of all orders
+uncertain.) Some products are checked against this bound before any is used.
 """
 
 import math
@@ -31,18 +31,18 @@ from torch import Tensor
 
 from keyart.metrics.exact_ranking import GRID_BITS, ExactScores
 
-#: Queries that a thread looks after at a time, and parts of a tile for each thread.
+#: Number of queries that a thread processes at a time, and number of parts of a tile per thread.
 PART, PARTS = 256, 4
 _BLOCK = 2048
-# Gallery rows below which the full ranking is as quick.
+# Number of gallery rows below which the full ranking is as fast.
 _LEAST = 4096
-# Standard deviations by which a query's threshold lies on the safe side; one in 700 is then ranked in full.
+# Safety margin of a query's threshold, in standard deviations; one in 700 queries then needs the full ranking.
 _SAFE = 3.0
-# A sort key holds, from the top: the query's row, its score in steps of 2⁻³⁰, position and mark.
+# A sort key holds, from the top bits: the query's row, its score in steps of 2⁻³⁰, position and mark.
 _UNIT = 30
 _SCORE = 32
 _HIDDEN = -2.0
-# Pixels in a row of an image of gallery rows.
+# Number of pixels in a row of an image of gallery rows.
 _SIDE = 16
 _GATHERED = 1024
 
@@ -51,9 +51,9 @@ class Shortlist(NamedTuple):
     """The nearest rows of T queries.
 
     Attributes:
-        keys: (T, depth) int64, nearest first; position and mark are those of :class:`ExactScores`' keys, which hold
-            no similarity here.
-        sure: (T,) bool, False where the query's row of ``keys`` is to be had from the full ranking.
+        keys: (T, depth) int64, nearest first; with the position and mark of :class:`ExactScores`' keys, but without the
+            similarity.
+        sure: (T,) bool, False where the query needs the full ranking instead of its row of ``keys``.
     """
 
     keys: Tensor
@@ -61,17 +61,17 @@ class Shortlist(NamedTuple):
 
 
 def worthwhile(n: int, depth: int) -> bool:
-    """Whether a shortlist of ``depth`` of n rows costs less than the full ranking of them."""
+    """Return whether a shortlist of ``depth`` of n rows costs less than their full ranking."""
     return _LEAST <= n <= 2**21 and depth * 4 <= n
 
 
 def bytes_per_query(n: int, depth: int) -> int:
-    """Working memory for each query of a tile, at most."""
+    """Return the maximum working memory in bytes per query of a tile."""
     return 2 * n + 5 * _BLOCK + 64 * depth
 
 
 class Shortlists:
-    """Shortlists of a gallery on a CPU.
+    """Computes shortlists of a gallery on a CPU.
 
     Args:
         scores: The gallery's exact scores.
@@ -90,7 +90,7 @@ class Shortlists:
         self.usable = self._check()
 
     def _check(self) -> bool:
-        """Whether products are as good as float32 can be; a reduced precision may have been asked for."""
+        """Return whether products have full float32 precision; the user may have set a lower precision."""
         some = self._scores.gallery[:: max(1, len(self._scores.gallery) // 16)][:16]
         exact = self._blocks[0].to(torch.float64) @ (some.to(torch.float64) * 2.0**-GRID_BITS).T
         return float((_products(_as_float32(some), self._blocks[0]) - exact).abs().max()) <= self._error / 2
@@ -103,14 +103,16 @@ class Shortlists:
         depth: int,
         ordered: int,
     ) -> Shortlist:
-        """The first ranks of some queries.
+        """Find the first ranks of some queries.
 
         Args:
-            queries: (T,) int64 positions of the queries in the gallery, best :data:`PART` times a number of threads.
-            marks: (U, N) uint8 of 0 and 1 and (T,) int64, the row of it that holds for each query.
-            hidden: (P,) rows of the tile and (P,) positions that they may not see.
-            depth: How many ranks.
-            ordered: Up to this rank the order is exact; beyond it, that of rows of unlike mark.
+            queries: (T,) int64 positions of the queries in the gallery; ideally T is :data:`PART` times the number of
+                threads.
+            marks: (U, N) uint8 of 0 and 1, and (T,) int64, the row of it that applies to each query.
+            hidden: (P,) rows of the tile and (P,) gallery positions excluded for them.
+            depth: Number of ranks.
+            ordered: Up to this rank the order is exact. Beyond it, only the order of rows with different marks is
+                exact.
         """
         labels, label_of = marks[0].numpy(), marks[1].numpy()
         row, column = hidden[0].numpy(), self._column[hidden[1].numpy()]
@@ -134,13 +136,13 @@ class Shortlists:
 
 
 def _alone() -> None:
-    """A thread that others work beside: what it calls starts no threads of its own."""
-    torch.get_num_threads()  # torch sets a thread's number of threads at the first need: it must not come later
+    """Prepare a worker thread: the functions that it calls start no threads of their own."""
+    torch.get_num_threads()  # torch sets a thread count at first use, which must not come after the next line
     threadpool_limits(1, user_api="openmp")
 
 
 class _Part:
-    """Some of a tile's queries, looked after by one thread."""
+    """A part of a tile's queries, processed by one thread."""
 
     def __init__(
         self,
@@ -164,7 +166,7 @@ class _Part:
         self.sure = np.ones(len(grid), dtype=bool)
 
     def _hits(self) -> np.ndarray:
-        """Sort keys of what passes the thresholds."""
+        """Return the sort keys of the rows that pass the thresholds."""
         hits = []
         row, column = self.hidden
         for start in range(0, len(self.order), _BLOCK):
@@ -178,7 +180,7 @@ class _Part:
         return np.concatenate(hits)
 
     def _passing(self, tile: np.ndarray, positions: np.ndarray) -> np.ndarray:
-        """Sort keys of what passes in (C, T) scores of rows at (C,) positions."""
+        """Return the sort keys of the rows that pass, from (C, T) scores of the rows at (C,) positions."""
         at = _true(tile >= self.threshold)
         column = at // tile.shape[1]
         row = at - column * tile.shape[1]
@@ -192,19 +194,19 @@ class _Part:
         return key
 
     def _sample(self, tile: np.ndarray) -> None:
-        """Thresholds from the first block."""
+        """Compute the thresholds from the first block."""
         size = len(tile)
         share = self.depth / len(self.order)
         rank = min(math.ceil(share * size + _SAFE * math.sqrt(size * share * (1 - share))) + 1, size - 1)
         negated = np.negative(tile.T, order="C")
         negated.partition(rank, axis=1)
         self.threshold = -negated[:, rank]
-        # So many of one score would make the list as long as the gallery.
+        # With this many equal scores the list would be as long as the gallery.
         self.sure = (tile >= self.threshold).sum(axis=0) <= 2 * rank
         self.threshold[~self.sure] = np.inf
 
     def ranked(self) -> tuple[np.ndarray, np.ndarray]:
-        """(T, depth) keys, and (T,) whether they are sure."""
+        """Return (T, depth) keys, and (T,) bool, whether they are certain."""
         keys = self._hits()
         keys.sort()
         value = keys >> self.code_bits
@@ -215,7 +217,8 @@ class _Part:
         enough = self.sure & (last < start[1:])
         last = np.minimum(last, len(keys) - 1)
         if len(keys):
-            # What did not pass scores below the threshold, give or take float32's error: below `depth` that did.
+            # Rows that did not pass score below the threshold, within float32's error, and so below `depth` rows that
+            # did.
             reach = 1.5 - (value[last] & (2**_SCORE - 1)) * 2.0**-_UNIT
             enough &= reach >= self.threshold + 2 * self.error
         keys &= 2**self.code_bits - 1
@@ -224,13 +227,13 @@ class _Part:
         return (keys[at] if len(keys) else np.zeros(at.shape, dtype=np.int64)), enough
 
     def _settle(self, codes: np.ndarray, value: np.ndarray, start: np.ndarray, close: np.ndarray) -> None:
-        """Put runs whose order counts into exact order, in place.
+        """Put the runs whose order matters into exact order, in place.
 
         Args:
             codes: (H,) int64 positions and marks, in the order of the sort keys.
             value: (H,) int64 rows and scores of the sort keys.
-            start: (T + 1,) where each row begins.
-            close: Where the next one is too near for float32.
+            start: (T + 1,) the start of each row.
+            close: Where the next score is too near for float32 to decide the order.
         """
         if not len(close):
             return
@@ -252,7 +255,7 @@ class _Part:
         codes[members] = code[_order_in_runs(run, offset, exact, code)]
 
     def _exact(self, row: np.ndarray, position: np.ndarray) -> np.ndarray:
-        """(L,) int64 distances in units of 2⁻⁵⁰, as coarse as :class:`ExactScores`' keys: the smaller the nearer."""
+        """Return (L,) int64 distances in units of 2⁻⁵⁰, rounded as in the keys of :class:`ExactScores`."""
         out = np.empty(len(row), dtype=np.float64)
         for first in range(0, len(row), _GATHERED):
             some = slice(first, first + _GATHERED)
@@ -262,7 +265,7 @@ class _Part:
 
 
 def _true(mask: np.ndarray) -> np.ndarray:
-    """`np.flatnonzero` of a mask that is mostly false: eight at a time are passed over."""
+    """Return `np.flatnonzero` of a mask that is mostly false; it skips eight values at a time."""
     flat = mask.ravel()
     if len(flat) % 8:
         return np.flatnonzero(flat)
@@ -273,7 +276,7 @@ def _true(mask: np.ndarray) -> np.ndarray:
 
 
 def _order_in_runs(run: np.ndarray, offset: np.ndarray, exact: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """The order by run, then exact distance, then code."""
+    """Return the order by run, then exact distance, then code."""
     low = np.minimum.reduceat(exact, offset)
     within = exact - low[run]
     if len(offset) < 2**22 and int(within.max()) < 2**41:
@@ -286,7 +289,7 @@ def _order_in_runs(run: np.ndarray, offset: np.ndarray, exact: np.ndarray, code:
 
 
 def _ranges(begin: np.ndarray, size: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """begin[0] … begin[0] + size[0] − 1, begin[1] …, and where each range begins among them."""
+    """Return the concatenated ranges begin[i] … begin[i] + size[i] − 1, and the start of each range in them."""
     end = size.cumsum()
     offset = end - size
     return np.repeat(begin - offset, size) + np.arange(end[-1]), offset
@@ -298,7 +301,7 @@ def _split(order: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _block(grid: Tensor) -> Tensor:
-    """Rows as float32, filled up with zeros to whole rows of an image."""
+    """Return rows as float32, padded with zeros to complete rows of an image."""
     filled = torch.zeros(-(-len(grid) // _SIDE) * _SIDE, grid.shape[1])
     filled[: len(grid)] = _as_float32(grid)
     return filled
@@ -309,10 +312,10 @@ def _as_float32(grid: Tensor) -> Tensor:
 
 
 def _products(queries: Tensor, block: Tensor) -> Tensor:
-    """(C, T) float32 products of (T, D) queries and a (C, D) block of the gallery.
+    """Compute (C, T) float32 products of (T, D) queries and a (C, D) block of the gallery.
 
-    A convolution of 1 × 1 is a matrix product; oneDNN, which torch has for it, is twice as fast on some CPUs as MKL,
-    which torch has for `mm`. The gallery's rows are its pixels.
+    A 1 × 1 convolution is a matrix product whose pixels are the gallery's rows. torch uses oneDNN for the convolution
+    and MKL for `mm`; on some CPUs oneDNN is twice as fast.
     """
     if not torch.backends.mkldnn.is_available():
         return block @ queries.T

@@ -1,4 +1,4 @@
-"""The metrics of one tile of queries, each beside its chance, from what was ranked."""
+"""Metrics of one tile of queries, with their chance levels, computed from its ranking."""
 
 import numpy as np
 import torch
@@ -10,27 +10,27 @@ from keyart.metrics.exact_ranking import over_rows
 from keyart.metrics.gallery import Labels, Tile
 from keyart.metrics.names import MetricName
 
-#: Per-query values and their chance by metric; float64, NaN where a query is left out.
+#: Per-query values and chance levels by metric; float64, NaN where a query is left out.
 Columns = dict[str, tuple[Tensor, Tensor]]
 
-#: Kinds of metrics that need no more of a ranking than which ranks are relevant.
+#: Kinds of metrics that need only which ranks are relevant, not which rows they hold.
 BY_MARKS = ("precision", "recall", "map", "map@r", "full_map")
 
 _DENSE_ELEMENTS = 2**24
 
 
 def top_values(names: list[MetricName], labels: Labels, tile: Tile, top: Tensor, genres: tuple[str, ...]) -> Columns:
-    """The metrics that need only the nearest rows, from their positions.
+    """Compute the metrics that need only the nearest rows, from their positions.
 
     Args:
-        names: Metrics wanted; those that need more are passed over.
+        names: Requested metrics; those that need more than the nearest rows are skipped.
         labels: The gallery's labels.
         tile: The T queries.
-        top: (T, K) int64 positions of the nearest rows, −1 where the gallery ran out.
+        top: (T, K) int64 positions of the nearest rows, −1 where the gallery has fewer rows.
         genres: Names of the G genres.
 
     Returns:
-        For each metric (T,) values and (T,) chance; genres one each, as ``precision@k/genre/<G>``.
+        For each metric (T,) values and (T,) chance levels; one entry per genre, as ``precision@k/genre/<G>``.
     """
     there = top >= 0
     seen = top.clamp(min=0)
@@ -68,7 +68,7 @@ def _keep(pair: tuple[Tensor, Tensor], counted: Tensor) -> tuple[Tensor, Tensor]
 def _genres(
     name: MetricName, labels: Labels, tile: Tile, seen: Tensor, there: Tensor, genres: tuple[str, ...]
 ) -> Columns:
-    """Precision for each genre G, over queries that have G, of neighbours that have G."""
+    """Compute the precision for each genre G, over queries that have G; a neighbour that has G is relevant."""
     hits = (labels.genres[seen] * there[:, :, None]).sum(dim=1, dtype=torch.float64)
     row, at = tile.hidden
     others = labels.genre_counts.expand(len(seen), -1).clone()
@@ -80,7 +80,7 @@ def _genres(
 
 
 def _decade(name: MetricName, labels: Labels, tile: Tile, seen: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
-    """Precision of neighbours of the query's decade; rows of unknown year stand in the ranking, never relevant."""
+    """Compute the precision for the query's decade; rows of unknown year stay in the ranking and are never relevant."""
     if labels.decades is None:
         raise ValueError(f"{name.text}: the years are not known")
     own = labels.decades[tile.queries]
@@ -93,12 +93,12 @@ def _decade(name: MetricName, labels: Labels, tile: Tile, seen: Tensor, there: T
 
 
 def mark_values(names: list[MetricName], tile: Tile, keys: Tensor) -> Columns:
-    """The metrics of :data:`BY_MARKS`.
+    """Compute the metrics of :data:`BY_MARKS`.
 
     Args:
-        names: Metrics wanted; others are passed over.
+        names: Requested metrics; others are skipped.
         tile: The T queries.
-        keys: (T, depth) sorted keys whose lowest bit marks relevant rows; deep enough for the metrics wanted.
+        keys: (T, depth) sorted keys whose lowest bit marks relevant rows; deep enough for the requested metrics.
     """
     counted = tile.relevant > 0
     summed = [name for name in names if name.kind in ("map", "map@r", "full_map")]
@@ -120,14 +120,14 @@ def mark_values(names: list[MetricName], tile: Tile, keys: Tensor) -> Columns:
 
 
 def _of_hits(name: MetricName, tile: Tile, hits: Tensor) -> tuple[Tensor, Tensor]:
-    """Value and chance of precision@k and recall@k from (T, k) float64, 1 where a rank is relevant."""
+    """Return the value and chance level of precision@k and recall@k from (T, k) float64, 1 where a rank is relevant."""
     if name.kind == "precision":
         return hits.sum(dim=1) / name.k, chance.expected_precision(tile.relevant, tile.n, name.k)
     return hits.amax(dim=1), chance.expected_recall(tile.relevant, tile.n, name.k)
 
 
 def _of_precision(name: MetricName, tile: Tile, total: Tensor) -> tuple[Tensor, Tensor]:
-    """Value and chance of map@k, map@r and map from (T,) sums of precision at relevant ranks."""
+    """Return the value and chance level of map@k, map@r and map from (T,) sums of precision at relevant ranks."""
     if name.kind == "map":
         expected = chance.expected_ap_at_k(tile.relevant, tile.n, name.k)
     elif name.kind == "map@r":
@@ -138,7 +138,7 @@ def _of_precision(name: MetricName, tile: Tile, total: Tensor) -> tuple[Tensor, 
 
 
 def precision_sums(keys: Tensor, limits: list[Tensor]) -> list[Tensor]:
-    """Sums of precision at the ranks of relevant rows, each sum over the first ranks alone.
+    """Sum the precision at the ranks of relevant rows, each sum up to its own last rank.
 
     Args:
         keys: (T, depth) sorted keys whose lowest bit marks relevant rows.
@@ -158,7 +158,7 @@ def precision_sums(keys: Tensor, limits: list[Tensor]) -> list[Tensor]:
 
 
 def _sparse_precision_sums(keys: Tensor, last: Tensor) -> Tensor:
-    """Visits relevant ranks only, in the CPU's cache."""
+    """Sum the precision over relevant ranks only, within the CPU cache."""
     sums = np.zeros(last.shape)
 
     def work(block: np.ndarray, ends: np.ndarray, out: np.ndarray) -> None:
@@ -177,7 +177,7 @@ def _sparse_precision_sums(keys: Tensor, last: Tensor) -> Tensor:
 
 
 def _dense_precision_sums(keys: Tensor, last: Tensor) -> Tensor:
-    """Visits all ranks: no wait for a GPU."""
+    """Sum the precision over all ranks, without waiting for a GPU."""
     mark = keys & 1
     ranks = torch.arange(1, keys.shape[1] + 1, device=keys.device)
     precision = mark.cumsum(dim=1).mul_(mark).to(torch.float64).div_(ranks)

@@ -1,1 +1,1 @@
-"""Exact search for the k nearest rows: FAISS on the CPU or a GPU, or torch where only torch has a GPU."""
+"""Exact search for the k nearest rows: by FAISS on the CPU or a GPU, or by torch where only torch can use the GPU."""

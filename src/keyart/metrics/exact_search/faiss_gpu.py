@@ -1,4 +1,4 @@
-"""Exact indexes on a GPU: by FAISS where it can use one, by torch where only torch can."""
+"""Exact search on a GPU: by FAISS where it can use the GPU, by torch where only torch can."""
 
 import logging
 import sys
@@ -19,39 +19,39 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 GPU_MAX_K = 2048
-"""FAISS's limit on a GPU."""
+"""Maximum number of neighbours that FAISS finds on a GPU."""
 SHARE = 0.8
-"""Of the GPU's free memory that an index may take."""
+"""Share of the GPU's free memory that an index may take."""
 WORTH_STARTING = 2**27
-"""Scores that a CPU computes in about the second that it takes torch to start on a GPU."""
+"""Number of scores that a CPU computes in about the second that torch needs to start on a GPU."""
 
 
 @dataclass(frozen=True, eq=False)
 class FaissCopy:
-    """An index on FAISS's GPU, with the resources that must live as long as it."""
+    """A FAISS index on a GPU, with the resources that must live as long as the index."""
 
     index: Any
     resources: Any
 
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """(Q, k) scores and (Q, k) rows."""
+        """Return (Q, k) scores and (Q, k) row numbers of the k nearest rows."""
         return _search(self.index, queries, k)
 
 
-# A value must not refer to its key, or neither is ever freed: an index that stays on the CPU has None.
+# A value must not refer to its key: neither would ever be freed. An index that stays on the CPU has the value None.
 _copies: "weakref.WeakKeyDictionary[Any, FaissCopy | TorchFlat | None]" = weakref.WeakKeyDictionary()
 
 
 def has_gpu() -> bool:
-    """Whether this FAISS can use a GPU of this machine."""
+    """Return whether the installed FAISS can use a GPU of this machine."""
     return hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
 
 
 def torch_device(scores: int) -> "torch.device | None":
-    """The GPU that torch can use, where starting it is worth the work.
+    """Return the GPU that torch can use, or None if there is none or if starting it does not pay.
 
     Args:
-        scores: How many scores are to be computed.
+        scores: Number of scores to compute.
     """
     if "torch" not in sys.modules and not (scores >= WORTH_STARTING and Path("/dev/nvidiactl").exists()):
         return None
@@ -63,21 +63,22 @@ def torch_device(scores: int) -> "torch.device | None":
 
 
 def search_flat(flat: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Search an exact index: its copy on the GPU, created once, where there is room for it; else the index itself.
+    """Search an exact index on the GPU if possible, else on the CPU.
 
-    FAISS searches on the GPU where it can use one. Where only torch can, torch does: if it uses the GPU already, or
-    there is enough to compute that starting it pays.
+    The GPU needs room for a copy of the index; the copy is created once. FAISS searches on the GPU if it can use one.
+    If only torch can, torch searches, provided that it uses the GPU already or that there is enough work to pay for
+    starting it.
 
-    Where the GPU fails, the copy and its resources are released, one warning names the cause, and the CPU answers from
-    then on.
+    If the GPU fails, the copy and its resources are released, one warning names the cause, and the CPU does all later
+    searches.
 
     Args:
         flat: ``faiss.IndexFlat`` of N vectors on the CPU.
         queries: (Q, E) float32.
-        k: How many neighbours are wanted: a GPU finds at most 2,048.
+        k: Number of neighbours; FAISS finds at most 2,048 on a GPU.
 
     Returns:
-        (Q, k) scores and (Q, k) rows.
+        (Q, k) scores and (Q, k) row numbers.
     """
     copy = _copy_of(flat, len(queries), k)
     if copy is not None:
@@ -93,10 +94,10 @@ def copy_to_gpu(index: Any, device: int = 0) -> tuple[Any, Any]:
     """Copy an index to a GPU.
 
     Returns:
-        The copy and its resources, which must live as long as it.
+        The copy, and its resources, which must live as long as the copy.
 
     Raises:
-        RuntimeError: The GPU has no room for it.
+        RuntimeError: The GPU has not enough free memory.
     """
     makers: Any = faiss
     resources = makers.StandardGpuResources()
@@ -109,7 +110,7 @@ def _search(index: Any, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.nda
 
 
 def _copy_of(flat: Any, queries: int, k: int) -> "FaissCopy | TorchFlat | None":
-    """The index's copy on a GPU; None where the CPU is to search."""
+    """Return the index's copy on a GPU; None if the CPU has to search."""
     if _copies.get(flat, flat) is None:
         return None
     device = None
@@ -135,7 +136,7 @@ def _torch_copy(flat: Any, device: "torch.device") -> "TorchFlat":
 
 
 def _check_room(flat: Any) -> None:
-    """Refuse what would take nearly all of the GPU's free memory, before anything is allocated."""
+    """Raise if an index would take nearly all of the GPU's free memory, before anything is allocated."""
     import torch
 
     needed = 4 * flat.ntotal * flat.d

@@ -1,7 +1,7 @@
-"""FAISS's own search, also where another library has put its own in its place.
+"""FAISS's own ``search`` method, also where another library has replaced it.
 
-``faiss.contrib.torch_utils``, which other libraries import, replaces ``search`` of every index in the process by one
-that takes tensors and no ``params``, and keeps FAISS's own beside it as ``search_numpy``.
+Some libraries import ``faiss.contrib.torch_utils``. This module replaces ``search`` of every index in the process by a
+method that takes tensors and no ``params``, and keeps FAISS's own method as ``search_numpy``.
 """
 
 from collections.abc import Iterator
@@ -11,14 +11,15 @@ import faiss
 
 
 def numpy_search(index: Any) -> Any:
-    """FAISS's own ``search`` over arrays."""
+    """Return FAISS's own ``search`` method, which takes arrays."""
     return getattr(index, "search_numpy", index.search)
 
 
 def accept_params() -> None:
-    """Have replaced searches take ``params`` of arrays again.
+    """Let replaced ``search`` methods accept arrays with ``params`` again.
 
-    For libraries that search by FAISS in this process, such as Milvus's embedded server: a filter is among the params.
+    This is for libraries that search by FAISS in this process, such as Milvus's embedded server, which passes filters
+    in ``params``.
     """
     for kind in _kinds(faiss.Index):
         if "search_numpy" in vars(kind) and not hasattr(kind.search, "takes_params"):

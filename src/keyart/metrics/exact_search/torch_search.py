@@ -1,4 +1,4 @@
-"""Exact inner-product search by torch, on any of its devices: for GPUs that this FAISS cannot use."""
+"""Exact inner-product search by torch on any of its devices, for GPUs that the installed FAISS cannot use."""
 
 from collections.abc import Iterable
 
@@ -8,20 +8,20 @@ from torch import Tensor
 
 _QUERIES = 1024
 _TILE_BYTES = 2**28
-# Of one score: the product, its key, and what topk and sorting take beside it.
+# Per score: the product, its key, and the working memory of topk and sort.
 _BYTES_A_SCORE = 32
 _LOW = 2**32 - 1
 
 
 class TorchFlat:
-    """All vectors of an exact index on one device.
+    """Exact inner-product index that holds all vectors on one torch device.
 
-    Scores are float32 inner products, as precise as ``torch.set_float32_matmul_precision`` lets them be (by default
-    all of float32). Equal scores go by row.
+    Scores are float32 inner products with the precision of ``torch.set_float32_matmul_precision`` (full float32 by
+    default). Equal scores are ordered by row.
 
     Args:
         vectors: (N, E) float32.
-        device: Where they lie and are searched.
+        device: Device that holds and searches them.
 
     Examples:
         >>> flat = TorchFlat(np.eye(3, dtype=np.float32), "cpu")
@@ -36,13 +36,13 @@ class TorchFlat:
 
     @classmethod
     def of_blocks(cls, blocks: Iterable[np.ndarray], rows: int, width: int, device: torch.device | str) -> "TorchFlat":
-        """Copy vectors block by block, so that they never lie in CPU memory as a whole.
+        """Create an index block by block, so that the CPU memory never holds all vectors.
 
         Args:
-            blocks: (n, E) float32 each, N rows in all.
+            blocks: Arrays (n, E) float32, N rows in total.
             rows: N.
             width: E.
-            device: Where to.
+            device: Device of the index.
         """
         made = cls(np.empty((0, width), dtype=np.float32), device)
         made.vectors = torch.empty((rows, width), dtype=torch.float32, device=made.device)
@@ -58,10 +58,10 @@ class TorchFlat:
 
         Args:
             queries: (Q, E) float32.
-            k: How many.
+            k: Number of rows.
 
         Returns:
-            (Q, k) float32 scores and (Q, k) int64 rows, best first; -inf and -1 where there are fewer rows.
+            (Q, k) float32 scores and (Q, k) int64 rows, best first; -inf and -1 if there are fewer rows.
         """
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         rows = np.full((len(queries), k), -1, dtype=np.int64)
@@ -74,7 +74,7 @@ class TorchFlat:
         return scores, rows
 
     def _best(self, queries: Tensor, depth: int) -> Tensor:
-        """(Q, depth) the largest keys of each query, descending."""
+        """Return the (Q, depth) largest keys of each query, descending."""
         best = torch.empty((len(queries), 0), dtype=torch.int64, device=self.device)
         tile = max(1, _TILE_BYTES // (_BYTES_A_SCORE * len(queries)))
         for start in range(0, len(self.vectors), tile):
@@ -85,9 +85,9 @@ class TorchFlat:
 
 
 def _keys(scores: Tensor, first: int) -> Tensor:
-    """One int64 a score that orders by score and then by row: the larger, the better, and no two alike."""
+    """Return one int64 key per score that orders by score, then by row: larger is better, and all keys differ."""
     bits = (scores + 0.0).view(torch.int32)  # turns -0.0 into 0.0
-    # Bits of a float order like integers, except that negative ones run the other way.
+    # The bits of a float order like integers, except that the order of negative ones is reversed.
     ordered = torch.where(bits < 0, bits ^ 0x7FFFFFFF, bits).to(torch.int64)
     rows = torch.arange(first, first + scores.shape[1], device=scores.device)
     return (ordered << 32) + (_LOW - rows)
