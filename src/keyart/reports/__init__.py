@@ -1,6 +1,6 @@
-"""Charts, pictures and pages: a run's report, a catalogue's card, a sweep's page.
+"""Charts, pictures and HTML pages: the run report, the dataset card and the sweep report.
 
-What draws or writes for people to look at. The numbers come from `keyart.metrics` and `keyart.runs`.
+This package draws figures and writes pages. The numbers come from `keyart.metrics` and `keyart.runs`.
 """
 
 from keyart.utils.lazy import attach_stub

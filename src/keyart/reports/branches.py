@@ -1,4 +1,4 @@
-"""What each branch of an embedding brings, from flat metrics: rows, one sentence, and a table in HTML."""
+"""The contribution of each branch of an embedding, from flat metrics: values, one sentence and an HTML table."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ ORIGINS = {
     "closed_form": "a kernel regression onto genres, solved in closed form: no loss",
     "frozen": "the backbone's features as they are: no training",
 }
-"""What each branch is, by its name in flat metrics."""
+"""Description of each branch, by its name in flat metrics."""
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class BranchScore:
     """One metric of one branch.
 
     Attributes:
-        branch: Its name.
-        alone: The value of the branch alone.
-        alone_lift: Its lift.
-        without: The value of all the other branches together.
-        without_lift: Their lift.
+        branch: Name of the branch.
+        alone: Value with this branch only.
+        alone_lift: Lift with this branch only.
+        without: Value with all branches except this one.
+        without_lift: Lift with all branches except this one.
     """
 
     branch: str
@@ -35,7 +35,7 @@ class BranchScore:
 
 
 def branch_scores(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@10") -> list[BranchScore]:
-    """The branches of a split's embeddings; empty for an embedding with one branch.
+    """Return the scores of each branch of a split's embeddings; an empty list if the embedding has one branch.
 
     Examples:
         >>> flat = {"test/branch/learned/map": 0.3, "test/without/learned/map": 0.2}
@@ -57,18 +57,21 @@ _CELLS = (("branch", ""), ("branch", "/lift"), ("without", ""), ("without", "/li
 
 
 def together(metrics: Mapping[str, float | None], split: str, metric: str) -> tuple[float | None, float | None]:
-    """Value and lift of all branches together, before they are reduced to fewer numbers."""
+    """Return value and lift of all branches combined, before the embedding is reduced to fewer dimensions."""
     key = f"{split}/whole/{metric}" if f"{split}/whole/{metric}" in metrics else f"{split}/{metric}"
     return metrics.get(key), metrics.get(f"{key}/lift")
 
 
 def credit(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@10") -> str:
-    """Say how far each branch comes alone, and what is left without it; empty for an embedding with one branch."""
+    """Describe in one sentence the metric of each branch alone and of the embedding without it.
+
+    The result is empty if the embedding has one branch.
+    """
     scores = branch_scores(metrics, split, metric)
     if not scores:
         return ""
     value, lift = together(metrics, split, metric)
-    # Where the frozen backbone is no better than chance a lift has no meaning: values then.
+    # If the frozen backbone is not better than chance, the lift has no meaning: show values instead.
     by_lift = lift is not None and all(None not in (one.alone_lift, one.without_lift) for one in scores)
     unit, digits = ("lift", 2) if by_lift else (metric_name(metric), 3)
     alone = [f"{one.branch} alone {number(one.alone_lift if by_lift else one.alone, digits)}" for one in scores]
@@ -82,17 +85,17 @@ def credit(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@
 def branch_section(
     metrics: Mapping[str, float | None], split: str, sizes: Mapping[str, int], loss: str | None, output_size: int | None
 ) -> str:
-    """The report's section, HTML.
+    """Build the report's section on branches as HTML.
 
     Args:
-        metrics: Flat, as ``metrics.json`` holds them.
-        split: Whose.
-        sizes: Numbers of each branch.
-        loss: The loss's name.
-        output_size: Numbers of the finished embedding where it is reduced; else None.
+        metrics: Flat metrics, as in ``metrics.json``.
+        split: Name of the split.
+        sizes: Number of dimensions of each branch.
+        loss: Name of the loss.
+        output_size: Dimensions of the final embedding if it is reduced; otherwise None.
 
     Returns:
-        A sentence and a table; of an embedding with one branch a sentence alone; empty where nothing is known.
+        A sentence and a table; only a sentence for an embedding with one branch; empty if no branch is known.
     """
     by_loss = f"trained with the {loss} loss" if loss else ORIGINS["learned"]
     scores = branch_scores(metrics, split)

@@ -1,4 +1,4 @@
-"""The contact sheet of a search: the query, and what was found, as one picture."""
+"""The contact sheet of a search: the query and its results in one picture."""
 
 from pathlib import Path
 
@@ -17,16 +17,16 @@ from keyart.runs.search import Query, searched_text
 
 
 def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
-    """Draw the query at the left and its neighbours in reading order, at most ten on a line.
+    """Draw the query at the left and the results in reading order, at most ten per line.
 
     Args:
-        index: The index that was searched.
-        query: What was searched with.
-        hits: What was found.
-        images: The posters' folder.
+        index: The searched index.
+        query: The search query.
+        hits: The search results.
+        images: Folder of the posters.
 
     Returns:
-        RGB.
+        The picture, RGB.
     """
     shown = _as_catalogue(index, query, hits.rows, images)
     count = len(hits)
@@ -45,7 +45,7 @@ def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path
 
 
 def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path, path: Path) -> None:
-    """Draw a contact sheet into a PNG file.
+    """Write a contact sheet to a PNG file.
 
     Raises:
         InputError: The file cannot be written.
@@ -54,7 +54,7 @@ def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Pat
 
 
 def save_png(option: str, path: Path, picture: Image.Image) -> None:
-    """Write a picture that was asked for, at once or not at all.
+    """Write a requested picture atomically, with an error that names the option.
 
     Raises:
         InputError: The file cannot be written.
@@ -66,13 +66,13 @@ def save_png(option: str, path: Path, picture: Image.Image) -> None:
 
 
 def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
-    """The query in row 0, then what was found; an image file is a poster of which only its name is known."""
+    """Return a catalogue of the query (row 0) and the results; of an image file only the name is known."""
     known = index.facts(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
     columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
     years: np.ndarray = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     genres = [str(text).split("|") for text in known["genres"]]
     if query.path is not None:
-        # Its own name can be no id of the index, which would have been found first.
+        # The file's name cannot also be an id of the index: the query would have matched that id first.
         own = {"id": str(query.path), "film": str(query.path), "img": str(query.path), "title": query.path.name}
         columns = {name: np.concatenate([[own[name]], values]).astype(object) for name, values in columns.items()}
         years = np.concatenate([[np.nan], years])

@@ -1,4 +1,4 @@
-"""Pairs in which genre and look disagree: where the labels end and the pictures begin."""
+"""Pairs of posters whose genres and look disagree."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from keyart.utils.vectors import unit_rows
 
 TILE = 1024
 KEPT = 2000
-"""How many of a tile's most extreme pairs stay in the running."""
+"""Number of most extreme pairs of a tile that remain candidates."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +18,10 @@ class Pair:
     """Two posters and their cosine similarity.
 
     Attributes:
-        first: Position of the one.
-        second: Position of the other.
-        cosine: Their similarity.
-        closer_than: The share of random pairs of the compared posters whose cosine is lower.
+        first: Position of the first poster.
+        second: Position of the second poster.
+        cosine: Their cosine similarity.
+        closer_than: Share of random pairs of the compared posters with a lower cosine.
     """
 
     first: int
@@ -33,15 +33,15 @@ class Pair:
 def same_genres_unlike(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 6, groups: npt.ArrayLike | None = None
 ) -> list[Pair]:
-    """Pairs with the same genre set and the lowest cosine.
+    """Return pairs of posters with the same genre set and the lowest cosine.
 
-    No poster occurs twice, and no genre set either while other sets are left.
+    No poster occurs twice. No genre set occurs twice as long as there are other sets.
 
     Args:
-        embeddings: (N, E), normalised or not.
-        genres: (N, G) bool.
-        count: How many pairs at most.
-        groups: (N,) near-duplicate groups, which are left out.
+        embeddings: (N, E) embeddings, normalised or not.
+        genres: (N, G) bool, multi-hot.
+        count: Maximum number of pairs.
+        groups: (N,) near-duplicate groups; pairs within a group are excluded.
     """
     return _extremes(embeddings, genres, count, groups, alike=False)
 
@@ -49,10 +49,10 @@ def same_genres_unlike(
 def alike_other_genre(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 6, groups: npt.ArrayLike | None = None
 ) -> list[Pair]:
-    """Pairs that share no genre and have the highest cosine; near-duplicates are left out.
+    """Return pairs of posters without a common genre and with the highest cosine, excluding near-duplicates.
 
-    No poster occurs twice, and no pair of genre sets either while others are left. Arguments as for
-    :func:`same_genres_unlike`. A poster without genres takes part in no pair.
+    No poster occurs twice. No pair of genre sets occurs twice as long as there are others. Posters without genres are
+    excluded. The arguments are those of :func:`same_genres_unlike`.
     """
     return _extremes(embeddings, genres, count, groups, alike=True)
 
@@ -88,7 +88,7 @@ def _extremes(
 def _pick(
     found: list[tuple[float, int, int]], kinds: npt.NDArray[np.int64], count: int
 ) -> list[tuple[float, int, int]]:
-    """The most extreme pairs without repetition: first of posters and genre sets, then of posters alone."""
+    """Choose the most extreme pairs without repeating posters; repeat genre sets only if there are too few pairs."""
     pairs: list[tuple[float, int, int]] = []
     used: set[int] = set()
     shown: set[tuple[int, int]] = set()

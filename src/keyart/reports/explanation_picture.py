@@ -1,4 +1,4 @@
-"""The picture of an explanation: two posters with the regions that carry their similarity."""
+"""The picture of an explanation: two posters with the regions that contribute to their similarity."""
 
 from PIL import Image
 

@@ -1,4 +1,4 @@
-"""The gallery: driver posters, each with its nearest neighbours and their genres, as one picture."""
+"""The gallery: query posters, each with its nearest neighbours and their genres, as one picture."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,17 +21,17 @@ WIDE = "     "
 
 @dataclass(frozen=True)
 class Layout:
-    """Measures of the gallery in pixels.
+    """Sizes and distances of the gallery in pixels.
 
     Attributes:
         poster: Width and height of each poster.
-        gap: Between neighbours.
-        apart: Between the driver and its neighbours.
-        margin: Around everything.
+        gap: Distance between neighbours.
+        apart: Distance between the query poster and its neighbours.
+        margin: Margin around the picture.
         head: Height of the heading.
         caption: Height of the text below a poster.
-        between: Between two rows.
-        line: Neighbours on one line at most.
+        between: Distance between two rows.
+        line: Maximum number of neighbours per line.
     """
 
     poster: Size = (140, 208)
@@ -44,28 +44,28 @@ class Layout:
     line: int = 10
 
     def columns(self, neighbours: int) -> int:
-        """Neighbours on one line: lines of nearly one length, none longer than ``line``."""
+        """Return the number of neighbours per line, at most ``line``, for lines of nearly equal length."""
         return -(-neighbours // self.lines(neighbours))
 
     def lines(self, neighbours: int) -> int:
-        """Lines that the neighbours of one driver take."""
+        """Return the number of lines for the neighbours of one query poster."""
         return max(1, -(-neighbours // self.line))
 
     def width(self, columns: int) -> int:
-        """Width of a gallery with ``columns`` neighbours a line."""
+        """Return the width of a gallery with ``columns`` neighbours per line."""
         neighbours = columns * self.poster[0] + max(columns - 1, 0) * self.gap
         return 2 * self.margin + self.poster[0] + (self.apart + neighbours if columns else 0)
 
     def height(self, rows: int) -> int:
-        """Height of a gallery with ``rows`` lines."""
+        """Return the height of a gallery with ``rows`` lines."""
         return self.head + rows * (self.poster[1] + self.caption) + max(rows - 1, 0) * self.between + self.margin
 
     def left(self, column: int) -> int:
-        """Left edge of a neighbour's poster."""
+        """Return the left edge of a neighbour's poster."""
         return self.margin + self.poster[0] + self.apart + column * (self.poster[0] + self.gap)
 
     def top(self, row: int) -> int:
-        """Upper edge of a line's posters."""
+        """Return the upper edge of the posters of a line."""
         return self.head + row * (self.poster[1] + self.caption + self.between)
 
 
@@ -78,20 +78,21 @@ def draw_gallery(
     theme: Theme = LIGHT,
     layout: Layout | None = None,
 ) -> Image.Image:
-    """Draw driver posters at the left, each followed by its neighbours in order.
+    """Draw query posters at the left, each followed by its neighbours in order.
 
-    Below each poster: its title where known, its genres (those that the driver has too in the accent's colour), the
-    cosine and the share of random pairs that are less alike, and a bar as long as the overlap of the genre sets
-    (Jaccard); no bar where the genres of either are unknown. Near-duplicates and other posters of the driver's film
-    carry a label.
+    Below each poster are its title if known, its genres (those of the query in the accent colour), the cosine, the
+    share
+    of random pairs with a lower cosine, and a bar whose length is the overlap of the genre sets (Jaccard). If the
+    genres of
+    one of the two are unknown, there is no bar. Near-duplicates and other posters of the query's film have a label.
 
     Args:
         catalogue: The posters.
-        rows: Which of them to show.
-        title: The heading.
-        note: A line below the heading.
+        rows: The query posters and their neighbours.
+        title: Text of the heading.
+        note: Text of the line below the heading.
         theme: Colours.
-        layout: Measures.
+        layout: Sizes and distances.
 
     Returns:
         An RGB picture; the same inputs give the same pixels.
@@ -122,7 +123,7 @@ def draw_gallery(
 
 
 def write_png(picture: Image.Image, path: Path) -> None:
-    """Write a picture at once or not at all."""
+    """Write a picture as PNG atomically."""
     draft = path.with_name(f".{path.name}")
     picture.save(draft, "PNG", compress_level=3)
     draft.replace(path)
@@ -138,7 +139,7 @@ def _draw_heading(
     legend += [Span("0.83 · 97%: cosine, closer than 97% of random pairs", theme.ink)]
     width = sum(text_width(span.text, 16, span.weight) for span in legend)
     width += (len(legend) - 1) * text_width(WIDE, 16)
-    if right - left - width > 520:  # narrow galleries do without
+    if right - left - width > 520:  # narrow galleries have no legend
         draw_line(pen, (right - width, 88), legend, 16, WIDE)
     else:
         width = 0
@@ -223,7 +224,7 @@ def _mark(pen: ImageDraw.ImageDraw, at: tuple[int, int], size: Size, text: str, 
 
 
 def _tab(pen: ImageDraw.ImageDraw, at: tuple[int, int], text: str, fill: str, colour: str) -> None:
-    """A label that stands on a frame's upper left corner, above the artwork."""
+    """Draw a label above the upper left corner of a frame, outside the artwork."""
     font = font_for(text, 15, "medium")
     left, foot = at
     pen.rectangle((left, foot - 21, left + font.getlength(text) + 13, foot), fill=fill)

@@ -1,4 +1,4 @@
-"""Drivers for galleries, chosen for variety and blind to how well they do."""
+"""Choice of query posters for galleries: for variety, and independent of the retrieval results."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,22 +11,27 @@ MOST_CANDIDATES = 2000
 def choose_drivers(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 8, groups: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
-    """Choose posters that stand for the variety of all: one a genre, each a medoid of what is not yet represented.
+    """Choose query posters that represent the variety of the catalogue: one per genre, by greedy facility location.
 
-    Takes the ``count`` commonest genres (again from the start where there are fewer), rarest first. For each it adds
-    the poster of that genre that most raises the genre's coverage, the sum over its posters of the cosine to the
-    nearest driver: greedy facility location (Nemhauser, Wolsey and Fisher 1978). A genre set already shown is taken
-    only when its genre has no other, a near-duplicate of a driver only when nothing else is left. No relevance enters,
-    and no chance: ties go to the lower position. Beyond 2,000 posters every n-th is a candidate.
+    The function takes the ``count`` most frequent genres, rarest first; if there are fewer genres, it starts again from
+    the
+    first. For each genre it adds the poster of that genre that raises the genre's coverage most. Coverage is the sum
+    over
+    the genre's posters of the cosine to the nearest query poster (greedy facility location: Nemhauser, Wolsey and
+    Fisher
+    1978). A genre set that is already shown is chosen only if its genre has no other. A near-duplicate of a query
+    poster is
+    chosen only if nothing else is left. The choice uses neither relevance nor random numbers: ties go to the lower
+    position. With more than 2,000 posters, only every n-th is a candidate.
 
     Args:
-        embeddings: (N, E), normalised or not.
-        genres: (N, G) bool.
-        count: How many drivers, at most N.
+        embeddings: (N, E) embeddings, normalised or not.
+        genres: (N, G) bool, multi-hot.
+        count: Number of query posters, at most N.
         groups: (N,) near-duplicate groups.
 
     Returns:
-        (min(count, N),) distinct positions, the commonest genre's driver first.
+        (min(count, N),) distinct positions, the query poster of the most frequent genre first.
 
     Examples:
         >>> vectors = np.eye(6)
@@ -59,7 +64,7 @@ def choose_drivers(
 
 
 def _agenda(has: npt.NDArray[np.bool_], count: int) -> list[int | None]:
-    """The genre of each driver, rarest first; None stands for all posters where no genre is known."""
+    """Return the genre of each query poster, rarest first; None means all posters, if no genre is known."""
     sizes = has.sum(0)
     known = [int(g) for g in np.argsort(-sizes, kind="stable") if sizes[g] > 0][:count]
     if not known:
@@ -69,7 +74,7 @@ def _agenda(has: npt.NDArray[np.bool_], count: int) -> list[int | None]:
 
 
 def _first_some(*masks: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Positions under the first mask that is not empty."""
+    """Return the positions where the first non-empty mask is true."""
     for mask in masks:
         if mask.any():
             return np.flatnonzero(mask)

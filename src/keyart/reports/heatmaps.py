@@ -1,4 +1,4 @@
-"""Two posters side by side, each with the regions that make it like the other."""
+"""Heat maps of two posters side by side: the regions that contribute to their similarity."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,26 +13,26 @@ from keyart.retrieval.random_pairs import percent
 POSTER = (300, 436)
 GAP, APART, MARGIN, HEAD, CAPTION, FOOT = 14, 56, 44, 126, 112, 92
 SCALE = (430, 16)
-"""Width and height of the colour scale."""
+"""Width and height of the colour scale in pixels."""
 FULL = 99.5
-"""Percentile of the cells' sizes at which a colour is full."""
+"""Percentile of the absolute attributions at which a colour is fully saturated."""
 SMOOTH = 1.0
-"""Cells by which parts are blurred for the eye."""
+"""Standard deviation in cells of the blur of attributions; for display only."""
 ADDS = ("#5c0f0a", "#c8301f", "#ff8a3d", "#ffe7a3")
 TAKES = ("#0b2f3a", "#1f7a8c", "#62c3d6", "#d5f4fa")
 
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """One of the two posters.
+    """One of the two posters of a heat map.
 
     Attributes:
-        name: Its title, or what else it is called.
-        facts: Year and genres, shown below.
-        picture: RGB of any size, in the shape in which the network sees it.
-        attributions: (rows, columns) what each of its cells adds to the similarity.
-        baseline: The part of the similarity that does not depend on it.
-        non_spatial: The attribution of features without a position.
+        name: Title, or another name of the poster.
+        facts: Year and genres, shown below the name.
+        picture: RGB of any size, with the aspect ratio of the network's input.
+        attributions: (rows, columns) contribution of each cell to the similarity.
+        baseline: Part of the similarity that does not depend on this poster.
+        non_spatial: Attribution of features without a position.
     """
 
     name: str
@@ -53,19 +53,21 @@ def draw_heatmaps(
 ) -> Image.Image:
     """Draw both posters, each beside its heat map.
 
-    Warm cells raise the similarity, cool ones lower it, both posters on one scale, which is drawn below with its
-    values. A line runs around the cells that carry half of all positive attributions (`strongest`). Each caption says
-    how the cosine adds up.
+    Warm cells raise the similarity, cool cells lower it. Both posters have the same scale; the scale is drawn below
+    with
+    its values. A line surrounds the cells that have half of all positive attributions (`strongest`). Each caption shows
+    the
+    terms that sum to the cosine.
 
     Args:
         sides: The two posters.
-        similarity: Their cosine.
-        note: A line below the heading.
-        closer_than: The share of random pairs whose cosine is lower; None where unknown.
+        similarity: Cosine of the two posters.
+        note: Text of the line below the heading.
+        closer_than: Share of random pairs with a lower cosine; None if unknown.
         theme: Colours.
 
     Returns:
-        RGB.
+        The picture, RGB.
     """
     width, height = POSTER
     whole = 2 * MARGIN + 4 * width + 2 * GAP + APART
@@ -73,7 +75,8 @@ def draw_heatmaps(
     pen = ImageDraw.Draw(picture)
     _draw_heading(pen, whole, similarity, note, closer_than, theme)
     sizes = np.abs(np.concatenate([smoothed(side.attributions).ravel() for side in sides]))
-    # Posters that have little in common shall not glow: a full colour is worth a cosine of one half, spread evenly.
+    # Posters with little in common must not get strong colours: full saturation needs at least the attribution of a
+    # cosine of 0.5, spread evenly over the cells.
     scale = max(float(np.percentile(sizes, FULL)), 0.5 / sides[0].attributions.size)
     for number, side in enumerate(sides):
         left = MARGIN + number * (2 * width + GAP + APART)
@@ -91,12 +94,12 @@ def draw_heatmaps(
 
 
 def heat_map(picture: Image.Image, attributions: np.ndarray, scale: float) -> Image.Image:
-    """A poster in grey under the colours of its cells.
+    """Draw a poster in grey with the colours of its cells.
 
     Args:
         picture: RGB.
-        attributions: (rows, columns).
-        scale: The size of an attribution whose colour is full.
+        attributions: (rows, columns) contribution of each cell.
+        scale: Size of an attribution with full colour.
 
     Returns:
         RGB of the picture's size.
@@ -112,23 +115,23 @@ def heat_map(picture: Image.Image, attributions: np.ndarray, scale: float) -> Im
 
 
 def _coloured(picture: Image.Image, heat: np.ndarray) -> Image.Image:
-    """A picture in grey under the colours of (H, W) heat from −1 to 1."""
+    """Draw a picture in grey with the colours of (H, W) heat from −1 to 1."""
     heat = heat[..., None]
     grey = np.asarray(ImageOps.grayscale(picture), dtype=np.float32)[..., None] * 0.5 + 14
     strength = np.abs(heat)
     colours = np.where(heat > 0, _ramp(strength, ADDS), _ramp(strength, TAKES))
-    # The poster's own light and dark stay visible through the colour.
+    # Keep the poster's light and dark areas visible through the colour.
     lit = colours * (0.6 + 0.4 * grey / 141)
     opaque = 0.92 * strength**1.3
     return Image.fromarray(np.clip(grey * (1 - opaque) + lit * opaque, 0, 255).astype(np.uint8))
 
 
 def smoothed(parts: np.ndarray, cells: float = SMOOTH) -> np.ndarray:
-    """Parts blurred for the eye by a Gaussian of some cells' width; edges are mirrored, so the sum stays.
+    """Blur attributions with a Gaussian for display; mirrored edges keep their sum.
 
     Args:
-        parts: (rows, columns).
-        cells: Standard deviation.
+        parts: (rows, columns) attributions.
+        cells: Standard deviation in cells.
     """
     reach = int(np.ceil(4 * cells))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / cells) ** 2)
@@ -141,7 +144,7 @@ def smoothed(parts: np.ndarray, cells: float = SMOOTH) -> np.ndarray:
 
 
 def strongest(parts: np.ndarray, share: float = 0.5) -> np.ndarray:
-    """The fewest cells that carry a share of what all cells add: (rows, columns) bool; none where nothing is added.
+    """Return the fewest cells that have a share of the positive sum: (rows, columns) bool; none if nothing is positive.
 
     Examples:
         >>> strongest(np.array([[5.0, 1.0], [-9.0, 3.0]]))
@@ -171,7 +174,7 @@ def _draw_heading(
 def _draw_scale(
     picture: Image.Image, pen: ImageDraw.ImageDraw, scale: float, cells: tuple[int, ...], theme: Theme
 ) -> None:
-    """The colours with their values, as they lie on a medium grey."""
+    """Draw the colour scale with its values, on medium grey."""
     (width, height), left, top = SCALE, MARGIN, HEAD + POSTER[1] + CAPTION + 34
     heat = np.broadcast_to(np.linspace(-1, 1, width), (height, width))
     picture.paste(_coloured(Image.new("RGB", SCALE, "#808080"), heat), (left, top))
@@ -210,7 +213,7 @@ def _draw_caption(pen: ImageDraw.ImageDraw, left: int, side: Side, similarity: f
 
 
 def _ramp(strength: np.ndarray, stops: Sequence[str]) -> np.ndarray:
-    """(H, W, 3) colours along a ramp, for strengths (H, W, 1) from 0 to 1."""
+    """Interpolate a colour ramp: (H, W, 3) colours for strengths (H, W, 1) from 0 to 1."""
     rgb = np.array([[int(stop[at : at + 2], 16) for at in (1, 3, 5)] for stop in stops], dtype=np.float64)
     at = np.linspace(0, 1, len(stops))
     return np.concatenate([np.interp(strength, at, rgb[:, channel]) for channel in range(3)], axis=-1)

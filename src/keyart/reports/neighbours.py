@@ -1,4 +1,4 @@
-"""The nearest neighbours of a few posters within a split, and what there is to say about each."""
+"""Nearest neighbours of query posters within a split, and short descriptions of posters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ Positions = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhoods:
-    """K query posters, each with its k nearest others.
+    """K query posters, each with its k nearest other posters.
 
     Attributes:
         queries: (K,) positions in the catalogue.
         neighbours: (K, k) positions in the catalogue, nearest first; never the query itself.
         cosines: (K, k) cosine similarities, float32.
-        duplicate: (K, k) bool, the neighbour is in the query's near-duplicate group.
-        same_film: (K, k) bool, the neighbour shows the query's film.
-        closer_than: (K, k) share of random pairs of the searched posters whose cosine is lower; NaN where unknown.
+        duplicate: (K, k) bool, whether the neighbour is in the query's near-duplicate group.
+        same_film: (K, k) bool, whether the neighbour shows the query's film.
+        closer_than: (K, k) share of random pairs of the searched posters with a lower cosine; NaN if unknown.
     """
 
     queries: Positions
@@ -42,7 +42,7 @@ class Neighbourhoods:
 
     @property
     def shown(self) -> Positions:
-        """Every poster that occurs, once."""
+        """Positions of all posters that occur, without repetition."""
         return np.unique(np.concatenate([self.queries, self.neighbours.ravel()]))
 
 
@@ -55,15 +55,15 @@ def find_neighbours(
     k: int = 10,
     groups: npt.ArrayLike | None = None,
 ) -> Neighbourhoods:
-    """Exact cosine neighbours of ``queries`` among ``gallery``, without the query itself; ties go by id.
+    """Find the exact cosine neighbours of ``queries`` in ``gallery``, excluding the query; ties are ordered by id.
 
     Args:
-        embeddings: (N, E) one a poster of the catalogue, normalised or not.
+        embeddings: (N, E) embeddings of the catalogue's posters, normalised or not.
         catalogue: The N posters.
-        gallery: (M,) positions that are searched.
-        queries: (K,) positions that search.
-        k: How many neighbours; fewer where the gallery holds fewer.
-        groups: (N,) near-duplicate groups; None: none are known.
+        gallery: (M,) positions of the searched posters.
+        queries: (K,) positions of the query posters.
+        k: Number of neighbours; fewer if the gallery has fewer posters.
+        groups: (N,) near-duplicate groups; None if unknown.
     """
     at = np.asarray(gallery, dtype=np.int64)
     asked = np.asarray(queries, dtype=np.int64)
@@ -91,31 +91,31 @@ def find_neighbours(
 
 
 def shared_genres(catalogue: "Catalogue", query: int, other: int) -> list[tuple[str, bool]]:
-    """The genres of poster ``other``, each with whether ``query`` has it too; shared ones first."""
+    """Return the genres of poster ``other``, each with whether ``query`` has it too; shared genres first."""
     has, asked = catalogue.genres[other], catalogue.genres[query]
     names = [(name, bool(asked[g])) for g, name in enumerate(catalogue.genre_names) if has[g]]
     return sorted(names, key=lambda item: not item[1])
 
 
 def genre_overlap(catalogue: "Catalogue", query: int, other: int) -> float | None:
-    """Jaccard overlap of the genre sets of two posters; None where either one's genres are unknown."""
+    """Return the Jaccard overlap of the genre sets of two posters; None if the genres of one are unknown."""
     a, b = catalogue.genres[query], catalogue.genres[other]
     return int((a & b).sum()) / int((a | b).sum()) if a.any() and b.any() else None
 
 
 def poster_name(catalogue: "Catalogue", position: int) -> str:
-    """The title where it is known, else the id."""
+    """Return the title of a poster, or its id if it has no title."""
     return display_title(str(catalogue.titles[position])) or str(catalogue.ids[position])
 
 
 def year_text(catalogue: "Catalogue", position: int) -> str:
-    """The year, or nothing where it is unknown."""
+    """Return the year of a poster as text; empty if unknown."""
     year = float(catalogue.years[position])
     return "" if np.isnan(year) else f"{year:.0f}"
 
 
 def describe(catalogue: "Catalogue", position: int) -> str:
-    """Title, year and genres in one line, as alternative text."""
+    """Describe a poster by title, year and genres in one line, as alternative text."""
     parts: Sequence[str] = (
         poster_name(catalogue, position),
         year_text(catalogue, position),

@@ -1,4 +1,4 @@
-"""The report's page around its sections: heading, contents, credits, style."""
+"""The HTML page around the sections of a report: heading, contents, credits and style."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,15 +12,15 @@ Section = tuple[str, str, str]
 def build_page(
     title: str, lead: str, figures: str, sections: Sequence[Section], credits: str, kind: str = "report"
 ) -> str:
-    """The whole page, with its style sheet.
+    """Build a complete HTML page with its style sheet.
 
     Args:
-        title: Of the page.
-        lead: The sentence below it, HTML.
-        figures: The headline figures, HTML.
-        sections: Key, title and content (HTML) of each.
-        credits: What stands at the end, HTML.
-        kind: What kind of page it is, told above the title.
+        title: Title of the page.
+        lead: HTML of the sentence below the title.
+        figures: HTML of the key figures.
+        sections: Key, title and content (HTML) of each section.
+        credits: HTML of the credits at the end.
+        kind: Kind of the page, shown above the title.
     """
     links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name, _ in sections)
     body = "\n".join(
@@ -43,12 +43,12 @@ def build_page(
 
 
 def build_table(caption: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """A table whose cells are text, or HTML as `Markup`.
+    """Build an HTML table from cells of text, or of HTML as `Markup`.
 
     Args:
-        caption: Of the table.
-        heads: Above each column; the first stands above the rows' names.
-        rows: Name and cells of each.
+        caption: Caption of the table.
+        heads: Column headings; the first is that of the row names.
+        rows: Name and cells of each row.
     """
     columns = "".join(f'<th scope="col">{to_html(head)}</th>' for head in heads)
     body = "".join(
@@ -62,12 +62,12 @@ def build_table(caption: str, heads: Sequence[str], rows: Iterable[tuple[str, Se
 
 
 def _text_of(content: str) -> str:
-    """The page's text without its pictures, near enough to know which letters occur."""
+    """Return the page without data URIs: enough to know which letters occur."""
     return "".join(part for part in content.split('"') if not part.startswith("data:"))
 
 
 def build_credits(config: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
-    """Versions in the manner of a poster's billing block; configuration and environment in full, folded away."""
+    """Build the credits: versions like a poster's billing block, and collapsible configuration and environment."""
     import yaml
 
     packages = environment.get("packages") or {}
@@ -84,7 +84,7 @@ def build_credits(config: Mapping[str, Any], environment: Mapping[str, Any]) -> 
 
 
 def _plain(content: Any) -> Any:
-    """Mappings, lists and scalars only; anything else as its text."""
+    """Convert to mappings, lists and scalars only; any other value becomes text."""
     if isinstance(content, Mapping):
         return {str(key): _plain(value) for key, value in content.items()}
     if isinstance(content, (list, tuple)):

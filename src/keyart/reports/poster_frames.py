@@ -1,4 +1,4 @@
-"""Posters as they are shown: at one height, in one frame, whatever their shape."""
+"""Posters in frames of equal size, whatever their aspect ratio."""
 
 import base64
 import io
@@ -15,19 +15,19 @@ from keyart.images.decode import BadImage, decode_poster, upright_size
 log = logging.getLogger(__name__)
 
 MOST_CUT = 0.12
-"""How much of a poster may be cut off to fill the frame."""
+"""Largest share of a poster that may be cropped to fill the frame."""
 
 Size = tuple[int, int]
 
 
 def frame_poster(path: Path, size: Size) -> Image.Image:
-    """One poster in a frame of ``size``.
+    """Fit one poster into a frame of ``size``.
 
-    A poster of nearly the frame's shape fills it and loses at most 12% at two edges. Any other, such as a landscape
-    still, is shown whole before a blurred copy of itself.
+    A poster with nearly the frame's aspect ratio fills the frame and loses at most 12% at two edges. Any other picture,
+    such as a landscape still, is shown whole on a blurred copy of itself.
 
     Args:
-        path: The image file.
+        path: Path of the image file.
         size: Width and height of the frame in pixels.
 
     Returns:
@@ -35,7 +35,7 @@ def frame_poster(path: Path, size: Size) -> Image.Image:
 
     Raises:
         OSError: The file cannot be read.
-        BadImage: It holds no poster.
+        BadImage: The file is no usable poster.
     """
     data = path.read_bytes()
     width, height = upright_size(data)
@@ -52,9 +52,9 @@ def frame_poster(path: Path, size: Size) -> Image.Image:
 
 
 def frame_posters(paths: Iterable[Path], size: Size, threads: int = 2) -> list[Image.Image]:
-    """Many posters in frames of ``size``, in the order of ``paths``.
+    """Fit many posters into frames of ``size``, in the order of ``paths``.
 
-    A file that can no longer be read leaves an empty frame, and a warning that names it.
+    For a file that can no longer be read, the frame is empty and a warning names the file.
     """
     with warnings.catch_warnings(), ThreadPoolExecutor(threads) as pool:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # decode_poster has its own limit
@@ -62,7 +62,7 @@ def frame_posters(paths: Iterable[Path], size: Size, threads: int = 2) -> list[I
 
 
 def data_uri(image: Image.Image, quality: int = 82) -> str:
-    """An image as a JPEG within a ``data:`` address."""
+    """Encode an image as a JPEG ``data:`` URI."""
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=quality, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,4 +1,4 @@
-"""Posters in HTML: the gallery's rows and the pairs in which genre and look disagree."""
+"""Posters as HTML: gallery rows, and pairs whose genres and look disagree."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -20,11 +20,11 @@ LARGE = (220, 327)
 
 
 class PosterImages:
-    """``<img>`` elements of posters, each file read and packed once a size.
+    """``<img>`` elements of posters; each file is read and encoded once per size.
 
     Args:
         catalogue: The posters.
-        positions: Those that will be asked for.
+        positions: Positions of the posters that are needed.
         size: Width and height in pixels.
     """
 
@@ -36,7 +36,7 @@ class PosterImages:
         self._uris = {position: data_uri(image) for position, image in zip(wanted, framed, strict=True)}
 
     def img(self, position: int) -> str:
-        """One poster's element, with title, year and genres as its alternative text."""
+        """Return the element of one poster, with title, year and genres as alternative text."""
         alt = to_html(describe(self.catalogue, position))
         width, height = self.size
         return f'<img src="{self._uris[position]}" width="{width}" height="{height}" alt="{alt}" decoding="async">'
@@ -45,13 +45,13 @@ class PosterImages:
 def gallery_rows(
     catalogue: "Catalogue", rows: Neighbourhoods, images: PosterImages, frozen: Neighbourhoods | None = None
 ) -> str:
-    """The gallery: an article a driver, its neighbours as an ordered list.
+    """Build the gallery: one article per query poster, with its neighbours as an ordered list.
 
     Args:
         catalogue: The posters.
-        rows: Drivers and their neighbours.
-        images: Holds every poster that occurs.
-        frozen: The same drivers with the frozen backbone's neighbours, shown on demand.
+        rows: Query posters and their neighbours.
+        images: Images of every poster that occurs.
+        frozen: The same query posters with the frozen backbone's neighbours, as a collapsed section.
     """
     articles = []
     for row, query in enumerate(int(i) for i in rows.queries):
@@ -71,7 +71,7 @@ def gallery_rows(
 
 
 def pair_cards(catalogue: "Catalogue", pairs: Sequence[Pair], images: PosterImages) -> str:
-    """Pairs side by side, as a list."""
+    """Build a list of pairs, each with its two posters side by side."""
     cards = []
     for pair in pairs:
         sides = "".join(
@@ -84,7 +84,7 @@ def pair_cards(catalogue: "Catalogue", pairs: Sequence[Pair], images: PosterImag
 
 
 def cosine_text(pair: Pair) -> str:
-    """A pair's cosine and what it is worth."""
+    """Describe a pair's cosine and its percentile among random pairs."""
     return f"cosine {number(pair.cosine, 2)}, closer than {percent(pair.closer_than)} of random pairs"
 
 
@@ -122,7 +122,7 @@ def _name(catalogue: "Catalogue", position: int) -> str:
 
 
 def _genres(catalogue: "Catalogue", query: int, other: int) -> str:
-    """The genres of ``other``, those of ``query`` emphasised."""
+    """Build the list of genres of ``other``, with those of ``query`` emphasised."""
     names = [
         f"<em>{to_html(name)}</em>" if shared else f"<span>{to_html(name)}</span>"
         for name, shared in shared_genres(catalogue, query, other)

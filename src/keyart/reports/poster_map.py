@@ -1,4 +1,4 @@
-"""A wall of posters, each hung where the embedding puts it."""
+"""A grid of posters, placed by their positions in the projected embedding."""
 
 from pathlib import Path
 
@@ -12,18 +12,18 @@ COLUMNS = 30
 WIDTH = 1380
 WIDEST_POSTER = 92
 SHAPE = 1.5
-"""Height of a poster over its width."""
+"""Height of a poster divided by its width."""
 
 
 def hang(points: npt.NDArray[np.float64], columns: int = COLUMNS) -> dict[tuple[int, int], int]:
-    """Choose for each cell of a grid the poster nearest to its middle; cells without a poster stay empty.
+    """Choose for each cell of a grid the poster nearest to its centre; cells without a poster stay empty.
 
     Args:
-        points: (N, 2) as :func:`keyart.reports.projection.project` lays them out: x right, y up.
-        columns: Cells from left to right; fewer for few posters.
+        points: (N, 2) positions from :func:`keyart.reports.projection.project`: x to the right, y upwards.
+        columns: Maximum number of columns; few posters get fewer.
 
     Returns:
-        The position of the poster in each occupied (row, column), row 0 on top.
+        The position of the poster of each occupied (row, column); row 0 is at the top.
 
     Examples:
         >>> hang(np.array([[-1.0, 0.0], [1.0, 0.0], [0.98, 0.0]]), columns=2)
@@ -44,12 +44,12 @@ def hang(points: npt.NDArray[np.float64], columns: int = COLUMNS) -> dict[tuple[
 
 
 def draw_wall(points: npt.NDArray[np.float64], paths: list[Path], columns: int = COLUMNS) -> Image.Image:
-    """Draw the wall on a transparent ground.
+    """Draw the grid of posters on a transparent background.
 
     Args:
-        points: (N, 2) as for :func:`hang`.
+        points: (N, 2) positions as for :func:`hang`.
         paths: The N image files.
-        columns: Cells from left to right at most.
+        columns: Maximum number of columns.
 
     Returns:
         RGBA, at most 1,380 pixels wide.

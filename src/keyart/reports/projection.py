@@ -1,4 +1,4 @@
-"""The embedding in two dimensions."""
+"""Projection of embeddings to two dimensions."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,15 +6,15 @@ import numpy.typing as npt
 from keyart.utils.vectors import unit_rows
 
 MOST_POINTS = 1500
-"""Beyond it every n-th poster is shown: Barnes-Hut takes about 2 s of one core for as many."""
+"""Maximum number of posters on a map: Barnes-Hut t-SNE of this number takes about 2 s on one core."""
 
 FEWEST_FOR_TSNE = 12
 ANGLE = 0.8
-"""How coarsely far posters are summed up: neighbours are kept as well as at 0.5, in two thirds of the time."""
+"""Barnes-Hut angle: neighbours are preserved as well as with 0.5, in two thirds of the time."""
 
 
 def sample_evenly(total: int, most: int = MOST_POINTS) -> npt.NDArray[np.int64]:
-    """At most ``most`` positions out of ``total``, evenly spaced.
+    """Return at most ``most`` of ``total`` positions, evenly spaced.
 
     Examples:
         >>> sample_evenly(10, 4).tolist()
@@ -24,19 +24,21 @@ def sample_evenly(total: int, most: int = MOST_POINTS) -> npt.NDArray[np.int64]:
 
 
 def project(embeddings: npt.ArrayLike, *, iterations: int = 500, seed: int = 0) -> npt.NDArray[np.float64]:
-    """Lay embeddings out in the plane so that near neighbours stay near (t-SNE, van der Maaten and Hinton 2008).
+    """Project embeddings to the plane so that near neighbours stay near (t-SNE, van der Maaten and Hinton 2008).
 
-    Principal components (at most 50) of the L2-normalised rows, then Barnes-Hut t-SNE started from the first two
-    (Kobak and Berens 2019). Fewer than twelve points are shown by their first two principal components. Distances
-    between far groups mean little. The result is turned so that it is widest from left to right.
+    The method computes the principal components (at most 50) of the L2-normalised rows, then Barnes-Hut t-SNE
+    initialised
+    with the first two (Kobak and Berens 2019). Fewer than twelve points are shown by their first two principal
+    components.
+    Distances between far groups have little meaning. The result is rotated so that its largest extent is horizontal.
 
     Args:
-        embeddings: (N, E).
-        iterations: Of gradient descent.
-        seed: For t-SNE's own draws.
+        embeddings: (N, E) embeddings.
+        iterations: Iterations of gradient descent.
+        seed: Seed of t-SNE.
 
     Returns:
-        (N, 2), centred, x within [-1, 1] and y within less; all zero where the rows do not differ.
+        (N, 2) positions, centred, with x in [-1, 1] and a smaller range of y; all zero if all rows are equal.
     """
     rows = unit_rows(embeddings).astype(np.float64)
     centred = rows - rows.mean(0) if len(rows) else rows
@@ -49,7 +51,8 @@ def project(embeddings: npt.ArrayLike, *, iterations: int = 500, seed: int = 0) 
     spread = scores[:, :2].std() if len(scores) else 0.0
     if len(scores) < FEWEST_FOR_TSNE or not spread > 1e-9:
         return _to_unit(scores[:, :2])
-    # Imported late: scikit-learn takes a second. One thread: OpenMP's waiting threads cost more than they give.
+    # Import late, because scikit-learn takes a second. Use one thread, because OpenMP's waiting threads cost more than
+    # they save.
     from sklearn.manifold import TSNE
     from threadpoolctl import threadpool_limits
 
@@ -61,7 +64,7 @@ def project(embeddings: npt.ArrayLike, *, iterations: int = 500, seed: int = 0) 
 
 
 def _to_unit(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Turned to the principal axes, centred on the extent, and scaled by the wider half of it."""
+    """Rotate points to their principal axes, centre them, and scale the larger half extent to 1."""
     if not len(points):
         return points
     centred = points - points.mean(0)

@@ -1,4 +1,4 @@
-"""All pictures of a run: drawn once, for its folder, for loggers and for the report."""
+"""All pictures of a run, drawn once for its folder, for loggers and for the report."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,15 +32,15 @@ Progress = Callable[[str], None]
 
 @dataclass(frozen=True, eq=False)
 class Pictures:
-    """What was drawn of one split.
+    """The pictures of one split.
 
     Attributes:
-        files: PNG by name: ``gallery``, ``map_genre``, ``map_decade``, ``map_posters``, ``genre_bars``,
-            ``learning_curves``; those that there was nothing to draw of are absent.
+        files: PNG files by name: ``gallery``, ``map_genre``, ``map_decade``, ``map_posters``, ``genre_bars``,
+            ``learning_curves``; pictures without data are absent.
         charts: SVG by the same names, for pages.
-        rows: The gallery's drivers and neighbours.
-        wall: The map of posters on a transparent ground.
-        scores: The split's metrics with intervals.
+        rows: The gallery's query posters and neighbours.
+        wall: The map of posters on a transparent background.
+        scores: Metrics of the split with intervals.
     """
 
     files: dict[str, Path] = field(default_factory=dict)
@@ -68,29 +68,31 @@ def make_pictures(
 ) -> Pictures:
     """Write ``gallery.png`` and ``pictures/*.png`` of one split into a run's folder.
 
-    Only posters of the split are shown and searched: the places of others were learned. Maps show at most 1,500 of
-    them.
+    Only posters of the split are shown and searched, because the positions of training posters are learned. Maps show
+    at
+    most 1,500 of them.
 
     Args:
-        folder: The run's; ``metrics.csv`` is read from it where it is there.
-        embeddings: (N, E) one a poster of the catalogue.
+        folder: The run's folder; ``metrics.csv`` in it is read if it exists.
+        embeddings: (N, E) embeddings of the catalogue's posters.
         catalogue: The N posters.
         groups: (N,) near-duplicate groups.
-        splits: (N,) names of splits.
-        metrics: Flat, as ``metrics.json`` holds them.
-        per_query: As ``per_query.parquet`` holds them; gives the bars their intervals.
-        frozen_per_query: The frozen backbone's.
-        config: The run's configuration; of use are ``name``, ``model.backbone``, ``monitor``, ``training.head_epochs``.
-        split: Which posters.
-        drivers: How many rows the gallery has.
-        neighbours: How many neighbours each driver has.
-        progress: Told what is being drawn.
+        splits: (N,) names of the posters' splits.
+        metrics: Flat metrics, as in ``metrics.json``.
+        per_query: Per-query values, as in ``per_query.parquet``; used for the intervals of the bars.
+        frozen_per_query: The same of the frozen backbone.
+        config: The run's configuration; ``name``, ``model.backbone``, ``monitor`` and ``training.head_epochs`` are
+            used.
+        split: Name of the split to show.
+        drivers: Number of query posters in the gallery.
+        neighbours: Number of neighbours of each query poster.
+        progress: Called with the name of the picture that is drawn next.
 
     Returns:
         The pictures; the same inputs give the same bytes of ``gallery.png``.
 
     Raises:
-        InputError: The split holds no posters.
+        InputError: The split has no posters.
     """
     tell = progress or (lambda _: None)
     folder, config = Path(folder), dict(config or {})
@@ -130,7 +132,7 @@ def make_pictures(
 
 
 def gallery_note(rows: Neighbourhoods, posters: int, split: str, config: Mapping[str, Any]) -> str:
-    """One line about what a gallery shows."""
+    """Describe in one line what a gallery shows."""
     backbone = (config.get("model") or {}).get("backbone")
     told = [str(part) for part in (config.get("name"), backbone) if part]
     told.append(f"{len(rows)} of {posters:,} {split} posters, chosen for variety, search the other {posters - 1:,}")

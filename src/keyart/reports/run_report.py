@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
 
 MOST_COMPARED = 20_000
-"""Contrasts are looked for among at most so many posters."""
+"""Maximum number of posters among which contrasting pairs are searched."""
 
 
 def write_report(
@@ -45,28 +45,28 @@ def write_report(
     split: str = "test",
     progress: Progress | None = None,
 ) -> Path:
-    """Write ``report.html``, and with it ``gallery.png`` and ``pictures/*.png``, into a run's folder.
+    """Write a run's ``report.html`` with ``gallery.png`` and ``pictures/*.png`` into its folder.
 
     Args:
-        folder: The run's; ``metrics.csv`` is read from it where it is there.
-        embeddings: (N, E) one a poster of the catalogue.
-        frozen: (N, F) pooled features of the frozen backbone; None: they are not compared in the gallery.
+        folder: The run's folder; ``metrics.csv`` in it is read if it exists.
+        embeddings: (N, E) embeddings of the catalogue's posters.
+        frozen: (N, F) pooled features of the frozen backbone; None omits the comparison in the gallery.
         catalogue: The N posters.
         groups: (N,) near-duplicate groups.
-        splits: (N,) names of splits.
-        metrics: Flat, as ``metrics.json`` holds them.
-        per_query: As ``per_query.parquet`` holds them: ``id``, ``split``, each metric. None: no intervals.
-        frozen_per_query: The frozen backbone's. None: no intervals of differences.
+        splits: (N,) names of the posters' splits.
+        metrics: Flat metrics, as in ``metrics.json``.
+        per_query: Per-query values, as in ``per_query.parquet``: ``id``, ``split``, each metric. None: no intervals.
+        frozen_per_query: The same of the frozen backbone. None: no intervals of differences.
         config: The resolved configuration.
-        environment: Versions, git state, dataset.
-        split: Which posters are shown and judged.
-        progress: Told what is being done.
+        environment: Versions, git state and dataset.
+        split: Name of the split to show and evaluate.
+        progress: Called with the name of the next step.
 
     Returns:
-        The page's path.
+        The path of the page.
 
     Raises:
-        InputError: The split holds no posters.
+        InputError: The split has no posters.
     """
     folder = Path(folder)
     pictures = make_pictures(
@@ -117,7 +117,7 @@ def write_report(
 def _lead(
     config: Mapping[str, Any], splits: npt.NDArray[Any], size: int, embedding: Mapping[str, Any], split: str
 ) -> str:
-    """How many numbers an embedding has and where they come from, crediting the loss with its own branch alone."""
+    """Describe the embedding's size and origin; the loss is named only with the branch that it trained."""
     backbone = (config.get("model") or {}).get("backbone")
     loss = (config.get("loss") or {}).get("name")
     count, trained = int((splits == split).sum()), int((splits == "train").sum())
@@ -232,7 +232,7 @@ def _contrasts(
 
 
 def _whole(pair: Pair, at: npt.NDArray[np.int64]) -> Pair:
-    """A pair's positions in the whole catalogue."""
+    """Convert a pair's positions in the split to positions in the whole catalogue."""
     return replace(pair, first=int(at[pair.first]), second=int(at[pair.second]))
 
 

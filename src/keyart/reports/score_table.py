@@ -1,4 +1,4 @@
-"""Metrics in HTML: the headline figures and the table with its intervals."""
+"""Metrics as HTML: the key figures, and the table with intervals."""
 
 import math
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from keyart.utils.text import to_html
 
 WIDTH, HEIGHT = 190, 22
 LEAST, MOST = -0.5, 3.0
-"""Ends of the widest scale of lifts that is drawn."""
+"""Limits of the widest lift scale that is drawn."""
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number for people, or a dash where it is undefined.
+    """Format a number with a fixed number of digits; a dash if it is undefined.
 
     Examples:
         >>> number(0.29813), number(-0.5, 1), number(None)
@@ -26,11 +26,11 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def headline(scores: Sequence[Score], first: str) -> str:
-    """The headline figures: the lift of ``first`` large, and cards for up to six others.
+    """Build the key figures: the lift of ``first`` in large type, and cards for up to six metrics.
 
     Args:
-        scores: All of them.
-        first: The key of the metric that counts most.
+        scores: All scores.
+        first: Key of the most important metric.
     """
     by_key = {score.key: score for score in scores}
     main = by_key.get(first) or (scores[0] if scores else None)
@@ -51,12 +51,12 @@ def headline(scores: Sequence[Score], first: str) -> str:
 
 
 def score_tables(scores: Sequence[Score], first: str, queries: str) -> str:
-    """The table of metrics; those without near-duplicates and of single genres are folded away.
+    """Build the tables of metrics; those without near-duplicates and those of single genres are collapsed.
 
     Args:
-        scores: All of them.
-        first: The key of the metric that counts most.
-        queries: What was searched in what, for the caption.
+        scores: All scores.
+        first: Key of the most important metric.
+        queries: Sentence on the numbers of queries and searched posters, for the note.
     """
     main = [score for score in scores if not is_genre(score.key) and not score.key.endswith("/dedup")]
     dedup = [score for score in scores if not is_genre(score.key) and score.key.endswith("/dedup")]
@@ -120,7 +120,7 @@ def _row(score: Score, main: bool, scale: tuple[float, float]) -> str:
 
 
 def _verdict(gap: Interval) -> str:
-    """A sign for eyes that do not tell the colours apart, with a word for those that do not see it."""
+    """Build a sign for readers who do not distinguish the colours, with a word for screen readers."""
     return f'<span class="sign" role="img" aria-label="{gap.verdict}" title="{gap.verdict}">{SIGNS[gap.verdict]}</span>'
 
 
@@ -140,7 +140,7 @@ def _bracket(interval: Interval | None) -> str:
 
 
 def _lifts(score: Score) -> tuple[float, float, float] | None:
-    """Lift and its ends, chance and frozen held still; None where the lift is undefined."""
+    """Return the lift and the ends of its interval, with fixed chance and frozen values; None if it is undefined."""
     if score.lift is None or score.chance is None or score.frozen is None or score.frozen == score.chance:
         return None
     chance, reach = score.chance, score.frozen - score.chance
@@ -151,7 +151,7 @@ def _lifts(score: Score) -> tuple[float, float, float] | None:
 
 
 def _scale(scores: Sequence[Score]) -> tuple[float, float]:
-    """Ends of a scale that holds 0, 1 and all lifts with their intervals, within reason."""
+    """Return the ends of a scale that contains 0, 1 and all lifts with their intervals, within limits."""
     values = [value for score in scores for value in (_lifts(score) or ())]
     low = max(min([-0.15, *values]), LEAST)
     high = min(max([1.25, *values]), MOST)
@@ -159,13 +159,13 @@ def _scale(scores: Sequence[Score]) -> tuple[float, float]:
 
 
 def _place(value: float, scale: tuple[float, float], width: float = WIDTH) -> float:
-    """Where a lift stands on a scale, in pixels; outside it, at its end."""
+    """Return the position of a lift on a scale in pixels; a lift outside the scale is moved to its end."""
     inside = min(max(value, scale[0]), scale[1])
     return (inside - scale[0]) / (scale[1] - scale[0]) * width
 
 
 def _scale_of(score: Score) -> str:
-    """The headline's scale, with its marks named."""
+    """Build the lift scale of the key figure, with named marks."""
     lifts = _lifts(score)
     if lifts is None:
         return ""

@@ -1,4 +1,4 @@
-"""The report's style sheet: one sober page in light and dark, printable, with nothing to load."""
+"""The style sheet of reports: light and dark, printable, without external resources."""
 
 import base64
 import io
@@ -183,10 +183,10 @@ pre { background: var(--card); border: 1px solid var(--rule); border-radius: 4px
 
 
 def build_stylesheet(letters: str) -> str:
-    """The style sheet with its typeface inside.
+    """Build the style sheet with its embedded typeface.
 
     Args:
-        letters: All text of the page: the typeface is cut down to what occurs.
+        letters: All text of the page; the typeface is reduced to its letters.
     """
     face = (
         f'@font-face {{ font-family: "{DISPLAY}"; font-weight: 300 700; font-style: normal; font-display: block;'
@@ -196,7 +196,7 @@ def build_stylesheet(letters: str) -> str:
     themes = (
         f":root {{ color-scheme: light dark; {light} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {dark} }} }}"
     )
-    # On paper the light theme saves ink whatever the screen shows.
+    # In print, use the light theme to save ink, whatever theme the screen shows.
     paper = f"@media print {{ :root {{ color-scheme: light; {light} }} }}"
     return f"{face}\n{themes}\n{paper}\n{_RULES.replace('DISPLAY', DISPLAY).strip()}"
 
@@ -206,7 +206,7 @@ def _variables(theme: Theme) -> str:
 
 
 def _cut_font(letters: Iterable[str]) -> str:
-    """The display face with only these letters, as base64 of WOFF."""
+    """Return the display typeface with only these letters, as base64 of WOFF."""
     options = subset.Options()
     options.flavor = "woff"
     options.layout_features = ["kern", "liga", "tnum", "lnum"]

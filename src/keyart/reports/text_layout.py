@@ -1,4 +1,4 @@
-"""Setting small type: measured, wrapped at words, cut with an ellipsis."""
+"""Layout of small text in pictures: measuring, wrapping at words, shortening with an ellipsis."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Span:
     Attributes:
         text: The words.
         colour: ``#rrggbb``.
-        weight: As for :func:`keyart.reports.theme.font_for`.
+        weight: Weight as for :func:`keyart.reports.theme.font_for`.
     """
 
     text: str
@@ -24,12 +24,12 @@ class Span:
 
 
 def text_width(text: str, size: int, weight: str = "regular") -> float:
-    """Width of one line in pixels."""
+    """Return the width of one line in pixels."""
     return font_for(text, size, weight).getlength(text)
 
 
 def shorten(text: str, width: float, size: int, weight: str = "regular") -> str:
-    """The text, or as much of its start as fits with an ellipsis.
+    """Return the text, shortened with an ellipsis if it is wider than ``width``.
 
     Examples:
         >>> shorten("Alien", 500, 14)
@@ -46,14 +46,14 @@ def shorten(text: str, width: float, size: int, weight: str = "regular") -> str:
 
 
 def wrap_spans(spans: Sequence[Span], width: float, size: int, lines: int, gap: str = "  ") -> list[list[Span]]:
-    """Break spans into lines, never within a span; what does not fit on the last line ends in an ellipsis.
+    """Break spans into lines, never within a span; the last line ends with an ellipsis if the text does not fit.
 
     Args:
-        spans: In reading order.
-        width: Of a line, in pixels.
-        size: Of the type, in pixels.
-        lines: How many lines at most.
-        gap: Between two spans of a line.
+        spans: The spans in reading order.
+        width: Width of a line in pixels.
+        size: Type size in pixels.
+        lines: Maximum number of lines.
+        gap: Text between two spans of a line.
     """
     space = text_width(gap, size)
     rows: list[list[Span]] = [[]]
@@ -78,7 +78,7 @@ def wrap_spans(spans: Sequence[Span], width: float, size: int, lines: int, gap: 
 def draw_line(
     pen: ImageDraw.ImageDraw, at: tuple[float, float], spans: Sequence[Span], size: int, gap: str = "  "
 ) -> float:
-    """Set spans on one line with its baseline at ``at`` and return where it ends."""
+    """Draw spans on one line with its baseline at ``at``; return the x position of its end."""
     x, baseline = at
     space = text_width(gap, size)
     for index, span in enumerate(spans):

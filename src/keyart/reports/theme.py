@@ -1,4 +1,4 @@
-"""Colours and type, one source for the report's style sheet, its charts and the gallery."""
+"""Colours and typefaces of the report's style sheet, its charts and the gallery."""
 
 from dataclasses import dataclass, fields
 from functools import cache
@@ -15,20 +15,20 @@ WEIGHTS = {"light": 300, "regular": 400, "medium": 500, "semibold": 600}
 
 @dataclass(frozen=True)
 class Theme:
-    """Colours as ``#rrggbb``.
+    """A set of colours, each as ``#rrggbb``.
 
     Attributes:
-        paper: Background.
-        card: Background of what stands out from the paper.
+        paper: Background of the page.
+        card: Background of highlighted areas.
         ink: Text.
-        muted: Secondary text, chance.
+        muted: Secondary text, and chance.
         rule: Lines and tracks.
         accent: The trained embedding.
         frozen: The frozen backbone.
-        better: What is significantly better; a sign stands beside it.
-        worse: What is significantly worse.
-        c: Categories (genres), to be told apart with impaired colour vision too.
-        d: A ramp from early to late (decades).
+        better: Significantly better values; a sign is shown too.
+        worse: Significantly worse values.
+        c: Categories (genres), distinguishable with impaired colour vision too.
+        d: Colour ramp from early to late (decades).
     """
 
     paper: str
@@ -44,7 +44,7 @@ class Theme:
     d: tuple[str, ...]
 
     def named(self) -> dict[str, str]:
-        """Every colour by the name of its style-sheet variable."""
+        """Return every colour by the name of its style-sheet variable."""
         flat: dict[str, str] = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -56,14 +56,14 @@ class Theme:
         return flat
 
     def ramp(self, steps: int) -> list[str]:
-        """``steps`` colours of the ramp, evenly spaced."""
+        """Return ``steps`` evenly spaced colours of the ramp."""
         last = len(self.d) - 1
         at = np.linspace(0, last, steps) if steps > 1 else np.array([last])
         return [self.d[round(i)] for i in at]
 
 
 def _blend(stops: tuple[str, ...], steps: int = 9) -> tuple[str, ...]:
-    """``steps`` colours along ``stops``, linear in sRGB."""
+    """Interpolate ``steps`` colours between ``stops``, linearly in sRGB."""
     rgb = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], dtype=float)
     at = np.linspace(0, len(stops) - 1, steps)
     mixed = np.stack([np.interp(at, np.arange(len(stops)), rgb[:, channel]) for channel in range(3)], axis=1)
@@ -99,7 +99,7 @@ DARK = Theme(
 
 
 def to_variables(markup: str) -> str:
-    """Replace the light theme's colours in SVG by style-sheet variables, so that a picture follows the page's theme."""
+    """Replace the light theme's colours in SVG with style-sheet variables, which follow the page's theme."""
     for name, colour in LIGHT.named().items():
         markup = markup.replace(colour, f"var(--{name})")
     return markup
@@ -107,13 +107,13 @@ def to_variables(markup: str) -> str:
 
 @cache
 def display_file() -> Path:
-    """The file of the display face (Oswald, SIL Open Font License), a variable font."""
+    """Return the file of the display typeface (Oswald, SIL Open Font License), a variable font."""
     return Path(font_path(DISPLAY))
 
 
 @cache
 def fallback_file() -> Path:
-    """DejaVu Sans as matplotlib brings it, for letters that the display face lacks."""
+    """Return matplotlib's DejaVu Sans, for letters that the display typeface lacks."""
     import matplotlib
 
     return Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
@@ -135,10 +135,10 @@ def _load(size: int, weight: str, fallback: bool) -> ImageFont.FreeTypeFont:
 
 
 def font_for(text: str, size: int, weight: str = "regular") -> ImageFont.FreeTypeFont:
-    """A face that has the letters of ``text``: the display face, else DejaVu Sans.
+    """Return a font with the letters of ``text``: the display typeface, or DejaVu Sans.
 
     Args:
-        text: What will be set.
+        text: The text to draw.
         size: Height in pixels.
         weight: ``light``, ``regular``, ``medium`` or ``semibold``.
     """

@@ -1,4 +1,4 @@
-"""The card of a catalogue: how complex, how clean and how well labelled its posters are."""
+"""The dataset card: complexity, cleanliness and label quality of a catalogue's posters."""
 
 from keyart.utils.lazy import attach_stub
 

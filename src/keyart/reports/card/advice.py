@@ -1,6 +1,7 @@
-"""Where to start, by what was measured: each with the measurement, the paper behind it, and what is not known.
+"""Suggested starting values for hyperparameters, derived from measurements of a catalogue.
 
-Nothing here was tried: these are starting points for a sweep, and the sweep decides.
+Each suggestion states its measurement, the paper behind its rule, and what is not known. None of the values was
+tried: they are starting points for a sweep, and the sweep decides.
 """
 
 import math
@@ -12,24 +13,25 @@ import numpy as np
 from keyart.runs.evaluation.metric_names import metric_name
 
 PAPER_MARGINS = (36, 55)
-"""Degrees that Wang et al. found useful for the angular loss."""
+"""Margins in degrees that Wang et al. found useful for the angular loss."""
 
 LEAST_MARGIN, MOST_MARGIN = 1, 80
-"""Degrees that the angular loss takes."""
+"""Smallest and largest margin in degrees that the angular loss accepts."""
 
 MOST_ENLARGED = 1.25
 
 
 def give_advice(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Starting points from a card's facts.
+    """Suggest starting values from a card's facts.
 
     Args:
-        facts: The card so far: ``intrinsic_dimension``, ``labels``, ``cleanliness``, ``detail``, ``angles``,
+        facts: The facts measured so far: ``intrinsic_dimension``, ``labels``, ``cleanliness``, ``detail``, ``angles``,
             ``image_size``, ``posters``, ``backbone``.
 
     Returns:
-        ``input_size``, ``backbone``, ``embedding_size`` and ``margin``: each ``start`` (what to set), ``measured``
-        (what was seen here), ``source`` (whose rule it is) and ``unknown`` (what was not measured).
+        ``input_size``, ``backbone``, ``embedding_size`` and ``margin``: each with ``start`` (the values to set),
+        ``measured`` (the measurement on this catalogue), ``source`` (the source of the rule) and ``unknown`` (what was
+        not measured).
     """
     return {
         "input_size": _input_size(facts),
@@ -90,10 +92,12 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """A size to start with, from the dimension of frozen features; what could not be estimated is left out.
+    """Suggest an embedding size from the intrinsic dimension of frozen features.
+
+    Estimates that could not be computed are ignored.
 
     Args:
-        facts: As for `give_advice`; ``intrinsic_dimension`` alone is read.
+        facts: As for `give_advice`; only ``intrinsic_dimension`` is used.
     """
     frozen = facts["intrinsic_dimension"]["frozen"]
     named = {"TwoNN": frozen["twonn"], "maximum likelihood": frozen["mle"]["mean"]}
@@ -120,10 +124,10 @@ def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def margin(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """A margin of the angular loss to start with: one that about 5% of the measured triplets lie beyond.
+    """Suggest a margin for the angular loss: about 5% of the measured triplets exceed it.
 
     Args:
-        facts: As for `give_advice`; ``angles`` alone are read.
+        facts: As for `give_advice`; only ``angles`` is used.
     """
     angles = facts["angles"]
     low, high = PAPER_MARGINS
@@ -154,5 +158,5 @@ def margin(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _degrees(angle: float) -> int:
-    """A whole number of degrees in the range of the angular loss's margin."""
+    """Round an angle to whole degrees within the margin range of the angular loss."""
     return min(max(round(float(angle)), LEAST_MARGIN), MOST_MARGIN)

@@ -1,4 +1,4 @@
-"""The card's charts: entropies, the catalogue among other sets, dimensions, genres."""
+"""Charts of the dataset card: entropies, comparison with other image sets, intrinsic dimensions, genres."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -28,11 +28,11 @@ OWN = "this catalogue"
 
 
 def draw_complexity(values: npt.NDArray[np.float64], facts: Mapping[str, Any], theme: "Theme") -> "Figure":
-    """A histogram of each entropy, with its mean.
+    """Draw a histogram of each entropy with its mean.
 
     Args:
-        values: (N, 3), in the order of `MEASURES`.
-        facts: ``complexity`` of the card.
+        values: (N, 3) entropies, in the order of `MEASURES`.
+        facts: The card's ``complexity``.
         theme: Colours.
     """
     figure = blank_figure(9.6, 2.9)
@@ -59,10 +59,10 @@ def draw_complexity(values: npt.NDArray[np.float64], facts: Mapping[str, Any], t
 
 
 def draw_references(sets: Sequence[Mapping[str, Any]], theme: "Theme") -> "Figure":
-    """The catalogue among other sets: a row a set, a panel a measure.
+    """Draw the catalogue in comparison with other image sets: one row per set, one panel per measure.
 
     Args:
-        sets: As `measure_set` tells them; the first is the catalogue.
+        sets: Results of `measure_set`; the first is the catalogue.
         theme: Colours.
     """
     ordered = sorted(sets, key=lambda one: one["complexity"]["delentropy"]["mean"])
@@ -104,7 +104,7 @@ def draw_references(sets: Sequence[Mapping[str, Any]], theme: "Theme") -> "Figur
 
 
 def _reading(one: Mapping[str, Any], name: str) -> tuple[float, float, float] | None:
-    """A set's value in a panel, and the ends of the middle half of its images (or the range over k)."""
+    """Return the value of a set in a panel, with the quartiles of its images (or the range over k); None if unknown."""
     if name in MEASURES:
         found = one["complexity"][name]
         return found["mean"], found["25%"], found["75%"]
@@ -122,11 +122,14 @@ def _reading(one: Mapping[str, Any], name: str) -> tuple[float, float, float] | 
 def draw_dimension(
     spaces: Mapping[str, Mapping[str, Any]], curves: Mapping[str, npt.ArrayLike], theme: "Theme"
 ) -> "Figure":
-    """Maximum likelihood over k, TwoNN over the number of posters, and the variance that components hold.
+    """Draw the estimates of intrinsic dimension and the explained variance of each space.
+
+    Panels: maximum likelihood against k, TwoNN against the number of posters, and the cumulative share of variance
+    against the number of principal components.
 
     Args:
-        spaces: ``intrinsic_dimension`` of the card.
-        curves: Cumulative shares of variance by space.
+        spaces: The card's ``intrinsic_dimension``.
+        curves: Cumulative shares of variance, by space.
         theme: Colours.
     """
     colours = {"pixels": theme.muted, "frozen": theme.frozen, "embeddings": theme.accent}
@@ -169,7 +172,7 @@ def draw_dimension(
 
 
 def draw_genres(labels: Mapping[str, Any], theme: "Theme") -> "Figure":
-    """How many posters have each genre, commonest first."""
+    """Draw the number of posters of each genre, most frequent first."""
     counts = labels["genres"]
     figure = blank_figure(9.6, 0.9 + 0.26 * len(counts))
     axes = figure.add_subplot()
@@ -196,7 +199,7 @@ def draw_genres(labels: Mapping[str, Any], theme: "Theme") -> "Figure":
 
 
 def draw_co_occurrence(labels: Mapping[str, Any], theme: "Theme") -> "Figure":
-    """Of the posters with the genre of a row, which share has that of a column; as discs of that area."""
+    """Draw genre co-occurrence: disc area is the share of a row genre's posters with the column genre."""
     names = labels["co_occurrence"]["genres"]
     both = np.array(labels["co_occurrence"]["posters"], dtype=np.float64)
     share = both / np.maximum(np.diag(both), 1)[:, None]

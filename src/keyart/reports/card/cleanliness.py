@@ -1,4 +1,4 @@
-"""What of an audit goes into a card, in plain values."""
+"""The cleanliness part of a dataset card: audit results as plain values."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.neighbours import exact_neighbours
 
 LOOKALIKES = 12
-"""Pairs without a group that are shown: the highest cosines between frozen features."""
+"""Number of similar pairs shown: those with the highest cosine of frozen features and in no common group."""
 
 
 def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tuple[dict[str, Any], list[Positions]]:
-    """Everything odd about posters by id, and what a split without the guard would leak.
+    """Collect duplicates, odd posters and faults by id, and estimate the leak of an unguarded random split.
 
     Args:
-        posters: The N posters that can be used, and what was wrong with the others.
-        audit: Of them.
+        posters: The N usable posters, and the problems of the others.
+        audit: The audit of these posters.
         frozen: (N, F) features of a frozen backbone.
 
     Returns:
-        Plain values, and the look-alikes as pairs of positions, most alike first.
+        The plain values, and the look-alikes as pairs of positions, most similar first.
     """
     ids = posters.catalogue.ids
     alike, cosines = lookalikes(frozen, posters.groups)
@@ -65,9 +65,10 @@ def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tupl
 
 
 def lookalikes(frozen: np.ndarray, groups: np.ndarray, most: int = LOOKALIKES) -> tuple[list[Positions], list[float]]:
-    """Pairs of posters that no near-duplicate group joins and whose frozen features point the same way, nearest first.
+    """Find the pairs with the most similar frozen features that share no near-duplicate group, most similar first.
 
-    Other prints of one artwork (cropped, recoloured, relettered) are found here; pixels alone cannot prove them.
+    These pairs include other prints of one artwork (cropped, recoloured, with other lettering). Pixels alone cannot
+    prove that they show the same artwork.
     """
     import torch
 
@@ -84,7 +85,7 @@ def lookalikes(frozen: np.ndarray, groups: np.ndarray, most: int = LOOKALIKES) -
 
 
 def _parted(posters: Posters) -> int | None:
-    """How many test posters of the table's own column ``split`` have a near-duplicate in its train; None without it."""
+    """Count the test posters of the table's own split that have a near-duplicate in train; None without a split."""
     split = posters.catalogue.split
     if split is None:
         return None

@@ -1,4 +1,4 @@
-"""The card's section on cleanliness, in HTML."""
+"""The dataset card's section on cleanliness, as HTML."""
 
 from keyart.reports.card.markup import strip
 from keyart.reports.card.measure import Facts
@@ -7,14 +7,14 @@ from keyart.reports.poster_html import PosterImages
 from keyart.reports.score_table import number
 
 GROUPS, PAIRS, ODD = 6, 5, 10
-"""Groups, pairs and odd posters of a kind that are shown."""
+"""Maximum numbers shown of near-duplicate groups, of look-alike pairs, and of odd posters of each kind."""
 
 ODDITIES = (("blank", "Blank"), ("landscape", "Landscape"), ("tiny", "Tiny"), ("grey", "Without colour"))
 _FAULTS = 50
 
 
 def cleanliness(facts: Facts, images: PosterImages) -> str:
-    """Duplicates, oddities, faults and leaks."""
+    """Build the section on duplicates, odd posters, faults and leaks."""
     audit, catalogue = facts.audit, facts.posters.catalogue
     parts = [_leak(facts)]
     for group in audit.near[:GROUPS]:
@@ -53,7 +53,7 @@ def _lookalikes(facts: Facts, images: PosterImages) -> str:
     if not pairs:
         return ""
     told = facts.content["cleanliness"]["lookalikes"]
-    # Pairs follow each other, so that a poster of two pairs is named with its first.
+    # Pairs follow each other. A poster of two pairs shows the cosine of its first pair.
     cosines: dict[int, float] = {}
     for pair, one in zip(pairs, told, strict=False):
         for at in pair:

@@ -1,4 +1,4 @@
-"""How much of posters' detail a smaller input keeps."""
+"""The share of image detail that remains at smaller input sizes."""
 
 import numpy as np
 import torch
@@ -11,17 +11,17 @@ _SAMPLE = 256
 
 
 def detail_kept(pixels: PixelCache, sizes: tuple[tuple[int, int], ...] = SIZES) -> dict[str, float]:
-    """Share of the gradients' energy that is left after shrinking and enlarging again, by size.
+    """Return the share of gradient energy that remains after downscaling and upscaling, by size.
 
-    Σ ‖∇L′‖² / Σ ‖∇L‖² over the grey levels L of at most 256 posters at the cache's size and L′, the same after bilinear
-    resizing with antialiasing to the smaller size and back; gradients are differences of neighbouring pixels.
+    The share is Σ ‖∇L′‖² / Σ ‖∇L‖². L are the grey levels of at most 256 posters at the cache's size. L′ is L after
+    bilinear resizing with antialiasing to the smaller size and back. Gradients are differences of neighbouring pixels.
 
     Args:
-        pixels: N posters.
-        sizes: (height, width) each; those that are not smaller than the posters are left out.
+        pixels: Pixels of N posters.
+        sizes: (height, width) of each size; sizes that are not smaller than the posters are skipped.
 
     Returns:
-        By ``"<height>×<width>"``.
+        The share by ``"<height>×<width>"``.
     """
     at = np.linspace(0, len(pixels) - 1, min(_SAMPLE, len(pixels))).round().astype(np.int64)
     rgb = pixels.take(np.unique(at)).permute(0, 3, 1, 2).float()

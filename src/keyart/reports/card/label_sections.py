@@ -1,4 +1,4 @@
-"""The card's sections on labels, in HTML."""
+"""The dataset card's sections on labels, as HTML."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ SHOWN = 20
 
 
 def labels(facts: Facts, charts: Mapping[str, str]) -> str:
-    """Counts, co-occurrence, sets, and what each metric's chance is."""
+    """Build the section on genre counts, co-occurrence, genre sets and the chance level of each metric."""
     told = facts.content["labels"]
     sets, pairs, imbalance = told["genre_sets"], told["random_pairs"], told["imbalance"]
     sizes = ", ".join(f"{size}: {n:,}" for size, n in told["genres_per_poster"].items() if size != "mean")
@@ -41,7 +41,7 @@ def labels(facts: Facts, charts: Mapping[str, str]) -> str:
 
 
 def suspects(facts: Facts, images: PosterImages) -> str:
-    """Posters whose genres do not fit their look."""
+    """Build the section on posters whose genres do not fit their look."""
     told, catalogue = facts.content["labels"], facts.posters.catalogue
     items = []
     for at, one in zip(facts.suspects.order[:SHOWN].tolist(), told["suspects"], strict=False):

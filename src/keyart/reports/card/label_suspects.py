@@ -1,9 +1,10 @@
-"""Posters whose genres do not fit their look, by a classifier that has not seen them.
+"""Detection of suspicious genre labels by an out-of-fold classifier (confident learning).
 
-Confident learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068) for several labels a poster: probabilities of
-each genre out of fold, by which the labels given are judged. A look tells a genre poorly, so most suspects are unusual
-posters and not wrong labels. How well suspects find wrong labels is therefore measured on the same catalogue: genre
-sets are swapped for others on purpose, and it is counted how many of the most suspect posters are among these.
+The method is Confident Learning (Northcutt, Jiang and Chuang 2021, arXiv 1911.00068), extended to several labels per
+poster: out-of-fold probabilities of each genre are compared with the poster's labels. The look of a poster predicts
+its genres poorly, so most suspects are unusual posters with correct labels. Therefore the detection is evaluated on the
+same catalogue: the genre sets of some posters are replaced by those of others, and the share of these posters among the
+top suspects is counted.
 """
 
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 FOLDS = 5
 PENALTY = 10.0
-"""Of ridge regression, a poster: of 1, 3, 10 and 30 the one that told genres of film posters best, out of fold."""
+"""Ridge penalty per poster: of 1, 3, 10 and 30 the one that predicts film genres best, out of fold."""
 
 PLANTED = 0.05
 _STEPS = 60
@@ -27,12 +28,12 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True, eq=False)
 class Suspects:
-    """How well the genres given fit what posters look like.
+    """How well the labelled genres fit the look of each poster.
 
     Attributes:
-        probabilities: (N, G) out of fold.
-        scores: (N,) by `misfit`; the higher, the more suspect.
-        order: (N,) positions, most suspect first.
+        probabilities: (N, G) out-of-fold probabilities.
+        scores: (N,) scores by `misfit`; the higher, the more suspicious.
+        order: (N,) positions, most suspicious first.
     """
 
     probabilities: Floats
@@ -41,16 +42,16 @@ class Suspects:
 
 
 class SuspectFinder:
-    """Judges genre sets by features, out of fold.
+    """Finder of suspicious genre sets, by out-of-fold predictions from features.
 
-    Each fold's genres are told by ridge regression of the multi-hot genres on the other folds' standardised features,
-    and the scores become probabilities by a logistic curve a genre (Platt 1999), fitted over all folds: two numbers a
-    genre are all that a poster's own label may reach.
+    For each fold, ridge regression of the multi-hot genres on the standardised features of the other folds predicts the
+    genres. A logistic curve per genre (Platt scaling, 1999), fitted over all folds, turns the scores into
+    probabilities. A poster's own label influences only the two parameters of each genre's curve.
 
     Args:
-        features: (N, F) of a frozen backbone.
-        groups: (N,) chains of near-duplicates: none is parted by the folds.
-        seed: Of the folds.
+        features: (N, F) features of a frozen backbone.
+        groups: (N,) ids of near-duplicate chains; a chain is never divided between folds.
+        seed: Seed of the folds.
     """
 
     def __init__(self, features: np.ndarray, groups: np.ndarray, *, seed: int = 0) -> None:
@@ -68,13 +69,13 @@ class SuspectFinder:
             self._factors.append(torch.linalg.cholesky(others))
 
     def find(self, genres: np.ndarray) -> Suspects:
-        """Rank posters by how badly their genres, (N, G) multi-hot, fit their look."""
+        """Rank posters by how badly their (N, G) multi-hot genres fit their look."""
         probabilities = self.probabilities(genres)
         scores = misfit(probabilities, genres)
         return Suspects(probabilities, scores, np.argsort(-scores, kind="stable"))
 
     def probabilities(self, genres: np.ndarray) -> Floats:
-        """(N, G) probabilities of genres, out of fold."""
+        """Return the (N, G) out-of-fold probabilities of genres."""
         y = torch.from_numpy(genres.astype(np.float32))
         scores = torch.zeros_like(y)
         for fold, factor in enumerate(self._factors):
@@ -86,16 +87,18 @@ class SuspectFinder:
         return _to_probabilities(scores.double(), y.double()).numpy()
 
     def planted_errors(self, genres: np.ndarray, share: float = PLANTED) -> dict[str, float]:
-        """Give some posters the genre set of others, and count how many of the most suspect ones were given one.
+        """Give some posters the genre set of others, and measure how well the ranking finds them.
 
         Args:
             genres: (N, G) multi-hot.
-            share: Of posters that get another poster's genres, with none in common.
+            share: Share of posters that get the genres of a poster with which they have no genre in common.
 
         Returns:
-            ``planted``; ``precision``, the share of planted ones among as many most suspect posters; ``chance``, what
-            picking posters at random would give; ``auc``, the probability that a planted one is more suspect than
-            another. Real errors among the others count against both.
+            ``planted``, the number of changed posters; ``precision``, their share among equally many top suspects;
+            ``chance``, the expected precision of a random choice; ``auc``, the probability that a changed poster ranks
+            as
+            more suspicious than another one. Real label errors among the other posters lower both ``precision`` and
+            ``auc``.
         """
         rng = np.random.default_rng(self.seed)
         wrong = genres.copy()
@@ -123,12 +126,13 @@ class SuspectFinder:
 
 
 def misfit(probabilities: Floats, genres: np.ndarray) -> Floats:
-    """(N,) nats by which the labels given are less likely than for any poster: Σ_g log P(y_g) − log p(y_g | look).
+    """Return for each poster how much less likely its labels are given its look than by genre frequency, in nats.
 
-    P(y_g) is the genre's share of all posters. Without it every poster of a rare genre would be suspect.
+    The (N,) scores are Σ_g log P(y_g) − log p(y_g | look). P(y_g) is the genre's frequency over all posters. Without
+    this term every poster of a rare genre would be suspicious.
 
     Args:
-        probabilities: (N, G) out of fold.
+        probabilities: (N, G) out-of-fold probabilities.
         genres: (N, G) multi-hot.
 
     Examples:
@@ -142,7 +146,7 @@ def misfit(probabilities: Floats, genres: np.ndarray) -> Floats:
 
 
 def _to_probabilities(scores: Tensor, y: Tensor) -> Tensor:
-    """Logistic curves from scores to labels, one a column, of least cross-entropy; (N, G) in [1e-6, 1 − 1e-6]."""
+    """Fit a logistic curve per column by least cross-entropy; return (N, G) probabilities in [1e-6, 1 − 1e-6]."""
     scores = (scores - scores.mean(0)) / scores.std(0).clamp_min(1e-12)
     slope = torch.zeros(scores.shape[1], dtype=torch.float64, requires_grad=True)
     height = torch.logit(y.mean(0).clamp(1e-4, 1 - 1e-4)).requires_grad_()
@@ -151,7 +155,7 @@ def _to_probabilities(scores: Tensor, y: Tensor) -> Tensor:
     def loss() -> Tensor:
         search.zero_grad()
         value = F.binary_cross_entropy_with_logits(scores * slope + height, y, reduction="none").mean(0).sum()
-        # A grain of ridge keeps the slope finite where a genre is told without any error.
+        # A small ridge penalty keeps the slope finite if a genre is predicted without any error.
         value = value + 1e-4 * slope.square().sum()
         value.backward()
         return value

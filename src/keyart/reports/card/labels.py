@@ -1,4 +1,4 @@
-"""What a catalogue's labels are like, in plain values."""
+"""The label part of a dataset card: genre statistics as plain values."""
 
 import math
 from typing import Any
@@ -20,10 +20,12 @@ LIKELY = 3
 
 
 def tell_labels(catalogue: Catalogue) -> dict[str, Any]:
-    """Counts, sets, co-occurrence and imbalance of genres, and how alike random pairs are.
+    """Return counts, sets, co-occurrence and imbalance of genres, and the similarity of random pairs.
 
-    ``imbalance`` is after Charte et al. 2015 (Neurocomputing 163): a genre's ratio is the commonest genre's count over
-    its own; told are the largest and the mean of these, and the evenness, the entropy of the counts over its maximum.
+    ``imbalance`` follows Charte et al. 2015 (Neurocomputing 163): the ratio of a genre is the count of the most
+    frequent
+    genre divided by its own count. The result has the largest and the mean ratio, and the evenness: the entropy of the
+    counts divided by its maximum.
     """
     genres = catalogue.genres
     counts = genres.sum(0)
@@ -62,7 +64,7 @@ def tell_labels(catalogue: Catalogue) -> dict[str, Any]:
 
 
 def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
-    """Shares of all pairs of different posters that share a genre, have the same set, or are positive to each other."""
+    """Return the shares of all pairs of different posters that share a genre, have the same set, or are positive."""
     sets, _, held = distinct_sets(torch.from_numpy(genres))
     gain = Relevance("jaccard")(sets, sets).double()
     weight = held[:, None].double() * held[None].double() - torch.diag(held.double())
@@ -78,7 +80,7 @@ def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
 
 
 def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
-    """Each retrieval metric's chance on this catalogue, all in all, and what frozen features reach."""
+    """Return chance level and frozen-feature value of each retrieval metric, without the ``/dedup`` variants."""
     judgement: Judgement = judge(frozen, posters, "jaccard")
     told = {}
     for name, value in judgement.summary.items():
@@ -92,7 +94,7 @@ def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, fl
 
 
 def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUSPECTS) -> list[dict[str, Any]]:
-    """The most suspect posters: the genres given and the likeliest ones, with probabilities."""
+    """Return the most suspicious posters with their labelled and their likeliest genres, each with its probability."""
     told = []
     for at in suspects.order[:most]:
         p = suspects.probabilities[at]
@@ -111,7 +113,7 @@ def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUS
 
 
 def disagreeing(catalogue: Catalogue, groups: list[Positions]) -> list[dict[str, Any]]:
-    """Near-duplicate groups whose posters have different genres: of such pictures at most one label can be right."""
+    """Return the near-duplicate groups whose posters have different genres: at most one label can be right."""
     return [
         {str(catalogue.ids[at]): catalogue.genre_text(int(at)).split(", ") for at in group}
         for group in groups

@@ -1,4 +1,4 @@
-"""Pieces of HTML that the card's sections share."""
+"""HTML fragments that several sections of the dataset card use."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -19,13 +19,13 @@ def strip(
     images: PosterImages,
     note: Callable[[int], str] | None = None,
 ) -> str:
-    """Posters in lines of ten with title, year and genres.
+    """Build rows of ten posters, each with title, year and genres.
 
     Args:
         catalogue: The posters.
-        positions: Which.
-        images: Holds each of them.
-        note: What stands first below a poster's title.
+        positions: Positions of the posters to show.
+        images: Images of these posters.
+        note: Returns the first text below a poster's title, by position.
     """
     items = []
     for at in positions:
@@ -36,12 +36,12 @@ def strip(
 
 
 def shelf(items: Iterable[str], label: str = "Posters") -> str:
-    """A list of posters, see `poster`."""
+    """Build a list of posters; each item is the result of `poster`."""
     return f'<ol class="strip" tabindex="0" aria-label="{to_html(label)}">{"".join(items)}</ol>'
 
 
 def poster(catalogue: "Catalogue", position: int, images: PosterImages, caption: str) -> str:
-    """A poster with its title, and a caption (HTML) below it."""
+    """Build a poster with its title and a caption (HTML) below it."""
     name = to_html(poster_name(catalogue, position))
     return (
         f'<li><figure class="poster">{images.img(position)}<figcaption><b>{name}</b>'
@@ -50,12 +50,12 @@ def poster(catalogue: "Catalogue", position: int, images: PosterImages, caption:
 
 
 def interval(one: Mapping[str, float | None]) -> str:
-    """The ends of a mean's interval."""
+    """Format the ends of a mean's interval."""
     return f"{number(one['low'], 3)} to {number(one['high'], 3)}"
 
 
 def percent(value: float | None) -> str:
-    """A share for people.
+    """Format a share as a percentage.
 
     Examples:
         >>> percent(0.4843), percent(None)

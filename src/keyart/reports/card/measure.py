@@ -1,4 +1,4 @@
-"""Everything that a card tells, measured: the JSON's content, and what pictures are drawn from."""
+"""Measurements of a dataset card: the content of ``card.json`` and the data for its pictures."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -31,24 +31,24 @@ IMAGE_SIZE = (256, 176)
 FEWEST_POSTERS = 20
 EXTREMES = 10
 MOST_COMPARED = 20_000
-"""Posters whose distances are compared, each with each, for a dimension: of more, a sample."""
+"""Maximum number of posters for the pairwise distances of an intrinsic dimension; larger catalogues are sampled."""
 
 Say = Callable[[str], None]
 
 
 @dataclass(eq=False)
 class Facts:
-    """A card's facts.
+    """The facts of a dataset card.
 
     Attributes:
-        content: What ``card.json`` holds.
-        posters: The posters that can be used.
-        audit: What is odd about them.
-        entropies: (N, 3) in the order of `MEASURES`.
-        curves: Cumulative shares of variance by space.
-        lookalikes: Pairs of positions, most alike first.
-        suspects: Posters by how badly their genres fit their look.
-        seconds: What each part took.
+        content: Content of ``card.json``.
+        posters: The usable posters.
+        audit: Audit of these posters.
+        entropies: (N, 3) entropies, in the order of `MEASURES`.
+        curves: Cumulative shares of variance, by space.
+        lookalikes: Pairs of positions, most similar first.
+        suspects: Posters ranked by how badly their genres fit their look.
+        seconds: Duration of each part.
     """
 
     content: dict[str, Any]
@@ -62,7 +62,7 @@ class Facts:
 
 
 class _Clock:
-    """Keeps what each part took, and tells it once it may speak: bad input is told in one line alone."""
+    """Timer of the card's parts; it reports nothing before `speak`, so that an input error prints one line only."""
 
     def __init__(self, say: Say) -> None:
         self._say, self.seconds = say, dict[str, float]()
@@ -77,7 +77,7 @@ class _Clock:
             self._tell(name)
 
     def speak(self) -> None:
-        """Tell what was done so far, and from now on each part as it ends."""
+        """Report the parts measured so far, and from now on each part when it ends."""
         self._silent = False
         for name in self.seconds:
             self._tell(name)
@@ -94,17 +94,17 @@ def measure_facts(
     compare: Sequence[str] = (),
     say: Say = lambda _: None,
 ) -> Facts:
-    """Measure a catalogue of posters.
+    """Measure all facts of a catalogue's dataset card.
 
     Args:
-        catalogue: The table.
-        images: The folder of its images; None: the table's own.
-        run: A finished run, whose embeddings and frozen backbone are looked at.
-        compare: Sets to see it beside, see `gather`.
-        say: Told of each part and what it took.
+        catalogue: Path of the table.
+        images: Folder of the images; None uses the folder that the table names.
+        run: A finished run; its embeddings and its frozen backbone are measured.
+        compare: Image sets for comparison, see `gather`.
+        say: Called with a message on each part and its duration.
 
     Raises:
-        InputError: The table, the folder or a set cannot be had, or fewer than 20 posters can be used.
+        InputError: The table, the folder or a set is not available, or fewer than 20 posters are usable.
     """
     clock = _Clock(say)
     with clock.part("reading"):
@@ -179,14 +179,14 @@ def measure_facts(
 
 
 def extremes(entropies: np.ndarray, groups: np.ndarray, most: int = EXTREMES) -> tuple[list[int], list[int]]:
-    """The simplest and the most complex posters by delentropy, one of a near-duplicate group."""
+    """Return the positions of the simplest and the most complex posters by delentropy, one per near-duplicate group."""
     first = np.unique(groups, return_index=True)[1]
     order = first[np.argsort(entropies[first, MEASURES.index("delentropy")], kind="stable")]
     return [int(at) for at in order[:most]], [int(at) for at in order[::-1][:most]]
 
 
 def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tuple[str, np.ndarray, np.ndarray | None]:
-    """The frozen backbone's name and features, and a run's embeddings."""
+    """Return the name and features of the frozen backbone, and the run's embeddings (None without a run)."""
     from keyart.models.create_backbone import create_backbone
     from keyart.models.feature_cache import cached_features
 
@@ -210,7 +210,7 @@ def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tu
 def _spaces(
     posters: Posters, frozen: np.ndarray, embeddings: np.ndarray | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Dimensions of pixels at 32×32, and of features and embeddings brought to length one, as search compares them."""
+    """Measure the dimension of pixels at 32×32 and of L2-normalised features and embeddings, as used in search."""
     at = sample(len(posters), MOST_COMPARED)
     small = shrink([posters.pixels[int(i)] for i in at])
     vectors = {"pixels": small.reshape(len(small), -1).astype(np.float32), "frozen": _unit(frozen[at])}
@@ -229,7 +229,7 @@ def _unit(rows: np.ndarray) -> np.ndarray:
 
 
 def _own(posters: Posters) -> ImageSet:
-    """The catalogue as a set to compare: one poster of each near-duplicate group."""
+    """Return the catalogue as a set for comparison: one poster of each near-duplicate group."""
     first = np.unique(posters.groups, return_index=True)[1]
     chosen = first[sample(len(first))]
     images = shrink([posters.pixels[int(at)] for at in chosen])
@@ -238,7 +238,7 @@ def _own(posters: Posters) -> ImageSet:
 
 
 def tell_angles(angles: np.ndarray) -> dict[str, Any]:
-    """The angles of triplets in a few numbers, as ``card.json`` holds them."""
+    """Summarise the angles of triplets as in ``card.json``."""
     if not len(angles):
         return {"triplets": 0, "median": None, "5%": None, "95%": None, "99%": None, "largest": None, "beyond": {}}
     low, middle, high, higher = np.quantile(angles, [0.05, 0.5, 0.95, 0.99])

@@ -1,4 +1,4 @@
-"""What is measured of a set of images, in plain values: entropies with intervals, and dimensions of a space."""
+"""Measurements of an image set as plain values: entropies with intervals, and intrinsic dimensions."""
 
 import math
 from typing import Any
@@ -12,18 +12,18 @@ from keyart.reports.card.references import ImageSet
 from keyart.utils.bootstrap import intervals
 
 FEWEST = 200
-"""Images below which a dimension is not told: its estimate would be mostly noise."""
+"""Minimum number of images for an estimate of dimension; with fewer images it would be mostly noise."""
 
 _PARTS = (1, 2, 4, 8)
 
 
 def number(value: float) -> float | None:
-    """A finite number, else None: JSON has no NaN."""
+    """Return a finite number as float, otherwise None, because JSON has no NaN."""
     return float(value) if math.isfinite(value) else None
 
 
 def tell_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
-    """Mean, 95% bootstrap interval, deviation and quantiles of (N, 3) entropies, by measure, in bits."""
+    """Return mean, 95% bootstrap interval, deviation and quantiles of (N, 3) entropies, by measure, in bits."""
     told = {}
     for column, (name, interval) in enumerate(zip(MEASURES, intervals(values), strict=True)):
         spread = np.quantile(values[:, column], [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
@@ -39,7 +39,7 @@ def tell_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float
 
 
 def tell_dimension(found: Dimension) -> dict[str, Any]:
-    """A dimension in plain values: ``twonn``, ``mle`` (by k, and ``mean`` over k from 10 to 20), ``pca``."""
+    """Return the estimates as plain values: ``twonn``, ``mle`` (by k, and ``mean`` over k from 10 to 20), ``pca``."""
     return {
         "vectors": found.vectors,
         "ambient": found.ambient,
@@ -53,15 +53,20 @@ def tell_dimension(found: Dimension) -> dict[str, Any]:
 
 
 def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64]) -> tuple[dict[str, Any], Dimension]:
-    """Dimensions of a space of posters, one poster a near-duplicate group; and how TwoNN depends on how many they are.
+    """Estimate the intrinsic dimension of a space, and how TwoNN depends on the number of posters.
+
+    Only one poster of each near-duplicate group is used.
 
     Args:
-        vectors: (N, D).
+        vectors: (N, D) vectors.
         groups: (N,) near-duplicate groups.
 
     Returns:
-        As `tell_dimension`, with ``twonn_by_vectors``: the mean over disjoint parts of all, half, a quarter and an
-        eighth of the vectors, as Facco et al. do to see the scale that the estimate is about; and the estimates.
+        The values of `tell_dimension` with ``twonn_by_vectors``, and the estimates. ``twonn_by_vectors`` is the mean
+        over
+        disjoint parts with all, half, a quarter and an eighth of the vectors; Facco et al. use it to see the scale to
+        which
+        the estimate applies.
     """
     rows = np.ascontiguousarray(vectors[np.unique(groups, return_index=True)[1]], dtype=np.float32)
     rows = rows[distinct_rows(rows)]
@@ -77,7 +82,7 @@ def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64
 
 
 def measure_set(one: ImageSet) -> dict[str, Any]:
-    """A set's entropies and the dimension of its pixels, at the settings that all sets are compared at."""
+    """Measure the entropies and the pixel dimension of a set, at the settings common to all compared sets."""
     flat = one.images.reshape(len(one.images), -1).astype(np.float32)
     told: dict[str, Any] = {
         "name": one.name,

@@ -1,4 +1,4 @@
-"""Posters in rows with a heading and captions, as one picture."""
+"""Pictures of posters in rows with headings and captions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ class Exhibit:
     """One poster of a sheet.
 
     Attributes:
-        position: In the catalogue.
-        title: The line below it.
-        notes: Short words below that, wrapped onto two lines.
-        accent: How many of the first notes are coloured.
+        position: Position in the catalogue.
+        title: Text of the line below the poster.
+        notes: Short texts below the title, wrapped onto two lines.
+        accent: Number of first notes in the accent colour.
     """
 
     position: int
@@ -40,18 +40,18 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Shelf:
-    """A heading and the posters under it."""
+    """A heading and the posters below it."""
 
     heading: str
     exhibits: Sequence[Exhibit]
 
 
 def draw_sheet(catalogue: "Catalogue", shelves: Sequence[Shelf], theme: Theme = LIGHT) -> Image.Image:
-    """Draw shelves below each other, at most ten posters on a line.
+    """Draw shelves one below the other, with at most ten posters per line.
 
     Args:
         catalogue: The posters.
-        shelves: Those without exhibits are left out.
+        shelves: The shelves; those without posters are skipped.
         theme: Colours.
     """
     shelves = [shelf for shelf in shelves if shelf.exhibits]

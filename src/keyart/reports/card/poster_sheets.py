@@ -1,4 +1,4 @@
-"""The card's pictures of posters: simplest and most complex, suspects, duplicates, oddities."""
+"""The dataset card's poster pictures: simplest and most complex, label suspects, duplicates, odd posters."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from keyart.reports.neighbours import poster_name
 
 
 def shown_positions(facts: Facts) -> list[int]:
-    """All posters that the page shows."""
+    """Return the positions of all posters that the page shows."""
     simple, complex_ = extremes(facts.entropies, facts.posters.groups)
     positions = [*simple, *complex_, *(int(at) for at in facts.suspects.order[:SHOWN])]
     positions += [int(at) for group in facts.audit.near[:GROUPS] for at in group[:ODD]]
@@ -24,7 +24,10 @@ def shown_positions(facts: Facts) -> list[int]:
 
 
 def draw_sheets(facts: Facts, folder: Path) -> None:
-    """Write ``extremes.png``, ``suspects.png``, ``duplicates.png``, ``oddities.png``; none where there is nothing."""
+    """Write ``extremes.png``, ``suspects.png``, ``duplicates.png`` and ``oddities.png``.
+
+    If a picture has no posters, it is not written, and an older file is removed.
+    """
     sheets = {
         "extremes": _extremes(facts),
         "suspects": [_suspects(facts)],

@@ -1,4 +1,4 @@
-"""Sets of images to see a catalogue beside: what packages carry, the demo posters, downloads, and people's folders."""
+"""Image sets for comparison with a catalogue: sets of packages, demo posters, downloads and local folders."""
 
 import socket
 from collections.abc import Callable, Sequence
@@ -16,10 +16,10 @@ from keyart.utils.paths import cache_root, expand_home
 Pixels = npt.NDArray[np.uint8]
 
 SIZE = (32, 32)
-"""Height and width at which sets are compared: the largest that all of them have, or nearly (digits are enlarged)."""
+"""Height and width at which sets are compared: nearly the largest that all sets have (digits are upscaled)."""
 
 SAMPLE = 1000
-"""Images of each set that are looked at: estimates of dimension grow with the number of images."""
+"""Maximum number of images per set; equal, because estimates of dimension grow with the number of images."""
 
 DOWNLOADS = {
     "mnist": ("MNIST", "MNIST"),
@@ -29,10 +29,10 @@ DOWNLOADS = {
 """Torchvision's class and the usual name of each set that can be downloaded."""
 
 OFFLINE = ("digits", "photographs", "demo")
-"""Sets that are there without a network."""
+"""Sets that are available without a network."""
 
 PHOTOGRAPHS = ("astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "moon", "rocket")
-"""Photographs that the wheel of scikit-image carries."""
+"""Photographs that are part of the scikit-image wheel."""
 
 PUBLISHED = (
     {
@@ -43,7 +43,7 @@ PUBLISHED = (
         "source": "Pope et al. 2021, The Intrinsic Dimension of Images and Its Impact on Learning, arXiv 2104.08894",
     },
 )
-"""Values of others, measured at other settings: quoted, never set beside measured ones in a chart."""
+"""Published values at other settings: they are quoted, and never drawn in a chart with measured values."""
 
 _IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"})
 _WAIT = 20.0
@@ -52,14 +52,14 @@ _SEED = 0
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """A sample of a set of images at `SIZE`.
+    """A sample of an image set at `SIZE`.
 
     Attributes:
-        name: For people.
-        images: (M, 32, 32, 3) uint8, drawn without replacement from all.
-        total: How many images the set has.
-        native: Its images' own size.
-        source: Where they come from.
+        name: Display name.
+        images: (M, 32, 32, 3) uint8, drawn from all images without replacement.
+        total: Number of images in the set.
+        native: Description of the images' own size.
+        source: Origin of the images.
     """
 
     name: str
@@ -70,17 +70,17 @@ class ImageSet:
 
 
 def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) -> list[ImageSet]:
-    """Open sets of images.
+    """Load image sets for comparison.
 
     Args:
         names: ``digits``, ``photographs``, ``demo``, ``mnist``, ``fashion_mnist``, ``cifar10``, or folders of images.
-        say: Told of sets that a missing package leaves out.
+        say: Called with a message on sets that are incomplete because a package is missing.
 
     Returns:
-        In the order of ``names``, each once.
+        The sets in the order of ``names``, each once.
 
     Raises:
-        InputError: A name is unknown, a folder holds no image, or a set cannot be downloaded.
+        InputError: A name is unknown, a folder has no readable image, or a set cannot be downloaded.
     """
     openers: dict[str, Callable[[], ImageSet | None]] = {
         "digits": _digits,
@@ -93,7 +93,7 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
             raise InputError(
                 f"--compare {name}: neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none"
             )
-    # What may fail comes before what may take long.
+    # Downloads can fail, so they come before sets that take long.
     first = sorted(dict.fromkeys(names), key=lambda name: name not in DOWNLOADS)
     found = {name: openers[name]() if name in openers else _folder(Path(expand_home(name))) for name in first}
     sets = [found[name] for name in dict.fromkeys(names)]
@@ -101,21 +101,21 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
 
 
 def sample(total: int, most: int = SAMPLE) -> npt.NDArray[np.int64]:
-    """Positions of at most ``most`` of ``total`` images, drawn without replacement, ascending; always the same."""
+    """Draw at most ``most`` of ``total`` positions without replacement, with a fixed seed; sorted."""
     if total <= most:
         return np.arange(total)
     return np.sort(np.random.default_rng(_SEED).choice(total, most, replace=False))
 
 
 def shrink(images: Sequence[Pixels]) -> Pixels:
-    """(M, 32, 32, 3) whole images at `SIZE`."""
+    """Resize whole images to `SIZE`; return (M, 32, 32, 3)."""
     return np.stack([at_size(image, SIZE) for image in images]) if len(images) else np.empty((0, *SIZE, 3), np.uint8)
 
 
 def _digits() -> ImageSet:
     from sklearn.datasets import load_digits
 
-    # Sixteen steps of ink: 0 is paper.
+    # Values are ink from 0 (paper) to 16.
     images = np.round(load_digits().images * (255 / 16)).astype(np.uint8)
     chosen = shrink([images[i] for i in sample(len(images))])
     return ImageSet("digits", chosen, len(images), "8×8, enlarged", "scikit-learn, load_digits")
@@ -157,7 +157,7 @@ def _folder(folder: Path) -> ImageSet:
             try:
                 data = paths[at].read_bytes()
                 width, height = upright_size(data)
-                # Decoded at its own shape, so that nothing is cropped, and not much larger than is needed.
+                # Decode at the image's own aspect ratio to avoid cropping, and not much larger than needed.
                 scale = min(1.0, 256 / min(width, height))
                 shape = max(16, round(height * scale)), max(16, round(width * scale))
                 images.append(at_size(decode_poster(data, shape), SIZE))
@@ -179,7 +179,7 @@ def _download(name: str) -> ImageSet:
     socket.setdefaulttimeout(_WAIT)
     try:
         held: Any = getattr(datasets, attribute)(str(root), train=True, download=True)
-    except Exception as error:  # torchvision raises whatever its readers and the network raise
+    except Exception as error:  # torchvision passes on any exception of its readers and of the network
         told = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
         raise InputError(
             f"--compare {name}: {title} is not in {root} and cannot be downloaded ({told}); leave it out, or put "

@@ -1,4 +1,4 @@
-"""The card's sections on images and vectors, and its headline and advice, in HTML."""
+"""The dataset card's headline, its sections on images and vectors, and its advice, as HTML."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,7 +21,7 @@ ADVISED = {
 
 
 def headline(facts: Facts) -> str:
-    """The figures that say most, as cards."""
+    """Build the key figures as cards."""
     labels, spaces = facts.content["labels"], facts.content["intrinsic_dimension"]
     clean, bits = facts.content["cleanliness"], facts.content["complexity"]["delentropy"]
     metric, pairs = labels["metrics"]["ndcg@10"], labels["random_pairs"]
@@ -54,7 +54,7 @@ def headline(facts: Facts) -> str:
 
 
 def complexity(facts: Facts, chart: str, images: PosterImages) -> str:
-    """Distributions, means, and the ends."""
+    """Build the section on complexity: distributions, means, and the simplest and most complex posters."""
     told, catalogue = facts.content["complexity"], facts.posters.catalogue
     height, width = told["image_size"]
     rows = []
@@ -80,7 +80,7 @@ def complexity(facts: Facts, chart: str, images: PosterImages) -> str:
 
 
 def references(facts: Facts, chart: str) -> str:
-    """The catalogue among other sets."""
+    """Build the section that compares the catalogue with other image sets."""
     told = facts.content["references"]
     height, width = told["image_size"]
     rows = [
@@ -102,7 +102,7 @@ def references(facts: Facts, chart: str) -> str:
 
 
 def dimension(facts: Facts, chart: str) -> str:
-    """Dimensions of each space."""
+    """Build the section on the intrinsic dimension of each space."""
     rows = []
     for name, space in facts.content["intrinsic_dimension"].items():
         pca = space["pca"]
@@ -122,7 +122,7 @@ def dimension(facts: Facts, chart: str) -> str:
 
 
 def advice(facts: Facts) -> str:
-    """Where to start, with the evidence."""
+    """Build the section of suggested starting values with their evidence."""
     items = []
     for key, one in facts.content["advice"].items():
         start = "; ".join(f"{name} {_plain(value)}" for name, value in one["start"].items())

@@ -1,4 +1,4 @@
-"""How wide the angular loss's angle is in a space before anything is trained: what a margin would ask of it."""
+"""Angles of triplets as the angular loss measures them, before training: how many exceed a margin."""
 
 from collections.abc import Sequence
 
@@ -11,19 +11,19 @@ _TRIPLETS = 20_000
 
 
 def triplet_angles(vectors: np.ndarray, genres: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Angles in degrees that the angular loss (Wang et al. 2017, arXiv 1708.01682) bounds, of random triplets.
+    """Return the angles in degrees of random triplets that the angular loss (Wang et al. 2017) bounds by its margin.
 
-    With anchor a, positive p, negative n and c = (a + p) / 2 the angle is arctan(‖a − p‖ / (2 ‖n − c‖)): the loss asks
-    for less than its margin. Triplets are drawn at random, positives and negatives by the Jaccard relation, and vectors
-    are centred and brought to length one.
+    See arXiv 1708.01682. With anchor a, positive p, negative n and c = (a + p) / 2, the angle is
+    arctan(‖a − p‖ / (2 ‖n − c‖)). The loss requires an angle below its margin. Triplets are drawn at random; positives
+    and negatives follow from the Jaccard relevance. Vectors are centred and L2-normalised.
 
     Args:
-        vectors: (N, D).
+        vectors: (N, D) vectors.
         genres: (N, G) multi-hot.
-        seed: Of the draws.
+        seed: Seed of the draws.
 
     Returns:
-        (T,) degrees; empty where there are no positives or no negatives.
+        (T,) degrees; empty if there are no positives or no negatives.
     """
     rows = vectors - vectors.mean(0, dtype=np.float64)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
@@ -32,7 +32,7 @@ def triplet_angles(vectors: np.ndarray, genres: np.ndarray, *, seed: int = 0) ->
     shared = (genres[anchors] & genres[others]).sum(1)
     either = (genres[anchors] | genres[others]).sum(1)
     pairs = np.flatnonzero((shared >= POSITIVE_GAIN * np.maximum(either, 1)) & (anchors != others))[:_TRIPLETS]
-    # A negative of the same anchor: those draws are sorted by anchor, and each takes one of its own.
+    # For each pair, choose a negative of the same anchor: the negative draws are sorted by anchor.
     negatives = np.flatnonzero(shared == 0)
     negatives = negatives[np.argsort(anchors[negatives], kind="stable")]
     start = np.searchsorted(anchors[negatives], anchors[pairs], side="left")
@@ -48,5 +48,5 @@ def triplet_angles(vectors: np.ndarray, genres: np.ndarray, *, seed: int = 0) ->
 
 
 def beyond(angles: np.ndarray, margins: Sequence[float] = MARGINS) -> dict[str, float]:
-    """The share of angles that exceed each margin: the triplets that a margin would still have to mend."""
+    """Return the share of angles that exceed each margin: the triplets that violate the loss's constraint."""
     return {f"{margin:g}": float((angles > margin).mean()) for margin in margins} if len(angles) else {}

@@ -1,4 +1,4 @@
-"""A card on disk: one page, one JSON, and the pictures."""
+"""Writing a dataset card: one page, one JSON file and the pictures."""
 
 import os
 import time
@@ -40,22 +40,22 @@ def make_card(
     offline: Sequence[str] = OFFLINE,
     say: Say = lambda _: None,
 ) -> dict[str, Any]:
-    """Write ``card.html``, ``card.json`` and ``pictures/*.png``.
+    """Write a dataset card: ``card.html``, ``card.json`` and ``pictures/*.png``.
 
     Args:
-        catalogue: The table of posters.
-        images: The folder of their images; None: the table's own.
-        out: The folder to write to; made where it is missing.
-        run: A finished run: its embeddings are measured too.
-        compare: More sets to see the catalogue beside, see `gather`; ``none`` leaves the offline ones out.
-        offline: The sets that are always there.
-        say: Told of each part and what it took.
+        catalogue: Path of the table of posters.
+        images: Folder of their images; None uses the folder that the table names.
+        out: Output folder; created if it does not exist.
+        run: A finished run; its embeddings are measured too.
+        compare: Additional image sets for comparison, see `gather`; ``none`` excludes the sets of ``offline``.
+        offline: Sets that are compared by default.
+        say: Called with a message on each part and its duration.
 
     Returns:
-        What ``card.json`` holds.
+        The content of ``card.json``.
 
     Raises:
-        InputError: The posters or a set cannot be had, or the folder cannot be written.
+        InputError: The posters or a set are not available, or the folder cannot be written.
     """
     wanted = [name for name in compare if name != "none"]
     named = [*([] if "none" in compare else offline), *wanted]

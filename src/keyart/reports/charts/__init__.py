@@ -1,1 +1,1 @@
-"""Charts by matplotlib."""
+"""Charts drawn with matplotlib."""

@@ -1,4 +1,4 @@
-"""Maps of the embedding: its two-dimensional layout coloured by genre and by decade."""
+"""Maps of the embedding: two-dimensional layouts, coloured by genre and by decade."""
 
 import math
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ ROWS = 4
 
 
 def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int], npt.NDArray[np.int64]]:
-    """Give each poster the one of its genres that tells most about it: the rarest of the ``most`` common ones.
+    """Choose one genre per poster as its colour: the rarest of its genres among the ``most`` most frequent ones.
 
     Args:
-        genres: (N, G) bool.
-        most: How many genres get a colour.
+        genres: (N, G) bool, multi-hot.
+        most: Number of genres that get a colour.
 
     Returns:
-        The coloured genres, commonest first, and (N,) their index for each poster, -1 where it has none of them.
+        The coloured genres, most frequent first, and (N,) their index for each poster; -1 for a poster without any.
 
     Examples:
         >>> names, told = tell_genre(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
@@ -44,13 +44,15 @@ def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int],
 
 
 def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """Give each poster its decade.
+    """Assign each poster to its decade.
 
     Args:
-        years: (N,) NaN where unknown.
+        years: (N,) years, NaN if unknown.
 
     Returns:
-        The decades' names in order (all beyond the newest seven share one), and (N,) their index, -1 where unknown.
+        The names of the decades in order, and (N,) their index for each poster, -1 if the year is unknown. With more
+        than
+        eight decades, the first name stands for all decades before the newest seven.
 
     Examples:
         >>> names, told = tell_decade(np.array([1999.0, float("nan"), 2003.0]))
@@ -73,14 +75,14 @@ def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[
 def draw_genre_map(
     points: Points, genres: npt.NDArray[np.bool_], genre_names: tuple[str, ...], theme: "Theme"
 ) -> "Figure":
-    """One large map coloured by the genre that tells most, and a small one for each coloured genre.
+    """Draw one large map coloured by the rarest frequent genre, and a small map for each coloured genre.
 
-    A small map shows every poster that has its genre, whatever the poster's colour in the large one.
+    A small map shows every poster that has its genre, even if the poster has another colour in the large map.
 
     Args:
-        points: (N, 2) as :func:`keyart.reports.projection.project` lays them out.
-        genres: (N, G) bool.
-        genre_names: The G names.
+        points: (N, 2) positions from :func:`keyart.reports.projection.project`.
+        genres: (N, G) bool, multi-hot.
+        genre_names: Names of the G genres.
         theme: Colours.
     """
     common, told = tell_genre(genres, len(theme.c))
@@ -89,11 +91,11 @@ def draw_genre_map(
 
 
 def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Theme") -> "Figure":
-    """One large map coloured by decade, and a small one for each; posters of unknown year stay grey.
+    """Draw one large map coloured by decade, and a small map per decade; posters of unknown year are grey.
 
     Args:
-        points: (N, 2) as :func:`keyart.reports.projection.project` lays them out.
-        years: (N,) NaN where unknown.
+        points: (N, 2) positions from :func:`keyart.reports.projection.project`.
+        years: (N,) years, NaN if unknown.
         theme: Colours.
     """
     names, told = tell_decade(years)
@@ -104,12 +106,12 @@ def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Them
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """A class of posters on the map.
+    """A group of posters with one colour on the map.
 
     Attributes:
-        name: What it is called.
+        name: Name of the group.
         colour: ``#rrggbb``.
-        members: (N,) bool.
+        members: (N,) bool, whether a poster belongs to the group.
     """
 
     name: str
@@ -133,7 +135,7 @@ def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], 
         _dots(axes, points[~layer.members], theme.rule, 0.8 + 0.2 * dot)
         _dots(axes, points[layer.members], layer.colour, 1.2 + 0.35 * dot)
         _bare(axes, height)
-        # Named in ink beside a mark: as the colour of text, not every one can be read on paper.
+        # The name is black with a coloured mark beside it, because some colours are too light for text.
         mark: dict[str, Any] = {"marker": "s", "markersize": 6.5, "color": layer.colour, "clip_on": False}
         axes.plot(0.02, 1.1, transform=axes.transAxes, gid="mark", **mark)
         axes.set_title(
@@ -143,12 +145,12 @@ def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], 
 
 
 def _size(count: int) -> float:
-    """Area of a point in square points: a tenth of the map is covered, within reason."""
+    """Return the area of a point in square points so that points cover about a tenth of the map, from 9 to 60."""
     return float(np.clip(12000 / max(count, 1), 9, 60))
 
 
 def _dots(axes: "Axes", points: Points, colour: str, width: float) -> None:
-    """All points as one path of round caps: in SVG an eighth of the size of a scatter."""
+    """Draw all points as one path with round caps: the SVG has an eighth of the size of a scatter plot."""
     x, y = (np.stack([p, p + 1e-3, np.full(len(p), np.nan)], axis=1).ravel() for p in points.T)
     axes.plot(x, y, color=colour, linewidth=width, solid_capstyle="round")
 

@@ -1,4 +1,4 @@
-"""Charts by matplotlib, drawn once and saved twice: as a PNG, and as SVG that follows a page's theme."""
+"""Matplotlib charts saved as PNG, and as SVG that follows the theme of an HTML page."""
 
 import io
 import re
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
 Draw = Callable[[Theme], "Figure"]
 DPI = 160
 PAGE_SCALE = 1.7
-"""Pixels of a wide page for each point of a chart."""
+"""Width of a chart on a page: pixels per point."""
 
 
 def save_chart(draw: Draw, path: Path, *, alt: str, tips: Sequence[str] = ()) -> str:
-    """Write a chart as PNG and return it as SVG to stand within a page.
+    """Save a chart as PNG and return it as SVG for embedding in a page.
 
     Args:
-        draw: Draws the chart in the colours of a theme.
-        path: The PNG; its stem makes the SVG's ids unique within the page.
-        alt: What the chart shows, for those who cannot see it.
-        tips: One text for each point of the chart's collection with gid ``points``, shown when it is pointed at.
+        draw: Function that draws the chart in the colours of a theme.
+        path: Path of the PNG; its stem makes the SVG's ids unique within the page.
+        alt: Text alternative of the chart.
+        tips: Tooltips, one for each point of the chart's collection with gid ``points``.
 
     Returns:
-        An ``<svg>`` element without outside references, in the page's own style-sheet variables and typeface.
+        An ``<svg>`` element without external references, with the page's style-sheet variables and typeface.
     """
     with _style():
         draft = path.with_name(f".{path.name}")
         figure = draw(LIGHT)
         figure.savefig(draft, format="png", dpi=DPI, facecolor=LIGHT.paper, metadata={"Software": None})
         draft.replace(path)
-        figure.set_layout_engine("none")  # the layout is found; finding it again takes half of the time
+        figure.set_layout_engine("none")  # the layout is done already; repeating it takes half of the time
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)
     return _for_page(buffer.getvalue(), path.stem.replace("_", "-"), alt, tips)
 
 
 def blank_figure(width: float, height: float) -> "Figure":
-    """An empty figure, in inches, that nobody has to close."""
+    """Create an empty figure of a size in inches; it need not be closed."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
 def plain_axes(axes: "Axes", theme: Theme, *, grid: Literal["x", "y"] = "y") -> None:
-    """Axes with a faint grid and no box."""
+    """Style axes with a faint grid and without a box."""
     for side in ("top", "right", "left" if grid == "y" else "bottom"):
         axes.spines[side].set_visible(False)
     for spine in axes.spines.values():
@@ -65,7 +65,7 @@ def plain_axes(axes: "Axes", theme: Theme, *, grid: Literal["x", "y"] = "y") -> 
 
 
 def panel_title(axes: "Axes", text: str, theme: Theme) -> None:
-    """A title at the axes' left."""
+    """Add a left-aligned title to axes."""
     axes.set_title(text, loc="left", color=theme.ink, fontsize=13, pad=20)
 
 
@@ -83,7 +83,7 @@ def _style() -> Iterator[None]:
         "svg.fonttype": "none",
         "svg.hashsalt": "keyart",
         "path.simplify": False,
-        # A user's text may hold two dollar signs.
+        # User text may contain two dollar signs, which are not mathematics.
         "text.parse_math": False,
     }
     with matplotlib.rc_context(settings):
@@ -91,7 +91,7 @@ def _style() -> Iterator[None]:
 
 
 def _for_page(svg: str, prefix: str, alt: str, tips: Sequence[str]) -> str:
-    """Strip what only a file of its own needs, keep ids apart, colour by variables and add tips."""
+    """Reduce an SVG to its content, prefix its ids, use style-sheet variables as colours, and add tooltips."""
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
@@ -113,7 +113,7 @@ def _for_page(svg: str, prefix: str, alt: str, tips: Sequence[str]) -> str:
 
 
 def _rounded(tag: re.Match[str]) -> str:
-    """A tag with its coordinates to a tenth of a point."""
+    """Round the coordinates of a tag to a tenth of a point."""
     return re.sub(r"\d+\.\d\d+", lambda digits: f"{float(digits.group(0)):.1f}", tag.group(0))
 
 

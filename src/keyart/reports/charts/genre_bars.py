@@ -1,4 +1,4 @@
-"""Precision within each genre, beside chance and the frozen backbone."""
+"""Bar chart of precision@10 per genre, with chance and the frozen backbone."""
 
 import math
 from collections.abc import Mapping
@@ -18,21 +18,21 @@ MARKS: dict[str, dict[str, Any]] = {
     "better": {"marker": "^", "markersize": 6, "linestyle": "none"},
     "worse": {"marker": "v", "markersize": 6, "linestyle": "none"},
 }
-"""How a significant difference is marked, beside its colour."""
+"""Marker of a significant difference, in addition to its colour."""
 
 
 @dataclass(frozen=True)
 class GenreRow:
-    """One genre's figures.
+    """Precision@10 of one genre, with references.
 
     Attributes:
-        name: The genre.
-        value: Its precision@10.
-        chance: Its expectation under a random ranking; None where unknown.
-        frozen: The frozen backbone's value; None where unknown.
-        posters: How many posters of the split have it; None where unknown.
-        interval: Of the value; None where unknown.
-        difference: Of the value from the frozen backbone's; None where unknown.
+        name: Name of the genre.
+        value: Precision@10 within the genre.
+        chance: Expected value of a random ranking; None if unknown.
+        frozen: Value of the frozen backbone; None if unknown.
+        posters: Number of posters of the split with this genre; None if unknown.
+        interval: Interval of the value; None if unknown.
+        difference: Difference between the value and the frozen backbone's, with its interval; None if unknown.
     """
 
     name: str
@@ -51,14 +51,14 @@ def genre_rows(
     intervals: Mapping[str, Interval] | None = None,
     differences: Mapping[str, Interval] | None = None,
 ) -> list[GenreRow]:
-    """Collect the per-genre figures of a split out of flat metrics, best value first.
+    """Collect the per-genre precision@10 of a split from flat metrics, best value first.
 
     Args:
-        metrics: Keys ``<split>/precision@10/genre/<G>`` and the same with ``/chance`` and ``/frozen``.
-        split: The split's name.
-        posters: How many posters have each genre.
-        intervals: By metric name without the split.
-        differences: From the frozen backbone, by the same names.
+        metrics: Flat metrics with keys ``<split>/precision@10/genre/<G>``, also with ``/chance`` and ``/frozen``.
+        split: Name of the split.
+        posters: Number of posters of each genre.
+        intervals: Intervals by metric name without the split.
+        differences: Differences from the frozen backbone, by the same names.
     """
     prefix = f"{split}/{KEY}"
     names = [key.removeprefix(prefix) for key in metrics if key.startswith(prefix)]
@@ -74,12 +74,12 @@ def genre_rows(
 
 
 def draw_genre_bars(rows: list[GenreRow], theme: "Theme") -> "Figure":
-    """Bars of precision@10 with marks for chance and the frozen backbone, and intervals where they are known.
+    """Draw precision@10 as bars, with marks for chance and the frozen backbone, and known intervals.
 
-    A sign at the right says where a genre is significantly better or worse than with the frozen backbone.
+    A mark at the right end shows that a genre is significantly better or worse than with the frozen backbone.
 
     Args:
-        rows: At least one.
+        rows: The genres, at least one.
         theme: Colours.
     """
     from matplotlib.transforms import offset_copy

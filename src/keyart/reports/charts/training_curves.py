@@ -1,4 +1,4 @@
-"""How a run learned: its loss and its validation metric over the steps."""
+"""Learning curves of a run: training loss and validation metric over the steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ class Series:
     """One quantity over the steps.
 
     Attributes:
-        name: Its column in ``metrics.csv``.
-        steps: (T,) increasing.
-        values: (T,) finite.
-        epochs: (T,) NaN where unknown.
+        name: Column name in ``metrics.csv``.
+        steps: (T,) steps, increasing.
+        values: (T,) finite values.
+        epochs: (T,) epochs, NaN if unknown.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Series:
 
 @dataclass(frozen=True)
 class Curves:
-    """What ``metrics.csv`` tells about learning.
+    """The learning curves in ``metrics.csv``.
 
     Attributes:
-        loss: The training loss, where it was logged.
-        monitor: The validation metric, where it was logged.
-        turn: The step at which fine-tuning takes over from the head, where both phases are known.
+        loss: Training loss; None if it was not logged.
+        monitor: Validation metric; None if it was not logged.
+        turn: Step at which fine-tuning begins after head training; None if unknown.
     """
 
     loss: Series | None
@@ -55,14 +55,14 @@ class Curves:
 
 
 def read_curves(path: Path, config: Mapping[str, Any] | None = None) -> Curves | None:
-    """Read a run's ``metrics.csv``.
+    """Read the learning curves from a run's ``metrics.csv``.
 
     Args:
-        path: The file: a column ``step`` and one a quantity, empty where it was not logged.
-        config: The run's configuration; of use are ``monitor`` and ``training.head_epochs``.
+        path: The file: a column ``step``, and one column per quantity with empty cells where it was not logged.
+        config: The run's configuration; ``monitor`` and ``training.head_epochs`` are used.
 
     Returns:
-        None where the file is missing or holds neither a loss nor a validation metric.
+        The curves; None if the file is missing or has neither a loss nor a validation metric.
     """
     if not path.is_file():
         return None
@@ -84,11 +84,11 @@ def read_curves(path: Path, config: Mapping[str, Any] | None = None) -> Curves |
 
 
 def draw_curves(curves: Curves, metrics: Mapping[str, float | None], theme: "Theme") -> "Figure":
-    """Draw loss and validation metric side by side; chance, the frozen backbone and the best step are marked.
+    """Draw loss and validation metric side by side, with marks for chance, the frozen backbone and the best step.
 
     Args:
-        curves: What was read.
-        metrics: Flat metrics; of use are ``<monitor>/chance`` and ``<monitor>/frozen``.
+        curves: The curves to draw.
+        metrics: Flat metrics; ``<monitor>/chance`` and ``<monitor>/frozen`` are used.
         theme: Colours.
     """
     panels = [series for series in (curves.loss, curves.monitor) if series is not None]
@@ -169,7 +169,7 @@ def _draw_monitor(axes: "Axes", series: Series, metrics: Mapping[str, float | No
 
 
 def _first(table: pd.DataFrame, names: list[str]) -> Series | None:
-    """The first column that holds a finite value."""
+    """Return the first column that has a finite value; None if there is none."""
     for name in names:
         if name not in table:
             continue
@@ -184,7 +184,7 @@ def _first(table: pd.DataFrame, names: list[str]) -> Series | None:
 
 
 def _turn(table: pd.DataFrame, training: dict[str, Any]) -> float | None:
-    """The first step logged after the epochs that the head was given."""
+    """Return the first logged step after the epochs of head training; None if unknown."""
     head = training.get("head_epochs")
     if "epoch" not in table or not head:
         return None

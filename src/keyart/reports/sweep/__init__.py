@@ -1,1 +1,1 @@
-"""What a sweep leaves for people: `sweep.csv`, `sweep.png`, `sweep.html`."""
+"""The report files of a sweep: `sweep.png` and `sweep.html`."""

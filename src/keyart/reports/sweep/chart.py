@@ -24,24 +24,24 @@ if TYPE_CHECKING:
 FILE = "sweep.png"
 WIDE, TALL, ACROSS = 6.6, 3.9, 2
 _LOG_FROM = 10
-"""Numbers whose largest is so many times the smallest stand on a logarithmic axis."""
+"""Ratio of largest to smallest value from which an axis is logarithmic."""
 _LEAST_SPAN = 0.02
-"""An axis spans no less, where no interval says how large the noise is."""
+"""Smallest span of the vertical axis; needed where no interval shows the size of the noise."""
 _LEAST_SHARE = 1 / 3
-"""Chance and frozen backbone are drawn where what was measured keeps this share of the axis."""
+"""Chance and frozen backbone are drawn only if the measured values keep at least this share of the axis."""
 _MOST_LINES = 4
 Point = tuple[float, Estimate]
 
 
 def save_sweep_chart(summary: Summary, folder: Path) -> str:
-    """Write ``sweep.png`` into a folder.
+    """Write ``sweep.png`` into a folder and return the chart as SVG.
 
     Args:
-        summary: With at least one finished job.
-        folder: Where to.
+        summary: Summary of a sweep with at least one finished job.
+        folder: Output folder.
 
     Returns:
-        The same as SVG for a page.
+        The chart as SVG for a page.
     """
     keys = ", ".join(panels_of(summary)) or "jobs"
     alt = f"{metric_name(summary.sweep.monitor.partition('/')[2])} on validation against {keys}"
@@ -49,14 +49,14 @@ def save_sweep_chart(summary: Summary, folder: Path) -> str:
 
 
 def panels_of(summary: Summary) -> list[str]:
-    """The keys that get a panel: those with several values, the one that is chosen first."""
+    """Return the keys with several values, which get a panel; the key to choose comes first."""
     jobs, first = summary.sweep.finished, summary.curve[0]
     keys = [key for key in summary.sweep.keys if key not in REPLICATES and len(values_of(key, jobs)) > 1]
     return sorted(keys, key=lambda key: key != first)
 
 
 def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
-    """Draw a panel for each swept key; of a search, one for its progress besides."""
+    """Draw a panel for each swept key; for a search, also a panel of its progress."""
     theme = theme or LIGHT
     panels = panels_of(summary)
     count = max(1, len(panels) + summary.sweep.search)
@@ -74,13 +74,13 @@ def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
         axis.set_visible(at < count)
         axis.set_ylim(low, high)
         _draw_references(axis, references, theme)
-    # At the left edge, where it stands below the first panel.
+    # Left-aligned below the first panel.
     figure.supxlabel(reference_note(summary), x=0.01, ha="left", fontsize=10, color=theme.muted)
     return figure
 
 
 def panel_rows(summary: Summary, key: str) -> list[tuple[Value, list[tuple[Value, Estimate]]]]:
-    """What one key's panel draws: for each value of the key beside it the key's values and the means there."""
+    """Return the lines of one key's panel: for each value of the grouping key, the key's values with their means."""
     jobs, beside = summary.sweep.finished, _beside(summary, key)
     rows = []
     for group in [None] if beside is None else values_of(beside, jobs):
@@ -91,7 +91,7 @@ def panel_rows(summary: Summary, key: str) -> list[tuple[Value, list[tuple[Value
 
 
 def draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> None:
-    """One key: a line for each value of the key beside it, or the jobs of a search as points."""
+    """Draw the panel of one key: a line for each value of the grouping key, or the jobs of a search as points."""
     jobs, beside = summary.sweep.finished, _beside(summary, key)
     values = values_of(key, jobs)
     numeric = all(is_number(value) for value in values)
@@ -100,7 +100,7 @@ def draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> None
     many = in_ranges(key, jobs)
     for row, (group, means) in enumerate(rows):
         colour = _colour(theme, row, groups)
-        # Apart, so that the intervals of one place do not hide each other.
+        # Shift the groups so that their intervals at one value do not hide each other.
         step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
         shift = 0.0 if many else (row - (len(groups) - 1) / 2) * float(step)
         points = [
@@ -118,7 +118,7 @@ def draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> None
 
 
 def _beside(summary: Summary, key: str) -> str | None:
-    """The key whose values tell a panel's lines apart."""
+    """Return the key whose values distinguish a panel's lines; None for one line."""
     chosen, given = summary.curve
     if key == chosen or given is None:
         return given if key == chosen else None
@@ -189,7 +189,7 @@ def _legend(axes: "Axes", key: str, entries: int, theme: "Theme") -> None:
 
 
 def _draw_progress(axes: "Axes", summary: Summary, theme: "Theme") -> None:
-    """What each job of a search reached, and the highest so far."""
+    """Draw the value of each job of a search, and the highest value so far."""
     jobs = summary.sweep.finished
     x, y = [job.number for job in jobs], [float(job.value or 0.0) for job in jobs]
     axes.plot(
@@ -203,7 +203,7 @@ def _draw_progress(axes: "Axes", summary: Summary, theme: "Theme") -> None:
 
 
 def _draw_jobs(axes: "Axes", summary: Summary, theme: "Theme") -> None:
-    """Where nothing differs but seeds, or nothing at all: the jobs side by side."""
+    """Draw the jobs side by side, for a sweep in which only seeds differ, or nothing."""
     jobs: Sequence[Job] = summary.sweep.finished
     points = [(float(place), summary.estimates.of([job])) for place, job in enumerate(jobs)]
     _draw_points(axes, points, theme.accent, joined=False, label="job", faint=False)
@@ -218,13 +218,14 @@ def _draw_jobs(axes: "Axes", summary: Summary, theme: "Theme") -> None:
 
 @dataclass(frozen=True)
 class Reference:
-    """Chance or the frozen backbone, over the jobs of a sweep.
+    """Chance or the frozen backbone over the jobs of a sweep.
 
     Attributes:
-        name: As people read it.
-        values: Its different values, by size, each with what it belongs to (empty where that is no one setting).
-        shown: Whether a chart's axis reaches them.
-        dash: How its lines are drawn.
+        name: Display name.
+        values: Its different values in ascending order, each with the setting to which it belongs (empty if that is not
+            a single one).
+        shown: Whether the chart's axis includes them.
+        dash: Line style.
     """
 
     name: str
@@ -233,7 +234,7 @@ class Reference:
     dash: str
 
     def describe(self, low: float) -> str:
-        """Its values, and how they are drawn or where they lie."""
+        """Describe the values with their line style, or their position outside the axis."""
         known = list(self.values)
         told = ", ".join(f"{value:.4f}{f' ({of})' if of else ''}" for value, of in self.values.items())
         if len(known) > _MOST_LINES:
@@ -244,7 +245,7 @@ class Reference:
 
 
 def heights_of(summary: Summary) -> list[float]:
-    """Every height that the charts draw: means and the ends of their intervals."""
+    """Return every height that the charts draw: means and the ends of their intervals."""
     rows = [means for key in panels_of(summary) for _, means in panel_rows(summary, key)]
     found = [estimate for means in rows for _, estimate in means]
     found += [summary.estimates.of([job]) for job in summary.sweep.finished if not rows]
@@ -256,14 +257,14 @@ def heights_of(summary: Summary) -> list[float]:
 def scale_of(
     heights: Sequence[float], references: Mapping[str, Mapping[float, str]]
 ) -> tuple[float, float, list[Reference]]:
-    """The range of the vertical axis: it holds every interval, and the references where that leaves room to read.
+    """Return the range of the vertical axis: it includes every interval, and references that leave enough space.
 
     Args:
         heights: Means and ends of intervals.
-        references: Values by name.
+        references: Values of the references, by name.
 
     Returns:
-        Its ends, and the references.
+        The lower and upper end of the axis, and the references.
     """
     low, high = (min(heights), max(heights)) if heights else (0.0, 1.0)
     if (missing := _LEAST_SPAN - (high - low)) > 0:
@@ -282,7 +283,7 @@ def scale_of(
 
 
 def references_of(summary: Summary) -> dict[str, dict[float, str]]:
-    """The different values of chance and of the frozen backbone over a sweep's finished jobs, and what each is of."""
+    """Return the different values of chance and of the frozen backbone over finished jobs, with their settings."""
     found = {}
     for column, name in (("chance", "chance"), ("frozen", "frozen backbone")):
         known = [
@@ -299,7 +300,7 @@ def references_of(summary: Summary) -> dict[str, dict[float, str]]:
 
 
 def reference_note(summary: Summary) -> str:
-    """Where chance and the frozen backbone lie, in one sentence."""
+    """Describe the values of chance and the frozen backbone in one sentence."""
     low, _, references = scale_of(heights_of(summary), references_of(summary))
     told = "; ".join(reference.describe(low) for reference in references)
     return f"{told[:1].upper()}{told[1:]}." if told else ""

@@ -1,4 +1,4 @@
-"""``sweep.html``: the whole sweep on one self-contained page."""
+"""``sweep.html``: the report of a sweep on one self-contained page."""
 
 import math
 import os
@@ -19,12 +19,12 @@ _PAIRED = "Differences are paired over the same queries (or seeds); 95% interval
 
 
 def write_page(summary: Summary, chart: str, folder: Path) -> Path:
-    """Write ``sweep.html``.
+    """Write ``sweep.html`` into a folder and return its path.
 
     Args:
-        summary: The sweep's answers.
-        chart: `save_sweep_chart`'s SVG; empty where nothing was drawn.
-        folder: Where to.
+        summary: Summary of the sweep.
+        chart: SVG of `save_sweep_chart`; empty if no chart was drawn.
+        folder: Output folder.
     """
     sweep = summary.sweep
     first = next((job.folder for job in sweep.jobs if (job.folder / "environment.json").is_file()), None)
@@ -175,7 +175,7 @@ def _jobs(summary: Summary) -> str:
 
 
 def _link(job: Job) -> str:
-    """The job's number, leading to its own report where it has one; relative, so that the folder can move."""
+    """Return the job's number, with a link to its report if it exists; relative, so that the folder can be moved."""
     if (job.folder / "report.html").is_file():
         return f'<a href="{job.number}/report.html">{job.number}</a>'
     return str(job.number)
