@@ -1,6 +1,6 @@
-"""Tables to posters: reading and checking them, relevance of genre sets, splits, histories, downloading.
+"""Tables of posters: reading, checking, genre relevance, splits, histories and downloading.
 
-A catalogue knows file names, never pixels: what opens an image belongs in `keyart.images`.
+A catalogue contains file names, never pixels. Code that opens images belongs in `keyart.images`.
 """
 
 from keyart.utils.lazy import attach_stub

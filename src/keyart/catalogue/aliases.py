@@ -1,9 +1,9 @@
-"""Names of columns: which of them mean what, compared without case, spaces and punctuation."""
+"""Column names that keyart recognises, compared without case, spaces and punctuation."""
 
 import re
 
 IMDB_NAMES = ("imdbid", "imdb", "tconst", "imdbtitleid")
-#: For each role in a table of posters the column names that mean it, best first.
+#: Accepted column names for each role in a table of posters, in order of preference.
 ALIASES: dict[str, tuple[str, ...]] = {
     "img": (
         *("img", "image", "file", "filename", "imgpath", "imagepath", "filepath", "imgfile", "imagefile", "imgname"),
@@ -17,16 +17,16 @@ ALIASES: dict[str, tuple[str, ...]] = {
     "year": ("year", "releaseyear", "startyear", "titleyear"),
     "split": ("split", "subset", "partition"),
 }
-#: For each role in a history the column names that mean it, best first.
+#: Accepted column names for each role in a history, in order of preference.
 HISTORY_ALIASES: dict[str, tuple[str, ...]] = {
     "user": ("userid", "user", "uid", "profileid", "customerid", "accountid", "viewerid", "memberid"),
     "id": ("film", "filmid", *IMDB_NAMES, "movieid", "titleid", "itemid", "item", "movie", "posterid", "id"),
     "rating": ("rating", "ratings", "score", "stars"),
     "timestamp": ("timestamp", "unixtimestamp", "time", "ts", "date", "datetime", "watchedat", "ratedat"),
 }
-#: Columns of numbers that other catalogues give films; none of them is an IMDb id.
+#: Columns with the numeric film ids of other catalogues; none of them is an IMDb id.
 OTHER_IDS = ("tmdbid", "tmdb", "movieid", "movielensid", "titleid", "itemid", "netflixid", "letterboxdid", "tvdbid")
-#: Columns that say which row it is: a line that holds such a cell in its place looks like a row.
+#: Columns that identify a row. The table reader uses them to recognise a line that looks like a row.
 KEYS = frozenset(
     (
         *(name for role in ("img", "id", "imdb_id", "film") for name in ALIASES[role]),
@@ -38,7 +38,7 @@ KEYS = frozenset(
 
 
 def plain(name: str) -> str:
-    """A column name without case, spaces and punctuation.
+    """Normalise a column name: remove case, spaces and punctuation.
 
     Examples:
         >>> plain("Imdb Link"), plain("poster_path")

@@ -1,4 +1,4 @@
-"""The catalogue: all posters of a table, column by column."""
+"""Catalogue of posters: all rows of a table, stored by column."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -16,26 +16,27 @@ from keyart.utils.paths import FORMER_NAME
 
 @dataclass(frozen=True, eq=False)
 class Catalogue:
-    """N posters with G genres; row ``i`` of every array belongs to the same poster.
+    """Posters of a table, N with G genres; row ``i`` of every array belongs to the same poster.
 
     Attributes:
         source: The table's file.
         root: The folder of images.
         ids: (N,) strings, unique.
-        files: (N,) strings, paths under ``root`` with ``/`` between folders.
-        films: (N,) strings; posters that share one show the same film. Default: the IMDb id, else the id.
+        files: (N,) strings, paths below ``root`` with ``/`` between folders.
+        films: (N,) strings; posters with the same value show the same film. Default: the IMDb id, else the id.
         genres: (N, G) bool, multi-hot.
         genre_names: The G names, sorted.
         titles: (N,) strings, ``""`` where unknown.
         years: (N,) float64, NaN where unknown.
-        split: (N,) strings ``train``, ``val`` or ``test`` where the table has such a column, else ``None``.
+        split: (N,) strings ``train``, ``val`` or ``test`` if the table has such a column, else ``None``.
         extra: All other columns of the table, N rows.
-        rows: (N,) int64 line numbers in the table, as in ``Problem.row``; ``None`` where there is no table.
-        account: What became of the table's rows when it was read; ``None`` for a selection, or without a table.
-        remarks: What was assumed when the table was read, and what is odd about its columns.
+        rows: (N,) int64 line numbers in the table, as in ``Problem.row``; ``None`` if there is no table.
+        account: Counts of the table's usable and faulty rows; ``None`` for a selection, or without a table.
+        remarks: Assumptions made when the table was read, and unusual columns.
 
     Raises:
-        ValueError: When lengths disagree, ids repeat or genre names are not sorted.
+        ValueError: Lengths disagree, ``genres`` has a wrong shape or dtype, ids repeat, or genre names are not sorted
+            and unique.
     """
 
     source: Path
@@ -72,15 +73,15 @@ class Catalogue:
 
     @property
     def paths(self) -> list[Path]:
-        """The N image files with their folder."""
+        """Full paths of the N image files."""
         return [self.root / file for file in self.files]
 
     def genre_text(self, position: int) -> str:
-        """The genres of one poster for people to read, such as ``"Comedy, Drama"``."""
+        """Return the genres of one poster as readable text, such as ``"Comedy, Drama"``."""
         return ", ".join(name for name, has in zip(self.genre_names, self.genres[position], strict=True) if has)
 
     def select(self, positions: npt.ArrayLike | Sequence[int]) -> "Catalogue":
-        """The posters at ``positions`` (integers, or an (N,) bool mask) in that order, with the same genre names."""
+        """Return the posters at ``positions`` (integers, or an (N,) bool mask), in order, with the same genre names."""
         at = np.asarray(positions)
         at = at.astype(np.int64) if at.size == 0 and at.dtype != np.bool_ else at
         chosen: dict[str, Any] = {}
@@ -94,14 +95,14 @@ class Catalogue:
         return Catalogue(**chosen | {"account": None})
 
     def genres_as(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """The genres in other columns, those of another catalogue or of a trained model.
+        """Return the genres in the columns of another catalogue or of a trained model.
 
         Args:
-            names: The wanted genre names, in their order; compared without case.
+            names: The required genre names, in order; compared without case.
 
         Returns:
-            (N, len(names)) bool. A wanted genre that this catalogue lacks is False throughout; a genre of this
-            catalogue that is not wanted is dropped.
+            (N, len(names)) bool. A required genre that this catalogue lacks is False in all rows; a genre of this
+            catalogue that is not required is dropped.
         """
         own = {name.casefold(): column for column, name in enumerate(self.genre_names)}
         wanted = list(names)
@@ -112,10 +113,10 @@ class Catalogue:
         return result
 
     def fingerprint(self) -> str:
-        """SHA-256 (64 hexadecimal digits) over ids, genres, films and files, in the table's order.
+        """Return a SHA-256 hash (64 hexadecimal digits) of ids, genres, films and files, in the table's order.
 
-        Pixels, titles, years, the folder and the table's own spelling do not count: the same posters read from
-        another of the supported tables have the same fingerprint.
+        Pixels, titles, years, the folder and the table's format do not count: the same posters, read from another
+        supported table, have the same fingerprint.
         """
         digest = hashlib.sha256(f"{FORMER_NAME} catalogue 1".encode())
         for column in (self.genre_names, self.ids, self.films, self.files):

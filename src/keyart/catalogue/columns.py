@@ -1,4 +1,4 @@
-"""Which column of a table is what."""
+"""Detection of each column's role in a table of posters, such as image, genres or id."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
 from keyart.catalogue.values import as_text, check_genre, clean_name
 
-#: 0/1 columns of these names are facts about a film or a row, not genres.
+#: Names of 0/1 columns that are facts about a film or a row, not genres.
 NEVER_GENRES = frozenset(
     (
         *("index", "idx", "rowid", "row", "fold", "train", "training", "val", "valid", "validation", "test", "link"),
@@ -24,7 +24,7 @@ NEVER_GENRES = frozenset(
         *("favorite", "favourite", "hasvideo", "hasposter", "hasimage", "isseries", "ismovie", "istvseries"),
     )
 )
-#: Genres of IMDb, TMDB, MovieLens and Letterboxd: a 0/1 column of such a name needs no remark.
+#: Genres of IMDb, TMDB, MovieLens and Letterboxd; a 0/1 column with such a name gets no remark.
 USUAL_GENRES = frozenset(
     (
         *("action", "actionadventure", "adventure", "animation", "anime", "biography", "children", "childrens"),
@@ -43,13 +43,13 @@ _URL = re.compile(r"(?:https?:)?//", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Columns:
-    """Positions of columns in a table, ``None`` where it has none of the kind.
+    """Column positions in a table, by role.
 
     Attributes:
-        roles: Role (a key of :data:`ALIASES`) to position.
-        genre_flags: Position and genre of each 0/1 column; empty where there is a column of genres.
+        roles: Role (a key of :data:`ALIASES`) to position; a role without a column is absent.
+        genre_flags: Position and genre of each 0/1 column; empty if there is a column of genres.
         rest: The other positions.
-        remarks: What was assumed of 0/1 columns.
+        remarks: Assumptions about the 0/1 columns.
     """
 
     roles: dict[str, int]
@@ -59,7 +59,7 @@ class Columns:
 
 
 def flag_value(text: str) -> bool | None:
-    """The truth of a 0/1 cell (empty means 0), or ``None`` where it is no such cell."""
+    """Return the value of a 0/1 cell (empty means 0), or ``None`` if it is not such a cell."""
     folded = text.casefold()
     if not folded or folded in ZERO:
         return False
@@ -75,14 +75,15 @@ def flag_value(text: str) -> bool | None:
 def recognise(table: RawTable) -> tuple[Columns, list[str]]:
     """Find the columns of a table by name and, for 0/1 genre columns, by content.
 
-    A column counts as a genre when it has no other role, its name is none of :data:`NEVER_GENRES` (nor starts with
-    ``is_``, ``has_``, ``num_`` …), and its cells are 0/1 but for at most one in a hundred (those are told as problems
-    of their rows). Columns named ``genre_<name>`` are the genres whenever there are any. At least two are needed.
-    A name that is not among :data:`USUAL_GENRES` gets a remark; so does a column that is 1 in every row, which is left
-    out unless it is named as a genre.
+    A column is a genre if it has no other role, its name is not in :data:`NEVER_GENRES` (and does not start with
+    ``is_``, ``has_``, ``num_`` …), and its cells are 0/1, except for one cell or 1% of them (these cells are reported
+    as problems of their rows). If there are columns named ``genre_<name>``, only they are the genres; otherwise at
+    least two genre columns are required. A name that is not in :data:`USUAL_GENRES` gets a remark. So does a column
+    that is 1 in every row; it is left out unless its name is a usual genre or starts with ``genre_``.
 
     Returns:
-        The columns, and the table's faults: what is missing, with the names found and the nearest to those wanted.
+        The columns, and the table's faults: the missing columns, the names found, and the names most similar to the
+        missing ones.
     """
     names = [plain(name) for name in table.names]
     faults = []
@@ -106,7 +107,7 @@ def recognise(table: RawTable) -> tuple[Columns, list[str]]:
     faults += _missing(table, names, roles, flags)
     used = {*roles.values(), *(at for at, _ in flags)}
     if "id" in roles and "imdb_id" in roles:
-        used.discard(roles["imdb_id"])  # not the id then, but histories may join on it
+        used.discard(roles["imdb_id"])  # `id` is the id here, but histories may join on the IMDb id
     return Columns(roles, flags, tuple(i for i in range(len(names)) if i not in used), tuple(remarks)), faults
 
 
@@ -136,7 +137,7 @@ def _near(table: RawTable, names: Sequence[str], roles: dict[str, int], wanted: 
 def _genre_flags(
     table: RawTable, names: Sequence[str], taken: set[int]
 ) -> tuple[tuple[tuple[int, str], ...], list[Problem]]:
-    """The 0/1 columns that are genres, and remarks on those whose names alone do not say it."""
+    """Return the 0/1 columns that are genres, and remarks on those whose names alone do not show it."""
     prefixed: list[tuple[int, str]] = []
     bare: list[tuple[int, str]] = []
     constant = set()
@@ -174,7 +175,7 @@ def _unusual(name: str) -> Problem:
 
 
 def _flag_counts(cells: Sequence[Any]) -> Counter[str] | None:
-    """How often each text stands in a 0/1 column; None where the column is none."""
+    """Count each text in a 0/1 column; return None if it is not a 0/1 column."""
     counts: Counter[str] = Counter()
     for i, cell in enumerate(cells):
         counts[as_text(cell)] += 1
@@ -187,7 +188,7 @@ def _flag_counts(cells: Sequence[Any]) -> Counter[str] | None:
 
 
 def holds_urls(cells: Sequence[Any]) -> bool:
-    """Whether most cells that are filled hold a URL."""
+    """Return whether most non-empty cells contain a URL."""
     filled = [text for text in map(as_text, cells) if text]
     return 2 * sum(bool(_URL.match(text)) for text in filled) > len(filled)
 

@@ -1,4 +1,4 @@
-"""Histories: who watched or rated which film, from CSV or Parquet."""
+"""Watch and rating histories: which user watched or rated which film, read from CSV or Parquet."""
 
 import difflib
 import re
@@ -26,16 +26,16 @@ _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """E events: a user watched or rated a film.
+    """Watch or rating events of users, E in total.
 
     Attributes:
         source: The table's file.
-        users: (E,) str, who.
-        ids: (E,) str, which film: an IMDb id as ``tt`` and seven digits or more, else the text of the cell.
-        ratings: (E,) float64; None where the table has no ratings.
-        timestamps: (E,) float64, seconds since 1970, NaN where unknown; None where the table has none.
-        scale: The scale of the ratings, by default found from them; None where the table has no ratings.
-        column: The plain name of the column that the ids are from, such as ``imdbid`` or ``movieid``.
+        users: (E,) str, the user of each event.
+        ids: (E,) str, the film of each event: an IMDb id as ``tt`` and seven or more digits, else the text of the cell.
+        ratings: (E,) float64; None if the table has no ratings.
+        timestamps: (E,) float64, seconds since 1970, NaN where unknown; None if the table has none.
+        scale: The scale of the ratings, by default inferred from them; None if the table has no ratings.
+        column: The normalised name of the ids' column, such as ``imdbid`` or ``movieid``; see `plain`.
     """
 
     source: Path
@@ -55,33 +55,34 @@ class History:
 
     @property
     def stars(self) -> npt.NDArray[np.float64] | None:
-        """(E,) ratings as of five stars, whatever their scale; None where the table has no ratings."""
+        """Ratings rescaled to at most five stars, (E,) float64; None if the table has no ratings."""
         return None if self.ratings is None or self.scale is None else self.ratings * (5.0 / self.scale.best)
 
     @property
     def summary(self) -> str:
-        """How many events there are and how their ratings are read, in one line."""
+        """One-line summary: the number of events and the rating scale."""
         rated = f"{self.scale}, liked from {self.scale.liked_from:g} on" if self.scale else "no ratings: each is a like"
         return f"{self.source}: {Account(len(self), len(self), 0, 'event')}; {rated}"
 
     def liked(self, at_least: float | None = None) -> npt.NDArray[np.bool_]:
-        """(E,) whether the user liked the film; without ratings every event says so.
+        """Return whether the user liked the film, (E,) bool; without ratings, every event counts as a like.
 
         Args:
-            at_least: The rating from which on a film counts as liked; None: as the scale says.
+            at_least: The lowest rating that counts as a like; None: the scale's ``liked_from``.
         """
         if self.ratings is None or self.scale is None:
             return np.ones(len(self), dtype=np.bool_)
         return np.asarray(self.ratings >= (self.scale.liked_from if at_least is None else at_least))
 
     def match(self, catalogue: Catalogue) -> "Matched":
-        """Find the films of the events in a catalogue: by ``film``, else by a poster's id.
+        """Match the events to the films of a catalogue by film, else by poster id.
 
-        Where the catalogue has a column of the same name as the history's, such as ``movieId``, that column counts
-        alone: a number is the id of no other column. (IMDb ids cannot be mistaken, so that all columns count.)
+        If the catalogue has a column of the same name as the history's ids, such as ``movieId``, only that column is
+        used, because the same number can be another film's id in another column. IMDb ids are unambiguous, so for them
+        all columns are used.
 
         Raises:
-            InputError: The catalogue knows none of them.
+            InputError: The catalogue contains none of the films.
         """
         films = np.asarray(pd.unique(pd.Series(catalogue.films, dtype=object)), dtype=object)
         place = {str(film): i for i, film in enumerate(films)}
@@ -105,14 +106,14 @@ class History:
 def film_places(
     ids: Sequence[Any] | npt.NDArray[Any], codes: Sequence[int], films: Sequence[Any] | npt.NDArray[Any], column: str
 ) -> dict[str, int]:
-    """Where each film is found by what a history calls it.
+    """Map each film's keys, as a history writes them, to its position in ``films``.
 
     Args:
         ids: N poster ids.
-        codes: The film of each, as a position in ``films``.
+        codes: The film of each poster, as a position in ``films``.
         films: F film names.
-        column: The plain name of the history's column. Where one text is a film and also the id of another film's
-            poster, a column of poster ids means the poster, any other one the film.
+        column: The normalised name of the history's column. If one text is both a film and the id of another film's
+            poster, it means the poster in a column of poster ids, and the film in any other column.
     """
     by_id = {as_key(one) or str(one): int(code) for one, code in zip(ids, codes, strict=True)}
     by_film = {as_key(film) or str(film): at for at, film in enumerate(films)}
@@ -121,12 +122,12 @@ def film_places(
 
 @dataclass(frozen=True, eq=False)
 class Matched:
-    """Where the events of a history lie in a catalogue.
+    """The events of a history, matched to the films of a catalogue.
 
     Attributes:
-        films: (F,) the catalogue's films, each once, in its order.
-        film: (E,) int64 position in ``films`` of each event's film; −1 where the catalogue lacks it.
-        unknown_films: How many films of the history the catalogue lacks.
+        films: (F,) the catalogue's distinct films, in its order.
+        film: (E,) int64 position in ``films`` of each event's film; −1 if the catalogue does not contain it.
+        unknown_films: Number of films of the history that the catalogue does not contain.
     """
 
     films: npt.NDArray[np.object_]
@@ -135,25 +136,25 @@ class Matched:
 
     @property
     def unknown_events(self) -> int:
-        """How many events are about films that the catalogue lacks."""
+        """Number of events whose film is not in the catalogue."""
         return int((self.film < 0).sum())
 
 
 def read_history(path: str | Path, *, scale: float | None = None, liked_from: float | None = None) -> History:
-    """Read a history: one row an event, with columns of users and films and, where known, ratings and timestamps.
+    """Read a history: a table with one event per row, with users, films and optional ratings and timestamps.
 
-    Columns are found by name (``userId``, ``imdb_id``, ``movieId``, ``rating`` …, see `HISTORY_ALIASES`), compared
-    without case, spaces and punctuation. Where there are several columns of films, ``film`` goes before an IMDb id
-    and that before ``movieId``.
+    Columns are found by name (``userId``, ``imdb_id``, ``movieId``, ``rating`` …, see `HISTORY_ALIASES`); case, spaces
+    and punctuation are ignored. If several columns name films, the order of preference is ``film``, an IMDb id, then
+    ``movieId``.
 
     Args:
         path: CSV in any dialect, or Parquet.
-        scale: The best rating; None: found from the ratings, see :meth:`RatingScale.of`.
-        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+        scale: The best possible rating; None: inferred from the ratings, see :meth:`RatingScale.of`.
+        liked_from: The lowest rating that counts as a like; None: 80% of the best rating (1 for 0/1 ratings).
 
     Raises:
-        InputError: No such table, one without users or films, without a row, or with rows that cannot be read: the
-            first few of them are named. No known scale fits the ratings.
+        InputError: The table does not exist, has no users, no films or no rows, or has unreadable rows (the message
+            names the first few); or no known scale fits the ratings.
     """
     source = Path(path).expanduser().absolute()
     if faults := table_faults(source, "--history"):
@@ -185,7 +186,7 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
 
 
 def near_users(users: Sequence[str], asked: str) -> str:
-    """A hint, for messages: users of nearly that name, or else what users look like.
+    """Return a hint for error messages: users with a similar name, else examples of user names.
 
     Examples:
         >>> near_users(["1", "2", "610"], "1000")
@@ -205,7 +206,7 @@ def near_users(users: Sequence[str], asked: str) -> str:
 
 
 def _roles(path: Path, names: Sequence[str]) -> dict[str, int]:
-    """Role to position of its column."""
+    """Return the column position of each role."""
     plain_names = [plain(name) for name in names]
     roles = {}
     for role, aliases in HISTORY_ALIASES.items():
@@ -227,12 +228,12 @@ def _user_name(cell: Any) -> str:
 
 
 def _key_reader(column: str) -> Any:
-    """From a cell of a column to the id that it holds: in a column of IMDb ids a bare number is one."""
+    """Return the function that reads an id from a cell; in a column of IMDb ids, a bare number is an IMDb id."""
     return (lambda cell: parse_imdb_id(cell) or as_key(cell)) if column in IMDB_NAMES else as_key
 
 
 def _texts(column: "pd.Series[Any]", read: Any) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.bool_]]:
-    """(E,) cells as ``read`` reads them, and (E,) whether a cell is empty."""
+    """Return (E,) texts as ``read`` parses them, and (E,) whether a cell is empty."""
     codes, cells = pd.factorize(column, use_na_sentinel=False)
     values = np.empty(len(cells), dtype=object)
     values[:] = [read(cell) for cell in cells]
@@ -240,7 +241,7 @@ def _texts(column: "pd.Series[Any]", read: Any) -> tuple[npt.NDArray[np.object_]
 
 
 def _numbers(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """(E,) numbers, NaN where a cell holds none, and (E,) whether it is empty; a decimal comma is understood."""
+    """Return (E,) numbers, NaN for a cell without one, and (E,) whether it is empty; a decimal comma is accepted."""
     numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     empty = np.zeros(len(column), dtype=np.bool_)
     for at in np.flatnonzero(np.isnan(numbers)):
@@ -252,7 +253,7 @@ def _numbers(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], npt.NDA
 
 
 def _times(column: "pd.Series[Any]") -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """(E,) seconds since 1970, NaN in empty cells, and (E,) whether a cell cannot be read; dates are UTC."""
+    """Return (E,) seconds since 1970, NaN for empty cells, and (E,) whether a cell is unreadable; dates are in UTC."""
     if pd.api.types.is_datetime64_any_dtype(column):
         dates, numbers = pd.to_datetime(column, utc=True), np.full(len(column), np.nan)
         empty = column.isna().to_numpy(dtype=np.bool_)
@@ -273,7 +274,7 @@ def _refuse(
     lines: Sequence[int] | npt.NDArray[np.int64],
     columns: dict[str, tuple["pd.Series[Any]", npt.NDArray[np.bool_]]],
 ) -> None:
-    """Name the cells that cannot be read, if there are any."""
+    """Raise an error that names the unreadable cells, if there are any."""
     told = []
     for name, (cells, bad) in columns.items():
         at = np.flatnonzero(bad)

@@ -1,4 +1,4 @@
-"""Finding the image that a row of a table means, in a folder that is listed once."""
+"""Lookup of the image file that a table row names, in a folder that is listed only once."""
 
 import bisect
 import difflib
@@ -19,7 +19,7 @@ _SUFFIX = re.compile(r"(.+)\.[A-Za-z0-9]{1,5}")
 
 
 def escapes(name: str) -> bool:
-    r"""Whether a path could lead out of its folder: it is absolute, names a drive, or goes up with ``..``.
+    r"""Return whether a path could point outside its folder: it is absolute, names a drive, or contains ``..``.
 
     Examples:
         >>> escapes("a/b.jpg"), escapes("/a.jpg"), escapes("a/../../b.jpg"), escapes("C:\\a.jpg")
@@ -29,7 +29,7 @@ def escapes(name: str) -> bool:
 
 
 def unrooted(name: str) -> str:
-    """A path without its leading slash where a single name follows, as in TMDB's ``poster_path``.
+    """Remove the leading slash of a path with a single part, as in TMDB's ``poster_path``.
 
     Examples:
         >>> unrooted("/a.jpg"), unrooted("/etc/a.jpg"), unrooted("a.jpg")
@@ -40,7 +40,7 @@ def unrooted(name: str) -> str:
 
 
 def stem(name: str) -> str:
-    """The last part of a path without its suffix (``Mr. Nobody`` has none).
+    """Return the last part of a path without its suffix (``Mr. Nobody`` has no suffix).
 
     Examples:
         >>> stem("a/tt0114709.jpg"), stem("Mr. Nobody")
@@ -52,7 +52,7 @@ def stem(name: str) -> str:
 
 
 class ImageFolder:
-    """The files under a folder; it and those of its sub-folders that are asked for are listed once each.
+    """Files in a folder of images; the folder and each requested sub-folder are listed only once.
 
     Args:
         root: The folder, which must exist.
@@ -63,10 +63,10 @@ class ImageFolder:
         self._listings: dict[str, _Listing] = {}
 
     def inside(self, name: str) -> str | None:
-        """A path as the table writes it, relative to the folder; None where it leads out of it.
+        """Return a path from the table relative to the folder, or None if it points outside the folder.
 
-        An absolute path counts when it lies in the folder, and one that begins with a slash when it is meant to begin
-        there: ``/a.jpg`` as TMDB writes it, or ``/posters/a.jpg`` where the folder holds such a file.
+        An absolute path is accepted if it is in the folder. A path with a leading slash is also accepted if it is
+        relative to the folder: ``/a.jpg`` as TMDB writes it, or ``/posters/a.jpg`` if the folder contains such a file.
         """
         if not escapes(name):
             return name
@@ -83,21 +83,21 @@ class ImageFolder:
 
     @cached_property
     def bare_numbers(self) -> frozenset[int]:
-        """The numbers that images directly in the folder are named by: of ``00862.jpg`` 862."""
+        """Numbers that are the names of images directly in the folder, such as 862 for ``00862.jpg``."""
         stems = (stem(name) for name in self._listing("").names if name.casefold().endswith(IMAGE_SUFFIXES))
         return frozenset(int(one) for one in stems if one.isdecimal())
 
     def find(self, name: str, imdb_id: str | None = None, *, bare: bool = True) -> str | None:
-        """The path under ``root`` of the image that ``name`` means, or ``None``.
+        """Find the image that ``name`` refers to and return its path below ``root``, or ``None``.
 
-        Tried in this order: the name as written; with other case or Unicode form; with ``.jpg``, ``.jpeg``, ``.png``
-        or ``.webp`` added; its last part alone, likewise; and where the name is (or ``imdb_id`` gives) an IMDb id,
-        that id with and without ``tt`` and leading zeros.
+        The order of attempts is: the exact name; the name in another case or Unicode form; the name with ``.jpg``,
+        ``.jpeg``, ``.png`` or ``.webp`` added; only the last part of the path, in the same way. If the name starts with
+        ``tt`` or matches ``imdb_id``, the last attempt is that IMDb id with and without ``tt`` and leading zeros.
 
         Args:
-            name: A path that does not :func:`escapes`.
-            imdb_id: The poster's IMDb id, as ``parse_imdb_id`` spells it.
-            bare: Whether files that are named by a bare number are named by IMDb ids.
+            name: A path for which :func:`escapes` is False.
+            imdb_id: The poster's IMDb id, as ``parse_imdb_id`` returns it.
+            bare: Whether a bare number as a file name is an IMDb id.
         """
         within, base = _parted(name)
         folders = (within, "") if within else ("",)
@@ -114,11 +114,11 @@ class ImageFolder:
         return None
 
     def near(self, name: str, limit: int = 2) -> list[str]:
-        """Names in the folder that look like ``name``."""
+        """Return up to ``limit`` file names in the folder that are similar to ``name``."""
         return self._listing("").near(_parted(name)[1], limit)
 
     def somewhere_below(self, name: str) -> str | None:
-        """The sub-folder, one level down, that holds ``name``: what a caller who named the wrong folder meant."""
+        """Return the direct sub-folder that contains ``name``, probably the folder that the user meant, or None."""
         for entry in sorted(os.scandir(self.root), key=lambda e: e.name):
             if entry.is_dir() and self._listing(entry.name).named(_parted(name)[1]):
                 return entry.name
@@ -131,7 +131,7 @@ class ImageFolder:
 
 
 class _Listing:
-    """The names of the files directly in one folder; none where there is no such folder."""
+    """Names of the files directly in one folder; empty if the folder does not exist."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -153,12 +153,12 @@ class _Listing:
 
     @cached_property
     def _folded(self) -> dict[str, str]:
-        # In reverse order, so that of names that differ in case alone the first wins.
+        # In reverse order: of names that differ only in case, the first one in sorted order is kept.
         return {_fold(name): name for name in sorted(self.names, reverse=True)}
 
     @cached_property
     def by_imdb_id(self) -> dict[str, str]:
-        """Of several files with one id, the one named by the id itself, else the first in order."""
+        """IMDb id to file name; of several files with one id, one named ``tt…`` is preferred, else the first."""
         found: dict[str, str] = {}
         for name in sorted(self.names, key=lambda n: (not stem(n).startswith("tt"), n)):
             imdb_id = parse_imdb_id(stem(name)) if name.casefold().endswith(IMAGE_SUFFIXES) else None
@@ -183,7 +183,7 @@ class _Listing:
 
 
 def _parted(name: str) -> tuple[str, str]:
-    r"""The folder (``""`` for none) and the last part of a path written with ``/`` or ``\``."""
+    r"""Split a path written with ``/`` or ``\`` into its folder (``""`` if there is none) and its last part."""
     if "/" not in name and "\\" not in name:
         return "", name
     path = PurePosixPath(name.replace("\\", "/"))
@@ -191,7 +191,7 @@ def _parted(name: str) -> tuple[str, str]:
 
 
 def _neighbours(ordered: list[tuple[str, str]], key: str, reach: int = 6) -> Iterator[str]:
-    """Names next to ``key`` in sorted order: cheap candidates for a closer comparison among very many."""
+    """Return the names next to ``key`` in sorted order, as cheap candidates for a closer comparison."""
     at = bisect.bisect_left(ordered, (key, ""))
     return (name for _, name in ordered[max(0, at - reach) : at + reach])
 

@@ -1,4 +1,4 @@
-"""What a random split would leak: test posters whose like stands in the training split."""
+"""Data leakage of a random split: the expected number of test posters with a near-duplicate in the training split."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 
 
 def expected_leak(sizes: Sequence[int], posters: int, train: float, test: float) -> float:
-    """Expected number of test posters with another of their group in the training split, when single posters are drawn.
+    """Return the expected number of test posters with a member of their group in train, if posters are split at random.
 
-    Of N posters, T = round(test · N) go to test and R = round(train · N) to train, all choices alike. A poster of a
-    group of s is in test with probability T/N; then none of the s − 1 others is in train with probability
-    C(N−1−R, s−1) / C(N−1, s−1). The sum over all posters of groups is exact, not sampled.
+    Of N posters, T = round(test · N) go to test and R = round(train · N) to train; all choices are equally likely. A
+    poster of a group of size s is in test with probability T/N. Then none of the s − 1 others is in train with
+    probability C(N−1−R, s−1) / C(N−1, s−1). The sum over all posters of groups is exact, not sampled.
 
     Args:
-        sizes: Of the groups; those of one poster leak nothing.
+        sizes: Sizes of the groups of near-duplicates; a group of one poster leaks nothing.
         posters: N.
-        train: Share of posters for training.
-        test: Share of posters for the test.
+        train: Fraction of posters for training.
+        test: Fraction of posters for the test.
 
     Examples:
         >>> round(expected_leak([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways

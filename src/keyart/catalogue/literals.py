@@ -1,4 +1,4 @@
-"""Lists in a cell, as programs print them: Python, JSON, NumPy and pandas, each with habits of its own."""
+"""Parser for lists that were printed into a text cell by Python, JSON, NumPy or pandas."""
 
 import re
 from typing import Any
@@ -22,20 +22,20 @@ _PLAIN = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 def parse_literal(text: str) -> list[Any]:
-    """The items of a list that was printed into a text.
+    """Parse a printed list, such as ``"['Drama', 'War']"``, into its items.
 
-    Understands lists, tuples, sets and mappings with quotes of either kind, items without commas between (NumPy),
-    wrappers such as ``array([...], dtype=object)`` and ``np.str_('Drama')``, words without quotes, and ``nan``,
-    ``None`` or ``null`` in place of an item, which is left out. Nothing is evaluated.
+    The parser accepts lists, tuples, sets and mappings with single or double quotes, items without commas between them
+    (NumPy), wrappers such as ``array([...], dtype=object)`` and ``np.str_('Drama')``, and words without quotes. It
+    skips the items ``nan``, ``None`` and ``null``. It never evaluates the text.
 
     Args:
-        text: It begins with a bracket, or with a name and ``(``.
+        text: Text that begins with a bracket, or with a name and ``(``.
 
     Returns:
-        Texts, dictionaries, and lists where the text nests them.
+        The items: strings, dictionaries, and lists where the text nests lists.
 
     Raises:
-        ValueError: The text is no list, or it was cut short.
+        ValueError: The text is not a list, or it was truncated.
 
     Examples:
         >>> parse_literal("array(['Drama', nan], dtype=object)"), parse_literal("[{'id': 18, 'name': 'Drama'}]")
@@ -49,7 +49,7 @@ def parse_literal(text: str) -> list[Any]:
 
 
 def _tokens(text: str) -> list[tuple[str, str]]:
-    """Kind and text of each token; the kinds are those of the pattern's groups, in the end ``end``."""
+    """Return (kind, text) of each token; a kind is a group name of the pattern, or ``end`` after the last."""
     found, at = [], 0
     text = text.rstrip()
     while at < len(text):
@@ -71,14 +71,14 @@ def _unescaped(text: str) -> str:
 
 
 class _Parser:
-    """Recursive descent over tokens."""
+    """Recursive descent parser over the tokens of `_tokens`."""
 
     def __init__(self, tokens: list[tuple[str, str]]) -> None:
         self.tokens = tokens
         self.at = 0
 
     def items(self, closing: str, depth: int = 0) -> list[Any]:
-        """All items up to ``closing`` (``""``: to the end), with or without separators between them."""
+        """Return all items up to ``closing`` (``""``: up to the end), with or without separators between them."""
         if depth > 20:
             raise ValueError("lists are nested too deeply")
         found: list[Any] = []
@@ -100,7 +100,7 @@ class _Parser:
                 found.append(item)
 
     def _item(self, kind: str, text: str, depth: int) -> Any:
-        """One item that begins with a token; None where it says that there is none."""
+        """Return the item that begins with the given token, or None for a missing value or a keyword argument."""
         if kind == "text":
             return text
         if kind == "mark":
@@ -108,14 +108,14 @@ class _Parser:
         if self.tokens[self.at] == ("mark", "("):
             self.at += 1
             inside = self.items(")", depth + 1)
-            # Of array([...], dtype=object) or str_('x') the first argument counts; an empty call is an empty list.
+            # Use the first argument of array([...], dtype=object) or str_('x'); an empty call is an empty list.
             return inside[0] if inside else []
         words = [text]
         while self.tokens[self.at][0] == "word":
             words.append(self.tokens[self.at][1])
             self.at += 1
         name = " ".join(words)
-        # A keyword, as in dtype=object, is no item of a list.
+        # A keyword argument, such as dtype=object, is not an item.
         return None if name.casefold() in _EMPTY or re.match(r"\w+=", name) else name
 
     def _is_mapping(self) -> bool:

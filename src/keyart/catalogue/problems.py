@@ -1,4 +1,4 @@
-"""What is wrong with single rows of a table of posters, and how to mend it."""
+"""Faults of single rows of a table of posters, with a suggested fix for each."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,21 +7,21 @@ from pathlib import Path
 
 import pandas as pd
 
-#: Kinds of problem that cost a row one value and not its place in the catalogue.
+#: Kinds of problem that remove one value of a row but keep the row in the catalogue.
 KEEPING_KINDS = frozenset({"bad year"})
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One fault of one row.
+    """A fault of one row of a table.
 
     Attributes:
         row: Line number in the table; the header is line 1. In a Parquet table the first row counts as line 2.
-        id: The poster's id, or ``""`` where the row does not give one.
+        id: The poster's id, or ``""`` if the row has none.
         file: The image as the table names it, or ``""``.
-        kind: A few words that faults of one sort share, such as ``"no genres"`` or ``"missing image"``.
+        kind: A short name for this type of fault, such as ``"no genres"`` or ``"missing image"``.
         detail: What exactly was found.
-        mend: What to do about it.
+        mend: How to fix it.
     """
 
     row: int
@@ -33,22 +33,22 @@ class Problem:
 
     @property
     def keeps_row(self) -> bool:
-        """Whether the poster stays in the catalogue all the same (only one value of it is unknown)."""
+        """Whether the poster stays in the catalogue, with only one value unknown."""
         return self.kind in KEEPING_KINDS
 
 
 @dataclass(frozen=True)
 class Account:
-    """What became of the rows of a table: each is a poster (a pair, an event), or left out because of a fault.
+    """Row counts of a table: each row is either usable or left out because of a fault.
 
     Attributes:
-        rows: How many the table holds; blank lines and the header are none.
-        posters: How many can be used.
-        faults: How many are left out.
-        noun: What a row stands for.
+        rows: Number of rows in the table, without blank lines and the header.
+        posters: Number of usable rows.
+        faults: Number of rows that are left out.
+        noun: What a row describes: a poster, a pair or an event.
 
     Raises:
-        RuntimeError: The sum is wrong: rows were lost on the way. No input may bring that about.
+        RuntimeError: The counts do not add up, so rows were lost. This is a bug in keyart; no input may cause it.
     """
 
     rows: int
@@ -64,7 +64,7 @@ class Account:
 
     @classmethod
     def of(cls, rows: int, posters: int, problems: Iterable[Problem], noun: str = "poster") -> "Account":
-        """The account of ``rows`` rows: those with a problem that does not keep them are left out."""
+        """Count ``rows`` rows; each row with a problem that does not keep it is left out."""
         return cls(rows, posters, len({problem.row for problem in problems if not problem.keeps_row}), noun)
 
     def __str__(self) -> str:
@@ -72,15 +72,15 @@ class Account:
 
 
 def summarise(problems: Sequence[Problem], source: str | Path, limit: int = 10) -> str:
-    """Tell all problems in one line: how many of each kind, the first few by name, and the mend.
+    """Summarise problems in one line: the count of each kind, the first few faults, and the most common fixes.
 
     Args:
         problems: Faults of one table, in any order.
         source: The table's file.
-        limit: At most so many faults are named one by one, the kinds taking turns.
+        limit: Maximum number of faults to name; the kinds take turns.
 
     Returns:
-        One line, or ``""`` when there are no problems.
+        One line, or ``""`` if there are no problems.
 
     Examples:
         >>> gone = Problem(7, "tt1", "tt1.jpg", "missing image", "posters/ holds no tt1.jpg", "put it there")
@@ -102,7 +102,7 @@ def summarise(problems: Sequence[Problem], source: str | Path, limit: int = 10) 
 
 
 def tell(problems: Sequence[Problem], limit: int = 10) -> str:
-    """The kinds with their counts, the first ``limit`` faults by name, and the commonest mends."""
+    """Return the kinds with their counts, the first ``limit`` faults, and the three most common fixes, as text."""
     by_kind: dict[str, list[Problem]] = {}
     for problem in sorted(problems, key=lambda p: (p.row, p.kind)):
         by_kind.setdefault(problem.kind, []).append(problem)
@@ -118,14 +118,14 @@ def tell(problems: Sequence[Problem], limit: int = 10) -> str:
 
 
 def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:
-    """All problems as a table: one row a problem, columns ``row, id, file, kind, detail, mend``, sorted by row."""
+    """Build a table of all problems, one per row, with columns ``row, id, file, kind, detail, mend``, sorted by row."""
     names = [field.name for field in fields(Problem)]
     ordered = sorted(problems, key=lambda p: (p.row, p.kind, p.id))
     return pd.DataFrame([asdict(problem) for problem in ordered], columns=names)
 
 
 def _shares(counts: Sequence[int], limit: int) -> list[int]:
-    """How many faults of each kind are named, when kinds take turns and ``limit`` are named in all."""
+    """Return how many faults of each kind to name, if kinds take turns and ``limit`` faults are named in total."""
     shares = [0] * len(counts)
     left = limit
     while left > 0 and any(share < count for share, count in zip(shares, counts, strict=True)):

@@ -1,4 +1,4 @@
-"""Scales of ratings: thumbs, five stars, ten points, percent."""
+"""Rating scales: 0/1, five stars, ten points and percent."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,22 +8,22 @@ import numpy.typing as npt
 
 from keyart.errors import InputError
 
-#: Best ratings of the known scales: 0/1, up to five stars, ten points, percent.
+#: Best possible ratings of the known scales: 0/1, five stars, ten points, percent.
 BEST = (1.0, 5.0, 10.0, 100.0)
 LIKED_SHARE = 0.8
-"""Of the best rating: four of five stars, eight of ten points."""
+"""Fraction of the best rating from which a film counts as liked: four of five stars, eight of ten points."""
 
 
 @dataclass(frozen=True)
 class RatingScale:
-    """How the ratings of a history are read.
+    """Scale of the ratings in a history.
 
     Attributes:
-        best: The best rating that can be given.
-        liked_from: The rating from which on a film counts as liked.
-        lowest: The lowest rating that was given.
-        highest: The highest rating that was given.
-        found: Whether ``best`` was found from the ratings; else somebody said so.
+        best: The best possible rating.
+        liked_from: The lowest rating that counts as a like.
+        lowest: The lowest rating in the history.
+        highest: The highest rating in the history.
+        found: Whether ``best`` was inferred from the ratings; False: it was set explicitly.
     """
 
     best: float
@@ -44,16 +44,16 @@ class RatingScale:
         best: float | None = None,
         liked_from: float | None = None,
     ) -> "RatingScale":
-        """The scale of some ratings: the smallest known one that holds all of them, unless it is set.
+        """Infer the scale of ratings: the smallest known scale that contains all of them, unless ``best`` is set.
 
         Args:
             ratings: (E,) at least one, all finite.
             source: Their table, for messages.
-            best: The best rating; None: 1 where all are 0 or 1 (or between), else 5, 10 or 100.
-            liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+            best: The best possible rating; None: 1 if no rating is above 1, else 5, 10 or 100.
+            liked_from: The lowest rating that counts as a like; None: 80% of the best rating (1 for 0/1 ratings).
 
         Raises:
-            InputError: No known scale holds the ratings, or what is set does not fit them.
+            InputError: No known scale contains the ratings, or ``best`` or ``liked_from`` does not fit them.
 
         Examples:
             >>> [RatingScale.of(np.array(one), Path("h.csv")).liked_from for one in ([0, 1.0], [0.5, 5], [3, 10.0])]

@@ -1,4 +1,4 @@
-"""Reading a table of posters into a :class:`Catalogue`, with everything that is wrong with it told at once."""
+"""Reading a table of posters into a :class:`Catalogue`, with one report of all its faults."""
 
 import re
 from collections import Counter, defaultdict
@@ -20,35 +20,36 @@ from keyart.catalogue.values import as_text, parse_split
 from keyart.errors import InputError
 
 RARE, MANY_RARE = 20, 100
-"""Genres that occur once get a remark when they are so many and most of all, or so many whatever the rest."""
+"""Thresholds for the remark on genres that occur once: `RARE` if most genres do so, `MANY_RARE` in any case."""
 
-# Leading zeros make a code, not a number.
+# Text with leading zeros is a code, not a number.
 _NUMBER = re.compile(r"(?:[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)?")
 
 
 def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[Catalogue, list[Problem]]:
     """Read a CSV or Parquet table of posters and check it against the folder of images.
 
-    Understood are tables with a column of genres (separated by ``,``, ``|`` or ``;``, or a Python list in a string),
-    and tables with a 0/1 column for each genre. The image is named by a column ``img`` (or ``image``, ``file``,
-    ``poster_path`` …); without one it is ``<id>.jpg`` or ``<imdb_id>.jpg``, as in the Kaggle table "Movie Genre from
-    its Poster"; files that are called by bare numbers belong to one column, see :func:`naming_column`. The id is column
-    ``id``, else ``imdb_id``/``imdbId`` as ``tt`` and seven digits or more, else the file's stem. The film is column
-    ``film``, else the IMDb id, else the id. Genre names that differ only in case are one genre, spelt as most rows
-    spell it; genres that no poster has are dropped.
+    The genres are in one column (separated by ``,``, ``|`` or ``;``, or a Python list in a string) or in a 0/1 column
+    for each genre. The column ``img`` (or ``image``, ``file``, ``poster_path`` …) names the image; without one, the
+    image is ``<id>.jpg`` or ``<imdb_id>.jpg``, as in the Kaggle table "Movie Genre from its Poster". If file names are
+    bare numbers, one column names them, see :func:`naming_column`. The id is the column ``id``, else
+    ``imdb_id``/``imdbId`` as ``tt`` and seven or more digits, else the file's stem. The film is the column ``film``,
+    else the IMDb id, else the id. Genre names that differ only in case are one genre, with the most frequent spelling.
+    Genres without a poster are dropped.
 
     Args:
         path: The table.
-        images: The folder of images; by default the table's own.
+        images: The folder of images; by default the table's own folder.
 
     Returns:
-        The catalogue of all usable rows in the table's order, and the problems of the others (and unreadable years,
-        which cost a row only its year), in row order. Pixels are not looked at. The catalogue's ``account`` says how
-        many rows became posters and how many are faulty, its ``remarks`` what was assumed.
+        The catalogue of all usable rows in the table's order, and the problems in row order. A problem is the reason
+        why a row was left out, or an unreadable year (that row is kept without its year). This function does not open
+        images. The catalogue's ``account`` counts the rows that became posters and the faulty rows; its ``remarks``
+        list the assumptions of the reader.
 
     Raises:
-        InputError: For faults of the table as a whole, all of them in one message: no such table or folder, a table
-            that cannot be read, missing columns, unknown values of ``split``, no image found at all, no usable row.
+        InputError: The table as a whole has faults; one message names all of them: no such table or folder, an
+            unreadable table, missing columns, unknown values of ``split``, no image found at all, no usable row.
     """
     source = Path(path).expanduser().absolute()
     root = Path(images).expanduser().absolute() if images is not None else source.parent
@@ -97,7 +98,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
 
 
 def _rare_genres(names: Sequence[str], genres: npt.NDArray[np.bool_]) -> list[Problem]:
-    """A remark where most genres occur once, or very many do: keywords, or pieces of text, are no genres."""
+    """Return a remark if most genres, or very many, occur only once: they may be keywords or parts of a text."""
     once = [name for name, count in zip(names, genres.sum(0), strict=True) if count == 1]
     if len(once) < RARE or (len(once) < MANY_RARE and 2 * len(once) < len(names)):
         return []

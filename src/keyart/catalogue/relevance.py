@@ -1,4 +1,4 @@
-"""How alike two sets of genres are: one relation shared by losses, samplers and metrics."""
+"""Relevance of genre sets to each other: one definition shared by losses, samplers and metrics."""
 
 from collections.abc import Iterator
 from typing import Literal, get_args
@@ -12,31 +12,31 @@ from keyart.errors import InputError
 
 RelevanceKind = Literal["jaccard", "idf_cosine", "any", "exact"]
 KINDS: tuple[str, ...] = get_args(RelevanceKind)
-#: Two posters are positive to each other from this gain on.
+#: Smallest gain of a positive pair.
 POSITIVE_GAIN = 0.5
 
 _TILE = 1024
 
 
 class Relevance:
-    """A gain in [0, 1] for every pair of genre sets A, B.
+    """Relevance of two genre sets A and B as a gain in [0, 1].
 
-    - ``jaccard``: the size of A ∩ B over that of A ∪ B.
-    - ``idf_cosine``: the cosine of the sets' multi-hot vectors weighted by inverse document frequency, so that sharing
-      a rare genre weighs more: Σ_{g ∈ A∩B} idf_g² / √(Σ_{g ∈ A} idf_g² · Σ_{g ∈ B} idf_g²).
-    - ``any``: 1 where A and B share a genre, else 0.
-    - ``exact``: 1 where A = B, else 0.
+    - ``jaccard``: |A ∩ B| / |A ∪ B|.
+    - ``idf_cosine``: the cosine similarity of the sets' multi-hot vectors, weighted by inverse document frequency, so
+      that a shared rare genre counts more: Σ_{g ∈ A∩B} idf_g² / √(Σ_{g ∈ A} idf_g² · Σ_{g ∈ B} idf_g²).
+    - ``any``: 1 if A and B share a genre, else 0.
+    - ``exact``: 1 if A = B, else 0.
 
-    An empty set has gain 0 with every set. Gains are float32 and the same on CPU and CUDA, under every matmul precision
-    and autocast: products of 0/1 are exact in all of them, and ``idf_cosine`` is worked out in float64. So a Jaccard of
-    1/2 or 2/4 is exactly 0.5.
+    An empty set has gain 0 with every set. Gains are float32 and identical on CPU and CUDA, with every matmul precision
+    and with autocast: products of 0/1 are exact in all of them, and ``idf_cosine`` is computed in float64. A Jaccard
+    index of 1/2 or 2/4 is therefore exactly 0.5.
 
     Args:
         kind: One of :data:`KINDS`.
-        idf: (G,) positive weights of the genres, in the order of the columns; needed for ``idf_cosine`` alone.
+        idf: (G,) positive weights of the genres, in column order; required only for ``idf_cosine``.
 
     Raises:
-        InputError: For an unknown kind, or ``idf_cosine`` without ``idf``.
+        InputError: ``kind`` is unknown, or ``idf`` is missing for ``idf_cosine``.
 
     Examples:
         >>> a, b = torch.tensor([[1.0, 1.0, 0.0]]), torch.tensor([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -55,9 +55,9 @@ class Relevance:
 
     @classmethod
     def fit(cls, kind: RelevanceKind, genres: Tensor | npt.NDArray[np.bool_]) -> "Relevance":
-        """The relation over N posters, with ``idf_g = ln(1 + N / max(n_g, 1))`` of the n_g posters that have genre g.
+        """Compute the genre weights from N posters: ``idf_g = ln(1 + N / max(n_g, 1))`` if n_g posters have genre g.
 
-        The added 1 lets a genre that every poster has still count.
+        Because of the added 1, a genre that every poster has still counts.
 
         Args:
             kind: One of :data:`KINDS`.
@@ -68,19 +68,19 @@ class Relevance:
         return cls(kind, torch.log1p(hot.shape[0] / counts))
 
     def to(self, device: torch.device | str) -> "Relevance":
-        """The same relation with its weights on ``device``."""
+        """Return the same relevance with its weights on ``device``."""
         return Relevance(self.kind, None if self.idf is None else self.idf.to(device))
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
-        """Gains of all pairs.
+        """Compute the gains of all pairs.
 
         Args:
             a: (N, G) multi-hot, any dtype.
             b: (M, G) multi-hot, on the same device.
 
         Returns:
-            (N, M) float32 on that device. It takes N · M · 8 bytes or so (three times that for ``idf_cosine``): tile
-            large galleries.
+            (N, M) float32 on the same device. This needs about N · M · 8 bytes (three times as much for
+            ``idf_cosine``): process large galleries in tiles.
         """
         if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1]:
             raise ValueError(f"genres must be (N, G) and (M, G), not {tuple(a.shape)} and {tuple(b.shape)}")
@@ -92,7 +92,7 @@ class Relevance:
             shared = hot_a @ hot_b.T
             if self.kind == "any":
                 return shared.clamp_(max=1)
-            # Sets without genres share nothing with any other, whatever size they are given.
+            # An empty set shares nothing with any other set, so any size above 0 gives gain 0 and avoids 0/0.
             size_a = hot_a.sum(dim=1).clamp_(min=0.5)
             size_b = size_a if hot_b is hot_a else hot_b.sum(dim=1).clamp_(min=0.5)
             union = (size_a[:, None] + size_b[None]).sub_(shared)
@@ -107,7 +107,7 @@ class Relevance:
         square = self._square = self._square.to(a.device)
         hot_a, hot_b = a.to(torch.float64), b.to(torch.float64)
         norms = ((hot_a @ square)[:, None] * (hot_b @ square)[None]).sqrt_()
-        # float64 errs by some 1e-16, so rounding to float32 makes equal sets exactly 1 and equal halves exactly 0.5.
+        # The float64 error is about 1e-16: rounded to float32, equal sets give exactly 1, equal halves exactly 0.5.
         gain = ((hot_a * square) @ hot_b.T).div_(norms.clamp_(min=1e-300))
         return gain.to(torch.float32).clamp_(max=1)
 
@@ -116,24 +116,24 @@ class Relevance:
 
 
 def positive_mask(gain: Tensor) -> Tensor:
-    """Where a pair is positive: gain ≥ :data:`POSITIVE_GAIN`. Same shape as ``gain``, bool."""
+    """Return where a pair is positive: gain ≥ :data:`POSITIVE_GAIN`. Same shape as ``gain``, bool."""
     return gain >= POSITIVE_GAIN
 
 
 def negative_mask(gain: Tensor) -> Tensor:
-    """Where a pair is negative: gain = 0. Same shape as ``gain``, bool."""
+    """Return where a pair is negative: gain = 0. Same shape as ``gain``, bool."""
     return gain == 0
 
 
 def distinct_sets(genres: Tensor | npt.NDArray[np.bool_]) -> tuple[Tensor, Tensor, Tensor]:
-    """The different genre sets among N posters: far fewer than posters, so that sums over pairs become cheap.
+    """Return the distinct genre sets among N posters; sums over their pairs are much cheaper than over posters.
 
     Args:
         genres: (N, G) multi-hot.
 
     Returns:
-        The U sets (U, G) in the dtype of ``genres``, for each poster the position of its set (N,) int64, and how many
-        posters have each (U,) int64.
+        The U sets (U, G) in the dtype of ``genres``, the position of each poster's set (N,) int64, and the number of
+        posters of each set (U,) int64.
     """
     hot = torch.as_tensor(genres)
     sets, position, counts = torch.unique(hot, dim=0, return_inverse=True, return_counts=True)
@@ -143,15 +143,15 @@ def distinct_sets(genres: Tensor | npt.NDArray[np.bool_]) -> tuple[Tensor, Tenso
 def check_learnable(
     genres: Tensor | npt.NDArray[np.bool_], relevance: Relevance, *, source: str = "the training split"
 ) -> None:
-    """Check that a training set has something to teach: positive pairs and negative pairs.
+    """Check that a training set contains both positive and negative pairs.
 
     Args:
         genres: (N, G) multi-hot, of the training posters.
-        relevance: The relation that training will use.
-        source: What the message calls the posters, such as the table's file.
+        relevance: The relevance that training uses.
+        source: Name of the posters in messages, such as the table's file.
 
     Raises:
-        InputError: When all posters have the same single genre, no two are positive, or no two are negative.
+        InputError: The posters have fewer than two genres in total, no pair is positive, or no pair is negative.
     """
     hot = torch.as_tensor(genres)
     present = int(hot.any(dim=0).sum())
@@ -179,7 +179,7 @@ def check_learnable(
 
 
 def _distinct_pairs(hot: Tensor, relevance: Relevance) -> Iterator[tuple[Tensor, Tensor]]:
-    """Tiles of gains between distinct sets, and where two different posters stand behind an entry."""
+    """Yield tiles of gains between distinct sets, and a mask of the entries that two different posters share."""
     sets, _, counts = distinct_sets(hot)
     for start in range(0, len(sets), _TILE):
         gain = relevance(sets[start : start + _TILE], sets)

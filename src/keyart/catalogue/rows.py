@@ -1,4 +1,4 @@
-"""Reading single rows of a table of posters, and noting what is wrong with them."""
+"""Reading the rows of a table of posters and recording the problems of each row."""
 
 import math
 from collections import defaultdict
@@ -16,7 +16,7 @@ from keyart.catalogue.values import as_key, as_text, parse_genres, parse_imdb_id
 
 @dataclass
 class Row:
-    """One poster's row as far as it could be read; ``problems`` says how far that was."""
+    """One poster's row, as far as it is readable; ``problems`` lists its faults."""
 
     line: int
     id: str = ""
@@ -28,24 +28,24 @@ class Row:
     problems: list[Problem] = field(default_factory=list)
 
     def note(self, kind: str, detail: str, mend: str) -> None:
-        """Add a problem of this row."""
+        """Add a problem to this row."""
         self.problems.append(Problem(self.line, self.id, self.file, kind, detail, mend))
 
     @property
     def usable(self) -> bool:
-        """Whether the row may become a poster of the catalogue."""
+        """Whether the row can become a poster of the catalogue."""
         return all(problem.keeps_row for problem in self.problems)
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What one row says about which poster it is, before any image is sought.
+    """The identifiers in one row, read before its image is searched for.
 
     Attributes:
-        own_id: The cell of column ``id``.
-        imdb_text: The cell of column ``imdb_id``.
-        imdb_id: The same as an IMDb id, or None.
-        img: The image as the row names it; None in a table without a column of images.
+        own_id: The cell of the column ``id``.
+        imdb_text: The cell of the column ``imdb_id``.
+        imdb_id: The same cell as a normalised IMDb id, or None.
+        img: The image as the row names it; None if the table has no column of images.
         others: Ids of other catalogues, by column name (see :data:`OTHER_IDS`).
     """
 
@@ -57,22 +57,22 @@ class Identity:
 
     @property
     def id(self) -> str:
-        """The poster's id; ``""`` where only its file gives one."""
+        """The poster's id; ``""`` if only its file name can provide one."""
         return self.own_id or self.imdb_id or ""
 
     @property
     def image(self) -> str:
-        """The name of the image: as the row says, or else its id."""
+        """The name of the image: the one in the row, else the id."""
         return self.img if self.img is not None else (self.own_id or self.imdb_id or self.imdb_text)
 
     def numbers(self) -> dict[str, int]:
-        """The ids that are bare numbers, by their column; an IMDb id counts without its ``tt``."""
+        """Return the ids that are bare numbers, by column; an IMDb id is used without its ``tt``."""
         bare = {"id": self.own_id, "imdb_id": (self.imdb_id or "")[2:], **self.others}
         return {column: int(text) for column, text in bare.items() if text.isdecimal()}
 
 
 def identities(table: RawTable, columns: Columns) -> list[Identity]:
-    """The identity of each row."""
+    """Read the identifiers of each row."""
     absent = ("",) * len(table)
     cells = {role: list(table.columns[at]) for role, at in columns.roles.items() if role in ("img", "id", "imdb_id")}
     others = {name: list(table.columns[at]) for at in columns.rest if (name := plain(table.names[at])) in OTHER_IDS}
@@ -87,16 +87,17 @@ def identities(table: RawTable, columns: Columns) -> list[Identity]:
 
 
 def naming_column(rows: Sequence[Identity], files: Collection[int]) -> str | None:
-    """The column whose numbers name those files that are called by bare numbers: the one that fits most of them.
+    """Return the column whose numbers name the image files that have a bare number as their name.
 
-    The same number may be one film's id at TMDB and another film's at IMDb: only one column can name the files.
+    It is the column that matches most of these files. The same number may be one film's id at TMDB and another film's
+    at IMDb, so only one column can name the files.
 
     Args:
         rows: The rows.
-        files: The numbers that files are called by.
+        files: The numbers that are names of files.
 
     Returns:
-        ``id``, ``imdb_id`` or one of :data:`OTHER_IDS`; None where no file is called by any of the numbers.
+        ``id``, ``imdb_id`` or one of :data:`OTHER_IDS`; None if no number matches a file.
     """
     known: dict[str, set[int]] = {"id": set(), "imdb_id": set()}
     for row in rows if files else ():
@@ -108,7 +109,7 @@ def naming_column(rows: Sequence[Identity], files: Collection[int]) -> str | Non
 
 
 def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Row]:
-    """Read every row as far as it goes; a row may have several problems."""
+    """Read every row as far as possible; a row may have several problems."""
     absent = ("",) * len(table)
     cells = {role: list(table.columns[at]) for role, at in columns.roles.items()}
     flags = [(table.names[at], genre, list(table.columns[at])) for at, genre in columns.genre_flags]
@@ -132,7 +133,7 @@ def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Ro
             _read_flags(row, [(name, genre, column[i]) for name, genre, column in flags])
         rows.append(row)
     for row, one in zip(rows, named, strict=True):
-        # Artworks of one film stay together where only some rows say which film it is.
+        # Artworks of one film share it, even if only some of their rows name the film.
         row.film = row.film or (one.imdb_id and film_of.get(one.imdb_id, one.imdb_id)) or row.id
     return rows
 
@@ -162,7 +163,7 @@ def _find_image(row: Row, named: Identity, folder: ImageFolder, numbered_by: str
 
 
 def _image_names(named: Identity, numbered_by: str | None) -> list[str]:
-    """What the image of a row may be called, best first; a bare number only by the column that names the files."""
+    """Return possible names of a row's image, best first; bare numbers only from the column that names the files."""
     if named.img is not None:
         return [named.img]
     names = [named.own_id] if not named.own_id.isdecimal() or numbered_by in (None, "id") else []
@@ -206,7 +207,7 @@ def _shown(cell: Any) -> str:
 
 
 def _read_flags(row: Row, flags: Sequence[tuple[str, str, Any]]) -> None:
-    """Take the genres of a row from column names, genres and cells."""
+    """Add the genres of a row from its 0/1 columns, given as (column name, genre, cell)."""
     for name, genre, cell in flags:
         text = as_text(cell)
         value = flag_value(text)
@@ -220,7 +221,7 @@ def _read_flags(row: Row, flags: Sequence[tuple[str, str, Any]]) -> None:
 
 
 def mark_duplicates(rows: Sequence[Row]) -> None:
-    """Note a problem of every row whose id another one has, but for the first usable of them, which stays."""
+    """Add a problem to every row with a repeated id, except the first usable row of each id."""
     by_id: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         if row.id:

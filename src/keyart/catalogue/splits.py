@@ -1,7 +1,7 @@
-"""Splits into train, val and test that leak nothing and keep the genres' shares.
+"""Train, val and test splits without leakage and with balanced genres.
 
-Posters of one film, and near-duplicates, are bound into units that no split parts; the units are then dealt out by
-iterative stratification.
+Posters of one film, and near-duplicates, are grouped into units that always stay in one split. Iterative
+stratification then assigns the units to splits.
 """
 
 import logging
@@ -28,25 +28,27 @@ def make_splits(
     seed: int = 0,
     groups: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.object_]:
-    """Say for each poster whether it is in ``train``, ``val`` or ``test``.
+    """Assign each poster to ``train``, ``val`` or ``test``.
 
-    A function of the set of posters, ``seed`` and the fractions alone: the order of rows does not matter. Where the
-    table has a column ``split``, that decides; where the column knows no ``val``, it is carved out of its ``train`` by
-    the same procedure (``val`` is still a share of all posters).
+    The result depends only on the set of posters, ``seed`` and the fractions, not on the order of rows. If the table
+    has a column ``split``, its values are used. If that column contains no ``val``, the same procedure takes ``val``
+    from its ``train`` (``val`` is still a fraction of all posters).
 
     Args:
         catalogue: N posters.
-        val: Share of posters for validation, in (0, 1).
-        test: Share of posters for the test, in (0, 1); ``val + test`` below 1.
-        seed: Decides between equally good places (``data.split_seed``).
-        groups: (N,) ids of posters that near-duplicates link (`keyart.images.duplicates.near_duplicate_chains`):
-            those with equal ids stay together. ``None``: nothing is known.
+        val: Fraction of posters for validation, in (0, 1).
+        test: Fraction of posters for the test, in (0, 1); ``val + test`` is below 1.
+        seed: Decides between equally good assignments (``data.split_seed``).
+        groups: (N,) ids of chains of near-duplicates (`keyart.images.duplicates.near_duplicate_chains`): posters with
+            equal ids stay in one split. ``None``: no near-duplicates are known.
 
     Returns:
         (N,) strings.
 
     Raises:
-        InputError: When a fraction is out of range, a split would be empty, or the column ``split`` parts a film.
+        InputError: A fraction is out of range, a split would be empty, or the column ``split`` separates posters of one
+            film.
+        ValueError: ``groups`` does not have length N.
     """
     group_ids = None if groups is None else np.asarray(groups)
     if group_ids is not None and group_ids.shape != (len(catalogue),):
@@ -71,7 +73,7 @@ def make_splits(
 def _deal(
     catalogue: Catalogue, shares: dict[str, float], seed: int, groups: npt.NDArray | None
 ) -> npt.NDArray[np.object_]:
-    """Splits of a whole catalogue, worked out in the order of ids so that the order of rows cannot matter."""
+    """Split a whole catalogue, processed in the order of ids so that the order of rows has no influence."""
     by_id = np.argsort(catalogue.ids.astype(str), kind="stable")
     relations = [catalogue.films[by_id]] + ([] if groups is None else [groups[by_id]])
     unit_of = bind(*relations)
@@ -112,7 +114,7 @@ def _from_column(
 
 
 def _carve(train: Catalogue, val: float, total: int, seed: int, groups: npt.NDArray | None) -> npt.NDArray[np.object_]:
-    """Part the posters that a column `split` calls train into train and val; ``val`` is a share of ``total``."""
+    """Split the posters that a column ``split`` names train into train and val; ``val`` is a fraction of ``total``."""
     share = val * total / len(train)
     split = _deal(train, {"train": 1 - share, "val": share}, seed, groups) if share < 1 else train.ids[:0]
     if len(set(split)) < 2:
@@ -135,7 +137,7 @@ def _check_films_whole(catalogue: Catalogue, column: npt.NDArray[np.object_]) ->
 
 
 def _parted(keys: npt.NDArray, split: npt.NDArray[np.object_]) -> list[Any]:
-    """The keys whose rows are in more than one split, in order."""
+    """Return the keys whose rows are in more than one split, in order."""
     pairs = set(zip(keys.tolist(), split.tolist(), strict=True))
     return sorted(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
 

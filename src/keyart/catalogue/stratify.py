@@ -1,4 +1,4 @@
-"""Binding rows into units that must not be parted, and dealing units out to folds with balanced labels."""
+"""Grouping of rows into indivisible units, and iterative stratification of the units into folds."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ import numpy.typing as npt
 
 
 def bind(*relations: npt.ArrayLike) -> npt.NDArray[np.int64]:
-    """Number the smallest sets of rows that no relation parts.
+    """Number the connected components of rows that share a value in any relation.
 
     Args:
-        relations: Arrays of length N; rows with equal values in any of them belong together, transitively.
+        relations: Arrays of length N; rows with equal values in any of them belong to one component, transitively.
 
     Returns:
-        (N,) int64: each row's set, numbered 0, 1, … in order of first appearance.
+        (N,) int64: each row's component, numbered 0, 1, … in order of first appearance.
 
     Examples:
         >>> bind(["a", "a", "b", "c"], [1, 2, 2, 3]).tolist()
@@ -41,19 +41,20 @@ def bind(*relations: npt.ArrayLike) -> npt.NDArray[np.int64]:
 def stratify(
     label_counts: npt.NDArray[np.integer], sizes: npt.NDArray[np.integer], fractions: Sequence[float], seed: int
 ) -> npt.NDArray[np.int64]:
-    """Deal units out to folds so that each fold gets its share of rows and of every label.
+    """Assign units to folds so that each fold gets its fraction of the rows and of every label.
 
-    First iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label data", ECML
-    PKDD 2011, algorithm 1), where a unit counts with all its rows: the label with the fewest rows still to place goes
-    first; each unit that has it (largest first, else at random) goes to the fold that still wants most of that label,
-    among equals to the one that still wants most rows, among these to one at random. That keeps the labels well and the
-    folds' sizes less so; hence units then move while this lowers Σ (held − wanted)² / wanted over labels and rows.
+    The first step is iterative stratification (Sechidis, Tsoumakas, Vlahavas: "On the stratification of multi-label
+    data", ECML PKDD 2011, algorithm 1), where a unit counts with all its rows. The label with the fewest unassigned
+    rows is next. Each unit with this label (the largest first, ties in random order) goes to the fold with the largest
+    deficit of this label; ties go to the fold with the largest deficit of rows, further ties to a random fold. This
+    balances the labels well and the folds' sizes less well. The second step therefore moves units between folds as long
+    as this lowers Σ (actual − target)² / target over labels and rows.
 
     Args:
-        label_counts: (U, L) how many rows of each unit have each label.
+        label_counts: (U, L) number of rows of each unit with each label.
         sizes: (U,) rows of each unit.
-        fractions: The F folds' shares, each above 0; they sum to 1.
-        seed: Of the random order and choices.
+        fractions: The F folds' fractions, each above 0; they sum to 1.
+        seed: Seed of the random order and choices.
 
     Returns:
         (U,) int64 fold of each unit.
@@ -61,7 +62,7 @@ def stratify(
     rng = np.random.default_rng(seed)
     chance = rng.random((len(sizes), len(fractions) + 1))
     order = np.lexsort((chance[:, -1], -sizes)).tolist()
-    # A row counts as one more label, which every unit holds.
+    # The number of rows is one more label, which every unit has.
     counts = np.column_stack([label_counts, sizes])
     units, labels = np.nonzero(counts)
     held: list[list[tuple[int, int]]] = [[] for _ in order]
@@ -82,7 +83,7 @@ def _deal(
     wanted: list[list[float]],
     luck: list[list[float]],
 ) -> list[int]:
-    """Iterative stratification; ``wanted`` (labels, then rows, by folds) becomes what is still wanted at the end."""
+    """Run iterative stratification; reduce ``wanted`` (labels, then rows, by folds) in place to the final deficits."""
     rows = len(totals) - 1
     left = totals[:rows]
     holders: list[list[int]] = [[] for _ in totals]
@@ -113,7 +114,7 @@ def _refine(
     fold_of: list[int],
     sweeps: int = 8,
 ) -> None:
-    """Move units, one at a time, to the fold that lowers Σ weight · wanted² most, until none does."""
+    """Move units one by one to the fold that lowers Σ weight · wanted² most, for at most ``sweeps`` passes."""
     for _ in range(sweeps):
         moved = False
         for unit in order:

@@ -1,4 +1,4 @@
-"""Raw tables: CSV in whatever dialect and encoding, and Parquet, as named columns of cells with line numbers."""
+"""Raw tables read from CSV (any dialect and encoding) or Parquet: named columns of cells with line numbers."""
 
 import codecs
 import csv
@@ -25,7 +25,7 @@ from keyart.errors import InputError
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 SEPARATORS = (",", "\t", ";", "|")
-#: Separators whose files are usually written without quotes, so that a quote is a character like any other.
+#: Separators of files that are usually written without quoting, so that a quote is an ordinary character.
 UNQUOTED = ("\t", "|")
 CATALOGUE_OPTION = "data.catalogue or --catalogue"
 Wanted = Callable[[list[str]], list[int]]
@@ -40,23 +40,23 @@ _BYTE_ORDER_MARKS = (
 )
 _BREAK = re.compile(r"[\r\n]")
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-#: Excel's first line, which names the separator.
+#: First line of a file from Excel that names the separator, such as ``sep=;``.
 _SEPARATOR_LINE = re.compile(r"""\s*"?sep=(\\t|[^\w\s"]|\t)"?[,;|\s]*""", re.IGNORECASE)
 _QUOTE_KINDS = frozenset({"broken quotes", "swallowed rows", "swallowed cells"})
 
 
 @dataclass
 class RawTable:
-    """Cells as they stand in the file.
+    """Unparsed cells of a table, as they are in the file.
 
-    Every row of the file is either in ``lines`` or named by a problem: :attr:`rows` counts both.
+    Every row of the file is either in ``lines`` or named by a problem; :attr:`rows` counts both.
 
     Attributes:
         names: The column names, without surrounding space.
-        columns: For each name its cells: stripped text from CSV, any value from Parquet.
+        columns: The cells of each column: stripped text from CSV, any value from Parquet.
         lines: The line number of each row, as in :class:`Problem`.
-        problems: Rows that could not be parted into cells, already left out; one a row.
-        remarks: What was assumed in order to read the file.
+        problems: Rows that could not be split into cells and were left out; one per row.
+        remarks: Assumptions made to read the file.
     """
 
     names: list[str]
@@ -70,16 +70,16 @@ class RawTable:
 
     @property
     def rows(self) -> int:
-        """How many rows the file holds, those that could not be parted into cells among them."""
+        """Number of rows in the file, including those that could not be split into cells."""
         return len(self.lines) + len(self.problems)
 
 
 def table_faults(path: Path, option: str = CATALOGUE_OPTION) -> list[str]:
-    """What keeps ``path`` from being read as a table, before it is opened.
+    """Return the reasons why ``path`` cannot be a table, checked before it is opened.
 
     Args:
         path: The table.
-        option: The key or option that names it, for messages.
+        option: The key or option that names the table, for messages.
     """
     if not path.exists():
         near = near_files(path)
@@ -94,7 +94,7 @@ def table_faults(path: Path, option: str = CATALOGUE_OPTION) -> list[str]:
 
 
 def near_files(path: Path, limit: int = 3) -> list[str]:
-    """Names beside ``path`` that look like its own."""
+    """Return up to ``limit`` file names in the same folder that are similar to the name of ``path``."""
     try:
         beside = [entry.name for entry in path.parent.iterdir()]
     except OSError:
@@ -103,15 +103,17 @@ def near_files(path: Path, limit: int = 3) -> list[str]:
 
 
 def read_table(path: Path, *, wanted: Wanted | None = None, each: str = "poster") -> RawTable:
-    """Read a table whose :func:`table_faults` are none: every table that a user names is read here.
+    """Read a table into a `RawTable`; every table that a user names is read here.
+
+    Call :func:`table_faults` first and continue only if there are none.
 
     Args:
         path: CSV in any dialect and encoding, or Parquet.
-        wanted: From the column names to the positions of the columns to read; None: all.
-        each: What a row stands for, for messages.
+        wanted: Maps the column names to the positions of the columns to read; None: all columns.
+        each: What a row describes, for messages.
 
     Raises:
-        InputError: When the file cannot be read, is no table, or holds no row.
+        InputError: The file is unreadable, is not a table, or contains no row.
     """
     try:
         table = _read_parquet(path, wanted) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path)
@@ -145,7 +147,7 @@ def _read_parquet(path: Path, wanted: Wanted | None) -> RawTable:
     try:
         found = pq.ParquetFile(path)
         picked = found.read(columns=[found.schema_arrow.names[i] for i in at] if wanted is not None else None)
-        # Whole numbers stay such where some are missing: as floats, large ids would be rounded.
+        # Keep integer columns with missing values as integers: as floats, large ids would be rounded.
         frame = picked.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except OSError:
         raise
@@ -158,12 +160,12 @@ def _read_parquet(path: Path, wanted: Wanted | None) -> RawTable:
 
 def _read_text(path: Path) -> RawTable:
     text, remarks = _decode(path)
-    before = csv.field_size_limit(max(len(text), 1))  # a whole plot summary may stand in one cell
+    before = csv.field_size_limit(max(len(text), 1))  # one cell may contain a long plot summary
     try:
         start, separator = _preamble(text)
         if start is None:
             return RawTable([], [], [])
-        # The compiled parser loses the first separator after a lone carriage return.
+        # The compiled parser of pandas drops the first separator after a lone carriage return.
         regular = '"' not in text and text.count("\r") == text.count("\r\n")
         table = _read_plain(text, start, separator) if regular else None
         if table is None:
@@ -175,7 +177,7 @@ def _read_text(path: Path) -> RawTable:
 
 
 def _preamble(text: str) -> tuple[int | None, str]:
-    """The number of lines before the header (None: there is no header), and the separator."""
+    """Return the number of lines before the header (None: there is no header), and the separator."""
     separator = None
     for at, match in enumerate(_LINE.finditer(text)):
         line = match[0]
@@ -187,10 +189,10 @@ def _preamble(text: str) -> tuple[int | None, str]:
 
 
 def _read_plain(text: str, start: int, separator: str) -> RawTable | None:
-    """Read text without quotes and lone carriage returns: each line is a row, and a compiled parser takes any size.
+    """Read text without quotes and lone carriage returns with the compiled parser of pandas; each line is a row.
 
     Returns:
-        None where a row has more cells than the header: the other reader names it.
+        The table, or None if a row has more cells than the header (`_Reading` then reports it).
     """
     lines = text.count("\n") + (not text.endswith("\n"))
     header = next(match[0] for at, match in enumerate(_LINE.finditer(text)) if at == start)
@@ -249,26 +251,26 @@ def _read_quoted(path: Path, lines: list[str], start: int, separator: str) -> Ra
 
 
 class _Reading:
-    """One pass over the lines of a text, with or without quotes; every line ends in a row or in a problem.
+    """One pass over the lines of a text table; every non-blank line becomes a row or a problem.
 
     Args:
         path: The table.
-        lines: Its lines with their ends.
-        separator: What parts cells.
-        quoted: Whether quotes hold cells together.
+        lines: Its lines with their line ends.
+        separator: The separator of cells.
+        quoted: Whether to interpret quotes; False: a quote is an ordinary character.
     """
 
     def __init__(self, path: Path, lines: list[str], separator: str, *, quoted: bool) -> None:
         self.path, self.lines, self.separator, self.quoted = path, lines, separator, quoted
         self.misfits = 0
-        """Rows that do not have one cell for each column."""
+        """Number of rows whose cell count differs from the number of columns."""
         self.names: list[str] = []
         self._first = 0
         self._usual: dict[int, set[str]] | None = None
         self._known: dict[str, str] = {}
 
     def read(self, start: int) -> RawTable:
-        """Read the header in line ``start`` (from 0) and all rows after it.
+        """Read the header in line ``start`` (counted from 0) and all rows after it.
 
         Raises:
             InputError: A quote is not closed, or the header's quotes are broken.
@@ -305,7 +307,7 @@ class _Reading:
                     problems.append(problem)
                     self.misfits += 1
                     if stop > at + 1 and (problem.kind == "swallowed rows" or self._hides_rows(at + 1, stop)):
-                        # The lines after the stray quote are rows of their own.
+                        # The lines after the stray quote are separate rows: read them again.
                         stop, reader = at + 1, None
             at = stop
         columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in self.names]
@@ -317,7 +319,7 @@ class _Reading:
         return csv.reader(lines, delimiter=self.separator, skipinitialspace=True, strict=True, quoting=quoting)
 
     def _shared(self, cell: str) -> str:
-        """One object for equal short cells: users, films and genres repeat in long tables."""
+        """Return one shared object for equal short cells, to save memory: long tables repeat users and genres."""
         return self._known.setdefault(cell, cell) if len(cell) < 40 else cell
 
     def _problem(self, at: int, stop: int, cells: list[str], error: csv.Error | None) -> Problem | None:
@@ -349,10 +351,10 @@ class _Reading:
             )
 
     def _swallowed(self, cells: list[str]) -> str | None:
-        """What looks like another row inside a cell of several lines; None where nothing does.
+        """Return text inside a multi-line cell that looks like another row; None if there is none.
 
-        A cell that was opened by a stray quote holds the rest of its own row, whole rows, and the beginning of the row
-        in which the next stray quote stands.
+        A cell that a stray quote opened contains the rest of its own row, whole rows, and the beginning of the row with
+        the next stray quote.
         """
         for column, cell in enumerate(cells):
             held = _LINE.findall(cell)
@@ -372,12 +374,12 @@ class _Reading:
         return any(self._like_row(cells, 0, len(cells)) for cells in parted)
 
     def _like_row(self, cells: list[str], offset: int, width: int) -> bool:
-        """Whether cells that would stand in the columns from ``offset`` on name a row as the table's rows are named.
+        """Return whether cells look like part of a row: an identifier has the usual form of its column.
 
         Args:
             cells: The cells.
-            offset: The column of the first.
-            width: How many cells their whole line has.
+            offset: The column of the first cell.
+            width: Number of cells in their whole line.
         """
         usual = self._usual_forms()
         forms = {at: cell_form(cells[at - offset]) for at in usual if 0 <= at - offset < len(cells)}
@@ -389,7 +391,7 @@ class _Reading:
         return width >= len(self.names) and all(form in usual[at] for at, form in known.items())
 
     def _usual_forms(self) -> dict[int, set[str]]:
-        """For each column that names rows the forms that a tenth or more of its cells have."""
+        """Return, for each identifier column, the forms (see `cell_form`) of at least a tenth of its cells."""
         if self._usual is None:
             at = [i for i, name in enumerate(self.names) if plain(name) in KEYS] or [0]
             counts: dict[int, Counter[str]] = {i: Counter() for i in at}
@@ -412,12 +414,12 @@ class _Reading:
 
 
 def _parted(line: str, separator: str) -> list[str]:
-    """The cells of one line by itself, whatever quotes it opens or closes."""
+    """Split one line into cells, independent of quotes that other lines open or close."""
     text = line.rstrip("\r\n")
     if '"' not in text:
         return [cell.strip() for cell in text.split(separator)]
     if text.count('"') % 2:
-        # Half of a pair: it holds nothing together in this line.
+        # An unpaired quote does not group cells in this line.
         return [cell.strip(' "') for cell in text.split(separator)]
     return [cell.strip() for cell in next(csv.reader([text], delimiter=separator, skipinitialspace=True), [])]
 

@@ -1,4 +1,4 @@
-"""The spellings of single values: lists of genres, IMDb ids, years, titles, split names."""
+"""Parsers for single cells: lists of genres, IMDb ids, years, titles and split names."""
 
 import math
 import re
@@ -11,14 +11,14 @@ import pandas as pd
 
 from keyart.catalogue.literals import parse_literal
 
-#: What people and programs write where they mean "none", in any column; compared without case.
+#: Spellings of a missing value in any column; compared without case.
 MISSING = frozenset(
     (
         *("", "-", "--", "?", "n/a", "na", "n.a.", "#n/a", "#na", "nan", "-nan", "nat", "none", "null", "nil"),
         *("\\n", "<na>", "<null>", "(null)"),
     )
 )
-#: Names that say nothing, of a genre, a film or a user: kept, they would make strangers alike. A title may be such.
+#: Placeholder names of genres, films and users. Kept, they would link unrelated rows. A title may have such a name.
 NO_NAME = frozenset({"unknown", "(no genres listed)"})
 EARLIEST_YEAR, LATEST_YEAR = 1870, 2100
 
@@ -53,7 +53,7 @@ _SPLITS = {
 
 
 def as_text(value: Any) -> str:
-    """A cell as text, without surrounding space; ``""`` for every kind and spelling of a missing value.
+    """Convert a cell to text without surrounding space; return ``""`` for every kind and spelling of a missing value.
 
     Examples:
         >>> as_text(1995.0), as_text(" a b "), as_text("N/A"), as_text(float("nan")), as_text(True)
@@ -75,9 +75,10 @@ def as_text(value: Any) -> str:
 
 
 def as_key(value: Any) -> str:
-    """A cell that names a poster, a film or a user; ``""`` where it names none. IMDb ids have one spelling.
+    """Read a cell that names a poster, a film or a user; return ``""`` if it names none.
 
-    ``862.0`` is 862: a column of whole numbers becomes such where some are missing.
+    IMDb ids get their standard spelling. ``862.0`` becomes 862, because a column of integers with missing values is
+    stored as floats.
 
     Examples:
         >>> as_key("tt84058"), as_key("862.0"), as_key("unknown"), as_key("a/b.jpg")
@@ -92,7 +93,7 @@ def as_key(value: Any) -> str:
 
 
 def cell_form(text: str) -> str:
-    """The kind of name in a cell: ``file``, ``imdb`` id, ``number``, ``code``, ``word``, ``text``, or ``""`` for none.
+    """Classify a cell as ``file``, ``imdb`` id, ``number``, ``code``, ``word`` or ``text``; ``""`` if it is empty.
 
     Examples:
         >>> [cell_form(text) for text in ("a b.jpg", "tt0084058", "862", "p-01", "Drama", "he came", "N/A")]
@@ -106,19 +107,19 @@ def cell_form(text: str) -> str:
 
 
 def parse_genres(value: Any) -> list[str]:
-    """The genres that one cell names, in its order, each once (compared without case).
+    """Parse the genres of a cell, in their order and without repeats (compared without case).
 
-    Understands names separated by ``,``, ``|``, ``;`` or `` / ``, real lists and arrays, and lists as Python, JSON,
-    NumPy and pandas print them, of names or of ``{"name": ...}``.
+    The cell may be text with names separated by ``,``, ``|``, ``;`` or `` / ``, a real list or array, or a list as
+    Python, JSON, NumPy or pandas print it, of names or of ``{"name": ...}``.
 
     Args:
         value: The cell.
 
     Returns:
-        The names; empty where the cell says that there are none (``""``, ``N/A``, ``[]``, ``unknown`` …).
+        The names; an empty list if the cell contains none (``""``, ``N/A``, ``[]``, ``unknown`` …).
 
     Raises:
-        ValueError: When the cell cannot be read as a set of genres, such as a list that was cut short.
+        ValueError: The cell is not a readable set of genres, for example a truncated list.
 
     Examples:
         >>> parse_genres("Drama, Comedy|drama"), parse_genres("['Sci-Fi' 'War']"), parse_genres("N/A")
@@ -148,23 +149,23 @@ def parse_genres(value: Any) -> list[str]:
 
 
 def check_genre(name: str) -> None:
-    """Refuse what is a piece of a list, not the name of a genre.
+    """Check that a text is the name of a genre and not a fragment of a list.
 
     Raises:
-        ValueError: The name holds brackets, braces or ``':``, or no letter at all.
+        ValueError: The name contains brackets, braces, ``':`` or unbalanced parentheses, or no letter or digit at all.
     """
     if _NO_GENRE.search(name) or name.count("(") != name.count(")") or (name and not re.search(r"\w", name)):
         raise ValueError(f"{name[:40]!r} is no genre, but a piece of a list")
 
 
 def clean_name(value: Any) -> str:
-    """One genre's name without quotes and needless space; ``""`` where it says that there is none."""
+    """Return a genre's name without quotes and extra spaces; ``""`` if it is a missing value or a placeholder."""
     name = as_text(" ".join(as_text(value).strip("'\"` ").split()))
     return "" if name.casefold() in NO_NAME else name
 
 
 def parse_imdb_id(value: Any) -> str | None:
-    """An IMDb title id as ``tt`` and at least seven digits, or ``None`` where the cell holds something else.
+    """Normalise an IMDb title id to ``tt`` and at least seven digits; return ``None`` if the cell is not such an id.
 
     Examples:
         >>> parse_imdb_id("114709"), parse_imdb_id("tt0114709"), parse_imdb_id("tt10872600"), parse_imdb_id("nm0000158")
@@ -175,10 +176,10 @@ def parse_imdb_id(value: Any) -> str | None:
 
 
 def parse_year(value: Any) -> float:
-    """A year as a float, NaN where the cell is empty; of a date or a range, the (first) year.
+    """Parse a year as a float: NaN for an empty cell, and the first year of a date or range.
 
     Raises:
-        ValueError: When the cell holds something that is no year between 1870 and 2100.
+        ValueError: The cell contains no year between 1870 and 2100.
 
     Examples:
         >>> parse_year("1995"), parse_year("(1995)"), parse_year("1995–1998"), parse_year("1995-10-30"), parse_year("")
@@ -195,7 +196,7 @@ def parse_year(value: Any) -> float:
 
 
 def split_title(title: str) -> tuple[str, float]:
-    """Part ``Toy Story (1995)`` into title and year; the year is NaN where the title does not end with one.
+    """Split ``Toy Story (1995)`` into title and year; the year is NaN if the title does not end with one.
 
     Examples:
         >>> split_title("Toy Story (1995)"), split_title("2001: A Space Odyssey")
@@ -208,7 +209,7 @@ def split_title(title: str) -> tuple[str, float]:
 
 
 def parse_split(value: Any) -> str | None:
-    """``train``, ``val`` or ``test``, or ``None`` where the cell names no split.
+    """Normalise the name of a split to ``train``, ``val`` or ``test``; return ``None`` for any other text.
 
     Examples:
         >>> parse_split("Training"), parse_split("valid"), parse_split("holdout")

@@ -1,6 +1,6 @@
-"""Download the posters that a table names, from a column of URLs or from TMDB, into one folder.
+"""Download of the posters that a table names, from a column of URLs or from TMDB, into one folder.
 
-Requests, retries, address checks and the folder that takes the files. Decoding them belongs in `keyart.images`.
+This package contains the requests, retries, address checks and the output folder. Decoding belongs in `keyart.images`.
 """
 
 from keyart.utils.lazy import attach_stub

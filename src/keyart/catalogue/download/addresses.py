@@ -1,4 +1,4 @@
-"""Which addresses may be connected to: a table from somebody else must not reach into this machine's own network."""
+"""Check of network addresses: a table from another person must not cause connections to the local network."""
 
 import ipaddress
 import socket
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-#: Whether an address and port may be connected to.
+#: Returns whether connections to an address and port are allowed.
 MayConnect = Callable[[Address, int], bool]
 
 NOT_PUBLIC = "is no public address"
@@ -16,11 +16,11 @@ _SITE_LOCAL = ipaddress.IPv6Network("fec0::/10")
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address is global unicast, also within the IPv6 forms that carry an IPv4 address.
+    """Return whether an address is global unicast, also for IPv6 addresses that embed an IPv4 address.
 
-    Refused are private, loopback, link-local (cloud metadata among them), shared (100.64.0.0/10), documentation,
-    benchmarking, reserved, unspecified and multicast addresses (the IANA special-purpose registries, by way of
-    ``ipaddress``).
+    Not public are private, loopback, link-local (including cloud metadata), shared (100.64.0.0/10), documentation,
+    benchmarking, reserved, unspecified and multicast addresses (the IANA special-purpose registries, as ``ipaddress``
+    implements them).
 
     Examples:
         >>> [is_public(ipaddress.ip_address(a)) for a in ("9.9.9.9", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1")]
@@ -38,26 +38,27 @@ def is_public(address: Address) -> bool:
 
 
 def may_connect_publicly(address: Address, port: int) -> bool:
-    """Only public addresses, at any port."""
+    """Allow only public addresses, at any port."""
     return is_public(address)
 
 
 def may_connect_anywhere(address: Address, port: int) -> bool:
-    """Every address: for posters on one's own machine or network."""
+    """Allow every address, for posters on the local machine or network."""
     return True
 
 
 def guarded_socket(may_connect: MayConnect) -> Callable[[Any], socket.socket]:
-    """A maker of sockets that refuses addresses.
+    """Return a socket factory that checks each address before it connects.
 
-    It is asked with the very address that is connected to next, after resolution and for every redirect, so that there
-    is no moment in which a name could come to mean another address than the one that was checked.
+    The check runs after name resolution and for every redirect, on exactly the address of the next connection. So a
+    host name cannot change its address between the check and the connection (DNS rebinding).
 
     Args:
-        may_connect: Says whether an address and port are allowed.
+        may_connect: Returns whether an address and port are allowed.
 
     Returns:
-        A function of one ``getaddrinfo`` entry; it raises ``OSError`` with `NOT_PUBLIC` in its text.
+        A function of one ``getaddrinfo`` entry; it raises ``OSError`` with `NOT_PUBLIC` in its text for other
+        addresses.
     """
 
     def make(entry: Any) -> socket.socket:

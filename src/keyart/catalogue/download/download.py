@@ -1,4 +1,4 @@
-"""Fetching many posters at a time: what is there is left alone, what fails is tried again, what is lost is listed."""
+"""Concurrent download of posters: existing files are kept, temporary failures retried, and missing posters listed."""
 
 import asyncio
 from collections import Counter
@@ -15,18 +15,18 @@ from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder
 from keyart.errors import InputError
 
 Report = Callable[[int, int], None]
-#: Looks whether bytes are a whole poster, and returns the suffix of their format, such as ``".jpg"``.
+#: Checks that bytes are a complete poster and returns the suffix of their format, such as ``".jpg"``.
 Verify = Callable[[bytes], str]
 
 _PAGE = (b"<!doctype", b"<html", b"<head", b"<?xml", b"<svg")
 
 
 class NotAPoster(Exception):
-    """Bytes that are no whole image.
+    """Error for bytes that are not a complete image.
 
     Attributes:
         reason: One line.
-        passing: Whether another attempt may bring the whole of it.
+        passing: Whether another attempt may return the complete image.
     """
 
     def __init__(self, reason: str, passing: bool = False) -> None:
@@ -35,15 +35,15 @@ class NotAPoster(Exception):
 
 
 class Lookup(Protocol):
-    """Knows where the poster of an IMDb id is."""
+    """Service that finds a poster's URL by IMDb id."""
 
     async def poster_url(self, imdb_id: str) -> str:
-        """Its URL, or a `Failure`."""
+        """Return the poster's URL, or raise a `Failure`."""
 
 
 @dataclass(frozen=True)
 class Missing:
-    """A poster that could not be had."""
+    """A poster that could not be downloaded."""
 
     id: str
     url: str
@@ -52,14 +52,14 @@ class Missing:
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a fetch did.
+    """Result of a download.
 
     Attributes:
-        posters: Posters that the table asks for.
-        present: Those that were there, whole.
-        fetched: Those that it brought.
-        received: Bytes of those.
-        missing: Those that could not be had, in the table's order.
+        posters: Number of requested posters.
+        present: Number of posters that existed and were complete.
+        fetched: Number of downloaded posters.
+        received: Bytes of the downloaded posters.
+        missing: The posters that could not be downloaded, in the table's order.
     """
 
     posters: int
@@ -69,7 +69,7 @@ class Fetched:
     missing: list[Missing]
 
     def reasons(self) -> list[tuple[str, int]]:
-        """Each reason and how many posters it cost, the commonest first."""
+        """Return each reason for missing posters and its count, the most common first."""
         return Counter(poster.reason for poster in self.missing).most_common()
 
 
@@ -85,21 +85,21 @@ async def fetch(
     workers: int = 16,
     progress: Report | None = None,
 ) -> Fetched:
-    """Bring the posters that are not there yet.
+    """Download the posters that do not exist yet.
 
     Args:
-        posters: What is wanted.
-        store: Where it goes.
-        client: Brings it.
-        verify: Refuses what is no whole poster, by `NotAPoster`.
-        by_url: Whether the posters' own URLs are used.
-        lookup: Asked for each poster that its own URL did not bring.
-        patience: How failures that may pass are met.
-        workers: Posters at a time.
-        progress: Called with (done, all).
+        posters: The requested posters.
+        store: The output folder.
+        client: The HTTP client.
+        verify: Raises `NotAPoster` if the bytes are not a complete poster.
+        by_url: Whether to use the posters' own URLs.
+        lookup: Finds a URL for each poster that its own URL did not provide.
+        patience: Retry policy for temporary failures.
+        workers: Number of concurrent downloads.
+        progress: Called with (done, total).
 
     Raises:
-        InputError: Nothing can be stored any more, or ``lookup`` refuses the key.
+        InputError: The folder cannot be written, or the service of ``lookup`` rejects the key.
     """
     job = _Job(store, client, verify, by_url, lookup, patience or Patience())
     outcomes: list[int | Missing | None] = [None] * len(posters)
@@ -142,10 +142,10 @@ class _Job:
     ) -> None:
         self._store, self._client, self._verify = store, client, verify
         self._by_url, self._lookup, self._patience = by_url, lookup, patience
-        self._folder = ImageFolder(store.root)  # as it was before: the reader's own idea of what is there
+        self._folder = ImageFolder(store.root)  # files before the download, matched as in `read_catalogue`
 
     async def one(self, wanted: Wanted) -> int | Missing:
-        """Bytes that were fetched, 0 for a poster that is there, or why it is missing."""
+        """Return the number of downloaded bytes, 0 for an existing poster, or the reason why it is missing."""
         fault = name_fault(wanted.image)
         if fault:
             return Missing(wanted.id, safe_url(wanted.url or ""), fault)
@@ -175,7 +175,7 @@ class _Job:
                 self._verify(path.read_bytes())
                 return True
         except (OSError, NotAPoster):
-            pass  # not readable as a poster: it is fetched, and takes the place of the one that is broken
+            pass  # not a readable poster: it is downloaded again and replaced
         return False
 
     def _sources(self, wanted: Wanted) -> Iterable["_Seek"]:
@@ -185,7 +185,7 @@ class _Job:
             yield _looked_up(self._lookup, wanted.imdb_id)
 
     async def _persistently(self, seek: "_Seek") -> tuple[str, bytes, str]:
-        """URL, content and suffix; tried again as long as there is hope."""
+        """Return URL, content and suffix; retry after temporary failures."""
         attempt = 0
         while True:
             attempt += 1
@@ -200,10 +200,10 @@ class _Job:
                 await asyncio.sleep(self._wait_after(failure, attempt))
 
     def _wait_after(self, failure: Failure | NotAPoster, attempt: int) -> float:
-        """Seconds until the next attempt.
+        """Return the seconds until the next attempt.
 
         Raises:
-            Failure: There had better be none.
+            Failure: The server requests a wait that is too long.
         """
         own = self._patience.wait(attempt)
         if isinstance(failure, NotAPoster):
@@ -246,5 +246,5 @@ def _refuse_page(data: bytes) -> None:
 
 
 def _file_name(image: str, suffix: str) -> str:
-    """The name that the table gives, with the format's suffix where it gives none."""
+    """Return the table's file name, with the format's suffix if the name has no image suffix."""
     return image if image.casefold().endswith(IMAGE_SUFFIXES) else image + suffix

@@ -1,4 +1,4 @@
-"""What one request may cost, and why it failed."""
+"""Limits of one HTTP request, and the exception for its failure."""
 
 import re
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Failure(Exception):
-    """Why an answer could not be had.
+    """Failure of an HTTP request.
 
     Attributes:
         reason: One line, without secrets.
         passing: Whether another attempt may succeed.
         host: The host that failed.
-        asked: Seconds that the server asks to wait, or None.
-        status: The answer's HTTP status, where that is what is wrong.
+        asked: Seconds to wait that the server requests (Retry-After), or None.
+        status: The HTTP status of the response, if the status is the reason.
     """
 
     def __init__(
@@ -31,12 +31,12 @@ class Failure(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """What one request may cost.
+    """Limits of one HTTP request.
 
     Attributes:
-        seconds: Time for the whole of it, redirects included.
-        body: Bytes of the answer.
-        redirects: How many are followed.
+        seconds: Maximum total time, including redirects.
+        body: Maximum size of the response in bytes.
+        redirects: Maximum number of redirects.
     """
 
     seconds: float = 30.0
@@ -45,7 +45,7 @@ class Limits:
 
 
 def safe_url(url: str) -> str:
-    """A URL without user name and password, for lists and messages.
+    """Return a URL without user name and password, for lists and messages.
 
     Examples:
         >>> safe_url("https://me:secret@example.org/a.jpg")

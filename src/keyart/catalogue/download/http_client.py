@@ -1,4 +1,4 @@
-"""One GET, with every limit: address, scheme, redirects, size, time."""
+"""HTTP GET client with limits on address, scheme, redirects, size and time."""
 
 import asyncio
 from collections.abc import Mapping
@@ -20,16 +20,17 @@ CONNECT_SECONDS = 10.0
 
 
 class Client:
-    """GET requests at a polite pace to addresses that are allowed; an asynchronous context manager.
+    """Rate-limited HTTP GET client for allowed addresses; an asynchronous context manager.
 
-    Neither proxies nor credentials are taken from the environment: a proxy would resolve names itself, unchecked.
+    The client ignores proxies and credentials in the environment: a proxy would resolve host names itself, without the
+    address check.
 
     Args:
-        pace: Turns for each host.
-        limits: What one request may cost.
-        connections: Connections at a time.
-        may_connect: Says whether an address and port are allowed.
-        resolver: Resolves names; by default the system does.
+        pace: Rate limiter for each host.
+        limits: Limits of one request.
+        connections: Maximum number of simultaneous connections.
+        may_connect: Returns whether an address and port are allowed.
+        resolver: Resolves host names; by default the system resolver.
     """
 
     def __init__(
@@ -66,15 +67,15 @@ class Client:
         await self._session.close()
 
     async def get(self, url: str, *, headers: Mapping[str, str] | None = None, redirects: int | None = None) -> bytes:
-        """The body of an answer with status 200.
+        """Return the body of a response with status 200.
 
         Args:
-            url: http or https.
-            headers: Sent to ``url``, never to where it redirects.
-            redirects: How many are followed; by default the limit's.
+            url: An http or https URL.
+            headers: Sent to ``url``, never to the target of a redirect.
+            redirects: Maximum number of redirects; by default that of the limits.
 
         Raises:
-            Failure: For every reason; its text holds neither headers nor more of ``url`` than the host.
+            Failure: The request failed, for any reason; the text contains no headers and only the host of ``url``.
         """
         import aiohttp
 
@@ -85,7 +86,7 @@ class Client:
             if why := self.pace.given_up(host):
                 raise Failure(why, host=host)
             await self.pace.turn(host)
-            # The clock starts after the first turn: waiting in our own queue is nobody's slowness.
+            # The time limit starts after the first turn: waiting for our own rate limiter does not count.
             deadline = deadline or asyncio.get_running_loop().time() + self.limits.seconds
             try:
                 async with asyncio.timeout_at(deadline):
@@ -109,7 +110,7 @@ class Client:
                 raise Failure("a redirect to no valid URL", host=host) from None
 
     async def _once(self, url: str, host: str, headers: Mapping[str, str]) -> bytes | str:
-        """The body, or where the answer redirects to."""
+        """Send one request; return the body, or the target of a redirect."""
         async with self._session.get(url, headers=dict(headers), allow_redirects=False) as response:
             if response.status in REDIRECTS:
                 target = response.headers.get("Location")
@@ -160,10 +161,10 @@ class Client:
 
 
 def _host(url: str) -> str:
-    """Host and, where it is given, port.
+    """Return the host of a URL, with its port if there is one.
 
     Raises:
-        Failure: The URL has none, or is neither http nor https.
+        Failure: The URL has no host, or is neither http nor https.
     """
     try:
         parts = urlsplit(url)

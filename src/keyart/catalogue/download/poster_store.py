@@ -1,4 +1,4 @@
-"""The one folder that posters are put into: never beside it, never half a file."""
+"""Output folder of downloaded posters: nothing is written outside it, and no file is left incomplete."""
 
 import contextlib
 import errno
@@ -13,7 +13,7 @@ from pathlib import Path
 from keyart.catalogue.image_folder import escapes
 from keyart.errors import InputError
 
-#: Bytes of one part of a path: temporary names, which are longer, must fit the file system's 255 too.
+#: Maximum bytes of one part of a path: temporary names are longer and must also fit the file system's limit of 255.
 LONGEST_PART = 200
 DRAFT = ".part"
 
@@ -28,11 +28,11 @@ _STOPPING = {
 
 
 class BadName(Exception):
-    """A name under which nothing may be stored; its text says why."""
+    """Error for a file name that is not allowed; its text gives the reason."""
 
 
 def name_fault(name: str) -> str | None:
-    r"""Why a path is no name for a poster within the folder, or None.
+    r"""Return the reason why a path is not an allowed poster name within the folder, or None.
 
     Examples:
         >>> name_fault("a/tt0114709.jpg"), name_fault("../a.jpg"), name_fault("a//b.jpg")
@@ -53,16 +53,16 @@ def name_fault(name: str) -> str | None:
 
 
 class PosterStore:
-    """Writes files in and below one folder, which it holds alone while it is open.
+    """Writer of files in and below one folder, which it locks while it is open.
 
-    Every part of a path is opened relative to the folder before it and without following symbolic links, and a file
-    gets its name only when it is whole, so that nothing outside the folder is touched whatever lies in it.
+    Each part of a path is opened relative to its parent folder and without following symbolic links, and a file gets
+    its final name only when it is complete. So nothing outside the folder changes, whatever the folder contains.
 
     Args:
-        root: The folder; made where it is missing. It may itself be a symbolic link.
+        root: The folder; created if it does not exist. It may itself be a symbolic link.
 
     Raises:
-        InputError: It cannot be made or written, or another fetch holds it.
+        InputError: The folder cannot be created or written, or another download has locked it.
     """
 
     def __init__(self, root: Path) -> None:
@@ -79,12 +79,12 @@ class PosterStore:
             os.close(self._descriptor)
             raise InputError(f"{root}: another fetch is filling it; wait for its end") from None
         except OSError:
-            pass  # some network file systems lock no folders; names are drawn at random, so two fetches only waste
+            pass  # no locks on some network file systems; draft names are random, so two fetches only waste time
         self._swept: set[str] = set()
-        self._sweeping = threading.Lock()  # nothing is written to a folder before it is swept
+        self._sweeping = threading.Lock()  # nothing is written to a folder before its drafts are removed
 
     def close(self) -> None:
-        """Let go of the folder."""
+        """Close the folder and release its lock."""
         os.close(self._descriptor)
 
     def __enter__(self) -> "PosterStore":
@@ -94,14 +94,14 @@ class PosterStore:
         self.close()
 
     def write(self, name: str, data: bytes) -> None:
-        """Store a file; one of that name is replaced, a symbolic link of that name too (not what it leads to).
+        """Write a file atomically; an existing file or symbolic link of that name is replaced (not the link's target).
 
         Args:
-            name: A path within the folder; sub-folders are made.
+            name: A path within the folder; missing sub-folders are created.
             data: The content.
 
         Raises:
-            BadName: Nothing may be stored under that name.
+            BadName: The name is not allowed.
             InputError: The disk is full, or the folder cannot be written.
         """
         fault = name_fault(name)
@@ -123,7 +123,7 @@ class PosterStore:
                 raise
 
     def sweep(self, folder: str = "") -> None:
-        """Remove what a fetch that was killed left unfinished in one folder."""
+        """Remove incomplete files that a killed download left in one folder; each folder is swept once."""
         parts = folder.split("/") if folder else []
         with self._sweeping, contextlib.suppress(BadName, FileNotFoundError):
             if folder in self._swept:
@@ -136,7 +136,7 @@ class PosterStore:
 
     @contextmanager
     def _within(self, folders: list[str], make: bool = True) -> Iterator[int]:
-        """A descriptor of the sub-folder, which is made where it is missing."""
+        """Open a sub-folder and yield its descriptor; with ``make``, create missing folders."""
         current = os.dup(self._descriptor)
         try:
             for part in folders:

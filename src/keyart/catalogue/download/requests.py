@@ -1,4 +1,4 @@
-"""Which posters a table asks for: their ids, the names of their files, and where they might be had."""
+"""List of the posters that a table requests: their ids, file names and URLs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from keyart.catalogue.table import RawTable, read_table, table_faults
 from keyart.catalogue.values import as_text
 from keyart.errors import InputError
 
-#: Names of columns that may hold posters' URLs, best first, as `plain` writes them.
+#: Names of columns that may contain poster URLs, in order of preference, as `plain` normalises them.
 URL_COLUMNS = (
     *("posterurl", "posterlink", "poster", "imageurl", "imgurl", "imagelink", "coverurl", "posterpath"),
     *("image", "img", "cover", "url", "link"),
@@ -21,12 +21,12 @@ URL_COLUMNS = (
 
 @dataclass(frozen=True)
 class Wanted:
-    """One poster to be had.
+    """A requested poster.
 
     Attributes:
         id: Its id, as in the catalogue.
         image: Its file within the folder, as the table names it; often without a suffix.
-        url: Where the table says it is, or None.
+        url: Its URL in the table, or None.
         imdb_id: Its IMDb id, or None.
     """
 
@@ -38,12 +38,12 @@ class Wanted:
 
 @dataclass(frozen=True)
 class WantedPosters:
-    """What a table asks for.
+    """The posters that a table requests.
 
     Attributes:
-        posters: In the table's order, each image once.
-        url_column: The column that their URLs are from, or None.
-        unreadable: Rows that could not be parted into cells; the reader tells them too.
+        posters: The posters in the table's order, each image once.
+        url_column: The column of their URLs, or None.
+        unreadable: Number of rows that could not be split into cells; `read_table` reports them too.
     """
 
     posters: list[Wanted]
@@ -52,14 +52,14 @@ class WantedPosters:
 
 
 def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
-    """Read from a table which posters it asks for; its images need not be there.
+    """Read the list of requested posters from a table; the images do not need to exist yet.
 
     Args:
-        path: A table that `read_catalogue` understands.
-        url_column: The column of URLs; by default the first of `URL_COLUMNS` that holds some.
+        path: A table that `read_catalogue` accepts.
+        url_column: The column of URLs; by default the first of `URL_COLUMNS` that contains URLs.
 
     Raises:
-        InputError: For faults of the table as a whole.
+        InputError: The table as a whole has faults, or ``url_column`` does not exist or contains no URLs.
     """
     faults = table_faults(path)
     if faults:
@@ -75,7 +75,7 @@ def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
         image = unrooted(named.image)
         url = _url(urls[i]) if at is not None else None
         wanted = Wanted(named.id or stem(image), image, url, named.imdb_id)
-        # Several rows of one image are the reader's to judge: whichever of them knows a URL serves.
+        # If several rows name one image, use a row that has a URL. `read_catalogue` reports such rows.
         known = posters.get(image or f"\0{i}")
         if known is None or (known.url is None and url):
             posters[image or f"\0{i}"] = wanted

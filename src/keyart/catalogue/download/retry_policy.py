@@ -1,4 +1,4 @@
-"""How long to wait, and how often: pace for each host, back-off, and what a server asks for in Retry-After."""
+"""Retry policy and rate limits: exponential back-off, Retry-After, and a request rate for each host."""
 
 import asyncio
 import email.utils
@@ -8,19 +8,19 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: A host is given up after so many failed connections in a row over so long a time: a short outage passes.
+#: A host is abandoned after this many failed connections in a row over at least this time; short outages do no harm.
 MANY_FAILURES, LONG_SECONDS = 20, 60.0
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How failures that may pass are met.
+    """Retry policy for temporary failures.
 
     Attributes:
-        retries: Further attempts after the first.
-        first: Longest wait before the first of them, in seconds; doubled for each further one.
-        longest: No wait of our own is longer, in seconds.
-        longest_asked: A server that asks for a longer wait than this, in seconds, is given up for this time.
+        retries: Maximum number of attempts after the first.
+        first: Maximum wait before the first retry, in seconds; doubled for each further retry.
+        longest: Maximum wait of our own, in seconds.
+        longest_asked: If a server requests a longer wait than this, in seconds, it is abandoned for this download.
     """
 
     retries: int = 4
@@ -29,17 +29,19 @@ class Patience:
     longest_asked: float = 300.0
 
     def wait(self, attempt: int, draw: Callable[[float, float], float] = random.uniform) -> float:
-        """Seconds before attempt ``attempt`` + 1: exponential with full jitter, so that clients do not march in step.
+        """Return a random wait in seconds before the next attempt: exponential back-off with full jitter.
+
+        The jitter prevents many clients from retrying at the same moment.
 
         Args:
-            attempt: Attempts that have failed, from 1.
+            attempt: Number of failed attempts, from 1.
             draw: Draws uniformly between two numbers.
         """
         return draw(0.0, min(self.longest, self.first * 2.0 ** (attempt - 1)))
 
 
 def asked_wait(header: str | None, now: float | None = None) -> float | None:
-    """Seconds that a Retry-After header asks for (RFC 9110, 10.2.3: a number or a date); None where it says nothing.
+    """Parse a Retry-After header (RFC 9110, 10.2.3: a number or a date) into seconds; return None if it has no value.
 
     Examples:
         >>> asked_wait("7"), asked_wait("Thu, 01 Jan 1970 00:01:40 GMT", now=40.0), asked_wait("soon"), asked_wait(None)
@@ -56,11 +58,11 @@ def asked_wait(header: str | None, now: float | None = None) -> float | None:
 
 
 class Pace:
-    """Turns for requests: at most ``rate`` a second to one host, and none while the host wants quiet.
+    """Rate limiter: at most ``rate`` requests per second to each host, and none during a pause.
 
     Args:
-        rate: Requests a second and host.
-        clock: Seconds that only grow.
+        rate: Requests per second and host.
+        clock: Returns monotonic time in seconds.
     """
 
     def __init__(self, rate: float, clock: Callable[[], float] = time.monotonic) -> None:
@@ -69,7 +71,7 @@ class Pace:
         self._next: defaultdict[str, float] = defaultdict(float)
         self._quiet: defaultdict[str, float] = defaultdict(float)
         self._abandoned: dict[str, str] = {}
-        self._failing: dict[str, tuple[int, float]] = {}  # failed connections in a row, and since when
+        self._failing: dict[str, tuple[int, float]] = {}  # failed connections in a row, and the time of the first
 
     async def turn(self, host: str) -> None:
         """Wait until a request to ``host`` may start."""
@@ -79,11 +81,11 @@ class Pace:
             await asyncio.sleep(left)
 
     def hush(self, host: str, seconds: float) -> None:
-        """Let no request to ``host`` start for so long."""
+        """Pause all requests to ``host`` for a number of seconds."""
         self._quiet[host] = max(self._quiet[host], self._clock() + seconds)
 
     def reached(self, host: str, well: bool) -> None:
-        """Note whether a connection to ``host`` came about."""
+        """Record whether a connection to ``host`` succeeded."""
         if well:
             self._failing.pop(host, None)
         else:
@@ -91,11 +93,11 @@ class Pace:
             self._failing[host] = failed + 1, since
 
     def abandon(self, host: str, reason: str) -> None:
-        """Ask ``host`` for nothing any more."""
+        """Stop all further requests to ``host``."""
         self._abandoned[host] = reason
 
     def given_up(self, host: str) -> str | None:
-        """Why ``host`` is not asked any more: told to, or not reached for so long that each further wait is in vain."""
+        """Return why ``host`` gets no further requests (abandoned, or unreachable for too long), or None."""
         failed, since = self._failing.get(host, (0, 0.0))
         if failed >= MANY_FAILURES and self._clock() - since >= LONG_SECONDS:
             return f"{host} has not been reached for {LONG_SECONDS:g} s"

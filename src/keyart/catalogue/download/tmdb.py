@@ -1,4 +1,4 @@
-"""Where TMDB keeps the poster of a film that has an IMDb id."""
+"""Poster lookup by IMDb id at TMDB."""
 
 import asyncio
 import json
@@ -20,16 +20,18 @@ _TOKEN = re.compile(r"[A-Za-z0-9_.=-]{20,}")
 
 
 class Tmdb:
-    """Looks up posters with a person's own key, which goes to TMDB's API alone: no redirect is followed there.
+    """TMDB client that finds poster URLs with the user's own key.
+
+    The key is sent only to TMDB's API, where no redirect is followed.
 
     Args:
-        client: Asks.
-        key: An API key (32 hexadecimal digits) or an API read access token; neither logged nor written.
-        width: Wanted width in pixels; the smallest offered size that is at least as wide is taken.
+        client: The HTTP client.
+        key: An API key (32 hexadecimal digits) or an API read access token; it is never logged or saved.
+        width: Required width in pixels; the smallest available size of at least this width is used.
         api: The API's address.
 
     Raises:
-        InputError: ``key`` looks like neither.
+        InputError: ``key`` is neither an API key nor an access token.
     """
 
     def __init__(self, client: Client, key: str, width: int = 500, api: str = API) -> None:
@@ -48,14 +50,14 @@ class Tmdb:
         self._opening = asyncio.Lock()
 
     async def poster_url(self, imdb_id: str) -> str:
-        """The URL of a film's or series' poster.
+        """Return the URL of the poster of a film or series.
 
         Args:
             imdb_id: ``tt`` and digits.
 
         Raises:
-            Failure: TMDB has none, or does not answer.
-            InputError: TMDB refuses the key.
+            Failure: TMDB has no poster, or does not answer.
+            InputError: TMDB rejects the key.
         """
         async with self._opening:
             if self._base is None:
