@@ -1,6 +1,6 @@
-"""Vectors to answers: the index and its engines, filters, titles, diversification, explanation.
+"""Retrieval: index and engines, search filters, title lookup, diversification and explanation of similarities.
 
-Answers come from an index. What needs a finished run's folder belongs in `keyart.runs`.
+Everything here answers queries from an index. Code that needs the folder of a finished run belongs in `keyart.runs`.
 """
 
 from keyart.utils.lazy import attach_stub

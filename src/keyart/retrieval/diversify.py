@@ -1,22 +1,25 @@
-"""Lists that do not repeat themselves."""
+"""Diversification of ranked lists by maximal marginal relevance (MMR)."""
 
 import numpy as np
 
 
 def diversify(relevance: np.ndarray, vectors: np.ndarray, k: int, balance: float = 0.7) -> np.ndarray:
-    """Maximal marginal relevance (Carbonell and Goldstein 1998): each pick is good and unlike those before it.
+    """Select k relevant and mutually dissimilar candidates by maximal marginal relevance (MMR).
 
-    Picks argmax of ``balance · relevance − (1 − balance) · max cosine to a picked one`` again and again; ties go to the
-    earlier candidate.
+    The method is that of Carbonell and Goldstein (1998). Each step selects the argmax of
+    ``balance · relevance − (1 − balance) · max cosine to a selected candidate``. The earlier candidate wins a tie.
 
     Args:
-        relevance: (C,) how good each candidate is, on the scale of a cosine.
+        relevance: (C,) relevance of each candidate, on the scale of a cosine.
         vectors: (C, E) unit vectors of the candidates.
-        k: How many to pick; all where there are fewer.
-        balance: 1: relevance alone; 0: variety alone.
+        k: Number of candidates to select; all of them if there are fewer than k.
+        balance: Weight of relevance against variety, in [0, 1]: 1 uses relevance alone, 0 variety alone.
 
     Returns:
-        (min(k, C),) positions among the candidates in the order of picking.
+        (min(k, C),) positions among the candidates, in the order of selection.
+
+    Raises:
+        ValueError: ``balance`` is outside [0, 1].
 
     Examples:
         >>> v = np.array([[1.0, 0.0], [1.0, 0.0], [0.6, 0.8]])

@@ -1,6 +1,6 @@
-"""A folder of embeddings: Parquet parts that any reader of Parquet folders takes as one table.
+"""Folders of embeddings: Parquet parts that any reader of Parquet folders reads as one table.
 
-Nothing but parts lies in it. What they are of stands in each part's schema, under the key ``keyart``.
+The folder holds only parts. Each part stores its metadata in its Parquet schema, under the key ``keyart``.
 """
 
 import json
@@ -21,28 +21,28 @@ from keyart.retrieval.index import PosterIndex
 from keyart.utils.paths import FORMER_NAME
 
 PIECE = 1024
-"""Posters of one part."""
+"""Number of posters per part."""
 FORMER_ABOUT = "embeddings.json"
-"""Where folders of version 0.1 say what their parts are of; other readers take it for a part."""
+"""Metadata file of folders that version 0.1 wrote. Other readers of Parquet folders mistake it for a part."""
 _TEXTS = ("id", "film", "img", "title", "genres", "split")
 
 
 def part_path(folder: Path, piece: int) -> Path:
-    """The file of one part."""
+    """Return the path of one part."""
     return folder / f"part-{piece:06d}.parquet"
 
 
 def write_part(
     path: Path, posters: pd.DataFrame, vectors: np.ndarray, skipped: list[dict[str, str]], about: Mapping[str, Any]
 ) -> None:
-    """Write one part, whole or not at all.
+    """Write one part atomically.
 
     Args:
-        path: The file.
-        posters: (M rows) as :func:`keyart.retrieval.index.catalogue_table` gives them.
+        path: Path of the part.
+        posters: (M rows) table of the posters, as :func:`keyart.retrieval.index.catalogue_table` returns it.
         vectors: (M, E) float32 unit vectors.
-        skipped: Posters that were left out, as ``{"id", "img", "problem"}``.
-        about: What the folder's parts are of: ``embedder``, ``catalogue``, ``images``, ``posters``, ``dimensions``.
+        skipped: Posters that were skipped, as ``{"id", "img", "problem"}``.
+        about: Metadata of the whole folder: ``embedder``, ``catalogue``, ``images``, ``posters``, ``dimensions``.
     """
     width = vectors.shape[1]
     fields = [pa.field(name, pa.int64() if name == "year" else pa.string()) for name in posters.columns]
@@ -60,7 +60,7 @@ def write_part(
 
 
 def part_notes(path: Path) -> dict[str, Any]:
-    """Read what a part says of itself: ``posters`` (how many), ``skipped``, and ``about`` but in old ones.
+    """Read a part's metadata: ``posters`` (a count), ``skipped`` and, except in old parts, ``about``.
 
     Raises:
         InputError: The part cannot be read.
@@ -76,10 +76,10 @@ def part_notes(path: Path) -> dict[str, Any]:
 
 
 def folder_about(folder: Path) -> dict[str, Any] | None:
-    """Read what the parts of a folder are of; None where it holds none.
+    """Read the metadata that all parts of a folder share; None if the folder has no parts or no such metadata.
 
     Raises:
-        InputError: What it says cannot be read.
+        InputError: The metadata cannot be read.
     """
     former = folder / FORMER_ABOUT
     if former.is_file():
@@ -95,13 +95,13 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
     """Read all parts of a folder into an exact index.
 
     Args:
-        folder: The folder.
-        embedder: The digest of the run's embedder.
-        run: The run's folder, for messages.
+        folder: The folder of embeddings.
+        embedder: Digest of the run's embedder, which must match the folder's.
+        run: The run's folder, for error messages.
 
     Raises:
-        InputError: Parts are missing or damaged, they are another embedder's, or their vectors or ids cannot be
-            searched (see :func:`keyart.retrieval.unit_vectors.check_unit_vectors`).
+        InputError: Parts are missing or damaged, another embedder wrote them, or their vectors or ids are invalid (see
+            :func:`keyart.retrieval.unit_vectors.check_unit_vectors`).
     """
     about = folder_about(folder) if folder.is_dir() else None
     if about is None:
@@ -127,7 +127,7 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
         )
     tables, vectors = [], []
     for path in paths:
-        # An old part says nothing of the whole. Images may have other paths on other machines.
+        # An old part has no metadata of the folder. The images' path may differ between machines.
         if {**part_notes(path).get("about", about), "images": None} != {**about, "images": None}:
             raise InputError(f"{path}: is of another catalogue, embedder or decoder than {paths[0].name}; delete it")
         table, block = _read_part(path, width)
@@ -146,7 +146,7 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
 
 
 def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
-    """The posters of a part and their (M, E) vectors, NaN where a number is missing."""
+    """Return the posters of a part and their (M, E) vectors, NaN where a number is missing."""
     try:
         part = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowException) as error:

@@ -1,4 +1,4 @@
-"""Which posters of an index may be found: by genre and by year."""
+"""Search filters by genre and year."""
 
 import re
 from collections.abc import Sequence
@@ -10,13 +10,13 @@ from keyart.errors import InputError
 
 
 def parse_years(text: str) -> tuple[int, int]:
-    """A range of years, both ends included.
+    """Parse a range of years; both ends are included.
 
     Args:
         text: ``1994``, ``1990-1999``, ``1990-`` or ``-1999``.
 
     Raises:
-        InputError: It is none of these, or ends before it begins.
+        InputError: The text has none of these forms, or the range ends before it begins.
 
     Examples:
         >>> parse_years("1990-1999"), parse_years("1994"), parse_years("-1999")
@@ -35,15 +35,15 @@ def parse_years(text: str) -> tuple[int, int]:
 def matching_rows(
     posters: pd.DataFrame, genres: Sequence[str] = (), years: tuple[int, int] | None = None
 ) -> np.ndarray | None:
-    """The rows that have all of some genres and a year within a range; None where nothing is asked.
+    """Return the rows that have all required genres and a year within a range; None if there is no filter.
 
     Args:
-        posters: An index's table.
-        genres: Compared without case.
-        years: First and last; a poster of unknown year is left out.
+        posters: The index's table of posters.
+        genres: Required genres, compared case-insensitively.
+        years: First and last year; posters of unknown year do not match.
 
     Raises:
-        InputError: The index knows no such genre, or no poster is left.
+        InputError: The index does not have a required genre, or no poster matches.
     """
     if not genres and years is None:
         return None

@@ -1,4 +1,4 @@
-"""An index of a catalogue: vectors to search, with the ids and what is known of each poster beside them."""
+"""In-process index of a catalogue: unit vectors to search, with the ids and metadata of the posters."""
 
 import json
 import os
@@ -23,11 +23,14 @@ from keyart.utils.checksums import describe_files, embedder_digest, find_damage
 
 VERSION = 1
 SCORED_WHOLE = 100_000
-"""Rows up to which a filtered search scores all that the filter leaves: exact, and quicker than a thinned-out graph."""
+"""Largest number of allowed rows for which a filtered search scores every row.
+
+That is exact, and faster than a graph most of whose rows are filtered out.
+"""
 
 
 def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> pd.DataFrame:
-    """What is known of each poster, one row each: id, film, img, title, year, genres (separated by ``|``), split."""
+    """Return the posters' metadata, one row each: id, film, img, title, year, genres (separated by ``|``), split."""
     genres = ["|".join(np.array(catalogue.genre_names)[row]) for row in catalogue.genres]
     return pd.DataFrame(
         {
@@ -44,14 +47,14 @@ def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> p
 
 @dataclass(frozen=True, eq=False)
 class PosterIndex:
-    """Inner-product index over unit vectors: exact, or with an approximate engine before the exact scores.
+    """Inner-product index over unit vectors, exact or with an approximate engine whose results are scored exactly.
 
     Args:
         index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of ``posters``.
-        posters: (N rows) the catalogue's table, as :func:`catalogue_table` gives it.
-        engine: What proposes rows; None: every row is scored.
-        notes: What ``index.json`` says beside the sizes: ``embedder`` (the digest of the embedder that made the
-            vectors), ``images`` (the folder of the posters), ``recall@10`` (measured).
+        posters: (N rows) the catalogue's table, as :func:`catalogue_table` returns it.
+        engine: Engine that proposes rows; None: every row is scored.
+        notes: Further entries of ``index.json``: ``embedder`` (digest of the embedder that computed the vectors),
+            ``images`` (the folder of the posters), ``recall@10`` (measured).
     """
 
     index: Any
@@ -61,7 +64,10 @@ class PosterIndex:
 
     @classmethod
     def build(cls, embeddings: np.ndarray, catalogue: Catalogue, splits: np.ndarray | None = None) -> "PosterIndex":
-        """Index (N, E) unit vectors of the catalogue's N posters."""
+        """Build an exact index of the (N, E) unit vectors of a catalogue's N posters.
+
+        The lengths of the vectors are not checked.
+        """
         images = {"images": str(catalogue.root.resolve())}
         return cls.of(embeddings, catalogue_table(catalogue, splits), images, lengths=False)
 
@@ -69,16 +75,16 @@ class PosterIndex:
     def of(
         cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None, **check: Any
     ) -> "PosterIndex":
-        """Index (N, E) unit vectors of the N rows of a table.
+        """Build an exact index of the (N, E) unit vectors of a table's N rows.
 
         Args:
-            embeddings: (N, E).
-            posters: (N rows), as :func:`catalogue_table` gives them.
+            embeddings: (N, E) unit vectors.
+            posters: (N rows), as :func:`catalogue_table` returns them.
             notes: See :class:`PosterIndex`.
             check: ``place`` and ``lengths`` of :func:`keyart.retrieval.unit_vectors.check_unit_vectors`.
 
         Raises:
-            InputError: A vector or an id cannot be searched.
+            InputError: A vector or an id is invalid.
         """
         vectors = np.ascontiguousarray(embeddings, dtype=np.float32)
         check_unit_vectors(vectors, posters["id"], **check)
@@ -91,42 +97,42 @@ class PosterIndex:
 
     @cached_property
     def rows(self) -> dict[str, int]:
-        """The row of each id."""
+        """Row number of each id."""
         return {str(one): row for row, one in enumerate(self.posters["id"])}
 
     @property
     def dimensions(self) -> int:
-        """Width E of the vectors."""
+        """Embedding size E."""
         return int(self.index.d)
 
     def row_of(self, one: str) -> int | None:
-        """The row of an id; None where there is no such id."""
+        """Return the row of an id; None if the index does not have it."""
         return self.rows.get(one)
 
     def facts(self, rows: np.ndarray) -> pd.DataFrame:
-        """What is known of some posters, in the order asked for."""
+        """Return the metadata of some rows, in the order of ``rows``."""
         return self.posters.iloc[rows]
 
     def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> np.ndarray | None:
-        """The rows that have all of some genres and a year within a range; see :func:`matching_rows`."""
+        """Return the rows that have all required genres and a year within a range; see :func:`matching_rows`."""
         return matching_rows(self.posters, genres, years)
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """(N, E) the indexed vectors, or (R, E) those of some rows."""
+        """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
         if rows is None:
             return np.asarray(self.index.reconstruct_n(0, self.index.ntotal))
         return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64)))
 
     def search(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """The k best rows for each of Q query vectors.
+        """Return the k most similar rows for each of Q query vectors.
 
         Args:
             queries: (Q, E) unit vectors.
-            k: How many.
-            rows: Rows that may be found; None: all.
+            k: Number of neighbours.
+            rows: Rows that may be returned; None: all.
 
         Returns:
-            (Q, k) cosine similarities and (Q, k) row numbers, best first; -inf and -1 where fewer rows are found.
+            (Q, k) cosine similarities and (Q, k) row numbers, best first; -inf and -1 if fewer than k rows are found.
         """
         asked = np.ascontiguousarray(queries, dtype=np.float32)
         if rows is not None and len(rows) <= SCORED_WHOLE:
@@ -142,7 +148,7 @@ class PosterIndex:
         return scores, found
 
     def _score_all(self, queries: np.ndarray, k: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The k best of a few rows; ties by row."""
+        """Return the k best of a few rows by exact scores; the smaller row number wins a tie."""
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         found = np.full((len(queries), k), -1, dtype=np.int64)
         vectors = self.vectors(rows) if len(rows) else np.empty((0, self.index.d), np.float32)
@@ -153,10 +159,13 @@ class PosterIndex:
         return scores, found
 
     def close(self) -> None:
-        """Nothing is held open: what is mapped goes with the last reference to it."""
+        """Do nothing: memory-mapped files are closed with the last reference to the index."""
 
     def save(self, folder: Path) -> None:
-        """Write the index; ``index.json`` comes last and says that all is there, with sizes and checksums."""
+        """Write the index into a folder.
+
+        ``index.json``, with sizes and checksums, is written last: its presence says that the index is complete.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.json").unlink(missing_ok=True)
         names = ["vectors.faiss", "posters.parquet"]
@@ -174,14 +183,14 @@ class PosterIndex:
 
     @classmethod
     def load(cls, folder: Path, embedder: Path | None = None) -> "PosterIndex":
-        """Open an index; its vectors are mapped, not read.
+        """Open an index; its vectors are memory-mapped, not read.
 
         Args:
-            folder: Where :meth:`save` wrote it.
-            embedder: The folder of the embedder whose vectors one wants to search it with; None: not checked.
+            folder: The folder that :meth:`save` wrote.
+            embedder: The folder of the embedder whose vectors the index must hold; None: not checked.
 
         Raises:
-            InputError: The folder holds no whole index, or one of another embedder's vectors.
+            InputError: The folder holds no complete index, or its vectors are from another embedder.
         """
         again = "build it again with keyart index"
         if not (folder / "index.json").is_file():
@@ -209,7 +218,7 @@ class PosterIndex:
 
 
 def _write_faiss(index: Any, path: Path, skip_storage: bool = False) -> None:
-    # A mapped index may be written over itself: the old file must live on until the new one is whole.
+    # The index may be memory-mapped from this very path: the old file must stay until the new one is complete.
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     write: Any = faiss.write_index
     write(index, str(draft), faiss.IO_FLAG_SKIP_STORAGE if skip_storage else 0)
@@ -223,14 +232,17 @@ def _read_engine(folder: Path, about: dict[str, Any], flat: Any) -> Engine | Non
     flags = faiss.IO_FLAG_MMAP_IFC | (faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
     index: Any = faiss.read_index(str(folder / "engine.faiss"), flags)
     if kind == "hnsw":
-        # The graph walks over the one mapped copy of the vectors; they must not be freed twice, nor before it.
+        # The graph shares the memory-mapped vectors: FAISS must free them neither twice nor before the graph.
         index.storage, index.own_fields = flat, False
     parameters = about["parameters"]
     return Engine(kind, index, int(parameters["effort"]), int(parameters["rescored"]), flat)
 
 
 def _check_embedder(folder: Path, about: dict[str, Any], embedder: Path) -> None:
-    """A run's own index, which its training wrote, lies beside the embedder that it belongs to."""
+    """Check that an index holds the vectors of an embedder.
+
+    An index that training wrote does not name its embedder: it belongs to the embedder in the same run folder.
+    """
     beside = folder.resolve().parent / "embedder"
     known = about.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
     if beside == embedder.resolve() and "embedder" not in about:

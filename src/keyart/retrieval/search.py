@@ -1,4 +1,4 @@
-"""Searching an index with one vector: without itself, filtered, diversified, without repeated pictures."""
+"""Nearest-neighbour search in an index: excludes the query itself, filters, diversifies, removes near-duplicates."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from keyart.retrieval.diversify import diversify
 from keyart.retrieval.searchable import Searchable, Selection
 
 Thin = Callable[[np.ndarray], np.ndarray]
-"""Takes rows, best first, and returns a (R,) bool mask of those to keep."""
+"""Callable that takes rows, best first, and returns a (R,) bool mask of those to keep."""
 
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """What a search found.
+    """Results of a search.
 
     Attributes:
         rows: (R,) rows of the index, in the order to show them.
         scores: (R,) their cosine similarities.
-        searched: How many posters could be found: those that passed the filters.
+        searched: Number of posters that passed the filters and were searched.
     """
 
     rows: np.ndarray
@@ -40,16 +40,16 @@ def search_index(
     thin: Thin | None = None,
     diverse: bool = False,
 ) -> Hits:
-    """The k posters most like a query, best first; see :func:`search_batch`.
+    """Return the k posters most similar to a query, best first; see :func:`search_batch`.
 
     Args:
-        index: What is searched.
+        index: The index to search.
         query: (E,) unit vector.
-        k: How many; fewer where there are no more.
-        own: The query's own row, which is left out.
-        rows: What may be found, as ``index.selection`` gives it; None: all.
-        thin: Drops rows, repeated pictures say. More are fetched until k are left.
-        diverse: Choose among 5k by :func:`keyart.retrieval.diversify.diversify`; the order is that of choosing.
+        k: Number of results; fewer if the index has no more.
+        own: Row of the query itself, which is excluded; None if the query is not in the index.
+        rows: Posters that may be returned, from ``index.selection``; None: all.
+        thin: Removes rows, for example near-duplicates. The search fetches more rows until k are left.
+        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversify.diversify`, in its order of selection.
     """
     return search_batch(index, query[None], k, own=[own], rows=rows, thin=[thin], diverse=diverse)[0]
 
@@ -64,19 +64,22 @@ def search_batch(
     thin: Sequence[Thin | None],
     diverse: bool = False,
 ) -> list[Hits]:
-    """The k posters most like each of Q queries, which the index is asked for at once.
+    """Return the k posters most similar to each of Q queries; one call searches the index for all of them.
 
     Args:
-        index: What is searched.
+        index: The index to search.
         queries: (Q, E) unit vectors.
-        k: How many; fewer where there are no more.
-        own: Each query's own row, which is left out.
-        rows: What may be found, as ``index.selection`` gives it; None: all.
-        thin: For each query, drops rows, repeated pictures say. More are fetched until k are left.
-        diverse: Choose among 5k by :func:`keyart.retrieval.diversify.diversify`; the order is that of choosing.
+        k: Number of results; fewer if the index has no more.
+        own: Row of each query itself, which is excluded; None for a query that is not in the index.
+        rows: Posters that may be returned, from ``index.selection``; None: all.
+        thin: For each query, removes rows, for example near-duplicates. The search fetches more rows until k are left.
+        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversify.diversify`, in its order of selection.
 
     Returns:
-        Q answers.
+        Q results.
+
+    Raises:
+        ValueError: ``k`` is less than 1.
     """
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")

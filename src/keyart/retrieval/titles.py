@@ -1,4 +1,4 @@
-"""Finding a film by its title, as people write it."""
+"""Fuzzy lookup of a film by its title, in the spellings that people use."""
 
 import re
 import unicodedata
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import OSA
 
-#: Leading words by which nobody sorts.
+#: Articles that are ignored at the start of a title.
 ARTICLES = frozenset(
     {
         *("the", "a", "an"),
@@ -22,7 +22,7 @@ ARTICLES = frozenset(
         *("den", "det", "en", "et", "ett"),
     }
 )
-#: Those of them that are often no articles, as in Die Hard and I, Robot: they are not left out.
+#: Articles that are often other words, as in Die Hard and I, Robot: they are kept.
 _DOUBTFUL = frozenset({"i", "die", "des", "o", "os", "as", "um", "de", "den", "en", "et"})
 _ELIDED = re.compile(r"^\s*(l|un|gl|d)['’`]\s*", re.IGNORECASE)
 _FILED = re.compile(r"^(.+),\s+([^\W\d_]{1,3}['’`]?)$")
@@ -34,11 +34,11 @@ _NEAREST = 50
 
 
 class TitleMatch(NamedTuple):
-    """What a title may mean.
+    """Result of a title lookup.
 
     Attributes:
-        rows: Positions, the likeliest first.
-        sure: Whether the first is meant surely. Not sure: they are worth offering.
+        rows: Positions of the matching titles, the most likely first.
+        sure: Whether the first match is certain. If not, the matches are suggestions.
     """
 
     rows: list[int]
@@ -46,7 +46,7 @@ class TitleMatch(NamedTuple):
 
 
 def display_title(title: str) -> str:
-    """A title for people: an article filed behind a comma goes to the front.
+    """Return a title for display: an article behind a comma moves to the front.
 
     Examples:
         >>> display_title("Piano, The"), display_title("Avventura, L'"), display_title("Alien")
@@ -60,7 +60,10 @@ def display_title(title: str) -> str:
 
 
 def plain_title(title: str) -> str:
-    """A title without case, accents and punctuation, its filed article in front, Roman numbers as digits.
+    """Normalise a title for comparison.
+
+    Removes case, accents and punctuation, moves an article behind a comma to the front, and writes Roman numerals after
+    the first word as digits.
 
     Examples:
         >>> plain_title("Piano, The"), plain_title("Amélie!"), plain_title("Rocky II"), plain_title("Don't")
@@ -70,12 +73,12 @@ def plain_title(title: str) -> str:
     text = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ")).translate(_LETTERS)
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     words = re.sub(r"[\W_]", " ", re.sub(r"['’`]", "", text)).split()
-    # A title of signs alone, such as $, is called by them.
+    # A title of punctuation only, such as $, stays as it is.
     return " ".join([*words[:1], *(_ROMAN.get(word, word) for word in words[1:])]) or title.strip().casefold()
 
 
 def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None = None) -> TitleMatch:
-    """Find one title; for many, make a :class:`TitleTable` once and use its ``find``.
+    """Find one title; to look up many, create a :class:`TitleTable` once and use its ``find``.
 
     Examples:
         >>> find_title("piano", ["Piano, The", "Pianist, The"])
@@ -92,12 +95,13 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
 
 @dataclass(eq=False)
 class TitleTable:
-    """Titles to be found.
+    """Table of titles for fuzzy lookup.
 
     Args:
-        titles: N titles, ``""`` where unknown. Other titles may stand behind them in brackets.
-        years: (N,) years, NaN where unknown; None: a year in brackets behind a title is its own.
-        films: (N,) which film each is of, so that its other posters do not make a title ambiguous; None: each its own.
+        titles: N titles, ``""`` where unknown. Alternative titles may follow in brackets.
+        years: (N,) years, NaN where unknown; None: a year in brackets after a title is the film's year.
+        films: (N,) film of each title, so that several posters of one film do not make its title ambiguous; None: each
+            row is a film of its own.
     """
 
     titles: Sequence[str]
@@ -119,14 +123,15 @@ class TitleTable:
                     self._bare[bare].append(row)
 
     def find(self, asked: str) -> TitleMatch:
-        """Find what a title means.
+        """Find the titles that a query matches.
 
-        A title that agrees but for case, accents, punctuation, spaces and article is taken at once, of the year that is
-        asked for if one is. Else a film is taken where no other is near, and the title is nearly the whole of its own
-        and no number is different, or has several of its words. What is merely near is offered.
+        A title that differs from the query only in case, accents, punctuation, spaces or article is an exact match.
+        A year in the query selects among several. Otherwise a match is certain only if no other title is similar, its
+        numbers are the same, and the query covers most of the title or several of its words. Merely similar titles
+        are suggestions.
 
         Args:
-            asked: The title, perhaps with a year behind it.
+            asked: The title, optionally followed by a year.
         """
         same = self.find_equal(asked)
         if same.rows:
@@ -141,7 +146,10 @@ class TitleTable:
         return TitleMatch(rows, sure and len(rows) == 1)
 
     def find_equal(self, asked: str) -> TitleMatch:
-        """Find what agrees but for case, accents, punctuation, spaces, article and, where it is not sure, the year."""
+        """Find titles that differ only in case, accents, punctuation, spaces or article.
+
+        A title whose year differs from the query's is a match too, but not a certain one.
+        """
         stem, year = _split_year(asked)
         attempts = [(plain_title(asked), None), *([(plain_title(stem), year)] if year is not None else [])]
         for lookup in (lambda name: self._whole.get(name), self._by_bare):
@@ -154,7 +162,7 @@ class TitleTable:
                 if found:
                     return TitleMatch(found, len(found) == 1)
                 if rows and wanted is not None:
-                    # The year may be mistaken, or that of another country.
+                    # The year may be wrong, or that of the release in another country.
                     return TitleMatch(
                         self._distinct(sorted(rows, key=lambda row: abs(self._year[row] - wanted))), False
                     )
@@ -165,17 +173,20 @@ class TitleTable:
         return self._bare.get(bare) or self._bare.get(bare.replace(" ", ""))
 
     def _near(self, wanted: str) -> tuple[list[int], bool]:
-        """Rows whose titles hold the words or differ by slips, the likeliest first; whether each is meant surely."""
+        """Return rows whose titles contain the words or differ by typing errors, and whether all are certain.
+
+        The rows are sorted by similarity, best first.
+        """
         bare = _bare(wanted)
         if len(bare) < 2 or wanted in ARTICLES:
             return [], False
         words, squeezed, asked_for = bare.split(), bare.replace(" ", ""), _numbers(bare)
-        # For each title, whether it holds the words as they stand, and whether it may be taken without asking.
+        # For each title: whether it contains the query's words in the same order, and whether the match is certain.
         found: dict[str, tuple[bool, bool]] = {}
         for name in self._with_words(words):
             numbers = _numbers(name)
             if f" {bare} " in f" {name} ":
-                # A part of a title says enough where it is most of it, or several words; but Rocky is not Rocky 2.
+                # A part of a title is enough if it is most of the title or several words; but Rocky is not Rocky 2.
                 enough = len(words) > 1 or 2 * len(bare) > len(name)
                 found[name] = True, enough and (numbers == asked_for or bool(asked_for))
             elif asked_for <= numbers:
@@ -198,7 +209,7 @@ class TitleTable:
         return rows, all(sure for _, sure in found.values())
 
     def _with_words(self, words: Sequence[str]) -> list[str]:
-        """Titles that have all of some words, long ones perhaps misspelt and the last perhaps only begun."""
+        """Return titles that have all the words: long words may be misspelt, and the last word may be only a prefix."""
         sets = []
         for at, word in enumerate(words):
             near = {word}
@@ -213,7 +224,7 @@ class TitleTable:
 
     @cached_property
     def _words(self) -> dict[str, set[str]]:
-        """Titles by their words."""
+        """Titles that contain each word."""
         found: dict[str, set[str]] = defaultdict(set)
         for name in self._whole:
             for word in name.split():
@@ -226,7 +237,7 @@ class TitleTable:
 
     @cached_property
     def _squeezed_names(self) -> dict[str, list[str]]:
-        """Titles by their letters alone, without article."""
+        """Titles by their form without article and spaces."""
         found: dict[str, list[str]] = defaultdict(list)
         for name in self._whole:
             found[_bare(name).replace(" ", "")].append(name)
@@ -237,7 +248,7 @@ class TitleTable:
         return list(self._squeezed_names)
 
     def _distinct(self, rows: Iterable[int]) -> list[int]:
-        """The first row of each film, in their order."""
+        """Return the first row of each film, in the same order."""
         films = self.films
         key = (lambda row: row) if films is None else (lambda row: films[row])
         first: dict[object, int] = {}
@@ -247,12 +258,12 @@ class TitleTable:
 
 
 def _slips(length: int) -> int:
-    """How many letters may be wrong, missing, too many or swapped in so many."""
+    """Return the largest edit distance that counts as a typing error in a text of some length."""
     return 0 if length < 4 else 1 if length < 8 else 2 if length < 16 else 3
 
 
 def _is_slip(asked: str, title: str, edits: int) -> bool:
-    """Whether a difference is a slip of the keyboard, not another word as in Tron and Troy, Alien and Aliens."""
+    """Return whether a difference is a typing error and not another word, as in Tron and Troy, or Alien and Aliens."""
     if not edits:
         return True
     if asked.removesuffix("s") == title.removesuffix("s"):
@@ -265,13 +276,13 @@ def _numbers(name: str) -> set[str]:
 
 
 def _bare(name: str) -> str:
-    """A plain title without its leading article."""
+    """Return a normalised title without its leading article."""
     first, _, rest = name.partition(" ")
     return rest if rest and first in ARTICLES - _DOUBTFUL else name
 
 
 def _fronted(title: str) -> str:
-    """A title with the article that is filed behind a comma in front."""
+    """Return a title with an article behind a comma moved to the front."""
     match = _FILED.match(title)
     if not match or match[2].rstrip("'’`").casefold() not in ARTICLES:
         return title
@@ -279,13 +290,13 @@ def _fronted(title: str) -> str:
 
 
 def _brackets(title: str) -> tuple[str, list[str]]:
-    """A title and what stands in brackets behind it."""
+    """Split a title into its base and the contents of the brackets after it."""
     match = re.fullmatch(r"([^()]+?)((?:\s*\([^()]*\))+)", title)
     return (match[1], re.findall(r"\(([^()]*)\)", match[2])) if match else (title, [])
 
 
 def _names(title: str) -> list[str]:
-    """All that a film is called: its title, with and without brackets, and other titles in them."""
+    """Return all names of a film: its title with and without brackets, and the alternative titles in them."""
     base, brackets = _brackets(title.strip())
     return [title, base, *(_ALSO.sub("", one) for one in brackets if not one.isdecimal())]
 

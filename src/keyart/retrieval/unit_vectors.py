@@ -1,4 +1,4 @@
-"""One check for vectors and ids, wherever they enter: training, ``embed``, ``index``, FAISS and Milvus alike."""
+"""Validation of vectors and ids, shared by training, ``embed``, ``index``, FAISS and Milvus."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,7 +9,7 @@ import pandas as pd
 from keyart.errors import InputError
 
 LENGTH_TOLERANCE = 1e-2
-"""By how much a vector's length may differ from 1: rounding to bfloat16 costs less."""
+"""Largest allowed difference of a vector's length from 1; rounding to bfloat16 causes less."""
 _ROWS = 65_536
 
 
@@ -20,14 +20,14 @@ def check_unit_vectors(
     *,
     lengths: bool = True,
 ) -> None:
-    """Refuse vectors and ids that cannot be searched.
+    """Check that vectors and ids are valid for an index.
 
     Args:
         vectors: (N, E) real numbers.
         ids: N ids.
-        place: Says where a row comes from, for messages, such as ``part.parquet: row 3``; None: ``row 3``.
-        lengths: Whether lengths are checked: a model that has collapsed gives zero vectors, of which its own metrics
-            tell.
+        place: Returns where a row comes from, for error messages, such as ``part.parquet: row 3``; None: ``row 3``.
+        lengths: Whether to check the lengths. Training does not: a collapsed model outputs zero vectors, which its
+            metrics report.
 
     Raises:
         InputError: N or E is 0, the numbers of rows differ, a value is NaN or infinite, a vector's length is not 1, or

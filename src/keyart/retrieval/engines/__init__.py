@@ -1,6 +1,6 @@
-"""Index engines: FAISS in process, on a GPU, and Milvus.
+"""Index engines: FAISS in process (CPU or GPU) and Milvus.
 
-An engine builds, loads and searches. What is done with its hits belongs one folder up.
+An engine builds, loads and searches an index. Code that processes its results belongs in `keyart.retrieval`.
 """
 
 from keyart.utils.lazy import attach_stub

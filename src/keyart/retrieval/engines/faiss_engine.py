@@ -1,7 +1,7 @@
-"""Search engines for unit vectors: exact, a graph, or compressed lists, with parameters chosen by measuring them.
+"""Approximate FAISS engines (HNSW graph, IVF-PQ) for unit vectors, with parameters chosen by measured recall.
 
-Each engine proposes rows; proposals are scored again against the exact vectors, which stay on disk, mapped. So every
-score that one sees is exact, and an engine can only miss neighbours, never misjudge one.
+Each engine proposes rows; the proposals are rescored with the exact vectors, which stay on disk, memory-mapped. So
+every returned score is exact: an engine can miss neighbours, but never gives one a wrong score.
 """
 
 from collections.abc import Callable
@@ -16,26 +16,26 @@ from keyart.metrics.exact_search.faiss_search import numpy_search
 
 Kind = Literal["flat", "hnsw", "ivfpq"]
 FLAT_UP_TO = 100_000
-"""Rows up to which exact search answers in some milliseconds on one core."""
+"""Number of rows up to which exact search takes a few milliseconds on one core."""
 SAMPLE = 1000
 DEPTH = 10
 CERTAIN = 1.64
-"""Standard errors that a measured recall must lie above the wanted one, as other queries will find other shares."""
+"""Number of standard errors by which a measured recall must exceed the target, because other queries vary."""
 RESCORED = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 ROWS_A_LIST, CODES_A_ROW = 4, 100
-"""Exact rows that are fetched and scored in the time in which a list is opened, and compressed rows in that of one."""
+"""Costs for parameter selection: exact scores per opened list, and compressed codes scanned per exact score."""
 
 
 @dataclass(frozen=True, eq=False)
 class Engine:
-    """An approximate index and how it is searched.
+    """Approximate index with its search parameters.
 
     Args:
         kind: ``hnsw`` or ``ivfpq``.
         index: The FAISS index.
-        effort: ``efSearch`` of a graph, ``nprobe`` of lists.
-        rescored: How many proposals for each wanted neighbour are scored again; 1 for a graph, whose scores are exact.
-        storage: The exact vectors, ``faiss.IndexFlatIP``, kept alive with it.
+        effort: ``efSearch`` of a graph, ``nprobe`` of inverted lists.
+        rescored: Number of proposals per requested neighbour that are rescored; 1 for a graph, whose scores are exact.
+        storage: The exact vectors, ``faiss.IndexFlatIP``; the reference keeps them alive.
     """
 
     kind: Kind
@@ -51,23 +51,23 @@ class Engine:
 
     @cached_property
     def _made(self) -> dict[tuple[int, int], Any]:
-        """Search parameters by what was asked for: making them takes as long as a search."""
+        """Cache of search parameters by (k, depth): creating them takes as long as a search."""
         return {}
 
     def search(
         self, queries: np.ndarray, k: int, rows: np.ndarray | None = None, *, depth: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The k best of what is proposed for each of Q queries, among ``rows`` if given.
+        """Return the k best proposals for each of Q queries, restricted to ``rows`` if provided.
 
         Args:
             queries: (Q, E) unit vectors, float32.
-            k: How many.
-            rows: Rows that may be found; None: all.
-            depth: How many proposals lists make for each query; None: ``rescored`` for each of k, or of 10 where k
-                is less, for which ``rescored`` was chosen.
+            k: Number of neighbours.
+            rows: Rows that may be returned; None: all.
+            depth: Number of proposals per query of inverted lists; None: ``rescored`` times max(k, 10), because
+                ``rescored`` was chosen for 10 neighbours.
 
         Returns:
-            (Q, k) exact inner products and (Q, k) rows, best first; where fewer are found the row is -1.
+            (Q, k) exact inner products and (Q, k) rows, best first; the row is -1 if fewer than k are found.
         """
         depth = max(k, DEPTH) * self.rescored if depth is None else depth
         if rows is None:
@@ -84,18 +84,19 @@ class Engine:
         if self.kind == "hnsw":
             return make.SearchParametersHNSW(efSearch=max(self.effort, k), **given)
         lists = int(self.index.nlist)
-        # More lists than the effort where so few would hardly hold what is to be scored again.
+        # Open more lists than the effort if these would hold too few rows to rescore.
         needed = -(-2 * depth * lists // max(self.index.ntotal if rows is None else rows, 1))
         inner = make.SearchParametersIVF(nprobe=min(lists, max(self.effort, needed)), **given)
-        # FAISS takes a factor, and cuts what it makes of it down to a whole number.
+        # FAISS multiplies k by the factor and truncates the product to an integer.
         return make.IndexRefineSearchParameters(k_factor=(depth + 0.5) / k, base_index_params=inner)
 
 
 def choose_kind(rows: int) -> Kind:
-    """The engine for a catalogue of this size.
+    """Return the default engine for a catalogue of some size.
 
-    Compressed lists are built faster than a graph, hold 40 bytes beside each row of 128 numbers where a graph of 32
-    links holds some 270, and what they propose is scored exactly (``benchmarks/index.py --engine hnsw`` compares).
+    Compressed lists are faster to build than a graph, and smaller: beside each row of 128 numbers they need 40 bytes, a
+    graph with 32 links about 270. Their proposals are rescored exactly. ``benchmarks/index.py --engine hnsw`` compares
+    both.
 
     Examples:
         >>> [choose_kind(n) for n in (5_000, 1_000_000, 50_000_000)]
@@ -107,17 +108,17 @@ def choose_kind(rows: int) -> Kind:
 def build_engine(
     kind: Kind, flat: Any, recall: float, report: Callable[[str], None] = lambda text: None
 ) -> tuple[Engine | None, float]:
-    """Build an engine over the vectors of an exact index and give it the least effort that reaches a recall.
+    """Build an engine over the vectors of an exact index, with the cheapest parameters that reach a target recall.
 
     Args:
-        kind: ``flat`` needs no engine beside the exact index.
+        kind: Kind of engine; ``flat`` needs no engine beside the exact index.
         flat: ``faiss.IndexFlatIP`` of N unit vectors.
-        recall: Wanted share of the exact 10 nearest that is found, in (0, 1].
-        report: Told what is being done.
+        recall: Target recall@10 against exact search, in (0, 1].
+        report: Called with a message at each step.
 
     Returns:
-        The engine (None for ``flat``) and its agreement with exact search as measured by :func:`agreement`. That lies
-        above ``recall`` by 1.64 standard errors of the measurement, or the engine is the best that was tried.
+        The engine (None for ``flat``) and its recall, measured by :func:`agreement`. The recall exceeds ``recall`` by
+        1.64 standard errors of the measurement, or the engine is the best that was tried.
     """
     if kind == "flat":
         return None, 1.0
@@ -135,7 +136,7 @@ def build_engine(
             share, sure = exam.judge(engine)
             if sure >= recall or (surest < recall and sure > surest):
                 best, found, surest = engine, share, sure
-            # Where looking into more lists finds nothing more, more proposals must be scored.
+            # If more lists do not raise the recall, more proposals must be rescored.
             if sure >= recall or (kind == "ivfpq" and effort > 4 and share - before < 1e-3):
                 break
             before = share
@@ -143,7 +144,7 @@ def build_engine(
 
 
 def _efforts(engine: Engine) -> list[int]:
-    """Doublings and what lies midway, up to all that there is or 4,096."""
+    """Return the efforts to try: doublings and the midpoints between them, up to the maximum or 4,096."""
     first, all_of_it = (16, engine.index.ntotal) if engine.kind == "hnsw" else (1, int(engine.index.nlist))
     most = min(all_of_it, 4096)
     steps = {step for i in range(13) for step in (first * 2**i, first * 3 * 2**i // 2)}
@@ -151,7 +152,7 @@ def _efforts(engine: Engine) -> list[int]:
 
 
 def _cost(engine: Engine) -> float:
-    """What a search for 10 costs, in exact scores: comparable among one index's parameters."""
+    """Return the estimated cost of a search for 10, in exact scores; comparable among the parameters of one index."""
     if engine.kind == "hnsw":
         return float(engine.effort)
     return (
@@ -160,22 +161,22 @@ def _cost(engine: Engine) -> float:
 
 
 def agreement(engine: Engine | None, flat: Any) -> float:
-    """Share of the exact 10 nearest neighbours that an engine finds.
+    """Return an engine's recall@10: the share of the exact 10 nearest neighbours that it finds.
 
-    Up to 1,000 rows of the index, evenly spread, search all others.
+    Up to 1,000 evenly spaced rows of the index are the queries, each without itself.
     """
     return 1.0 if engine is None else Exam.of(flat).judge(engine)[0]
 
 
 @dataclass(frozen=True, eq=False)
 class Exam:
-    """Rows of an index as queries, and what exact search finds for them.
+    """Recall measurement: rows of an index as queries, with the scores of exact search.
 
     Attributes:
         queries: (Q, E) unit vectors.
-        own: (Q,) their rows.
-        least: (Q,) the score of the last of the wanted neighbours.
-        wanted: How many neighbours each has, 10 or all others.
+        own: (Q,) row of each query.
+        least: (Q,) lowest score among each query's exact neighbours.
+        wanted: Number of neighbours per query: 10, or all others if there are fewer.
     """
 
     queries: np.ndarray
@@ -185,7 +186,7 @@ class Exam:
 
     @classmethod
     def of(cls, flat: Any) -> "Exam":
-        """Up to 1,000 rows of an exact index, evenly spread."""
+        """Sample up to 1,000 evenly spaced rows of an exact index and search their exact neighbours."""
         own = np.unique(np.linspace(0, flat.ntotal - 1, min(SAMPLE, flat.ntotal)).astype(np.int64))
         queries = np.ascontiguousarray(flat.reconstruct_batch(own))
         wanted = min(DEPTH, flat.ntotal - 1)
@@ -193,23 +194,23 @@ class Exam:
         return cls(queries, own, _others(scores, rows, own).min(axis=1, initial=np.inf), wanted)
 
     def judge(self, engine: Engine) -> tuple[float, float]:
-        """The share of the wanted neighbours that is found, and that share less what may be luck.
+        """Return an engine's recall and a lower confidence bound of it.
 
-        Compares scores and not row numbers: where several rows score alike, any of them will do.
+        Scores are compared, not row numbers: of several rows with the same score, any one counts.
         """
         if not self.wanted:
             return 1.0, 1.0
-        # Each query's own row takes one of the proposals, which other queries have for themselves.
+        # One more proposal, for the query's own row; queries from outside the index do not need it.
         depth = self.wanted * engine.rescored + 1
         return self.share(*engine.search(self.queries, self.wanted + 1, depth=depth))
 
     def share(self, scores: np.ndarray, rows: np.ndarray, tolerance: float = 1e-6) -> tuple[float, float]:
-        """The same of what some search found for the queries.
+        """Return the recall of search results for the queries and a lower confidence bound of it.
 
         Args:
             scores: (Q, wanted + 1) inner products.
-            rows: (Q, wanted + 1) rows; -1 where fewer were found.
-            tolerance: By how much the engine's own arithmetic may differ from exact search's.
+            rows: (Q, wanted + 1) rows; -1 if fewer were found.
+            tolerance: Largest difference between the engine's scores and exact ones by numerical error.
         """
         near = _others(np.where(rows < 0, -np.inf, scores), rows, self.own)
         shares = (near >= self.least[:, None] - tolerance).mean(axis=1)
@@ -217,14 +218,17 @@ class Exam:
 
 
 def _others(scores: np.ndarray, rows: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """(Q, k - 1) scores without each query's own row, or without the last where that is not there (a copy is)."""
+    """Return (Q, k - 1) scores without each query's own row.
+
+    If a copy of the query has replaced its own row in the results, the last score is dropped instead.
+    """
     drop = rows == own[:, None]
     drop[~drop.any(axis=1), -1] = True
     return scores[~drop].reshape(len(own), -1)
 
 
 def _build_hnsw(flat: Any, recall: float) -> Engine:
-    """A graph (Malkov and Yashunin 2020) with 32 links a row; the more recall is wanted, the more careful it is."""
+    """Build an HNSW graph (Malkov and Yashunin 2020) with 32 links per row; a high target recall takes longer."""
     index: Any = faiss.IndexHNSWFlat(flat.d, 32, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = 80 if recall <= 0.97 else 200
     for start in range(0, flat.ntotal, 65536):
@@ -233,10 +237,10 @@ def _build_hnsw(flat: Any, recall: float) -> Engine:
 
 
 def _build_ivfpq(flat: Any) -> Engine:
-    """About 2√N lists of rows by product quantisation of what their list's centre lacks (Jégou et al. 2011).
+    """Build an IVF-PQ index of about 2√N lists, with product quantisation of residuals (Jégou et al. 2011).
 
-    Four bits for every two dimensions: such codes are scanned with their tables in registers (André et al. 2017, arXiv
-    1704.07355), dozens in the time of one exact score.
+    Each code of four bits covers two dimensions. Such codes are scanned with lookup tables in registers (André et al.
+    2017, arXiv 1704.07355): dozens in the time of one exact score.
     """
     lists = max(1, min(round(2 * flat.ntotal**0.5), flat.ntotal // 39))
     parts = next(m for m in range(max(1, flat.d // 2), 0, -1) if flat.d % m == 0)
@@ -246,7 +250,7 @@ def _build_ivfpq(flat: Any) -> Engine:
     index.cp.niter = 10
     some = np.unique(np.linspace(0, flat.ntotal - 1, min(flat.ntotal, max(lists * 40, 16384))).astype(np.int64))
     sample = np.ascontiguousarray(flat.reconstruct_batch(some))
-    # Clustering wants so many rows; of a handful of posters, the same ones again will do.
+    # Clustering needs a minimum number of rows; a small catalogue repeats its own.
     index.train(np.resize(sample, (max(len(sample), 39 * 16), flat.d)))
     for start in range(0, flat.ntotal, 65536):
         index.add(flat.reconstruct_n(start, min(65536, flat.ntotal - start)))

@@ -1,4 +1,4 @@
-"""Filling a Milvus collection: in batches, so that a job that was stopped goes on where it was."""
+"""Filling of a Milvus collection in batches, so that an interrupted job resumes where it stopped."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ from keyart.utils.checksums import describe_files
 
 BATCH_BYTES = 8 * 2**20
 TOLERANCE = 1e-5
-"""By how much Milvus's scores differ from exact ones."""
+"""Largest difference between Milvus's scores and exact ones."""
 
 
 def build_milvus(
@@ -40,26 +40,26 @@ def build_milvus(
     report: Callable[[str], None] = lambda text: None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[MilvusIndex, float]:
-    """Put an index's posters into a Milvus collection and give its search the least effort that reaches a recall.
+    """Copy an index into a Milvus collection and choose the lowest search effort that reaches a target recall.
 
-    Rows go in by their number, in order and in batches, so that a job that was stopped goes on behind the rows that are
-    there, and one that is run again adds none.
+    Rows are inserted in order of their number and in batches. An interrupted job resumes after the rows that are
+    already stored, and a repeated job adds none.
 
     Args:
-        source: The posters and their exact index; its notes name the embedder and the images' folder.
+        source: The posters and their exact index; its notes name the embedder and the folder of images.
         uri: An embedded file (``….db``) or a cluster's address.
         collection: The collection's name.
-        recall: Wanted share of the exact 10 nearest that is found, in (0, 1].
-        replace: Drop a collection of this name that holds something else.
-        report: Told what is being done.
-        progress: Called with the rows that are there and all.
+        recall: Target recall@10 against exact search, in (0, 1].
+        replace: Drop a collection of this name that has other contents.
+        report: Called with a message at each step.
+        progress: Called with the number of stored rows and the total.
 
     Returns:
-        The index, and its agreement with exact search (recall@10) as measured. It is below ``recall`` only where the
-        greatest effort does not reach it.
+        The index, and its measured recall@10 against exact search. It is below ``recall`` only if the greatest effort
+        does not reach the target.
 
     Raises:
-        InputError: Milvus cannot be reached, or the collection holds something else.
+        InputError: Milvus cannot be reached, or the collection has other contents.
     """
     about: dict[str, Any] = {
         "version": 1,
@@ -100,7 +100,7 @@ def build_milvus(
 
 
 def _content(source: PosterIndex) -> str:
-    """A digest of ids, all that is known of the posters, and vectors: equal for what may be continued."""
+    """Return a digest of ids, metadata and vectors: an interrupted job resumes only if it is equal."""
     digest = hashlib.blake2b(digest_size=16)
     digest.update(json.dumps([source.notes.get("embedder"), source.dimensions, source.posters["id"].tolist()]).encode())
     for start in range(0, len(source), 65_536):
@@ -138,7 +138,7 @@ def _fill(
     done = index.count()
     if done:
         report(f"{done:,} of {total:,} posters are there")
-    # The last batch may have been cut: it goes in again, which changes nothing that is there.
+    # The last batch may be incomplete: insert it again (an upsert leaves stored rows as they are).
     for start in range(done // batch * batch if done < total else total, total, batch):
         rows = np.arange(start, min(start + batch, total))
         with telling(index.uri):
@@ -171,7 +171,7 @@ def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
 def _choose_effort(
     index: MilvusIndex, source: PosterIndex, recall: float, report: Callable[[str], None]
 ) -> tuple[int, float]:
-    """The least ``ef`` whose search surely agrees with exact search as wanted, and how far it does (see `Exam`)."""
+    """Return the lowest ``ef`` whose recall is surely above the target, and that recall (see `Exam`)."""
     report("choosing its parameters")
     exam = Exam.of(source.index)
     if not exam.wanted:
@@ -185,7 +185,10 @@ def _choose_effort(
 
 
 def _describe(path: Path) -> None:
-    """Set down what the vectors in an embedded file are made of; its own bookkeeping changes as it is opened."""
+    """Write the checksums of an embedded file's vectors.
+
+    Milvus's own bookkeeping files are left out, because they change whenever the file is opened.
+    """
     parts = [one for one in (path / "collections").glob("*/partitions") if one.parent.name not in REGISTRIES]
     inside = sorted(one for part in parts for one in part.rglob("*") if one.is_file())
     files = describe_files(path, [one.relative_to(path).as_posix() for one in inside])

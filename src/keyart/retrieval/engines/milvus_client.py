@@ -1,4 +1,4 @@
-"""Talking to Milvus: an embedded file or a cluster through one client, and what goes wrong told in one line."""
+"""Milvus client: one interface to an embedded file or a cluster, with errors as one-line messages."""
 
 import json
 import logging
@@ -14,13 +14,16 @@ from keyart.utils.paths import FORMER_NAME
 
 REGISTRY = "keyart_collections"
 REGISTRIES = (REGISTRY, f"{FORMER_NAME}_collections")
-"""A collection with one row for each of ours: what it holds, and whether all of it is there."""
+"""Registry collections, the current and the former name.
+
+The registry has one row per keyart collection: its metadata, and whether the collection is complete.
+"""
 TEXT_BYTES = 65_535
-"""The longest text that a field may hold."""
+"""Maximum length of a text field in bytes."""
 
 
 def is_file(uri: str) -> bool:
-    """Whether a URI names an embedded file and no server.
+    """Return whether a URI names an embedded file and not a server.
 
     Examples:
         >>> is_file("posters/milvus.db"), is_file("http://localhost:19530")
@@ -30,7 +33,7 @@ def is_file(uri: str) -> bool:
 
 
 def shown(uri: str) -> str:
-    """A URI without user and password, fit for messages and files.
+    """Return a URI without user and password, safe for messages and files.
 
     Examples:
         >>> shown("https://me:secret@milvus.example:19530"), shown("posters/milvus.db")
@@ -43,27 +46,27 @@ def shown(uri: str) -> str:
 
 
 def connect(uri: str, *, create: bool = False) -> Any:
-    """A ``pymilvus.MilvusClient``.
+    """Return a connected ``pymilvus.MilvusClient``.
 
     Args:
-        uri: A path ending in ``.db`` for an embedded file, else a cluster's address. User and password stand in it, or
-            a token in the environment variable ``MILVUS_TOKEN``.
-        create: Make an embedded file that is not there.
+        uri: A path ending in ``.db`` for an embedded file, otherwise a cluster's address. The address may include user
+            and password; a token may be in the environment variable ``MILVUS_TOKEN``.
+        create: Create the embedded file if it does not exist.
 
     Raises:
-        InputError: pymilvus is not installed, there is no such file or server, or another process holds the file.
+        InputError: pymilvus is not installed, the file or server does not exist, or another process holds the file.
     """
     try:
         import pymilvus
     except ImportError:
         raise InputError("milvus: pymilvus is not installed; pip install -e '.[milvus]'") from None
-    # They log each error with its traceback before raising it.
+    # These packages log each error with its traceback before they raise it.
     for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_file(uri):
         from keyart.metrics.exact_search.faiss_search import accept_params
 
-        # What serves a file searches by FAISS in this process.
+        # The embedded server uses FAISS in this process.
         accept_params()
         path = Path(uri)
         if path.suffix != ".db":
@@ -80,7 +83,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
 
 
 def disconnect(client: Any, uri: str) -> None:
-    """Close a client; of an embedded file also stop what serves it in this process, so that others may open it."""
+    """Close a client; for an embedded file, also stop its in-process server, so that other processes can open it."""
     client.close()
     if is_file(uri):
         from milvus_lite.server_manager import server_manager_instance
@@ -90,11 +93,11 @@ def disconnect(client: Any, uri: str) -> None:
 
 @contextmanager
 def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
-    """Tell what Milvus says in one line.
+    """Convert errors of Milvus to one-line input errors.
 
     Args:
-        uri: Which file or server.
-        opening: Whether it is only being opened: an embedded file may be another process's. Later it is this one's.
+        uri: The file or server.
+        opening: Whether the client is being opened. Only then can another process hold an embedded file.
 
     Raises:
         InputError: Milvus failed.
@@ -116,7 +119,7 @@ def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
 
 
 def _is_held(path: Path) -> bool:
-    """Whether another process has an embedded file open: it does not say so itself."""
+    """Return whether another process has an embedded file open: Milvus does not report this itself."""
     import fcntl
 
     try:
@@ -130,7 +133,7 @@ def _is_held(path: Path) -> bool:
 
 
 def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
-    """What the registry says of a collection; None where it is not there."""
+    """Read a collection's metadata from the registry; None if the registry or the collection does not exist."""
     with telling(uri):
         registry = next(filter(client.has_collection, REGISTRIES), None)
         if registry is None or not client.has_collection(collection):
@@ -144,7 +147,7 @@ def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
 
 
 def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -> None:
-    """Set down what a collection holds."""
+    """Write a collection's metadata to the registry."""
     from pymilvus import DataType
 
     with telling(uri):
@@ -152,7 +155,7 @@ def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=255)
             schema.add_field("about", DataType.VARCHAR, max_length=TEXT_BYTES)
-            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # no collection goes without one
+            schema.add_field("vector", DataType.FLOAT_VECTOR, dim=2)  # Milvus requires a vector field
             params = client.prepare_index_params()
             params.add_index("vector", index_type="FLAT", metric_type="L2")
             client.create_collection(REGISTRY, schema=schema, index_params=params, consistency_level="Strong")

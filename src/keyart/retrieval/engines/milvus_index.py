@@ -1,4 +1,4 @@
-"""A Milvus collection as an index: searched, filtered and asked for posters over there, not read into memory."""
+"""Index in a Milvus collection: search, filters and metadata queries run in Milvus and are not read into memory."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,20 +18,20 @@ from keyart.utils.paths import FORMER_NAME
 COLLECTION = "keyart"
 COLUMNS = ("id", "film", "img", "title", "year", "genres", "split")
 MOST_FOUND = 16_384
-"""Milvus's own limit on what one query finds."""
+"""Milvus's limit on the number of results of one query."""
 QUERIES = 256
 ROWS = 1000
 CONTENTS = "keyart.json"
-"""Beside an embedded file's own: sizes and checksums of what is in it."""
+"""File in the folder of an embedded database with the sizes and checksums of its contents."""
 
 
 @dataclass(frozen=True)
 class Expression:
-    """A filter in Milvus's own words.
+    """Filter expression of Milvus.
 
     Args:
         text: The boolean expression.
-        count: How many posters fulfil it.
+        count: Number of posters that match it.
     """
 
     text: str
@@ -47,9 +47,9 @@ class MilvusIndex:
 
     Args:
         client: ``pymilvus.MilvusClient``.
-        uri: Where it is connected to.
+        uri: The file or address that the client is connected to.
         collection: The collection's name.
-        about: What the registry says of it: ``posters``, ``dimensions``, ``genres``, ``effort`` …
+        about: The collection's metadata in the registry: ``posters``, ``dimensions``, ``genres``, ``effort`` …
         notes: ``embedder``, ``images``, ``recall@10``.
     """
 
@@ -61,15 +61,15 @@ class MilvusIndex:
 
     @classmethod
     def open(cls, uri: str, collection: str = COLLECTION, embedder: Path | None = None) -> "MilvusIndex":
-        """Open a collection that :func:`keyart.retrieval.engines.milvus_build.build_milvus` has filled.
+        """Open a collection that :func:`keyart.retrieval.engines.milvus_build.build_milvus` filled.
 
         Args:
             uri: An embedded file (``….db``) or a cluster's address.
             collection: The collection's name.
-            embedder: The folder of the embedder whose vectors one wants to search it with; None: not checked.
+            embedder: The folder of the embedder whose vectors the collection must hold; None: not checked.
 
         Raises:
-            InputError: There is no such collection, it is not whole, or it holds another embedder's vectors.
+            InputError: The collection does not exist, is incomplete, or holds another embedder's vectors.
         """
         again = "build it again with keyart index --engine milvus"
         if is_file(uri):
@@ -98,7 +98,7 @@ class MilvusIndex:
         return index
 
     def close(self) -> None:
-        """Let go of the connection, or of the file, which one process at a time can hold."""
+        """Close the connection, or release the file, which only one process at a time can open."""
         disconnect(self.client, self.uri)
 
     def __len__(self) -> int:
@@ -106,12 +106,12 @@ class MilvusIndex:
 
     @property
     def dimensions(self) -> int:
-        """Width E of the vectors."""
+        """Embedding size E."""
         return int(self.about["dimensions"])
 
     @cached_property
     def posters(self) -> pd.DataFrame:
-        """(N rows) the whole table, read once: what a title or a history is looked up in."""
+        """(N rows) metadata of all posters, read once; lookups of titles and histories need it."""
         parts: list[dict[str, Any]] = []
         with telling(self.uri):
             rows = self.client.query_iterator(self.collection, batch_size=ROWS, output_fields=["row", *COLUMNS])
@@ -121,25 +121,28 @@ class MilvusIndex:
         return as_table(sorted(parts, key=lambda one: one["row"]))
 
     def row_of(self, one: str) -> int | None:
-        """The row of an id; None where there is no such id."""
+        """Return the row of an id; None if the index does not have it."""
         found = self._query(f"id == {json.dumps(one, ensure_ascii=False)}", ["row"])
         return int(found[0]["row"]) if found else None
 
     def facts(self, rows: np.ndarray) -> pd.DataFrame:
-        """What is known of some posters, in the order asked for."""
+        """Return the metadata of some rows, in the order of ``rows``."""
         return as_table(self._get(rows, list(COLUMNS)))
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
-        """(N, E) all vectors, or (R, E) those of some rows."""
+        """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
         wanted = np.arange(len(self)) if rows is None else rows
         found = [one["vector"] for one in self._get(wanted, ["vector"])]
         return np.asarray(found, dtype=np.float32).reshape(len(wanted), self.dimensions)
 
     def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> Expression | None:
-        """The posters that have all of some genres (compared without case) and a year within a range.
+        """Return a filter for the posters that have all required genres (case-insensitive) and a year within a range.
+
+        Returns:
+            The filter; None if there are neither genres nor years.
 
         Raises:
-            InputError: The index knows no such genre, or no poster is left.
+            InputError: The index does not have a required genre, or no poster matches.
         """
         if not genres and years is None:
             return None
@@ -162,29 +165,29 @@ class MilvusIndex:
         return Expression(text, count)
 
     def count(self, expression: str = "") -> int:
-        """How many posters fulfil an expression."""
+        """Return the number of posters that match an expression."""
         return int(self._query(expression, ["count(*)"])[0]["count(*)"])
 
     def search(
         self, queries: np.ndarray, k: int, rows: Expression | None = None, effort: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The k best rows for each of Q query vectors.
+        """Return the k most similar rows for each of Q query vectors.
 
         Args:
             queries: (Q, E) vectors.
-            k: How many; Milvus finds at most 16,384.
-            rows: Which posters may be found; None: all.
-            effort: Its ``ef``; None: what building has found to be enough.
+            k: Number of neighbours; Milvus returns at most 16,384.
+            rows: Filter of the posters that may be returned; None: all.
+            effort: Milvus's ``ef``; None: the value that was chosen at build time.
 
         Returns:
-            (Q, k) inner products and (Q, k) row numbers, best first; -inf and -1 where fewer rows are found.
+            (Q, k) inner products and (Q, k) row numbers, best first; -inf and -1 if fewer than k rows are found.
         """
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         found = np.full((len(queries), k), -1, dtype=np.int64)
         limit = min(k, MOST_FOUND, len(self))
         ef = max(int(effort or self.about["effort"]), limit)
         if rows is not None:
-            # A graph is walked past what the filter hides: the rarer what is allowed, the further.
+            # A filtered graph search passes rows that the filter excludes: the fewer match, the higher ef must be.
             ef = min(MOST_FOUND, ef * -(-len(self) // max(len(rows), 1)))
         for start in range(0, len(queries), QUERIES):
             asked = np.ascontiguousarray(queries[start : start + QUERIES], dtype=np.float32)
@@ -195,7 +198,7 @@ class MilvusIndex:
                     anns_field="vector",
                     limit=limit,
                     filter=rows.text if rows is not None else "",
-                    output_fields=["row"],  # without it the embedded server sends all, vectors too
+                    output_fields=["row"],  # otherwise the embedded server returns all fields, vectors included
                     search_params={"metric_type": "IP", "params": {"ef": ef}},
                 )
             for i, hits in enumerate(answers, start):
@@ -210,7 +213,7 @@ class MilvusIndex:
             return list(self.client.query(self.collection, filter=expression, output_fields=fields))
 
     def _get(self, rows: np.ndarray, fields: list[str]) -> list[dict[str, Any]]:
-        """Some rows in the order asked for."""
+        """Return some rows' fields, in the order of ``rows``."""
         return [one for start in range(0, len(rows), ROWS) for one in self._part(rows[start : start + ROWS], fields)]
 
     def _part(self, rows: np.ndarray, fields: list[str]) -> Iterator[dict[str, Any]]:
@@ -223,7 +226,7 @@ class MilvusIndex:
 
 
 def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as Milvus gives them, as :func:`keyart.retrieval.index.catalogue_table` would."""
+    """Convert Milvus rows to a table like that of :func:`keyart.retrieval.index.catalogue_table`."""
     table = pd.DataFrame({name: [one[name] for one in rows] for name in COLUMNS})
     year = table["year"].astype("Int64")
     table["year"] = year.mask(year < 0)
@@ -233,7 +236,7 @@ def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
 
 
 def _check_file(path: Path, again: str) -> None:
-    """An embedded file says itself what it is made of."""
+    """Check an embedded file against the checksums that it stores."""
     if not path.exists():
         raise InputError(f"{path}: there is no such file; {again}")
     former = path / f"{FORMER_NAME}.json"

@@ -1,4 +1,4 @@
-"""Explain a similarity: which regions of two posters carry it."""
+"""Explanation of a similarity: which regions of two posters contribute to it."""
 
 from keyart.utils.lazy import attach_stub
 

@@ -1,4 +1,4 @@
-"""What a network saw of a poster: its maps, as a flat list of tensors, and back."""
+"""Feature maps of a poster as a flat list of tensors, their pooling, and their projection back to the poster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from keyart.retrieval.explanation.resample import spread
 
 @dataclass(frozen=True)
 class Seen:
-    """How the maps of each of a backbone's views lie in a flat list.
+    """Layout of the feature maps of all views of a backbone in a flat list.
 
     Attributes:
-        stages: How many stages each view has.
+        stages: Number of stages per view.
         colours: Whether each view has a colour histogram.
-        views: How many views there are.
+        views: Number of views.
         mirrored: Whether the last view is the poster's mirror image.
     """
 
@@ -30,22 +30,22 @@ class Seen:
 
     @property
     def width(self) -> int:
-        """Tensors a view."""
+        """Number of tensors per view."""
         return 1 + self.stages + self.colours
 
     def of_views(self, tensors: Sequence[Tensor]) -> list[Maps]:
-        """The maps of each view, from the flat list."""
+        """Convert the flat list to the maps of each view."""
         views = [tensors[at : at + self.width] for at in range(0, len(tensors), self.width)]
         return [Maps(v[0], tuple(v[1 : 1 + self.stages]), v[-1] if self.colours else None) for v in views]
 
 
 def look(backbone: Backbone, image: Tensor, precision: str) -> tuple[Seen, list[Tensor]] | None:
-    """The maps of a poster, or None where the network's last features are no tensor.
+    """Compute the feature maps of a poster; None if the network's last features are not one tensor.
 
     Args:
-        backbone: In evaluation mode.
+        backbone: The backbone, in evaluation mode.
         image: (3, H, W) in [0, 1].
-        precision: In which the network computes; the maps are float32.
+        precision: Precision of the network's computation; the maps are float32.
     """
     with torch.no_grad(), autocast_for(image.device, precision):
         found = [backbone.look(view) for view in backbone.views(image[None])]
@@ -58,7 +58,7 @@ def look(backbone: Backbone, image: Tensor, precision: str) -> tuple[Seen, list[
 
 
 def features(backbone: Backbone, seen: Seen, tensors: Sequence[Tensor]) -> Tensor:
-    """(P, D) what the backbone makes of P sets of maps."""
+    """Pool P sets of feature maps to (P, D) features, as the backbone does."""
     parts = backbone.join([backbone.pool(maps) for maps in seen.of_views(tensors)])
     return torch.cat(list(parts.values()), dim=1)
 
@@ -71,18 +71,18 @@ def place(
     ways: Sequence[Tensor],
     grid: tuple[int, int],
 ) -> tuple[Tensor, float]:
-    """The shares of the numbers of maps, where on the poster they are from.
+    """Project attributions of feature maps onto the poster.
 
     Args:
-        backbone: What made the maps.
-        seen: How they lie.
+        backbone: The backbone that computed the maps.
+        seen: Layout of the maps.
         image: (3, H, W) the poster.
-        parts: The shares, shaped as the maps.
-        ways: The maps less those of the baseline.
+        parts: Attributions, with the shapes of the maps.
+        ways: The maps minus those of the baseline.
         grid: (rows, columns) of the result.
 
     Returns:
-        (rows, columns) float64, and the share of what has no place, such as a class token.
+        (rows, columns) float64, and the sum of the attributions without a position, such as those of a class token.
     """
     total, unplaced = torch.zeros(grid, dtype=torch.float64), 0.0
     tokens = getattr(backbone.model, "num_prefix_tokens", 0)
@@ -102,10 +102,10 @@ def place(
 
 
 def _colour_parts(image: Tensor, parts: Tensor, ways: Tensor) -> Tensor:
-    """(H, W) the shares of a colour histogram's bins, at the pixels whose mean a histogram is."""
+    """Return (H, W) attributions of pixels, from those of the histogram bins: a histogram is the mean over pixels."""
     slopes = torch.where(ways.abs() > 1e-9, parts / ways, 0.0).view(3, COLOUR_BINS)
     own = image.flatten(1).double()
-    # A pixel of 1.0 belongs to the last bin.
+    # A pixel value of 1.0 belongs to the last bin.
     at = (own * COLOUR_BINS).long().clamp(max=COLOUR_BINS - 1)
     held = slopes.gather(1, at).sum(dim=0)
     histogram = torch.stack([torch.bincount(row, minlength=COLOUR_BINS) for row in at]) / own.shape[1]

@@ -1,4 +1,4 @@
-"""Integrated gradients: how much each input adds to a score on the way from a baseline."""
+"""Integrated gradients: the attribution of each input to a score, relative to a baseline."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 CHUNK = 8
-"""Points of the way that are computed at once."""
+"""Number of points of the path that are computed in one batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shares:
-    """What every number of the inputs adds to a score.
+    """Attributions of all input elements to a score.
 
     Attributes:
-        parts: Shaped as the inputs, float64.
-        score: At the inputs.
-        baseline: At the baseline.
-        points: Points of the way at which gradients were taken.
+        parts: Attributions, with the shapes of the inputs, float64.
+        score: Score at the inputs.
+        baseline: Score at the baseline.
+        points: Number of points of the path at which gradients were computed.
     """
 
     parts: list[Tensor]
@@ -29,7 +29,7 @@ class Shares:
 
     @property
     def residual(self) -> float:
-        """What the parts lack: ``score - baseline`` less their sum."""
+        """Completeness error: ``score - baseline`` minus the sum of the attributions."""
         return self.score - self.baseline - sum(float(part.sum()) for part in self.parts)
 
 
@@ -42,19 +42,19 @@ def integrated_gradients(
     first: int = 16,
     most: int = 256,
 ) -> Shares:
-    """Integrated gradients of a score (Sundararajan et al. 2017, arXiv 1703.01365, equation 1).
+    """Compute integrated gradients of a score (Sundararajan et al. 2017, arXiv 1703.01365, equation 1).
 
-    Input i gets (xᵢ − bᵢ) ∫₀¹ ∂score(b + t (x − b)) / ∂xᵢ dt, and all of them together score(x) − score(b)
-    (completeness). The integral is taken by Gauss and Legendre's rule, with twice as many points until what is lacking
-    of that sum is within ``tolerance`` or there are ``most`` points.
+    The attribution of input i is (xᵢ − bᵢ) ∫₀¹ ∂score(b + t (x − b)) / ∂xᵢ dt. All attributions sum to
+    score(x) − score(b) (completeness). The integral is computed by Gauss–Legendre quadrature. The number of points
+    doubles until the completeness error is at most ``tolerance`` or there are ``most`` points.
 
     Args:
-        score: From inputs with a leading dimension P to (P,) scores, each from its own row.
+        score: Maps inputs with a leading dimension P to (P,) scores; each score depends on its own row only.
         inputs: x, float32.
-        baseline: b, shaped alike.
-        tolerance: What may be lacking.
-        first: Points to begin with.
-        most: Points at the end.
+        baseline: b, with the same shapes.
+        tolerance: Largest accepted completeness error.
+        first: Initial number of points.
+        most: Maximum number of points.
     """
     with torch.no_grad():
         ends = score([torch.stack(pair) for pair in zip(baseline, inputs, strict=True)]).double()

@@ -1,4 +1,4 @@
-"""Which regions of two posters carry their similarity."""
+"""Explanation of a pair: which regions of two posters contribute to their similarity."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from keyart.retrieval.explanation.resample import spread
 
 Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]
 CELL = 8
-"""Pixels a side of a cell of the heat maps' grid."""
+"""Side of a heat map's cell in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Share:
-    """One poster's attributions of a similarity.
+    """Attributions of a similarity to the regions of one poster.
 
     ``similarity = baseline + attributions.sum() + non_spatial + approximation_error``.
 
     Attributes:
-        attributions: (rows, columns) float64, what each cell of the poster adds to the similarity; negative where it
-            lowers it.
+        attributions: (rows, columns) float64, contribution of each cell of the poster to the similarity; negative if
+            the cell lowers it.
         baseline: The part that does not depend on the poster: see `Explanation.baseline_is`.
         non_spatial: The attribution of features without a position, such as a class token; mostly 0.
         approximation_error: The error of rounding, or of numerical integration.
@@ -44,14 +44,15 @@ class Share:
 
 @dataclass(frozen=True, eq=False)
 class Explanation:
-    """Where the similarity of two posters comes from.
+    """Explanation of the similarity of two posters.
 
     Attributes:
         similarity: Cosine of their embeddings.
         method: How the attributions were computed.
         baseline_is: Definition of the shares' ``baseline``.
-        shares: Of the first and of the second poster; each explains the whole similarity, with the other given.
-        points: Points at which gradients were taken, the larger of the two; 0 for a sum over positions.
+        shares: Shares of the first and the second poster. Each explains the whole similarity, with the other poster
+            held fixed.
+        points: Number of points at which gradients were computed, the larger of the two; 0 for a sum over positions.
     """
 
     similarity: float
@@ -64,22 +65,22 @@ class Explanation:
 def explain_pair(
     embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], *, precision: str = "fp32"
 ) -> Explanation:
-    """Divide the cosine of two posters' embeddings among the regions of each.
+    """Attribute the cosine similarity of two posters to the regions of each.
 
-    Three ways, the first that applies:
+    Uses the first of three methods that applies:
 
-    - *sum over positions*, exact: a linear head over average-pooled maps makes the embedding a sum over positions,
-      z = Σᵢⱼ W (Fᵢⱼ − μ) / (σ HW) + b with the training posters' μ and σ, so that the cosine is
-      Σᵢⱼ zᵢⱼ·z′ / (|z||z′|) and the bias's b·z′ / (|z||z′|) (Stylianou et al. 2019, arXiv 1901.00536).
-    - *integrated gradients over feature maps*: all maps of the poster that the pooling reads go together from those of
-      the average poster (the mean maps of ``average``) to the poster's own (`integrated_gradients`).
+    - *sum over positions*, exact: with a linear head over average-pooled maps, the embedding is a sum over positions,
+      z = Σᵢⱼ W (Fᵢⱼ − μ) / (σ HW) + b, where μ and σ are those of the training posters. The cosine is then the sum of
+      Σᵢⱼ zᵢⱼ·z′ / (|z||z′|) and the term of the bias, b·z′ / (|z||z′|) (Stylianou et al. 2019, arXiv 1901.00536).
+    - *integrated gradients over feature maps*: all maps that the pooling reads move together from those of the average
+      poster (the mean maps of ``average``) to the poster's own (`integrated_gradients`).
     - *integrated gradients over pixels*, from the mean of ``average``: for networks that pool by a token.
 
     Args:
-        embedder: In evaluation mode.
-        pair: Two (3, H, W) in [0, 1].
-        average: Posters of training, alike.
-        precision: In which the network computes where no gradient passes through it.
+        embedder: The embedder, in evaluation mode.
+        pair: Two (3, H, W) images in [0, 1].
+        average: Training posters, in the same format.
+        precision: Precision of the network's computation where no gradient passes through it.
     """
     backbone = embedder.backbone
     height, width = pair[0].shape[1:]
@@ -98,18 +99,18 @@ def explain_pair(
 def _sum_over_positions(
     embedder: Embedder, seen: Seen, maps: Sequence[list[Tensor]], grid: tuple[int, int]
 ) -> Explanation | None:
-    """The exact parts; None where the embedding is no sum over positions."""
+    """Compute the exact attributions; None if the embedding is not a sum over positions."""
     backbone, head = embedder.backbone, embedder.head
     linear = head.head if isinstance(head, ReducedHead) else head
     if not isinstance(linear, LinearHead) or backbone.pooling != "avg":
         return None
-    # Reducing the vectors is one more matrix: the embedding stays a sum over positions.
+    # The reduction is linear too, so the embedding is still a sum over positions.
     weight, bias = (head.reduce(some).double() for some in (linear.project.weight.T, linear.project.bias))
     placed, vectors = [], []
     for own in maps:
         pooled = features(backbone, seen, [own[0][None]])[0]
         last = to_map(own[0][None], backbone.model.num_features, 0)[0].double()
-        # Networks that normalise or activate after pooling pool no mean.
+        # If the network normalises or activates after pooling, its features are not the mean over positions.
         if last.shape[0] != len(pooled) or not torch.allclose(last.mean((1, 2)).float(), pooled, rtol=1e-4, atol=1e-5):
             return None
         standard = (last - linear.standardise.mean.view(-1, 1, 1)) / linear.standardise.std.view(-1, 1, 1)
@@ -183,16 +184,17 @@ def _by_gradients(
     placed: Callable[[int, list[Tensor]], tuple[Tensor, float]],
     most: int = 256,
 ) -> Explanation:
-    """Each poster's parts of the similarity, the other one's embedding held.
+    """Compute each poster's attributions by integrated gradients, with the other poster's embedding held fixed.
 
     Args:
-        method: How it is called.
+        method: Name of the method.
         baseline_is: Definition of the similarity at the baseline.
-        embed: From inputs with a leading dimension P to (P, E) embeddings.
-        inputs: Each poster's.
-        baseline: Where the way to both begins.
-        placed: From which poster it is, and its inputs' parts, to (rows, columns) and what has no place.
-        most: Points at the end (see `integrated_gradients`).
+        embed: Maps inputs with a leading dimension P to (P, E) embeddings.
+        inputs: Inputs of each poster.
+        baseline: Baseline inputs, the same for both posters.
+        placed: Maps a poster's number and the attributions of its inputs to (rows, columns) attributions and the sum of
+            those without a position.
+        most: Maximum number of points (see `integrated_gradients`).
     """
     with torch.no_grad():
         vectors = [embed([one[None] for one in own])[0] for own in inputs]

@@ -1,16 +1,17 @@
-"""Shares of positions moved to a grid of another size, without losing any."""
+"""Resampling of attributions to a grid of another size, with the sum preserved."""
 
 import torch
 from torch import Tensor, nn
 
 
 def spread(parts: Tensor, size: tuple[int, int]) -> Tensor:
-    """Shares of the positions of a map, handed on to the cells of a grid over the same picture; the sum stays the same.
+    """Resample the attributions of a map's positions to a grid over the same picture; the sum stays the same.
 
-    A position hands on its share as linear interpolation would: most to the cells nearest to it, all of it to some.
+    Towards a finer grid, each position distributes its attribution with the weights of linear interpolation. Towards a
+    coarser grid, it distributes it to the cells that it overlaps.
 
     Args:
-        parts: (h, w) shares.
+        parts: (h, w) attributions.
         size: (rows, columns) of the grid.
 
     Returns:
@@ -26,10 +27,10 @@ def spread(parts: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _ways(old: int, new: int) -> Tensor:
-    """(new, old) which share of each old cell goes to each new one: every column adds up to 1."""
+    """Return (new, old) shares of each old cell that go to each new cell; every column sums to 1."""
     every = torch.eye(old, dtype=torch.float64)[:, None]
     shorter = new < old
-    # Towards fewer cells each old one falls into those that it overlaps; towards more, into those that it would light.
+    # Fewer cells: distribute each old cell by overlap. More cells: by the weights of linear interpolation.
     ways = (
         nn.functional.interpolate(every, new, mode="linear", align_corners=False)
         if not shorter
@@ -39,7 +40,7 @@ def _ways(old: int, new: int) -> Tensor:
 
 
 def _overlaps(old: int, new: int) -> Tensor:
-    """(old, new) length that old and new cells have in common, where both divide the same line."""
+    """Return (old, new) lengths of the overlap of old and new cells, where both divide the same interval."""
     before, after = torch.arange(old + 1) / old, torch.arange(new + 1) / new
     left = torch.maximum(before[:-1, None], after[None, :-1])
     right = torch.minimum(before[1:, None], after[None, 1:])
