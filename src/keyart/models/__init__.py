@@ -1,6 +1,6 @@
-"""Batches to vectors: backbones and their weights, pooling, heads, the Embedder, and its export.
+"""Models from batches to vectors: backbones and their weights, pooling, heads, the Embedder, and its export.
 
-A model is what is saved and shipped. How it is trained belongs in `keyart.training`.
+A model is what is saved and shipped. Code that trains it belongs in `keyart.training`.
 """
 
 from keyart.utils.lazy import attach_stub

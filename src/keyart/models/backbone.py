@@ -1,4 +1,4 @@
-"""Backbones: any timm model, from images in [0, 1] to a row of features."""
+"""Backbones: any timm model, from images in [0, 1] to pooled features."""
 
 import itertools
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ DEPTHS = 4
 
 
 class Maps(NamedTuple):
-    """What a network made of images, before any pooling.
+    """Feature maps of a network for a batch of images, before any pooling.
 
     Attributes:
-        final: Its last features, in the layout of its architecture (see `to_map`).
-        stages: (B, C, H, W) each, the stages that the pooling takes; none where it takes none.
-        colours: (B, 24) the images' colour histogram; None where the pooling has none.
+        final: The last features, in the layout of the architecture (see `to_map`).
+        stages: (B, C, H, W) each, the stages that the pooling uses; empty if it uses none.
+        colours: (B, 24) colour histograms of the images; None if the pooling uses none.
     """
 
     final: Any
@@ -32,35 +32,36 @@ class Maps(NamedTuple):
 class Backbone(nn.Module):
     """A timm model without its classifier, with normalisation before it and pooling after it.
 
-    The first `num_features` columns of the output are timm's own pooled features, whatever the pooling:
+    The first `num_features` columns of the output are timm's own pooled features for every ``pooling``:
 
-    - ``avg``: those alone (each architecture's own final pooling: a mean for most, the class token for many ViTs).
-    - ``gem``: then the generalised mean (p = 3) of the last features.
-    - ``depths``: then mean and standard deviation of each of four stages, the means of the last features' upper and
-      lower halves, and a colour histogram of the image (8 bins a channel). Stages are the last four of a network that
-      narrows down, and evenly spaced blocks of one that does not.
-    - ``bank``: then the groups of `FeatureBank`, from every stage.
+    - ``avg``: only these (each architecture's own final pooling: a mean for most, the class token for many ViTs).
+    - ``gem``: also the generalised mean (p = 3) of the last features.
+    - ``depths``: also the mean and standard deviation of each of four stages, the means of the upper and lower halves
+      of the last features, and a colour histogram of the image (8 bins per channel). The stages are the last four of a
+      network that reduces the resolution, and evenly spaced blocks of one that does not.
+    - ``bank``: also the groups of `FeatureBank`, from every stage.
 
-    With ``flip_average``, what the pooling adds is the mean over the image and its mirror image; the first columns stay
-    timm's. With ``bank_size``, what the pooling adds is taken from the images resized to it: networks see more in the
-    same pixels when these are larger than what they were trained on (Touvron et al. 2019, arXiv 1906.06423).
+    With ``flip_average``, the additional columns are the mean over the image and its mirror image; the first columns
+    remain timm's. With ``bank_size``, the additional columns are computed from the images resized to it: networks
+    extract more from the same pixels if the image is larger than those that they were trained on (Touvron et al. 2019,
+    arXiv 1906.06423).
 
-    The network may compute in bfloat16 under autocast; the pooling is always float32, and so is the output. Statistics
-    of its batch norms never change: they stay in evaluation mode while the rest trains.
+    The network may compute in bfloat16 under autocast; the pooling and the output are always float32. The statistics of
+    batch norms never change: batch norms stay in evaluation mode while the rest trains.
 
-    Use `create_backbone` to make one.
+    Use `create_backbone` to create one.
 
     Args:
         model: A timm model whose classifier has been removed.
         name: Its timm name.
         pooling: See above.
-        flip_average: See above; asks for a pooling that adds something.
-        bank_size: (height, width), see above; None for the images as they are.
-        image_size: (height, width) of the images that it will get.
-        input_size: (height, width) that the network must be fed, to which images are resized; None when any will do.
+        flip_average: See above; needs a pooling that adds columns.
+        bank_size: (height, width), see above; None does not resize the images.
+        image_size: (height, width) of the input images.
+        input_size: (height, width) that the network requires; images are resized to it. None if it takes any size.
 
     Raises:
-        InputError: When the architecture cannot be pooled so, or cannot take such images.
+        InputError: The architecture does not support this pooling, or images of this size.
     """
 
     model: Any
@@ -91,13 +92,13 @@ class Backbone(nn.Module):
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
         self._stages, self._asked = _stage_indices(self.model, name, pooling)
         self.bank: FeatureBank | None = None
-        #: Which columns of the output are what: ``pooled``, and what the pooling adds.
+        #: First and last column + 1 of each group of the output: ``pooled``, and the groups that the pooling adds.
         self.groups: Groups = self._measure()
         self.num_features = self.groups["pooled"][1]
         self.feature_dim = max(stop for _, stop in self.groups.values())
 
     def forward(self, images: Tensor) -> Tensor:
-        """Features of images.
+        """Compute the features of images.
 
         Args:
             images: (B, 3, H, W) float in [0, 1].
@@ -108,11 +109,11 @@ class Backbone(nn.Module):
         return torch.cat(list(self._parts(images).values()), dim=1)
 
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
-        """The pooled features, then what the pooling adds, by name."""
+        """Return the pooled features, then the groups that the pooling adds, by name."""
         return self.join([self.pool(self.look(view)) for view in self.views(images)])
 
     def views(self, images: Tensor) -> list[Tensor]:
-        """What the network is shown of images (B, 3, H, W): as they are, enlarged, and mirrored, as far as it is."""
+        """Return the views of images (B, 3, H, W) that the network gets: plain, then resized and mirrored if set."""
         views = [images]
         if self.bank_size is not None:
             views.append(nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True))
@@ -121,7 +122,7 @@ class Backbone(nn.Module):
         return views
 
     def look(self, view: Tensor) -> Maps:
-        """What the network makes of one of the `views`."""
+        """Compute the feature maps of one of the `views`."""
         x = ((view - self.mean) / self.std).contiguous(memory_format=self._memory_format)
         if self.input_size is not None and x.shape[2:] != self.input_size:
             x = nn.functional.interpolate(x, self.input_size, mode="bilinear", antialias=True)
@@ -133,7 +134,7 @@ class Backbone(nn.Module):
         return Maps(final, tuple(stages), colour_histogram(view.float()) if self.pooling == "depths" else None)
 
     def pool(self, maps: Maps) -> dict[str, Tensor]:
-        """The pooled features of one view, then what the pooling adds, by name; float32."""
+        """Pool the feature maps of one view: float32 pooled features, then the groups added by the pooling, by name."""
         final, stages = maps.final, maps.stages
         with torch.autocast(self.mean.device.type, enabled=False):
             final = final.float() if isinstance(final, Tensor) else final
@@ -158,7 +159,7 @@ class Backbone(nn.Module):
             }
 
     def join(self, pooled: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-        """The features of images, by name, from those of each of their `views`."""
+        """Combine the pooled features of the `views` of images into the images' features, by name."""
         parts, *others = pooled
         if self.bank_size is not None:
             parts = parts | _added(others.pop(0))
@@ -168,7 +169,7 @@ class Backbone(nn.Module):
 
     @torch.no_grad()
     def _measure(self) -> Groups:
-        """The groups of columns, from one black image; it also proves that the size will do."""
+        """Measure the groups of columns on one black image; this also checks the image size."""
         self.eval()
         height, width = self.image_size
         try:
@@ -183,7 +184,7 @@ class Backbone(nn.Module):
         return dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
 
     def train(self, mode: bool = True) -> "Backbone":
-        """Switch dropout and the like on or off; batch norms stay in evaluation mode."""
+        """Set training or evaluation mode; batch norms always stay in evaluation mode."""
         super().train(mode)
         for module in self.model.modules():
             if isinstance(module, nn.modules.batchnorm._BatchNorm):
@@ -191,7 +192,7 @@ class Backbone(nn.Module):
         return self
 
     def describe(self) -> dict[str, Any]:
-        """What `create_backbone` needs to make it again (without weights), as plain values."""
+        """Return the arguments with which `create_backbone` rebuilds it (without weights), as plain values."""
         told: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
         if self.flip_average:
             told["flip_average"] = True
@@ -200,20 +201,20 @@ class Backbone(nn.Module):
         return told
 
     def extra_repr(self) -> str:
-        """Name, pooling and width, for printing."""
+        """Return name, pooling and width for printing."""
         return f"{self.name}, pooling={self.pooling}, feature_dim={self.feature_dim}"
 
 
 def _added(parts: dict[str, Tensor]) -> dict[str, Tensor]:
-    """All but the pooled features."""
+    """Return all groups except the pooled features."""
     return {name: part for name, part in parts.items() if name != "pooled"}
 
 
 def _memory_format(model: nn.Module) -> torch.memory_format:
-    """Channels last, which CPUs and tensor cores prefer, but for networks whose backward pass it crashes.
+    """Return the memory format of a network: channels last, except for networks whose backward pass it crashes.
 
-    In torch 2.14 on CPU, the weight gradient of a strided 1×1 convolution of fewer than 16 channels writes out of
-    bounds in that layout (RepVGG's and FastViT's stems).
+    CPUs and tensor cores are faster with channels last. But in torch 2.14 on CPU, the weight gradient of a strided 1×1
+    convolution of fewer than 16 channels writes out of bounds in that layout (in the stems of RepVGG and FastViT).
     """
     for module in model.modules():
         if not isinstance(module, nn.Conv2d):
@@ -224,7 +225,7 @@ def _memory_format(model: nn.Module) -> torch.memory_format:
 
 
 def _stage_indices(model: Any, name: str, pooling: Pooling) -> tuple[list[int], dict[str, Any]]:
-    """Which of timm's intermediate features a pooling takes, and how to ask for them."""
+    """Return the indices of timm's intermediate features that a pooling uses, and the keywords that request them."""
     if pooling not in ("depths", "bank"):
         return [], {}
     if not hasattr(model, "forward_intermediates"):

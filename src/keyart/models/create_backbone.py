@@ -1,4 +1,4 @@
-"""Making backbones: names, weights and input sizes, each strictly or not at all."""
+"""Creation of backbones, with strict checks of names, weights and input sizes."""
 
 import copy
 import difflib
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg") -> WeightSource:
-    """Check what can be checked without building anything, within seconds.
+    """Check a backbone's name, weights and pooling within seconds, without building anything.
 
     Args:
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
@@ -27,7 +27,7 @@ def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg")
         Where the weights will come from.
 
     Raises:
-        InputError: For an unknown name or pooling, or weights that cannot be had.
+        InputError: The name or pooling is unknown, or the weights are not available.
     """
     if pooling not in get_args(Pooling):
         raise InputError(f"model.pooling={pooling}: unknown; choose one of {', '.join(get_args(Pooling))}")
@@ -43,23 +43,24 @@ def create_backbone(
     flip_average: bool = False,
     bank_size: tuple[int, int] | None = None,
 ) -> Backbone:
-    """Make a backbone with the weights that were asked for, never with others.
+    """Create a backbone with the requested weights; never fall back to others.
 
     Args:
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
-        weights: ``pretrained``, ``none`` (random, from torch's generator) or a file of safetensors or a torch state
-            dict, which must fit in every tensor but the classifier's.
+        weights: ``pretrained``, ``none`` (random, from torch's generator), or a safetensors file or torch state dict,
+            in which every tensor except the classifier's must match the model.
         pooling: ``avg``, ``gem``, ``depths`` or ``bank``: see `Backbone`.
         image_size: (height, width) of the images.
-        flip_average: Whether what the pooling adds is averaged over the image and its mirror image.
-        bank_size: (height, width) that images are resized to for what the pooling adds; None for as they are.
+        flip_average: Whether to average the columns that the pooling adds over the image and its mirror image.
+        bank_size: (height, width) to which images are resized for the columns that the pooling adds; None does not
+            resize them.
 
     Returns:
         The backbone, in evaluation mode.
 
     Raises:
-        InputError: For an unknown name or pooling, weights that cannot be had or do not fit, or an architecture that
-            cannot take such images.
+        InputError: The name or pooling is unknown, the weights are not available or do not match, or the architecture
+            does not accept images of this size.
     """
     import timm
 
@@ -99,7 +100,7 @@ def create_backbone(
 
 
 def _check_name(name: str) -> None:
-    """Raise unless timm knows the architecture, and the tag where there is one."""
+    """Raise unless timm knows the architecture, and the tag if the name has one."""
     from timm.models import get_arch_pretrained_cfgs, is_model, list_models
 
     architecture, _, tag = name.partition(".")
@@ -113,7 +114,7 @@ def _check_name(name: str) -> None:
 
 
 def _load_file(model: Any, name: str, source: WeightSource) -> Any:
-    """The model with a file's weights: as they are, or through timm's own conversion of published checkpoints."""
+    """Load a file's weights into the model, either directly or through timm's conversion of published checkpoints."""
     import timm
 
     assert source.path is not None
@@ -135,7 +136,7 @@ def _load_file(model: Any, name: str, source: WeightSource) -> Any:
 
 
 def _from_hub(name: str, source: WeightSource) -> Any:
-    """The model with timm's own weights, from the cached file or over the network."""
+    """Load timm's own weights into the model, from the cached file or over the network."""
     import timm
 
     overlay = None
@@ -154,7 +155,7 @@ def _from_hub(name: str, source: WeightSource) -> Any:
 
 
 def _fit_input(model: Any, name: str, image_size: tuple[int, int]) -> tuple[Any, tuple[int, int] | None]:
-    """Make a network of fixed input size take the images' shape; where it cannot, images will be resized to its own."""
+    """Adapt a network of fixed input size to the images' shape; return it and the size to resize images to."""
     cfg = model.pretrained_cfg
     if not cfg.get("fixed_input_size", False):
         return model, None

@@ -1,4 +1,4 @@
-"""Embedders: backbone and head, normalised; written to a folder that rebuilds them without any config."""
+"""Embedders: a backbone, a head and L2 normalisation; a saved folder rebuilds them without any config."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -27,14 +27,14 @@ _JSON, _WEIGHTS, _FROZEN = "embedder.json", "model.safetensors", "frozen.safeten
 
 
 class Embedder(nn.Module):
-    """A backbone and a head: from images to unit vectors.
+    """A backbone and a head: maps images to unit vectors.
 
     Args:
-        backbone: Images to features.
-        head: Features to vectors.
+        backbone: Maps images to features.
+        head: Maps features to vectors.
 
     Raises:
-        ValueError: When the head wants other features than the backbone gives.
+        ValueError: The head's input width differs from the backbone's output width.
     """
 
     def __init__(self, backbone: Backbone, head: Head) -> None:
@@ -46,20 +46,20 @@ class Embedder(nn.Module):
 
     @property
     def embedding_size(self) -> int:
-        """Width E of the embeddings."""
+        """Return the width E of the embeddings."""
         return self.head.embedding_size
 
     @property
     def part_size(self) -> int:
-        """Width of what a loss gets: see `parts`."""
+        """Return the width of the vectors that a loss receives; see `parts`."""
         return self.head.part_size
 
     def forward(self, images: Tensor, raw: bool = False) -> Tensor:
-        """Embeddings of images.
+        """Compute the embeddings of images.
 
         Args:
             images: (B, 3, H, W) float in [0, 1].
-            raw: Leave the vectors as the head gives them.
+            raw: Whether to skip the normalisation.
 
         Returns:
             (B, E) float32, L2-normalised unless ``raw``.
@@ -67,45 +67,45 @@ class Embedder(nn.Module):
         return self.from_features(self.backbone(images), raw)
 
     def from_features(self, features: Tensor, raw: bool = False) -> Tensor:
-        """Embeddings from a backbone's features (B, D), condensed or not; see `forward`. Heads compute in float32."""
+        """Compute embeddings in float32 from a backbone's features (B, D), condensed or not; see `forward`."""
         with torch.autocast(features.device.type, enabled=False):
             vectors: Tensor = self.head(self.condense(features))
             return vectors if raw else nn.functional.normalize(vectors, dim=1)
 
     def whole(self, features: Tensor) -> Tensor:
-        """(B, W) the head's branches side by side, before they are reduced, not normalised; see `Head.whole`."""
+        """Return the head's branches side by side, (B, W), before `Head.reduce`, not normalised; see `Head.whole`."""
         with torch.autocast(features.device.type, enabled=False):
             return self.head.whole(self.condense(features))
 
     def whole_of_images(self, images: Tensor) -> Tensor:
-        """(B, W) from images (B, 3, H, W) in [0, 1]; see `whole`."""
+        """Return (B, W) from images (B, 3, H, W) in [0, 1]; see `whole`."""
         return self.whole(self.backbone(images))
 
     def from_whole(self, whole: Tensor) -> Tensor:
-        """(B, W) from `whole` to (B, E): the same embeddings as `from_features`."""
+        """Reduce (B, W) from `whole` to (B, E): the same embeddings as those of `from_features`."""
         return nn.functional.normalize(self.head.reduce(whole), dim=1)
 
     def parts(self, features: Tensor) -> tuple[Tensor, ...]:
-        """What a loss is applied to in training: the head's parts, each (B, `part_size`), raw; see `from_features`."""
+        """Return the raw vectors that a loss receives in training, each (B, `part_size`); see `from_features`."""
         with torch.autocast(features.device.type, enabled=False):
             return self.head.parts(self.condense(features))
 
     def condense(self, features: Tensor) -> Tensor:
-        """What of the head never changes, applied to features (B, D); condensed ones are returned as they are.
+        """Apply the fixed part of the head to features (B, D); condensed features are returned unchanged.
 
-        One tells the two by their widths, which differ wherever condensing changes anything.
+        The width distinguishes the two: it differs whenever condensing changes anything.
         """
         if features.shape[1] == self.head.condensed_dim:
             return features.float()
         return self.head.condense(features.float())
 
     def save(self, folder: Path | str, *, frozen_backbone: Backbone | None = None) -> None:
-        """Write weights and a description, from which `load_embedder` rebuilds this embedder bit by bit.
+        """Write weights and a description, from which `load_embedder` rebuilds this embedder exactly.
 
         Args:
-            folder: Is made where it is missing.
-            frozen_backbone: The backbone before fine-tuning, whose features are the baseline. It is written too where
-                it differs from the embedder's own; None says that the embedder's own is that baseline.
+            folder: Created if it does not exist.
+            frozen_backbone: The backbone before fine-tuning, whose features are the baseline. It is also written if it
+                differs from the embedder's backbone. None means that the embedder's backbone is the baseline.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -129,10 +129,10 @@ class Embedder(nn.Module):
 
 
 def load_embedder(folder: Path | str) -> Embedder:
-    """The embedder that `Embedder.save` wrote, on the CPU, in evaluation mode.
+    """Load the embedder that `Embedder.save` wrote, on the CPU, in evaluation mode.
 
     Raises:
-        InputError: When the folder holds no embedder, or a damaged one.
+        InputError: The folder contains no embedder, or a damaged one.
     """
     folder = Path(folder)
     told = _read_description(folder)
@@ -143,10 +143,10 @@ def load_embedder(folder: Path | str) -> Embedder:
 
 
 def load_frozen(folder: Path | str) -> Backbone:
-    """The backbone as it was before training, on the CPU: the baseline that an embedder is judged against.
+    """Load the backbone before training, the baseline of an embedder's evaluation, on the CPU.
 
     Raises:
-        InputError: When the folder holds no embedder, or a damaged one.
+        InputError: The folder contains no embedder, or a damaged one.
     """
     folder = Path(folder)
     told = _read_description(folder)
@@ -169,18 +169,18 @@ def embed(
     progress: Callable[[int, int], None] | None = None,
     whole: bool = False,
 ) -> Tensor:
-    """Embeddings of posters, in batches.
+    """Compute the embeddings of posters in batches.
 
     Args:
-        embedder: An `Embedder`, or a `Backbone` for its features. A module is used in evaluation mode and left as it
-            was.
+        embedder: An `Embedder`, or a `Backbone` for its features. A module is used in evaluation mode; afterwards its
+            mode is restored.
         pixels: The posters.
-        positions: Which of them; None for all.
-        precision: ``auto``, ``fp32`` or ``bf16``, of the backbone.
-        batch_size: Posters a step, at most (see `step_size`).
-        device: Where to compute; None for where the module's parameters are.
-        progress: Called after each step with the posters done and all.
-        whole: Stop at an `Embedder`'s `Embedder.whole`.
+        positions: Positions of the posters to embed; None for all.
+        precision: ``auto``, ``fp32`` or ``bf16``, for the backbone.
+        batch_size: Maximum number of posters per step (see `step_size`).
+        device: Device for the computation; None for that of the module's parameters.
+        progress: Called after each step with the number of finished posters and of all posters.
+        whole: Whether to return the output of `Embedder.whole`.
 
     Returns:
         (N, E) float32 on the CPU, in the order of ``positions``; (N, W) with ``whole``.
@@ -213,14 +213,14 @@ def embed(
 
 
 def feature_pieces(features: np.ndarray, rows: int = 1024) -> Iterator[Tensor]:
-    """Features, maybe mapped from disk, a few rows at a time: (rows, D) float32 each."""
+    """Yield features, which may be memory-mapped, in pieces of a few rows: (rows, D) float32 each."""
     for start in range(0, len(features), rows):
         yield torch.from_numpy(np.array(features[start : start + rows], dtype=np.float32))
 
 
 @torch.inference_mode()
 def condensed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
-    """(N, C) what `Embedder.condense` makes of features (N, D); only they are held in memory."""
+    """Return (N, C), the result of `Embedder.condense` for features (N, D); only the result is held in memory."""
     done = torch.empty(len(features), embedder.head.condensed_dim)
     at = 0
     for rows in feature_pieces(features):
@@ -230,16 +230,16 @@ def condensed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
 
 
 def step_size(batch_size: int, device: torch.device) -> int:
-    """How many posters to embed at once: on CPUs few enough for a layer's maps to stay in the processor's cache.
+    """Return how many posters to embed per step; on CPUs, few enough that a layer's maps stay in the CPU cache.
 
-    EfficientNet-Lite0 at 256×176 in bfloat16, all stages pooled, takes 16.5 CPU milliseconds a poster by 16, 18.1 by 8;
-    folded and in float32, without pooling, 9.9 and 9.1.
+    EfficientNet-Lite0 at 256×176 in bfloat16, with all stages pooled, takes 16.5 ms of CPU time per poster with 16
+    posters per step, and 18.1 ms with 8. With fused batch norms, in float32, without pooling, it takes 9.9 and 9.1 ms.
     """
     return max(1, min(batch_size, 16) if device.type == "cpu" else batch_size)
 
 
 def to_images(pixels: Tensor, device: torch.device) -> Tensor:
-    """uint8 (B, H, W, 3) on the CPU to float (B, 3, H, W) in [0, 1] on ``device``."""
+    """Convert uint8 (B, H, W, 3) on the CPU to float (B, 3, H, W) in [0, 1] on ``device``."""
     return pixels.to(device, non_blocking=True).permute(0, 3, 1, 2).float().div_(255)
 
 

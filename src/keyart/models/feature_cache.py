@@ -1,4 +1,4 @@
-"""Features of the frozen backbone: computed once, kept on disk, shared by every run that can use them."""
+"""Disk cache of the frozen backbone's features: computed once and shared by all runs that can use them."""
 
 import hashlib
 import json
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from keyart.images.pixel_cache import PixelCache
 
 log = logging.getLogger(__name__)
-#: Changes whenever the same weights and pixels would give other features.
+#: Increased whenever the same weights and pixels would give different features.
 FEATURES_VERSION = 1
 
 
 def features_key(backbone: Backbone, pixels: "PixelCache", precision: str) -> str:
-    """A name for the features of ``pixels``: it differs whenever they may.
+    """Return a cache key for the features of ``pixels``; it changes whenever the features may change.
 
-    It covers the hash of the weights themselves, architecture, pooling, normalisation, sizes, number format, and the
-    content of the posters' files with the way they were decoded.
+    It covers the hash of the weights, the architecture, pooling, normalisation, sizes and number format, and the
+    content of the poster files and how they were decoded.
 
     Args:
         backbone: Its weights and description are hashed.
-        pixels: Its `digest` stands for the posters.
+        pixels: Its `digest` identifies the posters.
         precision: ``fp32`` or ``bf16``.
     """
     told = {
@@ -58,26 +58,27 @@ def cached_features(
     device: torch.device | str | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> np.ndarray:
-    """The frozen features of all posters, from the cache where they are, else computed into it.
+    """Return the frozen features of all posters from the cache; compute and store them if they are missing.
 
-    Several processes may ask at once: one computes, the others wait for it. What is killed half-way leaves nothing
-    that could be read. Features are kept in float32: heads standardise them, which would blow up a coarser rounding
-    of columns whose deviation is small beside their mean.
+    Several processes may call this at once: one computes, the others wait for it. A process that is killed leaves no
+    incomplete file that could be read. Features are stored in float32. Heads standardise them, and this would amplify
+    the error of a coarser format in columns whose standard deviation is small compared with their mean.
 
     Args:
         backbone: The frozen backbone; used in evaluation mode.
         pixels: The posters.
-        cache_dir: A cache root other than the usual one.
+        cache_dir: Root of the cache; None for the default.
         precision: ``auto``, ``fp32`` or ``bf16``.
-        batch_size: Posters a step, at most (see `step_size`).
-        device: Where to compute; None for CUDA where there is one, else the CPU.
-        progress: Called after each step with the posters done and all; not called when the cache has them.
+        batch_size: Maximum number of posters per step (see `step_size`).
+        device: Device for the computation; None for CUDA if available, else the CPU.
+        progress: Called after each step with the number of finished posters and of all posters; not called if the cache
+            has the features.
 
     Returns:
-        (N, `Backbone.feature_dim`) float32, mapped read-only from disk.
+        (N, `Backbone.feature_dim`) float32, memory-mapped, read-only.
 
     Raises:
-        InputError: For an unknown precision, or a cache that cannot be written.
+        InputError: The precision is unknown, or the cache cannot be written.
     """
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     precision = resolve_precision(device, precision)
@@ -103,7 +104,7 @@ def _write(
     batch_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> None:
-    """Compute all features straight into the file that will be ``path``."""
+    """Compute all features and write them directly to a file that becomes ``path``."""
     total = len(pixels)
     log.info("computing frozen features of %d posters by %s on %s in %s", total, backbone.name, device, precision)
     home, training = backbone.mean.device, backbone.training

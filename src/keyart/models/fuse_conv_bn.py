@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them: the same function in fewer passes over memory."""
+"""Fusion of batch norms into the preceding convolutions: the same function with fewer passes over memory."""
 
 import copy
 import logging
@@ -13,24 +13,24 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 _M = TypeVar("_M", bound=nn.Module)
 
 log = logging.getLogger(__name__)
-#: How far a folded network may be from the original, relative to the largest of its outputs.
+#: Maximum difference between a fused and the original network, relative to the largest output.
 TOLERANCE = 1e-3
 
 
 @torch.no_grad()
 def folded(model: _M, images: torch.Tensor) -> _M:
-    """A copy of a network in evaluation mode whose batch norms are part of the convolutions before them.
+    """Return a copy of a network in evaluation mode whose batch norms are fused into the preceding convolutions.
 
-    A norm y = γ (x − μ) / √(σ² + ε) + β after a convolution with weights w and bias b is that convolution with weights
-    γ w / √(σ² + ε) and bias γ (b − μ) / √(σ² + ε) + β. Which convolution stands before a norm is guessed from the order
-    in which a module holds its parts; the guess is proved on ``images``. Where it is wrong, the copy is not folded.
+    A convolution with weights w and bias b followed by a norm y = γ (x − μ) / √(σ² + ε) + β equals a convolution with
+    weights γ w / √(σ² + ε) and bias γ (b − μ) / √(σ² + ε) + β. The convolution that precedes a norm is guessed from the
+    order of a module's children, and the result is verified on ``images``. If the guess is wrong, nothing is fused.
 
     Args:
-        model: Images to a tensor; left as it is.
-        images: (B, 3, H, W) what the network is tried on.
+        model: Network from images to a tensor; not modified.
+        images: (B, 3, H, W) images to verify the result on.
 
     Returns:
-        A copy for inference alone: it has no norms left to train.
+        A copy for inference only: it has no norms to train.
     """
     plain = copy.deepcopy(model).eval()
     made = copy.deepcopy(plain)
@@ -46,7 +46,7 @@ def folded(model: _M, images: torch.Tensor) -> _M:
 
 
 def _fold(parent: nn.Module) -> int:
-    """Fold within each module of a tree; returns how many norms went."""
+    """Fuse within each module of a tree; return the number of norms removed."""
     count = sum(_fold(child) for child in parent.children())
     names = list(parent._modules)
     for first, second in pairwise(names):
@@ -64,7 +64,7 @@ def _fold(parent: nn.Module) -> int:
 
 
 def _what_follows(norm: nn.Module) -> nn.Module:
-    """What a norm does after normalising: timm's own have drop-out and activation in them."""
+    """Return the operations that a norm applies after normalising: timm's own norms include dropout and activation."""
     own = [getattr(norm, name) for name in ("drop", "act") if isinstance(getattr(norm, name, None), nn.Module)]
     own = [part for part in own if not isinstance(part, nn.Identity)]
     return own[0] if len(own) == 1 else nn.Sequential(*own) if own else nn.Identity()

@@ -1,4 +1,4 @@
-"""What heads take from training features in closed form: computed once, shared by every run that can use it."""
+"""Disk cache of the closed-form parts of heads: fitted once and shared by all runs that can use them."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from keyart.models.heads.combined import CombinedHead
 from keyart.utils.cache import cache_folder, locked, write_atomically
 
 log = logging.getLogger(__name__)
-#: Changes whenever the same head and features would be fitted otherwise.
+#: Increased whenever the same head and features would give a different fit.
 FITS_VERSION = 2
 
 
@@ -27,20 +27,21 @@ def fit_head(
     *,
     cache_dir: Path | str | None = None,
 ) -> Tensor:
-    """Fit an embedder's head to training posters, and condense the features of all.
+    """Fit an embedder's head to training posters, and condense the features of all posters.
 
-    A combined head's projections cost seconds, so they are kept on disk with what they make of the features. Several
-    processes may ask at once: one computes, the others wait for it.
+    The projections of a combined head take seconds to compute, so they are cached on disk with the condensed features.
+    Several processes may call this at once: one computes, the others wait for it.
 
     Args:
-        embedder: Its head is fitted in place; initial weights are left alone.
-        features: (N, D) of all posters. Where `cached_features` mapped them, what is found is kept beside them.
-        train: (N,) bool, the posters to fit to.
+        embedder: Its head is fitted in place; the initial weights do not change.
+        features: (N, D) of all posters. If `cached_features` memory-mapped them, the results are stored in the same
+            folder.
+        train: (N,) bool, the posters to fit on.
         genres: (N, G) multi-hot.
-        cache_dir: A cache root other than the usual one.
+        cache_dir: Root of the cache; None for the default.
 
     Returns:
-        (N, C) float32, what `Embedder.condense` makes of the features.
+        (N, C) float32, the result of `Embedder.condense` for the features.
 
     Raises:
         InputError: The cache cannot be written.
@@ -83,5 +84,5 @@ def _load_buffers(head: Head, path: Path) -> None:
 
     for name, value in load_file(path).items():
         owner, _, leaf = name.rpartition(".")
-        # Assigned, not copied: some parts only learn the size of a buffer when they are fitted.
+        # Assign instead of copy: some modules learn the size of a buffer only when they are fitted.
         setattr(head.get_submodule(owner), leaf, value)

@@ -1,4 +1,4 @@
-"""The feature bank: what a network saw at every depth, in named groups of columns."""
+"""Multi-scale feature pooling: features of all stages of a network, in named groups of columns."""
 
 import inspect
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ Groups = dict[str, tuple[int, int]]
 
 @dataclass(frozen=True)
 class Depths:
-    """Which stages of a network lie low, in the middle and high.
+    """The division of a network's stages into low, middle and high ones.
 
-    The lowest and the highest two sevenths of the stages, at least one of each, and what lies between: of
-    EfficientNet's seven stages two, three and two.
+    Low and high are the lowest and the highest two sevenths of the stages, at least one each; middle is the rest. The
+    seven stages of EfficientNet are divided into two, three and two.
 
     Attributes:
         low: Stages near the image.
-        mid: Stages between.
+        mid: Stages between these.
         high: Stages near the last features.
     """
 
@@ -36,7 +36,7 @@ class Depths:
 
     @classmethod
     def of(cls, stages: int) -> "Depths":
-        """The division of ``stages`` stages.
+        """Divide ``stages`` stages into low, middle and high ones.
 
         Examples:
             >>> Depths.of(7)
@@ -48,18 +48,18 @@ class Depths:
 
 
 class FeatureBank(nn.Module):
-    """Pools the maps of all stages of a network into groups of numbers.
+    """Pools the feature maps of all stages of a network into named groups of columns.
 
     - ``head``: mean and standard deviation over positions of the last features.
-    - ``high``, ``mid``, ``low``: the same of the stages of each depth (see `Depths`).
-    - ``covariance``: of the lowest depth's last stage and each stage of the middle, the covariances of its channels
-      over positions, which hold texture (Gatys et al. 2015, arXiv 1505.07376); more than 40 channels are first mapped
-      to 40 by a fixed random matrix, N(0, 1) / √C.
-    - ``layout``: means of the cells of a 3 × 2 grid over the first and the last stage of the middle.
-    - ``composition``: the same over the last stage of all.
+    - ``high``, ``mid``, ``low``: the same for the stages of each depth (see `Depths`).
+    - ``covariance``: covariances of channels over positions, which represent texture (Gatys et al. 2015,
+      arXiv 1505.07376), for the last low stage and each middle stage. More than 40 channels are first mapped to 40 by a
+      fixed random matrix, N(0, 1) / √C.
+    - ``layout``: means of the cells of a 3 × 2 grid over the first and the last middle stage.
+    - ``composition``: the same over the last stage of the network.
 
     Args:
-        channels: Channels of each stage, from the image upwards.
+        channels: Number of channels of each stage, starting at the image.
     """
 
     def __init__(self, channels: Sequence[int]) -> None:
@@ -74,7 +74,7 @@ class FeatureBank(nn.Module):
             self.register_buffer(f"mix{stage}", matrix)
 
     def forward(self, last: Tensor, stages: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The groups, each (B, width) float32.
+        """Compute the groups, each (B, width) float32.
 
         Args:
             last: (B, C, H, W) the last features.
@@ -102,9 +102,10 @@ class FeatureBank(nn.Module):
 
 
 def all_stages(model: Any) -> tuple[list[int], dict[str, Any]]:
-    """Indices and keywords with which timm's ``forward_intermediates`` gives every stage but the stem.
+    """Return the indices and keywords with which timm's ``forward_intermediates`` returns every stage except the stem.
 
-    EfficientNets and their kin keep several stages of one resolution, of which timm shows only the last unless asked.
+    EfficientNets and related networks have several stages of one resolution; by default timm returns only the last of
+    them.
     """
     told = inspect.signature(model.forward_intermediates).parameters
     if "extra_blocks" in told:

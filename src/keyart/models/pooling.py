@@ -1,4 +1,4 @@
-"""From feature maps to numbers: generalised means, moments, covariances, halves, grids, colours."""
+"""Pooling of feature maps to vectors: generalised means, moments, covariances, halves, grids, colours."""
 
 import torch
 from torch import Tensor, nn
@@ -7,13 +7,13 @@ COLOUR_BINS = 8
 
 
 def to_map(final: Tensor, channels: int, prefix_tokens: int, grid: tuple[int, int] | None = None) -> Tensor:
-    """A backbone's last features as a map, whatever layout its architecture works in.
+    """Convert a backbone's last features from the layout of its architecture to (B, C, H, W).
 
     Args:
         final: (B, C, H, W), (B, H, W, C), or tokens (B, P + H · W, C).
         channels: C.
-        prefix_tokens: P, class and register tokens before the patches.
-        grid: (H, W) of the tokens where known; else they become one column.
+        prefix_tokens: P, number of class and register tokens before the patch tokens.
+        grid: (H, W) of the tokens; None arranges them in one column.
 
     Returns:
         (B, C, H, W).
@@ -27,7 +27,9 @@ def to_map(final: Tensor, channels: int, prefix_tokens: int, grid: tuple[int, in
 
 
 def generalised_mean(features: Tensor, p: float = 3.0) -> Tensor:
-    """GeM pooling, (mean over positions of max(x, ε)^p)^(1/p) (Radenović et al. 2018, arXiv 1711.02512, equation 3).
+    """Apply GeM pooling, (mean over positions of max(x, ε)^p)^(1/p).
+
+    It is equation 3 of Radenović et al. 2018 (arXiv 1711.02512).
 
     Args:
         features: (B, C, H, W).
@@ -37,32 +39,32 @@ def generalised_mean(features: Tensor, p: float = 3.0) -> Tensor:
         (B, C).
     """
     positive = features.clamp(min=1e-6)
-    # Powers of values relative to the largest cannot overflow, and the result is the same.
+    # Powers of values relative to the largest cannot overflow; the result is the same.
     largest = positive.detach().amax(dim=(2, 3), keepdim=True)
     return (positive / largest).pow(p).mean(dim=(2, 3)).pow(1 / p) * largest.flatten(1)
 
 
 def moments(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation over the positions of (B, C, H, W): two (B, C)."""
+    """Compute mean and standard deviation over the positions of (B, C, H, W): two (B, C)."""
     variance, mean = torch.var_mean(features, dim=(2, 3), correction=0)
     return mean, variance.clamp(min=1e-12).sqrt()
 
 
 def halves(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Means of the upper and the lower half of (B, C, H, W): two (B, C). A middle row belongs to both."""
+    """Compute the means of the upper and the lower half of (B, C, H, W): two (B, C). A middle row belongs to both."""
     rows = features.shape[2]
     return features[:, :, : (rows + 1) // 2].mean(dim=(2, 3)), features[:, :, rows // 2 :].mean(dim=(2, 3))
 
 
 def colour_histogram(images: Tensor, bins: int = COLOUR_BINS) -> Tensor:
-    """Share of pixels in each of ``bins`` equal bins, channel by channel.
+    """Compute the share of pixels in each of ``bins`` equal bins, per channel.
 
     Args:
         images: (B, 3, H, W) in [0, 1].
-        bins: Bins a channel.
+        bins: Bins per channel.
 
     Returns:
-        (B, 3 · bins) float32; each channel's bins add up to 1.
+        (B, 3 · bins) float32; the bins of a channel sum to 1.
 
     Examples:
         >>> colour_histogram(torch.tensor([0.0, 0.5, 1.0]).view(1, 3, 1, 1), bins=2)
@@ -76,16 +78,16 @@ def colour_histogram(images: Tensor, bins: int = COLOUR_BINS) -> Tensor:
 
 
 def grid_means(features: Tensor, grid: tuple[int, int]) -> Tensor:
-    """Means of the cells of a grid over (B, C, H, W): (B, C · rows · columns)."""
+    """Compute the means of the cells of a grid over (B, C, H, W): (B, C · rows · columns)."""
     return nn.functional.adaptive_avg_pool2d(features, grid).flatten(1)
 
 
 def covariances(features: Tensor, mix: Tensor | None = None) -> Tensor:
-    """Covariances of channels over positions, each pair once.
+    """Compute the covariances of channels over positions, each pair once.
 
     Args:
         features: (B, C, H, W).
-        mix: (C, M) maps the channels to M others first; None for none.
+        mix: (C, M) matrix that first maps the channels to M others; None for none.
 
     Returns:
         (B, M (M + 1) / 2), the upper triangle of each matrix row by row.

@@ -1,4 +1,4 @@
-"""In which number format a backbone computes: bfloat16 where the hardware has it, else float32."""
+"""Number format of a backbone's computation: bfloat16 if the hardware supports it, else float32."""
 
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
@@ -13,7 +13,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 @cache
 def has_bf16(kind: str) -> bool:
-    """Whether the hardware multiplies in bfloat16 (AVX-512-BF16 or AMX on CPUs; compute capability 8.0 on CUDA).
+    """Return whether the hardware supports bfloat16 (AVX-512-BF16 or AMX on CPUs; compute capability 8.0 on CUDA).
 
     Args:
         kind: A device type, such as ``"cpu"`` or ``"cuda"``.
@@ -21,21 +21,21 @@ def has_bf16(kind: str) -> bool:
     if kind == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     if kind == "cpu":
-        # torch offers no public question for this before 2.9, and the answer of these is what that one returns.
+        # Before 2.9 torch has no public function for this; its public function returns the result of these.
         tests = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
         return any(test() for test in tests if test is not None)
     return False
 
 
 def resolve_precision(device: torch.device | str, precision: str = "auto") -> Literal["fp32", "bf16"]:
-    """Which format ``precision`` means on ``device``.
+    """Return the number format that ``precision`` means on ``device``.
 
     Args:
-        device: Where the backbone computes.
+        device: Device of the backbone.
         precision: ``auto`` (bfloat16 where the hardware has it), ``fp32`` or ``bf16``.
 
     Raises:
-        InputError: For any other word.
+        InputError: ``precision`` is none of these.
 
     Examples:
         >>> resolve_precision("cpu", "fp32")
@@ -49,14 +49,14 @@ def resolve_precision(device: torch.device | str, precision: str = "auto") -> Li
 
 
 def autocast_for(device: torch.device | str, precision: str = "auto") -> AbstractContextManager[object]:
-    """A context in which a backbone computes in ``precision``; weights and everything outside stay float32.
+    """Return a context in which a backbone computes in ``precision``; weights and all other operations stay float32.
 
     Args:
-        device: Where the backbone computes.
+        device: Device of the backbone.
         precision: See :func:`resolve_precision`.
 
     Raises:
-        InputError: For an unknown precision.
+        InputError: ``precision`` is unknown.
     """
     if resolve_precision(device, precision) == "fp32":
         return nullcontext()

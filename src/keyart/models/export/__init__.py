@@ -1,6 +1,6 @@
-"""An embedder in other formats: ONNX, timm weights, and the preprocessing that they need.
+"""Export of an embedder to other formats: ONNX, timm weights, and a description of their preprocessing.
 
-Each writer checks its result against the embedder. The command that calls them is `keyart.runs.export`.
+Each writer checks its result against the embedder. The command that calls them is in `keyart.runs.export`.
 """
 
 from keyart.utils.lazy import attach_stub

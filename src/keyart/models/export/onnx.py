@@ -1,4 +1,4 @@
-"""An embedder as an ONNX graph, checked against itself."""
+"""Export of an embedder to an ONNX graph, with a check against the embedder."""
 
 import contextlib
 import logging
@@ -17,12 +17,12 @@ from keyart.models.embedder import Embedder
 
 OPSET = 18
 TOLERANCE = 1e-4
-"""Largest difference of any number of an embedding that counts as equal."""
+"""Maximum absolute difference between two numbers of an embedding that count as equal."""
 NEEDS = ("onnx", "onnxscript", "onnxruntime")
 
 
 def check_installed() -> None:
-    """Refuse before anything is done where the extra is missing.
+    """Check that the packages for the ONNX export are installed.
 
     Raises:
         InputError: A package of the extra ``onnx`` is not installed.
@@ -33,18 +33,18 @@ def check_installed() -> None:
 
 
 def write_onnx(embedder: Embedder, path: Path) -> float:
-    """Write an embedder as one graph, images in [0, 1] to unit vectors, for any number of images at once.
+    """Write an embedder as one ONNX graph from images in [0, 1] to unit vectors, with a dynamic batch size.
 
     Args:
         embedder: On the CPU, in evaluation mode; it computes in float32.
         path: The file.
 
     Returns:
-        The largest difference between what onnxruntime and the embedder make of generated posters, one and three at
-        once.
+        The maximum absolute difference between the embeddings of onnxruntime and of the embedder for generated posters,
+        in batches of one and of three.
 
     Raises:
-        InputError: The backbone cannot be expressed in ONNX, or the graph does not do what the embedder does.
+        InputError: The backbone cannot be converted to ONNX, or the graph's output differs from the embedder's.
     """
     name = embedder.backbone.name
     images = _posters(3, embedder.backbone.image_size)
@@ -83,14 +83,14 @@ def _difference(embedder: Embedder, path: Path, images: Tensor) -> float:
 
 
 def _posters(count: int, size: tuple[int, int]) -> Tensor:
-    """(count, 3, height, width) soft blots of colour in [0, 1], always the same."""
+    """Return images (count, 3, height, width) of soft colour blobs in [0, 1], the same at each call."""
     rough = torch.rand(count, 3, 12, 8, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.interpolate(rough, size, mode="bicubic").clamp(0, 1)
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress off standard output, and its advice to its own developers off everything."""
+    """Keep the exporter's progress messages off standard output, and suppress its hints for its own developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):

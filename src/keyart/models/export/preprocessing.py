@@ -1,4 +1,4 @@
-"""What has to be done with an image file before an exported embedder takes it, so that others can do it too."""
+"""Description of the preprocessing that an exported embedder needs, so that other programs can reproduce it."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from keyart.models.embedder import Embedder
 
 
 def preprocessing(embedder: Embedder) -> dict[str, Any]:
-    """Every step from an image file to the input, and what comes out, as plain values.
+    """Describe each step from an image file to the model's input, and the output, as plain values.
 
     Args:
-        embedder: What is exported.
+        embedder: The exported embedder.
     """
     backbone = embedder.backbone
     height, width = backbone.image_size

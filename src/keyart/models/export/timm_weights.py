@@ -1,4 +1,4 @@
-"""A backbone as timm weights, and the head beside it."""
+"""Export of a backbone as timm weights, together with the head."""
 
 from pathlib import Path
 from typing import Any
@@ -10,15 +10,15 @@ from keyart.utils.files import write_json
 
 
 def write_timm(embedder: Embedder, folder: Path) -> None:
-    """Write the backbone as ``timm`` reads it, and the head as `keyart.models.heads.build.head_from` does.
+    """Write the backbone in timm's format, and the head in the format of `keyart.models.heads.build.head_from`.
 
-    ``model.safetensors`` and ``config.json`` are loaded by
-    ``timm.create_model(architecture, num_classes=0, checkpoint_path=…/model.safetensors, **model_args)``, with
-    architecture and arguments as in ``config.json``, and by ``timm.create_model("local-dir:…")``.
+    timm loads ``model.safetensors`` and ``config.json`` by
+    ``timm.create_model(architecture, num_classes=0, checkpoint_path=…/model.safetensors, **model_args)``, with the
+    architecture and the arguments in ``config.json``, or by ``timm.create_model("local-dir:…")``.
 
     Args:
-        embedder: Its backbone may be fine-tuned.
-        folder: Must be there.
+        embedder: The embedder; its backbone may be fine-tuned.
+        folder: An existing folder.
     """
     backbone = embedder.backbone
     save_state(backbone.model, folder / "model.safetensors", {"format": "pt"})
@@ -39,7 +39,7 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
 
 
 def timm_config(backbone: Backbone) -> dict[str, Any]:
-    """The ``config.json`` of timm's hub for a backbone without a classifier.
+    """Return the ``config.json`` of timm's hub format for a backbone without a classifier.
 
     Args:
         backbone: The backbone.

@@ -1,6 +1,6 @@
 """Heads: from a backbone's features to an embedding.
 
-A head may be trained by gradients, solved in closed form, or both. Pooling of feature maps belongs one folder up.
+A head is trained by gradients, solved in closed form, or both. Pooling of feature maps belongs in the parent folder.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""What heads share: one interface, and how they read training features."""
+"""The interface of all heads, and helpers to read training features in pieces."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ ROWS = 4096
 
 
 class Head(nn.Module, ABC):
-    """What turns features (N, `feature_dim`) into vectors (N, `embedding_size`), not normalised.
+    """Base class of heads: maps features (N, `feature_dim`) to vectors (N, `embedding_size`), not normalised.
 
-    It works in two steps, `condense` and `forward`. The first never changes in training: features of the frozen
+    A head has two steps, `condense` and `forward`. `condense` never changes in training: the features of the frozen
     backbone are condensed once, and the trained part learns from the result.
 
     Args:
@@ -33,75 +33,75 @@ class Head(nn.Module, ABC):
 
     @property
     def condensed_dim(self) -> int:
-        """Columns of condensed features; `feature_dim` only where condensing changes nothing."""
+        """Return the columns of condensed features; equal to `feature_dim` only if condensing changes nothing."""
         return self.feature_dim
 
     def condense(self, features: Tensor) -> Tensor:
-        """(N, `feature_dim`) float32 to (N, `condensed_dim`): what of the head is fixed; usually the identity."""
+        """Apply the fixed part of the head, float32 (N, `feature_dim`) to (N, `condensed_dim`); often the identity."""
         return features
 
     @abstractmethod
     def forward(self, condensed: Tensor) -> Tensor:
-        """(N, `condensed_dim`) float32 to (N, `embedding_size`)."""
+        """Map condensed features (N, `condensed_dim`) float32 to vectors (N, `embedding_size`)."""
 
     @abstractmethod
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """Take from training posters what is not learned step by step.
+        """Fit the parts that are not trained by gradient steps to training posters.
 
         Args:
-            features: (N, `feature_dim`); may be mapped from disk.
+            features: (N, `feature_dim`); may be memory-mapped.
             genres: (N, G) multi-hot; only heads with a closed-form part need them.
         """
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """What `head_from` needs to make it again (without weights), as plain values."""
+        """Return the arguments with which `head_from` rebuilds it (without weights), as plain values."""
 
     def fitted_from(self) -> dict[str, Any]:
-        """What, besides training posters, decides what `fit` finds: heads that agree in it are fitted alike."""
+        """Return the settings that determine the result of `fit`, apart from the training posters."""
         return self.describe()
 
     @property
     def branch_columns(self) -> dict[str, slice]:
-        """Columns of each branch in what `whole` gives; one branch, ``learned``, unless a head says otherwise."""
+        """Return the columns of each branch in the output of `whole`; by default one branch, ``learned``."""
         return {"learned": slice(0, self.embedding_size)}
 
     @property
     def branch_sizes(self) -> dict[str, int]:
-        """How many numbers each branch has."""
+        """Return the number of columns of each branch."""
         return {name: columns.stop - columns.start for name, columns in self.branch_columns.items()}
 
     def whole(self, condensed: Tensor) -> Tensor:
-        """(N, `condensed_dim`) float32 to (N, W): the branches side by side, as they are before `reduce`."""
+        """Map (N, `condensed_dim`) float32 to (N, W): the branches side by side, before `reduce`."""
         vectors: Tensor = self(condensed)
         return vectors
 
     def reduce(self, whole: Tensor) -> Tensor:
-        """(N, W) to (N, `embedding_size`), a linear map: the identity unless `model.output_size` asks for fewer."""
+        """Map (N, W) linearly to (N, `embedding_size`): the identity unless `model.output_size` is smaller."""
         return whole
 
     @property
     def part_size(self) -> int:
-        """Width of each of `parts`."""
+        """Return the width of each of `parts`."""
         return self.embedding_size
 
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
-        """What the loss is applied to in training, each (N, `part_size`), not normalised; usually the vector itself."""
+        """Return the vectors that the loss receives in training, each (N, `part_size`), not normalised; usually one."""
         return (self(condensed),)
 
 
 def pieces(features: Tensor | np.ndarray) -> Iterator[Tensor]:
-    """Features a few thousand rows at a time, float64 on the CPU."""
+    """Yield features in pieces of a few thousand rows, float64 on the CPU."""
     for start in range(0, len(features), ROWS):
         rows = features[start : start + ROWS]
         yield rows.double().cpu() if isinstance(rows, Tensor) else torch.from_numpy(rows.astype(np.float64))
 
 
 def share(key: str, value: float) -> float:
-    """A share in [0, 1), such as a dropout's.
+    """Check that ``value`` is a share in [0, 1), such as a dropout probability, and return it.
 
     Raises:
-        InputError: It is none.
+        InputError: ``value`` is out of range.
     """
     if not 0 <= value < 1:
         raise InputError(f"model.{key}={value}: must be a share in [0, 1)")

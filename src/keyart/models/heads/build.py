@@ -1,4 +1,4 @@
-"""Making heads: from a configuration's values, and again from what a saved one told."""
+"""Creation of heads from configuration values, or from the description of a saved head."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from keyart.models.heads.reduced import ReducedHead
 from keyart.models.multiscale import Groups
 
 KINDS = ("linear", "mlp", "ensemble")
-#: What of a feature bank is kept as it was seen: moments of all depths.
+#: Groups of a feature bank that the frozen-features branch keeps: moments of all depths.
 SEEN_OF_BANK = ("head", "high", "mid", "low")
 
 
@@ -37,28 +37,29 @@ def build_head(
     seen: Mapping[str, Any] | None = None,
     relation: RelevanceKind = "jaccard",
 ) -> Head:
-    """Make a head, not fitted yet.
+    """Create a head; it still needs `Head.fit`.
 
     Args:
         kind: ``linear``, ``mlp`` or ``ensemble``.
-        groups: The backbone's groups of feature columns, ``pooled`` first; or their number, as one group.
-        embedding_size: Width of the learned vector; of each of an ensemble's.
+        groups: The backbone's groups of feature columns, ``pooled`` first; or the number of columns, as one group.
+        embedding_size: Width of the learned vector; in an ensemble, of each network's vector.
         hidden_size: Units of a hidden layer.
-        dropout: Of hidden units, or of a linear head's features.
-        norm: Of an MLP's hidden layer: ``none``, ``batch`` or ``layer``.
-        feature_dropout: Of an ensemble's features.
-        heads: How many networks an ensemble has.
-        output: Of an ensemble: ``linear`` or ``relu``.
-        components: Coordinates that an ensemble sees of the features (`Projection`); fewer where they have fewer.
-        rotate: Whether these are rotated, so that each holds a share of all (`Projection`).
-        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` beside an ensemble; None
-            for none, and weight 0 too.
-        seen: ``balance``, ``components`` and ``power`` of the frozen features beside it; None for none, and balance 0
-            too, unless a kernel's ``confidence`` leaves them something.
+        dropout: Dropout of hidden units, or of a linear head's features.
+        norm: Normalisation of an MLP's hidden layer: ``none``, ``batch`` or ``layer``.
+        feature_dropout: Dropout of an ensemble's features.
+        heads: Number of networks in an ensemble.
+        output: Output of an ensemble: ``linear`` or ``relu``.
+        components: Number of `Projection` coordinates that an ensemble gets as input; at most what the features allow.
+        rotate: Whether to rotate these coordinates, so that each holds a share of all axes (`Projection`).
+        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` that is added to an
+            ensemble; None or weight 0 for none.
+        seen: ``balance``, ``components`` and ``power`` of the frozen features that are added; None for none. Balance 0
+            also means none, unless a kernel's ``confidence`` leaves a share to them.
         relation: Kind of relevance that the kernel learns.
 
     Raises:
-        InputError: For an unknown kind or norm, a size or share out of range, or a kernel without an ensemble.
+        InputError: The kind or norm is unknown, a size or share is out of range, or a kernel is used without an
+            ensemble.
     """
     if isinstance(groups, int):
         groups = {"pooled": (0, groups)}
@@ -108,17 +109,17 @@ def build_head(
 
 
 def _project(groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False) -> Projection:
-    """A projection of the named groups, or of the pooled features where there are none of these."""
+    """Create a projection of the named groups, or of the pooled features if none of these groups exists."""
     chosen = {name: groups[name] for name in names if name in groups} or {"pooled": groups["pooled"]}
     width = sum(stop - start for start, stop in chosen.values())
     return Projection(chosen, min(components, width - 1), power, rotate)
 
 
 def head_from(description: Mapping[str, Any]) -> Head:
-    """Make a head again from what its `Head.describe` told.
+    """Rebuild a head from the result of its `Head.describe`.
 
     Raises:
-        InputError: For a kind that this version does not know.
+        InputError: This version does not know the kind of head.
     """
     told = dict(description)
     kind = told.pop("kind", None)

@@ -1,4 +1,4 @@
-"""What was learned from genres beside what the backbone saw, in one vector."""
+"""A head that concatenates branches: learned, kernel regression and frozen features."""
 
 from itertools import accumulate
 from typing import Any, ClassVar
@@ -14,16 +14,16 @@ from keyart.models.heads.projection import Projection
 
 
 class CombinedHead(Head):
-    """A trained head ⊕ a kernel regression ⊕ frozen features, weighed.
+    """A weighted concatenation of a trained head, a kernel regression and frozen features.
 
-    With weights 1, k and b, and every part normalised, the cosine of two posters is
-    (cos_learned + k² cos_kernel + b² cos_seen) / (1 + k² + b²). The loss only sees the learned part.
+    Each branch is normalised and has weight 1, k or b. The cosine of two posters is therefore
+    (cos_learned + k² cos_kernel + b² cos_seen) / (1 + k² + b²). The loss receives only the learned branch.
 
-    With ``confidence`` c > 0, the kernel's part f of a poster has length |f|^c, at most 1, and the frozen features have
-    the rest: they are k √(1 − |f|^2c) longer than b, in squares, so that the whole is as long as before. A poster that
-    shows its genres plainly is then near posters of these genres, and one that does not near those that look like it.
-    With c = 1 (and the kernel's whole mean) the product of two kernel parts is the expected relevance, which is what a
-    ranking should be by; normalising throws away how sure it is.
+    With ``confidence`` c > 0, the kernel branch f of a poster has length |f|^c, at most 1, times k. The frozen features
+    get the rest: their squared length is b² + k² (1 − |f|^2c), so that the total length does not change. A poster with
+    clear genres is then near posters of these genres; one with unclear genres is near posters that look like it. With
+    c = 1 (and the kernel's full mean), the product of two kernel branches is the expected relevance, the ideal ranking
+    score. Normalising would discard the certainty of the prediction.
 
     Args:
         feature_dim: Columns of the features.
@@ -73,7 +73,7 @@ class CombinedHead(Head):
         self.kernel_weight, self.balance, self.confidence = kernel_weight, balance, confidence
         self._width = width
         if (projection or seen) and self.condensed_dim == feature_dim:
-            # Embedders tell features from condensed ones by their width.
+            # Embedders distinguish features from condensed features by their width.
             raise InputError(
                 f"model.components={width}: with what is kept of the frozen features this makes {feature_dim} numbers,"
                 " as many as the features are; give one more or less"
@@ -81,17 +81,17 @@ class CombinedHead(Head):
 
     @property
     def condensed_dim(self) -> int:
-        """Columns that the learned part sees, and those that are kept as they were seen."""
+        """Return the number of columns for the learned branch plus those of the frozen features."""
         return self._width + (self.seen.components if self.seen else 0)
 
     def condense(self, features: Tensor) -> Tensor:
-        """See `Head`."""
+        """Project features for the learned branch and the frozen-features branch; see `Head`."""
         shown = self.projection(features) if self.projection else features
         return torch.cat([shown, self.seen(features)], dim=1) if self.seen else shown
 
     @property
     def branch_columns(self) -> dict[str, slice]:
-        """See `Head`: ``learned``, ``closed_form`` and ``frozen``, those of them that the head has."""
+        """Return the columns of the existing branches among ``learned``, ``closed_form``, ``frozen``; see `Head`."""
         parts = {"learned": self.learned, "closed_form": self.kernel}
         sizes = {name: part.embedding_size for name, part in parts.items() if part is not None}
         if self.seen is not None:
@@ -101,15 +101,15 @@ class CombinedHead(Head):
 
     @property
     def part_size(self) -> int:
-        """Width of the learned part's parts."""
+        """Return the width of each vector of `parts`."""
         return self.learned.part_size
 
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
-        """The learned part alone: the loss never sees the others."""
+        """Return the vectors of the learned branch; the loss never receives the other branches."""
         return self.learned.parts(condensed[:, : self._width])
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the weighted branches side by side; see `Head`."""
         shown = condensed[:, : self._width]
         vectors = [nn.functional.normalize(self.learned(shown), dim=1)]
         left = shown.new_zeros(())
@@ -125,7 +125,7 @@ class CombinedHead(Head):
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """See `Head`."""
+        """Fit the projections, the learned branch and the kernel; see `Head`."""
         if self.seen is not None:
             self.seen.fit(features)
         shown = features
@@ -137,7 +137,7 @@ class CombinedHead(Head):
             self.kernel.fit(shown, genres)
 
     def fitted_from(self) -> dict[str, Any]:
-        """See `Head`: how the parts are weighed changes nothing in them."""
+        """Return the settings that determine the fit; the weights of the branches are not among them; see `Head`."""
         parts = {"projection": self.projection, "seen": self.seen}
         return {
             "kind": self.kind,
@@ -148,7 +148,7 @@ class CombinedHead(Head):
         }
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,

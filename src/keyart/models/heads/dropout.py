@@ -1,4 +1,4 @@
-"""Dropout that does not wait for random numbers, and that several processes draw as one would."""
+"""Fast dropout that gives the same result for any number of processes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,20 +7,21 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor, nn
 
-#: This process's rank, and how many of a batch's rows each process has; None where it has all of them.
+#: This process's rank, and the number of the batch's rows in each process; None if it has all rows.
 _Part = tuple[int, tuple[int, ...]]
 _part: ContextVar[_Part | None] = ContextVar("rows of a batch", default=None)
 
 
 @contextmanager
 def rows_of_batch(rank: int, sizes: Sequence[int]) -> Iterator[None]:
-    """Draw for the whole batch and keep what falls to this process, which has rows rank, rank + w, rank + 2w … of it.
+    """Draw dropout for the whole batch and use the part for this process.
 
-    Started from one seed in all processes, dropout then drops in each row what one process alone would drop.
+    The process has rows rank, rank + w, rank + 2w … of the batch. If all processes start from one seed, dropout drops
+    in each row the same elements as a single process would.
 
     Args:
-        rank: This process, of w.
-        sizes: (w,) the rows of each process.
+        rank: Rank of this process among w processes.
+        sizes: (w,) number of rows of each process.
     """
     token = _part.set((rank, tuple(sizes)) if len(sizes) > 1 else None)
     try:
@@ -45,10 +46,10 @@ def _mine(drawn: Tensor, dim: int, part: _Part) -> Tensor:
 
 
 class RowDropout(nn.Dropout):
-    """`torch.nn.Dropout` of values whose first dimension is the batch's rows; see `rows_of_batch`."""
+    """A `torch.nn.Dropout` for values whose first dimension is the batch's rows; see `rows_of_batch`."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """The shape of ``values``."""
+        """Apply dropout; the shape does not change."""
         part = _part.get()
         if part is None or not self.training or self.p == 0:
             return super().forward(values)
@@ -57,19 +58,20 @@ class RowDropout(nn.Dropout):
 
 
 def byte_dropout(values: Tensor, share: float, training: bool, *, dim: int = 0) -> Tensor:
-    """Inverted dropout (Srivastava et al. 2014, JMLR 15) from one random byte a number.
+    """Apply inverted dropout (Srivastava et al. 2014, JMLR 15) with one random byte per element.
 
-    On CPUs, drawing one number of the generator for each element costs more than a small layer; here one serves eight
-    elements. The share is rounded to 1/256, and what is kept is scaled by the rounded one, so its mean stays exact.
+    On CPUs, drawing one random number for each element costs more than a small layer; here one random number serves
+    eight elements. The share is rounded to a multiple of 1/256. The remaining elements are scaled by the rounded share,
+    so the mean stays exact.
 
     Args:
         values: Any shape.
-        share: Of elements set to 0, in [0, 1).
-        training: Without it, ``values`` are returned as they are.
-        dim: The batch's rows; see `rows_of_batch`.
+        share: Share of elements to set to 0, in [0, 1).
+        training: If False, ``values`` are returned unchanged.
+        dim: The dimension of the batch's rows; see `rows_of_batch`.
 
     Returns:
-        The shape of ``values``.
+        A tensor of the shape of ``values``.
     """
     dropped = min(round(share * 256), 255)
     if not training or dropped == 0:

@@ -1,4 +1,4 @@
-"""Several small networks side by side, computed as one."""
+"""An ensemble of small networks, computed in parallel as one."""
 
 from typing import Any, ClassVar, Literal, get_args
 
@@ -14,25 +14,26 @@ Output = Literal["linear", "relu"]
 
 
 class EnsembleHead(Head):
-    """K networks of one hidden layer (GELU) on the same features, each trained by itself.
+    """An ensemble of K networks with one hidden layer (GELU) on the same features, each trained separately.
 
-    Each has its own initialisation and dropout. Their vectors are normalised and concatenated, so that the cosine of
-    two posters is the mean of the networks' cosines, which varies less than any of them does (Lakshminarayanan et al.
-    2017, arXiv 1612.01474). The features are expected to be standardised or projected already; they are divided by one
-    number, so that a coordinate's mean square is 1. Weights start as N(0, 1) / √inputs, so that they neither shrink
-    nor grow what passes.
+    Each network has its own initialisation and dropout. Their vectors are normalised and concatenated, so that the
+    cosine of two posters is the mean of the networks' cosines, which has a lower variance than any of them
+    (Lakshminarayanan et al. 2017, arXiv 1612.01474). The features must already be standardised or projected. They are
+    divided by one number, so that the mean square of a coordinate is 1. Weights are initialised as N(0, 1) / √inputs,
+    so that they preserve the scale of the activations.
 
     Args:
         feature_dim: Columns of the features.
         part_size: Width of each network's vector.
-        heads: K.
+        heads: Number K of networks.
         hidden_size: Units of each hidden layer.
         dropout: Share of hidden units dropped in training.
         feature_dropout: Share of features dropped in training.
-        output: ``linear``, or ``relu`` to clip the vectors below 0, as a classifier's last hidden layer has it.
+        output: ``linear``, or ``relu`` to clip negative values of the vectors to 0, as in a classifier's last hidden
+            layer.
 
     Raises:
-        InputError: A number is out of range or ``output`` unknown.
+        InputError: A number is out of range, or ``output`` is unknown.
     """
 
     kind: ClassVar[str] = "ensemble"
@@ -57,18 +58,18 @@ class EnsembleHead(Head):
         self.dropout, self.feature_dropout = share("dropout", dropout), share("feature_dropout", feature_dropout)
         self.hidden = nn.Parameter(torch.randn(heads, feature_dim, hidden_size) / feature_dim**0.5)
         self.project = nn.Parameter(torch.randn(heads, hidden_size, part_size) / hidden_size**0.5)
-        # Vectors, so that weight decay leaves them alone.
+        # One-dimensional, so that weight decay does not apply to them.
         self.hidden_bias = nn.Parameter(torch.zeros(heads * hidden_size))
         self.bias = nn.Parameter(torch.zeros(heads * part_size))
         self.register_buffer("scale", torch.ones(()))
 
     @property
     def part_size(self) -> int:
-        """Width of one network's vector."""
+        """Return the width of one network's vector."""
         return self.embedding_size // self.heads
 
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
-        """Each network's vector: the loss trains every network by itself."""
+        """Return each network's vector; the loss trains each network separately."""
         x = (condensed * self.scale).expand(self.heads, -1, -1)
         x = byte_dropout(x, self.feature_dropout, self.training, dim=1)
         hidden = nn.functional.gelu(torch.baddbmm(self.hidden_bias.view(self.heads, 1, -1), x, self.hidden))
@@ -77,22 +78,22 @@ class EnsembleHead(Head):
         return (vectors.relu() if self.output == "relu" else vectors).unbind(0)
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the normalised vectors of all networks side by side; see `Head`."""
         units = [nn.functional.normalize(part, dim=1) for part in self.parts(condensed)]
         return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.parts(condensed)[0]
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """Take the scale from training features; see `Head`."""
+        """Compute the scale of training features; see `Head`."""
         mean_square = np.mean([float(torch.as_tensor(row).double().square().mean()) for row in features])
         self.scale.fill_(1.0 if mean_square == 0 else float(mean_square) ** -0.5)
 
     def fitted_from(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the settings that determine the fit; see `Head`."""
         return {"kind": self.kind, "feature_dim": self.feature_dim}
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,

@@ -1,4 +1,4 @@
-"""Kernel ridge regression onto what genre sets have in common: learned in closed form."""
+"""Kernel ridge regression that predicts the relevance between genre sets, solved in closed form."""
 
 from typing import Any, ClassVar
 
@@ -10,33 +10,33 @@ from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
 from keyart.models.heads.base import ROWS, Head
 
-#: Training posters that are kept as centres, at most: fitting costs their number cubed.
+#: Maximum number of training posters kept as centres: the cost of fitting grows with its cube.
 CENTRES = 16384
 
 
 class KernelHead(Head):
-    """Predicts, from likeness to training posters, coordinates whose products are the relevance of genre sets.
+    """Predicts coordinates whose inner products are the relevance of genre sets, by kernel ridge regression.
 
-    Targets: the relevance matrix of the distinct genre sets of training, each weighted by how many posters have it,
-    is factored into its leading eigenvectors (kernel principal components, Schölkopf et al. 1998), so that products of
-    two posters' targets φ approach their relevance; then their mean φ₀ is taken off.
+    Targets: the relevance matrix of the distinct genre sets in training, each weighted by its number of posters, is
+    factored into its leading eigenvectors (kernel principal components, Schölkopf et al. 1998). So the inner product of
+    two posters' targets φ approximates their relevance. Then the mean φ₀ of the targets is subtracted.
     Prediction: f(x) = m φ₀ + Σ_a exp(−‖x − a‖² / s) α_a over training posters a, with s twice their mean ‖a‖² and
     α = (K + ridge · I)⁻¹ (Φ − φ₀) (Saunders et al. 1998).
 
-    With the whole mean (m = 1), f(x) estimates what φ is to be expected of a poster that looks like x, and the product
-    of two predictions their expected relevance. The clearer a poster shows its genres, the longer is f(x): 1 where
-    there is no doubt. The mean's own direction tells how much a poster is like all others; without it (m = 0) posters
-    of uncertain genres are like none.
+    With the full mean (m = 1), f(x) estimates the expected φ of a poster that looks like x, and the inner product of
+    two predictions estimates their expected relevance. The clearer a poster's genres are, the longer is f(x): 1 if
+    there is no doubt. The direction of the mean expresses how similar a poster is to all others. Without it (m = 0),
+    posters of uncertain genres are similar to none.
 
-    Nothing in it is trained step by step.
+    No part of this head is trained by gradient steps.
 
     Args:
         feature_dim: Columns of the features.
-        size: Coordinates to predict.
-        ridge: How strongly the solution is kept small, above 0.
+        size: Number of coordinates to predict.
+        ridge: Regularisation strength, above 0.
         relation: Kind of relevance (see `Relevance`).
         mean: m, the share of the mean that is kept, from 0 to 1.
-        centres: How many training posters are kept; `fit` sets it.
+        centres: Number of training posters kept as centres; `fit` sets it.
 
     Raises:
         InputError: ``ridge`` is out of range.
@@ -70,35 +70,35 @@ class KernelHead(Head):
 
     @property
     def part_size(self) -> int:
-        """0: it has no part to train."""
+        """Return 0: there is no part to train."""
         return 0
 
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
-        """None."""
+        """Return an empty tuple: there is no part to train."""
         return ()
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Predict the coordinates; see `Head`."""
         found = torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
         return found + self.mean * self.offset
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         if self.mean == 0:
-            # Saved before any of the mean could be kept: what it was changes nothing then.
+            # Heads saved by versions without `mean` have no offset; there its value has no effect.
             state_dict.setdefault(f"{prefix}offset", torch.zeros_like(self.offset))
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def _kernel(self, rows: Tensor) -> Tensor:
-        # Products are faster than differences, and cost no accuracy that a smooth kernel would show.
+        # Products are faster than differences, and precise enough for a smooth kernel.
         squares = rows.square().sum(1)[:, None] + self.centres.square().sum(1)[None]
         return torch.exp(-(squares - 2 * rows @ self.centres.T).clamp(min=0) / self.width)
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """See `Head`; of more than 16,384 posters, that many evenly spaced ones are kept.
+        """Fit the regression; of more than 16,384 posters, use that many evenly spaced ones; see `Head`.
 
         Raises:
-            ValueError: Without genres.
+            ValueError: ``genres`` is None.
         """
         if genres is None:
             raise ValueError("a kernel head is fitted to genres")
@@ -114,11 +114,11 @@ class KernelHead(Head):
         self.coefficients = torch.cholesky_solve(targets, torch.linalg.cholesky(gram)).contiguous()
 
     def fitted_from(self) -> dict[str, Any]:
-        """See `Head`: how much of the mean is kept changes nothing in what is fitted."""
+        """Return the settings that determine the fit; the kept share of the mean is not among them; see `Head`."""
         return self.describe() | {"mean": None}
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,
@@ -131,11 +131,11 @@ class KernelHead(Head):
 
 
 def relevance_coordinates(genres: np.ndarray, size: int, relation: RelevanceKind = "jaccard") -> Tensor:
-    """Coordinates of posters whose products are the relevance of their genre sets, as nearly as ``size`` numbers can.
+    """Return coordinates of posters whose inner products best approximate the relevance of their genre sets.
 
     Args:
         genres: (N, G) bool.
-        size: Coordinates; those beyond what the relation holds are 0.
+        size: Number of coordinates; those beyond the rank of the relevance matrix are 0.
         relation: Kind of relevance.
 
     Returns:

@@ -1,4 +1,4 @@
-"""One matrix."""
+"""A linear head: standardisation and one weight matrix."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from keyart.models.heads.standardise import Standardise
 
 
 class LinearHead(Head):
-    """Standardised features times one matrix; over pooled features it is a sum over positions of the poster.
+    """A linear map of standardised features; over average-pooled features it is a sum over positions of the poster.
 
     Args:
         feature_dim: Columns of the features.
@@ -28,16 +28,16 @@ class LinearHead(Head):
         self.project = nn.Linear(feature_dim, embedding_size)
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the linear map of the standardised features; see `Head`."""
         projected: Tensor = self.project(self.dropout(self.standardise(condensed)))
         return projected
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """See `Head`."""
+        """Fit the standardisation; see `Head`."""
         self.standardise.fit(features)
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,

@@ -1,4 +1,4 @@
-"""One hidden layer."""
+"""An MLP head: standardisation and a network with one hidden layer."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal, get_args
@@ -20,7 +20,7 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
 
 
 class MLPHead(Head):
-    """Standardised features, one hidden layer (ReLU, dropout), one matrix.
+    """Standardised features, one hidden layer (ReLU, dropout) and a linear output layer.
 
     Args:
         feature_dim: Columns of the features.
@@ -30,7 +30,7 @@ class MLPHead(Head):
         norm: Normalisation of the hidden layer before its ReLU: ``none``, ``batch`` or ``layer``.
 
     Raises:
-        InputError: When ``dropout`` is no share or ``norm`` unknown.
+        InputError: ``dropout`` is out of range, or ``norm`` is unknown.
     """
 
     kind: ClassVar[str] = "mlp"
@@ -54,17 +54,17 @@ class MLPHead(Head):
         self.project = nn.Linear(hidden_size, embedding_size)
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the network's output for the standardised features; see `Head`."""
         hidden = self.norm(self.hidden(self.standardise(condensed)))
         projected: Tensor = self.project(self.dropout(nn.functional.relu(hidden)))
         return projected
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """See `Head`."""
+        """Fit the standardisation; see `Head`."""
         self.standardise.fit(features)
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,

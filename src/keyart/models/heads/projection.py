@@ -1,4 +1,4 @@
-"""Features of many kinds on one scale, and on fewer coordinates."""
+"""Projection of groups of features to one scale and fewer coordinates."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,26 +13,26 @@ from keyart.models.heads.standardise import column_moments
 from keyart.models.multiscale import Groups
 
 CLIP = 6.0
-#: Training posters that a projection is fitted on, at most: its cost grows with their number cubed.
+#: Maximum number of training posters that a projection is fitted on: the cost grows with its cube.
 FIT_ROWS = 8192
 
 
 class Projection(nn.Module):
-    """Standardised, balanced groups of columns on their principal axes.
+    """Projects standardised, balanced groups of columns onto their principal axes.
 
-    1. Each column minus its mean, over its deviation plus 1/1000 of its group's, clipped to ±6.
-    2. Each group over the square root of its width: every group has the same say in a distance.
-    3. The coordinates on the first principal axes of the training posters, each times (λ / λ₁)^(−power / 2): power 0
-       keeps distances (principal component analysis), 1 makes all coordinates equally strong (whitening), and what
-       lies between lifts the fine differences that backbones drown in a few strong ones.
-    4. With ``rotate``, a fixed random rotation of these. It changes no distance, but gives every coordinate the same
-       share of all axes. Adam takes equal steps along each coordinate; on principal axes it would learn from the
-       faintest of them, mostly noise, as fast as from the strongest.
+    1. Subtract each column's mean, divide by its standard deviation plus 1/1000 of that of its group, and clip to ±6.
+    2. Divide each group by the square root of its width, so that all groups contribute equally to a distance.
+    3. Compute the coordinates on the first principal axes of the training posters, each times (λ / λ₁)^(−power / 2).
+       Power 0 keeps distances (principal component analysis); 1 gives all coordinates the same variance (whitening).
+       Values between raise fine differences, which in backbones' features are small beside a few strong ones.
+    4. With ``rotate``, apply a fixed random rotation. It changes no distance, but gives each coordinate the same share
+       of all axes. Adam takes equal steps along each coordinate; on principal axes it would learn from the weakest,
+       mostly noise, as fast as from the strongest.
 
     Args:
         groups: Columns [start, stop) of each group.
-        components: Coordinates wanted; there are at most as many as training posters less one, and the rest stay 0
-            (unless rotated).
+        components: Number of coordinates. At most one fewer than the number of training posters are used; the rest stay
+            0 (unless rotated).
         power: From 0 to 1.
         rotate: See above.
 
@@ -60,11 +60,11 @@ class Projection(nn.Module):
         self.register_buffer("axes", torch.zeros(width, components))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, D) to (N, `components`)."""
+        """Project (N, D) to (N, `components`)."""
         return self._balanced(features) @ self.axes - self.centre
 
     def _balanced(self, features: Tensor) -> Tensor:
-        """Steps 1 and 2: (N, D) to (N, width)."""
+        """Apply steps 1 and 2, (N, D) to (N, width)."""
         done, out = 0, []
         for start, stop in self.groups.values():
             here = slice(done, done + stop - start)
@@ -75,10 +75,10 @@ class Projection(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray) -> None:
-        """Take everything from training features.
+        """Fit means, scales and axes to training features.
 
         Args:
-            features: (N, D); may be mapped from disk. Of more than 8,192 rows, that many evenly spaced ones.
+            features: (N, D); may be memory-mapped. Of more than 8,192 rows, that many evenly spaced ones are used.
         """
         if len(features) > FIT_ROWS:
             features = features[np.linspace(0, len(features) - 1, FIT_ROWS).astype(np.int64)]
@@ -92,7 +92,7 @@ class Projection(nn.Module):
         strengths, vectors = torch.linalg.eigh(z @ z.T)
         kept = min(self.components, len(z) - 1)
         strengths, vectors = strengths.flip(0)[:kept], vectors.flip(1)[:, :kept]
-        # Directions without any spread would be divided by rounding errors.
+        # Directions without any variance would be divided by rounding errors.
         alive = strengths > 1e-6 * strengths[0].clamp(min=1e-12)
         lifted = torch.where(alive, strengths / strengths[0], 1.0) ** (-self.power / 2)
         scale = torch.where(alive, lifted / strengths.clamp(min=1e-12).sqrt(), 0.0)
@@ -103,27 +103,27 @@ class Projection(nn.Module):
         self.centre.copy_(middle @ self.axes)
 
     def describe(self) -> dict[str, Any]:
-        """What `projection_from` needs to make it again (without weights), as plain values."""
+        """Return the arguments with which `projection_from` rebuilds it (without weights), as plain values."""
         groups = {name: list(span) for name, span in self.groups.items()}
         told = {"groups": groups, "components": self.components, "power": self.power}
         return told | {"rotate": True} if self.rotate else told
 
 
 def projection_from(told: Mapping[str, Any]) -> Projection:
-    """Make a projection again from what its ``describe`` told."""
+    """Rebuild a projection from the result of its ``describe``."""
     return Projection(**told)
 
 
 def random_rotation(size: int) -> Tensor:
-    """(size, size) an orthogonal matrix, always the same for a size."""
+    """Return a random orthogonal matrix (size, size), always the same for a size."""
     generator = torch.Generator().manual_seed(size)
     return torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
 
 
 def _scales(columns: Sequence[Any] | np.ndarray | Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and one over the deviation of a group's columns."""
+    """Return the mean and the inverse scale of each column of a group."""
     mean, std = column_moments(columns)  # type: ignore[arg-type]
-    # The group's own deviation, over all its numbers: a column that hardly moves must not be blown up.
+    # The standard deviation of all numbers in the group: added so that a nearly constant column is not amplified.
     whole = (std.square() + (mean - mean.mean()).square()).mean().sqrt()
     return mean.float(), (1 / (std + 1e-3 * whole + 1e-8)).float()
 

@@ -1,4 +1,4 @@
-"""Fewer numbers a poster: a head's vectors on their leading principal components."""
+"""A head that reduces the vectors of another head to their leading principal components."""
 
 from typing import Any, ClassVar
 
@@ -11,21 +11,21 @@ from keyart.models.heads.base import Head, pieces
 
 
 class ReducedHead(Head):
-    """Another head's whole vector, times the leading principal components of training posters.
+    """Projects the output of another head onto the leading principal components of training posters.
 
-    The components are the eigenvectors of the second moments of unit vectors, not centred: no other linear map to so
-    few numbers keeps cosines as well (Eckart and Young 1936), and with all components they are the same as before.
-    They are sorted by eigenvalue, so that the first k numbers of an embedding, divided by their length, are the
+    The components are the eigenvectors of the second moments of unit vectors, not centred. No other linear map to the
+    same number of columns keeps cosines as well (Eckart and Young 1936); with all components, cosines do not change.
+    The components are sorted by eigenvalue, so the first k numbers of an embedding, divided by their length, are the
     embedding of size k (as in Kusupati et al. 2022, arXiv 2205.13147).
 
-    It is put on when training is over: a loss and its checkpoints know only the head inside.
+    It is added after training: the loss and the checkpoints use only the inner head.
 
     Args:
         head: The head whose vectors are reduced.
-        size: How many components are kept.
+        size: Number of components to keep.
 
     Raises:
-        InputError: ``size`` is below 1 or more than the head gives.
+        InputError: ``size`` is below 1, or larger than the width of the head's vectors.
     """
 
     kind: ClassVar[str] = "reduced"
@@ -39,61 +39,61 @@ class ReducedHead(Head):
 
     @property
     def condensed_dim(self) -> int:
-        """See `Head`."""
+        """Return the inner head's `condensed_dim`; see `Head`."""
         return self.head.condensed_dim
 
     def condense(self, features: Tensor) -> Tensor:
-        """See `Head`."""
+        """Condense features by the inner head; see `Head`."""
         return self.head.condense(features)
 
     @property
     def branch_columns(self) -> dict[str, slice]:
-        """See `Head`."""
+        """Return the inner head's branches; see `Head`."""
         return self.head.branch_columns
 
     def whole(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the inner head's vectors before the reduction; see `Head`."""
         return self.head.whole(condensed)
 
     def reduce(self, whole: Tensor) -> Tensor:
-        """See `Head`."""
+        """Project onto the principal components; see `Head`."""
         return whole @ self.axes
 
     def forward(self, condensed: Tensor) -> Tensor:
-        """See `Head`."""
+        """Return the reduced vectors; see `Head`."""
         return self.reduce(self.whole(condensed))
 
     @property
     def part_size(self) -> int:
-        """See `Head`."""
+        """Return the inner head's `part_size`; see `Head`."""
         return self.head.part_size
 
     def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
-        """See `Head`."""
+        """Return the inner head's `parts`; see `Head`."""
         return self.head.parts(condensed)
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
-        """Fit the head inside; see `fit_components` for the rest."""
+        """Fit the inner head; `fit_components` fits the components."""
         self.head.fit(features, genres)
 
     @torch.no_grad()
     def fit_components(self, vectors: Tensor | np.ndarray) -> None:
-        """Take the principal components from training posters.
+        """Fit the principal components to training posters.
 
         Args:
-            vectors: (N, W) what `whole` makes of them.
+            vectors: (N, W) the output of `whole` for these posters.
         """
         moments = torch.zeros(len(self.axes), len(self.axes), dtype=torch.float64)
         for rows in pieces(vectors):
             rows = torch.nn.functional.normalize(rows, dim=1)
             moments += rows.T @ rows
         axes = torch.linalg.eigh(moments)[1].flip(1)[:, : self.embedding_size]
-        # Of each axis' two directions always the same one.
+        # An axis has two directions; always choose the same one.
         largest = axes.gather(0, axes.abs().argmax(dim=0, keepdim=True))
         self.axes.copy_(axes * largest.sign())
 
     def describe(self) -> dict[str, Any]:
-        """See `Head`."""
+        """Return the arguments that rebuild the head; see `Head`."""
         return {"kind": self.kind, "head": self.head.describe(), "embedding_size": self.embedding_size}
 
 
@@ -101,7 +101,7 @@ def check_output_size(size: int, head: Head) -> None:
     """Check that a head's vectors can be reduced to ``size`` numbers.
 
     Raises:
-        InputError: They have fewer, or ``size`` is below 1.
+        InputError: ``size`` is below 1, or larger than the width of the vectors.
     """
     if not 1 <= size <= head.embedding_size:
         raise InputError(

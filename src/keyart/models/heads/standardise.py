@@ -1,4 +1,4 @@
-"""Columns of different scales made comparable."""
+"""Standardisation of feature columns to mean 0 and standard deviation 1."""
 
 import numpy as np
 import torch
@@ -8,10 +8,10 @@ from keyart.models.heads.base import pieces
 
 
 class Standardise(nn.Module):
-    """Each column minus its mean, over its standard deviation, as `fit` found them; the identity before.
+    """Subtracts each column's mean and divides by its standard deviation; the identity before `fit`.
 
     Args:
-        size: Columns.
+        size: Number of columns.
     """
 
     mean: Tensor
@@ -24,10 +24,10 @@ class Standardise(nn.Module):
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray) -> None:
-        """Take mean and standard deviation from training features; a column that never changes keeps scale 1.
+        """Compute mean and standard deviation of training features; a constant column keeps scale 1.
 
         Args:
-            features: (N, size); may be mapped from disk, it is read in pieces.
+            features: (N, size); may be memory-mapped, since it is read in pieces.
         """
         mean, std = column_moments(features)
         constant = std <= 1e-6 * mean.abs().clamp(min=1e-6)
@@ -35,12 +35,12 @@ class Standardise(nn.Module):
         self.std.copy_(torch.where(constant, 1.0, std))
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, size) to (N, size)."""
+        """Standardise (N, size) values."""
         return (features - self.mean).div_(self.std)
 
 
 def column_moments(features: Tensor | np.ndarray) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each column of (N, D), in two passes: two (D,) float64."""
+    """Compute mean and standard deviation of each column of (N, D) in two passes: two (D,) float64."""
     mean, variance = torch.zeros(2, features.shape[1], dtype=torch.float64)
     for rows in pieces(features):
         mean += rows.sum(dim=0)
