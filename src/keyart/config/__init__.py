@@ -1,6 +1,6 @@
-"""What was typed, checked before anything runs: composing every job of a command line, keys and values.
+"""Validation of a command line before anything runs: composition of every job, keys and values.
 
-Imports neither torch nor timm, so that a wrong value is refused at once.
+This package imports neither torch nor timm, so that a wrong value is rejected at once.
 """
 
 from keyart.config.preflight import preflight

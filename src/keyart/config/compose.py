@@ -1,4 +1,4 @@
-"""Composing a configuration, and Hydra's errors about it as one line."""
+"""Composition of configurations, and one-line messages for Hydra's errors."""
 
 import difflib
 import re
@@ -21,12 +21,12 @@ from keyart.errors import InputError
 from keyart.training.trainer_arguments import free_keys
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-#: The configuration: beside the code in an installed wheel, at the top of a clone.
+#: The configuration folder: beside the code in an installed wheel, at the top level of a clone.
 CONFIG_FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1] / "conf"
 
 
 def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
-    """Every dotted key of a nested mapping, inner nodes included."""
+    """Yield every dotted key of a nested mapping, including inner nodes."""
     if isinstance(config, dict):
         for name, value in config.items():
             yield f"{prefix}{name}"
@@ -34,7 +34,7 @@ def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
 
 
 def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> str:
-    """Hydra's error as one line that names the key, the value and the mend."""
+    """Return Hydra's error as one line that names the key, the value and the fix."""
     message = str(error)
     if match := re.search(r"Could not find '(?:.*/)?([^'/]+)/([^'/]+)'", message):
         group, value = match[1], match[2]
@@ -70,7 +70,7 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
 
 
 def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> tuple[DictConfig, ConfigLoader]:
-    """The configuration that these overrides give, Hydra's own part under ``hydra``; not resolved.
+    """Compose the configuration of some overrides, with Hydra's own part under ``hydra``; not resolved.
 
     Raises:
         InputError: The overrides do not compose.
@@ -85,10 +85,10 @@ def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -
 
 
 def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
-    """A configuration without Hydra's part, as plain resolved dicts and lists.
+    """Return a configuration without Hydra's part, as resolved plain dicts and lists.
 
     Raises:
-        InputError: A value is taken from a key that is not there.
+        InputError: A value refers to a key that does not exist.
     """
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     if "hydra" in config:
@@ -103,7 +103,7 @@ def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path =
 
 
 def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
-    """The configuration that these overrides give, as plain resolved dicts and lists.
+    """Compose the configuration of some overrides as resolved plain dicts and lists, without Hydra's part.
 
     Raises:
         InputError: The overrides do not compose.
@@ -112,7 +112,10 @@ def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[
 
 
 def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> set[str]:
-    """Every dotted key that exists with the config groups that overrides choose, or with those of conf/."""
+    """Return every dotted key of the configuration with the config groups that the overrides choose.
+
+    If these do not compose, the default groups of conf/ are used. The result includes `free_keys`.
+    """
     groups = [o for o in overrides if re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir()]
     try:
         return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
@@ -125,14 +128,14 @@ def _key_of(override: str) -> str:
 
 
 def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_FOLDER) -> None:
-    """Refuse ``+key=value`` that nothing would read: a misspelt key must not pass in silence.
+    """Reject ``+key=value`` overrides that no code reads, because a misspelt key must not pass silently.
 
     Args:
-        jobs: The overrides of each job: what one of them knows by its choice of config groups is known.
+        jobs: The overrides of each job. A key is known if any job's choice of config groups has it.
         config_folder: The folder of the configuration.
 
     Raises:
-        InputError: The key is neither a config group, nor an argument of something that is built, nor Hydra's own.
+        InputError: The key is no config group, no argument of an object that the run builds, and no key of Hydra.
     """
 
     def is_group(override: str) -> bool:
@@ -157,11 +160,13 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
 
 
 class Composer:
-    """Composes many jobs that differ in few values: once for each choice of config groups, the values put in after.
+    """Composer of many jobs that differ in few values.
+
+    It composes once per choice of config groups and then sets the plain values of each job.
 
     Args:
         config_folder: The folder of the configuration.
-        plain: Keys that are no config groups; what is swept of them is put in.
+        plain: Swept keys that are no config groups; their values are set after composition.
     """
 
     def __init__(self, plain: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> None:
@@ -169,7 +174,7 @@ class Composer:
         self._bases: dict[tuple[str, ...], DictConfig] = {}
 
     def job(self, overrides: list[str]) -> dict[str, Any]:
-        """One job's configuration, as `composed` gives it.
+        """Compose one job's configuration, as `composed` does.
 
         Raises:
             InputError: The overrides do not compose.

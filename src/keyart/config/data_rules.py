@@ -1,4 +1,4 @@
-"""Whether the posters of a sweep can be read: told once and before its first job, not by each job in turn."""
+"""Check of a sweep's data before its first job, so that not every job fails in turn."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,13 +7,13 @@ from keyart.errors import InputError
 
 
 def check_tables(jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Read the table of each data set that jobs name; images are looked for, but not decoded.
+    """Read the table of each data set that the jobs name, and check that its images exist; they are not decoded.
 
     Args:
-        jobs: Their configurations.
+        jobs: Configurations of the jobs.
 
     Raises:
-        InputError: A table cannot be read, holds bad rows that the job does not allow for, or has nothing to teach.
+        InputError: A table cannot be read, has bad rows that the job does not allow, or has nothing to learn from.
     """
     seen: set[tuple[Any, ...]] = set()
     for job in jobs:
@@ -22,7 +22,7 @@ def check_tables(jobs: Iterable[Mapping[str, Any]]) -> None:
         if data.get("name") == "demo" or asked in seen:
             continue
         seen.add(asked)
-        # Imported late: pandas and torch take seconds, which only those pay who sweep over tables.
+        # Import late: pandas and torch take seconds, and only sweeps over tables need them.
         from keyart.catalogue.problems import summarise
         from keyart.catalogue.read_catalogue import read_catalogue
         from keyart.catalogue.relevance import Relevance, check_learnable

@@ -1,4 +1,4 @@
-"""What ``train.py --help`` prints: every key, its value and the comment beside it in conf/, and what to choose from."""
+"""The text of ``train.py --help``: every key with its value and its comment in conf/, and all options."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,17 +13,17 @@ from keyart.config.shorthand import in_full, options_of
 
 _WIDTH = 120
 _COMMENT_AT = 34
-#: libyaml is ten times as fast, and not on every machine.
+#: libyaml is ten times as fast, but not available on every machine.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-#: What keyart itself needs of an option's file, not whoever reads its keys.
+#: Keys of an option's file that are for keyart itself, not for its readers.
 _HIDDEN = ("about", "build", "needs")
 
 
 def help_text(overrides: Sequence[str] = (), config_folder: Path = CONFIG_FOLDER) -> str:
-    """Return the whole help, with the configuration that overrides give.
+    """Return the whole help text, with the configuration of the overrides.
 
     Args:
-        overrides: Those that stand beside ``--help``.
+        overrides: Overrides on the command line beside ``--help``.
         config_folder: The folder of the configuration.
 
     Raises:
@@ -62,11 +62,11 @@ def head_comment(file: Path) -> str:
 
 
 def key_comments(file: Path, package: str) -> Iterator[tuple[str, str]]:
-    """Yield each dotted key of a YAML file that has a comment on its line, and the comment.
+    """Yield each dotted key of a YAML file that has a comment on its line, with the comment.
 
     Args:
         file: The file.
-        package: The dotted key that its content stands under; empty for none.
+        package: The dotted key of its content in the configuration; empty for the top level.
     """
     text = file.read_text(encoding="utf-8")
     root = yaml.compose(text, _LOADER)
@@ -78,7 +78,7 @@ def _node_comments(node: yaml.MappingNode, package: str, lines: Sequence[str]) -
     for key, value in node.value:
         dotted = f"{package}.{key.value}" if package else str(key.value)
         inner = isinstance(value, yaml.MappingNode) and not value.flow_style
-        # A value that is left out ends where the next key begins.
+        # An omitted value ends where the next key begins.
         ends_here = not inner and value.end_mark.line == key.end_mark.line
         rest = lines[key.end_mark.line][value.end_mark.column if ends_here else key.end_mark.column :]
         _, mark, comment = rest.partition("# ")
@@ -89,7 +89,7 @@ def _node_comments(node: yaml.MappingNode, package: str, lines: Sequence[str]) -
 
 
 def _files(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[str, Path]]:
-    """Yield the files that a configuration is composed of, each with the key that it stands under."""
+    """Yield the files of which a configuration is composed, each with the key of its content."""
     yield "", config_folder / "train.yaml"
     for choice, options in choices.items():
         group, _, package = choice.partition("@")
@@ -100,7 +100,7 @@ def _files(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[st
 
 
 def _heads(choices: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, str]]:
-    """Yield the key of each chosen option, and what its file says of it at its top."""
+    """Yield the key of each chosen option, with the comment at the top of its file."""
     for package, file in files:
         if package and (comment := head_comment(file)):
             yield package, f"{file.parent.name}={file.stem}: {comment}"

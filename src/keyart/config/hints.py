@@ -1,9 +1,9 @@
-"""What a key that does not exist was probably meant to be."""
+"""Suggestions for a key that does not exist."""
 
 import difflib
 from collections.abc import Iterable
 
-#: Keys of other programs, by their last part.
+#: Keys of other programs, by their last part, with keyart's keys.
 ELSEWHERE = {
     "batch_size": "sampler.batch_size",
     "ckpt_path": "resume",
@@ -20,10 +20,10 @@ _MOST = 12
 
 
 def hint_for(key: str, known: Iterable[str]) -> str:
-    """Return what to write instead of a key that does not exist.
+    """Suggest a replacement for a key that does not exist.
 
-    The last part of the key counts most: one that is spelled alike under the same key, then the same one elsewhere.
-    Where nothing is alike, it is what the key above holds.
+    Candidates are tried in this order: a key with a similar last part under the same parent; the same last part
+    elsewhere; a similar whole key. Otherwise the hint lists the keys of the parent.
 
     Args:
         key: The dotted key.

@@ -1,4 +1,4 @@
-"""Where a sweep's jobs run: what must be there for it, and what must fit together, before any of them is submitted."""
+"""Checks of a sweep's launcher before any job is submitted: required programs, and consistent settings."""
 
 import shutil
 from collections.abc import Mapping, Sequence
@@ -11,16 +11,16 @@ from keyart.launch.slurm.job import uses_slurm
 
 
 def named_launcher(overrides: Sequence[str]) -> str | None:
-    """The launcher that a command line names; None where it names none."""
+    """Return the launcher that a command line names; None if it names none."""
     named = [o.partition("=")[2].strip("'\"") for o in overrides if o.lstrip("+").startswith("hydra/launcher=")]
     return named[-1] if named else None
 
 
 def check_no_launcher(overrides: Sequence[str]) -> None:
-    """Check that a single run names no launcher.
+    """Reject a launcher in a command line for a single run.
 
     Raises:
-        InputError: It does.
+        InputError: The command line names a launcher.
     """
     launcher = named_launcher(overrides)
     if launcher not in (None, "basic"):
@@ -28,14 +28,14 @@ def check_no_launcher(overrides: Sequence[str]) -> None:
 
 
 def check_programs(launcher: str, target: str) -> None:
-    """Check that the programs that a launcher submits with are on this machine.
+    """Check that the programs with which a launcher submits jobs exist on this machine.
 
     Args:
-        launcher: Its name.
-        target: Its class.
+        launcher: Name of the launcher.
+        target: Class of the launcher.
 
     Raises:
-        InputError: One of SLURM's is not.
+        InputError: One of SLURM's programs is missing.
     """
     for program in ("sbatch", "srun", "squeue") if uses_slurm(target) else ():
         if shutil.which(program) is None:
@@ -46,25 +46,25 @@ def check_programs(launcher: str, target: str) -> None:
 
 
 def launcher_parameters(launcher: DictConfig) -> dict[str, Any]:
-    """``hydra.launcher`` of a sweep, resolved, but for the folder that is named after each job.
+    """Return a sweep's resolved ``hydra.launcher``, without the folder that is named after each job.
 
     Raises:
-        OmegaConfBaseException: A value is taken from a key that is not there.
+        OmegaConfBaseException: A value refers to a key that does not exist.
     """
     kept = {str(name): launcher[name] for name in launcher if name != "submitit_folder"}
     return {n: OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v for n, v in kept.items()}
 
 
 def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]]) -> None:
-    """Check that SLURM would take a sweep's jobs.
+    """Check that SLURM accepts a sweep's jobs.
 
     Args:
-        launcher: The launcher's name.
+        launcher: Name of the launcher.
         own: ``hydra.launcher``.
         jobs: The composed configuration of each job.
 
     Raises:
-        InputError: A job does not fit what is asked for it, or SLURM refuses: then in its own words.
+        InputError: A job does not fit its resources, or SLURM rejects it; the message then quotes SLURM.
     """
     for job in jobs:
         devices = job["trainer"]["devices"]
@@ -82,10 +82,10 @@ def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]
 
 
 def _check_shape(parameters: Mapping[str, Any], trainer: Mapping[str, Any], launcher: str) -> None:
-    """Check that a job's processes are those that SLURM will start.
+    """Check that a job's numbers of devices and nodes equal those of the SLURM tasks.
 
     Raises:
-        InputError: They are not.
+        InputError: They differ.
     """
     devices, nodes = trainer["devices"], trainer["num_nodes"]
     if launcher == "slurm_nodes" and nodes == 1:

@@ -1,7 +1,7 @@
-"""What may be asked of a loss: its margin, its schedule, the terms of a sum, and what it can be combined with.
+"""Checks of a loss: its margin, its schedule, the terms of a sum, and valid combinations.
 
-Each loss's YAML says under ``about`` what these rules need, so that no loss is built, and torch not imported, to tell.
-Only ``loss=pml`` is built here: what its class takes is known to pytorch-metric-learning alone.
+Each loss's YAML file has the necessary facts under ``about``, so that the checks build no loss and do not import torch.
+The only exception is ``loss=pml``: only pytorch-metric-learning knows the arguments of its classes.
 """
 
 import math
@@ -22,10 +22,10 @@ def _shown(value: Any) -> str:
 
 
 def used_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The losses at work, each with its dotted key: the terms of a sum that have a weight, else the loss itself.
+    """Yield the active losses with their dotted keys: the terms of a sum with a positive weight, or the loss itself.
 
     Raises:
-        InputError: A weight is no number of 0 or more, is of no term, or all are 0.
+        InputError: A weight is not a number of 0 or more, it belongs to no term, or all weights are 0.
     """
     if "terms" not in loss:
         yield key, loss
@@ -46,10 +46,10 @@ def used_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[str
 
 
 def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
-    """Check one loss's margin and schedule against the unit and range that its own YAML states.
+    """Check one loss's margin and schedule against the unit and range in its YAML file.
 
     Raises:
-        InputError: The margin or the schedule is of the wrong kind or out of range, or the loss has none.
+        InputError: The margin or the schedule has a wrong type or is out of range, or the loss has no margin.
     """
     if "class" in loss:
         _built(loss, key)
@@ -76,7 +76,7 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
 
 
 def _built(loss: Mapping[str, Any], key: str) -> Any:
-    """Build a loss of pytorch-metric-learning, which checks its class, margin and arguments.
+    """Build a loss of pytorch-metric-learning; this checks its class, margin and arguments.
 
     Raises:
         InputError: See `PMLLoss`.
@@ -90,7 +90,7 @@ def _built(loss: Mapping[str, Any], key: str) -> Any:
 
 
 def check_loss(loss: Mapping[str, Any]) -> None:
-    """Check a loss, or every term of a sum that has a weight.
+    """Check a loss, or every term of a sum that has a positive weight.
 
     Raises:
         InputError: See `used_terms` and `check_one_margin`.
@@ -105,15 +105,15 @@ def check_loss(loss: Mapping[str, Any]) -> None:
 
 
 def check_combination(loss: Mapping[str, Any], *, miner: str | None = None, memory: bool = False) -> None:
-    """Check that a miner or a memory of other batches has something to do.
+    """Check that the loss can use a miner, or a memory of other batches.
 
     Args:
         loss: The loss's configuration.
         miner: The miner's name; None or ``"none"`` for none.
-        memory: Whether posters of other batches are remembered.
+        memory: Whether embeddings of other batches are stored.
 
     Raises:
-        InputError: No loss at work can use it; the line says why.
+        InputError: No active loss can use it; the message says why.
     """
     terms = list(used_terms(loss))
     abouts = [one["about"] for _, one in terms]

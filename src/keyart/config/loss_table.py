@@ -1,4 +1,4 @@
-"""The README's table of losses, made from their YAMLs: ``python -m keyart.config.loss_table``."""
+"""The README's table of losses, generated from their YAML files: ``python -m keyart.config.loss_table``."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,12 +11,12 @@ HEADINGS = ("loss", "unit of `loss.margin`", "default", "range", "source")
 
 
 def read_losses(folder: Path = LOSS_FOLDER) -> dict[str, dict[str, Any]]:
-    """Every loss's own YAML by name, in alphabetical order."""
+    """Read the YAML file of every loss, by name in alphabetical order."""
     return {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.yaml"))}
 
 
 def table_row(loss: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
-    """One loss's cells under `HEADINGS`; dashes where it has no margin."""
+    """Return one loss's cells under `HEADINGS`; dashes if it has no margin."""
     about = loss["about"]
     name = f"`{loss['name']}`"
     if about["unit"] is None:
@@ -26,7 +26,7 @@ def table_row(loss: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
 
 
 def loss_table(folder: Path = LOSS_FOLDER) -> str:
-    """The table in Markdown, one row a loss."""
+    """Return the table in Markdown, one row per loss."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(table_row(loss) for loss in read_losses(folder).values())]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 

@@ -1,4 +1,7 @@
-"""Which of a model's keys go together; told before any job of a sweep, while what needs timm to know is told by it."""
+"""Checks of model keys that depend on each other, before any job of a sweep.
+
+Checks that need timm are done later, by the model itself.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,10 +10,10 @@ from keyart.errors import InputError
 
 
 def check_model(model: Mapping[str, Any]) -> None:
-    """Check those of a model's keys that depend on each other.
+    """Check the keys of a model that depend on each other.
 
     Raises:
-        InputError: They do not go together.
+        InputError: They do not fit together.
     """
     if model["pooling"] == "avg":
         if model["flip_average"]:

@@ -1,4 +1,4 @@
-"""Checking a sweep before its first job: every job of a grid, the bounds of a search, launcher, sweeper and posters."""
+"""Check of a sweep before its first job: all jobs of a grid, the bounds of a search, launcher, sweeper and data."""
 
 from pathlib import Path
 from typing import Any
@@ -21,15 +21,15 @@ _INTERVALS_NEED = "an interval needs a search; take hydra/sweeper=optuna, or nam
 
 
 def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *, resumes: bool = False) -> None:
-    """Check a command line that asks for a sweep.
+    """Check a command line for a sweep.
 
     Args:
-        overrides: What is swept, and the rest.
+        overrides: All overrides, swept or not.
         config_folder: The folder of the configuration.
-        resumes: Whether the sweep's folder may hold a sweep already.
+        resumes: Whether the sweep's folder may already have a sweep.
 
     Raises:
-        InputError: Some job could not run, or launcher, sweeper or posters are not there.
+        InputError: A job could not run, or the launcher, the sweeper or the posters are not available.
         HydraException: An override cannot be read.
     """
     for override in overrides:
@@ -67,10 +67,10 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
 
 
 def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader | None) -> DictConfig:
-    """What Hydra makes of a sweep's command line before its jobs: without what is swept, it says who launches them.
+    """Compose the configuration of a sweep before its jobs: without swept keys, with launcher and sweeper.
 
     Raises:
-        InputError: It does not compose, Hydra's own keys are swept, or what is swept has no values.
+        InputError: It does not compose, a key of Hydra is swept, or a sweep has no values.
     """
     fixed = []
     for override in parse(overrides, loader):
@@ -94,13 +94,13 @@ def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader 
 
 
 def hydras_own(config: DictConfig) -> dict[str, Any]:
-    """What matters of Hydra's configuration: launcher, sweeper, which options were chosen, the sweep's folder."""
+    """Return the relevant part of Hydra's configuration: launcher, sweeper, chosen options and the sweep's folder."""
     hydra = config.hydra
     found: dict[str, Any] = {}
     for name in ("launcher", "sweeper"):
         content = OmegaConf.to_container(hydra[name], resolve=False)
         assert isinstance(content, dict)
-        # Where SLURM's jobs or a study lie is named after the time: only what is told here and now is looked at.
+        # The folders of SLURM's jobs and of a study contain the time, so only values that resolve now are resolved.
         found[name] = {str(key): _known(hydra[name], str(key), value) for key, value in content.items()}
     found["choices"] = OmegaConf.to_container(hydra.runtime.choices)
     found["sweep_dir"] = named_folder(hydra.sweep)
@@ -109,7 +109,7 @@ def hydras_own(config: DictConfig) -> dict[str, Any]:
 
 
 def _known(node: DictConfig, key: str, written: Any) -> Any:
-    """A value of Hydra's own, resolved where it is an interpolation that can be."""
+    """Return a value of Hydra's configuration; an interpolation is resolved if that is possible."""
     if not (isinstance(written, str) and "${" in written):
         return written
     try:

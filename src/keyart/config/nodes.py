@@ -1,4 +1,4 @@
-"""The keys of conf/ that hold other keys: nothing can run where one of them holds nothing."""
+"""Check of the keys of conf/ that have subkeys: none may be null or a plain value."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,15 +10,15 @@ from keyart.errors import InputError
 
 
 def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_folder: Path) -> None:
-    """Check that every key that holds other keys in conf/ does so in a configuration.
+    """Check that every key with subkeys in conf/ is a mapping in a configuration too.
 
     Args:
         config: The configuration as plain dicts and lists, resolved or not.
-        choices: The option of each config group, as Hydra's ``runtime.choices`` holds them.
+        choices: The option of each config group, as in Hydra's ``runtime.choices``.
         config_folder: The folder of the configuration.
 
     Raises:
-        InputError: One is null, a plain value, or not there.
+        InputError: Such a key is null, a plain value, or missing.
     """
     for key, inner in nodes_of(choices, config_folder):
         value: Any = config
@@ -30,9 +30,10 @@ def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_fo
 
 
 def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[str, list[str]]]:
-    """Yield each dotted key that holds other keys, and their names.
+    """Yield each dotted key that has subkeys, with their names.
 
-    They are looked for in ``train.yaml`` and in the chosen options' own files. A run can do without ``logger``.
+    The keys come from ``train.yaml`` and the files of the chosen options. ``logger`` is excluded, because it is
+    optional.
 
     Args:
         choices: The option of each config group.

@@ -1,4 +1,4 @@
-"""Where a run or a sweep will land: never in another one's folder by accident."""
+"""Checks that a run or a sweep does not write into another one's folder by accident."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,26 +13,26 @@ from keyart.training.resume import check_same_config
 
 
 def named_folder(node: DictConfig) -> str | None:
-    """The folder of ``hydra.run`` or ``hydra.sweep``; None for one named after the time, which is always a new one.
+    """Return the folder of ``hydra.run`` or ``hydra.sweep``; None if it is named after the time and thus always new.
 
     Raises:
-        OmegaConfBaseException: It takes a value from a key that is not there.
+        OmegaConfBaseException: It refers to a key that does not exist.
     """
     written = OmegaConf.to_container(node, resolve=False)["dir"]  # type: ignore[call-overload, index]
     return None if "${now:" in str(written) else str(node.dir)
 
 
 def check_run_folder(folder: str | None, config: Mapping[str, Any]) -> None:
-    """Check that a new run does not go on with another one's checkpoint.
+    """Check that a new run does not resume another run's checkpoint.
 
-    The same run may: a job that a cluster starts again is the same line with the same folder.
+    The same run may resume: if a cluster restarts a job, its command line and its folder are the same.
 
     Args:
-        folder: Where it would land; None: in a new folder.
-        config: Its resolved configuration.
+        folder: The run's folder; None for a new folder.
+        config: The run's resolved configuration.
 
     Raises:
-        InputError: It holds another run, or is no folder.
+        InputError: The folder belongs to another run, or the path is not a folder.
     """
     if folder is None:
         return
@@ -42,14 +42,14 @@ def check_run_folder(folder: str | None, config: Mapping[str, Any]) -> None:
 
 
 def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
-    """Check that a new sweep does not land in another one's folder.
+    """Check that a new sweep does not write into another sweep's folder.
 
     Args:
-        folder: Where it would land; None: in a new folder.
-        resumes: Whether it continues the sweep that is there.
+        folder: The sweep's folder; None for a new folder.
+        resumes: Whether the command line resumes the sweep in this folder.
 
     Raises:
-        InputError: There is a sweep already, or it is no folder; or what is to be continued still runs.
+        InputError: The folder already has a sweep, the path is not a folder, or the sweep to resume is still running.
     """
     if folder is None:
         return
@@ -67,10 +67,10 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
 
 
 def check_job_folders(subdir: str) -> None:
-    """Check that a sweep's jobs lie in folders by their numbers, which is where its report and its resuming look.
+    """Check that a sweep's jobs have folders named by their numbers, as its report and its resumption require.
 
     Args:
-        subdir: ``hydra.sweep.subdir`` as it is written.
+        subdir: ``hydra.sweep.subdir``, not resolved.
 
     Raises:
         InputError: They do not.

@@ -1,4 +1,4 @@
-"""Whether the launcher and the sweeper that a command line names can run here."""
+"""Checks that the launcher and the sweeper of a command line can run on this machine."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -10,14 +10,14 @@ from omegaconf import DictConfig
 from keyart.config.rules import Rule, one_of, show, whole
 from keyart.errors import InputError
 
-#: Words in the name of a launcher or sweeper, the module that it needs, and the extra that brings it.
+#: Part of the name of a launcher or sweeper, the module that it needs, and the extra that installs it.
 NEEDS = (
     ("optuna", "optuna", "sweep"),
     ("slurm", "hydra_plugins.hydra_submitit_launcher", "slurm"),
     ("submitit", "hydra_plugins.hydra_submitit_launcher", "slurm"),
 )
 
-#: What the presets' own keys take.
+#: Rules for the presets' own keys.
 _RULES: dict[str, dict[str, Rule]] = {
     "LocalLauncher": {"launcher.jobs": whole(1), "launcher.threads": whole(1, optional=True)},
     "OptunaSearch": {
@@ -30,7 +30,7 @@ _RULES: dict[str, dict[str, Rule]] = {
 
 
 def installed(module: str) -> bool:
-    """Whether a module can be imported, without importing it."""
+    """Check whether a module can be imported, without importing it."""
     try:
         return find_spec(module) is not None
     except ModuleNotFoundError:
@@ -38,10 +38,10 @@ def installed(module: str) -> bool:
 
 
 def missing_extra(name: str) -> str | None:
-    """The extra that a launcher or sweeper needs and that is not installed; None where nothing is missing.
+    """Return the missing extra that a launcher or sweeper needs; None if nothing is missing.
 
     Args:
-        name: As one writes it on the command line, or the dotted path of its class.
+        name: Name on the command line, or dotted path of the class.
     """
     for word, module, extra in NEEDS:
         if word in name.lower() and not installed(module):
@@ -57,10 +57,10 @@ def check_installed(key: str, name: str) -> None:
         name: The option, or the dotted path of the class.
 
     Raises:
-        InputError: It is not; the line says what to install.
+        InputError: It is not installed; the message says what to install.
     """
     if name == "optuna" and installed("hydra_plugins.hydra_optuna_sweeper"):
-        # Hydra would take that package's entry of the same name for the schema of the file in ``conf/``.
+        # Hydra would use that package's entry of the same name as the schema of the file in ``conf/``.
         raise InputError(f"{key}={name}: the package hydra-optuna-sweeper has the same name; uninstall it")
     extra = missing_extra(name)
     if extra is not None:
@@ -69,14 +69,14 @@ def check_installed(key: str, name: str) -> None:
 
 
 def check_search(sweeper: DictConfig, folder: str | None) -> None:
-    """Check what a search needs beside its space: sampler, pruner, and the study of a sweep that is resumed.
+    """Check the sampler, the pruner and, for a resumed sweep, the study of a search.
 
     Args:
         sweeper: ``hydra.sweeper``, of class ``OptunaSearch``.
-        folder: The sweep's folder; None for a new one.
+        folder: The sweep's folder; None for a new folder.
 
     Raises:
-        InputError: Optuna cannot build one of them, or the study is not there.
+        InputError: Optuna cannot build the sampler or the pruner, or the study does not exist.
     """
     from hydra.errors import HydraException
     from hydra.utils import instantiate
@@ -100,14 +100,14 @@ def check_search(sweeper: DictConfig, folder: str | None) -> None:
 
 
 def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
-    """Check a multirun's launcher and sweeper.
+    """Check the launcher and the sweeper of a sweep.
 
     Args:
         hydra: Hydra's own configuration, with ``launcher`` and ``sweeper``.
-        choices: Which option was taken of each config group.
+        choices: The chosen option of each config group.
 
     Raises:
-        InputError: A package is not installed, or a value is none that the preset takes.
+        InputError: A package is not installed, or the preset does not accept a value.
     """
     for kind in ("launcher", "sweeper"):
         key, target = f"hydra/{kind}", str((hydra.get(kind) or {}).get("_target_", ""))

@@ -1,4 +1,4 @@
-"""The tables of docs/pml.md, from what the code knows: ``python -m keyart.config.pml_table``."""
+"""The tables of docs/pml.md, generated from the code: ``python -m keyart.config.pml_table``."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from keyart.losses.miners import pml as miners
 
 
 def pml_table() -> str:
-    """Losses and miners of pytorch-metric-learning that can be used, and those that cannot, in Markdown."""
+    """Return the supported and the unsupported losses and miners of pytorch-metric-learning, in Markdown."""
     used = []
     for name, about in losses.SUPPORTED.items():
         margin = ["–"] * 4

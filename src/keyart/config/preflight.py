@@ -1,6 +1,6 @@
-"""Check every job of a command line before Hydra makes a folder for the first one.
+"""Check of every job of a command line before Hydra creates a folder for the first one.
 
-Stock Hydra tells a configuration error in several lines, exits with 1, and makes the run's folder before it knows.
+Hydra itself reports a configuration error in several lines, exits with 1, and creates the run's folder first.
 """
 
 import io
@@ -33,16 +33,17 @@ __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
 
 
 def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path = CONFIG_FOLDER) -> list[str]:
-    """Overrides of a run to be resumed: its own recorded ones, then those given now, in the same folder.
+    """Return the overrides that resume a run in its folder: its recorded ones, replaced by those of the command line.
 
     Args:
-        overrides: Those given now.
-        multirun: Whether a sweep is asked for.
+        overrides: Overrides of the command line.
+        multirun: Whether the command line asks for a sweep.
         config_folder: The folder of the configuration.
 
     Raises:
-        InputError: ``resume`` names no folder of a run, one that records what a folder may not choose, or a sweep is
-            asked for, which would train anew.
+        InputError: ``resume`` does not name the folder of a run, the folder records a setting that it may not choose,
+            or the
+            command line asks for a sweep, which would train from the beginning.
     """
     given = given_folder(overrides, "resume")
     if given is None:
@@ -61,13 +62,13 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
     before = read_overrides(recorded)
     overrides = in_full(overrides, config_folder, before=before)
     replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, overrides)}
-    # Until version 0.1 the keys of a logger did not name it.
+    # Up to version 0.1 the keys of a logger did not contain its name.
     replaced |= {re.sub(r"^logger\.\w+\.", "logger.", key) for key in replaced}
     own = [o for o in before if key_of(o) not in replaced]
     check_recorded(own, recorded, f"resume={given}", config_folder=config_folder)
     now = [o for o in overrides if key_of(o) not in ("resume", "resume_sweep", "hydra.run.dir", "hydra.mode")]
     here = quote(str(folder), literal=True)
-    # One of a search's jobs has the experiment among its overrides that asks for the search.
+    # A job of a search records the experiment that asks for the search, so the mode must be reset to a single run.
     return [*own, *now, f"resume={here}", f"hydra.run.dir={here}", "hydra.mode=RUN"]
 
 
@@ -79,17 +80,17 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         config_folder: The folder of the configuration.
 
     Returns:
-        The arguments to hand to Hydra (those of a resumed run or sweep are completed).
+        The arguments for Hydra (those of a resumed run or sweep are completed).
 
     Raises:
-        InputError: Any job of the command line could not run; the line names key, value and mend.
+        InputError: A job of the command line could not run; the message names the key, the value and the fix.
     """
     asks_hydra = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
     if any(argument.split("=")[0] in asks_hydra for argument in argv):
         return argv
     try:
         with redirect_stderr(io.StringIO()):
-            # Flags may stand anywhere; Hydra itself takes them on one side of the overrides alone.
+            # Flags may occur anywhere; Hydra itself accepts them only before or after all overrides.
             arguments = get_args_parser().parse_intermixed_args(argv)
     except SystemExit:
         raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
@@ -111,7 +112,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
             flags = flags if arguments.multirun else [*flags, "--multirun"]
         else:
             overrides = resumed(overrides, multirun=arguments.multirun, config_folder=config_folder)
-        # What a run or a sweep recorded may be of an earlier version.
+        # The records of a run or a sweep may come from an earlier version.
         overrides = in_full(overrides, config_folder)
         multirun = bool(arguments.multirun or sweep)
         multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
@@ -125,7 +126,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
 
 
 def asks_multirun(overrides: list[str], config_folder: Path) -> bool:
-    """Whether ``hydra.mode`` asks for a sweep without ``-m``: given, or in an experiment."""
+    """Check whether `hydra.mode` asks for a sweep without ``-m``: on the command line, or in an experiment."""
     given = [o for o in overrides if key_of(o) in ("hydra.mode", "experiment")]
     if not given or any(o.is_sweep_override() for o in parse(given)):
         return False
@@ -146,7 +147,7 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     if whole.hydra.job.chdir:
         # As the run records it.
         config["model"]["weights"] = path_from(Path.cwd(), "model.weights", config["model"]["weights"])
-    # Before Hydra writes the run's recorded overrides anew.
+    # Check this before Hydra overwrites the run's recorded overrides.
     if config.get("resume"):
         check_same_config(Path(config["resume"]), config)
     else:

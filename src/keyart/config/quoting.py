@@ -1,4 +1,4 @@
-"""Overrides as people type them: paths with characters that Hydra's grammar reserves, and ``~``."""
+"""Quoting of overrides: paths with characters that Hydra's grammar reserves, and ``~``."""
 
 import shlex
 from collections.abc import Sequence
@@ -11,14 +11,14 @@ from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.utils.paths import PATH_KEYS, expand_home
 
-#: Those of them that name one folder, whatever commas it holds.
+#: Path keys that name one folder, even if the text contains commas.
 FOLDER_KEYS = ("resume", "resume_sweep")
-#: Hydra's own.
+#: Path keys of Hydra itself.
 HYDRA_PATH_KEYS = ("hydra.run.dir", "hydra.sweep.dir")
 
 
 def key_of(override: str) -> str:
-    """Return the key of an override, without the signs that add or remove it."""
+    """Return the key of an override, without its ``+`` or ``~``."""
     return override.partition("=")[0].lstrip("+~").strip()
 
 
@@ -40,28 +40,28 @@ def quote(text: str, *, literal: bool = False) -> str:
 
 
 def to_type(key: str, value: str) -> str:
-    """Return an override with its value quoted, as one types it in a shell."""
+    """Return an override with its value quoted, as a user types it in a shell."""
     return shlex.quote(f"{key}={quote(value)}")
 
 
 def value_of(override: str) -> str:
-    """Return the value of an override that holds one string, without its quotes."""
+    """Return the value of an override with a single string, without its quotes."""
     (one,) = parse([override])
     value = one.value()
     return value if isinstance(value, str) else override.partition("=")[2]
 
 
 def quote_paths(overrides: Sequence[str], *, multirun: bool) -> list[str]:
-    """Quote the paths among overrides where Hydra would not read them as paths, and expand ``~``.
+    """Quote the paths in overrides that Hydra would not read as paths, and expand ``~``.
 
-    A path that Hydra reads as it stands stays as it stands.
+    A path that Hydra reads correctly remains unchanged.
 
     Args:
-        overrides: As they were typed.
-        multirun: Whether a sweep is asked for: then a comma may stand between two paths.
+        overrides: The overrides of the command line.
+        multirun: Whether the command line asks for a sweep; then a comma may separate two paths.
 
     Raises:
-        InputError: Whether a comma stands between two paths or within one is unclear; the line shows both forms.
+        InputError: It is unclear whether a comma separates two paths or is part of one; the message shows both forms.
     """
     known = (*PATH_KEYS, *FOLDER_KEYS, *HYDRA_PATH_KEYS)
     return [_quoted_path(one, multirun) if "=" in one and key_of(one) in known else one for one in overrides]
@@ -105,7 +105,7 @@ def _parsed(override: str) -> Override | None:
 
 
 def _is_named_sweep(override: Override) -> bool:
-    """Whether an override is a sweep by a function such as ``choice(…)`` or ``glob(…)``, which no path looks like."""
+    """Check whether an override sweeps with a function such as ``choice(…)`` or ``glob(…)``, unlike any path."""
     return override.is_sweep_override() and not getattr(override._value, "simple_form", False)
 
 

@@ -1,6 +1,7 @@
-"""Overrides read from a run's or sweep's folder: whoever wrote them may not run code or choose a server by them.
+"""Security checks of overrides that are read from the folder of a run or a sweep.
 
-A folder can come from anybody. What it records is applied only where it sets keys that ``conf/`` has, to plain values.
+A folder can come from anybody, and its overrides must not run code or choose a server. Recorded overrides are applied
+only if they set keys that ``conf/`` has to plain values.
 """
 
 import re
@@ -19,7 +20,7 @@ from keyart.config.sweep_grid import expand, parse, values_of
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import free_keys
 
-#: Hydra's own keys that a sweep's jobs need. Not among them: what reaches a shell (``setup``), a server, or a class.
+#: Keys of Hydra that a sweep's jobs need. Keys that reach a shell (``setup``), a server or a class are excluded.
 HYDRA_KEYS = re.compile(
     r"""hydra\.(mode|run\.dir|sweep\.dir|job\.chdir|verbose
     |sweeper\.(n_trials|n_jobs|patience|direction|max_batch_size|sampler\.(seed|n_startup_trials)|pruner(\.\w+)?)
@@ -29,21 +30,21 @@ HYDRA_KEYS = re.compile(
     re.VERBOSE,
 )
 HYDRA_GROUPS = ("hydra/launcher", "hydra/sweeper", "hydra/sweeper/pruner", "hydra/sweeper/sampler")
-#: Options of these groups that packages bring, beside the files in ``conf/``.
+#: Options of these groups that come from packages, in addition to the files in ``conf/``.
 PLUGINS = ("basic", "optuna", "submitit_local", "submitit_slurm")
-#: Keys that name a server or an importable module.
+#: Keys that name a server or an importable module; only a command line may set them.
 USERS_OWN = re.compile(r"logger\.(\w+\.)?(tracking_uri|needs)")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*")
 _GLOB = re.compile(r"\+{0,2}[\w/]+=glob\([\w*?,. \[\]-]*\)")
 _SPECIAL = re.compile(r"(?<!\w)_(target|args|partial|recursive|convert)_(?!\w)")
-"""Keys by which Hydra calls what is named there."""
+"""Keys with which Hydra calls a named object."""
 _NOW = re.compile(r"\$\{\s*now\s*:")
 _RESOLVER = re.compile(r"\$\{[^}]*?:")
 
 
 @cache
 def known_targets(config_folder: Path = CONFIG_FOLDER) -> frozenset[str]:
-    """Return every ``_target_`` that the files of ``conf/`` name."""
+    """Return every ``_target_`` in the files of ``conf/``."""
     texts = (file.read_text(encoding="utf-8") for file in config_folder.rglob("*.yaml"))
     return frozenset(name for text in texts for name in re.findall(r"_target_:\s*([\w.]+)", text))
 
@@ -51,11 +52,11 @@ def known_targets(config_folder: Path = CONFIG_FOLDER) -> frozenset[str]:
 def check_recorded(
     overrides: Iterable[str], file: Path, named_by: str, *, config_folder: Path = CONFIG_FOLDER
 ) -> list[str]:
-    """Check overrides that were read from a folder, before anything is composed of them.
+    """Check overrides that were read from a folder, before anything is composed from them.
 
     Args:
-        overrides: As they were recorded, without those that the command line replaces.
-        file: Where they were read.
+        overrides: The recorded overrides, without those that the command line replaces.
+        file: The file from which they were read.
         named_by: The override that named the folder, such as ``resume=/runs/a``.
         config_folder: The folder of the configuration.
 
@@ -63,8 +64,9 @@ def check_recorded(
         The same overrides.
 
     Raises:
-        InputError: One sets a key that ``conf/`` does not have, a key of Hydra's that a run does not need, a class
-            that ``conf/`` does not name, or reads the environment; the line names folder, file and key.
+        InputError: An override sets a key that ``conf/`` does not have, a key of Hydra that a run does not need, or a
+            class
+            that ``conf/`` does not name, or it reads the environment; the message names folder, file and key.
     """
     found = [str(override) for override in overrides]
     for override in found:
@@ -75,10 +77,10 @@ def check_recorded(
 
 
 def read_overrides(file: Path) -> list[str]:
-    """Read a list of overrides that Hydra recorded.
+    """Read a file of overrides that Hydra recorded.
 
     Raises:
-        InputError: The file cannot be read, or holds something else.
+        InputError: The file cannot be read, or its content is not a list of overrides.
     """
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or []
@@ -90,7 +92,7 @@ def read_overrides(file: Path) -> list[str]:
 
 
 def _fault(override: str, config_folder: Path) -> str | None:
-    """Return why an override may not come from a folder; None where it may."""
+    """Return why an override may not come from a folder; None if it may."""
     key, text = key_of(override), override.partition("=")[2]
     if not override.isprintable():
         return "whose value holds control characters"
@@ -103,7 +105,7 @@ def _fault(override: str, config_folder: Path) -> str | None:
         return None if known else f"a class or its arguments ({text}) that conf/ does not name"
     if is_group(override, config_folder) or "/" in key:
         allowed = key in HYDRA_GROUPS if key.startswith("hydra") else is_group(override, config_folder)
-        # A path as the option would lead out of the folder of the configuration.
+        # An option that is a path could lead out of the configuration folder.
         allowed = allowed and all(_is_option(key, name, config_folder) for name in _options(override))
         return None if allowed else f"with an option ({text}) that conf/{key} does not have"
     try:
@@ -119,7 +121,7 @@ def _fault(override: str, config_folder: Path) -> str | None:
 
 
 def is_group(override: str, config_folder: Path) -> bool:
-    """Whether an override chooses an option of a config group."""
+    """Check whether an override chooses an option of a config group."""
     return bool(re.fullmatch(r"[\w/]+", key_of(override))) and (config_folder / key_of(override)).is_dir()
 
 
@@ -130,19 +132,19 @@ def _is_option(group: str, name: str, config_folder: Path) -> bool:
 
 
 def _options(override: str) -> list[str]:
-    """Return the options that an override chooses of a group: one, several, or those of a sweep."""
+    """Return the options of a group that an override chooses: one, several, or those of a sweep."""
     try:
         (one,) = parse([override])
         if not one.is_sweep_override() and isinstance(one.value(), list):
             return [str(name) for name in one.value()]  # type: ignore[union-attr]
         return [value.partition("=")[2].strip("'\"") for value in values_of(one)]
     except HydraException:
-        # A glob needs Hydra's own search path, and chooses among its options alone.
+        # A glob needs Hydra's search path, and chooses only among Hydra's options.
         return [] if _GLOB.fullmatch(override) else ["?"]
 
 
 def _leaves(override: str) -> Iterator[str]:
-    """Every key that an override sets: its own, and those within values that are mappings."""
+    """Yield every key that an override sets: its own, and those within mappings."""
     (parsed,) = parse([override])
     key, written = key_of(override), parsed._value
     yield key
@@ -152,7 +154,7 @@ def _leaves(override: str) -> Iterator[str]:
 
 
 def _check_additions(found: list[str], file: Path, named_by: str, config_folder: Path) -> None:
-    """Refuse ``+key=value`` where no choice of config groups among the overrides has such a key."""
+    """Reject ``+key=value`` if no choice of config groups among the overrides has such a key."""
     added = [o for o in found if o.startswith("+") and not is_group(o, config_folder)]
     if not added:
         return

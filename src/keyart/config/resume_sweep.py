@@ -1,4 +1,4 @@
-"""``resume_sweep=<folder>``: the command line that continues a sweep in its folder."""
+"""``resume_sweep=<folder>``: the command line that resumes a sweep in its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan, is_sweep, record_of
 from keyart.training.resume import BOUND
 
-#: What may differ: where and how the jobs run, not what they learn.
+#: Keys that may change on resume: where and how the jobs run, but not what they learn.
 FREE = (
     "callbacks",
     "data.catalogue",
@@ -26,7 +26,7 @@ FREE = (
     "logger",
     "trainer",
 )
-#: Groups whose own keys go with the choice: another launcher, or logger, knows nothing of them.
+#: Groups whose keys depend on the choice: another launcher or logger does not have them.
 _WITH_CHOICE = ("hydra/launcher", "hydra/sweeper/pruner", "logger")
 _OWN = ("resume_sweep", "hydra.sweep.dir")
 
@@ -36,16 +36,16 @@ def _sweeps(override: str) -> bool:
 
 
 def given_folder(overrides: Sequence[str], key: str) -> str | None:
-    """The folder that a key names, as it was written last; None where it is not given."""
+    """Return the folder that a key names in its last override; None if it is not set."""
     given = next((value_of(o) for o in reversed(overrides) if key_of(o) == key), "null")
     return None if given in ("", "null") else given
 
 
 def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
-    """The folder that ``resume_sweep`` names; None where it is not given.
+    """Return the folder that ``resume_sweep`` names; None if it is not set.
 
     Raises:
-        InputError: It is no sweep's folder.
+        InputError: It is not the folder of a sweep.
     """
     given = given_folder(overrides, "resume_sweep")
     if given is None:
@@ -59,16 +59,17 @@ def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
 
 
 def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
-    """The overrides that continue a sweep: those that it began with, but for where and how its jobs run.
+    """Return the overrides that resume a sweep: its original ones, except for where and how its jobs run.
 
     Args:
-        folder: The sweep's.
-        overrides: What is given now: nothing more, or the sweep's own line again.
+        folder: Folder of the sweep.
+        overrides: Overrides of the new command line: none, or the sweep's original ones again.
         config_folder: The folder of the configuration.
 
     Raises:
-        InputError: What is given would make another sweep of it, or the folder records what it may not choose; the
-            line names the first key.
+        InputError: The overrides would change the sweep, or the folder records a setting that it may not choose; the
+            message
+            names the first such key.
     """
     plan = Plan.read(folder)
     own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}
@@ -78,7 +79,7 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
         key = key_of(override)
         if key in _OWN or own.get(key) == override:
             continue
-        # What is swept numbers the jobs, whatever it is.
+        # Swept keys determine the numbers of the jobs, so none of them may change.
         if key in plan.keys or not key.startswith(FREE) or key in BOUND or _sweeps(override):
             before = own[key].partition("=")[2] if key in own else "not given"
             raise InputError(
@@ -91,7 +92,7 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
         (o for o in own.values() if o not in overrides), record_of(folder), named_by, config_folder=config_folder
     )
     for job in sorted(folder.glob("[0-9]*/.hydra/overrides.yaml")):
-        # A search takes up jobs that were cut short by what they recorded.
+        # A search resumes interrupted jobs from their own records.
         check_recorded(
             (o for o in read_overrides(job) if o not in overrides), job, named_by, config_folder=config_folder
         )

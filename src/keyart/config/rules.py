@@ -1,7 +1,7 @@
-"""What each configuration key takes, and one clear line for a value that it does not.
+"""Validation rules of configuration keys, with a one-line message for each invalid value.
 
-The rules know names, types and ranges; they import neither torch nor timm, so that a wrong value is told at once.
-Keys without a rule (a logger's own arguments, a loss's own numbers) are checked by what they are given to.
+The rules know names, types and ranges. They import neither torch nor timm, so that a wrong value is reported at once.
+Keys without a rule (a logger's own arguments, a loss's own numbers) are checked by the objects that receive them.
 """
 
 import difflib
@@ -21,11 +21,11 @@ from keyart.training.trainer_arguments import check_arguments
 from keyart.utils.paths import expand_home
 
 Rule = Callable[[Any], str | None]
-"""Takes a value; returns what is wanted instead, or None when the value will do."""
+"""Function that takes a value and returns a description of valid values, or None if the value is valid."""
 
 
 def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
-    """A whole number in [low, high]."""
+    """Create a rule for whole numbers in [low, high]."""
     wanted = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
 
     def rule(value: Any) -> str | None:
@@ -38,7 +38,7 @@ def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
 
 
 def number(low: float, high: float = math.inf, *, above: bool = False, optional: bool = False) -> Rule:
-    """A number in [low, high], or in (low, high] with ``above``."""
+    """Create a rule for numbers in [low, high], or in (low, high] with ``above``."""
     floor = f"above {low:g}" if above else f"of at least {low:g}"
     wanted = f"a number {floor}" if high == math.inf else f"a number {floor} and at most {high:g}"
 
@@ -53,7 +53,7 @@ def number(low: float, high: float = math.inf, *, above: bool = False, optional:
 
 
 def one_of(*choices: Any) -> Rule:
-    """One of a few values."""
+    """Create a rule for one of a few values."""
 
     def rule(value: Any) -> str | None:
         near = difflib.get_close_matches(str(value), [str(c) for c in choices], n=1)
@@ -65,19 +65,19 @@ def one_of(*choices: Any) -> Rule:
 
 
 def text(value: Any) -> str | None:
-    """A word."""
+    """Check for a non-empty text on one line."""
     fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
     return None if fits else "a word, not nothing"
 
 
 def folder_name(value: Any) -> str | None:
-    """A name that also makes a folder below ``outputs``."""
+    """Check for a name that is also a valid folder below ``outputs``."""
     fits = text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
     return None if fits else "the name of a folder below outputs/"
 
 
 def devices(value: Any) -> str | None:
-    """How many devices, or which."""
+    """Check for a number of devices, or a list of device numbers."""
     if isinstance(value, list | tuple):
         fits = bool(value) and all(isinstance(v, int) and v >= 0 for v in value)
     else:
@@ -86,20 +86,20 @@ def devices(value: Any) -> str | None:
 
 
 def duration(value: Any) -> str | None:
-    """A time as Lightning reads it."""
+    """Check for a duration in Lightning's format, or null."""
     fits = value is None or (isinstance(value, str) and re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value))
     return None if fits else "days:hours:minutes:seconds, such as 00:01:30:00, or null"
 
 
 def image_size(value: Any) -> str | None:
-    """Height and width in pixels."""
+    """Check for height and width in pixels."""
     fits = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
     fits = fits and all(isinstance(v, int) and not isinstance(v, bool) and 32 <= v <= 2048 for v in value)
     return None if fits else "[height,width], each from 32 to 2048 pixels"
 
 
 def validation_metric(value: Any) -> str | None:
-    """A metric of the validation split: nothing is chosen by test metrics."""
+    """Check for a metric of the validation split, because nothing may be selected by test metrics."""
     return None if isinstance(value, str) and value.startswith("val/") else "a metric of the validation split, val/…"
 
 
@@ -185,7 +185,7 @@ RULES: dict[str, Rule] = {
 
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key; raises ``KeyError`` where there is none."""
+    """Return the value at a dotted key; raise ``KeyError`` if there is none."""
     value: Any = config
     for part in key.split("."):
         if not isinstance(value, Mapping):
@@ -195,7 +195,7 @@ def lookup(config: Mapping[str, Any], key: str) -> Any:
 
 
 def show(value: Any) -> str:
-    """A value as one writes it on the command line."""
+    """Format a value as on the command line."""
     if value is None:
         return "null"
     if isinstance(value, list | tuple):
@@ -204,10 +204,10 @@ def show(value: Any) -> str:
 
 
 def check_miner(miner: Mapping[str, Any]) -> None:
-    """Check those of a miner's keys that depend on each other.
+    """Check the keys of a miner that depend on each other.
 
     Raises:
-        InputError: They do not go together.
+        InputError: They do not fit together.
     """
     if "class" in miner:
         from keyart.losses.miners.pml import PMLMiner
@@ -232,7 +232,7 @@ def check_miner(miner: Mapping[str, Any]) -> None:
 
 
 def check_sampler(sampler: Mapping[str, Any]) -> None:
-    """Check that a batch has room for a class's posters, and they for a pair.
+    """Check that a batch has space for the ``m`` posters of a class, and that a class can form a pair.
 
     Raises:
         InputError: ``m`` is too large or too small.
@@ -250,10 +250,10 @@ def check_sampler(sampler: Mapping[str, Any]) -> None:
 
 
 def check_data(data: Mapping[str, Any]) -> None:
-    """Check that the catalogue and the images that the configuration names are there.
+    """Check that the configured catalogue and images exist.
 
     Raises:
-        InputError: A file or folder does not exist, or the splits leave no room for training.
+        InputError: A file or folder does not exist, or the splits leave no posters for training.
     """
     if data.get("name") == "demo":
         try:
@@ -278,13 +278,13 @@ def check_data(data: Mapping[str, Any]) -> None:
 
 
 def check_loggers(loggers: Mapping[str, Any]) -> None:
-    """Check that the packages of the loggers that were asked for are installed.
+    """Check that the packages of the chosen loggers are installed.
 
     Args:
-        loggers: The settings of each, by name.
+        loggers: Settings of each logger, by name.
 
     Raises:
-        InputError: One is not.
+        InputError: A package is not installed.
     """
     for name, logger in loggers.items():
         needs = logger.get("needs")
@@ -293,10 +293,10 @@ def check_loggers(loggers: Mapping[str, Any]) -> None:
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Check that the processes asked for fit on this machine's cores.
+    """Check that the requested CPU processes do not exceed this machine's cores.
 
     Raises:
-        InputError: They do not.
+        InputError: They do.
     """
     cores, wanted = os.cpu_count() or 1, trainer.get("devices")
     if trainer.get("accelerator") == "cpu" and isinstance(wanted, int) and wanted > cores:
@@ -310,10 +310,10 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
 
     Args:
         config: The configuration as plain dicts and lists.
-        here: Whether it will run on this machine, whose cores then must do.
+        here: Whether the run will use this machine; then its cores must suffice.
 
     Raises:
-        InputError: A value is of the wrong kind or out of range; the line names key, value and mend.
+        InputError: A value has a wrong type or is out of range; the message names the key, the value and the fix.
     """
     for key, rule in RULES.items():
         try:

@@ -1,7 +1,7 @@
-"""Overrides that people write by habit, put into the form that conf/ has.
+"""Translation of common shorthand overrides into the keys of conf/.
 
-``logger.mode`` with one logger, any argument of ``lightning.Trainer`` under ``trainer.``, and groups and keys that are
-set to ``null`` or deleted with ``~``.
+Shorthand is ``logger.mode`` with one logger, any argument of ``lightning.Trainer`` under ``trainer.``, and a group or
+key that is set to ``null`` or deleted with ``~``.
 """
 
 import re
@@ -21,7 +21,7 @@ from keyart.config.sweep_grid import parse, values_of
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 
-#: What a group or key means that is set to null or deleted; every other one is needed.
+#: Meaning of a group or key that is set to null or deleted; all other groups and keys are required.
 NULLS = {
     "augment": "augment=none",
     "callbacks.early_stopping": "callbacks.early_stopping.patience=null",
@@ -36,23 +36,24 @@ NULLS = {
 
 
 def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, before: Sequence[str] = ()) -> list[str]:
-    """Return overrides in the form that conf/ has; those that are in it already stay as they are.
+    """Translate overrides into the keys of conf/; overrides that need no translation remain unchanged.
 
     Args:
-        overrides: As they were written.
+        overrides: Overrides of the command line.
         config_folder: The folder of the configuration.
-        before: Others that apply too, of a run or sweep that is continued. Nothing is composed of them: they have not
+        before: Other overrides that apply too, of a run or sweep to resume. They are not composed, because they have
+            not
             been checked yet.
 
     Raises:
-        InputError: One sets to null or deletes what a run needs, or its logger or ``trainer`` key is unknown.
+        InputError: An override deletes a required key or sets it to null, or its logger or ``trainer`` key is invalid.
     """
     found: list[str] = []
     for written in overrides:
         try:
             (one,) = parse([written])
         except HydraException:
-            # Hydra tells what is wrong with it when the whole is composed.
+            # Hydra reports the error when the whole configuration is composed.
             found.append(written)
             continue
         key = one.key_or_group
@@ -78,12 +79,12 @@ def _is_null(one: Override) -> bool:
 
 
 def _is_glob(one: Override) -> bool:
-    """Whether an override chooses by a pattern, which needs Hydra's search path to be read and never means null."""
+    """Check whether an override chooses by a pattern; reading it needs Hydra's search path, and it never means null."""
     return isinstance(one._value, Glob)
 
 
 def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
-    """Return the choices of options among overrides: of a sweep its first one, and none that takes a group away."""
+    """Return the overrides that choose an option, with the first value of a sweep; without deletions and globs."""
     chosen = []
     for written in overrides:
         try:
@@ -96,10 +97,10 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
 
 
 def _of_logger(written: str, key: str, before: Sequence[str], overrides: Sequence[str], config_folder: Path) -> str:
-    """Return ``logger.<key>`` as ``logger.<name>.<key>``, where one logger is chosen.
+    """Return ``logger.<key>`` as ``logger.<name>.<key>``, if exactly one logger is chosen.
 
     Raises:
-        InputError: None is chosen, or several.
+        InputError: No logger is chosen, or several.
     """
     rest = key.removeprefix("logger.")
     if rest.partition(".")[0] in options_of("logger", config_folder):
@@ -114,12 +115,12 @@ def _of_logger(written: str, key: str, before: Sequence[str], overrides: Sequenc
 
 
 def _chosen_loggers(before: Sequence[str], overrides: Sequence[str], config_folder: Path) -> list[str]:
-    """Return the names of the loggers that are chosen, in any job of a sweep."""
+    """Return the names of the loggers that are chosen in any job of a sweep."""
     named = [[one for one in some if re.match(r"\+*logger=", one)] for some in (before, overrides)]
     found: list[str] = []
-    # What is named now takes the place of what was.
+    # Overrides of the command line replace earlier ones.
     for written in named[1] or named[0]:
-        # One, a list, or what is swept of both.
+        # The value is one name, a list, or a sweep of both.
         found += re.findall(r"[A-Za-z_]\w*", written.partition("=")[2].replace("choice(", ""))
     if not found:
         config = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)
@@ -128,10 +129,10 @@ def _chosen_loggers(before: Sequence[str], overrides: Sequence[str], config_fold
 
 
 def _of_trainer(written: str, key: str, config_folder: Path) -> str:
-    """Return ``trainer.<argument>`` so that Hydra takes it, with or without ``+``, whether conf/ has it or not.
+    """Return ``trainer.<argument>`` in the form that Hydra accepts, with or without ``+``, in conf/ or not.
 
     Raises:
-        InputError: keyart sets the argument itself.
+        InputError: keyart itself sets the argument.
     """
     name, signs = key.removeprefix("trainer."), re.match(r"[+~]*", written)
     assert signs is not None
@@ -143,7 +144,7 @@ def _of_trainer(written: str, key: str, config_folder: Path) -> str:
 
 
 def _trainer_keys(config_folder: Path) -> set[str]:
-    """Return the keys of ``trainer`` that conf/ has."""
+    """Return the keys of ``trainer`` in conf/."""
     whole = yaml.safe_load((config_folder / "train.yaml").read_text(encoding="utf-8"))
     keys = set(whole.get("trainer") or {})
     for file in (config_folder / "trainer").glob("*.yaml"):
@@ -152,10 +153,10 @@ def _trainer_keys(config_folder: Path) -> set[str]:
 
 
 def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -> list[str]:
-    """Return what an override means that sets something to null or deletes it; any other one as it is.
+    """Translate an override that sets a key to null or deletes it; return any other override unchanged.
 
     Raises:
-        InputError: It takes away what a run needs.
+        InputError: The override removes a required key.
     """
     try:
         (one,) = parse([written])
@@ -193,12 +194,12 @@ def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -
 
 @cache
 def _composed(groups: tuple[str, ...], config_folder: Path) -> Any:
-    """Return the configuration of some choices of options, Hydra's own part too; not resolved."""
+    """Compose the configuration of some chosen options, including Hydra's part; not resolved."""
     return OmegaConf.to_container(compose_all(groups, config_folder)[0], resolve=False)
 
 
 def _default(key: str, overrides: Sequence[str], config_folder: Path) -> tuple[bool, Any]:
-    """Return whether conf/ has a key, and its value there, for the options that are chosen; not resolved."""
+    """Return whether conf/ has a key with the chosen options, and its unresolved value."""
     value = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)
     for part in key.split("."):
         if not isinstance(value, Mapping) or part not in value:

@@ -1,4 +1,4 @@
-"""What happens around a sweep: its plan is noted when it begins, its report is made when it ends, however it ends."""
+"""Hydra callback around a sweep: it records the plan at the start, and the report is written at every kind of end."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,12 +15,14 @@ from keyart.utils.text import echo
 
 
 class SweepReport(Callback):
-    """Notes what a sweep will do; at its end makes the report and prints the folder as the last line.
+    """Callback that records what a sweep will do, and reports on it at the end.
 
-    Hydra calls ``on_multirun_end`` only where launcher and sweeper came through: ``train.py`` calls `end` itself.
+    Hydra calls ``on_multirun_end`` only if launcher and sweeper succeed. Therefore ``train.py`` calls `end` itself,
+    which
+    also prints the sweep's folder as the last line.
 
     Attributes:
-        begun: The folder of the sweep that has begun and not been reported yet.
+        begun: Folder of the sweep that has started and is not reported yet.
     """
 
     begun: ClassVar[Path | None] = None
@@ -29,8 +31,10 @@ class SweepReport(Callback):
         """Claim the sweep's folder and write the plan into it.
 
         Raises:
-            SystemExit: Another process holds the folder, or has left another sweep in it since this one was checked.
-                Hydra turns any other error of a callback into a warning, and runs the jobs.
+            SystemExit: Another process holds the folder, or has started another sweep in it after the check of the
+                command
+                line. Any other exception would not stop the sweep: Hydra turns errors of callbacks into warnings and
+                runs the jobs.
         """
         folder = Path(config.hydra.sweep.dir).resolve()
         plan = plan_of(config)
@@ -47,14 +51,14 @@ class SweepReport(Callback):
         SweepReport.begun = folder
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Nothing yet: all sweeps end in `end`."""
+        """Do nothing: all sweeps end in `end`."""
 
     @classmethod
     def end(cls) -> bool:
-        """Report on the sweep that has begun, if any, and print its folder.
+        """Report on the sweep that has started, if any, and print its folder.
 
         Returns:
-            Whether every job has finished.
+            Whether every job has finished; True without a sweep.
         """
         folder, cls.begun = cls.begun, None
         if folder is None:
@@ -70,7 +74,7 @@ class SweepReport(Callback):
 
 
 def plan_of(config: DictConfig) -> Plan:
-    """What a sweep will do, from its composed configuration."""
+    """Return the plan of a sweep from its composed configuration."""
     hydra = config.hydra
     overrides = [str(o) for o in OmegaConf.to_container(hydra.overrides.task)]  # type: ignore[union-attr]
     params = OmegaConf.to_container(hydra.sweeper.params) if hydra.sweeper.get("params") else None

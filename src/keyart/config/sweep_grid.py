@@ -1,4 +1,4 @@
-"""The jobs that a command line asks for: every one of a grid, and the corners of a search space."""
+"""The jobs of a sweep's command line: all jobs of a grid, and the corners of a search space."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, product
@@ -8,28 +8,28 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
 MOST_CORNERS = 4096
-"""Of larger spaces every pair of values is checked, not every combination."""
+"""Maximum number of combinations to check; in larger spaces only all pairs of values are checked."""
 
 
 def parse(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[Override]:
-    """Overrides as Hydra reads them.
+    """Parse overrides as Hydra does.
 
     Args:
-        overrides: ``key=value``, a value each or several.
-        loader: Needed for ``glob(…)`` alone.
+        overrides: ``key=value`` overrides, each with one value or several.
+        loader: Config loader; needed only for ``glob(…)``.
 
     Raises:
-        HydraException: One cannot be read.
+        HydraException: An override cannot be parsed.
     """
     return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
 
 
 def values_of(override: Override, *, search: bool = False) -> list[str]:
-    """What a job's override may become: each value of a sweep, the two ends of an interval, or the override itself.
+    """Return the overrides that a job can get: each value of a sweep, both ends of an interval, or the override itself.
 
     Args:
-        override: A parsed one.
-        search: Whether Optuna reads it, to which the end of a range belongs to it.
+        override: A parsed override.
+        search: Whether Optuna reads it; Optuna includes the end of a range.
     """
     key = override.get_key_element()
     written = override.value()
@@ -44,11 +44,11 @@ def values_of(override: Override, *, search: bool = False) -> list[str]:
 
 
 def with_params(overrides: Sequence[str], params: Mapping[str, object] | None) -> list[str]:
-    """A sweeper's own ``params`` before the overrides of the command line, which take precedence.
+    """Add a sweeper's own ``params`` before the overrides of the command line, which take precedence.
 
     Args:
-        overrides: Those of the command line.
-        params: ``hydra.sweeper.params``: values, or what is swept, by key.
+        overrides: Overrides of the command line.
+        params: ``hydra.sweeper.params``: values or sweeps, by key.
     """
     given = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
     own = [f"{key}={value}" for key, value in (params or {}).items() if key.lstrip("+~") not in given]
@@ -56,15 +56,15 @@ def with_params(overrides: Sequence[str], params: Mapping[str, object] | None) -
 
 
 def swept_keys(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[str]:
-    """The keys that are swept, as one writes them on the command line."""
+    """Return the swept keys, as on the command line."""
     found = [o.get_key_element().lstrip("+") for o in parse(overrides, loader) if o.is_sweep_override()]
     return list(dict.fromkeys(found))
 
 
 def expand(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[list[str]]:
-    """The overrides of each job of a grid, in the order in which Hydra's basic sweeper runs them.
+    """Return the overrides of each job of a grid, in the order of Hydra's basic sweeper.
 
-    Of an interval, which only a search can draw from, its two ends are taken.
+    For an interval, from which only a search can sample, the two ends are used.
 
     Examples:
         >>> expand(["loss.margin=36,40", "seed=1"])
@@ -78,9 +78,9 @@ def expand(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list
 def corners(
     overrides: Sequence[str], loader: ConfigLoader | None = None, *, search: bool = False
 ) -> Iterator[list[str]]:
-    """Jobs among which every value, and every pair of values, of a grid or search space occurs.
+    """Yield jobs that cover every value and every pair of values of a grid or search space.
 
-    These are all combinations where they are few enough; else all pairs, the other keys at their first value.
+    If there are few combinations, these are all of them; otherwise all pairs, with the other keys at their first value.
     """
     choices = [values_of(override, search=search) for override in parse(overrides, loader)]
     size = 1
