@@ -1,6 +1,7 @@
-"""Helpers without a subject of their own: atomic files, caches, checksums, paths, progress, network, statistics, text.
+"""General helpers: atomic files, caches, checksums, paths, progress bars, network checks, statistics and safe text.
 
-What knows a poster, a vector or a run belongs elsewhere. This room imports no other room.
+Code about posters, vectors or runs belongs elsewhere. This package imports no other package of keyart, only
+`keyart.errors`.
 """
 
 from keyart.utils.lazy import attach_stub

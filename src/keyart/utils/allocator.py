@@ -1,4 +1,4 @@
-"""What happens to memory that a network on the CPU has freed: it is kept for the next layer."""
+"""Memory allocator setting for CPU networks: keep freed memory for the next layer."""
 
 import ctypes
 import os
@@ -11,14 +11,14 @@ _KEPT_BLOCK = 1 << 30
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let this process keep freed blocks of up to 1 GiB, instead of giving them back to the system.
+    """Let this process keep freed blocks of up to 1 GiB, instead of returning them to the operating system.
 
-    By default glibc asks the system anew for each block above 32 MiB, such as a layer's maps, and the system clears it
-    page by page, which takes as long as the convolution that fills it: EfficientNet-Lite0 at 256×176 embeds 16 posters
-    in float32 in half the time without, and takes a training step of 64 posters in 0.7 of it. The process's largest
-    size is what it was, but it does not shrink before its end.
+    By default, glibc requests each block above 32 MiB from the system again, for example the feature maps of a layer.
+    The system clears each page of it, which takes as long as the convolution that fills it. With this setting,
+    EfficientNet-Lite0 at 256×176 embeds 16 posters in float32 in half the time, and a training step of 64 posters takes
+    0.7 of its time. The peak memory of the process stays the same, but its memory does not shrink before its end.
 
-    Nothing is changed where a person has set up malloc by the environment, nor where there is no glibc.
+    Nothing changes if the environment configures malloc, or if there is no glibc.
 
     Returns:
         Whether freed memory is kept.

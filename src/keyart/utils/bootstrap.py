@@ -1,4 +1,4 @@
-"""Percentile bootstrap over queries: how far a mean would move with other queries of the same kind."""
+"""Percentile bootstrap confidence intervals for means over queries."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +10,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 Verdict = Literal["better", "worse", "no difference"]
 SIGNS: dict[Verdict, str] = {"better": "▲", "worse": "▼", "no difference": "="}
-"""What stands beside a difference, so that it is not told by colour alone."""
+"""Symbol of each verdict, so that colour is not the only sign of a difference."""
 
 
 def verdict(low: float, high: float) -> Verdict:
-    """Whether a difference's interval lies above zero, below it, or holds it (or is unknown).
+    """Return whether a difference's interval is above zero, below zero, or contains zero (or is unknown).
 
     Examples:
         >>> verdict(0.01, 0.02), verdict(-0.2, -0.1), verdict(-0.1, 0.1), verdict(float("nan"), float("nan"))
@@ -28,13 +28,13 @@ CHUNK_BYTES = 64_000_000
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean and the interval around it.
+    """A mean with its confidence interval.
 
     Attributes:
-        value: The mean over the queries that have a value; NaN where none has.
-        low: Lower end; NaN where there is none.
-        high: Upper end.
-        queries: How many queries have a value.
+        value: The mean over the queries with a value; NaN if there is none.
+        low: Lower end; NaN if there is none.
+        high: Upper end; NaN if there is none.
+        queries: Number of queries with a value.
     """
 
     value: float
@@ -44,26 +44,26 @@ class Interval:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside: for a difference, whether it is significant at the interval's level."""
+        """Whether the interval excludes zero: for a difference, whether it is significant at the interval's level."""
         return self.verdict != "no difference"
 
     @property
     def verdict(self) -> Verdict:
-        """For a difference: which side of zero the interval lies on."""
+        """On which side of zero the interval of a difference is; see `verdict`."""
         return verdict(self.low, self.high)
 
 
 def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int = 0) -> Floats:
-    """Means of bootstrap samples: rows drawn with replacement, the same rows for every column.
+    """Return the column means of bootstrap samples: rows drawn with replacement, the same rows for every column.
 
     Args:
-        values: (N, M) one row a query, one column a quantity; NaN where a query has no value. A column's mean is over
-            the drawn rows that have one.
-        replicates: R, how many samples are drawn.
-        seed: Of the draws; equal seeds and N draw equal rows, so that calls can be paired.
+        values: (N, M) one row per query, one column per quantity; NaN where a query has no value. A column's mean is
+            over the drawn rows that have a value.
+        replicates: R, the number of samples.
+        seed: Random seed; equal seeds and equal N draw the same rows, so that calls can be paired.
 
     Returns:
-        (R, M) means, NaN where a sample holds no value of a column.
+        (R, M) means, NaN where a sample contains no value of a column.
 
     Raises:
         ValueError: ``values`` is not two-dimensional or has no rows.
@@ -76,7 +76,7 @@ def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int =
     if table.ndim != 2 or len(table) == 0:
         raise ValueError(f"values has shape {table.shape}; it must be (queries, columns) with at least one query")
     known = ~np.isnan(table)
-    # Centred sums keep the rounding error relative to the spread, so that constant columns come out exact.
+    # Centred sums keep the rounding error relative to the spread, so that constant columns give exact means.
     centre = np.where(known.any(0), np.where(known, table, 0).sum(0) / np.maximum(known.sum(0), 1), np.nan)
     offset = np.where(known, table - centre, 0.0)
     parts = []
@@ -88,19 +88,19 @@ def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int =
 
 
 def intervals(values: npt.ArrayLike, *, level: float = 0.95, replicates: int = 2000, seed: int = 0) -> list[Interval]:
-    """Percentile intervals of the columns' means (Efron and Tibshirani 1993, chapter 13).
+    """Return percentile bootstrap intervals of the columns' means (Efron and Tibshirani 1993, chapter 13).
 
-    For the paired difference of two embeddings give the differences of their per-query values: NaN in either leaves
-    the query out of both.
+    For the paired difference of two embeddings, pass the differences of their per-query values. A NaN in either
+    embedding then removes the query from both.
 
     Args:
         values: (N, M) per-query values, NaN where a query has none.
         level: Coverage, in (0, 1).
-        replicates: How many samples are drawn.
-        seed: Of the draws.
+        replicates: Number of bootstrap samples.
+        seed: Random seed.
 
     Returns:
-        M intervals; one over fewer than two queries has no ends (NaN).
+        M intervals; an interval over fewer than two queries has NaN as its ends.
 
     Raises:
         ValueError: ``values`` is not (N, M), or ``level`` is out of range.
@@ -117,7 +117,7 @@ def intervals(values: npt.ArrayLike, *, level: float = 0.95, replicates: int = 2
 
 
 def percentile_ends(means: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
-    """Lower and upper ends of the central ``level`` of each column of (R, M) ``means``; NaN replicates do not count.
+    """Return the lower and upper ends of the central ``level`` of each column of (R, M) ``means``, without NaN values.
 
     Raises:
         ValueError: ``level`` is not in (0, 1).
@@ -133,7 +133,7 @@ def percentile_ends(means: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, 
 
 
 def _draw(n: int, replicates: int, seed: int) -> Iterator[Floats]:
-    """(r, n) how often each of n rows is drawn in each of r samples, in chunks that fit in memory."""
+    """Yield (r, n) counts of how often each of n rows is drawn in each of r samples, in chunks that fit in memory."""
     rng = np.random.default_rng(seed)
     most = max(1, CHUNK_BYTES // (16 * n))
     for start in range(0, replicates, most):

@@ -1,4 +1,4 @@
-"""Where everything that can be computed again is kept, and how it is written so that nothing half-done is read."""
+"""Cache folders for results that can be computed again, with locks and atomic writes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,14 +13,14 @@ from keyart.utils.paths import cache_root
 
 
 def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
-    """The sub-folder ``part`` of the cache, made where it is missing.
+    """Return the sub-folder ``part`` of the cache; create it if it does not exist.
 
     Args:
-        part: Name under the root, such as ``"pixels"`` or ``"features"``.
+        part: Name below the root, such as ``"pixels"`` or ``"features"``.
         cache_dir: A root other than `cache_root`.
 
     Raises:
-        InputError: The folder cannot be made.
+        InputError: The folder cannot be created.
     """
     folder = (Path(cache_dir) if cache_dir is not None else cache_root()) / part
     with storage_faults(folder):
@@ -30,7 +30,7 @@ def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
 
 @contextmanager
 def storage_faults(folder: Path) -> Iterator[None]:
-    """Tell a full or unwritable cache in one line; any other ``OSError`` passes.
+    """Convert errors of a full or unwritable cache to an `InputError`; any other ``OSError`` passes unchanged.
 
     Raises:
         InputError: The disk is full, or the folder cannot be written.
@@ -45,17 +45,17 @@ def storage_faults(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold ``path`` as a lock between processes; the system frees it when its holder dies."""
+    """Hold ``path`` as a lock between processes; the system releases it when its holder dies."""
     with storage_faults(path.parent), FileLock(path):
         yield
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file so that a reader sees either all of it or none.
+    """Write a file so that a reader sees either the complete file or none.
 
     Args:
         path: The file's final name; its folder exists.
-        write: Writes the content to the open binary file that it is given.
+        write: Writes the content to the open binary file that it receives.
 
     Raises:
         InputError: The disk is full, or the folder cannot be written.

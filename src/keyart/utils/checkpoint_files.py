@@ -1,4 +1,4 @@
-"""Checkpoints: written whole or not at all, and read without running code."""
+"""Checkpoints that are written atomically and read without running code."""
 
 import pickle
 from pathlib import Path
@@ -12,17 +12,17 @@ from keyart.utils.files import remove_drafts, replacing, storage_fault
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint that holds tensors and plain values only.
+    """Read a checkpoint that contains only tensors and plain values.
 
-    A checkpoint is a pickle, and a pickle can run code when it is loaded: one that holds anything else is refused
-    before it does.
+    A checkpoint is a pickle, and a pickle can run code when it is loaded. A checkpoint that contains anything else is
+    rejected before any code runs.
 
     Args:
         path: The file.
-        map_location: The device of its tensors, as `torch.load` takes it.
+        map_location: The device of its tensors, as in `torch.load`.
 
     Raises:
-        InputError: The file is missing or damaged, or holds something else.
+        InputError: The file is missing or damaged, is not a checkpoint, or contains other objects.
     """
     try:
         state = torch.load(path, map_location=map_location, weights_only=True)
@@ -43,28 +43,28 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """How Lightning writes and reads checkpoints here.
+    """Lightning plugin that writes checkpoints atomically and reads them safely.
 
-    Lightning's own way writes to the folder of temporary files first; where that is another file system, the
-    checkpoint is then copied over the old one, and a process that is killed meanwhile leaves neither. It also loads
-    whatever the file holds.
+    Lightning's default plugin first writes to the folder of temporary files. If that folder is on another file system,
+    the checkpoint is then copied over the old one, and a process that is killed during the copy leaves neither. The
+    default plugin also loads any object in the file.
     """
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write a checkpoint beside its final name and rename it.
+        """Write a checkpoint to a draft in the same folder, then rename it.
 
         Raises:
-            InputError: The disk is full, or the folder cannot be written; the old checkpoint is still there.
+            InputError: The disk is full, or the folder cannot be written; the old checkpoint still exists.
         """
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # What a killed process left is as large as a checkpoint; only one process writes here.
+            # Drafts of killed processes are as large as a checkpoint. Removal is safe: only one process writes here.
             remove_drafts(path)
             with replacing(path) as draft, draft.open("wb") as file:
                 torch.save(checkpoint, file)
         except (OSError, RuntimeError) as error:
-            # Torch raises a RuntimeError of its own where its file cannot be written.
+            # Torch raises its own RuntimeError if it cannot write its file.
             if (fault := storage_fault(error)) is None:
                 raise
             resumable = (path.parent / "last.ckpt").is_file()
@@ -72,5 +72,5 @@ class CheckpointFiles(TorchCheckpointIO):
             raise InputError(f"{path}: cannot be written, {fault}; make room, then {then}") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:
-        """Read a checkpoint, whatever ``weights_only`` says, as `read_checkpoint` does."""
+        """Read a checkpoint with `read_checkpoint`; ``weights_only`` is ignored, because reading is always safe."""
         return read_checkpoint(Path(path), map_location or "cpu")

@@ -1,4 +1,4 @@
-"""Is a file still what was written? Sizes and checksums that stay quick for files of many gigabytes."""
+"""File sizes and checksums that detect damage and stay fast for files of many gigabytes."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,11 @@ MOST_BLOCKS = 256
 
 
 def file_digest(path: Path) -> str:
-    """BLAKE2b over a file's size and content.
+    """Return the BLAKE2b digest of a file's size and content (only of samples of it for a large file).
 
-    Files of up to 256 MiB are read whole. Of a larger one, 256 blocks of 1 MiB are read, evenly spaced from the first
-    to the last, so that an index that is mapped and not read opens in a moment: a cut, shifted or mixed-up file is
-    always found, a single flipped bit between two blocks is not.
+    Files of up to 256 MiB are read completely. Of a larger file, 256 blocks of 1 MiB are read, evenly spaced from the
+    first to the last, so that a memory-mapped index opens quickly. A truncated file is always detected, and a shifted
+    or mixed-up one practically always. A single flipped bit between two blocks is not detected.
 
     Raises:
         OSError: The file cannot be read.
@@ -32,7 +32,7 @@ def file_digest(path: Path) -> str:
 
 
 def embedder_digest(folder: Path) -> str:
-    """What an embedder is known by: a digest over its description and its weights, the same wherever it is copied.
+    """Return a digest of an embedder's description and weights, which is the same for every copy of it.
 
     Args:
         folder: The folder that ``Embedder.save`` wrote.
@@ -51,12 +51,12 @@ def embedder_digest(folder: Path) -> str:
 
 
 def describe_files(folder: Path, names: Iterable[str]) -> dict[str, dict[str, int | str]]:
-    """Size in bytes and :func:`file_digest` of each file."""
+    """Return the size in bytes and the :func:`file_digest` of each file."""
     return {n: {"bytes": (folder / n).stat().st_size, "digest": file_digest(folder / n)} for n in names}
 
 
 def find_damage(folder: Path, files: Mapping[str, Mapping[str, int | str]]) -> str | None:
-    """The first difference between files and what :func:`describe_files` said of them, in words; None: none."""
+    """Return the first difference between files and their :func:`describe_files`, as text; None if there is none."""
     for name, told in files.items():
         path = folder / name
         if not path.is_file():

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and with the permissions that the umask asks for."""
+"""Atomic file writes, with the permissions that the umask specifies."""
 
 import errno
 import json
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-#: What a person can do something about, by its error number.
+#: Errors that a user can fix, by error number.
 STORAGE_FAULTS = {
     errno.ENOSPC: "no space is left there",
     errno.EDQUOT: "the disk quota is used up",
@@ -25,17 +25,17 @@ _SUFFIX = ".part"
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a draft beside ``path`` that takes its place when the block ends without an error.
+    """Yield a draft file beside ``path`` that replaces it when the block ends without an error.
 
-    The draft lies in the same folder, hence on the same file system, and reaches the disk before it is renamed: a
-    reader, and a machine that loses power, see the old file or the new one. It has the permissions that the umask
-    gives new files, even where its writer creates private ones (safetensors, `tempfile`).
+    The draft is in the same folder, and so on the same file system, and it is flushed to the disk before it is renamed.
+    After a power failure too, a reader sees either the old file or the new one. The file has the permissions that the
+    umask gives new files, even if its writer creates private files (safetensors, `tempfile`).
 
     Args:
         path: The file's final name; its folder exists.
 
     Yields:
-        The draft: an empty file to be written to or replaced. It is removed when the block fails.
+        The draft: an empty file to write to or to replace. It is removed if the block fails.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full.
@@ -56,29 +56,29 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file by an open binary file; see `replacing`.
+    """Write a binary file atomically; see `replacing`.
 
     Args:
         path: The file's final name; its folder exists.
-        write: Writes the content to the open binary file that it gets.
+        write: Writes the content to the open binary file that it receives.
     """
     with replacing(path) as draft, draft.open("wb") as file:
         write(file)
 
 
 def remove_drafts(path: Path) -> None:
-    """Remove what writers of ``path`` left that were killed; nobody else may be writing it."""
+    """Remove the drafts of ``path`` that killed writers left; no other process may be writing it."""
     for draft in path.parent.glob(f".{path.name}.*{_SUFFIX}"):
         draft.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's names, have reached the disk."""
+    """Flush a file's content, or a folder's entries, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        # Some network file systems know no sync of folders.
+        # Some network file systems cannot sync folders.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():
             raise
     finally:
@@ -86,10 +86,10 @@ def sync(path: Path) -> None:
 
 
 def storage_fault(error: BaseException | None) -> str | None:
-    """Say why a file could not be written where a person can do something about it; None elsewhere.
+    """Return why a file could not be written, if a user can fix the reason; otherwise None.
 
     Args:
-        error: What was raised; torch raises a ``RuntimeError`` that hides the system's own error in its context.
+        error: The raised exception; torch raises a ``RuntimeError`` with the system's error in its context.
 
     Examples:
         >>> storage_fault(OSError(errno.ENOSPC, "No space left on device"))
@@ -105,6 +105,6 @@ def storage_fault(error: BaseException | None) -> str | None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON at once or not at all (never NaN, which is no JSON)."""
+    """Write JSON atomically; raise ``ValueError`` for NaN, which is not valid JSON."""
     text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     write_atomically(path, lambda file: file.write(text.encode()))

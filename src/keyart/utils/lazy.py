@@ -1,4 +1,4 @@
-"""Lazy package exports, declared once in a stub that type checkers read too."""
+"""Lazy package exports, declared once in a stub file that type checkers also read."""
 
 import ast
 import sys
@@ -11,12 +11,12 @@ from typing import Any
 def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """Return a package's ``__getattr__``, ``__dir__`` and ``__all__`` from the imports in its ``__init__.pyi``.
 
-    A name's module is imported when the name is first used: importing a package stays cheap and needs no dependency
-    that is not used (after SPEC 1 of the Scientific Python project).
+    A module is imported when one of its names is first used. So importing a package is fast and does not require unused
+    dependencies (after SPEC 1 of the Scientific Python project).
 
     Args:
         package: The package's ``__name__``.
-        file: The package's ``__file__``; the stub is beside it.
+        file: The package's ``__file__``; the stub is in the same folder.
     """
     stub = ast.parse(Path(file).with_suffix(".pyi").read_text(encoding="utf-8"))
     origins = {

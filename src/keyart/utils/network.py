@@ -1,6 +1,6 @@
-"""What lies beyond this machine: whether a server answers, and whether one is logged in there.
+"""Network checks: whether a server is reachable, and whether the user is logged in to W&B.
 
-Nothing here imports the servers' own clients, which take a second each.
+This module does not import the servers' own clients, because each import takes about a second.
 """
 
 import configparser
@@ -16,21 +16,21 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 WANDB_CLOUD = "https://api.wandb.ai"
-#: Answers of a proxy or gateway that did not get through to the server.
+#: HTTP status codes of a proxy or gateway that could not reach the server.
 _NOT_THROUGH = (502, 503, 504)
 
 
 def why_unreachable(url: str, timeout: float = 3.0) -> str | None:
-    """Ask a server for anything at all.
+    """Check whether a server answers; return None if it does, else the reason.
 
-    Any answer counts, an error message too. Proxies from the environment are used.
+    Any answer counts, also an error message. Proxies from the environment are used.
 
     Args:
         url: ``http://`` or ``https://`` and the server's name.
-        timeout: Seconds to wait, name resolution included.
+        timeout: Maximum wait in seconds, including name resolution.
 
     Returns:
-        None when it answers, else the reason in a few words.
+        None if the server answers, else the reason in a few words.
 
     Examples:
         >>> why_unreachable("file:///etc/hosts")
@@ -49,7 +49,7 @@ def why_unreachable(url: str, timeout: float = 3.0) -> str | None:
         except Exception as error:
             answer.put(" ".join(str(getattr(error, "reason", error)).split()) or type(error).__name__)
 
-    # Resolving a name has no time limit of its own: the thread may outlive the wait for it.
+    # Name resolution has no time limit, so the thread may run longer than this function waits.
     Thread(target=ask, daemon=True).start()
     try:
         return answer.get(timeout=timeout)
@@ -59,12 +59,12 @@ def why_unreachable(url: str, timeout: float = 3.0) -> str | None:
 
 @dataclass(frozen=True)
 class WandbAccount:
-    """How W&B is set up on this machine.
+    """W&B login and settings on this machine.
 
     Args:
         host: The server's address.
-        source: Where the credentials come from (never what they are); None: not logged in.
-        mode: The mode that was set from outside (``WANDB_MODE``, ``wandb offline``), if any.
+        source: Where the credentials come from (never the credentials themselves); None: not logged in.
+        mode: The mode set by ``WANDB_MODE`` or ``wandb offline``, or None.
     """
 
     host: str
@@ -73,11 +73,11 @@ class WandbAccount:
 
 
 def wandb_account(environ: Mapping[str, str] | None = None, workspace: Path | None = None) -> WandbAccount:
-    """Find out how W&B is set up, in the order in which its client looks: environment, settings files, netrc.
+    """Return the W&B setup, read in the order of W&B's own client: environment, settings files, netrc.
 
     Args:
-        environ: Environment variables; None: the process's own.
-        workspace: Folder that may hold ``wandb/settings``; None: the current one.
+        environ: Environment variables; None: those of the process.
+        workspace: Folder that may contain ``wandb/settings``; None: the current folder.
     """
     environ = os.environ if environ is None else environ
     home = Path(environ.get("HOME", "~")).expanduser()
@@ -104,13 +104,13 @@ def _read_settings(file: Path) -> dict[str, str]:
     parser = configparser.ConfigParser(interpolation=None)
     try:
         parser.read(file, encoding="utf-8")
-    except (configparser.Error, OSError, UnicodeDecodeError):  # wandb's client, too, treats such a file as empty
+    except (configparser.Error, OSError, UnicodeDecodeError):  # W&B's own client also treats such a file as empty
         return {}
     return dict(parser["default"]) if parser.has_section("default") else {}
 
 
 def _netrc_with(host: str, environ: Mapping[str, str], home: Path) -> str | None:
-    """The netrc file that has an entry for ``host``."""
+    """Return the netrc file with an entry for ``host``, or None."""
     named = environ.get("NETRC")
     for file in [Path(named).expanduser()] if named else [home / ".netrc", home / "_netrc"]:
         try:

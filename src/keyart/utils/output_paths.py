@@ -1,4 +1,4 @@
-"""Checks of where results are to be written, made before any work begins."""
+"""Early checks that output files and folders can be written, before any work begins."""
 
 import os
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ def check_output_file(option: str, path: Path, suffixes: Sequence[str]) -> None:
     """Check that a file can be written.
 
     Args:
-        option: What names the file, for the message.
-        path: The file; one that exists is replaced.
-        suffixes: Endings that its name may have, in lower case; the first is the usual one.
+        option: The option that names the file, for messages.
+        path: The file; an existing file is replaced.
+        suffixes: Allowed suffixes in lower case; the first is the usual one.
 
     Raises:
-        InputError: Its name ends otherwise, it is a folder, or its folder is missing or may not be written.
+        InputError: The suffix is not allowed, the path is a folder, or its folder does not exist or is not writable.
     """
     if path.suffix.casefold() not in suffixes:
         raise InputError(f"{option} {path}: name a file that ends in {suffixes[0]}")
@@ -30,10 +30,10 @@ def check_output_file(option: str, path: Path, suffixes: Sequence[str]) -> None:
 
 
 def check_output_folder(option: str, path: Path) -> None:
-    """Check that a folder can be written, or created with the folders above it.
+    """Check that a folder can be written, or created with its parents.
 
     Raises:
-        InputError: It or a folder above it is a file or may not be written.
+        InputError: The folder or one of its parents is a file or is not writable.
     """
     nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not nearest.is_dir():

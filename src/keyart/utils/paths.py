@@ -1,15 +1,15 @@
-"""The cache folder, and names from before the project was renamed."""
+"""Paths: the cache folder, home folders, configuration paths, and the project's former name."""
 
 import os
 import warnings
 from pathlib import Path
 
-#: The project's name until version 0.1: what was written under it stays readable for one version.
+#: The project's name until version 0.1. Files and settings under this name stay readable for one version.
 FORMER_NAME = "onesheet"
 
 
 def expand_home(text: str) -> str:
-    """Expand ``~`` and ``~user`` at the start of a path; a user that does not exist stays as written.
+    """Expand ``~`` and ``~user`` at the start of a path; return the path unchanged if the user does not exist.
 
     Examples:
         >>> expand_home("~/posters") == str(Path.home() / "posters")
@@ -24,11 +24,10 @@ def expand_home(text: str) -> str:
 
 
 def cache_root() -> Path:
-    """Return the folder of all caches.
+    """Return the root folder of all caches.
 
-    It is the environment variable ``KEYART_CACHE``, else ``~/.cache/keyart``. Where only a folder under the former
-    name exists (``ONESHEET_CACHE`` or ``~/.cache/onesheet``), that one is used, with a deprecation warning for the
-    variable.
+    This is the environment variable ``KEYART_CACHE``, else ``~/.cache/keyart``. If only the former name exists
+    (``ONESHEET_CACHE`` or ``~/.cache/onesheet``), that one is used; the variable gives a deprecation warning.
 
     Examples:
         >>> import os
@@ -46,7 +45,7 @@ def cache_root() -> Path:
 
 
 def environment(name: str) -> str:
-    """Return the variable ``KEYART_<name>``, else the one of the former name; empty where neither is set."""
+    """Return the environment variable ``KEYART_<name>``, else the one with the former name; empty if neither is set."""
     if value := os.environ.get(f"KEYART_{name}", ""):
         return value
     former = f"{FORMER_NAME.upper()}_{name}"
@@ -55,17 +54,17 @@ def environment(name: str) -> str:
     return value
 
 
-#: Keys whose values are paths.
+#: Configuration keys whose values are paths.
 PATH_KEYS = ("data.catalogue", "data.images", "model.weights")
 
 
 def path_from(start: Path, key: str, value: object) -> object:
-    """Return a path of the configuration, resolved from the folder in which the program was started.
+    """Resolve a configuration value that is a path relative to the folder where the program started.
 
     Args:
-        start: That folder.
+        start: The folder where the program started.
         key: One of `PATH_KEYS`.
-        value: The configuration's; what is no path stays as it is.
+        value: The configuration's value; a value that is not a path is returned unchanged.
     """
     no_path = value is None or (key == "model.weights" and value in ("pretrained", "none"))
     return value if no_path else str(start / expand_home(str(value)))

@@ -1,4 +1,4 @@
-"""A progress bar on standard error for what takes long; silent where nobody watches."""
+"""Progress bar on standard error for long tasks; silent if standard error is not a terminal."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,10 +9,12 @@ Report = Callable[[int, int], None]
 
 @contextmanager
 def progress_bar(text: str) -> Iterator[Report]:
-    """A bar that appears with the first report of (done, total), so that work found in a cache shows none.
+    """Yield a function that shows progress as a bar, from its first call with (done, total).
+
+    Work that is found in a cache reports nothing, so it shows no bar.
 
     Args:
-        text: What is being done.
+        text: Description of the task.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None

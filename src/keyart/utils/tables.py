@@ -1,6 +1,6 @@
-"""Numbers in tables for people."""
+"""Number formatting for printed tables."""
 
 
 def cell(value: float | None, digits: int = 4) -> str:
-    """A number, or a dash where it is undefined."""
+    """Format a number; a missing one becomes a dash."""
     return "–" if value is None else f"{value:.{digits}f}"

@@ -1,8 +1,8 @@
-"""Text from users' tables, files and command lines, safe for each place where it is shown.
+"""Safe output of text from users: terminal, HTML, JSON and CSV.
 
-A title, genre, file name, run name or swept value may hold anything: Rich markup, HTML, a spreadsheet formula, an
-escape sequence. Whatever leaves keyart passes through here: `terminal`, `echo`, `printable` and `to_json` for what
-people read on a terminal, `to_html` for pages, `csv_cell` and `csv_table` for files that a spreadsheet may open.
+A title, genre, file name, run name or swept value may contain anything: Rich markup, HTML, a spreadsheet formula or an
+escape sequence. All output of keyart passes through this module: `terminal`, `echo`, `printable` and `to_json` for
+terminals, `to_html` for pages, `csv_cell` and `csv_table` for files that a spreadsheet may open.
 """
 
 import json
@@ -31,24 +31,24 @@ __all__ = [
     "to_json",
 ]
 
-# Control characters; line ends that are none in a file; overrides of the direction of writing; lone halves of
-# surrogate pairs, which cannot be encoded (Python reads file names that are no UTF-8 so).
+# Control characters, Unicode line separators, overrides of the writing direction, and unpaired surrogates. The last
+# cannot be encoded; Python uses them for file names that are not UTF-8.
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _JSON_LEAVES = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-# Spreadsheets take what begins so for a formula; the wide forms are those of East Asian keyboards.
+# Spreadsheets interpret text with such a beginning as a formula; East Asian keyboards write the wide forms.
 _FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
 
 
 def printable(text: object, keep: str = "") -> str:
-    r"""Text in which control characters are visible instead of active.
+    r"""Make control characters in a text visible instead of active.
 
     Args:
-        text: Anything; its ``str`` is taken.
-        keep: Control characters that stay as they are, such as a line end.
+        text: Any object; it is converted with ``str``.
+        keep: Control characters to keep, such as a line end.
 
     Returns:
-        One line (unless line ends are kept) that can be encoded as UTF-8. White space stays white space, everything
-        else that acts on a terminal becomes its escape.
+        One line (unless line ends are kept) that can be encoded as UTF-8. White space becomes a space; any other
+        character that acts on a terminal becomes its escape sequence.
 
     Examples:
         >>> printable("Alien\n\x1b[2J")
@@ -65,7 +65,7 @@ def printable(text: object, keep: str = "") -> str:
 
 
 def to_html(text: object) -> str:
-    """Text as HTML, for content and quoted attributes; `Markup`, which is HTML already, passes unchanged.
+    """Escape text for HTML content and quoted attributes; `Markup` is already HTML and is returned unchanged.
 
     Examples:
         >>> to_html("<b>Se7en</b>"), to_html(Markup("<b>1</b>"))
@@ -75,9 +75,9 @@ def to_html(text: object) -> str:
 
 
 def csv_cell(value: Any) -> Any:
-    """A cell for a CSV file that a spreadsheet may open: text that it would run as a formula gets a ``'`` in front.
+    """Escape a CSV cell: text that a spreadsheet would run as a formula gets a leading ``'``.
 
-    Numbers, also those written as text, stay as they are. `from_csv_cell` is the inverse.
+    Numbers, including numbers written as text, stay unchanged. `from_csv_cell` is the inverse.
 
     Examples:
         >>> csv_cell("=1+1"), csv_cell("-0.5"), csv_cell(-0.5), csv_cell("Alien")
@@ -89,7 +89,7 @@ def csv_cell(value: Any) -> Any:
 
 
 def from_csv_cell(value: Any) -> Any:
-    """The value that `csv_cell` wrote.
+    """Return the original value of a cell that `csv_cell` wrote.
 
     Examples:
         >>> from_csv_cell("'=1+1"), from_csv_cell("'tis")
@@ -101,12 +101,12 @@ def from_csv_cell(value: Any) -> Any:
 
 
 def csv_table(table: "pd.DataFrame") -> "pd.DataFrame":
-    """A table whose names and cells are all `csv_cell`."""
+    """Apply `csv_cell` to all column names and cells of a table."""
     return table.map(csv_cell).rename(columns=csv_cell)
 
 
 def to_json(content: Any) -> str:
-    """JSON for standard output: readable, and without a character that acts on a terminal.
+    """Convert to readable JSON for standard output, without characters that act on a terminal.
 
     Raises:
         ValueError: A number is not finite.
@@ -116,17 +116,17 @@ def to_json(content: Any) -> str:
 
 
 def echo(text: object, *, err: bool = False) -> None:
-    """Print one line of text on standard output, or on standard error."""
+    """Print one line of safe text on standard output, or on standard error."""
     (sys.stderr if err else sys.stdout).write(printable(text) + "\n")
 
 
 def terminal(file: TextIO | None = None, *, stderr: bool = False, width: int | None = None) -> "Console":
-    """A Rich console for which text is text: no markup, no emoji codes, no control characters, no guessed colours.
+    """Create a Rich console for plain text: no markup, emoji codes, control characters or automatic highlighting.
 
     Args:
-        file: Where to; by default standard output.
-        stderr: Standard error instead.
-        width: In columns; by default the terminal's own.
+        file: Output stream; by default standard output.
+        stderr: Whether to write to standard error instead.
+        width: Width in columns; by default the terminal's width.
     """
     from rich.console import Console
     from rich.text import Text
@@ -139,10 +139,10 @@ def terminal(file: TextIO | None = None, *, stderr: bool = False, width: int | N
 
 
 class PrintableFormatter(logging.Formatter):
-    """Formats log records without characters that act on a terminal."""
+    """Log formatter that escapes characters that act on a terminal."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record; line ends stay, as tracebacks have them."""
+        """Format a record; keep line ends, because tracebacks contain them."""
         return printable(super().format(record), keep="\n\t")
 
 
