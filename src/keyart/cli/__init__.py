@@ -1,4 +1,4 @@
-"""The console command: options, commands, tables for people.
+"""The console command: options, commands and tables.
 
-Nothing is computed here: a command parses, calls one function of the library and prints its result.
+This package computes nothing: a command parses its arguments, calls one library function and prints the result.
 """

@@ -1,6 +1,6 @@
-"""The console command ``keyart``: train, and everything that is done with a finished run.
+"""The console command ``keyart``: training, and all work with finished runs.
 
-Exit codes: 0 when what was asked was done, 1 when a check found faults, 2 for bad input or usage, told in one line.
+Exit codes: 0 for success, 1 if a check found faults, 2 for invalid input or usage with one line on standard error.
 """
 
 import re
@@ -24,12 +24,12 @@ from keyart.errors import InputError
 from keyart.utils.paths import expand_home
 from keyart.utils.text import echo
 
-# Typer brings a click of its own since 0.2x: its errors are reached through what it exports.
+# Typer contains its own copy of click since 0.2x; its error classes are accessible only through Typer's exports.
 UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 class Commands(TyperGroup):
-    """Lists the commands with their whole first sentence, where the usual list cuts it off."""
+    """Command group whose help shows the whole first paragraph of each command; Typer's default list shortens it."""
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write each command's name and the first paragraph of its help."""
@@ -67,7 +67,7 @@ def root(
     """Find film posters that look and feel alike."""
 
 
-# Everything behind `train` is Hydra's to read, --help included.
+# Hydra reads all arguments after `train`, including --help.
 _HYDRAS: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 app.command(context_settings=_HYDRAS)(train)
 app.command()(evaluate)
@@ -86,9 +86,9 @@ app.command()(doctor)
 
 
 def expand_argument(text: str) -> str:
-    """Expand ``~`` where a shell leaves it: in quotes, and after the equals sign of an option.
+    """Expand ``~`` where a shell does not: in quotes, and after the equals sign of an option.
 
-    What is not a path, such as a title, stays as it is.
+    Text that is not a path, such as a title, remains unchanged.
 
     Examples:
         >>> expand_argument("--out=~/x") == f"--out={Path.home() / 'x'}", expand_argument("~ a film ~")
@@ -99,10 +99,10 @@ def expand_argument(text: str) -> str:
 
 
 def main() -> None:
-    """Run a command; tell bad input and usage in one line on standard error."""
+    """Run a command; report invalid input and usage in one line on standard error."""
     if len(sys.argv) == 1:
         sys.argv.append("--help")
-    if sys.argv[1] != "train":  # whose overrides may begin with ~ without being paths
+    if sys.argv[1] != "train":  # its overrides may begin with ~ without being paths
         sys.argv[1:] = map(expand_argument, sys.argv[1:])
     try:
         code = app(standalone_mode=False)

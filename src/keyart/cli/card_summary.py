@@ -1,4 +1,4 @@
-"""A card in a few lines, for people at a terminal."""
+"""Summary of a dataset card for the terminal."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from keyart.utils.text import terminal
 
 
 def print_card(content: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print a card's main figures."""
+    """Print the main figures of a dataset card."""
     console = console or terminal()
     labels, clean = content["labels"], content["cleanliness"]
     among = Table("", *(NAMES[name] for name in MEASURES), "TwoNN", "max. likelihood", title_justify="left")

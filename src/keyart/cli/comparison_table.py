@@ -1,4 +1,4 @@
-"""A comparison of runs as a table for people."""
+"""Comparison of runs as a table for the terminal."""
 
 from rich import box
 from rich.console import Console
@@ -14,9 +14,9 @@ STYLES = {"better": "bold green", "worse": "bold red", "no difference": "dim"}
 
 
 def print_comparison(found: Comparison, console: Console | None = None) -> None:
-    """Print a line for each metric and run: value, lift, and the difference from the first run with its interval.
+    """Print one line per metric and run: value, lift, and the difference from the first run with its interval.
 
-    Runs are numbered and named above the table, so that any number of them and names of any length fit in 80 columns.
+    Numbers identify the runs, with a legend above the table, so that any number and length of names fits in 80 columns.
     """
     console = console or terminal()
     for at, (name, folder) in enumerate(zip(found.names, found.runs, strict=True), 1):

@@ -1,4 +1,4 @@
-"""What a history says of a run, for people: the answer, and two tables on standard output."""
+"""Results of an evaluation on a history, for the terminal: a conclusion and two tables."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +18,7 @@ SETTINGS = {
     "test/cold": "cold films of the test split",
 }
 SHORT = {"all": "all", "cold": "cold", "test/cold": "cold test"}
-"""Heads of the tables, which fit in 80 columns."""
+"""Short names of the settings, so that the tables fit in 80 columns."""
 DESCRIPTIONS = {
     "random": "a random order",
     "popularity": "popularity",
@@ -33,7 +33,7 @@ DESCRIPTIONS = {
 
 
 def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print which model ranks best, then values by row and setting, then paired differences."""
+    """Print which model ranks best, then the values by row and setting, then the paired differences."""
     console = console or terminal()
     known = [setting for setting in SETTINGS if found.get(f"{setting}/users")]
     for setting in answered(known):
@@ -52,7 +52,7 @@ def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> N
 
 
 def answered(known: list[str]) -> list[str]:
-    """The settings that the answer is about: all films, and cold ones, of the test split where it is known.
+    """Return the settings of the conclusion: all films, and cold films (of the test split if available).
 
     Examples:
         >>> answered(["all", "cold", "test/cold"])
@@ -63,7 +63,7 @@ def answered(known: list[str]) -> list[str]:
 
 
 def answer(found: Mapping[str, Any], setting: str) -> str:
-    """One sentence: which model ranks a setting's films best, and by how much."""
+    """Describe in one sentence which model ranks a setting's films best, and by how much."""
     best = found[f"{setting}/best"]
     over = []
     for row, gap in best["over"].items():
@@ -79,7 +79,7 @@ def answer(found: Mapping[str, Any], setting: str) -> str:
 
 
 def _print_values(found: Mapping[str, Any], known: list[str], console: Console) -> None:
-    """Rows by settings: nDCG at the cut of the answer, and recall there."""
+    """Print a table of models by settings with nDCG and recall, at the cut-off of the conclusion."""
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("", no_wrap=True)
     columns = []

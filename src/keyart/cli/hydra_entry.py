@@ -1,4 +1,4 @@
-"""The entry to training: check what was typed, then hand over to Hydra."""
+"""Entry point of training: validation of the command line before Hydra starts."""
 
 import signal
 import sys
@@ -17,20 +17,20 @@ from keyart.utils.text import echo
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def run_job(cfg: DictConfig) -> float | None:
-    """Train one run in the folder that Hydra created for it, and return the monitor for sweepers."""
+    """Train one run in the folder that Hydra created, and return the monitored metric for sweepers."""
     from keyart.launch.run_job import train_in_hydra_folder
 
     return train_in_hydra_folder(cfg)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Check the configuration of every job, hand over to Hydra, and report on a sweep at its end.
+    """Check the configuration of every job, start Hydra, and report on a sweep at its end.
 
     Args:
-        arguments: What follows the program's name; None: those of this process.
+        arguments: Arguments after the program's name; None for those of this process.
 
     Raises:
-        SystemExit: With 2 for a usage or input error, 130 after Ctrl-C, 1 where a job of a sweep did not finish.
+        SystemExit: With 2 for a usage or input error, 130 after Ctrl-C, 1 if a job of a sweep did not finish.
     """
     # Hydra reads sys.argv itself.
     given = sys.argv[1:] if arguments is None else list(arguments)
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         echo(f"train.py: {error}", err=True)
         sys.exit(2)
     code = 0
-    # Whichever part of a sweep runs just then: SIGTERM ends its jobs, and the sweep is reported on.
+    # SIGTERM ends the jobs of a sweep in any phase, and the sweep is still reported on.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         run_job()

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how they print JSON."""
+"""Options that several commands share, and JSON output."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from keyart.utils.text import to_json
 
 
 class RelevanceKind(StrEnum):
-    """How alike two genre sets are."""
+    """Relevance between two genre sets."""
 
     jaccard = "jaccard"
     idf_cosine = "idf_cosine"
@@ -22,7 +22,7 @@ class RelevanceKind(StrEnum):
 
 
 class OnBadPoster(StrEnum):
-    """What to do about a poster that cannot be used."""
+    """Handling of posters that cannot be used."""
 
     error = "error"
     skip = "skip"
@@ -45,17 +45,17 @@ IndexCollection = Annotated[
 
 
 def output_folder(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
-    """Refuse an option's folder that cannot be written, before the command begins."""
+    """Reject an output folder that cannot be written, before the command begins."""
     if path is not None and not context.resilient_parsing:
         check_output_folder(option.opts[0], path)
     return path
 
 
 def output_file(*suffixes: str) -> Callable[..., Path | None]:
-    """A callback of an option: refuse a file that cannot be written, before the command begins.
+    """Create an option's callback that rejects an output file that cannot be written, before the command begins.
 
     Args:
-        suffixes: Endings that its name may have; the first is the usual one.
+        suffixes: Valid suffixes of the file; the first is the default.
     """
 
     def check(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:

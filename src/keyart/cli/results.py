@@ -1,4 +1,4 @@
-"""What a search found, for people: a table on standard output."""
+"""Results of search, explanation and recommendation as tables for the terminal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ CLOSER_THAN = "closer than: share of random pairs of the index's posters with a 
 
 
 def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print what a search found: rank, cosine and its percentile, id, title, year, genres."""
+    """Print search results: rank, cosine and its percentile, id, title, year, genres."""
     console = console or terminal()
     query = found["query"]
     name = query.get("image") or " ".join(filter(None, [query["id"], query["title"], _brackets(query["year"])]))
@@ -32,7 +32,7 @@ def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -
 
 
 def print_explanation(found: Mapping[str, Any], picture: Path | None, console: Console | None = None) -> None:
-    """Print how the similarity of two posters adds up, and where the picture is."""
+    """Print the terms that sum to the similarity of two posters, and the path of the picture."""
     console = console or terminal()
     worth = f", closer than {percent(found['closer_than'])} of random pairs" if found["closer_than"] is not None else ""
     table = Table("poster", "baseline", "attributions", "non-spatial", "error", "cosine", title_justify="left")
@@ -60,7 +60,7 @@ def _brackets(year: int | None) -> str:
 
 
 def print_candidates(found: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print a viewer's interests, and the films that suit them: rank, score, film, and the watched one behind it."""
+    """Print a user's interests, and the recommended films: rank, score, film, and the watched film behind each."""
     console = console or terminal()
     if "user" in found:
         console.print(f"user {found['user']}: {found['known_films']} known films")
@@ -80,7 +80,7 @@ def print_candidates(found: Mapping[str, Any], console: Console | None = None) -
 
 
 def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:
-    """Print what was done for all users of a history."""
+    """Print a summary of the recommendations for all users of a history."""
     console = console or terminal()
     told = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"
     console.print(told, soft_wrap=True)

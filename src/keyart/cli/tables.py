@@ -1,4 +1,4 @@
-"""Tables for people, on standard output."""
+"""Tables of metrics and of checks for the terminal."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from keyart.images.check import Check
 
 COLUMNS = ("chance", "frozen", "lift")
-#: The last part of keys that are no metric of their own.
+#: Last parts of keys that are not metrics themselves.
 BESIDE = (*COLUMNS, "left_out", "queries", "gallery", "unknown_films", "rows", "skipped", "rating_scale", "liked_from")
 
 
 def print_metrics(metrics: Mapping[str, float | None], console: Console | None = None) -> None:
-    """Print flat metrics as a table: a row a metric; chance, frozen and lift beside its value."""
+    """Print flat metrics as a table: one row per metric, with value, chance, frozen and lift."""
     console = console or terminal()
     splits = list(dict.fromkeys(key.split("/", 1)[0] for key in metrics))
     for split in splits:
@@ -40,7 +40,7 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
 
 
 def _print_branches(metrics: Mapping[str, float | None], split: str, console: Console) -> None:
-    """Print what each branch of the embedding brings, and one sentence about it."""
+    """Print the contribution of each branch of the embedding, with one sentence about it."""
     from keyart.reports.branches import branch_scores, credit
 
     scores = branch_scores(metrics, split)
@@ -58,7 +58,7 @@ def _print_branches(metrics: Mapping[str, float | None], split: str, console: Co
 
 
 def print_check(found: "Check", console: Console | None = None) -> None:
-    """Print what a check of a catalogue found."""
+    """Print the results of a catalogue check."""
     console = console or terminal()
     genres = ", ".join(f"{name} {n:,}" for name, n in sorted(found.genres.items(), key=lambda item: -item[1]))
     console.print(str(found.account), highlight=False)

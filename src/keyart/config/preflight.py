@@ -42,8 +42,7 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
 
     Raises:
         InputError: ``resume`` does not name the folder of a run, the folder records a setting that it may not choose,
-            or the
-            command line asks for a sweep, which would train from the beginning.
+            or the command line asks for a sweep, which would train from the beginning.
     """
     given = given_folder(overrides, "resume")
     if given is None:

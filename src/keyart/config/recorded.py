@@ -65,8 +65,7 @@ def check_recorded(
 
     Raises:
         InputError: An override sets a key that ``conf/`` does not have, a key of Hydra that a run does not need, or a
-            class
-            that ``conf/`` does not name, or it reads the environment; the message names folder, file and key.
+            class that ``conf/`` does not name, or it reads the environment; the message names folder, file and key.
     """
     found = [str(override) for override in overrides]
     for override in found:

@@ -68,8 +68,7 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
 
     Raises:
         InputError: The overrides would change the sweep, or the folder records a setting that it may not choose; the
-            message
-            names the first such key.
+            message names the first such key.
     """
     plan = Plan.read(folder)
     own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}

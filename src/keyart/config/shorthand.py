@@ -42,8 +42,7 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
         overrides: Overrides of the command line.
         config_folder: The folder of the configuration.
         before: Other overrides that apply too, of a run or sweep to resume. They are not composed, because they have
-            not
-            been checked yet.
+            not been checked yet.
 
     Raises:
         InputError: An override deletes a required key or sets it to null, or its logger or ``trainer`` key is invalid.

@@ -18,8 +18,7 @@ class SweepReport(Callback):
     """Callback that records what a sweep will do, and reports on it at the end.
 
     Hydra calls ``on_multirun_end`` only if launcher and sweeper succeed. Therefore ``train.py`` calls `end` itself,
-    which
-    also prints the sweep's folder as the last line.
+    which also prints the sweep's folder as the last line.
 
     Attributes:
         begun: Folder of the sweep that has started and is not reported yet.
@@ -32,9 +31,8 @@ class SweepReport(Callback):
 
         Raises:
             SystemExit: Another process holds the folder, or has started another sweep in it after the check of the
-                command
-                line. Any other exception would not stop the sweep: Hydra turns errors of callbacks into warnings and
-                runs the jobs.
+                command line. Any other exception would not stop the sweep: Hydra turns errors of callbacks into
+                warnings and runs the jobs.
         """
         folder = Path(config.hydra.sweep.dir).resolve()
         plan = plan_of(config)

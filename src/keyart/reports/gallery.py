@@ -81,10 +81,9 @@ def draw_gallery(
     """Draw query posters at the left, each followed by its neighbours in order.
 
     Below each poster are its title if known, its genres (those of the query in the accent colour), the cosine, the
-    share
-    of random pairs with a lower cosine, and a bar whose length is the overlap of the genre sets (Jaccard). If the
-    genres of
-    one of the two are unknown, there is no bar. Near-duplicates and other posters of the query's film have a label.
+    share of random pairs with a lower cosine, and a bar whose length is the overlap of the genre sets (Jaccard). If the
+    genres of one of the two are unknown, there is no bar. Near-duplicates and other posters of the query's film have a
+    label.
 
     Args:
         catalogue: The posters.

@@ -14,15 +14,11 @@ def choose_drivers(
     """Choose query posters that represent the variety of the catalogue: one per genre, by greedy facility location.
 
     The function takes the ``count`` most frequent genres, rarest first; if there are fewer genres, it starts again from
-    the
-    first. For each genre it adds the poster of that genre that raises the genre's coverage most. Coverage is the sum
-    over
-    the genre's posters of the cosine to the nearest query poster (greedy facility location: Nemhauser, Wolsey and
-    Fisher
-    1978). A genre set that is already shown is chosen only if its genre has no other. A near-duplicate of a query
-    poster is
-    chosen only if nothing else is left. The choice uses neither relevance nor random numbers: ties go to the lower
-    position. With more than 2,000 posters, only every n-th is a candidate.
+    the first. For each genre it adds the poster of that genre that raises the genre's coverage most. Coverage is the
+    sum over the genre's posters of the cosine to the nearest query poster (greedy facility location: Nemhauser, Wolsey
+    and Fisher 1978). A genre set that is already shown is chosen only if its genre has no other. A near-duplicate of a
+    query poster is chosen only if nothing else is left. The choice uses neither relevance nor random numbers: ties go
+    to the lower position. With more than 2,000 posters, only every n-th is a candidate.
 
     Args:
         embeddings: (N, E) embeddings, normalised or not.

@@ -54,10 +54,8 @@ def draw_heatmaps(
     """Draw both posters, each beside its heat map.
 
     Warm cells raise the similarity, cool cells lower it. Both posters have the same scale; the scale is drawn below
-    with
-    its values. A line surrounds the cells that have half of all positive attributions (`strongest`). Each caption shows
-    the
-    terms that sum to the cosine.
+    with its values. A line surrounds the cells that have half of all positive attributions (`strongest`). Each caption
+    shows the terms that sum to the cosine.
 
     Args:
         sides: The two posters.

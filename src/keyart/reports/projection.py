@@ -27,10 +27,9 @@ def project(embeddings: npt.ArrayLike, *, iterations: int = 500, seed: int = 0) 
     """Project embeddings to the plane so that near neighbours stay near (t-SNE, van der Maaten and Hinton 2008).
 
     The method computes the principal components (at most 50) of the L2-normalised rows, then Barnes-Hut t-SNE
-    initialised
-    with the first two (Kobak and Berens 2019). Fewer than twelve points are shown by their first two principal
-    components.
-    Distances between far groups have little meaning. The result is rotated so that its largest extent is horizontal.
+    initialised with the first two (Kobak and Berens 2019). Fewer than twelve points are shown by their first two
+    principal components. Distances between far groups have little meaning. The result is rotated so that its largest
+    extent is horizontal.
 
     Args:
         embeddings: (N, E) embeddings.

@@ -69,8 +69,7 @@ def make_pictures(
     """Write ``gallery.png`` and ``pictures/*.png`` of one split into a run's folder.
 
     Only posters of the split are shown and searched, because the positions of training posters are learned. Maps show
-    at
-    most 1,500 of them.
+    at most 1,500 of them.
 
     Args:
         folder: The run's folder; ``metrics.csv`` in it is read if it exists.

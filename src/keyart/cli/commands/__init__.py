@@ -1,4 +1,4 @@
-"""The console commands, a few to a file; `keyart.cli.app` puts them together.
+"""The console commands, a few per file; `keyart.cli.app` registers them.
 
-What a command needs is imported inside it: ``keyart --help`` must not wait for PyTorch.
+Each command imports its dependencies inside its function, so that ``keyart --help`` does not wait for PyTorch.
 """

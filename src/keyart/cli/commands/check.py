@@ -1,4 +1,4 @@
-"""``check`` and ``doctor``: what is wrong with posters, and with this machine."""
+"""The commands ``check``, ``card`` and ``doctor``: diagnosis of posters, of a catalogue and of this machine."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from keyart.utils.text import echo
 
 
 class CachePart(StrEnum):
-    """A part of what is kept on disk to save time."""
+    """A part of the cache."""
 
     pixels = "pixels"
     features = "features"
@@ -25,10 +25,10 @@ def check(
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 for remarks too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Check a catalogue and every image in it; exit code 1 when problems are found.
+    """Check a catalogue and every image in it; exit with 1 if there are problems.
 
-    Problems are rows and images that cannot be used, blank images, and files that are there twice. Remarks are
-    near-duplicates, landscape, tiny and grey images, and what was assumed when the table was read.
+    Problems are rows and images that cannot be used, blank images, and duplicate files. Remarks are near-duplicates,
+    landscape, tiny and grey images, and assumptions about the format of the table.
     """
     from keyart.images.check import check_catalogue
     from keyart.utils.progress import progress_bar
@@ -63,7 +63,7 @@ def card(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Know the data: how complex, how clean and how well labelled posters are, and what to start a training with."""
+    """Write a dataset card: complexity, cleanliness and label quality of posters, and suggested training settings."""
     from keyart.reports.card.write import make_card
     from keyart.runs.run import Run
 
@@ -86,7 +86,7 @@ def doctor(
     clear: Annotated[CachePart | None, typer.Option("--clear-cache", help="Empty this part of the cache.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Examine this machine and this installation, and say how to mend what is not in order; 1 when it will not work."""
+    """Check this machine and this installation, and show a fix for each problem; exit with 1 if keyart cannot work."""
     from keyart.cli import doctor as examination
 
     if clear is not None:

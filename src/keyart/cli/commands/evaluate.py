@@ -1,4 +1,4 @@
-"""``evaluate`` and ``compare``: how good runs are."""
+"""The commands ``evaluate`` and ``compare``: metrics of runs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ def evaluate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a run beside chance and its frozen backbone: on its test split, or on posters it has never seen."""
+    """Evaluate a run with chance and its frozen backbone as references: on its test split, or on new posters."""
     from keyart.runs.run import Run
 
     if images is not None and catalogue is None:
@@ -87,10 +87,10 @@ def compare(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Set runs side by side: metrics, lift, and which differences from the first are significant; or report on a sweep.
+    """Compare runs: metrics, lift, and significant differences from the first run; or report on a sweep.
 
-    Of a sweep's folder, whether it has ended or still runs, ``sweep.csv``, ``sweep.html`` and ``sweep.png`` are written
-    anew in it.
+    For the folder of a sweep, finished or still running, the command writes ``sweep.csv``, ``sweep.html`` and
+    ``sweep.png`` again.
     """
     from keyart.runs.sweep.state import is_sweep
 
@@ -110,7 +110,7 @@ def compare(
 
 
 def compare_sweep(folder: Path, as_json: bool) -> None:
-    """Report on a sweep."""
+    """Write and print the report of a sweep."""
     from keyart.launch.sweep.finish import report_sweep
     from keyart.runs.sweep.table import print_sweep
 

@@ -1,4 +1,4 @@
-"""``explain``: why two posters are alike."""
+"""The command ``explain``: the regions that contribute to the similarity of two posters."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def explain(
     images: ImagesFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which regions of two posters carry their similarity."""
+    """Show which regions of two posters contribute to their similarity."""
     from keyart.errors import InputError
     from keyart.reports.contact_sheet import save_png
     from keyart.runs import explain as explaining

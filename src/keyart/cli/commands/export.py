@@ -1,4 +1,4 @@
-"""``export``: the embedder for use without keyart."""
+"""The command ``export``: the embedder for use without keyart."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from keyart.utils.text import echo
 
 
 class Target(StrEnum):
-    """What an embedder is exported to."""
+    """Format of an exported embedder."""
 
     onnx = "onnx"
     timm = "timm"
@@ -23,7 +23,7 @@ def export(
     out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write the embedder for use without keyart, with the preprocessing that it needs beside it."""
+    """Export the embedder for use without keyart, with its preprocessing."""
     from keyart.runs.export import export_run
     from keyart.runs.run import Run
 

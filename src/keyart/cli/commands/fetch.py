@@ -1,4 +1,4 @@
-"""``fetch``: the posters that a table names."""
+"""The command ``fetch``: download of the posters that a table names."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,7 +11,7 @@ from keyart.utils.text import echo
 
 
 class From(StrEnum):
-    """Where posters are had from."""
+    """Source of the posters."""
 
     url = "url"
     tmdb = "tmdb"
@@ -45,10 +45,10 @@ def fetch(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Fetch a table's posters by URL or from TMDB; exit code 1 when some could not be had.
+    """Download a table's posters by URL or from TMDB; exit with 1 if some are missing.
 
-    They are listed with the reason in missing.csv in the folder. Posters from TMDB: this product uses the TMDB API but
-    is not endorsed or certified by TMDB.
+    Missing posters are listed with the reason in missing.csv in the folder. Posters from TMDB: this product uses the
+    TMDB API but is not endorsed or certified by TMDB.
     """
     from keyart.catalogue.download.addresses import may_connect_anywhere
     from keyart.catalogue.download.failure import Limits

@@ -1,4 +1,4 @@
-"""``embed`` and ``index``: a catalogue's vectors, and fast search among them."""
+"""The commands ``embed`` and ``index``: embeddings of a catalogue, and an index for fast search."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -20,14 +20,14 @@ from keyart.utils.text import echo
 
 
 class DecoderKind(StrEnum):
-    """What decodes JPEG files: Pillow on the CPU, or the GPU's own decoder."""
+    """Decoder of JPEG files: Pillow on the CPU, or the GPU's hardware decoder."""
 
     pillow = "pillow"
     nvjpeg = "nvjpeg"
 
 
 class EngineKind(StrEnum):
-    """How an index searches: everything, along a graph, in compressed lists, or in Milvus."""
+    """Search engine of an index: exhaustive (flat), graph (HNSW), compressed lists (IVF-PQ), or Milvus."""
 
     flat = "flat"
     hnsw = "hnsw"
@@ -49,7 +49,7 @@ def embed(
     ] = DecoderKind.pillow,
     as_json: AsJson = False,
 ) -> None:
-    """Embed a catalogue, or one shard of it; goes on where an earlier job stopped."""
+    """Embed a catalogue, or one shard of it; resume where an earlier job stopped."""
     from keyart.runs.embed import embed_catalogue, parse_shard
     from keyart.runs.run import Run
     from keyart.utils.progress import progress_bar

@@ -1,4 +1,4 @@
-"""``recommend`` and ``evaluate-history``: films for viewers, and how good they are."""
+"""The commands ``recommend`` and ``evaluate-history``: films for users, and the quality of the recommendations."""
 
 from contextlib import closing
 from pathlib import Path
@@ -49,7 +49,7 @@ def recommend(
     collection: IndexCollection = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find films that suit a viewer and that the viewer has not seen, those that nobody has watched yet among them."""
+    """Recommend films that suit a user and that the user has not watched, including films without any history."""
     if (history is None) == (liked is None):
         raise InputError("recommend: give either --history or --liked")
     if user is not None and history is None:
@@ -113,7 +113,7 @@ def judge_history(
     liked_from: LikedFrom = None,
     as_json: AsJson = False,
 ) -> None:
-    """Judge a run by what viewers went on to like: among all films, and among films that are new to everybody."""
+    """Evaluate a run by the films that users liked later: among all films, and among films without any history."""
     from keyart.runs.run import Run
 
     if images is not None and catalogue is None:

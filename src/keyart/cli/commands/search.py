@@ -1,4 +1,4 @@
-"""``search``: posters like one."""
+"""The command ``search``: similar posters."""
 
 from contextlib import closing
 from pathlib import Path
@@ -37,7 +37,7 @@ def search(
 ) -> None:
     """Find the posters that look and feel most like one, or like each of several.
 
-    All queries are read before any is answered; one that cannot be used ends the command.
+    All queries are read before the first search; an invalid query ends the command.
     """
     from keyart.errors import InputError
     from keyart.runs import search as searching

@@ -1,10 +1,10 @@
-"""``train``: a run or a sweep, with every override that Hydra understands."""
+"""The command ``train``: a run or a sweep, with all overrides of Hydra."""
 
 import typer
 
 
 def train(context: typer.Context) -> None:
-    """Train a run, or a sweep with -m: the same as python train.py; keyart train --help lists every key."""
+    """Train a run, or a sweep with -m, as python train.py does; keyart train --help lists every key."""
     from keyart.cli.hydra_entry import main
 
     main(context.args)

@@ -1,1 +1,1 @@
-"""``keyart doctor``: examine this machine and this installation, and name a fix for each fault."""
+"""``keyart doctor``: check this machine and this installation, and name a fix for each problem."""

@@ -1,4 +1,4 @@
-"""What keyart keeps on disk to save time: how much, and how to be rid of it."""
+"""Size and deletion of keyart's caches on disk."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def _is_lock(path: Path) -> bool:
 
 
 def folder_size(folder: Path) -> tuple[int, int]:
-    """Files in a folder, locks aside, and their bytes."""
+    """Return the number of files in a folder, without locks, and their size in bytes."""
     count = size = 0
     for path in _files(folder):
         if _is_lock(path):
@@ -43,7 +43,7 @@ def folder_size(folder: Path) -> tuple[int, int]:
 
 
 def cache_findings(root: Path | None = None) -> list[Finding]:
-    """The cache's place and what is in each of its parts."""
+    """Report the location of the cache, and the content of each of its parts."""
     root = root or cache_root()
     existing = next(folder for folder in (root, *root.parents) if folder.exists())
     findings = []
@@ -70,20 +70,20 @@ def cache_findings(root: Path | None = None) -> list[Finding]:
 
 
 def clear_cache(parts: Sequence[str], root: Path | None = None) -> dict[str, int]:
-    """Empty parts of the cache. What is needed again is made again.
+    """Delete parts of the cache; keyart creates them again when it needs them.
 
-    Only what lies under the cache's own folders goes; links are removed, not followed. Locks are taken first and their
-    files left, so that a process that is filling the cache is neither disturbed nor overtaken.
+    Only files below the cache's own folders are deleted; links are deleted, but not followed. The function acquires all
+    locks first and keeps the lock files, so that it does not interfere with a process that fills the cache.
 
     Args:
-        parts: Names of `PARTS`.
-        root: The cache; None: the usual one.
+        parts: Names in `PARTS`.
+        root: Folder of the cache; None for the default one.
 
     Returns:
-        Bytes freed, by part.
+        Freed bytes by part.
 
     Raises:
-        InputError: A part is being written, or the cache's folder holds more than a cache. Nothing has been removed.
+        InputError: A part is being written, or the folder contains more than a cache. Nothing is deleted then.
     """
     root = root or cache_root()
     _check_root(root)
@@ -102,10 +102,10 @@ def clear_cache(parts: Sequence[str], root: Path | None = None) -> dict[str, int
 
 
 def _check_root(root: Path) -> None:
-    """Refuse a folder that people keep other things in.
+    """Reject a cache folder that contains other data.
 
     Raises:
-        InputError: The cache is a home, a working directory, or above one.
+        InputError: The folder is or contains the home folder or the working directory.
     """
     resolved = root.resolve()
     for what, folder in (("your home folder", Path.home()), ("the working directory", Path.cwd())):
@@ -116,7 +116,7 @@ def _check_root(root: Path) -> None:
 
 
 def _empty(folder: Path) -> int:
-    """Remove everything in a folder but locks; the bytes freed."""
+    """Delete everything in a folder except locks; return the freed bytes."""
     before = folder_size(folder)[1]
     for parent, folders, names in os.walk(folder, topdown=False):
         for name in names:

@@ -1,4 +1,4 @@
-"""What there is to compute with: cores, GPUs, bfloat16, and the build of FAISS."""
+"""Computing devices: cores, GPUs, bfloat16 support, and the build of FAISS."""
 
 import os
 import platform
@@ -14,12 +14,12 @@ _REINSTALL_TORCH = "reinstall it: pip install --force-reinstall torch torchvisio
 
 
 def usable_cores() -> int:
-    """Cores that this process may use (on a cluster, fewer than there are)."""
+    """Return the number of cores that this process may use; on a cluster these may be fewer than exist."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def torch_finding(answer: Answer) -> Finding:
-    """Does torch import at all?"""
+    """Report whether torch can be imported."""
     if answer.fault is not None:
         return Finding("torch", "fault", f"import fails: {answer.fault}", _REINSTALL_TORCH, required=True)
     built = answer.values["cuda_built_for"]
@@ -33,7 +33,7 @@ def torch_finding(answer: Answer) -> Finding:
 
 
 def cpu_finding(answer: Answer) -> Finding:
-    """Cores, instruction set, memory."""
+    """Report cores, instruction set and memory."""
     cores, memory = usable_cores(), os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     capability = answer.values.get("cpu_capability", "unknown")
     return Finding(
@@ -50,16 +50,16 @@ def cpu_finding(answer: Answer) -> Finding:
 
 
 def has_nvidia() -> bool:
-    """Whether the system itself has an NVIDIA device, whatever torch thinks."""
+    """Return whether the system has an NVIDIA device, even if torch cannot use it."""
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
 
 
 def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
-    """CUDA devices with their memory, and whether they compute.
+    """Report CUDA devices with their memory, and whether they compute correctly.
 
     Args:
-        answer: Torch's.
-        nvidia: See `has_nvidia`.
+        answer: Answer of torch's probe.
+        nvidia: Result of `has_nvidia`.
     """
     devices = answer.values.get("cuda", [])
     broken = [device for device in devices if not device["works"]]
@@ -85,7 +85,7 @@ def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
 
 
 def bf16_finding(answer: Answer) -> Finding:
-    """Does the hardware multiply in bfloat16?"""
+    """Report whether the hardware multiplies in bfloat16."""
     cpu, gpu = bool(answer.values.get("bf16_cpu")), bool(answer.values.get("bf16_cuda"))
     has_gpu = bool(answer.values.get("cuda"))
     told = f"CPU {'yes' if cpu else 'no'}" + (f", GPU {'yes' if gpu else 'no'}" if has_gpu else "")
@@ -95,18 +95,18 @@ def bf16_finding(answer: Answer) -> Finding:
 
 
 def faiss_distributions() -> list[str]:
-    """The installed builds of FAISS; all of them own the folder ``faiss``."""
+    """Return the installed builds of FAISS; they all install the same folder ``faiss``."""
     names = {(distribution.metadata["Name"] or "").lower() for distribution in metadata.distributions()}
     return sorted(name for name in names if name == "faiss" or name.startswith(("faiss-cpu", "faiss-gpu")))
 
 
 def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -> Finding:
-    """Which FAISS is it, and does it search?
+    """Report the FAISS build, and whether it searches correctly.
 
     Args:
-        answer: FAISS's own.
-        distributions: See `faiss_distributions`.
-        has_gpu: Whether torch can use a GPU here.
+        answer: Answer of FAISS's probe.
+        distributions: Result of `faiss_distributions`.
+        has_gpu: Whether torch can use a GPU.
     """
     values = {**answer.values, "distributions": list(distributions), "fault": answer.fault}
     everything = " ".join(distributions) or "faiss-cpu"
@@ -133,11 +133,11 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
 
 
 def search_finding(torch_answer: Answer, faiss_answer: Answer) -> Finding:
-    """Where exact search runs, and why.
+    """Report where exact search runs, and why.
 
     Args:
-        torch_answer: Torch's.
-        faiss_answer: FAISS's.
+        torch_answer: Answer of torch's probe.
+        faiss_answer: Answer of FAISS's probe.
     """
     working = any(device["works"] for device in torch_answer.values.get("cuda", []))
     if faiss_answer.fault is not None:

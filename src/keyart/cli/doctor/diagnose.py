@@ -1,4 +1,4 @@
-"""The whole examination, its slow questions asked at once."""
+"""All checks of ``keyart doctor``; the slow ones run in parallel."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,13 +24,13 @@ _T = TypeVar("_T")
 
 
 def diagnose() -> list[Finding]:
-    """Examine this machine and this installation.
+    """Check this machine and this installation, without changing anything.
 
-    Nothing is changed. Torch and FAISS are asked in processes of their own, so that one that aborts is a finding and
-    not the end; servers have three seconds to answer.
+    Torch and FAISS are imported in subprocesses, so that a crash is a finding and does not end this process. Servers
+    have three seconds to answer.
 
     Returns:
-        Findings, in the order in which one reads them; `healthy` says whether anything needed is broken.
+        Findings in reading order; `healthy` tests whether a required component is broken.
     """
     with ThreadPoolExecutor(8) as pool:
 

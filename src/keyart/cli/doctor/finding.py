@@ -1,4 +1,4 @@
-"""What an examination of this machine tells: one finding a thing looked at."""
+"""Findings of ``keyart doctor``: one per checked component."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,15 +9,15 @@ State = Literal["ok", "absent", "fault"]
 
 @dataclass(frozen=True)
 class Finding:
-    """How one thing is.
+    """State of one checked component.
 
     Args:
-        name: What was looked at.
-        state: ``ok``; ``absent``: not there, and only some uses need it; ``fault``: there, but broken.
-        detail: What was found, in one line.
-        mend: What to do about it, or how to change it, in one line; empty where there is nothing to do.
-        required: Without it keyart does not work.
-        values: The same for programs.
+        name: Name of the component.
+        state: ``ok``; ``absent``: missing, but only some uses need it; ``fault``: present, but broken.
+        detail: Result of the check, in one line.
+        mend: How to fix or change it, in one line; empty if there is nothing to do.
+        required: Whether keyart cannot work without it.
+        values: The result as plain values, for programs.
     """
 
     name: str
@@ -29,16 +29,16 @@ class Finding:
 
     @property
     def broken(self) -> bool:
-        """Whether keyart cannot work because of this."""
+        """Whether this finding prevents keyart from working."""
         return self.required and self.state != "ok"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain content for JSON."""
+        """Return the finding as plain values for JSON."""
         return asdict(self)
 
 
 def healthy(findings: Iterable[Finding]) -> bool:
-    """Whether everything that keyart needs is in order.
+    """Return whether every required component is in order.
 
     >>> healthy([Finding("SLURM", "absent", "no sbatch"), Finding("Python", "ok", "3.12", required=True)])
     True
@@ -49,7 +49,7 @@ def healthy(findings: Iterable[Finding]) -> bool:
 
 
 def size_text(count: int) -> str:
-    """A number of bytes as one reads it.
+    """Format a number of bytes with a binary unit.
 
     >>> size_text(0), size_text(1536), size_text(3 * 2**30)
     ('0 B', '1.5 KiB', '3.0 GiB')

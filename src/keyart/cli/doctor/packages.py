@@ -1,4 +1,4 @@
-"""Versions: Python, what keyart needs, and what it can use besides."""
+"""Checks of versions: Python, required packages, and optional extras."""
 
 import platform
 import sys
@@ -14,7 +14,7 @@ VersionOf = Callable[[str], str | None]
 
 
 def installed_version(package: str) -> str | None:
-    """The installed version of a package, from its metadata; nothing is imported."""
+    """Return a package's installed version from its metadata, without an import; None if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -22,11 +22,11 @@ def installed_version(package: str) -> str | None:
 
 
 def python_finding(wanted: str | None = None, version: str | None = None) -> Finding:
-    """Is Python new enough?
+    """Report whether Python is recent enough.
 
     Args:
-        wanted: Version specifier; None: the one that keyart states.
-        version: None: that of this interpreter.
+        wanted: Version specifier; None for keyart's own requirement.
+        version: Version to check; None for this interpreter's.
     """
     if wanted is None:
         wanted = next(iter(_own_metadata("Requires-Python")), ">=3.11")
@@ -50,7 +50,7 @@ def _own_metadata(field: str) -> list[str]:
 
 
 def own_requirements() -> list[str] | None:
-    """The requirements that keyart states; None when it is not installed."""
+    """Return keyart's requirements; None if keyart is not installed."""
     try:
         return metadata.requires("keyart") or []
     except metadata.PackageNotFoundError:
@@ -58,22 +58,22 @@ def own_requirements() -> list[str] | None:
 
 
 def own_extras() -> list[str]:
-    """The extras that keyart offers."""
+    """Return the names of keyart's extras."""
     return _own_metadata("Provides-Extra")
 
 
 def package_findings(
     requirements: list[str] | None, extras: Sequence[str], version_of: VersionOf = installed_version
 ) -> Iterator[Finding]:
-    """Compare requirements with what is installed.
+    """Compare requirements with the installed packages.
 
     Args:
-        requirements: As `own_requirements` gives them.
-        extras: As `own_extras` gives them.
-        version_of: Gives a package's version, or None.
+        requirements: Result of `own_requirements`.
+        extras: Result of `own_extras`.
+        version_of: Returns a package's version, or None if it is not installed.
 
     Yields:
-        One finding for all required packages that are in order, one for each that is not, one for each extra.
+        One finding for all required packages that are in order, one for each other one, and one for each extra.
     """
     if requirements is None:
         mend = "run pip install -e . in a clone of keyart"
@@ -92,7 +92,7 @@ def package_findings(
 
 
 def _is_faiss(requirement: Requirement) -> bool:
-    """Builds of FAISS stand in for each other: they are looked at by themselves."""
+    """Return whether a requirement is a build of FAISS; any build is sufficient, so `faiss_finding` checks them."""
     return requirement.name.startswith("faiss")
 
 

@@ -1,4 +1,4 @@
-"""What keyart can work with beyond itself: the model hub, W&B and SLURM."""
+"""Checks of external services: the model hub, W&B and SLURM."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ Reach = Callable[[str, float], str | None]
 
 
 def hub_cache(environ: Mapping[str, str]) -> Path:
-    """Where the hub's client keeps what it has downloaded."""
+    """Return the cache folder of the hub's client."""
     named = environ.get("HF_HUB_CACHE") or environ.get("HUGGINGFACE_HUB_CACHE")
     if named:
         return Path(named).expanduser()
@@ -26,11 +26,11 @@ def hub_cache(environ: Mapping[str, str]) -> Path:
 
 
 def hub_finding(environ: Mapping[str, str] | None = None, reach: Reach = why_unreachable) -> Finding:
-    """Can weights be downloaded, and which have been?
+    """Report whether weights can be downloaded, and which models are in the hub's cache.
 
     Args:
-        environ: None: the process's own variables.
-        reach: Says why a server cannot be reached.
+        environ: Environment variables; None for those of this process.
+        reach: Returns why a server is unreachable, or None.
     """
     environ = os.environ if environ is None else environ
     endpoint = environ.get("HF_ENDPOINT", HUB).rstrip("/")
@@ -57,13 +57,13 @@ def wandb_finding(
     reach: Reach = why_unreachable,
     workspace: Path | None = None,
 ) -> Finding:
-    """Will ``logger=wandb`` work, and where will its runs go?
+    """Report whether ``logger=wandb`` will work, and where its runs will be logged.
 
     Args:
-        environ: None: the process's own variables.
-        version_of: Gives a package's version, or None.
-        reach: Says why a server cannot be reached.
-        workspace: Folder that may hold W&B's settings; None: the current one.
+        environ: Environment variables; None for those of this process.
+        version_of: Returns a package's version, or None if it is not installed.
+        reach: Returns why a server is unreachable, or None.
+        workspace: Folder that may contain W&B's settings; None for the current one.
     """
     version = version_of("wandb")
     if version is None:
@@ -86,11 +86,11 @@ def wandb_finding(
 
 
 def slurm_finding(version_of: VersionOf = installed_version, path: str | None = None) -> Finding:
-    """Can jobs be submitted to SLURM?
+    """Report whether jobs can be submitted to SLURM.
 
     Args:
-        version_of: Gives a package's version, or None.
-        path: Search path for ``sbatch``; None: the process's own.
+        version_of: Returns a package's version, or None if it is not installed.
+        path: Search path for ``sbatch``; None for that of this process.
     """
     sbatch = shutil.which("sbatch", path=path)
     launcher = version_of("hydra-submitit-launcher")

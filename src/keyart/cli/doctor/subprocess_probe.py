@@ -1,4 +1,4 @@
-"""Asking a library about itself in a process of its own: what aborts there ends only that process."""
+"""Probes of libraries in a subprocess, so that a crash ends only the subprocess."""
 
 import json
 import signal
@@ -54,11 +54,11 @@ print(json.dumps({"version": faiss.__version__, "gpu_build": gpu_build, "gpus": 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a probe said.
+    """Answer of a probe.
 
     Args:
-        values: What it printed; empty when it failed.
-        fault: Why it failed, in one line; None when it did not.
+        values: Values that the probe printed; empty if it failed.
+        fault: Why the probe failed, in one line; None if it succeeded.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -66,11 +66,11 @@ class Answer:
 
 
 def ask(code: str, timeout: float = 60.0) -> Answer:
-    """Run code in a fresh interpreter; its last line on standard output is one JSON object.
+    """Run code in a new interpreter and parse the last line of its standard output as a JSON object.
 
     Args:
-        code: Python.
-        timeout: Seconds after which it counts as hanging; the first import from a cold disk takes long.
+        code: Python code.
+        timeout: Seconds after which the process counts as hanging; the first import from a cold disk takes long.
 
     Examples:
         >>> ask("print('{}')").fault is None

@@ -1,4 +1,4 @@
-"""Findings as a table for people."""
+"""Findings as a table for the terminal."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _STYLES = {"ok": "green", "absent": "yellow", "fault": "bold red"}
 
 
 def print_findings(findings: Sequence[Finding], console: Console | None = None) -> None:
-    """Print findings as a table on standard output, and below it whether keyart will work."""
+    """Print findings as a table on standard output, followed by whether keyart will work."""
     console = console or terminal()
     table = Table.grid(padding=(0, 2, 0, 0))
     for finding in findings:

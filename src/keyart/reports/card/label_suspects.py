@@ -96,8 +96,7 @@ class SuspectFinder:
         Returns:
             ``planted``, the number of changed posters; ``precision``, their share among equally many top suspects;
             ``chance``, the expected precision of a random choice; ``auc``, the probability that a changed poster ranks
-            as
-            more suspicious than another one. Real label errors among the other posters lower both ``precision`` and
+            as more suspicious than another one. Real label errors among the other posters lower both ``precision`` and
             ``auc``.
         """
         rng = np.random.default_rng(self.seed)

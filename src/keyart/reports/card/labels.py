@@ -23,9 +23,8 @@ def tell_labels(catalogue: Catalogue) -> dict[str, Any]:
     """Return counts, sets, co-occurrence and imbalance of genres, and the similarity of random pairs.
 
     ``imbalance`` follows Charte et al. 2015 (Neurocomputing 163): the ratio of a genre is the count of the most
-    frequent
-    genre divided by its own count. The result has the largest and the mean ratio, and the evenness: the entropy of the
-    counts divided by its maximum.
+    frequent genre divided by its own count. The result has the largest and the mean ratio, and the evenness: the
+    entropy of the counts divided by its maximum.
     """
     genres = catalogue.genres
     counts = genres.sum(0)

@@ -63,10 +63,8 @@ def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64
 
     Returns:
         The values of `tell_dimension` with ``twonn_by_vectors``, and the estimates. ``twonn_by_vectors`` is the mean
-        over
-        disjoint parts with all, half, a quarter and an eighth of the vectors; Facco et al. use it to see the scale to
-        which
-        the estimate applies.
+        over disjoint parts with all, half, a quarter and an eighth of the vectors; Facco et al. use it to see the scale
+        to which the estimate applies.
     """
     rows = np.ascontiguousarray(vectors[np.unique(groups, return_index=True)[1]], dtype=np.float32)
     rows = rows[distinct_rows(rows)]

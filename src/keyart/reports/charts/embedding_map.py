@@ -51,8 +51,7 @@ def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[
 
     Returns:
         The names of the decades in order, and (N,) their index for each poster, -1 if the year is unknown. With more
-        than
-        eight decades, the first name stands for all decades before the newest seven.
+        than eight decades, the first name stands for all decades before the newest seven.
 
     Examples:
         >>> names, told = tell_decade(np.array([1999.0, float("nan"), 2003.0]))
