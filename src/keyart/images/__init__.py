@@ -1,6 +1,6 @@
-"""Files to batches: decoding, the pixel cache, near-duplicates, augmentation, samplers and the DataModule.
+"""From image files to batches: decoding, pixel cache, near-duplicates, augmentation, samplers and the DataModule.
 
-What turns pixels into numbers with a network belongs in `keyart.models`.
+Code that computes vectors from pixels with a network belongs in `keyart.models`.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""Posters that can be read and yet are odd: blank, grey, tiny, landscape, or there twice."""
+"""Image quality checks: blank, grey, tiny and landscape posters, and duplicates."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from keyart.images.posters import Posters
 Positions = npt.NDArray[np.int64]
 
 BLANK_DEVIATION = 4.0
-"""Grey levels that a blank image's pixels deviate by at most (standard deviation); compression alone makes two."""
+"""Maximum standard deviation of a blank image's grey levels; compression alone causes about 2."""
 
 GREY_CHROMA = 16.0
-"""Levels by which the channels of a grey image differ at most, but for 1% of its pixels; sepia differs more."""
+"""Maximum difference between a grey image's channels, in levels, ignoring 1% of its pixels; sepia differs more."""
 
 TINY_SIDE = 150
-"""A shorter side of fewer pixels is enlarged for any usual input size."""
+"""Minimum length of the shorter side in pixels; smaller images are upscaled for any usual input size."""
 
 _STRIDE = 4
 _BATCH = 256
@@ -29,16 +29,16 @@ _BATCH = 256
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What is odd about N posters; all positions ascend.
+    """Quality problems of N posters; all positions are in ascending order.
 
     Attributes:
-        exact: Groups of posters whose files are the same byte for byte, each of two or more.
-        near: Groups of near-duplicates (see `near_duplicate_groups`), each of two or more; exact ones are among them.
+        exact: Groups of two or more posters with byte-identical files.
+        near: Groups of two or more near-duplicates (see `near_duplicate_groups`), including exact duplicates.
         blank: Posters of one flat colour.
         grey: Posters without colour.
-        tiny: Posters with a side of fewer than `TINY_SIDE` pixels.
+        tiny: Posters with a side shorter than `TINY_SIDE` pixels.
         landscape: Posters that are wider than high.
-        sizes: (N, 2) width and height of the files' images in pixels; 0 where a file can no longer be read.
+        sizes: (N, 2) width and height of the image files in pixels; 0 if a file can no longer be read.
     """
 
     exact: list[Positions]
@@ -51,9 +51,10 @@ class Audit:
 
 
 def audit_posters(posters: Posters) -> Audit:
-    """Look for what is odd among posters.
+    """Find quality problems and duplicates among posters.
 
-    Grey levels and colours are judged on every fourth pixel of the pixel cache each way, sizes by the files' headers.
+    Grey levels and colours are measured on every fourth row and column of the pixel cache; sizes come from the file
+    headers.
     """
     deviation, chroma = _look(posters.pixels)
     sizes = native_sizes(posters.catalogue.paths)
@@ -71,7 +72,7 @@ def audit_posters(posters: Posters) -> Audit:
 
 
 def groups_of(labels: npt.NDArray[np.int64]) -> list[Positions]:
-    """The positions of each label that occurs more than once, in the order of their first.
+    """Return the positions of each label that occurs more than once, in the order of their first occurrence.
 
     Examples:
         >>> [group.tolist() for group in groups_of(np.array([7, 3, 7, 1, 3]))]
@@ -84,7 +85,7 @@ def groups_of(labels: npt.NDArray[np.int64]) -> list[Positions]:
 
 
 def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
-    """(N, 2) width and height of image files as they are meant to be seen; 0 where a file cannot be read."""
+    """Return (N, 2) width and height of image files after EXIF rotation; 0 if a file cannot be read."""
 
     def size(path: Path) -> tuple[int, int]:
         try:
@@ -97,11 +98,11 @@ def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
 
 
 def tell_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Problem]]:
-    """An audit as faults of rows.
+    """Convert an audit to problems and remarks of table rows.
 
     Returns:
-        What makes a row worthless (blank pictures, and files that were there before), and what is only remarkable
-        (near-duplicates, landscape, tiny and grey pictures); each sorted by row.
+        Problems that make a row useless (blank images, and exact duplicates of an earlier poster), and remarks
+        (near-duplicates, landscape, tiny and grey images); each sorted by row.
     """
     catalogue = posters.catalogue
     lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
@@ -141,7 +142,7 @@ def tell_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Pro
 
 
 def _look(pixels: PixelCache) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """(N,) standard deviation of grey levels, and (N,) what channels differ by in all but 1% of the pixels."""
+    """Return (N,) standard deviations of grey levels, and (N,) channel differences, ignoring 1% of the pixels."""
     deviation, chroma = np.empty(len(pixels)), np.empty(len(pixels))
     for start in range(0, len(pixels), _BATCH):
         stop = min(start + _BATCH, len(pixels))

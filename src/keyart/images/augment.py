@@ -1,4 +1,4 @@
-"""Augmentation of whole batches on their device, each poster by its own parameters."""
+"""Augmentation of whole batches on their device, with separate random parameters for each poster."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ PRESETS: dict[str, dict[str, float]] = {
         "hue": 20, "grey": 0.1, "erase": 0.4, "blur": 0.3,
     },
 }  # fmt: skip
-"""Arguments of `Augment` by strength."""
+"""Arguments of `Augment` for each strength."""
 
 _LUMA = (0.299, 0.587, 0.114)
 _TO_YIQ = ((0.299, 0.587, 0.114), (0.596, -0.274, -0.322), (0.211, -0.523, 0.312))
@@ -34,35 +34,35 @@ _ERASED_AREA = (0.02, 0.15)
 
 @dataclass(frozen=True)
 class _Plan:
-    """What happens to B posters."""
+    """Augmentation parameters of B posters."""
 
-    columns: Tensor  # (B, 1, W) complex, and
-    rows: Tensor  # (B, H, 1) complex: a view's pixel lies at their sum x + iy of the poster, both in [-1, 1]
-    colour: Tensor  # (B, 3, 4) from (R, G, B, 1) in [0, 255] to the view's colours in [0, 1]
-    blur: Tensor  # (B, 1, 1, 1) share of the mean of 3×3 pixels
-    erased: Tensor  # (B, 4) top, bottom, left, right as fractions; nothing where top = bottom
-    fill: Tensor  # (B, 3) what the erased rectangle shows
+    columns: Tensor  # (B, 1, W) complex
+    rows: Tensor  # (B, H, 1) complex; rows + columns = x + iy, each view pixel's position in the poster, in [-1, 1]
+    colour: Tensor  # (B, 3, 4) map from (R, G, B, 1) in [0, 255] to the view's colours in [0, 1]
+    blur: Tensor  # (B, 1, 1, 1) weight of the mean of 3×3 pixels
+    erased: Tensor  # (B, 4) top, bottom, left, right as fractions; nothing is erased if top = bottom
+    fill: Tensor  # (B, 3) colour of the erased rectangle
 
 
 class Augment(nn.Module):
-    """Random views of posters that leave them posters: small changes of frame, light and colour.
+    """Random augmentation with small changes of geometry, light and colour, so that posters remain recognisable.
 
-    Every poster's parameters are drawn for itself, as a pure function of (seed, epoch, key): they depend neither on
-    the batch that it is in, nor on the device, nor on anything drawn before. A view is made by one bilinear resampling
-    (mirror image, crop and rotation together; reflected at the edges) and one affine map of its colours (brightness,
-    contrast about the poster's mean luma, saturation and hue together; the hue turns in YIQ).
+    The parameters of each poster are a pure function of (seed, epoch, key). They do not depend on the batch, the device
+    or earlier draws. A view is computed with one bilinear resampling (flip, crop and rotation combined; reflection at
+    the edges) and one affine map of its colours (brightness, contrast about the poster's mean luma, saturation and hue
+    combined; the hue rotates in YIQ).
 
     Args:
-        flip: Probability of a mirror image.
-        zoom: Smallest side of the random crop, as a share of the poster's, in (0, 1]; the shape is kept.
-        rotation: Largest angle in degrees, either way.
-        brightness: Largest relative change.
-        contrast: Largest relative change.
-        saturation: Largest relative change.
-        hue: Largest turn of the colour circle in degrees, either way.
-        grey: Probability of a grey poster.
-        erase: Probability that a rectangle (2–15% of the poster) is replaced by the poster's mean colour.
-        blur: Probability of a slight blur (towards the mean of 3×3 pixels).
+        flip: Probability of a horizontal flip.
+        zoom: Minimum side of the random crop, as a fraction of the poster's side, in (0, 1]; the aspect ratio is kept.
+        rotation: Maximum angle in degrees, in either direction.
+        brightness: Maximum relative change.
+        contrast: Maximum relative change.
+        saturation: Maximum relative change.
+        hue: Maximum rotation of the hue in degrees, in either direction.
+        grey: Probability of a conversion to grey.
+        erase: Probability that a rectangle (2–15% of the poster's area) is replaced by the poster's mean colour.
+        blur: Probability of a slight blur (interpolation towards the mean of 3×3 pixels).
 
     Raises:
         InputError: An argument is out of range.
@@ -113,34 +113,34 @@ class Augment(nn.Module):
 
     @classmethod
     def preset(cls, strength: str) -> "Augment":
-        """An augmentation of `PRESETS`.
+        """Create an augmentation from `PRESETS`.
 
         Raises:
-            InputError: There is no such strength.
+            InputError: The strength is unknown.
         """
         if strength not in PRESETS:
             raise InputError(f"augment.strength={strength}: use {', '.join(PRESETS)}")
         return cls(**PRESETS[strength])
 
     def extra_repr(self) -> str:
-        """The arguments that change anything."""
+        """Return the arguments that differ from their defaults, as text for ``repr``."""
         return ", ".join(f"{name}={value}" for name, value in self.arguments().items())
 
     def arguments(self) -> dict[str, Any]:
-        """The arguments that differ from their defaults."""
+        """Return the arguments that differ from their defaults."""
         names = ("flip", "rotation", "brightness", "contrast", "saturation", "hue", "grey", "erase", "blur")
         told = {name: getattr(self, name) for name in names if getattr(self, name)}
         return told | ({"zoom": self.zoom} if self.zoom < 1 else {})
 
     @torch.no_grad()
     def forward(self, pixels: Tensor, keys: Tensor, seed: int, epoch: int) -> Tensor:
-        """Make one view of each poster.
+        """Compute one augmented view of each poster.
 
         Args:
             pixels: (B, H, W, 3) uint8 RGB.
-            keys: (B,) int64 on the same device: what each poster is known by.
-            seed: Run's seed.
-            epoch: Epoch; another one gives other views.
+            keys: (B,) int64 on the same device: a key that identifies each poster (see `text_keys`).
+            seed: The run's seed.
+            epoch: The epoch; each epoch gives different views.
 
         Returns:
             (B, 3, H, W) float32 in [0, 1].
@@ -150,7 +150,7 @@ class Augment(nn.Module):
         count, height, width, _ = pixels.shape
         drawn = self._plan(uniforms(keys, seed, epoch, _DRAWS), _mean(pixels), height, width)
         views = empty_floats((count, 3, height, width), pixels.device)
-        # A poster for each thread at a time: what is in between stays in each one's own cache.
+        # One poster per thread at a time, so that intermediate results stay in each core's cache.
         piece = torch.get_num_threads() if pixels.device.type == "cpu" else max(count, 1)
         source = pixels.new_ones((min(piece, count), 4, height, width), dtype=torch.float32)
         for start in range(0, count, piece):
@@ -161,15 +161,22 @@ class Augment(nn.Module):
 
     @staticmethod
     def to_float(pixels: Tensor) -> Tensor:
-        """Posters as they are: (B, H, W, 3) uint8 to (B, 3, H, W) float32 in [0, 1], channels last in memory."""
+        """Convert posters to floats without augmentation.
+
+        Args:
+            pixels: (B, H, W, 3) uint8.
+
+        Returns:
+            (B, 3, H, W) float32 in [0, 1], channels last in memory.
+        """
         count, height, width, channels = pixels.shape
         images = empty_floats((count, height, width, channels), pixels.device)
-        # On a CPU a division that also converts takes seven times as long as converting and then dividing.
+        # On a CPU, a combined conversion and division takes seven times as long as two separate operations.
         made = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
         return made.permute(0, 3, 1, 2)
 
     def _plan(self, drawn: Tensor, mean: Tensor, height: int, width: int) -> _Plan:
-        """Turn (B, 16) uniform numbers into what happens to B posters of the given mean colours (B, 3) and size."""
+        """Map (B, 16) uniform numbers to augmentation parameters of B posters with mean colours (B, 3)."""
         flip, zoom, right, down, turn, *rest = drawn.unbind(1)
         bright, contrast, saturation, hue, grey, erase, area, aspect, left, top, blur = rest
 
@@ -213,7 +220,7 @@ class Augment(nn.Module):
         return self._from_yiq @ turn @ self._to_yiq
 
     def _view(self, pixels: Tensor, drawn: _Plan, source: Tensor, out: Tensor) -> None:
-        """Write the views of a few posters to ``out`` (B, 3, H, W); ``source`` has room for them beside its ones."""
+        """Write the views of a few posters to ``out`` (B, 3, H, W); the fourth channel of ``source`` is 1."""
         count, height, width, _ = pixels.shape
         source = source[:count]
         source[:, :3].copy_(pixels.permute(0, 3, 1, 2))
@@ -236,17 +243,17 @@ class Augment(nn.Module):
 
 
 def _mean(pixels: Tensor) -> Tensor:
-    """Mean colours (B, 3) of posters (B, H, W, 3), of every fourth pixel each way: that says enough."""
+    """Return approximate mean colours (B, 3) of posters (B, H, W, 3), from every fourth row and column."""
     sample = pixels[:, ::4, ::4]
-    # Integers add up alike in any order.
+    # An integer sum does not depend on the order, so it is the same on every device.
     return sample.sum((1, 2), dtype=torch.int64).float() / (sample.shape[1] * sample.shape[2])
 
 
 def _centres(count: int, device: torch.device) -> Tensor:
-    """Where the centres of ``count`` pixels lie between -1 and 1."""
+    """Return the centres of ``count`` pixels as coordinates between -1 and 1."""
     return (torch.arange(count, device=device) + 0.5) * (2 / count) - 1
 
 
 def _some(amounts: Tensor) -> bool:
-    """Whether any is not zero; on a GPU, where one would have to wait to know, always."""
+    """Return whether any amount is not zero; always True on a GPU, where the answer needs a synchronisation."""
     return amounts.device.type != "cpu" or bool(amounts.any())

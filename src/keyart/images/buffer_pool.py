@@ -1,4 +1,4 @@
-"""Memory for batches that is used again: on CPUs, the system takes as long to hand out fresh memory as filling it."""
+"""Pool of reusable CPU memory for batches: a fresh allocation takes as long as filling it."""
 
 import math
 import weakref
@@ -7,16 +7,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_MOST = 2  # spare blocks: one batch is made while another is used
+_MOST = 2  # spare blocks: one batch is built while another is used
 _spare: list[np.ndarray] = []
 
 
 def empty_floats(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """An uninitialised tensor, on the CPU in the memory of a tensor of that size that no one holds any longer.
+    """Return an uninitialised tensor; on the CPU, reuse the memory of a released tensor of the same size.
 
     Args:
-        shape: Of the tensor.
-        device: Where it lies; GPUs have torch's own allocator, which recycles already.
+        shape: The tensor's shape.
+        device: The tensor's device; on GPUs, torch's own allocator already reuses memory.
 
     Returns:
         Float32, contiguous.
@@ -25,18 +25,18 @@ def empty_floats(shape: tuple[int, ...], device: torch.device) -> Tensor:
         return torch.empty(shape, device=device)
     block = _block(math.prod(shape))
     lent = block.view()
-    # The tensor holds `lent` until the last tensor that shares its memory is gone.
+    # The tensor keeps a reference to `lent` until the last tensor that shares its memory is deleted.
     weakref.finalize(lent, _give_back, block).atexit = False
     return torch.from_numpy(lent).view(shape)
 
 
 def _block(count: int) -> np.ndarray:
-    """A spare block of ``count`` numbers or a new one; spare ones of other sizes are let go."""
+    """Return a spare block of ``count`` numbers, or a new one; spare blocks of other sizes are discarded."""
     while True:
         try:
             block = _spare.pop()
         except IndexError:
-            # numpy's allocator asks for huge pages, torch's does not: far fewer page faults.
+            # Unlike torch's allocator, numpy's requests huge pages, which causes far fewer page faults.
             return np.empty(count, dtype=np.float32)
         if block.size == count:
             return block

@@ -1,4 +1,4 @@
-"""The quick look at a catalogue: what is wrong with its rows and images, without any network."""
+"""Check of a catalogue: faults of its table rows and images, without a network."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,23 +14,23 @@ from keyart.images.pixel_cache import Progress
 from keyart.images.posters import load_posters
 
 TRAIN, TEST = 0.7, 0.2
-"""The shares that leaks are told for; the defaults of ``data.split``."""
+"""Fractions of the split for which the leak is estimated; the defaults of ``data.split``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Check:
-    """What a check found.
+    """Result of a catalogue check.
 
     Attributes:
-        account: What became of the table's rows.
-        posters: How many posters can be used.
-        genres: How many of them have each genre.
-        near_duplicates: How many of them are near-duplicates of an earlier one.
-        leak: Expected number of test posters whose near-duplicate is in train, were single posters drawn at random.
-        problems: Rows and images that cannot be used, blank images and exact duplicates: ``row, id, file, kind,
+        account: Counts of the table's usable and faulty rows.
+        posters: Number of usable posters.
+        genres: Number of usable posters of each genre.
+        near_duplicates: Number of usable posters that are near-duplicates of an earlier one.
+        leak: Expected number of test posters with a near-duplicate in train, if posters were split at random.
+        problems: Unusable rows and images, blank images and exact duplicates, with columns ``row, id, file, kind,
             detail, mend``.
-        remarks: Near-duplicates, landscape, tiny and grey images, and what was assumed when the table was read (of
-            the table as a whole in row 1, the header), in the same columns.
+        remarks: Near-duplicates, landscape, tiny and grey images, and assumptions made when the table was read (those
+            about the whole table have row 1, the header), in the same columns.
     """
 
     account: Account
@@ -42,7 +42,7 @@ class Check:
     remarks: pd.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON."""
+        """Return the result as plain values for JSON."""
         return {
             "rows": self.account.rows,
             "posters": self.posters,
@@ -60,11 +60,11 @@ def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Pr
 
     Args:
         catalogue: The table.
-        images: The folder of its images; None: the table's own.
-        progress: Told how far decoding is.
+        images: The folder of its images; None: the table's own folder.
+        progress: Called with (done, total) while images are decoded.
 
     Raises:
-        InputError: The table or the folder cannot be read, or no poster can be used.
+        InputError: The table or the folder cannot be read, or no poster is usable.
     """
     table, problems = read_catalogue(catalogue, images)
     posters = load_posters(table, problems, on_bad_poster="skip", progress=progress)

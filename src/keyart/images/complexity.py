@@ -1,10 +1,10 @@
-"""How complex an image is: three entropies of its grey levels and of their changes.
+"""Image complexity: Shannon entropy, GLCM entropy and delentropy of grey levels.
 
-After Rahane and Subramanian, "Measures of Complexity for Large Scale Image Datasets" (2020, arXiv 2008.04431). Values
-depend on how the image is measured, so the measuring is fixed here: the image is brought to a size by the caller (which
-tells it), turned grey by ITU-R 601 (L = 0.299 R + 0.587 G + 0.114 B, rounded to 0 … 255, as Pillow's mode ``L``), and
-nothing is smoothed. All entropies are in bits. An entropy of a histogram cannot exceed the logarithm of the number of
-pixels in it: compare images of one size only.
+The measures follow Rahane and Subramanian, "Measures of Complexity for Large Scale Image Datasets" (2020, arXiv
+2008.04431). The values depend on the preprocessing, so it is fixed here: the caller resizes the image (and reports the
+size), the image is converted to grey by ITU-R 601 (L = 0.299 R + 0.587 G + 0.114 B, rounded to 0 … 255, as Pillow's
+mode ``L``), and there is no smoothing. All entropies are in bits. The entropy of a histogram cannot exceed the
+logarithm of its number of pixels, so compare only images of the same size.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,17 +21,17 @@ from keyart.utils.cache import write_atomically
 Grey = npt.NDArray[np.uint8]
 MEASURES = ("shannon", "glcm", "delentropy")
 LEVELS = 256
-_VERSION = 1  # raise it when the same pixels would be measured otherwise
+_VERSION = 1  # increase it if the same pixels give other values
 _STEP = 64
 
 
 def to_grey(image: npt.NDArray[np.uint8]) -> Grey:
-    """Grey levels of (H, W, 3) RGB, or of (H, W), which already is grey."""
+    """Convert (H, W, 3) RGB to grey levels; (H, W) is already grey and is returned unchanged."""
     return image if image.ndim == 2 else np.asarray(Image.fromarray(image).convert("L"))
 
 
 def shannon_entropy(grey: Grey) -> float:
-    """−Σ p log2 p over the 256 grey levels, from 0 (flat) to 8 bits (all levels equally often).
+    """Return −Σ p log2 p over the 256 grey levels, from 0 (flat) to 8 bits (all levels equally frequent).
 
     Examples:
         >>> shannon_entropy(np.array([[0, 255], [255, 0]], dtype=np.uint8))
@@ -41,10 +41,11 @@ def shannon_entropy(grey: Grey) -> float:
 
 
 def glcm_entropy(grey: Grey) -> float:
-    """Mean entropy of the grey-level co-occurrence matrices (Haralick, Shanmugam and Dinstein 1973) to right and below.
+    """Return the mean entropy of two grey-level co-occurrence matrices (Haralick, Shanmugam and Dinstein 1973).
 
-    Each matrix counts how often level i stands beside level j at distance 1, i left of (above) j, over 256 × 256 pairs
-    of levels without any coarsening; −Σ p log2 p of the two are averaged. From 0 to twice the grey levels' entropy.
+    The two matrices count how often level i has level j as its right neighbour, and as its lower neighbour, at distance
+    1, over 256 × 256 pairs of levels without quantisation. The result is the mean of their entropies −Σ p log2 p. It is
+    between 0 and about twice the Shannon entropy of the grey levels.
 
     Args:
         grey: (H, W), at least 2 × 2.
@@ -56,14 +57,14 @@ def glcm_entropy(grey: Grey) -> float:
 
 
 def delentropy(grey: Grey) -> float:
-    """Delentropy (Larkin, "Reflections on Shannon Information", 2016, arXiv 1609.01117).
+    """Return the delentropy (Larkin, "Reflections on Shannon Information", 2016, arXiv 1609.01117).
 
-    −½ Σ p log2 p of the deldensity, the joint histogram of the gradient's two components. The gradient is taken by
-    central differences over two pixels, f_x = L(x+1, y) − L(x−1, y) and f_y likewise, on the (H−2) × (W−2) inner pixels
-    where both exist; both are whole numbers from −255 to 255, one cell each (511 × 511). The factor ½ is Larkin's, from
-    Papoulis' generalised sampling: the gradient's two components carry every pixel twice. 0 for a flat image and for an
-    even ramp, whose gradient is the same everywhere (and for a checkerboard of single pixels, to which a central
-    difference is blind); at most ½ log2 of the number of inner pixels.
+    It is −½ Σ p log2 p of the deldensity, the joint histogram of the gradient's two components. The gradient is
+    computed by central differences over two pixels, f_x = L(x+1, y) − L(x−1, y) and f_y likewise, on the (H−2) × (W−2)
+    inner pixels where both exist. Both components are integers from −255 to 255, with one bin each (511 × 511). The
+    factor ½ is Larkin's, from Papoulis' generalised sampling: the gradient's two components contain every pixel twice.
+    The delentropy is 0 for a flat image and for a uniform ramp, whose gradient is constant (also for a checkerboard of
+    single pixels, which a central difference cannot detect). It is at most ½ log2 of the number of inner pixels.
 
     Args:
         grey: (H, W), at least 3 × 3.
@@ -75,10 +76,10 @@ def delentropy(grey: Grey) -> float:
 
 
 def measure(images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
-    """(N, 3) entropies of images, in the order of `MEASURES`.
+    """Return (N, 3) entropies of images, in the order of `MEASURES`.
 
     Args:
-        images: (H, W, 3) RGB or (H, W) grey uint8 each, of one size.
+        images: (H, W, 3) RGB or (H, W) grey uint8 images, all of one size.
     """
     functions: tuple[Callable[[Grey], float], ...] = (shannon_entropy, glcm_entropy, delentropy)
     rows = [[function(grey) for function in functions] for grey in map(to_grey, images)]
@@ -86,11 +87,11 @@ def measure(images: Iterable[npt.NDArray[np.uint8]]) -> npt.NDArray[np.float64]:
 
 
 def measured_complexity(pixels: PixelCache, progress: Progress | None = None) -> npt.NDArray[np.float64]:
-    """(N, 3) entropies of posters at the size that they are kept in; kept beside the pixels, under their digest.
+    """Return (N, 3) entropies of posters at their cached size, with a cache beside the pixels, keyed by their digest.
 
     Args:
         pixels: N posters.
-        progress: Told how far it is; not called when they were measured before.
+        progress: Called with (done, total); not called if the result is cached.
     """
     path = pixels.folder / f"complexity-{pixels.digest}-v{_VERSION}.npy"
     if path.exists():
@@ -110,7 +111,7 @@ def measured_complexity(pixels: PixelCache, progress: Progress | None = None) ->
 
 
 def at_size(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[np.uint8]:
-    """The whole image squeezed or enlarged to (height, width), bicubic with antialiasing; RGB."""
+    """Resize the whole image to (height, width), bicubic with antialiasing, without keeping the aspect ratio; RGB."""
     picture = Image.fromarray(image).convert("RGB")
     if picture.size == (size[1], size[0]):
         return np.asarray(picture)
@@ -119,18 +120,18 @@ def at_size(image: npt.NDArray[np.uint8], size: tuple[int, int]) -> npt.NDArray[
 
 @cache
 def _products(most: int) -> npt.NDArray[np.float64]:
-    """Products c · log2 c of the whole numbers c below ``most``."""
+    """Return the products c · log2 c of the integers c below ``most``."""
     counts = np.arange(most, dtype=np.float64)
     return counts * np.log2(np.maximum(counts, 1))
 
 
 def _entropy(counts: npt.NDArray[np.int64]) -> float:
-    """−Σ p log2 p of counts, by log2 N − Σ c log2 c / N."""
+    """Return −Σ p log2 p of counts, computed as log2 N − Σ c log2 c / N."""
     some = counts[counts > 0]
     total = int(some.sum())
     if not total:
         return 0.0
-    # Looking most logarithms up takes a fifth of the time of computing them; the few large ones are computed.
+    # A table lookup takes a fifth of the time of computing the logarithms; only the few large counts are computed.
     small = some[some < 4096]
     large = some[some >= 4096].astype(np.float64)
     summed = float(_products(4096)[small].sum()) + float((large * np.log2(large)).sum())

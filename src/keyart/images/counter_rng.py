@@ -1,4 +1,4 @@
-"""Random numbers as a pure function of what they are for: the same on every device, in every batch, at any time."""
+"""Counter-based random numbers: a pure function of seed, epoch and key, identical on every device."""
 
 import hashlib
 from collections.abc import Iterable
@@ -16,15 +16,15 @@ _MASK = (1 << 64) - 1
 def uniforms(keys: Tensor, seed: int, epoch: int, count: int) -> Tensor:
     """Draw ``count`` uniform numbers for each key.
 
-    A counter-based generator: the SplitMix64 finaliser (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
-    generators") over (seed, epoch, key, number of the draw), in wrapping 64-bit integers, so that CPU and GPU agree
-    to the bit.
+    The generator applies the SplitMix64 finaliser (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number
+    generators") to (seed, epoch, key, index of the draw), in wrapping 64-bit integers, so that CPU and GPU give
+    identical bits.
 
     Args:
         keys: (B,) int64.
         seed: Any integer.
         epoch: Any integer.
-        count: Numbers for each key.
+        count: Number of draws for each key.
 
     Returns:
         (B, count) float32 in [0, 1), multiples of 2⁻²⁴, on the keys' device.
@@ -43,7 +43,7 @@ def uniforms(keys: Tensor, seed: int, epoch: int, count: int) -> Tensor:
 
 
 def text_keys(texts: Iterable[object]) -> np.ndarray:
-    """A key for each text, such as a poster's id: (N,) int64 from the first 8 bytes of its BLAKE2b hash."""
+    """Return a key for each text, such as a poster's id: (N,) int64 from the first 8 bytes of its BLAKE2b hash."""
     digests = b"".join(hashlib.blake2b(str(text).encode(), digest_size=8).digest() for text in texts)
     return np.frombuffer(digests, dtype="<i8").astype(np.int64)
 
@@ -66,5 +66,5 @@ def _mix(numbers: Tensor) -> Tensor:
 
 
 def _shifted(numbers: Tensor, places: int) -> Tensor:
-    """A logical shift to the right; torch's own keeps the sign."""
+    """Shift logically to the right; torch's own operator keeps the sign."""
     return (numbers >> places) & ((1 << (64 - places)) - 1)

@@ -1,4 +1,4 @@
-"""Batches for Lightning: which posters come next, and what of them reaches the device."""
+"""Lightning DataModule for posters: batches of frozen features or augmented pixels."""
 
 from typing import Any, Literal
 
@@ -18,29 +18,29 @@ from keyart.images.samplers.base import Sampler
 
 
 class PosterDataModule(LightningDataModule):
-    """Posters in batches: frozen features while the head is trained, pixels when everything is.
+    """Lightning DataModule: frozen features while only the head is trained, pixels in all other epochs.
 
     A batch is a dict of ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float32, and either
-    ``features`` (B, D) float32, in the epochs of the head phase, or ``pixels`` (B, 3, H, W) float32 in [0, 1]:
-    augmented in training, plain elsewhere. In several processes it also holds ``sizes``, the rows of each as a list of
-    numbers. Loaders hand out positions only; rows are gathered on the device where their table lies there, else in
-    page-locked memory on the way to it.
+    ``features`` (B, D) float32 (in the epochs of the head phase) or ``pixels`` (B, 3, H, W) float32 in [0, 1]
+    (augmented in training, unchanged elsewhere). With several processes, the batch also contains ``sizes``, a list with
+    the number of rows of each process. Loaders yield only positions. The rows are gathered on the device if their table
+    is there, else in page-locked memory during the transfer.
 
-    While fitting, the epoch says what a batch holds. Outside of fitting (``trainer.validate``, ``trainer.test``) it
-    holds `evaluate_on`: ``"pixels"``, which is always right, unless ``"features"`` is set by one who knows that the
-    backbone is still the frozen one.
+    During ``fit``, the epoch decides between features and pixels. Outside of ``fit`` (``trainer.validate``,
+    ``trainer.test``), `evaluate_on` decides: ``"pixels"`` by default, which is always correct. Set ``"features"`` only
+    if the backbone is still the frozen one.
 
     Args:
         posters: N posters.
         splits: (N,) strings ``train``, ``val``, ``test``.
-        sampler: Draws from the posters of the train split; from the rows of `one_label_rows` with ``one_label``.
+        sampler: Draws from the posters of the train split; with ``one_label``, from the rows of `one_label_rows`.
         augment: Augmentation in training; ``None`` for none.
-        features: (N, D) features of the frozen backbone, on the CPU; needed where ``head_epochs`` is above 0.
-        head_epochs: Epochs of the head phase.
-        batch_size_eval: Posters in a batch of validation and test, over all processes together.
-        seed: With the epoch and a poster's id, it fixes the poster's augmentation.
+        features: (N, D) features of the frozen backbone, on the CPU; required if ``head_epochs`` is above 0.
+        head_epochs: Number of epochs of the head phase.
+        batch_size_eval: Posters in a batch of validation and test, summed over all processes.
+        seed: With the epoch and a poster's id, it determines the poster's augmentation.
         pixels_on_device: ``auto``, ``always`` or ``never``; see `DeviceRows`.
-        one_label: Train on each poster once for each of its genres, with that one alone as its label.
+        one_label: Whether to train on each poster once for each of its genres, with only that genre as its label.
 
     Raises:
         InputError: ``pixels_on_device`` is unknown.
@@ -81,11 +81,11 @@ class PosterDataModule(LightningDataModule):
         self._keys = torch.from_numpy(text_keys(posters.catalogue.ids))
 
     def positions(self, split: str) -> npt.NDArray[np.int64]:
-        """The positions in the catalogue of a split's posters, in order."""
+        """Return the positions in the catalogue of a split's posters, in order."""
         return np.flatnonzero(self.splits == split)
 
     def train_dataloader(self) -> BatchLoader:
-        """Batches of the train split in the sampler's order."""
+        """Return batches of the train split in the sampler's order."""
         positions = self.positions("train")
         if not self.one_label:
             return BatchLoader(self.sampler, positions, **self._process())
@@ -93,20 +93,20 @@ class PosterDataModule(LightningDataModule):
         return BatchLoader(self.sampler, positions[rows], labels, **self._process())
 
     def val_dataloader(self) -> EvaluationLoader:
-        """The validation split, in order."""
+        """Return batches of the validation split, in order."""
         return EvaluationLoader(self.positions("val"), self.batch_size_eval, **self._process())
 
     def test_dataloader(self) -> EvaluationLoader:
-        """The test split, in order."""
+        """Return batches of the test split, in order."""
         return EvaluationLoader(self.positions("test"), self.batch_size_eval, **self._process())
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Gather in CPU memory what does not lie on the device."""
+        """Gather rows in CPU memory if their table is not on the device."""
         rows = self._rows(self._wanted(batch["epoch"]))
         return {**batch, "rows": rows.fetch(batch["index"], self._device())}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Turn positions into what the model sees; everything here happens on the device."""
+        """Convert positions to the model's input; all operations run on the device."""
         index, wanted = batch["index"], self._wanted(batch["epoch"])
         rows = batch["rows"] if batch["rows"] is not None else self._rows(wanted).gather(index)
         if self._genres.device != index.device:

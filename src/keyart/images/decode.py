@@ -1,4 +1,4 @@
-"""From the bytes of an image file to the pixels of a poster."""
+"""Decoding of image files to poster pixels, with strict checks."""
 
 import io
 import math
@@ -14,24 +14,24 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from PIL.JpegImagePlugin import JpegImageFile
 
 DECODING_VERSION = 2
-"""Raise it with every change after which the same file gives other pixels: caches are keyed by it."""
+"""Increase it with every change that gives other pixels for the same file: it is part of the cache keys."""
 
 CHECKING_VERSION = 3
-"""Raise it with every change after which other files are refused: known ones are then looked at once more."""
+"""Increase it with every change that rejects other files: all files are then checked again."""
 
 SHORTEST_SIDE = 16
-"""Shortest side, in pixels, that still shows a poster."""
+"""Minimum length of an image's shorter side in pixels."""
 
 MOST_PIXELS = 64_000_000
-"""Largest image that is decoded, by the size that its header states."""
+"""Maximum number of pixels of an image, according to its header."""
 
 LONGEST = 4.0
-"""Longest shape that is still a poster, long side over short side: door panels have 3, the widest cinema stills 2.8."""
+"""Maximum ratio of the long to the short side: door panels have 3, the widest cinema stills 2.8."""
 
 MOST_STRETCH = 1.25
-"""How far a poster is stretched to the wanted shape before its edges are cropped."""
+"""Maximum stretch of a poster to the required aspect ratio; beyond it, the edges are cropped."""
 
-# Formats read from people's folders; the rest (EPS would start Ghostscript) are refused.
+# Accepted formats; all others are rejected (EPS would start Ghostscript).
 _FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000", "PPM")
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -45,23 +45,23 @@ _TURNS = {
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = 1
 
-# libjpeg's value for pixels that the data of a file do not reach.
+# libjpeg's value for pixels without data in a truncated file.
 _UNREACHED = 128
 _MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
 _END_OF_IMAGE, _SCAN = 0xD9, b"\xff\xda"
 _FILL = bytes(random.Random(0).choices(range(255), k=1024))
-# With restart markers in between, for a file whose data end at one.
+# With restart markers, for a file whose data ends at one.
 _MORE_DATA = _FILL + b"".join(bytes([0xFF, 0xD0 + number]) + _FILL for number in range(8))
 
 
 class BadImage(Exception):
-    """A file that gives no poster.
+    """Error for an image file that is not a usable poster.
 
     Attributes:
-        kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image``, ``huge image`` or
-            ``extreme shape``.
+        kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image``, ``huge image`` or ``extreme
+            shape``.
         detail: What was found.
-        mend: What to do about it.
+        mend: How to fix it.
     """
 
     def __init__(self, kind: str, detail: str, mend: str) -> None:
@@ -73,23 +73,23 @@ class BadImage(Exception):
 
 
 def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
-    """Decode an image file to the pixels of one poster.
+    """Decode an image file to RGB pixels of a fixed size.
 
-    JPEGs much larger than wanted are decoded at a fraction of their size (DCT scaling), the EXIF orientation is
-    applied, transparent parts show white paper, and every colour mode becomes RGB. The image is then resized
-    (bicubic, antialiased) to ``image_size``: stretched by at most `MOST_STRETCH`, which leaves all of an ordinary
-    poster visible; what is wider or taller still, such as a landscape still, loses its outer edges evenly first, so
-    that faces and letters keep nearly their shape and no bars are added.
+    JPEGs much larger than the target are decoded at a reduced scale (DCT scaling). The EXIF orientation is applied,
+    transparent areas become white, and every colour mode is converted to RGB. The image is then resized (bicubic,
+    antialiased) to ``image_size``. It is stretched by at most `MOST_STRETCH`, which keeps all of an ordinary poster
+    visible. An image that is still wider or taller, such as a landscape still, is first cropped evenly at its outer
+    edges. So faces and letters nearly keep their shape, and no bars are added.
 
     Args:
         data: The file's content.
-        image_size: Wanted (height, width) in pixels.
+        image_size: Target (height, width) in pixels.
 
     Returns:
         (height, width, 3) uint8 RGB.
 
     Raises:
-        BadImage: The file is unreadable, truncated, or absurdly small, large or long.
+        BadImage: The file is unreadable or truncated, or the image is too small, too large or too elongated.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
@@ -104,17 +104,17 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         detail = f"{error}" or type(error).__name__
         kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
         raise BadImage(kind, detail, "replace the file with a whole one") from error
-    if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # whatever stands here goes into caches unseen
+    if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # wrong pixels would go into the cache unnoticed
         detail = f"decoded to {pixels.dtype} of shape {pixels.shape} instead of {(*image_size, 3)}"
         raise BadImage("unreadable image", detail, "save it anew as an ordinary JPEG or PNG")
     return pixels
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
-    """Width and height in pixels as the picture is meant to be seen, from the file's header.
+    """Return width and height in pixels after EXIF rotation, from the file's header.
 
     Raises:
-        BadImage: There is no image in a known format.
+        BadImage: The file is not an image in a known format.
     """
     try:
         with Image.open(io.BytesIO(data), formats=_formats()) as image:
@@ -126,12 +126,12 @@ def upright_size(data: bytes) -> tuple[int, int]:
 
 
 def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a JPEG in grey or RGB that stands upright and is a poster by its size; None for all else."""
+    """Return (width, height) of an upright grey or RGB JPEG of acceptable size; None for any other file."""
     try:
         with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
             width, height = image.size
             plain = image.mode in ("L", "RGB") and _orientation(image) == _UPRIGHT
-    except Exception:  # as above: whatever it is, it is for `decode_poster` to tell
+    except Exception:  # Pillow raises nearly any exception on broken files; `decode_poster` reports them
         return None
     fit = min(width, height) >= SHORTEST_SIDE and max(width, height) <= LONGEST * min(width, height)
     return (width, height) if plain and fit and width * height <= MOST_PIXELS else None
@@ -139,9 +139,9 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
-    """Silence Pillow's warnings about large headers and broken metadata, for which `decode_poster` has its own answers.
+    """Silence Pillow's warnings about large headers and broken metadata, which `decode_poster` handles itself.
 
-    Enter it in one thread, around all threads that decode: warning filters belong to the process.
+    Use it in one thread, around all threads that decode: warning filters are global to the process.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -199,30 +199,30 @@ def _long(width: int, height: int) -> BadImage:
 
 
 def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; upright where there is none or none of these."""
+    """Return the EXIF orientation, 1 to 8; upright if there is none or it is invalid."""
     try:
         told = int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
-    except Exception:  # a broken EXIF block says nothing about the picture; viewers ignore it too
+    except Exception:  # a broken EXIF block does not affect the pixels; image viewers also ignore it
         return _UPRIGHT
     return told if told in _TURNS else _UPRIGHT
 
 
 def has_one_scan(data: bytes) -> bool:
-    """Whether a JPEG holds its picture in one scan, first row to last: then an early end leaves the last block flat.
+    """Return whether a JPEG stores its image in a single scan, so that truncated data leaves the last block flat.
 
-    In a progressive file a later scan may be cut, which leaves no such trace.
+    In a progressive file, a later scan may be truncated, which is not visible in this way.
     """
     return data.count(_SCAN) == 1
 
 
 def lengthened(data: bytes) -> bytes:
-    """A JPEG with more data before its end marker.
+    """Return a JPEG with additional data before its end marker, to detect truncation.
 
-    A whole picture does not change with them: its decoder has read all it needs by then. One whose data ended early,
-    although an end marker closed the file, does.
+    A complete image does not change, because its decoder stops before the added data. An image whose data ended early,
+    although the file has an end marker, changes.
     """
     at = 2
-    while (found := _MARKER.search(data, at)) is not None:  # past segments: a thumbnail in one has its own end
+    while (found := _MARKER.search(data, at)) is not None:  # skip segments: a thumbnail has its own end marker
         if data[found.end() - 1] == _END_OF_IMAGE:
             return data[: found.start()] + _MORE_DATA + data[found.start() :]
         at = found.end() + int.from_bytes(data[found.end() : found.end() + 2])
@@ -230,9 +230,9 @@ def lengthened(data: bytes) -> bytes:
 
 
 def _ends_early(image: JpegImageFile, data: bytes, least: tuple[int, int]) -> bool:
-    """Whether the data of a JPEG end before its picture does: libjpeg only warns of it, which Pillow passes over.
+    """Return whether a JPEG's data ends before its image does; libjpeg only warns, and Pillow ignores the warning.
 
-    So a progressive file is decoded twice, and any other only where its last pixel is grey.
+    To find out, a progressive file is decoded twice. Any other file is decoded twice only if its last pixel is grey.
     """
     if image.mode in ("L", "RGB") and has_one_scan(data):
         last = image.getpixel((image.width - 1, image.height - 1))
@@ -244,7 +244,7 @@ def _ends_early(image: JpegImageFile, data: bytes, least: tuple[int, int]) -> bo
 
 
 def crop_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The centred (left, top, right, bottom) part of ``size`` that needs no more than `MOST_STRETCH`."""
+    """Return the largest centred box (left, top, right, bottom) of ``size`` that needs at most `MOST_STRETCH`."""
     width, height = size
     stretch = (width / height) / (wanted[0] / wanted[1])
     kept_width = width * min(1.0, MOST_STRETCH / stretch)
@@ -259,7 +259,7 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
-    if image.mode.startswith("I"):  # 16 bits of grey, which Pillow's own conversion clips to 8
+    if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion clips the values to 8 bits
         grey = np.asarray(image).astype(np.uint32)
         return Image.fromarray((grey >> 8).clip(0, 255).astype(np.uint8)).convert("RGB")
     if image.mode == "F":

@@ -1,4 +1,4 @@
-"""Tables with a row for each poster, kept on the device where they fit and gathered on the way there where not."""
+"""Tables with one row per poster, stored on the GPU if they fit, else gathered in CPU memory."""
 
 import math
 from collections.abc import Callable
@@ -12,25 +12,25 @@ from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache
 
 Residence = Literal["auto", "always", "never"]
-_SHARE = 0.5  # of the free GPU memory: the rest is for the model and its activations
+_SHARE = 0.5  # fraction of the free GPU memory; the rest is for the model and its activations
 
 
 class DeviceRows:
-    """Rows that can be gathered on a device.
+    """Table of rows that are gathered on a device or, if the table does not fit there, on the CPU.
 
-    A table that lies on the device is gathered there. Otherwise its rows are gathered in CPU memory, page-locked where
-    a GPU is to fetch them, while the GPU still works on the batch before.
+    On the CPU, rows for a GPU are gathered into page-locked memory while the GPU processes the previous batch.
 
     Args:
-        name: What the rows are, for messages.
+        name: Name of the rows, for messages.
         count: Number of rows.
         shape: Shape of one row.
-        dtype: Type of the rows.
-        gather: Gathers CPU rows by (B,) int64 CPU positions, into ``out`` where that is given.
-        residence: ``auto``: on the device if it is a CUDA GPU and the table takes at most half of its free memory.
+        dtype: Data type of the rows.
+        gather: Gathers CPU rows by (B,) int64 CPU positions, into ``out`` if it is not None.
+        residence: Where to store the table. ``auto``: on the device if it is a CUDA GPU and the table needs at most
+            half of its free memory; ``always``: on any device; ``never``: in CPU memory.
 
     Raises:
-        InputError: There is no such residence.
+        InputError: ``residence`` is unknown.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class DeviceRows:
 
     @classmethod
     def of_pixels(cls, pixels: PixelCache, residence: Residence = "auto") -> "DeviceRows":
-        """The rows of a pixel cache: (H, W, 3) uint8 each."""
+        """Create the table from a pixel cache: rows of (H, W, 3) uint8."""
         shape = (*pixels.image_size, 3)
         return cls("pixels", len(pixels), shape, torch.uint8, partial(_gather_pixels, pixels), residence)
 
     @classmethod
     def of_tensor(cls, name: str, rows: Tensor, residence: Residence = "auto") -> "DeviceRows":
-        """The rows of a CPU tensor."""
+        """Create the table from a CPU tensor."""
         return cls(name, len(rows), tuple(rows.shape[1:]), rows.dtype, partial(_gather_rows, rows), residence)
 
     def fetch(self, positions: Tensor, device: torch.device) -> Tensor | None:
-        """Gather on the CPU, before positions go to the device; ``None`` where the table lies on the device."""
+        """Gather rows on the CPU, by positions on the CPU; return ``None`` if the table is on the device."""
         if self._on(device) is not None:
             return None
         if device.type != "cuda":
@@ -71,7 +71,7 @@ class DeviceRows:
         return self._gather(positions, locked)
 
     def gather(self, positions: Tensor) -> Tensor:
-        """Gather on the device where the table lies, by positions on that device."""
+        """Gather rows on the table's device, by positions on that device; call `fetch` first."""
         assert self._resident is not None, "fetch() comes first"
         return self._resident.index_select(0, positions)
 

@@ -1,4 +1,4 @@
-"""Near-duplicates: posters that show the same picture, whatever film they are filed under."""
+"""Near-duplicate detection across all films, by the difference and correlation of thumbnails."""
 
 from collections.abc import Iterator
 
@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from keyart.images.pixel_cache import PixelCache
 from keyart.utils.cache import write_atomically
 
-_VERSION = 2  # raise it when the same pixels may be grouped otherwise
-_THUMBNAIL = (24, 16)  # fine enough to tell pictures apart, coarse enough to forgive recompression and a trimmed edge
+_VERSION = 2  # increase it if the same pixels may give other groups
+_THUMBNAIL = (24, 16)  # (height, width): separates different images, tolerates recompression and small crops
 _COARSE = (6, 4)
 _SAME = 2.0
 _TILE = 2048
@@ -22,29 +22,30 @@ _TILE = 2048
 def near_duplicate_groups(
     pixels: PixelCache, *, max_difference: float = 20.0, min_correlation: float = 0.8, max_group: int = 32
 ) -> np.ndarray:
-    """Group posters that show the same picture.
+    """Group near-duplicate posters; groups do not chain.
 
-    Every poster is shrunk to a thumbnail of 24×16 cells. Two posters are near-duplicates when their thumbnails differ
-    by at most ``max_difference`` grey levels (root mean square over cells and channels) *and* correlate by at least
-    ``min_correlation`` after each channel's mean is taken off: dark posters differ little from each other, but do not
-    correlate. (Two that differ by at most 2 levels are the same picture, flat ones too.) Going through the posters in
-    order, each that is in no group yet represents a new one, and takes those later ones that are near-duplicates of
-    *itself*: groups do not chain. A group that would be larger than ``max_group`` keeps the nearest, and any number of
-    same pictures. So near-duplicates may be in different groups: splits keep `near_duplicate_chains` whole instead.
+    Each poster is reduced to a thumbnail of 24×16 cells. Two posters are near-duplicates if their thumbnails differ by
+    at most ``max_difference`` grey levels (root mean square over cells and channels) *and* correlate by at least
+    ``min_correlation`` after each channel's mean is subtracted: dark posters differ little from each other, but do not
+    correlate. (Two posters that differ by at most 2 levels are the same image, also flat ones.) The posters are
+    processed in order. Each poster without a group starts a new group and adds all later near-duplicates of *itself*,
+    so groups do not chain. A group that would be larger than ``max_group`` keeps the nearest ones, and any number of
+    same images. Near-duplicates can therefore be in different groups: splits keep `near_duplicate_chains` together
+    instead.
 
-    Candidates come from comparing all pairs at 6×4 cells. Averaging never increases a root mean square difference, so
-    that no pair is missed; time grows with the square of the number of posters (0.1 s for 6,000), memory linearly.
+    Candidates are found by comparing all pairs at 6×4 cells. Averaging never increases a root mean square difference,
+    so no pair is missed. The time is quadratic in the number of posters (0.1 s for 6,000), the memory linear.
 
-    The groups are kept beside the pixels, under their digest.
+    The result is cached beside the pixels, keyed by their digest.
 
     Args:
         pixels: N posters.
-        max_difference: Largest difference, in grey levels of 0 to 255.
-        min_correlation: Smallest correlation.
-        max_group: Size from which a group takes same pictures only.
+        max_difference: Maximum difference, in grey levels of 0 to 255.
+        min_correlation: Minimum correlation.
+        max_group: Size from which a group adds only same images.
 
     Returns:
-        (N,) int64 group ids: the smallest position in the group. A poster without near-duplicates has its own.
+        (N,) int64 group ids: the smallest position in the group. A poster without near-duplicates has its own position.
     """
     return _groups_and_chains(pixels, max_difference, min_correlation, max_group)[0]
 
@@ -52,15 +53,16 @@ def near_duplicate_groups(
 def near_duplicate_chains(
     pixels: PixelCache, *, max_difference: float = 20.0, min_correlation: float = 0.8
 ) -> np.ndarray:
-    """Join all posters that near-duplicates link, however many: what splits must keep whole.
+    """Return the connected components of near-duplicate posters, which splits must keep together.
 
-    Two posters are linked when they are near-duplicates in the sense of `near_duplicate_groups`, or when a third is
-    linked to both. The ends of a chain may differ much: a search counts `near_duplicate_groups` as the same picture.
+    Two posters are connected if they are near-duplicates as defined in `near_duplicate_groups`, or if both are
+    connected to a third poster. The ends of a chain may differ greatly, so a search uses `near_duplicate_groups` for
+    the same image.
 
     Args:
         pixels: N posters.
-        max_difference: As for `near_duplicate_groups`.
-        min_correlation: As for `near_duplicate_groups`.
+        max_difference: See `near_duplicate_groups`.
+        min_correlation: See `near_duplicate_groups`.
 
     Returns:
         (N,) int64 chain ids: the smallest position in the chain.
@@ -69,7 +71,7 @@ def near_duplicate_chains(
 
 
 def _groups_and_chains(pixels: PixelCache, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:
-    """(2, N) int64: the groups and the chains, kept together as both come from the same pairs."""
+    """Return (2, N) int64: the groups and the chains, cached in one file because both come from the same pairs."""
     rule = f"v{_VERSION}-{max_difference:g}-{min_correlation:g}-{max_group}"
     path = pixels.folder / f"groups-{pixels.digest}-{rule}.npy"
     if path.exists():
@@ -81,7 +83,7 @@ def _groups_and_chains(pixels: PixelCache, max_difference: float, min_correlatio
 
 
 def thumbnails(pixels: PixelCache, batch_size: int = 256) -> Tensor:
-    """All posters at 24×16 cells, (N, 3, 24, 16) float32 in [0, 255]."""
+    """Return all posters as thumbnails, (N, 3, 24, 16) float32 in [0, 255]."""
     shrunk = torch.empty((len(pixels), 3, *_THUMBNAIL))
     for start in range(0, len(pixels), batch_size):
         stop = min(start + batch_size, len(pixels))
@@ -91,17 +93,17 @@ def thumbnails(pixels: PixelCache, batch_size: int = 256) -> Tensor:
 
 
 def group_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:
-    """The groups of `near_duplicate_groups`, from (N, 3, height, width) thumbnails."""
+    """Return the groups of `near_duplicate_groups`, from (N, 3, height, width) thumbnails."""
     return _join(len(thumbs), _pairs(thumbs, max_difference, min_correlation), max_group)
 
 
 def chain_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
-    """The chains of `near_duplicate_chains`, from (N, 3, height, width) thumbnails."""
+    """Return the chains of `near_duplicate_chains`, from (N, 3, height, width) thumbnails."""
     return _link(len(thumbs), _pairs(thumbs, max_difference, min_correlation))
 
 
 def _pairs(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
-    """(3, P) float64 near-duplicates: the earlier position, the later one, and their difference."""
+    """Return (3, P) float64 near-duplicate pairs: the earlier position, the later position, and their difference."""
     if not len(thumbs):
         return np.empty((3, 0))
     flat = thumbs.flatten(1)
@@ -117,7 +119,7 @@ def _pairs(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.
 
 
 def _candidates(thumbs: Tensor, max_difference: float) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs (i < j) whose coarse thumbnails differ by at most ``max_difference``, and a few more by rounding."""
+    """Yield pairs (i < j) whose coarse thumbnails differ by at most ``max_difference`` (plus a margin for rounding)."""
     coarse = F.adaptive_avg_pool2d(thumbs - 127.5, _COARSE).flatten(1)
     squares = coarse.square().sum(1)
     limit = coarse.shape[1] * (max_difference + 0.1) ** 2
@@ -130,12 +132,12 @@ def _candidates(thumbs: Tensor, max_difference: float) -> Iterator[tuple[Tensor,
             first, second = torch.nonzero(distances <= limit, as_tuple=True)
             first, second = first + top, second + left
             ordered = first < second
-            # In pieces, so that a run of flat posters does not fill the memory when pairs are compared.
+            # In chunks, so that many flat posters do not fill the memory when pairs are compared.
             yield from zip(first[ordered].split(65536), second[ordered].split(65536), strict=True)
 
 
 def _join(count: int, pairs: np.ndarray, max_group: int) -> np.ndarray:
-    """Give the later poster of each (first, second, difference) the first's group, the nearest first."""
+    """Assign the later poster of each (first, second, difference) to the first one's group, the nearest first."""
     groups = np.arange(count, dtype=np.int64)
     order = np.lexsort((pairs[1], pairs[2], pairs[0]))
     taken = np.zeros(count, dtype=bool)
@@ -152,7 +154,7 @@ def _join(count: int, pairs: np.ndarray, max_group: int) -> np.ndarray:
 
 
 def _link(count: int, pairs: np.ndarray) -> np.ndarray:
-    """The smallest position that pairs link each poster to, directly or through others."""
+    """Return, for each poster, the smallest position in its connected component."""
     links = coo_array((np.ones(pairs.shape[1], dtype=bool), pairs[:2].astype(np.int64)), shape=(count, count))
     _, first, chain = np.unique(connected_components(links)[1], return_index=True, return_inverse=True)
     return first[chain].astype(np.int64)

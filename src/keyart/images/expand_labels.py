@@ -1,17 +1,17 @@
-"""Several labels as one at a time."""
+"""Expansion of multi-label posters to one row per label."""
 
 import numpy as np
 import numpy.typing as npt
 
 
 def one_label_rows(genres: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Each poster once for each of its genres: the oldest way to train single-label losses on several labels.
+    """Repeat each poster once for each of its genres, the oldest way to train single-label losses on multiple labels.
 
     Args:
         genres: (N, G) bool.
 
     Returns:
-        (R,) int64 posters and (R,) int64 the genre of each, R the number of labels in all.
+        (R,) int64 positions of posters and (R,) int64 the genre of each row, where R is the total number of labels.
 
     Examples:
         >>> one_label_rows(np.array([[True, True], [False, True]]))

@@ -1,4 +1,4 @@
-"""Fetching the posters of a table into a folder that then serves as its images."""
+"""Download of a table's posters into a folder of images."""
 
 import asyncio
 import csv
@@ -31,17 +31,17 @@ _SEEN_SIZE = (256, 176)
 
 @dataclass(frozen=True)
 class Ways:
-    """How posters are fetched, with defaults that are polite to a public server.
+    """Options of a poster download, with defaults that keep the load on public servers low.
 
     Attributes:
-        source: The table's URLs, TMDB, or (``both``) TMDB for what the URLs do not bring; None: ``url`` where the table
-            has URLs, else ``tmdb``.
-        url_column: The column of URLs; None: recognised.
-        tmdb_key: Key or token of one's own.
+        source: ``url`` (the table's URLs), ``tmdb``, or ``both`` (TMDB for posters that their URL did not provide);
+            None: ``url`` if the table has URLs, else ``tmdb``.
+        url_column: The column of URLs; None: detected.
+        tmdb_key: The user's own key or token.
         tmdb_api: Address of TMDB's API.
-        width: Wanted width of TMDB's posters, in pixels.
-        workers: Posters at a time.
-        rate: Requests a second and host.
+        width: Required width of TMDB's posters, in pixels.
+        workers: Number of concurrent downloads.
+        rate: Requests per second and host.
     """
 
     source: Source | None = None
@@ -54,13 +54,13 @@ class Ways:
 
 
 def verify_poster(data: bytes) -> str:
-    """Whether training could use these bytes: decoded to the end by the decoder that it uses.
+    """Check that bytes are a complete poster, with the same decoder as training, and return the suffix of their format.
 
     Returns:
-        The suffix of their format: ``.jpg``, ``.png`` or ``.webp``.
+        ``.jpg``, ``.png`` or ``.webp``.
 
     Raises:
-        NotAPoster: It could not.
+        NotAPoster: The bytes cannot be decoded, or have another format.
     """
     from keyart.catalogue.download.download import NotAPoster
 
@@ -86,24 +86,24 @@ def fetch_posters(
     resolver: Any = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> "Fetched":
-    """Fetch the posters that a table names, so that the folder serves as its images.
+    """Download the posters of a table into a folder that can then be used as its images.
 
-    A poster that is there and can be decoded is left alone; the others are written whole or not at all, so a fetch that
-    was stopped goes on where it was. What could not be had is listed in ``missing.csv`` (``id,url,reason``) in the
-    folder; without such posters there is no such file.
+    Existing posters that can be decoded are kept. All others are written atomically, so a download that was stopped can
+    be resumed. Missing posters are listed in ``missing.csv`` (``id,url,reason``) in the folder; the file is removed if
+    there are none.
 
     Args:
-        catalogue: A table that `read_catalogue` understands.
-        to: The folder; nothing is written outside it.
-        ways: Where from and how fast.
-        limits: What one request may cost.
-        patience: How failures that may pass are met.
-        may_connect: Which addresses are allowed; by default public ones.
-        resolver: Resolves names; by default the system does.
-        progress: Called with (done, all).
+        catalogue: A table that `read_catalogue` accepts.
+        to: The output folder; nothing is written outside it.
+        ways: Source and rate of the download.
+        limits: Limits of one request.
+        patience: Retry policy for temporary failures.
+        may_connect: Returns whether an address is allowed; by default only public addresses are.
+        resolver: Resolves host names; by default the system resolver.
+        progress: Called with (done, total).
 
     Raises:
-        InputError: For faults of the table, the key or the folder, and when aiohttp is not installed.
+        InputError: The table, the key or the folder has a fault, or aiohttp is not installed.
     """
     try:
         import aiohttp  # noqa: F401

@@ -1,4 +1,4 @@
-"""What the trainer iterates over: which posters come next. Their pixels are fetched later, in whole batches."""
+"""Batch loaders that yield only positions of posters; the pixels are fetched later, in whole batches."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,14 +14,14 @@ Batch = dict[str, Any]
 
 
 class _EpochLoader:
-    """The epoch that the trainer is in.
+    """Base class of the loaders; it knows the trainer's current epoch.
 
-    Lightning calls ``set_epoch`` on a loader's ``sampler`` before each epoch, and after it has made the first epoch's
-    iterator: so the epoch is read when a batch is asked for, not when the iterator is made.
+    Lightning calls ``set_epoch`` on a loader's ``sampler`` before each epoch, and after it has created the first
+    epoch's iterator. So the epoch is read when a batch is requested, not when the iterator is created.
     """
 
     training = False
-    # Lightning asks for it where it finds a `sampler`.
+    # Lightning reads this attribute if a loader has a `sampler`.
     batch_sampler = None
 
     def __init__(self, rank: int, world_size: int) -> None:
@@ -32,11 +32,11 @@ class _EpochLoader:
 
     @property
     def sampler(self) -> "_EpochLoader":
-        """What Lightning calls ``set_epoch`` on: the loader itself."""
+        """The object on which Lightning calls ``set_epoch``: the loader itself."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of ``epoch``, unless this is the epoch already."""
+        """Set the current epoch."""
         self.epoch = epoch
 
     def _batch(self, positions: npt.NDArray[np.int64]) -> Batch:
@@ -48,20 +48,21 @@ class _EpochLoader:
 
 
 class BatchLoader(_EpochLoader):
-    """Training batches in the order of a sampler; resumes in the middle of an epoch.
+    """Loader of training batches in the order of a sampler; it can resume in the middle of an epoch.
 
-    Each process takes every ``world_size``-th poster of the same global batch, so that together they see what one
-    process alone would see.
+    Each process takes every ``world_size``-th poster of the same global batch, so all processes combined use the same
+    posters as a single process would.
 
     Args:
-        sampler: Says which posters make up a batch.
+        sampler: Selects the posters of each batch.
         positions: (N,) int64 positions in the catalogue of the sampler's N posters.
-        labels: (N,) int64, the one genre that each of them stands for; None: all that its poster has.
-        rank: This process, of ``world_size``.
+        labels: (N,) int64, the single genre of each row; None: all genres of the poster.
+        rank: Rank of this process.
         world_size: Number of processes.
 
     Raises:
         InputError: A batch has fewer posters than there are processes.
+        ValueError: The sampler's number of posters differs from N, or ``rank`` is out of range.
     """
 
     training = True
@@ -91,18 +92,19 @@ class BatchLoader(_EpochLoader):
         self._handed_out = 0
 
     def __len__(self) -> int:
-        """Batches in a whole epoch, also when it is resumed in its middle."""
+        """Return the number of batches in a full epoch, also if the epoch was resumed in the middle."""
         return self._sampler.batches_per_epoch
 
     def set_epoch(self, epoch: int) -> None:
-        """Go to the start of ``epoch``, unless this is the epoch already."""
+        """Go to the start of ``epoch``, unless it is already the current epoch."""
         if epoch != self.epoch:
             self.epoch, self._handed_out = epoch, 0
 
     def __iter__(self) -> Iterator[Batch]:
-        """The rest of the epoch: ``index`` (B,) int64 positions in the catalogue, ``epoch``, ``training``.
+        """Yield the remaining batches of the epoch.
 
-        With labels, also ``label`` (B,) int64.
+        A batch contains ``index`` (B,) int64 positions in the catalogue, ``epoch`` and ``training``. With labels, it
+        also contains ``label`` (B,) int64; with several processes, also ``sizes``, the number of rows of each process.
         """
         while self._handed_out < len(self):
             drawn = self._sampler.batch(self.epoch, self._handed_out)
@@ -114,24 +116,24 @@ class BatchLoader(_EpochLoader):
         self._handed_out = 0
 
     def state_dict(self) -> dict[str, int]:
-        """The epoch, and how many of its batches were handed out."""
+        """Return the epoch and its number of yielded batches."""
         return {"epoch": self.epoch, "handed_out": self._handed_out}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue after the last batch that was handed out."""
+        """Resume after the last batch that was yielded."""
         self.epoch, self._handed_out = state["epoch"], state["handed_out"]
 
 
 class EvaluationLoader(_EpochLoader):
-    """All posters of a split in order, in batches shared evenly between processes.
+    """Loader of all posters of a split in order, divided evenly between processes.
 
-    Where the posters cannot be shared evenly the first ones are handed out again at the end, so that every process
-    has as many; metrics drop such repeats by their ids.
+    If the posters cannot be divided evenly, the first ones are repeated at the end, so that every process has the same
+    number. Metrics remove these repeats by their ids.
 
     Args:
         positions: (N,) int64 positions in the catalogue.
-        batch_size: Posters in a batch, over all processes together, rounded up to a multiple of ``world_size``.
-        rank: This process, of ``world_size``.
+        batch_size: Posters in a batch, summed over all processes, rounded up to a multiple of ``world_size``.
+        rank: Rank of this process.
         world_size: Number of processes.
     """
 
@@ -146,6 +148,6 @@ class EvaluationLoader(_EpochLoader):
         return -(-len(self._positions) // self._batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        """The split: ``index`` (B,) int64 positions in the catalogue, ``epoch``, and ``training``."""
+        """Yield the batches of the split: ``index`` (B,) int64 positions in the catalogue, ``epoch``, ``training``."""
         for start in range(0, len(self._positions), self._batch_size):
             yield self._batch(self._positions[start : start + self._batch_size])

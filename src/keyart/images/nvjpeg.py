@@ -1,4 +1,4 @@
-"""JPEG files decoded by a GPU's own decoder, where torchvision offers it."""
+"""JPEG decoding on the GPU with nvJPEG, if torchvision supports it."""
 
 from collections.abc import Sequence
 
@@ -9,19 +9,19 @@ from torch.nn import functional as F
 from keyart.errors import InputError
 from keyart.images.decode import crop_box, has_one_scan, lengthened, plain_jpeg_size
 
-# At a time: whole images lie in the GPU's memory, 36 MB each where they have 12 megapixels.
+# Images per decoding call: whole images are in GPU memory, 36 MB for each image of 12 megapixels.
 _GROUP = 32
 
 
 def check_nvjpeg() -> None:
-    """Check that files can be decoded by a GPU here.
+    """Check that JPEG decoding on the GPU is available.
 
     Raises:
         InputError: There is no GPU, or torchvision was built without nvJPEG.
     """
     if not torch.cuda.is_available():
         raise InputError("--decoder nvjpeg: torch finds no GPU; leave it out, or take a machine that has one")
-    import torchvision.io  # noqa: F401  (it brings torch the operators)
+    import torchvision.io  # noqa: F401  (it registers the operators in torch)
 
     if not hasattr(torch.ops.image, "decode_jpegs_cuda"):
         raise InputError("--decoder nvjpeg: this torchvision was built without nvJPEG; leave it out")
@@ -30,19 +30,20 @@ def check_nvjpeg() -> None:
 def decode_jpegs(
     files: Sequence[bytes], image_size: tuple[int, int], device: torch.device | str
 ) -> list[np.ndarray | None]:
-    """Decode ordinary JPEG files on a device; what else there is, is left to `decode_poster`.
+    """Decode ordinary JPEG files on a device; all other files are left to `decode_poster`.
 
-    nvJPEG knows no DCT scaling: images are decoded whole, their edges are cropped as `decode_poster` crops them, to
-    whole pixels, and torch's antialiased bicubic filter resizes them. So pixels differ a little from its own.
+    nvJPEG has no DCT scaling. So images are decoded at full size, their edges are cropped as in `decode_poster`, but to
+    whole pixels, and torch's antialiased bicubic filter resizes them. The pixels therefore differ a little from those
+    of `decode_poster`.
 
     Args:
         files: The files' contents.
-        image_size: Wanted (height, width) in pixels.
-        device: Where to decode.
+        image_size: Target (height, width) in pixels.
+        device: The device for decoding.
 
     Returns:
-        For each file (height, width, 3) uint8 RGB; None where it is no JPEG in grey or RGB, is to be turned, is no
-        poster by its size, could not be decoded, or has data that end before the picture does.
+        For each file (height, width, 3) uint8 RGB, or None if it is not a grey or RGB JPEG, needs rotation, has an
+        unacceptable size, cannot be decoded, or is truncated.
     """
     found: list[np.ndarray | None] = [None] * len(files)
     fit = [at for at, data in enumerate(files) if plain_jpeg_size(data) is not None]
@@ -58,7 +59,7 @@ def decode_jpegs(
 
 
 def _whole(files: list[bytes], device: torch.device | str) -> list[torch.Tensor | None]:
-    """`_decoded`, without what is of another shape than its header says, or ends early (see `lengthened`)."""
+    """Decode files with `_decoded`; return None for truncated images and for shapes that differ from the header."""
     images = _decoded(files, device)
     for at, (data, image) in enumerate(zip(files, images, strict=True)):
         if image is not None and (3, *reversed(plain_jpeg_size(data) or ())) != tuple(image.shape):
@@ -80,7 +81,7 @@ def _varies(block: torch.Tensor) -> bool:
 
 
 def _decoded(files: list[bytes], device: torch.device | str) -> list[torch.Tensor | None]:
-    """(3, H, W) uint8 of each file; one that cannot be decoded spoils its own alone."""
+    """Return (3, H, W) uint8 of each file, or None; a file that cannot be decoded does not affect the others."""
     from torchvision.io import ImageReadMode, decode_jpeg
 
     if not files:
@@ -94,7 +95,7 @@ def _decoded(files: list[bytes], device: torch.device | str) -> list[torch.Tenso
 
 
 def _resized(image: torch.Tensor, image_size: tuple[int, int]) -> torch.Tensor:
-    """(3, H, W) uint8 to (height, width, 3) uint8."""
+    """Crop and resize (3, H, W) uint8 to (height, width, 3) uint8."""
     height, width = image.shape[1:]
     box = crop_box((width, height), (image_size[1], image_size[0]))
     left, top, right, bottom = (round(edge) for edge in box)

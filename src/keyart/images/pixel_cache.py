@@ -1,4 +1,4 @@
-"""The decode-once pixel cache: the posters of a catalogue as memory-mapped uint8 pixels."""
+"""Pixel cache: the decoded posters of a catalogue as memory-mapped uint8 pixels, decoded only once."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -22,17 +22,17 @@ from keyart.utils.paths import FORMER_NAME
 Progress = Callable[[int, int], None]
 """Called with (done, total) while posters are decoded."""
 
-_PIECE = 512  # posters that are decoded before they are committed: what a killed build loses at most
+_PIECE = 512  # posters decoded between two commits: a killed build loses at most this many
 _T = TypeVar("_T")
 
 
 class PixelCache:
-    """The pixels of N posters, (N, height, width, 3) uint8 RGB, read-only and memory-mapped.
+    """Pixels of N posters, (N, height, width, 3) uint8 RGB, read-only and memory-mapped.
 
-    Get one from `open_pixels`.
+    Create it with `open_pixels`.
 
     Args:
-        store: The file of pixels that the posters are in.
+        store: The file of pixels that contains the posters.
         hashes: The hash of each poster's file, in the posters' order; all of them are in the store.
     """
 
@@ -57,27 +57,27 @@ class PixelCache:
         return len(self._hashes)
 
     def __getitem__(self, position: int) -> np.ndarray:
-        """One poster, (height, width, 3) uint8, read-only."""
+        """Return one poster, (height, width, 3) uint8, read-only."""
         return self._pixels[self._rows[position]]
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """(height, width) in pixels."""
+        """Image size (height, width) in pixels."""
         return self._store.image_size
 
     @property
     def folder(self) -> Path:
-        """Where the pixels are kept; what is derived from them may be kept beside them, under `digest`."""
+        """Folder of the cached pixels; derived data may be stored beside them, keyed by `digest`."""
         return self._store.folder
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all N posters."""
+        """Total size of the N posters in bytes."""
         return len(self) * self._store.row_bytes
 
     @cached_property
     def digest(self) -> str:
-        """32 hexadecimal digits that stand for the posters' file contents in order, their size, and the decoding."""
+        """Hash (32 hexadecimal digits) of the file contents in order, the image size, and the decoding version."""
         height, width = self.image_size
         digest = blake2b(f"{FORMER_NAME} pixels {DECODING_VERSION} {height} {width}".encode(), digest_size=HASH_BYTES)
         digest.update(b"".join(self._hashes))
@@ -85,11 +85,11 @@ class PixelCache:
 
     @property
     def contents(self) -> npt.NDArray[np.int64]:
-        """(N,) numbers of the posters' files by content: equal where two files are the same byte for byte."""
+        """Numbers (N,) int64 that identify the content of the posters' files: equal for byte-identical files."""
         return self._rows.copy()
 
     def select(self, positions: npt.ArrayLike) -> "PixelCache":
-        """The posters at ``positions``, in that order, of the same file of pixels."""
+        """Return the posters at ``positions``, in that order, from the same file of pixels."""
         return PixelCache(self._store, [self._hashes[i] for i in np.asarray(positions, dtype=np.int64)])
 
     def take(self, positions: npt.ArrayLike | Tensor, *, out: Tensor | None = None) -> Tensor:
@@ -100,7 +100,7 @@ class PixelCache:
             out: A (B, height, width, 3) uint8 tensor in CPU memory to fill, such as a pinned one.
 
         Returns:
-            (B, height, width, 3) uint8 on the CPU; ``out`` where it is given.
+            (B, height, width, 3) uint8 on the CPU; ``out`` if it is not None.
 
         Raises:
             IndexError: A position is out of range.
@@ -108,8 +108,8 @@ class PixelCache:
         at = np.asarray(positions, dtype=np.int64)
         if at.size and not 0 <= at.min() <= at.max() < len(self):
             raise IndexError(f"positions {at.min()}..{at.max()} of {len(self)} posters")
-        # numpy's allocator asks for huge pages, torch's does not: a fresh batch costs a quarter of the page faults.
-        # With mode="clip" (nothing is clipped here) it copies straight into `out`, without a buffer.
+        # Unlike torch's allocator, numpy's requests huge pages, so a new batch has a quarter of the page faults.
+        # With mode="clip" (nothing is clipped here), numpy copies directly into `out`, without a buffer.
         into = None if out is None else out.numpy()
         taken = np.take(self._pixels, self._rows[at], axis=0, out=into, mode="clip")
         return torch.from_numpy(taken) if out is None else out
@@ -122,23 +122,25 @@ def open_pixels(
     cache_dir: Path | str | None = None,
     progress: Progress | None = None,
 ) -> tuple[PixelCache, np.ndarray, dict[int, BadImage]]:
-    """Open the pixels of image files, decoding those that no one has decoded yet.
+    """Open the pixels of image files; decode the files that are not in the cache yet.
 
-    Every file is read and hashed each time, so a changed file is decoded anew (and it alone). Files that are known
-    to be bad are not tried again. Several processes may call this at once: one decodes, the others wait for it.
+    Every file is read and hashed each time, so a changed file is decoded again (and only that file). Files that are
+    known to be bad are not decoded again. Several processes may call this function at the same time: one decodes, the
+    others wait.
 
     Args:
         paths: N image files.
         image_size: (height, width) in pixels.
-        cache_dir: A cache root other than the usual one.
-        progress: Told how far decoding is; not called when nothing needs decoding.
+        cache_dir: A cache root other than the default one.
+        progress: Called with (done, total) while files are decoded; not called if none needs decoding.
 
     Returns:
-        The cache of the good posters; their positions among ``paths``, (M,) int64; and what is wrong with each of
-        the others, by position.
+        The cache of the good posters; their positions in ``paths``, (M,) int64; and the error of each other file, by
+        position.
 
     Raises:
-        InputError: ``image_size`` is out of range, or the cache's disk is full or cannot be written.
+        InputError: ``image_size`` is out of range, a file changed during reading, or the cache's disk is full or cannot
+            be written.
     """
     if len(image_size) != 2 or not all(16 <= side <= 2048 for side in image_size):
         raise InputError(f"data.image_size={list(image_size)}: give height and width, each from 16 to 2048 pixels")
@@ -147,7 +149,7 @@ def open_pixels(
     unknown = _unknown(store, paths, hashes)
     if unknown:
         with store.building():
-            unknown = _unknown(store, paths, hashes)  # another process may have built them while this one waited
+            unknown = _unknown(store, paths, hashes)  # another process may have decoded them while this one waited
             _decode_into(store, unknown, progress)
     known_bad = store.bad()
     bad |= {i: known_bad[key] for i, key in hashes.items() if key in known_bad}
@@ -156,7 +158,7 @@ def open_pixels(
 
 
 def hash_content(data: bytes) -> bytes:
-    """The 16-byte BLAKE2b hash that stands for a file's content."""
+    """Return the 16-byte BLAKE2b hash of a file's content."""
     return blake2b(data, digest_size=HASH_BYTES).digest()
 
 
@@ -192,20 +194,20 @@ def _hash_files(paths: Sequence[Path]) -> tuple[dict[int, bytes], dict[int, BadI
             except BadImage as why:
                 bad[i] = why
 
-    # Pieces, as handing single small files to threads costs more than hashing them.
+    # In chunks, because passing single small files to threads takes longer than hashing them.
     with ThreadPoolExecutor(_workers()) as pool:
         list(pool.map(hash_piece, _pieces(list(enumerate(paths)), 128)))
     return hashes, bad
 
 
 def _unknown(store: PixelStore, paths: Sequence[Path], hashes: dict[int, bytes]) -> dict[bytes, Path]:
-    """The files that the store knows nothing about, each content once."""
+    """Return the files that are not in the store yet, each content once, keyed by hash."""
     known = store.found().keys() | store.bad().keys()
     return {key: paths[i] for i, key in sorted(hashes.items()) if key not in known}
 
 
 def _decode_into(store: PixelStore, files: dict[bytes, Path], progress: Progress | None) -> None:
-    """Decode files into the store, a piece at a time; the caller holds the store's lock."""
+    """Decode files into the store, chunk by chunk; the caller holds the store's lock."""
 
     def decode(item: tuple[bytes, Path]) -> np.ndarray | BadImage:
         key, path = item

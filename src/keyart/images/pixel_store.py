@@ -1,4 +1,4 @@
-"""Decoded posters on disk: one growing file for all posters of one size, found by the content of their files."""
+"""On-disk store of decoded posters: one growing file for each image size, keyed by the hash of the image file."""
 
 import json
 import os
@@ -16,20 +16,20 @@ HASH_BYTES = 16
 
 
 class PixelStore:
-    """Rows of uint8 pixels, keyed by the hash of the file that they were decoded from.
+    """On-disk rows of uint8 pixels, keyed by the hash of the image file.
 
-    Three files in one folder a size and version of decoding and checking: ``rows.u8`` (the pixels), ``hashes.bin``
-    (one hash a row, in the rows' order) and ``bad.json`` (hashes of files that gave no poster, and why). Rows are only
-    ever added. A hash is written after its pixels have reached the disk, so whatever has a hash is whole: a build that
-    is killed leaves at most rows without a hash, which the next build overwrites. Builders take turns by a lock;
-    readers need none.
+    Each combination of image size, decoding version and checking version has one folder with three files: ``rows.u8``
+    (the pixels), ``hashes.bin`` (one hash per row, in the same order) and ``bad.json`` (hashes and errors of files that
+    are not usable posters). Rows are only appended. A hash is written after its pixels are on the disk, so every row
+    with a hash is complete. A killed build leaves at most rows without a hash, and the next build overwrites them.
+    Writers use a lock; readers need none.
 
     Args:
         image_size: (height, width) in pixels.
-        cache_dir: A cache root other than the usual one.
+        cache_dir: A cache root other than the default one.
 
     Raises:
-        InputError: The folder cannot be made.
+        InputError: The folder cannot be created.
     """
 
     def __init__(self, image_size: tuple[int, int], cache_dir: Path | str | None = None) -> None:
@@ -43,7 +43,7 @@ class PixelStore:
         self._bad_path = self.folder / "bad.json"
 
     def found(self) -> dict[bytes, int]:
-        """The row of each hash whose pixels are whole."""
+        """Return the row of each hash with complete pixels."""
         if not self._hashes_path.exists():
             return {}
         data = self._hashes_path.read_bytes()
@@ -52,7 +52,7 @@ class PixelStore:
         return {data[i * HASH_BYTES : (i + 1) * HASH_BYTES]: i for i in range(whole)}
 
     def bad(self) -> dict[bytes, BadImage]:
-        """The hashes of files that gave no poster, and why; forgotten when Pillow changes, which may read more."""
+        """Return the error of each bad file by hash; empty if Pillow's version changed, as it may read more files."""
         if not self._bad_path.exists():
             return {}
         told = json.loads(self._bad_path.read_text())
@@ -61,20 +61,20 @@ class PixelStore:
         return {bytes.fromhex(key): BadImage(*why) for key, why in told["files"].items()}
 
     def read(self, count: int) -> np.ndarray:
-        """The first ``count`` rows, (count, height, width, 3) uint8, mapped read-only."""
+        """Return the first ``count`` rows, (count, height, width, 3) uint8, memory-mapped and read-only."""
         if count == 0:
             return np.empty((0, *self.row_shape), dtype=np.uint8)
         return np.memmap(self.rows_path, dtype=np.uint8, mode="r", shape=(count, *self.row_shape))
 
     def building(self) -> AbstractContextManager[None]:
-        """Hold the store's lock while adding to it."""
+        """Return a context manager that holds the store's lock while rows are added."""
         return locked(self.folder / "lock")
 
     def append(self, hashes: Sequence[bytes], rows: Iterable[np.ndarray]) -> None:
-        """Add rows; the caller holds the lock.
+        """Append rows; the caller holds the lock.
 
         Args:
-            hashes: One of `HASH_BYTES` bytes for each row, none of them in the store.
+            hashes: One hash of `HASH_BYTES` bytes for each row, none of them in the store yet.
             rows: (height, width, 3) uint8 each.
 
         Raises:
@@ -86,7 +86,7 @@ class PixelStore:
             _write_from(self._hashes_path, count * HASH_BYTES, hashes)
 
     def append_bad(self, files: dict[bytes, BadImage]) -> None:
-        """Remember files that gave no poster; the caller holds the lock."""
+        """Record files that are not usable posters; the caller holds the lock."""
         known = {**self.bad(), **files}
         told = {key.hex(): (why.kind, why.detail, why.mend) for key, why in known.items()}
         text = json.dumps({"pillow": PIL.__version__, "files": told}, indent=1)
@@ -94,7 +94,7 @@ class PixelStore:
 
 
 def _write_from(path: Path, start: int, pieces: Iterable[bytes | memoryview]) -> None:
-    """Cut the file off at ``start``, write the pieces after it, and wait until they have reached the disk."""
+    """Truncate the file at ``start``, append the pieces, and flush them to the disk."""
     with path.open("r+b" if path.exists() else "w+b") as file:
         file.truncate(start)
         file.seek(start)

@@ -1,4 +1,4 @@
-"""From a catalogue to its posters: every image checked and decoded, near-duplicates known."""
+"""Loading of a catalogue's posters: every image is checked and decoded, and near-duplicates are grouped."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from keyart.images.pixel_cache import PixelCache, Progress, open_pixels
 
 @dataclass(frozen=True, eq=False)
 class Posters:
-    """N posters, all of them good; position ``i`` is the same poster throughout.
+    """Usable posters of a catalogue, N in total; position ``i`` is the same poster in all attributes.
 
     Attributes:
         catalogue: Their N rows.
         pixels: Their pixels.
         groups: (N,) int64 ids of near-duplicate groups: the smallest position in the group.
-        skipped: What was wrong with the rows of the table that were left out, and with values that were dropped.
-        account: What became of the table's rows.
+        skipped: Problems of the rows that were left out, and of values that were dropped.
+        account: Counts of the table's usable and faulty rows.
     """
 
     catalogue: Catalogue
@@ -38,7 +38,7 @@ class Posters:
 
     @property
     def summary(self) -> str:
-        """How many rows became posters, and what is wrong with the others, in one line."""
+        """One-line summary: the number of usable posters and the problems of the other rows."""
         told = f"{self.catalogue.source}: {self.account}"
         return " ".join(f"{told}: {tell(self.skipped, 3)}".split()) if self.skipped else told
 
@@ -52,22 +52,22 @@ def load_posters(
     cache_dir: Path | str | None = None,
     progress: Progress | None = None,
 ) -> Posters:
-    """Decode the posters of a catalogue, or open them where they are decoded already, and judge them all at once.
+    """Check and decode all posters of a catalogue, or open them from the cache.
 
     Args:
         catalogue: The posters.
-        problems: What reading the table found wrong already.
-        image_size: (height, width) in pixels that every poster is brought to; see `decode_poster` for how.
-        on_bad_poster: ``"error"`` to stop at any problem, ``"skip"`` to go on without those posters.
-        cache_dir: A cache root other than the usual one.
+        problems: Problems that were found when the table was read.
+        image_size: Target (height, width) of every poster in pixels; see `decode_poster`.
+        on_bad_poster: ``"error"`` to stop at any problem, ``"skip"`` to continue without those posters.
+        cache_dir: A cache root other than the default one.
         progress: Called with (done, total) while posters are decoded.
 
     Returns:
-        The good posters, in the catalogue's order.
+        The usable posters, in the catalogue's order.
 
     Raises:
-        InputError: There are problems (of the table or of images, told together) and ``on_bad_poster`` is
-            ``"error"``; no poster is left; ``image_size`` is out of range; the cache cannot be written.
+        InputError: There are problems and ``on_bad_poster`` is ``"error"`` (one message names those of the table and of
+            the images); no poster is left; ``image_size`` is out of range; the cache cannot be written.
     """
     if on_bad_poster not in ("error", "skip"):
         raise InputError(f"data.on_bad_poster={on_bad_poster}: use error or skip")

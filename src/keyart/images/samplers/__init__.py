@@ -1,6 +1,6 @@
-"""Samplers: which posters make up a batch, as pure functions of (seed, epoch, batch) over all processes.
+"""Batch samplers: each batch is a pure function of (seed, epoch, batch) and covers all processes.
 
-A sampler sees labels, never pixels or vectors: what looks at embeddings is a miner (`keyart.losses.miners`).
+A sampler uses labels, never pixels or vectors. Code that selects by embeddings is a miner (`keyart.losses.miners`).
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""What every sampler shares: N visits an epoch in batches that are pure functions of (seed, epoch, batch)."""
+"""Sampler interface and base class: N posters per epoch in batches that are pure functions of (seed, epoch, batch)."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,27 +12,27 @@ Positions = npt.NDArray[np.int64]
 
 @runtime_checkable
 class Sampler(Protocol):
-    """Batches of positions into the N posters of the train split.
+    """Protocol of samplers: batches of positions in the N posters of the train split.
 
     Attributes:
         num_posters: N.
-        batches_per_epoch: ⌈N / batch size⌉. Their sizes differ by at most one and sum to N.
+        batches_per_epoch: ⌈N / batch size⌉. The batch sizes differ by at most one and sum to N.
     """
 
     num_posters: int
     batches_per_epoch: int
 
     def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        """Return the posters of batch ``index`` of ``epoch``: int64 positions without repeats."""
 
 
 class Batches:
-    """N visits an epoch, cut into batches of balanced sizes.
+    """Base class of samplers: N visits per epoch, divided into batches of balanced sizes.
 
     Args:
         num_posters: N.
-        batch_size: Posters in a batch, at most.
-        seed: Of all that is random.
+        batch_size: Maximum number of posters in a batch.
+        seed: Seed of all random choices.
 
     Raises:
         InputError: There are no posters, or ``batch_size`` is below 1.
@@ -49,7 +49,7 @@ class Batches:
         self.seed = seed
 
     def span(self, index: int) -> tuple[int, int]:
-        """First visit of a batch, and the first of the next."""
+        """Return the first visit of a batch and the first visit of the next batch."""
         if not 0 <= index < self.batches_per_epoch:
             raise IndexError(f"batch {index} of {self.batches_per_epoch}")
         return (
@@ -58,5 +58,5 @@ class Batches:
         )
 
     def random(self, *at: int) -> np.random.Generator:
-        """Random numbers of an epoch, or of a batch of it: the same whenever seed and place are."""
+        """Return a random generator for an epoch, or for one of its batches: the same for equal seed and arguments."""
         return np.random.Generator(np.random.Philox(np.random.SeedSequence([self.seed, *at])))

@@ -1,4 +1,4 @@
-"""Posters of rare genres more often."""
+"""Sampler that draws posters of rare genres more often."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,18 +7,20 @@ from keyart.images.samplers.base import Batches, Positions
 
 
 class ClassBalancedSampler(Batches):
-    """Posters drawn by the tempered inverse frequency of their genres.
+    """Sampler that draws posters by the tempered inverse frequency of their genres.
 
     A poster's weight is the mean over its genres g of (N / n_g) ** tempering, where n_g posters have g. Every batch
-    draws its posters anew, without one twice, by the largest of log(u) / weight over uniform numbers u (weighted
-    sampling without replacement; Efraimidis & Spirakis 2006). So over small batches posters come up in proportion to
-    their weights; batches that hold most of the posters are near to the split as it is.
+    draws its posters independently of other batches and without repeats, by the largest values of log(u) / weight over
+    uniform numbers u (weighted sampling without replacement; Efraimidis & Spirakis 2006). So with small batches,
+    posters occur in proportion to their weights. A batch that contains most of the posters has nearly the distribution
+    of the split.
 
     Args:
-        genres: (N, G) bool, multi-hot, of the train split; a poster without genres weighs 1.
-        batch_size: Posters in a batch, over all processes together; batches of an epoch differ by at most one in size.
-        tempering: 0 draws all posters alike; 1 draws all genres alike, where posters have one each.
-        seed: With epoch and batch, it fixes the batch.
+        genres: (N, G) bool, multi-hot, of the train split; a poster without genres has weight 1.
+        batch_size: Maximum posters in a batch, over all processes; the batches of an epoch differ by at most one in
+            size.
+        tempering: 0: all posters are equally likely; 1: all genres are equally likely, if each poster has one genre.
+        seed: With epoch and batch, it determines the batch.
 
     Raises:
         InputError: There are no posters, or ``batch_size`` is below 1.
@@ -37,11 +39,11 @@ class ClassBalancedSampler(Batches):
         rarity = (len(has) / np.maximum(has.sum(0), 1)) ** tempering
         kinds = has.sum(1)
         weights = np.where(kinds > 0, (has @ rarity) / np.maximum(kinds, 1), 1.0)
-        #: (N,) how likely each poster is the first of a batch.
+        #: (N,) probability that each poster is the first of a batch.
         self.probabilities: npt.NDArray[np.float64] = weights / weights.sum()
 
     def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        """Return the posters of batch ``index`` of ``epoch``: int64 positions without repeats."""
         start, stop = self.span(index)
         keys = self.random(epoch, index).standard_exponential(self.num_posters) / self.probabilities
         first = np.argpartition(keys, stop - start - 1)[: stop - start]

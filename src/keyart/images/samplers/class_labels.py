@@ -1,4 +1,4 @@
-"""Classes of posters for samplers that need exactly one for each."""
+"""Class labels for samplers that need exactly one class per poster."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,18 +9,18 @@ from keyart.errors import InputError
 
 
 def class_labels(catalogue: Catalogue, column: str) -> npt.NDArray[np.int64]:
-    """Which class each poster belongs to.
+    """Return the class of each poster, from its genre set or from a column.
 
     Args:
         catalogue: N posters.
-        column: ``genres`` for exact genre sets; ``year``, ``decade``, ``film``, ``title``, or any other column of the
-            catalogue's table, by its values.
+        column: ``genres`` for exact genre sets; or the values of ``year``, ``decade``, ``film``, ``title``, or any
+            other column of the catalogue's table.
 
     Returns:
-        (N,) int64 from 0 up; -1 where the value is unknown (or there are no genres).
+        (N,) int64 from 0; -1 if the value is unknown (or the poster has no genres).
 
     Raises:
-        InputError: The table has no such column, or knows no value of it.
+        InputError: The table has no such column, or the column has no values.
     """
     if column == "genres":
         sets = np.unique(catalogue.genres, axis=0, return_inverse=True)[1].reshape(-1)

@@ -1,4 +1,4 @@
-"""Packs of posters that an epoch deals from, so that visits are even."""
+"""Shuffled packs of posters that keep the number of visits per epoch even."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from keyart.images.samplers.base import Positions
 
 
 class Packs:
-    """Shuffled packs of posters, one a class; a poster may be in several.
+    """Shuffled packs of posters, one per class; a poster may be in several packs.
 
-    A poster that has been visited, through whatever pack, is passed over until the pack's other posters had their turn.
+    A poster that was already visited, through any pack, is skipped until the pack's other posters have been visited.
 
     Args:
         members: The posters of each pack.
@@ -26,12 +26,12 @@ class Packs:
         self._visits = np.zeros(num_posters, dtype=np.int64)
 
     def deal(self, pack: int, wanted: int, inside: npt.NDArray[np.bool_]) -> Positions:
-        """Take ``wanted`` posters off a pack that are not in the batch; the pack holds at least so many.
+        """Draw ``wanted`` posters from a pack that are not in the batch yet; the pack must contain enough of them.
 
         Args:
-            pack: Which pack.
-            wanted: How many.
-            inside: (N,) which posters the batch holds already; those taken are added to it.
+            pack: Index of the pack.
+            wanted: Number of posters to draw.
+            inside: (N,) mask of the posters in the batch; the drawn posters are added to it.
 
         Returns:
             (``wanted``,) int64 positions.

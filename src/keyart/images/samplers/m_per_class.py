@@ -1,4 +1,4 @@
-"""At least m posters of each drawn genre."""
+"""Sampler with at least m posters of each drawn genre."""
 
 from functools import cached_property
 
@@ -11,24 +11,24 @@ from keyart.images.samplers.even_visits import Packs
 
 
 class MPerClassSampler(Batches):
-    """At least m posters of each drawn genre, for posters with several genres.
+    """Sampler with at least m posters of each drawn genre, for posters with several genres.
 
-    A batch of B posters draws ⌊B / m⌋ times a genre (with replacement) with probability proportional to
-    ``count ** tempering``, where the count is the number of posters that have it. Genres are then filled, the rarest
-    first, to m posters for each time that they were drawn; posters already in the batch count, and a genre with fewer
-    posters gives all it has. As posters with several genres fill several at once, places are left: they go to genres
-    drawn likewise one poster at a time, and any still left to posters at random.
+    For a batch of B posters, ⌊B / m⌋ genres are drawn (with replacement), with probability proportional to ``count **
+    tempering``, where the count is the number of posters of the genre. Genres are then filled, the rarest first, to m
+    posters for each time that they were drawn. Posters already in the batch count, and a genre with fewer posters
+    contributes all of them. Posters with several genres fill several at once, so some places stay free. They are filled
+    from genres drawn in the same way, one poster per draw, and then with random posters.
 
-    Within an epoch every genre deals from its own shuffled pack, and a poster that the epoch has visited, through
-    whatever genre, is passed over until the pack's other posters had their turn: visits are as even as the drawn
-    genres allow. An epoch visits as many posters as the train split holds, rare genres' more than once.
+    Within an epoch, every genre has its own shuffled pack. A poster that was already visited, through any genre, is
+    skipped until the pack's other posters have been visited, so visits are as even as the drawn genres allow. An epoch
+    has as many visits as the train split has posters; posters of rare genres are visited more than once.
 
     Args:
         genres: (N, G) bool, multi-hot, of the train split.
-        batch_size: B, over all processes together; batches of an epoch differ by at most one in size.
-        m: Least posters of each drawn genre.
-        tempering: 1 draws genres as often as they occur, 0 all alike.
-        seed: With the epoch, it fixes all batches.
+        batch_size: B, over all processes; the batches of an epoch differ by at most one in size.
+        m: Minimum number of posters of each drawn genre.
+        tempering: 1: genres are drawn in proportion to their frequency; 0: all genres are equally likely.
+        seed: With the epoch, it determines all batches.
 
     Raises:
         InputError: There are no posters, m is below 1, or m is larger than a batch.
@@ -59,22 +59,22 @@ class MPerClassSampler(Batches):
 
     @cached_property
     def probabilities(self) -> npt.NDArray[np.float64]:
-        """(G,) probability of each genre at each draw; 0 for a genre without posters."""
+        """Probability (G,) of each genre in each draw; 0 for a genre without posters."""
         weights = np.where(self.counts > 0, self.counts.astype(np.float64) ** self.tempering, 0.0)
         total = weights.sum()
         return weights / total if total > 0 else weights
 
     @cached_property
     def members(self) -> list[Positions]:
-        """For each genre, the posters that have it; last, as if of one more genre, all posters."""
+        """Posters of each genre; the last item contains all posters, as one additional genre."""
         return [*(np.flatnonzero(column) for column in self.genres.T), np.arange(self.num_posters)]
 
     def draw(self, epoch: int, index: int) -> tuple[Positions, Positions]:
-        """A batch, and what it was built for.
+        """Return a batch and how often each genre was drawn for it.
 
         Returns:
-            (B,) int64 positions, none of them twice; and (G,) int64, how often each genre was drawn. At least
-            min(m × times, count) of the posters have the genre.
+            (B,) int64 positions without repeats; and (G,) int64, how often each genre was drawn. At least min(m ×
+            times, count) of the posters have the genre.
         """
         self.span(index)
         if self._epoch is None or self._epoch.number != epoch:
@@ -82,12 +82,12 @@ class MPerClassSampler(Batches):
         return self._epoch.draw(index)
 
     def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        """Return the posters of batch ``index`` of ``epoch``: int64 positions without repeats."""
         return self.draw(epoch, index)[0]
 
 
 class _Epoch:
-    """The batches of one epoch, made one after the other as far as they are asked for."""
+    """Batches of one epoch, built in order as far as requested."""
 
     def __init__(self, sampler: MPerClassSampler, number: int) -> None:
         self.number = number

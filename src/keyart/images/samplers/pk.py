@@ -1,4 +1,4 @@
-"""P classes with K posters each."""
+"""Sampler with P classes and K posters of each."""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,24 +9,25 @@ from keyart.images.samplers.even_visits import Packs
 
 
 class PKSampler(Batches):
-    """P classes × K posters (Hermans et al. 2017, arXiv 1703.07737), K = m, P = ⌈batch size / m⌉.
+    """Sampler with P classes × K posters (Hermans et al. 2017, arXiv 1703.07737), K = m, P = ⌈batch size / m⌉.
 
-    A class is a set of posters that belong to it and to no other: those of exactly one genre set, or of one value of a
-    column (see `class_labels`). A batch draws classes without replacement, with probability proportional to
-    ``count ** tempering``, and takes m posters of each; a class with fewer gives all it has, the last one what the
-    batch has room for. Classes of a single poster are never drawn, as they hold no pair. Where all classes together
-    do not fill a batch, each is asked for m more, and in the end posters without such a class fill it.
+    Classes do not overlap: a class contains the posters of exactly one genre set, or of one value of a column (see
+    `class_labels`). A batch draws classes without replacement, with probability proportional to ``count ** tempering``,
+    and takes m posters of each. A class with fewer posters contributes all of them, and the last class only fills the
+    remaining places. Classes with a single poster are never drawn, because they contain no pair. If all classes do not
+    fill a batch, each contributes up to m more, and finally other posters fill it.
 
-    Within an epoch every class deals from its own shuffled pack, so that its posters are visited evenly.
+    Within an epoch, every class has its own shuffled pack, so that its posters are visited evenly.
 
     Args:
-        genres: (N, G) bool, multi-hot, of the train split; only N counts here.
+        genres: (N, G) bool, multi-hot, of the train split; only N is used here.
         labels: (N,) int64 class of each poster; negative for none.
-        batch_size: Posters in a batch, over all processes together; batches of an epoch differ by at most one in size.
+        batch_size: Maximum posters in a batch, over all processes; the batches of an epoch differ by at most one in
+            size.
         m: K.
-        tempering: 1 draws classes as often as their posters occur, 0 all alike.
-        column: Where the labels came from, for messages.
-        seed: With the epoch, it fixes all batches.
+        tempering: 1: classes are drawn in proportion to their size; 0: all classes are equally likely.
+        column: The column of the labels, for messages.
+        seed: With the epoch, it determines all batches.
 
     Raises:
         InputError: There are no posters, no two posters share a class, m is below 2, or m is larger than a batch.
@@ -60,19 +61,19 @@ class PKSampler(Batches):
             )
         self.m = m
         shared = values[counts > 1]
-        #: The posters of each class that can be drawn; last, as if of one more class, all posters.
+        #: Posters of each class that can be drawn; the last item contains all posters, as one additional class.
         self.members: list[Positions] = [
             *(np.flatnonzero(labels == value) for value in shared),
             np.arange(self.num_posters),
         ]
         self.counts = counts[counts > 1]
         weights = self.counts.astype(np.float64) ** tempering
-        #: (C,) how likely each class is the first of a batch.
+        #: (C,) probability that each class is the first of a batch.
         self.probabilities: npt.NDArray[np.float64] = weights / weights.sum()
         self._epoch: tuple[int, np.random.Generator, Packs, list[Positions]] | None = None
 
     def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        """Return the posters of batch ``index`` of ``epoch``: int64 positions without repeats."""
         self.span(index)
         if self._epoch is None or self._epoch[0] != epoch:
             random = self.random(epoch)

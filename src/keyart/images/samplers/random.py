@@ -1,4 +1,4 @@
-"""Posters in random order."""
+"""Sampler with a random order."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,13 +7,13 @@ from keyart.images.samplers.base import Batches, Positions
 
 
 class RandomSampler(Batches):
-    """Posters in a new random order each epoch, each of them once.
+    """Sampler with a new random order in each epoch, where each poster occurs once.
 
     Args:
-        genres: (N, G) bool, multi-hot, of the train split; only N counts here.
-        batch_size: Posters in a batch, over all processes together; the last batches of an epoch are not smaller by
-            more than one.
-        seed: With the epoch, it fixes the order.
+        genres: (N, G) bool, multi-hot, of the train split; only N is used here.
+        batch_size: Maximum posters in a batch, over all processes; the batches of an epoch differ by at most one in
+            size.
+        seed: With the epoch, it determines the order.
 
     Raises:
         InputError: There are no posters, or ``batch_size`` is below 1.
@@ -29,7 +29,7 @@ class RandomSampler(Batches):
         self._order: tuple[int, Positions] | None = None
 
     def batch(self, epoch: int, index: int) -> Positions:
-        """The posters of batch ``index`` of ``epoch``: int64 positions, none of them twice."""
+        """Return the posters of batch ``index`` of ``epoch``: int64 positions without repeats."""
         start, stop = self.span(index)
         if self._order is None or self._order[0] != epoch:
             self._order = epoch, self.random(epoch).permutation(self.num_posters)
