@@ -1,6 +1,6 @@
-"""Training: the LightningModule, callbacks, loggers, resuming, and what a run leaves in its folder.
+"""Training: LightningModule, callbacks, loggers, resuming, and the files that a run writes into its folder.
 
-Hydra is met in one module, `keyart.training.build`. Several processes belong in `keyart.launch`.
+Only `keyart.training.build` uses Hydra. Code that starts several processes belongs in `keyart.launch`.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder: its inputs before the first step, its results after the last."""
+"""Files that training writes into a run's folder: the inputs before the first step, the results after the last."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ from keyart.utils.text import csv_table
 
 
 def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
-    """What tells one dataset from another: files, contents, sizes of the splits."""
+    """Return what identifies a dataset: paths, digests of its contents, sizes of the splits."""
     posters = prepared.posters
     return {
         "catalogue": str(posters.catalogue.source.resolve()),
@@ -41,14 +41,14 @@ def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
 
 
 def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str, Any]:
-    """How many numbers an embedding has, and how many of them are which branch's, before they are reduced."""
+    """Return the size of an embedding and the sizes of its branches before the reduction to ``output_size``."""
     branches = embedder.head.branch_sizes
     size = sum(branches.values()) if output_size is None else output_size
     return {"size": size, "branches": branches, "output_size": output_size}
 
 
 def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
-    """Write what is known before the first step: configuration, environment, splits, what was skipped."""
+    """Write the files that are known before the first step: configuration, environment, splits, skipped posters."""
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
     embedding = describe_embedding(embedder, cfg.model.output_size)
     environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
@@ -59,7 +59,10 @@ def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Em
 
 
 def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
-    """(N, W) what the head makes of all posters; from cached features where the backbone is still the frozen one."""
+    """Return the head's (N, W) output for all posters.
+
+    If the backbone was not fine-tuned, the cached features are used.
+    """
     embedder = module.embedder.eval()
     if module.backbone_trained:
         with progress_bar("embedding posters") as report:
@@ -79,7 +82,7 @@ def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) 
 def finish(
     cfg: DictConfig, folder: Path, prepared: Prepared, module: EmbeddingModule, frozen_backbone: Backbone | None
 ) -> RunResults:
-    """Judge the best checkpoint and write all that a finished run holds; ``metrics.json`` comes last."""
+    """Evaluate the best checkpoint and write all results of the run; ``metrics.json`` comes last."""
     posters, splits = prepared.posters, prepared.splits
     whole = final_vectors(cfg, module, prepared)
     embedder = module.embedder.cpu()

@@ -1,4 +1,4 @@
-"""What a composed configuration asks for, as objects: posters, splits, embedder, loss, callbacks, loggers."""
+"""Construction of the objects that a composed configuration describes, such as posters, embedder, loss and loggers."""
 
 import logging
 import math
@@ -50,10 +50,10 @@ log = logging.getLogger(__name__)
 
 
 def made(node: DictConfig, **extra: Any) -> Any:
-    """What a ``build`` node makes; bad input found on the way stays bad input.
+    """Instantiate a ``build`` node of the configuration, and raise its errors as `InputError`.
 
     Raises:
-        InputError: The class refused an argument.
+        InputError: The class rejected an argument.
     """
     try:
         return instantiate(node, **extra)
@@ -68,15 +68,15 @@ def made(node: DictConfig, **extra: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Everything that stands before the first step.
+    """Data that is ready before the first training step.
 
     Args:
         posters: The N posters that will be used.
-        splits: (N,) each poster's split.
-        features: (N, D) features of the frozen backbone, mapped from disk.
+        splits: (N,) split of each poster.
+        features: (N, D) features of the frozen backbone, memory-mapped.
         pooled: (N, F) the first columns of these: the backbone's own pooled features.
-        condensed: (N, C) features as the head's fixed part leaves them: what its trained part learns from.
-        frozen: The frozen backbone's own judgement on each of ``val`` and ``test``.
+        condensed: (N, C) features after the head's fixed part: the input of its trained part.
+        frozen: Results of the frozen backbone on ``val`` and ``test``.
     """
 
     posters: Posters
@@ -87,12 +87,12 @@ class Prepared:
     frozen: dict[str, Judgement]
 
     def positions(self, split: str) -> np.ndarray:
-        """Positions of a split's posters in the catalogue."""
+        """Return the positions of a split's posters in the catalogue."""
         return np.flatnonzero(self.splits == split)
 
 
 def find_posters(cfg: DictConfig) -> tuple[Path, Path | None]:
-    """The table of posters and its images' folder; the demo's are rendered if they are not there yet."""
+    """Return the table of posters and its folder of images; render the demo posters if they do not exist yet."""
     if cfg.data.name != "demo":
         return Path(cfg.data.catalogue), Path(cfg.data.images) if cfg.data.images else None
     from keyart.catalogue.demo import demo_catalogue
@@ -113,7 +113,7 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
         )
     log.info("%s: %s", catalogue.source, posters.account)
     for remark in catalogue.remarks:
-        if remark.row == 1:  # what was assumed of the file itself is logged by its reader
+        if remark.row == 1:  # the reader has already logged its assumptions about other lines
             log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.mend)
     if posters.skipped:
         log.warning("%d problems in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
@@ -128,7 +128,11 @@ def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
 
 
 def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
-    """Posters, splits, frozen features and their judgement, and the embedder that will be trained."""
+    """Prepare posters, splits, frozen features with their results, and the embedder to train.
+
+    Raises:
+        InputError: The configuration or the data is invalid.
+    """
     check_backbone(cfg.model.backbone, cfg.model.weights, cfg.model.pooling)
     if cfg.model.weights == "none" and not cfg.training.finetune_epochs:
         log.warning(
@@ -172,10 +176,10 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
 
 
 def embedding_line(head: Head, output_size: int | None) -> str:
-    """Say how many numbers an embedding will have, and where they come from.
+    """Return a log line with the size of an embedding and of its branches.
 
     Raises:
-        InputError: ``output_size`` is more than the head gives.
+        InputError: ``output_size`` exceeds the size of the head's output.
     """
     sizes = head.branch_sizes
     line = f"embedding: {sum(sizes.values()):,} numbers a poster"
@@ -191,7 +195,7 @@ def embedding_line(head: Head, output_size: int | None) -> str:
 
 
 def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
-    """The head that ``model`` asks for, not fitted yet."""
+    """Build the head that ``model`` configures; it is not fitted yet."""
     model = cfg.model
     return build_head(
         model.head,
@@ -211,7 +215,7 @@ def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
 
 
 def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> MetricLoss:
-    """The loss of a configuration, with its parameters made."""
+    """Build the configured loss, including its parameters."""
     loss: MetricLoss = made(cfg.loss.build)
     train = prepared.positions("train")
     counts = torch.from_numpy(prepared.posters.catalogue.genres[train].sum(axis=0))
@@ -220,7 +224,7 @@ def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Metric
 
 
 def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: MetricLoss) -> CrossBatchMemory | None:
-    """The memory of earlier batches of a configuration; None for size 0."""
+    """Build the configured cross-batch memory; None if its size is 0."""
     if cfg.memory.size == 0:
         return None
     head = embedder.head
@@ -239,7 +243,7 @@ def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: M
 
 
 def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> EmbeddingModule:
-    """The LightningModule of a configuration."""
+    """Build the LightningModule of a configuration."""
     train = prepared.positions("train")
     loss = make_loss(cfg, prepared, embedder)
     return EmbeddingModule(
@@ -263,7 +267,7 @@ def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> Embe
 
 
 def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
-    """The sampler of a configuration, over the train split."""
+    """Build the configured sampler over the train split."""
     train = prepared.posters.catalogue.select(prepared.positions("train"))
     given = {} if cfg.sampler.get("column") is None else {"labels": class_labels(train, cfg.sampler.column)}
     genres = train.genres
@@ -272,7 +276,7 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
         genres = np.eye(genres.shape[1], dtype=bool)[labels]
         given = {name: values[rows] for name, values in given.items()}
     sampler: Sampler = made(cfg.sampler.build)(genres=genres, seed=cfg.seed, **given)
-    # Samplers cut an epoch into equal batches: one of all posters is what is trained then, step by step.
+    # Samplers divide an epoch into equal batches; here the only batch of an epoch holds all posters.
     if cfg.sampler.batch_size > sampler.num_posters:
         noun = "rows, one for each genre of a poster" if cfg.sampler.one_label else "posters"
         log.warning(
@@ -284,8 +288,8 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
 
 
 def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDataModule:
-    """The DataModule of a configuration."""
-    # A loss that compares with the frozen features finds them in front of the uncondensed ones.
+    """Build the DataModule of a configuration."""
+    # A loss that needs the frozen features reads them from the first columns of the unreduced features.
     features = torch.from_numpy(np.array(prepared.features)) if loss.needs_frozen else prepared.condensed
     return PosterDataModule(
         prepared.posters,
@@ -301,7 +305,13 @@ def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDa
 
 
 def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[list[Callback], BestCheckpoint]:
-    """Evaluation, checkpoints, early stopping, progress; and the checkpoint callback that keeps the best."""
+    """Build the callbacks, and return the one that keeps the best checkpoint separately too.
+
+    The callbacks are evaluation, checkpoints, early stopping and progress.
+
+    Raises:
+        InputError: ``monitor`` is not a metric that is computed, or it is undefined on the val split.
+    """
     catalogue = prepared.posters.catalogue
     known = [f"val/{name}" for name in prepared.frozen["val"].summary]
     if cfg.monitor not in known:
@@ -335,13 +345,13 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
 
 
 def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
-    """The CSV log, which is always written, and the loggers that were asked for."""
+    """Build the CSV log, which is always written, and the configured loggers."""
     chosen = (cfg.get("logger") or {}).values()
     return [CSVLog(folder), *(made(one.build, save_dir=str(folder)) for one in chosen if one and one.build)]
 
 
 def make_profiler(cfg: DictConfig, folder: Path) -> Profiler | None:
-    """The profiler that was asked for; it writes into the run's ``profile/``, not between the lines of its log."""
+    """Build the configured profiler; it writes into the run's ``profile/`` and not into its log."""
     kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
     kind = kinds.get(cfg.trainer.profiler)
     return None if kind is None else kind(dirpath=folder / "profile", filename=cfg.trainer.profiler)

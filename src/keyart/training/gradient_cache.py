@@ -1,4 +1,4 @@
-"""Virtual batches: a batch larger than memory allows, with the gradient of the whole (gradient caching)."""
+"""Gradient caching: batches larger than memory allows, with the gradient of the whole batch."""
 
 from collections.abc import Callable
 
@@ -8,21 +8,21 @@ from torch.utils.checkpoint import checkpoint
 
 
 def in_chunks(function: Callable[[Tensor], Tensor], rows: Tensor, size: int | None) -> Tensor:
-    """``function`` of all rows, a chunk at a time, holding what the backward pass needs of one chunk only.
+    """Apply ``function`` to all rows chunk by chunk, and keep the activations of only one chunk in the backward pass.
 
-    Gradient caching (Gao et al. 2021, arXiv 2101.06983): all rows are embedded without keeping activations, the loss
-    over all of them gives the gradient at the embeddings, and then each chunk is embedded again to carry its share of
-    that gradient on to the weights. Checkpointing each chunk (Chen et al. 2016, arXiv 1604.06174) does just that: its
-    activations are made anew when the backward pass reaches it, and freed before the next chunk's. The random numbers
-    of a chunk (dropout, stochastic depth) are the same both times. It costs one more forward pass.
+    This is gradient caching (Gao et al. 2021, arXiv 2101.06983): embed all rows without keeping activations, compute
+    the gradient of the loss with respect to the embeddings, then embed each chunk again to propagate its part of that
+    gradient to the weights. Checkpointing each chunk (Chen et al. 2016, arXiv 1604.06174) does exactly this: the
+    backward pass recomputes the activations of a chunk and frees them before the next one. The random numbers of a
+    chunk (dropout, stochastic depth) are the same both times. The cost is one more forward pass.
 
-    The gradient is that of one batch where ``function`` treats rows independently: batch norm must use fixed
+    The gradient equals that of one batch if ``function`` processes rows independently: batch norm must use fixed
     statistics.
 
     Args:
-        function: (n, …) to (n, E), for any n.
+        function: Maps (n, …) to (n, E), for any n.
         rows: (N, …).
-        size: Rows in a chunk; None for all at once, without a second pass.
+        size: Rows per chunk; None: all rows at once, without a second pass.
 
     Returns:
         (N, E).

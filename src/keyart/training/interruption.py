@@ -1,4 +1,4 @@
-"""Being told to stop: what was done is saved at the next step's end, and the run never counts as done."""
+"""Graceful stop on signals: the state is saved at the end of the step, and the run does not count as finished."""
 
 import logging
 import os
@@ -17,11 +17,13 @@ log = logging.getLogger(__name__)
 
 
 class CutShort(BaseException):
-    """A training that was told to stop. Like ``KeyboardInterrupt`` no ``Exception``: nobody may go on after it.
+    """Exception of a training run that a signal stopped.
+
+    Like ``KeyboardInterrupt`` it is not an ``Exception``, so that no ``except Exception`` continues after it.
 
     Args:
-        signum: The signal that told it.
-        steps: Steps that this process trained and that ``last.ckpt`` holds.
+        signum: The signal that stopped the run.
+        steps: Number of steps that this process trained and that ``last.ckpt`` contains.
     """
 
     def __init__(self, signum: int, steps: int = 0) -> None:
@@ -30,30 +32,35 @@ class CutShort(BaseException):
 
     @property
     def exit_code(self) -> int:
-        """What a shell makes of a process that ends by the signal."""
+        """The exit code that a shell reports for a process that the signal ends: 128 plus the signal's number."""
         return 128 + int(self.signal)
 
 
 def stop_signals() -> tuple[signal.Signals, ...]:
-    """Ctrl-C and SIGTERM, in a job of SLURM also the two signals that tell of its time limit; none that is ignored."""
+    """Return the signals that stop a run, without those that the process ignores.
+
+    These are SIGINT (Ctrl-C) and SIGTERM, and in a SLURM job also the two signals that announce its time limit.
+    """
     of_slurm = (signal.SIGUSR1, signal.SIGUSR2) if "SLURM_JOB_ID" in os.environ else ()
     found = (signal.SIGINT, signal.SIGTERM, *of_slurm)
-    # A shell has what it runs in the background ignore Ctrl-C.
+    # A shell starts background jobs with SIGINT ignored.
     return tuple(number for number in found if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 class StopOnSignal(Callback):
-    """Stops a run when a signal tells it to.
+    """Callback that stops a run when it receives a signal.
 
-    During training it lets the step end (the last of an epoch: the epoch, with its validation), writes the checkpoint
-    and raises `CutShort`; processes that train together agree on it, whichever of them was told. Elsewhere it raises at
-    once. Lightning's own ways are not taken: on SIGTERM it ends a run as if that were complete, on SLURM's signal it
-    writes a checkpoint amid a step, and on Ctrl-C none.
+    During training it waits for the end of the step (for an epoch's last step: for the end of the epoch, with its
+    validation), writes the checkpoint and raises `CutShort`. With several processes, a signal to any one of them stops
+    all at the same step. Outside training it raises immediately.
 
-    Ctrl-C that is pressed again does not wait for the step's end: it is a ``KeyboardInterrupt``, as ever.
+    It replaces Lightning's own handling: on SIGTERM Lightning ends a run as if it were complete, on SLURM's signal it
+    writes a checkpoint in the middle of a step, and on Ctrl-C it writes none.
+
+    A second Ctrl-C does not wait for the end of the step: it raises ``KeyboardInterrupt`` immediately.
 
     Args:
-        checkpoint: Where the run's last checkpoint goes.
+        checkpoint: Path of the run's last checkpoint.
     """
 
     def __init__(self, checkpoint: Path) -> None:
@@ -65,7 +72,10 @@ class StopOnSignal(Callback):
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Take the signals over for the length of the block; only a process's main thread can."""
+        """Install the signal handlers for the duration of the block.
+
+        Outside a process's main thread this does nothing, because Python sets signal handlers only there.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -79,11 +89,11 @@ class StopOnSignal(Callback):
                 signal.signal(number, handler)
 
     def complete(self) -> None:
-        """The run's folder is complete: a signal no longer makes it undone."""
+        """Record that the run's folder is complete: a signal no longer makes the run count as interrupted."""
         self._deferring = self._complete = True
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """From here on a step is let to end; Lightning has put its own handlers before this."""
+        """Install the handlers again, because Lightning has replaced them, and wait for step ends from now on."""
         if threading.current_thread() is threading.main_thread():
             self._listen()
         self._first_step = trainer.global_step
@@ -92,35 +102,35 @@ class StopOnSignal(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save and stop where any process was told to; an epoch's last step is left to the epoch's end."""
+        """Save and stop if any process received a signal; the last step of an epoch is handled at the epoch's end."""
         self._steps = trainer.global_step - self._first_step
         if batch_idx + 1 < trainer.num_training_batches and (told := self._agreed(trainer, pl_module)):
             trainer.save_checkpoint(self.checkpoint)
             raise CutShort(told, self._steps)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save where any process was told to stop; what the epoch has to log is logged after this."""
+        """Save if any process received a signal; the run stops later, so that the epoch's metrics are still logged."""
         self._leaving = self._agreed(trainer, pl_module)
         if self._leaving:
             trainer.save_checkpoint(self.checkpoint)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop before the next epoch."""
+        """Stop before the next epoch if a signal arrived in the last one."""
         if self._leaving:
             raise CutShort(self._leaving, self._steps)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop now if it was told after the last step."""
+        """Stop if a signal arrived after the last step."""
         self._deferring = False
         if self._told:
             raise CutShort(self._told, self._steps)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """Training is over."""
+        """End the waiting for step ends: training is over."""
         self._deferring = False
 
     def _agreed(self, trainer: Trainer, pl_module: LightningModule) -> int:
-        """The signal that any of the processes was told by; 0 for none."""
+        """Return the signal that any of the processes received; 0 for none."""
         if trainer.world_size == 1:
             return self._told
         return int(trainer.strategy.reduce(torch.tensor(self._told, device=pl_module.device), reduce_op="max"))

@@ -1,4 +1,4 @@
-"""The LightningModule: a head phase on frozen features, then fine-tuning, with one optimizer and one step count."""
+"""LightningModule with a head phase on frozen features and a fine-tuning phase, one optimizer and one step count."""
 
 import logging
 import warnings
@@ -28,49 +28,50 @@ log = logging.getLogger(__name__)
 
 Batch = dict[str, Any]
 
-# In the place of a rank, for random numbers that all processes draw alike.
+# Replaces the rank in seeds of random numbers that must be equal in all processes.
 _ALL_RANKS = 2**31
 
 
 class EmbeddingModule(lightning.LightningModule):
-    """Trains an embedder by a metric loss.
+    """LightningModule that trains an embedder with a metric loss.
 
-    A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and either ``features``
-    (B, D) of the frozen backbone, from which the head alone learns, or ``pixels`` (B, 3, H, W) float in [0, 1], from
-    which everything learns. It may hold ``sizes``, the number of rows of each process as a list: then processes need
-    not ask each other. In several processes the loss is taken over the rows of all.
+    A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and either ``features`` (B,
+    D) of the frozen backbone, which train the head alone, or ``pixels`` (B, 3, H, W) float in [0, 1], which train
+    everything. It may hold ``sizes``, the number of rows of each process as a list; without it the processes exchange
+    their sizes. With several processes, the loss is computed over the rows of all.
 
-    One AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) has every parameter from the start, so that the step count
-    and the optimizer's state run through both phases; a backbone that will not be fine-tuned takes no gradient and is
-    not in it. With both phases, DistributedDataParallel must look for unused parameters, since the backbone's rest in
-    the first: ``strategy="ddp_find_unused_parameters_true"``.
+    One AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) holds every parameter from the start, so that the step count
+    and the optimizer's state continue through both phases. A backbone that will not be fine-tuned has no gradient and
+    is not in the optimizer. With both phases, DistributedDataParallel must look for unused parameters, because the
+    backbone is frozen in the first: ``strategy="ddp_find_unused_parameters_true"``.
 
-    Learning rates are a pure function of the global step. Whatever is random in a step (dropout, stochastic depth) is
-    drawn from a generator seeded by (seed, epoch, batch, rank) at its start; what the head drops, and what miner and
-    loss draw, by the same in every process, so that a head learns the same in any number of processes. A resumed run
-    needs nothing but the weights, the memory, the optimizer's moments and the step to go on as if nothing had happened.
+    Learning rates are a pure function of the global step. At the start of each step, a generator for its random numbers
+    (dropout, stochastic depth) is seeded by (seed, epoch, batch, rank). The head's dropout and the draws of miner and
+    loss use the same seed in every process, so that a head learns the same with any number of processes. A resumed run
+    needs only the weights, the memory, the optimizer's moments and the step to continue exactly like an uninterrupted
+    one.
 
     Args:
-        embedder: Backbone and head; the head has been fitted.
-        loss: Built (`MetricLoss.build`), where it owns parameters.
-        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
-        miner: Chooses among the pairs that the loss will see; None for all.
-        memory: Posters of earlier batches to compare with; None for none.
-        chunk_size: Posters that pass through the backbone at once in fine-tuning, in each process: the gradient is that
-            of the whole batch, in the memory of a chunk (see `in_chunks`). None for the whole batch at once.
-        head_epochs: Epochs of the first phase.
-        finetune_epochs: Epochs of the second.
+        embedder: Backbone and head; the head is already fitted.
+        loss: The loss; if it owns parameters, `MetricLoss.build` has created them.
+        relevance: Gains (N, M) in [0, 1] between two multi-hot tensors.
+        miner: Selects the pairs that the loss uses; None: all.
+        memory: Posters of earlier batches to compare with; None: no memory.
+        chunk_size: Number of posters per process that pass through the backbone at once in fine-tuning. The gradient is
+            that of the whole batch, the memory use that of a chunk (see `in_chunks`). None: the whole batch at once.
+        head_epochs: Epochs of the head phase.
+        finetune_epochs: Epochs of the fine-tuning phase.
         lr: Peak learning rate of head and loss.
         backbone_lr: Peak learning rate of the backbone's last layer.
-        layer_decay: Each layer below learns at this factor of the one above (timm's own grouping).
-        frozen_share: Share of the backbone's layers, the lowest, that do not learn at all.
-        weight_decay: Of matrices and kernels; vectors (biases, norms) have none.
+        layer_decay: Factor of each layer's learning rate to that of the layer above (timm's own grouping).
+        frozen_share: Share of the backbone's layers that stay frozen, from the lowest up.
+        weight_decay: Weight decay of matrices and kernels; vectors (biases, norms) have none.
         warmup: Share of each phase's steps for a linear warm-up.
-        precision: ``auto``, ``fp32`` or ``bf16``, of the backbone.
-        seed: Of what is random in a step.
+        precision: Precision of the backbone: ``auto``, ``fp32`` or ``bf16``.
+        seed: Seed of the random numbers of each step.
 
     Raises:
-        InputError: For a value out of range, or a loss that has no use for the miner or the memory.
+        InputError: A value is out of range, or the loss cannot use the miner or the memory.
     """
 
     def __init__(
@@ -109,7 +110,7 @@ class EmbeddingModule(lightning.LightningModule):
         self.loss = loss
         self.relevance = relevance
         self.miner, self.memory, self.chunk_size = miner, memory, chunk_size
-        # Every process fills the same queue by itself: there is nothing to broadcast before each step.
+        # Every process fills the same queue itself, so DDP need not broadcast it before each step.
         self._ddp_params_and_buffers_to_ignore = [
             name for name, _ in self.named_buffers() if name.startswith("memory.")
         ]
@@ -122,22 +123,22 @@ class EmbeddingModule(lightning.LightningModule):
         embedder.backbone.requires_grad_(finetune_epochs > 0)
         if finetune_epochs > 0 and frozen_share > 0:
             freeze_lowest(embedder.backbone, frozen_share)
-        # Lightning trains modules in the mode that it finds them in, and backbones are made in evaluation mode.
+        # Lightning does not change a module's mode, and backbones are created in evaluation mode.
         self.train()
 
     @property
     def phase(self) -> Literal["head", "finetune"]:
-        """The phase of the current epoch."""
+        """Phase of the current epoch."""
         return "head" if self.current_epoch < self.schedule.head_epochs else "finetune"
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, E) normalised embeddings of images (B, 3, H, W) in [0, 1]."""
+        """Return (B, E) normalised embeddings of images (B, 3, H, W) in [0, 1]."""
         with autocast_for(images.device, self.precision):
             embeddings: Tensor = self.embedder(images)
         return embeddings
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """The loss of one batch, over the rows of all processes."""
+        """Compute the loss of one batch, over the rows of all processes."""
         features = self._features(batch)
         sizes = batch.get("sizes") or exchange_sizes(len(features), features.device)
         if len(sizes) > 1:
@@ -159,11 +160,11 @@ class EmbeddingModule(lightning.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Embeddings (B, E) and positions (B,) of one batch: what the evaluation needs."""
+        """Return embeddings (B, E) and positions (B,) of one batch, for the evaluation callback."""
         return {"embedding": self.embedder.from_features(self._features(batch)), "index": batch["index"]}
 
     def _features(self, batch: Batch) -> Tensor:
-        """The batch's features, frozen as they came or made from its pixels."""
+        """Return the batch's features: the frozen ones that it holds, or features computed from its pixels."""
         if "features" in batch:
             features: Tensor = batch["features"]
             return features
@@ -175,7 +176,7 @@ class EmbeddingModule(lightning.LightningModule):
         return made
 
     def _frozen(self, batch: Batch) -> Tensor:
-        """The frozen backbone's pooled features (B, F) of a batch, from ``features`` or ``frozen``."""
+        """Return the frozen backbone's pooled features (B, F) of a batch, from ``features`` or ``frozen``."""
         if "frozen" in batch:
             frozen: Tensor = batch["frozen"]
             return frozen
@@ -185,7 +186,7 @@ class EmbeddingModule(lightning.LightningModule):
         raise InputError(f"loss={self.loss.name}: needs the frozen features, which this phase's batches do not hold")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """One AdamW over head, loss and, where it will be fine-tuned, each layer of the backbone."""
+        """Create one AdamW over head, loss and, if it will be fine-tuned, each layer of the backbone."""
         groups = [
             *decay_groups(self.embedder.head, "head", self.lr, self.weight_decay),
             *decay_groups(self.loss, "loss", self.lr, self.weight_decay),
@@ -194,16 +195,19 @@ class EmbeddingModule(lightning.LightningModule):
             groups += layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         for group in groups:
             group["peak_lr"] = group["lr"]
-        # One pass over the memory for each parameter, where the usual implementation makes ten.
+        # The fused implementation reads each parameter's memory once, the default one ten times.
         return torch.optim.AdamW(groups, fused=True)
 
     def on_fit_start(self) -> None:
-        """Silence Lightning's warning about modules in evaluation mode: the backbone's batch norms are meant to be."""
+        """Silence Lightning's warning about modules in evaluation mode.
+
+        The batch norms of the backbone are in evaluation mode on purpose.
+        """
         warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Set learning rates, the loss's margin and the step's random numbers from where training stands."""
-        # trainer.estimated_stepping_batches would do as well, but makes Lightning forget a resumed loader's state.
+        """Set the learning rates, the loss's margin and the random seed of the current step."""
+        # trainer.estimated_stepping_batches would be simpler, but with it Lightning loses a resumed loader's state.
         steps = self.trainer.num_training_batches
         if isinstance(steps, float):
             raise InputError("trainer: the number of batches an epoch must be known for the learning-rate schedule")
@@ -217,12 +221,12 @@ class EmbeddingModule(lightning.LightningModule):
         seed_draws(self.device, step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """Remember that the backbone is no longer the frozen one."""
+        """Record that the backbone has been trained."""
         if "features" not in batch:
             self.backbone_trained = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Record the phase beside the weights."""
+        """Add the phase to the checkpoint."""
         checkpoint["keyart"] = {
             "phase": self.phase,
             "head_epochs": self.schedule.head_epochs,
@@ -231,14 +235,14 @@ class EmbeddingModule(lightning.LightningModule):
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take over what was recorded."""
+        """Restore from a checkpoint whether the backbone has been trained."""
         told = checkpoint.get("keyart") or checkpoint[FORMER_NAME]
         self.backbone_trained = bool(told["backbone_trained"])
         log.info("checkpoint of phase %s, step %d", told["phase"], checkpoint.get("global_step", 0))
 
 
 def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
-    """A seed for one step's random numbers: well mixed, and the same whenever the four are.
+    """Return a well-mixed seed for one step's random numbers, a pure function of the four arguments.
 
     >>> step_seed(0, 1, 2, 0) == step_seed(0, 1, 2, 0) != step_seed(0, 2, 1, 0)
     True
@@ -248,9 +252,10 @@ def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:
 
 
 def seed_draws(device: torch.device, seed: int) -> None:
-    """Seed what is drawn on a device and on the CPU, as ``torch.manual_seed`` does.
+    """Seed the random numbers of a device and of the CPU, as ``torch.manual_seed`` does.
 
-    On a machine without CUDA that one writes down the call stack for a CUDA that may come later: a millisecond a call.
+    On a machine without CUDA, ``torch.manual_seed`` records the call stack for a later CUDA initialisation, which takes
+    a millisecond per call. This function avoids that.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)

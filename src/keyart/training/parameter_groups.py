@@ -1,4 +1,4 @@
-"""The optimizer's parameter groups: which parameters decay, and at which rate each layer learns."""
+"""Parameter groups of the optimizer: weight decay and learning rate of each layer."""
 
 from typing import Any
 
@@ -6,7 +6,10 @@ from torch import nn
 
 
 def decay_groups(module: nn.Module, role: str, lr: float, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices with weight decay, vectors (biases, norms) without; empty groups left out."""
+    """Return the parameter groups of a module: matrices with weight decay, vectors (biases, norms) without.
+
+    Empty groups are left out.
+    """
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     split = {
         weight_decay: [parameter for parameter in parameters if parameter.ndim > 1],
@@ -18,11 +21,11 @@ def decay_groups(module: nn.Module, role: str, lr: float, weight_decay: float) -
 
 
 def freeze_lowest(backbone: nn.Module, share: float) -> None:
-    """Take the gradient from a share of the backbone's layers as timm groups them, the lowest ones.
+    """Freeze a share of the backbone's layers, as timm groups them, from the lowest up.
 
     Args:
-        backbone: Its ``model`` is a timm model.
-        share: From 0, none, to 1, all but the topmost layer.
+        backbone: A module whose ``model`` is a timm model.
+        share: From 0 (none) to 1 (all but the topmost layer).
     """
     scales = {id(p): group["lr_scale"] for group in _timm_groups(backbone, 0.0, 0.5) for p in group["params"]}
     layers = sorted(set(scales.values()))
@@ -33,7 +36,10 @@ def freeze_lowest(backbone: nn.Module, share: float) -> None:
 
 
 def layer_groups(backbone: nn.Module, lr: float, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
-    """The backbone's layers as timm groups them; the topmost learns at ``lr``, each below at ``layer_decay`` of it."""
+    """Return a group per layer of the backbone, as timm groups them, with layer-wise learning-rate decay.
+
+    The topmost layer learns at ``lr``, each layer below at ``layer_decay`` times the rate of the one above.
+    """
     groups = _timm_groups(backbone, weight_decay, layer_decay)
     top = max(group["lr_scale"] for group in groups)
     return [
@@ -48,7 +54,7 @@ def layer_groups(backbone: nn.Module, lr: float, weight_decay: float, layer_deca
 
 
 def _timm_groups(backbone: nn.Module, weight_decay: float, layer_decay: float) -> list[dict[str, Any]]:
-    """Timm's groups of the parameters that learn; ``lr_scale`` falls by ``layer_decay`` from layer to layer."""
+    """Return timm's groups of the trainable parameters; ``lr_scale`` shrinks by ``layer_decay`` per layer downwards."""
     from timm.optim import param_groups_layer_decay  # type: ignore[attr-defined]
 
     model: Any = backbone.model

@@ -1,4 +1,4 @@
-"""A run may only be continued as what it began: with the same configuration on the same posters."""
+"""Checks before a run is resumed: the configuration and the posters must be the original ones."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -9,9 +9,9 @@ import yaml
 
 from keyart.errors import InputError
 
-#: What may differ: where and how it runs, not what is learned.
+#: Keys that may change on resuming: where and how the run executes, not what it learns.
 FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
-#: Of these, what bears on what is learned, or on which of it is kept, all the same.
+#: Exceptions among these: keys that affect what is learned or which checkpoint is kept.
 BOUND = (
     "trainer.accumulate_grad_batches",
     "trainer.check_val_every_n_epoch",
@@ -28,12 +28,12 @@ BOUND = (
 
 
 def is_free(key: str) -> bool:
-    """Whether a run may be continued with another value of a key."""
+    """Return whether a key may have another value when a run is resumed."""
     return key.startswith(FREE) and key not in BOUND
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Dotted keys and values of a nested configuration.
+    """Yield the dotted keys and values of a nested configuration.
 
     >>> dict(flattened({"a": {"b": 1}, "c": 2}))
     {'a.b': 1, 'c': 2}
@@ -46,15 +46,15 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: str = "resume") -> None:
-    """Check that a run is continued with the configuration that it began with.
+    """Check that a run is resumed with its original configuration.
 
     Args:
-        folder: The run's folder, as the run left it.
-        config: The resolved configuration now.
-        key_of_folder: The key by which the folder was named.
+        folder: The folder of the run.
+        config: The current resolved configuration.
+        key_of_folder: The key by which the user named the folder, for error messages.
 
     Raises:
-        InputError: They differ; the line names the first key.
+        InputError: The configurations differ; the message names the first key.
     """
     recorded = folder / "config.yaml"
     if not recorded.is_file():
@@ -62,7 +62,7 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
     before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
     now = dict(flattened(config))
     for key in sorted(before.keys() | now.keys()):
-        # What is built repeats what its own keys say.
+        # A ``build`` node only repeats the values of other keys.
         if not is_free(key) and ".build." not in key and before.get(key) != now.get(key):
             raise InputError(
                 f"{key_of_folder}={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued"
@@ -71,11 +71,11 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
 
 
 def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
-    """Check that a run is continued on the posters that it began with.
+    """Check that a run is resumed on its original posters.
 
     Args:
-        folder: The run's folder, as the run left it.
-        dataset: The dataset's description now, as ``environment.json`` holds it.
+        folder: The folder of the run.
+        dataset: The current description of the dataset, in the format of ``environment.json``.
 
     Raises:
         InputError: The posters differ.

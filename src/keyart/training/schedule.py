@@ -1,4 +1,4 @@
-"""Learning rates as a pure function of the step: nothing to save, nothing to restore."""
+"""Learning-rate schedule as a pure function of the step: it has no state to save or restore."""
 
 import math
 from dataclasses import dataclass
@@ -7,15 +7,18 @@ from keyart.errors import InputError
 
 
 def warmup_cosine(step: int, total: int, warmup: float) -> float:
-    """Linear warm-up, then half a cosine towards zero (Loshchilov & Hutter 2017, arXiv 1608.03983, without restarts).
+    """Return the learning-rate factor of linear warm-up followed by cosine decay towards zero.
+
+    The decay is that of Loshchilov & Hutter (2017, arXiv 1608.03983), without restarts.
 
     Args:
-        step: 0 for the first of ``total`` steps.
-        total: Steps of the phase.
+        step: Step within the phase; the first is 0.
+        total: Number of steps of the phase.
         warmup: Share of the steps for the warm-up, in [0, 1).
 
     Returns:
-        The factor of the peak rate: 1 / w, 2 / w … 1 over the w warm-up steps, then down, and above 0 until ``total``.
+        The factor of the peak rate: 1 / w, 2 / w … 1 over the w warm-up steps, then decreasing, and above 0 until
+        ``total``.
 
     Examples:
         >>> [round(warmup_cosine(step, 6, 1 / 3), 2) for step in range(7)]
@@ -31,15 +34,15 @@ def warmup_cosine(step: int, total: int, warmup: float) -> float:
 
 @dataclass(frozen=True)
 class PhaseSchedule:
-    """Factors of the peak learning rates over a head phase and then a fine-tuning phase.
+    """Learning-rate factors over a head phase and then a fine-tuning phase.
 
     Args:
-        head_epochs: Epochs in which head and loss learn and the backbone rests.
-        finetune_epochs: Epochs in which everything learns.
+        head_epochs: Number of epochs in which head and loss learn and the backbone is frozen.
+        finetune_epochs: Number of epochs in which everything learns.
         warmup: Share of each phase's steps for a linear warm-up, in [0, 1).
 
     Raises:
-        InputError: For a negative number of epochs, or ``warmup`` out of range.
+        InputError: A number of epochs is negative, or ``warmup`` is out of range.
 
     Examples:
         >>> schedule = PhaseSchedule(head_epochs=1, finetune_epochs=1, warmup=0.0)
@@ -59,12 +62,12 @@ class PhaseSchedule:
             raise InputError(f"scheduler.warmup={self.warmup}: must be a share of the steps in [0, 1)")
 
     def factor(self, role: str, step: int, steps_per_epoch: int) -> float:
-        """The factor of a parameter group's peak rate.
+        """Return the factor of a parameter group's peak learning rate.
 
         Args:
             role: ``"backbone"``, or anything else for parameters that learn in both phases.
-            step: The global step: optimizer steps taken so far.
-            steps_per_epoch: Optimizer steps in one epoch.
+            step: The global step: the number of optimizer steps so far.
+            steps_per_epoch: Number of optimizer steps per epoch.
         """
         head_steps = self.head_epochs * steps_per_epoch
         if step >= head_steps:

@@ -1,4 +1,4 @@
-"""From a composed configuration to a finished run: the one place under ``train.py`` that runs things for Hydra."""
+"""Training of one run, from a composed configuration to a finished run folder."""
 
 import copy
 import logging
@@ -34,33 +34,36 @@ log = logging.getLogger(__name__)
 
 
 def quieten() -> None:
-    """Keep other libraries' notes to themselves out of a person's log."""
+    """Filter out messages of other libraries that do not help the user."""
     for text in (
         ".*module\\(s\\) in eval mode at the start of training.*",
         ".*isinstance\\(treespec, LeafSpec\\).*",
         ".*does not have many workers.*",
         ".*exists and is not empty.*",
         ".*is smaller than the logging interval.*",
-        # Every process works out the loss of all.
+        # Every process computes the loss over the rows of all.
         ".*recommended to use `self.log\\(.*sync_dist=True.*",
-        # Of a run that goes on without the time limit that ended it.
+        # Appears when a run resumes without the time limit that ended it.
         ".*callbacks used to create the checkpoint need to be provided.*",
-        # That a machine has SLURM does not mean that this run wants it.
+        # A machine may have SLURM although this run does not use it.
         ".*`srun` command is available.*",
     ):
         warnings.filterwarnings("ignore", message=text)
-    # It tells twice a run that our own checkpoints are loaded as ours.
+    # This logger prints twice per run that keyart's checkpoints are loaded through its own plugin.
     logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
 
 
 def first_process() -> bool:
-    """Whether this process is the one that writes and speaks; also before a trainer is made."""
+    """Return whether this process has rank 0 and so writes files and logs; valid before the trainer exists."""
     return not getattr(rank_zero_only, "rank", 0)
 
 
 def strategy_for(cfg: DictConfig) -> str:
-    """The strategy of several processes; with both phases the backbone's parameters rest in the first of them."""
+    """Return Lightning's strategy for a configuration.
+
+    A run of both phases in several processes looks for unused parameters, because the backbone is frozen in the first.
+    """
     strategy = str(cfg.trainer.strategy)
     if strategy not in ("auto", "ddp") or (cfg.trainer.devices == 1 and cfg.trainer.num_nodes == 1):
         return "auto" if strategy == "ddp" else strategy
@@ -75,21 +78,21 @@ def train(
     stop: StopOnSignal | None = None,
     reporter: "TrialReporter | None" = None,
 ) -> float:
-    """Train and judge one run.
+    """Train and evaluate one run.
 
     Args:
         cfg: The composed configuration.
-        folder: The run's folder; exists.
-        checkpoint: Continue from here.
-        stop: Listens for signals to stop; None: nothing does.
-        reporter: Reports each validation to the search that this run is a trial of.
+        folder: The run's folder, which must exist.
+        checkpoint: Checkpoint to resume from; None: start a new run.
+        stop: Callback that handles stop signals; None: signals are not handled.
+        reporter: Reports each validation to the search that this run is a trial of; None: the run is not a trial.
 
     Returns:
-        The best value of ``monitor``; NaN where nothing was validated.
+        The best value of ``monitor``; NaN if nothing was validated.
 
     Raises:
-        InputError: Something in the configuration or the data must be mended first.
-        CutShort: A signal told to stop; ``checkpoints/last.ckpt`` holds what was trained.
+        InputError: The configuration or the data is invalid.
+        CutShort: A signal stopped the run; ``checkpoints/last.ckpt`` holds what was trained.
         TrialPruned: The search stopped this run.
     """
     quieten()
@@ -99,7 +102,7 @@ def train(
         raise InputError(
             f"trainer.accelerator={cfg.trainer.accelerator}: torch finds no GPU here; take trainer=auto or cpu"
         )
-    # First of all, so that a checkpoint that is not to be read is refused before anything is computed.
+    # Read first, so that an unreadable checkpoint is rejected before anything is computed.
     resumed_at = None if checkpoint is None else int(read_checkpoint(checkpoint)["global_step"])
     prepared, embedder = prepare(cfg)
     resolved = OmegaConf.to_container(cfg, resolve=True)
@@ -167,7 +170,7 @@ def train(
 
 
 def tell_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: ModelCheckpoint, folder: Path) -> None:
-    """Say why a training ended before its last step, what of it is evaluated, and how it goes on."""
+    """Log why training ended before its last step, which weights are evaluated, and how to resume."""
     epochs = module.schedule.head_epochs + module.schedule.finetune_epochs
     steps = epochs * -(-int(trainer.num_training_batches) // trainer.accumulate_grad_batches)
     if trainer.global_step >= steps:
@@ -193,7 +196,7 @@ def tell_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: Mo
 
 
 def log_summary(results: RunResults, monitor: str) -> None:
-    """Say in one line how the run did."""
+    """Log the run's test result in one line."""
     name = "test/" + monitor.removeprefix("val/")
     value, chance, frozen, lift = (results.metrics.get(name + end) for end in ("", "/chance", "/frozen", "/lift"))
     if value is not None and chance is not None and frozen is not None:

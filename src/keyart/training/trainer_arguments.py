@@ -1,4 +1,4 @@
-"""The arguments of ``lightning.Trainer``, without importing it: any of them may be set under ``trainer.``."""
+"""Arguments of ``lightning.Trainer`` that may be set under ``trainer.``, read without importing Lightning."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from typing import Any
 
 from keyart.errors import InputError
 
-#: Arguments that keyart sets itself, and what to write instead.
+#: Arguments that keyart sets itself, and what the user should write instead.
 INSTEAD = {
     "barebones": "leave it out",
     "callbacks": "the keys of callbacks choose them",
@@ -23,7 +23,7 @@ INSTEAD = {
     "precision": "write training.precision=",
     "use_distributed_sampler": "leave it out; sampler= chooses what a batch holds",
 }
-#: Keys of ``trainer`` in conf/ that are handed over as they are, or by `keyart.training.train` itself.
+#: Keys of ``trainer`` in conf/ that `keyart.training.train` handles itself.
 OWN = {
     "name",
     "accelerator",
@@ -40,7 +40,7 @@ _KINDS: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": 
 
 @cache
 def trainer_arguments() -> Mapping[str, str]:
-    """Each argument of the installed ``lightning.Trainer`` and its annotation, read from its source."""
+    """Return each argument of the installed ``lightning.Trainer`` and its annotation, read from its source."""
     spec = find_spec("lightning")
     assert spec is not None
     assert spec.origin is not None
@@ -55,12 +55,12 @@ def trainer_arguments() -> Mapping[str, str]:
 
 
 def free_keys() -> set[str]:
-    """Return the keys of ``trainer`` that are handed to ``lightning.Trainer`` as they are."""
+    """Return the keys under ``trainer`` that are passed unchanged to ``lightning.Trainer``."""
     return {f"trainer.{name}" for name in trainer_arguments() if name not in INSTEAD}
 
 
 def extra_arguments(trainer: Mapping[str, Any]) -> dict[str, Any]:
-    """What of ``trainer`` is handed to ``lightning.Trainer`` as it is."""
+    """Return the entries of ``trainer`` that are passed unchanged to ``lightning.Trainer``."""
     return {str(name): value for name, value in trainer.items() if name not in OWN}
 
 
@@ -68,7 +68,8 @@ def check_arguments(trainer: Mapping[str, Any]) -> None:
     """Check the arguments of ``lightning.Trainer`` that have no key of their own in conf/.
 
     Raises:
-        InputError: keyart sets the argument itself, or the value is of the wrong kind.
+        InputError: keyart sets the argument itself, ``lightning.Trainer`` does not have it, or the value has the wrong
+            type.
     """
     for name, value in extra_arguments(trainer).items():
         if name in INSTEAD:

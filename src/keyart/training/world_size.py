@@ -1,4 +1,4 @@
-"""How many processes a training asks for, and whether this one is already one of them."""
+"""World size: how many processes a training run needs, and whether this process is already one of several."""
 
 import os
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ STARTED_HERE = "KEYART_PROCESS"
 
 
 def among_several() -> bool:
-    """Whether this process is one of several already: of torchrun's, of srun's, or of those started here."""
+    """Return whether this process is already one of several, started by torchrun, by srun or by keyart."""
     if "LOCAL_RANK" in os.environ or TorchElasticEnvironment.detect():
         return True
     return "SLURM_NTASKS" in os.environ and SLURMEnvironment.detect() and int(os.environ["SLURM_NTASKS"]) > 1
 
 
 def cluster_environment() -> ClusterEnvironment | None:
-    """What tells Lightning its rank; None: it may find out by itself.
+    """Return the cluster environment from which Lightning reads its rank; None: Lightning detects it itself.
 
-    In SLURM the run sees to signals itself (`keyart.training.interruption`), so Lightning's requeueing is off.
+    In SLURM, keyart handles signals itself (`keyart.training.interruption`), so Lightning's requeueing is off.
     """
     if STARTED_HERE in os.environ or "SLURM_NTASKS" not in os.environ:
-        # Nobody asks whether srun is on the path: that it is there does not mean that it is meant.
+        # LightningEnvironment prevents Lightning from detecting SLURM by srun on the path, which this run may not use.
         return None if TorchElasticEnvironment.detect() else LightningEnvironment()
     if TorchElasticEnvironment.detect() or not SLURMEnvironment.detect():
         return None
@@ -36,7 +36,7 @@ def cluster_environment() -> ClusterEnvironment | None:
 
 
 def processes_wanted(accelerator: str, devices: int | str | Sequence[int], num_nodes: int = 1) -> int:
-    """How many processes a training needs to be started here; 1: it runs in this one.
+    """Return the number of processes to start on this machine; 1: train in this process.
 
     Args:
         accelerator: ``trainer.accelerator``.
@@ -44,7 +44,7 @@ def processes_wanted(accelerator: str, devices: int | str | Sequence[int], num_n
         num_nodes: ``trainer.num_nodes``.
 
     Raises:
-        InputError: There are fewer devices, or other machines are needed.
+        InputError: There are fewer devices, or the run needs other machines.
     """
     if among_several():
         return 1

@@ -1,4 +1,4 @@
-"""The checkpoint of the best validation."""
+"""Callback that keeps the checkpoint of the best validation."""
 
 from pathlib import Path
 from typing import Any
@@ -10,13 +10,14 @@ from keyart.errors import InputError
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keeps ``best.ckpt``: the state after the best validation so far.
+    """Callback that keeps ``best.ckpt``, the state after the best validation so far.
 
-    Its own state in a checkpoint is the best value alone. Lightning's holds absolute paths, and forgets the best value
-    where the folder has another one: a run that was moved and resumed would replace its best checkpoint by a worse one.
+    Its own state in a checkpoint is only the best value. Lightning's state holds absolute paths, and drops the best
+    value if the folder has moved: a run that was moved and resumed would then replace its best checkpoint by a worse
+    one.
 
     Args:
-        folder: Where ``best.ckpt`` goes.
+        folder: Folder of ``best.ckpt``.
         monitor: The metric; higher is better.
     """
 
@@ -25,26 +26,26 @@ class BestCheckpoint(ModelCheckpoint):
 
     @property
     def path(self) -> Path:
-        """The file, in the folder as it is now."""
+        """Path of ``best.ckpt`` in the current folder."""
         return Path(str(self.dirpath)) / "best.ckpt"
 
     @property
     def state_key(self) -> str:
-        """The name of its state in a checkpoint: as it was when the callback was Lightning's own."""
+        """Key of the callback's state in a checkpoint: that of Lightning's ``ModelCheckpoint``, for compatibility."""
         return super().state_key.replace("BestCheckpoint", "ModelCheckpoint", 1)
 
     def state_dict(self) -> dict[str, Any]:
-        """The best value so far; None before the first validation."""
+        """Return the best value so far; None before the first validation."""
         best = self.best_model_score
         return {"monitor": self.monitor, "best": None if best is None else float(best)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from the best value so far.
+        """Restore the best value so far.
 
         Raises:
             InputError: ``best.ckpt`` is missing.
         """
-        # Until version 0.1 the state was Lightning's own.
+        # Up to version 0.1 the state was that of Lightning's callback.
         value = state_dict.get("best", state_dict.get("best_model_score"))
         if value is None:
             return

@@ -1,4 +1,4 @@
-"""Retrieval metrics at each validation, and on test."""
+"""Callback that computes retrieval metrics at each validation and on test."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,15 +18,15 @@ HEADLINE = ("ndcg@10", "map", "recall@1")
 
 
 class RetrievalEvaluation(Callback):
-    """Judges the embeddings of each validation (and test) and logs what it finds.
+    """Callback that evaluates the embeddings of each validation (and test) and logs the retrieval metrics.
 
-    It gathers what ``validation_step`` (``test_step``) returns: a dict of ``embedding`` (B, D) and ``index`` (B,), the
-    posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for the headline ones
-    ``/chance``, ``/frozen`` and ``/lift`` too, before checkpoints and early stopping look at their monitor. Undefined
-    values are not logged. All processes log the same values. The sanity check before training logs nothing.
+    It collects the outputs of ``validation_step`` (``test_step``): a dict of ``embedding`` (B, D) and ``index`` (B,),
+    the posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for the headline
+    metrics also ``/chance``, ``/frozen`` and ``/lift``, before checkpoints and early stopping read their monitor.
+    Undefined values are not logged. All processes log the same values. The sanity check before training logs nothing.
 
-    As an alarm for collapse each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
-    ``val/mean_cosine`` of its embeddings, and warns once where they have collapsed (see `Spread`).
+    To detect collapse, each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
+    ``val/mean_cosine`` of its embeddings, and warns once if they have collapsed (see `Spread`).
 
     Args:
         genres: (N, G) multi-hot of the whole catalogue.
@@ -35,12 +35,12 @@ class RetrievalEvaluation(Callback):
         genre_names: (G,) names.
         years: (N,) float, NaN where unknown.
         groups: (N,) ids of near-duplicate groups.
-        frozen: The frozen backbone's judgement by split (``val``, ``test``); without it lift is not known.
-        metrics: Which to compute.
-        headline: Metrics whose chance, frozen value and lift are logged. The first stands in the progress bar.
+        frozen: Results of the frozen backbone by split (``val``, ``test``); without them lift is unknown.
+        metrics: Names of the metrics to compute.
+        headline: Metrics whose chance, frozen value and lift are logged. The progress bar shows the first.
 
     Attributes:
-        judgements: The last judgement by split.
+        judgements: The last result of each split.
     """
 
     def __init__(
@@ -67,33 +67,33 @@ class RetrievalEvaluation(Callback):
         self._warned_of_collapse = False
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
+        """Reset the metrics."""
         self._begin(pl_module)
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any, **kwargs: Any
     ) -> None:
-        """Keep a batch."""
+        """Collect the embeddings of a batch."""
         if not trainer.sanity_checking:
             self._keep(outputs, "validation_step")
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Judge and log."""
+        """Compute and log the metrics."""
         if not trainer.sanity_checking:
             self._log(trainer, pl_module, "val")
 
     def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin anew."""
+        """Reset the metrics."""
         self._begin(pl_module)
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *args: Any, **kwargs: Any
     ) -> None:
-        """Keep a batch."""
+        """Collect the embeddings of a batch."""
         self._keep(outputs, "test_step")
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Judge and log."""
+        """Compute and log the metrics."""
         self._log(trainer, pl_module, "test")
 
     def _begin(self, pl_module: LightningModule) -> None:

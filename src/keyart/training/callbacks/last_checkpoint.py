@@ -1,4 +1,4 @@
-"""The checkpoint that a cut-short run continues from."""
+"""Callback that writes the checkpoint from which an interrupted run resumes."""
 
 import time
 from pathlib import Path
@@ -9,17 +9,19 @@ from lightning.pytorch.callbacks import Checkpoint
 
 
 class LastCheckpoint(Checkpoint):
-    """Writes ``last.ckpt`` at the ends of epochs, but not more often than is worth its time, and at the very end.
+    """Callback that writes ``last.ckpt`` at ends of epochs, at a limited rate, and at the end of training.
 
-    Where a time limit ends training amid an epoch, it is written there: at its end Lightning takes the epoch for
-    complete, and a resumed run would lose the rest of it.
+    The rate is limited because an epoch of a head on cached features takes about a second, and writing its optimizer's
+    state a third of that.
 
-    An epoch of a head on cached features takes about a second, and writing its optimiser's state a third of that.
+    If a time limit ends training within an epoch, the checkpoint is written there and not at the end: at the end,
+    Lightning counts the epoch as complete, and a resumed run would skip the rest of it.
 
     Args:
-        folder: Where ``last.ckpt`` goes.
-        every_seconds: At most this much work is lost when a run is cut short, or one epoch where that takes longer.
-        every_n_steps: Besides, after every so many steps; None for not.
+        folder: Folder of ``last.ckpt``.
+        every_seconds: Minimum time between checkpoints, in seconds. An interruption loses at most this much work, or
+            one epoch if that takes longer.
+        every_n_steps: Also write a checkpoint every this many steps; None: do not.
     """
 
     def __init__(self, folder: Path, every_seconds: float, every_n_steps: int | None = None) -> None:
@@ -29,27 +31,27 @@ class LastCheckpoint(Checkpoint):
         self._saved_step, self._due, self._amid = -1, False, False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Begin to count time."""
+        """Start the clock."""
         self._saved_at, self._amid = time.monotonic(), False
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save after every so many steps, and where training stops before the epoch's end."""
+        """Save every ``every_n_steps`` steps, and when training stops before the epoch's end."""
         step = trainer.global_step
         last = batch_idx + 1 == trainer.num_training_batches
         self._amid = trainer.should_stop and not last
         wanted = bool(self.every_n_steps) and step % (self.every_n_steps or 1) == 0 and step != self._saved_step
-        # Resumed from between an epoch's last step and its end, a run would pass over its validation.
+        # A run that resumes between an epoch's last step and its end would skip the epoch's validation.
         self._due = self._due or (wanted and last)
         if (wanted and not last) or self._amid:
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save where enough time has passed, or nothing will follow."""
+        """Save if enough time has passed, or if this is the last epoch."""
         over = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
         late = self._due or time.monotonic() - self._saved_at >= self.every_seconds
-        # Processes must agree: writing a checkpoint is a meeting of all of them.
+        # All processes must decide alike, because writing a checkpoint synchronises them.
         if trainer.strategy.reduce_boolean_decision((over or late) and not self._amid, all=False):
             self._save(trainer)
 

@@ -1,4 +1,4 @@
-"""Progress of training on standard error: a bar for people, a line an epoch for files."""
+"""Progress of training on standard error: a bar on a terminal, one line per epoch elsewhere."""
 
 import sys
 import time
@@ -9,12 +9,13 @@ from lightning.pytorch.callbacks import RichProgressBar
 
 
 class PosterProgress(RichProgressBar):
-    """Shows progress on standard error; standard output belongs to the run folder's path.
+    """Progress display on standard error; standard output is reserved for the run folder's path.
 
-    On a terminal it is Lightning's rich bar, and above it one line for each epoch with its metrics. Elsewhere (a log
-    file, a pipe, a batch job) these lines are all, and one after a test. Only the first process speaks.
+    On a terminal it is Lightning's rich bar, with one line of metrics per epoch above it. Elsewhere (a log file, a
+    pipe, a batch job) it prints only these lines, and one after a test. Only the first process prints.
 
-    A value is shown only in the epoch in which it was computed: between validations nothing of the last one.
+    A value is shown only in the epoch in which it was computed: epochs without validation show no old validation
+    metrics.
     """
 
     def __init__(self) -> None:
@@ -22,16 +23,16 @@ class PosterProgress(RichProgressBar):
         super().__init__(refresh_rate=10 if self._terminal else 0, console_kwargs={"stderr": True})
         self._began = time.monotonic()
         self._speaks = True
-        #: The epoch of which the metrics of each kind are.
+        #: Epoch in which the metrics of each kind were computed.
         self._computed: dict[str, int | None] = {"train": None, "val": None}
 
     def disable(self) -> None:
-        """Say nothing from now on."""
+        """Stop printing."""
         super().disable()
         self._speaks = False
 
     def enable(self) -> None:
-        """Speak again."""
+        """Resume printing."""
         super().enable()
         self._speaks = True
 
@@ -40,11 +41,11 @@ class PosterProgress(RichProgressBar):
         super().print(*args, **{"file": sys.stderr} | kwargs)
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """The metrics to show: those of this epoch that were logged for the bar, not the logger's version number."""
+        """Return the metrics of this epoch that were logged for the bar, without the logger's version number."""
         metrics = super().get_metrics(trainer, pl_module)
         metrics.pop("v_num", None)
         now = trainer.current_epoch
-        # Lightning keeps every metric until it is computed again.
+        # Lightning keeps a metric until it is computed again.
         return {name: v for name, v in metrics.items() if self._computed.get(name.partition("/")[0], now) == now}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -53,7 +54,7 @@ class PosterProgress(RichProgressBar):
         self._began = time.monotonic()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Note the epoch of the validation's metrics."""
+        """Record the epoch of the validation's metrics."""
         if not trainer.sanity_checking:
             self._computed["val"] = trainer.current_epoch
         super().on_validation_end(trainer, pl_module)
@@ -81,7 +82,7 @@ class PosterProgress(RichProgressBar):
         parts = [head, *(f"{name} {_number(value)}" for name, value in metrics.items())]
         line = "  ".join([*parts, f"({time.monotonic() - self._began:.1f} s)"])
         if self._terminal and self._console is not None:
-            # Through the bar's own console it stands above the bar.
+            # The bar's own console prints the line above the bar.
             self._console.print(line, highlight=False, markup=False, soft_wrap=True)
             return
         sys.stderr.write(line + "\n")

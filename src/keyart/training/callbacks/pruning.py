@@ -1,4 +1,4 @@
-"""Stopping a search's hopeless trials."""
+"""Callback that stops trials of a hyper-parameter search which are unlikely to become the best."""
 
 import logging
 import math
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class TrialPruned(Exception):
-    """A run was stopped because its validation is hopeless beside the other trials of its search.
+    """Exception of a run that was stopped because its validation is much worse than that of other trials of its search.
 
     Args:
         epoch: The number of epochs after which it was stopped.
@@ -26,10 +26,10 @@ class TrialPruned(Exception):
 
 
 class Pruning(Callback):
-    """Reports each epoch's last validation to the study of a search, and stops the run where the study says so.
+    """Callback that reports each epoch's last validation to a search's study and stops the run if the study says so.
 
-    The run stops before the next epoch, when the epoch's metrics and checkpoints are written; a run whose last epoch
-    is over ends as usual. The first process reports, and all processes stop at the same epoch. A study that cannot be
+    The run stops before the next epoch, after the epoch's metrics and checkpoints are written. A run whose last epoch
+    is over ends normally. The first process reports, and all processes stop at the same epoch. A study that cannot be
     reached does not stop a run: a warning names the cause.
 
     Args:
@@ -37,7 +37,7 @@ class Pruning(Callback):
         monitor: The metric to report.
 
     Raises:
-        TrialPruned: At the start of the epoch that is not trained.
+        TrialPruned: At the start of the first epoch that is not trained.
     """
 
     def __init__(self, reporter: "TrialReporter", monitor: str) -> None:
@@ -46,7 +46,7 @@ class Pruning(Callback):
         self._stops = False
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep the monitor of this validation."""
+        """Record the monitor of this validation."""
         if not trainer.sanity_checking and self.monitor in trainer.callback_metrics:
             self._value = float(trainer.callback_metrics[self.monitor])
 
@@ -60,7 +60,7 @@ class Pruning(Callback):
             self._value = None
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop before the next epoch."""
+        """Stop before the next epoch if the study asked for it."""
         if self._stops and self._value is not None:
             raise TrialPruned(trainer.current_epoch, self._value)
 

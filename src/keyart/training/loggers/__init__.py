@@ -1,4 +1,4 @@
-"""Loggers: CSV, Weights & Biases, and what a logger may do for a whole run."""
+"""Loggers: CSV, Weights & Biases, TensorBoard, MLflow, and the protocol that connects a logger to a whole run."""
 
 from keyart.utils.lazy import attach_stub
 

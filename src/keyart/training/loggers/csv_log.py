@@ -1,4 +1,4 @@
-"""Metrics of a run as one CSV file that survives an interruption."""
+"""CSV logger that keeps the metrics of a run across interruptions."""
 
 import csv
 import os
@@ -13,15 +13,15 @@ from lightning.pytorch.utilities import rank_zero_only
 
 
 class CSVLog(Logger):
-    """Writes ``metrics.csv``: a row a step and one column a metric.
+    """Logger that writes ``metrics.csv``, with one row per step and one column per metric.
 
     Lightning's own CSV logger deletes the rows of an interrupted run when that run is resumed. This one keeps them:
-    :meth:`rewind` drops only what lies after the checkpoint, so that the file of a resumed run equals that of an
-    undisturbed one.
+    :meth:`rewind` drops only the rows after the checkpoint, so that the file of a resumed run equals that of an
+    uninterrupted one.
 
     Args:
         folder: The run's folder.
-        prefix: Put before each metric's name.
+        prefix: Prefix of each metric's name.
     """
 
     def __init__(self, folder: str | Path, prefix: str = "") -> None:
@@ -35,12 +35,12 @@ class CSVLog(Logger):
 
     @property
     def name(self) -> str:
-        """The logger's kind."""
+        """Name of the logger."""
         return "csv"
 
     @property
     def version(self) -> str:
-        """One file a run: there are no versions."""
+        """Empty: a run has one file, without versions."""
         return ""
 
     @property
@@ -50,16 +50,16 @@ class CSVLog(Logger):
         return self
 
     def rewind(self, step: int) -> None:
-        """Forget the rows of steps at or after ``step``: they will be logged again."""
+        """Drop the rows of ``step`` and later steps, which will be logged again."""
         self.rows = [row for row in self.rows if int(row["step"]) < step]
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """Hyper-parameters stand in the run's ``config.yaml``."""
+        """Do nothing: the run's ``config.yaml`` holds the hyper-parameters."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Keep the metrics of one step (several calls for one step share its row)."""
+        """Add the metrics of one step (several calls for one step share its row)."""
         at = 0 if step is None else int(step)
         values = {k: float(v) for k, v in _add_prefix(metrics, self.prefix, "/").items()}
         if self.rows and int(self.rows[-1]["step"]) == at:
@@ -69,7 +69,7 @@ class CSVLog(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the file at once or not at all."""
+        """Write the file atomically."""
         if not self.rows:
             return
         columns = ["step", *sorted({key for row in self.rows for key in row} - {"step"})]
@@ -82,5 +82,5 @@ class CSVLog(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the remaining rows."""
         self.save()

@@ -1,4 +1,4 @@
-"""A run in MLflow: Lightning's metrics, and at the end the test metrics, pictures and status."""
+"""MLflow logger: Lightning's metrics, and at the end the test metrics, pictures and status."""
 
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ _STATUS: dict[Status, str] = {"finished": "FINISHED", "failed": "FAILED", "preem
 
 
 class MlflowLog(MLFlowLogger):
-    """Logs to an MLflow server or file.
+    """Logger that writes to an MLflow server or file.
 
     Args:
         save_dir: The run's folder.
-        options: As `lightning.pytorch.loggers.MLFlowLogger` takes them.
+        options: Arguments of `lightning.pytorch.loggers.MLFlowLogger`.
     """
 
     def __init__(self, save_dir: str | Path, **options: Any) -> None:
@@ -32,7 +32,7 @@ class MlflowLog(MLFlowLogger):
 
     @rank_zero_only
     def log_results(self, results: RunResults) -> None:
-        """Log the test metrics, those of the best checkpoint, and every picture of the run as an artifact."""
+        """Log the test metrics, the best validation metrics, and every picture of the run as an artifact."""
         self.log_metrics(content.summary_values(results.metrics), self._step)
         for file in content.find_pictures(results.folder).values():
             self.experiment.log_artifact(self.run_id, str(file), "pictures")

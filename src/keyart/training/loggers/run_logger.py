@@ -1,6 +1,6 @@
-"""What a logger may do for a whole run, beyond Lightning's metrics: take its results, and end with its status.
+"""Protocol of loggers that follow a whole run: they receive its results and its final status.
 
-Lightning's loggers know nothing of either: a logger that implements `RunLogger` gets both, others are passed over.
+Lightning's loggers receive neither. A logger that implements `RunLogger` receives both; other loggers are skipped.
 """
 
 import logging
@@ -27,14 +27,14 @@ Status = Literal["finished", "failed", "preempted"]
 
 @dataclass(frozen=True, eq=False)
 class RunResults:
-    """What a finished run has to show.
+    """Results of a finished run, for loggers.
 
     Args:
-        folder: The run's folder; every picture in it and in its ``pictures/`` may be shown.
-        metrics: Flat metrics, as ``metrics.json`` holds them.
+        folder: The run's folder; loggers may show every picture in it and in its ``pictures/``.
+        metrics: Flat metrics, in the format of ``metrics.json``.
         catalogue: The N posters.
-        splits: (N,) each poster's split.
-        embeddings: (N, E) each poster's embedding.
+        splits: (N,) split of each poster.
+        embeddings: (N, E) embedding of each poster.
         coordinates: (N, 2) the embedding in two dimensions; None: its two principal components.
     """
 
@@ -48,20 +48,23 @@ class RunResults:
 
 @runtime_checkable
 class RunLogger(Protocol):
-    """A logger that follows a run to its end. Its methods are called in every process: it acts in the first."""
+    """Protocol of a logger that follows a run to its end.
+
+    Its methods are called in every process; the logger acts only in the first.
+    """
 
     def log_results(self, results: RunResults) -> None:
-        """Log what the finished run has to show; called once, when its folder is complete."""
+        """Log the results of the finished run; called once, when its folder is complete."""
 
     def finish(self, status: Status) -> None:
-        """End the run; called exactly once, whatever happened. Nothing is logged after it."""
+        """End the run; called exactly once, also after an error. Nothing is logged after it."""
 
 
 def rewind_loggers(loggers: Iterable[Any], step: int) -> None:
-    """Tell every logger that can go back that a resumed run continues from ``step``.
+    """Rewind every logger that has a method ``rewind`` to the step from which a run resumes.
 
     Args:
-        loggers: Those that have a method ``rewind`` forget what they hold of that step and later ones.
+        loggers: The loggers. Those with ``rewind`` drop what they hold of ``step`` and later steps.
         step: The next step to be logged.
     """
     for logger in loggers:
@@ -70,9 +73,9 @@ def rewind_loggers(loggers: Iterable[Any], step: int) -> None:
 
 
 def log_results(loggers: Iterable[Any], results: RunResults) -> None:
-    """Hand the results to every `RunLogger`.
+    """Pass the results to every `RunLogger`.
 
-    The run is complete by then: a logger that fails is told as a warning and does not undo it.
+    The run is already complete: an error of a logger is logged as a warning and does not fail the run.
     """
     for logger in loggers:
         if isinstance(logger, RunLogger):
@@ -84,7 +87,7 @@ def log_results(loggers: Iterable[Any], results: RunResults) -> None:
 
 @contextmanager
 def finishing(loggers: Iterable[Any]) -> Iterator[None]:
-    """Finish every `RunLogger` with the status in which the block ends, and never twice or not at all.
+    """Finish every `RunLogger` exactly once, with the status in which the block ends.
 
     Examples:
         >>> class Told:
@@ -105,7 +108,7 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
         yield
         status = "finished"
     except TrialPruned:
-        status = "finished"  # as far as its search let it come
+        status = "finished"  # a pruned trial has run for as long as its search allowed
         raise
     except (SIGTERMException, CutShort) as told:
         by_hand = isinstance(told, CutShort) and told.signal == signal.SIGINT
@@ -113,7 +116,7 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
         raise
     finally:
         for logger in loggers:
-            # A logger's own fault must neither hide the run's nor fail a run that has finished.
+            # An error of a logger must neither hide an error of the run nor fail a finished run.
             try:
                 logger.finish(status)
             except Exception:

@@ -1,4 +1,4 @@
-"""A run in TensorBoard: Lightning's metrics, and at the end the test metrics and pictures."""
+"""TensorBoard logger: Lightning's metrics, and at the end the test metrics and pictures."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from keyart.training.loggers.run_logger import RunResults, Status
 
 
 class TensorBoardLog(TensorBoardLogger):
-    """Writes event files into ``tensorboard/`` of a run's folder.
+    """Logger that writes event files into ``tensorboard/`` of a run's folder.
 
     Args:
         save_dir: The run's folder.
@@ -22,7 +22,7 @@ class TensorBoardLog(TensorBoardLogger):
         self._step = 0
 
     def rewind(self, step: int) -> None:
-        """Have TensorBoard forget the events of ``step`` and later ones: they will be logged again."""
+        """Purge the events of ``step`` and later steps, which will be logged again."""
         self._step = step
         self._kwargs["purge_step"] = step
 
@@ -34,7 +34,7 @@ class TensorBoardLog(TensorBoardLogger):
 
     @rank_zero_only
     def log_results(self, results: RunResults) -> None:
-        """Log the test metrics, those of the best checkpoint, and every picture of the run."""
+        """Log the test metrics, the best checkpoint's validation metrics, and every picture of the run."""
         import numpy as np
         from PIL import Image
 
@@ -47,6 +47,6 @@ class TensorBoardLog(TensorBoardLogger):
 
     @rank_zero_only
     def finish(self, status: Status) -> None:
-        """Write what is left."""
+        """Write the remaining events and close the files."""
         self.experiment.flush()
         self.experiment.close()

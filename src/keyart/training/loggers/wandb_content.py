@@ -1,6 +1,6 @@
-"""What of a run is shown in W&B, and under which names: plain data, without W&B's client.
+"""Contents and names of a run in W&B: metrics, tables and pictures as plain data, without W&B's client.
 
-Panels are grouped by what stands before a name's first ``/``: ``train``, ``val``, ``test``, ``embedding``,
+W&B groups panels by the part of a name before its first ``/``: ``train``, ``val``, ``test``, ``embedding``,
 ``pictures``.
 """
 
@@ -16,15 +16,15 @@ from keyart.training.loggers.run_logger import RunResults
 BESIDE = ("chance", "frozen", "lift")
 GENRE = "precision@10/genre/"
 MOST_ROWS = 10_000
-"""Rows of a table that W&B still shows as one."""
+"""Maximum number of rows that W&B displays in one table."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _NOT_BETTER = ("intrinsic_dimension", "mean_cosine")
-"""Of these neither more nor less is better: the last value counts."""
+"""Metrics without a better direction: W&B summarises them by their last value."""
 _DETAILS = {"chance", "frozen", "dedup", "genre", "queries", "gallery", "left_out"}
 
 
 def panel_name(name: str) -> str:
-    """A metric's name with a section: what Lightning logs without one belongs to training.
+    """Return a metric's name with a section: names without one belong to ``train``.
 
     >>> panel_name("epoch"), panel_name("val/map")
     ('train/epoch', 'val/map')
@@ -33,10 +33,10 @@ def panel_name(name: str) -> str:
 
 
 def metric_definition(name: str) -> dict[str, Any] | None:
-    """How W&B should treat a metric, as arguments of its ``define_metric``; None: as usual.
+    """Return the arguments of W&B's ``define_metric`` for a metric; None: W&B's defaults.
 
-    Validation metrics are summarised by their best value. What is only worth a look beside another one (chance,
-    frozen, single genres, counts …) is logged but gets no panel of its own.
+    Validation metrics are summarised by their best value. Metrics that only complement another one (chance, frozen,
+    single genres, counts …) are logged but get no panel of their own.
 
     >>> metric_definition("val/ndcg@10")
     {'summary': 'max'}
@@ -56,7 +56,7 @@ def metric_definition(name: str) -> dict[str, Any] | None:
 
 
 def run_config(folder: Path) -> dict[str, Any]:
-    """The run's configuration, and beside it ``git``, ``dataset`` and ``environment``, from the files in its folder."""
+    """Return the run's configuration with ``git``, ``dataset`` and ``environment`` added, from files in its folder."""
     import yaml
 
     config: dict[str, Any] = {}
@@ -70,27 +70,27 @@ def run_config(folder: Path) -> dict[str, Any]:
 
 
 def wandb_settings(config: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The keys of ``logger.wandb`` in a run's configuration; None where the run was not logged to W&B.
+    """Return the keys of ``logger.wandb`` in a run's configuration; None if the run was not logged to W&B.
 
     >>> wandb_settings({"logger": {"csv": {}, "wandb": {"project": "posters"}}})
     {'project': 'posters'}
     """
     loggers = config.get("logger") or {}
-    # Until version 0.1 a run had one logger, whose keys stood under ``logger`` itself.
+    # Up to version 0.1 a run had one logger, whose keys were directly under ``logger``.
     found = loggers if loggers.get("name") == "wandb" else loggers.get("wandb")
     return dict(found) if found else None
 
 
 def recorded_project(folder: Path) -> str | None:
-    """Return the W&B project that a run's recorded configuration names."""
+    """Return the W&B project that a run's recorded configuration names; None if the run was not logged to W&B."""
     settings = wandb_settings(run_config(folder))
     return str(settings.get("project")) if settings else None
 
 
 def summary_values(metrics: Mapping[str, float | None]) -> dict[str, float]:
-    """Every test metric under its own name, and the best checkpoint's validation metrics under ``best/``.
+    """Return every test metric under its own name, and the best checkpoint's validation metrics under ``best/``.
 
-    What is undefined is left out: W&B would leave it out, too.
+    Undefined values are left out, as W&B itself would do.
 
     >>> summary_values({"val/map": 0.2, "val/map/chance": 0.1, "test/map": 0.3, "test/map/chance": 0.1})
     {'best/map': 0.2, 'test/map': 0.3, 'test/map/chance': 0.1}
@@ -108,7 +108,7 @@ def summary_values(metrics: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def metric_rows(metrics: Mapping[str, float | None], split: str = "test") -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the table of one split's metrics: value, chance, frozen and lift.
+    """Return columns and rows of a table of one split's metrics: value, chance, frozen and lift.
 
     >>> metric_rows({"test/map": 0.3, "test/map/chance": 0.1, "test/map/frozen": 0.2, "test/map/lift": 2.0})
     (['metric', 'value', 'chance', 'frozen', 'lift'], [['map', 0.3, 0.1, 0.2, 2.0]])
@@ -118,14 +118,14 @@ def metric_rows(metrics: Mapping[str, float | None], split: str = "test") -> tup
 
 
 def genre_rows(metrics: Mapping[str, float | None], split: str = "test") -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the table of one split's precision@10 of each genre."""
+    """Return columns and rows of a table of one split's precision@10 per genre."""
     names = [name for name in _judged(metrics, split) if name.startswith(GENRE) and not name.endswith("/dedup")]
     rows = [[name.removeprefix(GENRE), *_values(metrics, f"{split}/{name}")] for name in sorted(names)]
     return ["genre", "precision@10", *BESIDE], rows
 
 
 def _judged(metrics: Mapping[str, float | None], split: str) -> list[str]:
-    """The metrics of a split that have a chance value beside them."""
+    """Return the metrics of a split that have a chance value."""
     names = [name.removeprefix(f"{split}/") for name in metrics if name.startswith(f"{split}/")]
     return [name for name in names if f"{split}/{name}/chance" in metrics]
 
@@ -135,13 +135,13 @@ def _values(metrics: Mapping[str, float | None], name: str) -> list[float | None
 
 
 def principal_plane(embeddings: np.ndarray) -> np.ndarray:
-    """Coordinates on the first two principal axes.
+    """Project embeddings onto their first two principal axes.
 
     Args:
         embeddings: (N, E).
 
     Returns:
-        (N, 2) float32. Of each axis' two directions the one is taken in which its largest entry is positive.
+        (N, 2) float32. The sign of each axis is chosen so that its entry of largest magnitude is positive.
     """
     centred = np.asarray(embeddings, dtype=np.float64)
     centred = centred - centred.mean(0)
@@ -154,11 +154,11 @@ def principal_plane(embeddings: np.ndarray) -> np.ndarray:
 
 
 def embedding_rows(results: RunResults, *, vectors: bool = False) -> tuple[list[str], list[list[Any]]]:
-    """Columns and rows of the table of posters: what each is, and where it lies.
+    """Return columns and rows of a table of posters: metadata and coordinates in two dimensions.
 
     Args:
-        results: The finished run's; of more than `MOST_ROWS` posters, that many are drawn evenly.
-        vectors: Add the embedding itself, a column a dimension.
+        results: The finished run's results; more than `MOST_ROWS` posters are thinned evenly to that number.
+        vectors: Whether to add the embedding itself, one column per dimension.
     """
     catalogue, embeddings = results.catalogue, np.asarray(results.embeddings)
     coordinates = principal_plane(embeddings) if results.coordinates is None else np.asarray(results.coordinates)
@@ -182,7 +182,7 @@ def embedding_rows(results: RunResults, *, vectors: bool = False) -> tuple[list[
 
 
 def evenly(count: int, most: int) -> Sequence[int]:
-    """At most ``most`` of ``range(count)``, evenly spread.
+    """Return at most ``most`` evenly spaced elements of ``range(count)``.
 
     >>> list(evenly(10, 4))
     [0, 2, 5, 7]
@@ -191,6 +191,6 @@ def evenly(count: int, most: int) -> Sequence[int]:
 
 
 def find_pictures(folder: Path) -> dict[str, Path]:
-    """The pictures in a run's folder and in its ``pictures/``, by the name of their panel."""
+    """Return the pictures in a run's folder and in its ``pictures/``, by the name of their panel."""
     files = [*folder.glob("*"), *(folder / "pictures").glob("*")]
     return {f"pictures/{file.stem}": file for file in sorted(files) if file.suffix.lower() in _PICTURES}

@@ -1,4 +1,4 @@
-"""What W&B keeps in a run's folder: its id, its offline sessions, and what is still to be uploaded."""
+"""W&B's files in a run's folder: the run's id, its offline sessions, and what remains to be uploaded."""
 
 import os
 import secrets
@@ -11,10 +11,10 @@ from keyart.runs.sweep.state import is_sweep
 
 
 def kept_id(folder: Path) -> str:
-    """The run's id in W&B: the one in its folder, else a new one that is put there.
+    """Return the run's id in W&B, from its folder; a new id is created and saved if there is none.
 
     Args:
-        folder: The run's.
+        folder: The run's folder.
     """
     file = folder / "wandb" / "id"
     known = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
@@ -26,25 +26,28 @@ def kept_id(folder: Path) -> str:
 
 
 def offline_sessions(folder: Path) -> list[Path]:
-    """Folders of a run's offline sessions, the oldest first; those that a later one replaced are not among them."""
+    """Return the folders of a run's offline sessions, oldest first, without those that a later session replaced."""
     return sorted((folder / "wandb").glob("offline-run-*"))
 
 
 def is_uploaded(session: Path) -> bool:
-    """Whether ``wandb sync`` has uploaded an offline session."""
+    """Return whether ``wandb sync`` has uploaded an offline session."""
     return any(session.glob("*.wandb.synced"))
 
 
 def in_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's, or of one of its runs: the sweep tells for all of them how to upload them."""
+    """Return whether a folder is a sweep or one of its runs.
+
+    A sweep prints one upload command for all its runs, so these print none.
+    """
     return is_sweep(folder) or is_sweep(folder.parent)
 
 
 def sync_line(folders: Sequence[Path]) -> str:
-    """The one command that uploads the offline runs of these run folders; empty where there is nothing to upload.
+    """Return one command that uploads the offline sessions of some runs; empty if there is nothing to upload.
 
     Args:
-        folders: Folders of runs, of one or of a whole sweep.
+        folders: Folders of runs: of one run or of a whole sweep.
     """
     waiting = [session for folder in folders for session in offline_sessions(folder) if not is_uploaded(session)]
     return " ".join(["wandb sync", *(shlex.quote(str(session)) for session in waiting)]) if waiting else ""
@@ -52,7 +55,7 @@ def sync_line(folders: Sequence[Path]) -> str:
 
 @contextmanager
 def staged_in(folder: Path) -> Iterator[None]:
-    """Have W&B's client keep what it has yet to upload in ``folder``, not in the person's home."""
+    """Make W&B's client store pending uploads in ``folder`` and not in the user's home."""
     before = os.environ.get("WANDB_DATA_DIR")
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["WANDB_DATA_DIR"] = str(folder)

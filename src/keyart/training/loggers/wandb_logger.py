@@ -1,4 +1,4 @@
-"""A run in Weights & Biases: with or without login or network, always finished, resumed under its own id."""
+"""Weights & Biases logger: works with or without login or network, always ends the run, resumes it under its own id."""
 
 import csv
 import logging
@@ -25,27 +25,27 @@ _INIT_SECONDS = 30
 
 
 class WandbLog(Logger):
-    """Logs a run to W&B; use it with `keyart.training.loggers.run_logger.finishing`, which ends it.
+    """Logger that writes a run to W&B; use it with `keyart.training.loggers.run_logger.finishing`, which ends the run.
 
-    The run is offline where one is not logged in or the server cannot be reached: then ``finish`` prints the
-    ``wandb sync`` line on standard error. Its id is kept in the run's folder, so that a resumed run continues it.
-    W&B's own step is the trainer's step, and never goes back. What W&B lacks of an interrupted run (its client loses
-    up to 15 seconds when it is killed, and an offline run cannot be continued) is taken from ``metrics.csv``.
+    The run is offline if the user is not logged in or the server cannot be reached; ``finish`` then prints the
+    ``wandb sync`` line on standard error. The run's folder stores its id, so that a resumed run continues it. W&B's
+    step is the trainer's step, and never goes back. W&B may lack a part of an interrupted run (its client loses up to
+    15 seconds when it is killed, and an offline run cannot be continued); that part is read from ``metrics.csv``.
 
     Args:
-        save_dir: The run's folder, with ``config.yaml`` and ``environment.json`` in it by the first log.
+        save_dir: The run's folder; it must hold ``config.yaml`` and ``environment.json`` before the first log.
         project: W&B project.
-        name: The run's name; None: W&B makes one up.
-        entity: Team or user; None: one's default.
-        group: What the run belongs to, such as a sweep.
-        tags: To find it by.
+        name: The run's name; None: W&B creates one.
+        entity: Team or user; None: the user's default.
+        group: Group of the run, such as a sweep.
+        tags: Tags of the run.
         mode: ``auto``, ``online``, ``offline`` or ``disabled``.
-        checkpoints: Log the checkpoints and the embedder as an artifact.
-        embeddings: Log the embeddings themselves beside their coordinates.
-        job_type: What kind of run it is.
+        checkpoints: Whether to log the checkpoints and the embedder as an artifact.
+        embeddings: Whether to log the embeddings themselves beside their coordinates.
+        job_type: W&B job type of the run.
 
     Raises:
-        InputError: wandb is not installed, the mode is unknown, or it is ``online`` and one is not logged in.
+        InputError: wandb is not installed, the mode is unknown, or it is ``online`` and the user is not logged in.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class WandbLog(Logger):
         self.mode, self.reason = choose_mode(mode)
         self.wanted = mode
         self.checkpoints, self.embeddings = checkpoints, embeddings
-        # A run that was begun under the project's former name goes on in its own W&B project.
+        # A run that started under keyart's former name continues in the W&B project of that name.
         project = (
             FORMER_NAME if project == "keyart" and content.recorded_project(self.folder) == FORMER_NAME else project
         )
@@ -101,21 +101,21 @@ class WandbLog(Logger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Any:
-        """W&B's own run object; the run starts when it is first asked for."""
+        """W&B's own run object; the first access starts the run."""
         if self._run is None:
             self._run = self._start()
         return self._run
 
     def run_id(self) -> str:
-        """The run's id: the one in its folder, else a new one that is put there."""
+        """Return the run's id, from its folder; a new id is created and saved if there is none."""
         return kept_id(self.folder)
 
     def rewind(self, step: int) -> None:
-        """Continue an interrupted run from ``step``: earlier steps that W&B lacks are logged again first."""
+        """Continue an interrupted run from ``step``; earlier steps that W&B lacks are logged again first."""
         self._resumed_from = step
 
     def offline_folders(self) -> list[Path]:
-        """Folders of the run's offline sessions, the oldest first."""
+        """Return the folders of the run's offline sessions, oldest first."""
         return offline_sessions(self.folder)
 
     def _start(self) -> Any:
@@ -134,10 +134,11 @@ class WandbLog(Logger):
         return run
 
     def _supersede(self) -> bool:
-        """Lay aside earlier offline sessions whose content the new one will hold: uploading both would log it twice.
+        """Rename earlier offline sessions whose content the new one will hold: uploading both would log it twice.
 
         Returns:
-            Whether the new session, offline, only goes on from what others hold: the server has the run's beginning.
+            Whether the new session is offline and only continues earlier ones, because the server has the run's
+            beginning.
         """
         earlier = self.offline_folders()
         on_server = (self.folder / "wandb" / "online").exists() or any(map(is_uploaded, earlier))
@@ -150,11 +151,11 @@ class WandbLog(Logger):
         return False
 
     def _init(self) -> Any:
-        """Start the client; where the server refuses an ``auto`` run, start it offline and say why."""
+        """Start the client; if the server rejects an ``auto`` run, start it offline and log the reason."""
         import wandb
 
         about = {**self._about, "id": self.run_id(), "resume": "allow", "dir": str(self.folder)}
-        # Not the console: progress bars make poor logs, and train.log is kept at the end.
+        # The console is not recorded: progress bars are poor logs, and train.log is saved at the end.
         settings = wandb.Settings(silent=True, console="off", init_timeout=_INIT_SECONDS)
         arguments: dict[str, Any] = {**about, "settings": settings, "reinit": "finish_previous"}
         try:
@@ -165,7 +166,7 @@ class WandbLog(Logger):
                 raise InputError(f"logger.wandb.mode={self.wanted}: W&B refused the run ({reason})") from error
             log.warning("W&B refused the run, which is logged offline instead: %s", reason)
             self.mode, self.reason = "offline", reason
-            wandb.teardown()  # else the client still holds the id for the run that it could not start
+            wandb.teardown()  # otherwise the client keeps the id reserved for the run that it could not start
             return wandb.init(mode="offline", **arguments)
 
     def _replay(self, file: Path, before: int) -> None:
@@ -180,11 +181,11 @@ class WandbLog(Logger):
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
-        """The whole configuration is logged, from the run's folder."""
+        """Do nothing: the whole configuration is logged from the run's folder."""
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        """Log the metrics of one step; steps that W&B already has are passed over."""
+        """Log the metrics of one step; steps that W&B already has are skipped."""
         run = self.experiment
         self._step = max(self._step, 0 if step is None else int(step))
         if self._step < self._from_step:
@@ -199,7 +200,7 @@ class WandbLog(Logger):
 
     @rank_zero_only
     def log_results(self, results: RunResults) -> None:
-        """Log test metrics, tables, pictures, the embedding, and the checkpoints where they were asked for."""
+        """Log test metrics, tables, pictures, the embedding and, if configured, the checkpoints."""
         import wandb
 
         run = self.experiment
@@ -232,9 +233,9 @@ class WandbLog(Logger):
 
     @rank_zero_only
     def finish(self, status: Status) -> None:
-        """End the run in W&B with its status; tell how to upload it where that is still to be done.
+        """End the run in W&B with its status, and print the upload command if the run is offline.
 
-        Of a sweep's runs nothing is told: one line at the sweep's end uploads them all.
+        Runs of a sweep print nothing: one line at the sweep's end uploads them all.
         """
         assert status in get_args(Status)
         if self._run is None:

@@ -1,4 +1,4 @@
-"""Whether a run can be logged to W&B's server, or is better logged offline."""
+"""Choice of the W&B mode: online if the server can be used, otherwise offline."""
 
 from typing import Literal, cast, get_args
 
@@ -6,21 +6,21 @@ from keyart.errors import InputError
 from keyart.utils.network import wandb_account, why_unreachable
 
 Mode = Literal["online", "offline", "disabled"]
-#: Other words that W&B's own settings know.
+#: Synonyms of the modes in W&B's own settings.
 _ALSO = {"run": "online", "dryrun": "offline", "shared": "online"}
 
 
 def choose_mode(wanted: str = "auto") -> tuple[Mode, str | None]:
-    """The mode to log in, and why it is not online.
+    """Return the mode to log in, and the reason if it is not online.
 
-    ``auto`` takes the mode that was set from outside (``WANDB_MODE``, ``wandb offline``); else it is online where one
-    is logged in and the server answers within 3 seconds, and offline elsewhere.
+    ``auto`` uses the mode that is set outside keyart (``WANDB_MODE``, ``wandb offline``). Otherwise it is online if the
+    user is logged in and the server answers within 3 seconds, and offline if not.
 
     Args:
         wanted: ``auto``, ``online``, ``offline`` or ``disabled``.
 
     Raises:
-        InputError: Another word, or ``online`` without a login.
+        InputError: The mode is unknown, or it is ``online`` and the user is not logged in.
     """
     if wanted not in ("auto", *get_args(Mode)):
         raise InputError(f"logger.wandb.mode={wanted}: choose one of auto, {', '.join(get_args(Mode))}")
