@@ -1,4 +1,4 @@
-"""The console command: help, usage errors in one line, exit codes."""
+"""Tests of the console command: help, one-line usage errors, exit codes."""
 
 import json
 import os
@@ -126,7 +126,7 @@ OUTPUTS = {
 
 @pytest.mark.parametrize("command", OUTPUTS)
 def test_where_results_go_is_checked_before_anything_is_read(keyart, tmp_path, command):
-    """Neither run nor table exists: whatever looked at them first would name them instead."""
+    """The output path is checked first: neither run nor table exists, and the message does not name them."""
     arguments, suffix = OUTPUTS[command]
     (tmp_path / "file").write_text("")
     (tmp_path / "folder.png").mkdir()
@@ -159,10 +159,10 @@ def test_every_option_that_names_an_output_is_checked():
 
 
 def test_check_accounts_for_every_row(keyart, poster_folder):
-    """Faults of the table and of images alike: rows in = posters + faults."""
+    """Faults of the table and of images are counted the same way: rows = posters + faults."""
     table = poster_folder / "catalogue.csv"
     lines = table.read_text().splitlines()
-    lines[3] = lines[3].replace("Film 2", '"Film 2')  # swallows what follows, up to the next quote
+    lines[3] = lines[3].replace("Film 2", '"Film 2')  # the open quote includes all text up to the next quote
     lines[6] = lines[6].replace("Film 5", '5" Film')
     lines += ["gone.jpg,Drama,Gone,1990", "p0001.jpg,N/A,x,1990", "p0001.jpg,War,too,many,cells", ""]
     table.write_text("\n".join(lines))
@@ -264,7 +264,7 @@ def test_help_shows_every_commands_whole_first_sentence(keyart, monkeypatch, col
 
 
 def completions(line):
-    """What bash is offered for the last word of a command line of keyart."""
+    """Return bash's completions of the last word of a command line of keyart."""
     words = line.split(" ")
     variables = {"_KEYART_COMPLETE": "complete_bash", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
     code = "from keyart.cli.app import main; import sys; sys.argv = ['keyart']; main()"
@@ -283,7 +283,7 @@ def test_shell_completion_of_keyart():
 
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_shell_completion_of_train_py(tmp_path):
-    """As README has it: the script that ``train.py`` prints, run by bash, which then completes overrides."""
+    """Bash completes overrides with the script that ``train.py`` prints, as in the README."""
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
     (tmp_path / "python").chmod(0o755)
     script = """

@@ -1,4 +1,4 @@
-"""Every loss × miner × sampler × memory of conf/ learns from a batch, or is refused before anything is built."""
+"""Tests of all combinations of loss, miner, sampler and memory: each learns from a batch, or is rejected."""
 
 from functools import cache
 from importlib.util import find_spec
@@ -42,7 +42,7 @@ def default():
 
 @cache
 def catalogue() -> Catalogue:
-    """Posters of one to three genres, none of them without another of the same genres."""
+    """Return posters of one to three genres, each with another poster of the same genres."""
     rng = np.random.default_rng(0)
     sets = np.zeros((8, 5), dtype=bool)
     for row in sets:
@@ -57,7 +57,7 @@ def catalogue() -> Catalogue:
 
 @cache
 def batches(sampler: str) -> list[torch.Tensor]:
-    """An epoch's batches of the sampler that the configuration makes."""
+    """Return an epoch's batches from the configured sampler."""
     config = OmegaConf.create({"seed": 0, "sampler": section("sampler", sampler)})
     prepared = SimpleNamespace(posters=SimpleNamespace(catalogue=catalogue()), positions=lambda _: np.arange(30))
     made = make_sampler(config, prepared)
@@ -83,7 +83,7 @@ def refused(config) -> str | None:
 @pytest.mark.parametrize("loss_name", options("loss"))
 def test_they_combine_or_are_refused(loss_name, miner_name):
     genres = torch.from_numpy(catalogue().genres.astype(np.float32))
-    # Some pairs are near, some far: what every miner has something to choose from.
+    # Some pairs are near and some are far, so that every miner finds pairs.
     vectors = 1 + 0.7 * torch.randn(len(genres), WIDTH, generator=torch.Generator().manual_seed(1))
     frozen = torch.randn(len(genres), 6, generator=torch.Generator().manual_seed(2))
     loss, miner = build(loss_name, genres), instantiate(OmegaConf.create(section("miner", miner_name)["build"]))

@@ -1,4 +1,4 @@
-"""Every YAML composes, resolves and passes the rules; every `_target_` in it can be imported."""
+"""Tests of conf/: every YAML file composes, resolves and passes the rules; every `_target_` can be imported."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -19,7 +19,7 @@ OPTIONS = sorted(
 
 
 def needs_plugin(group, option):
-    """Skip where the option extends a plugin's that is not installed."""
+    """Skip the test if the option extends one of a plugin that is not installed."""
     if (group, option.partition("_")[0]) == ("hydra/launcher", "slurm"):
         pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
 
@@ -29,7 +29,7 @@ def test_every_option_composes_and_passes_the_rules(group, option, poster_folder
     needs_plugin(group, option)
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
     if option == "pml":
-        # The class to take is left to the user.
+        # The user must choose the class.
         with pytest.raises(InputError, match=rf"{group}\.class=null: takes one of|pip install"):
             check_config(composed([f"{group}=pml"]))
         pytest.importorskip("pytorch_metric_learning")

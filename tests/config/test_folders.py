@@ -1,4 +1,4 @@
-"""A run or a sweep never lands in another one's folder by accident."""
+"""Tests that a run or a sweep never writes into another one's folder by accident."""
 
 import pytest
 import yaml
@@ -17,7 +17,7 @@ def refusal(arguments):
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a run that has trained with ``seed=1``."""
+    """Create the folder of a run that was trained with ``seed=1``."""
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "last.ckpt").touch()

@@ -1,4 +1,4 @@
-"""`train.py --help` says what every key is for, what an experiment is for, and loads nothing that takes long."""
+"""Tests of `train.py --help`: it explains every key and experiment, and imports no slow packages."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ ALL = [
 
 
 def comments_of(text):
-    """The lines of a help that hold a key, as (key, comment)."""
+    """Return the lines of a help text with a key, as (key, comment)."""
     return [(m[1], m[2] or "") for m in re.finditer(r"^ *(\w+):(?: [^#\n]*?)?(?: +# (.*))?$", text, re.MULTILINE)]
 
 

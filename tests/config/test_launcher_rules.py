@@ -1,4 +1,4 @@
-"""A launcher that cannot do its work here is told in one line, before anything is composed or submitted."""
+"""Tests of unusable launchers: one line reports the problem, before any composition or submission."""
 
 import importlib.util
 import shutil
@@ -15,7 +15,7 @@ SLURM = ["-m", "trainer=cpu", "hydra/launcher=slurm"]
 
 @pytest.fixture
 def programs(tmp_path, monkeypatch):
-    """A PATH with nothing but an `sbatch` and its kin, which take every job."""
+    """Return a function that creates fake SLURM programs on the PATH; they accept every job."""
     if importlib.util.find_spec("submitit") is None:
         pytest.skip("needs hydra-submitit-launcher")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")

@@ -1,4 +1,4 @@
-"""Sweeps that cannot run are refused in one line before anything has run; others are expanded and resumed."""
+"""Tests of sweeps: invalid ones are rejected in one line before any job; others are expanded and resumed."""
 
 import os
 import socket

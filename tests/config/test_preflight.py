@@ -1,4 +1,4 @@
-"""Bad input is told in one line, before anything runs; good input passes through."""
+"""Tests of preflight: one line reports invalid input before anything runs; valid input passes unchanged."""
 
 import pytest
 
@@ -89,7 +89,7 @@ def test_resume_takes_the_runs_own_overrides(tmp_path):
 
 @pytest.fixture
 def run(tmp_path):
-    """The folder of a run that a search has trained."""
+    """Create the folder of a run that a search trained."""
     for part in (".hydra", "checkpoints"):
         (tmp_path / part).mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("[experiment=margin_sweep, seed=1]")

@@ -1,4 +1,4 @@
-"""Paths on the command line, whatever characters they hold."""
+"""Tests of paths on the command line, with any characters."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a run's or sweep's folder records is applied only where it can neither run code nor choose a server."""
+"""Tests of recorded overrides: they are applied only if they neither run code nor choose a server."""
 
 import subprocess
 import sys
@@ -151,7 +151,7 @@ def test_every_class_of_the_configuration_is_known():
 
 @pytest.mark.parametrize("key", ["resume", "resume_sweep"])
 def test_a_canary_stays_in_its_cage(key, tmp_path):
-    """On the command line as people type it: exit code 2, one line, and nothing was called."""
+    """The command line exits with 2 and one line, and calls nothing."""
     canary = tmp_path / "canary"
     override = f"+hydra.callbacks.x={{_target_:subprocess.getoutput,cmd:'touch {canary}'}}"
     if key == "resume":

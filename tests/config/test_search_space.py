@@ -1,4 +1,4 @@
-"""What a search draws from, by the values that Hydra's command line knows."""
+"""Tests of a search space from sweeps in Hydra's grammar."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def test_what_is_swept_becomes_a_distribution(written, distribution):
     assert fixed == ["b='x, y'", "~c"]
     key = written.partition("=")[0]
     assert list(space) == [key]
-    # Each category reads back as the one value it was.
+    # Each category is parsed as its original value.
     for value in getattr(distribution, "choices", ()):
         assert not parse([f"{key}={value}"])[0].is_sweep_override()
 

@@ -1,4 +1,4 @@
-"""Overrides by habit mean what they look like, or are refused in one line."""
+"""Tests of shorthand overrides: each is translated as expected, or rejected in one line."""
 
 import ast
 import inspect
@@ -23,7 +23,7 @@ GROUPS = sorted(folder.name for folder in CONFIG_FOLDER.iterdir() if folder.is_d
 CHOICES = ([], ["loss=sum"], ["experiment=head"], ["sampler=pk", "miner=hard", "logger=[wandb,tensorboard]"])
 WHOLE = {tuple(chosen): OmegaConf.to_container(compose_all(chosen)[0], resolve=False) for chosen in CHOICES}
 HYDRAS_GROUPS = [f"hydra/{name}" for name in ("launcher", "sweeper", "job_logging", "hydra_logging")]
-# Names of Python's loggers hold dots, which no override can name.
+# Names of Python's loggers contain dots, so overrides cannot name them.
 KEYS = [
     (chosen, key)
     for chosen, whole in WHOLE.items()

@@ -1,4 +1,4 @@
-"""What a finished run hands to its report, made up."""
+"""Synthetic inputs of a run's report."""
 
 import numpy as np
 import pandas as pd
@@ -7,7 +7,7 @@ GENRE_METRIC = "precision@10/genre/"
 
 
 def make_inputs(catalogue, *, seed=0, test=16, split="test"):
-    """Keyword arguments of `write_report` for an embedding that knows something about the genres."""
+    """Return keyword arguments of `write_report` for an embedding with information about the genres."""
     rng = np.random.default_rng(seed)
     n = len(catalogue)
     splits = np.array(["train"] * n, dtype=object)

@@ -1,4 +1,4 @@
-"""What is shown: drivers, neighbours, pairs."""
+"""Tests of the choice of query posters, neighbours and pairs."""
 
 import itertools
 from dataclasses import replace
@@ -54,7 +54,7 @@ def test_drivers_do_not_depend_on_scale_and_repeat_exactly():
 
 
 def test_near_duplicates_are_not_both_drivers():
-    # Two clusters; the first holds three copies of one poster, which would be everyone's medoid.
+    # Two clusters; the first has three copies of one poster, which would be the medoid of all.
     embeddings = np.array([[1, 0], [1, 0], [1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], dtype=np.float32)
     genres = np.array([[1, 0], [1, 1], [0, 1], [1, 1], [0, 1], [1, 0]], dtype=bool)
     chosen = choose_drivers(embeddings, genres, 4, groups=[7, 7, 7, 1, 2, 3])

@@ -1,4 +1,4 @@
-"""Text can be read: WCAG 2 contrast of every text colour on what lies behind it, on pages and in charts."""
+"""Tests of legibility: WCAG 2 contrast of every text colour on its background, on pages and in charts."""
 
 import re
 
@@ -23,7 +23,7 @@ THEMES = {"light": theme.LIGHT, "dark": theme.DARK}
 
 
 def luminance(colour):
-    """Relative luminance as WCAG 2.2 defines it."""
+    """Return the relative luminance as in WCAG 2.2."""
     parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
     linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
     return float(linear @ [0.2126, 0.7152, 0.0722])
@@ -40,12 +40,12 @@ def test_contrast_is_that_of_wcag():
 
 
 def rules():
-    """Selector and declarations of each rule of the style sheet."""
+    """Return selector and declarations of each rule of the style sheet."""
     return re.findall(r"([^{}]+)\{([^{}]*)\}", re.sub(r"@media[^{]*\{", "", _RULES))
 
 
 def pairs():
-    """Text colour and background of all rules; text without a background of its own stands on paper or on a card."""
+    """Return text colour and background of all rules; the default backgrounds are paper and card."""
     found = set()
     behind = {}
     for selector, body in rules():
@@ -54,7 +54,7 @@ def pairs():
         if ground and text:
             found.add((text[1], ground[1]))
             behind[selector.strip()] = text[1]
-        elif ground and selector.strip().endswith(".tab"):  # `.driver .tab` has another ground for the same text
+        elif ground and selector.strip().endswith(".tab"):  # `.driver .tab` has another background for the same text
             found.add((behind[".tab"], ground[1]))
         elif text:
             found |= {(text[1], "paper"), (text[1], "card")}
@@ -79,7 +79,7 @@ def test_text_on_pages_can_be_read(name, text, ground):
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """Every figure that is saved, the charts of reports among them."""
+    """Collect every saved figure, including the charts of reports."""
     figures = []
     save = Figure.savefig
     monkeypatch.setattr(Figure, "savefig", lambda self, *a, **k: (figures.append(self), save(self, *a, **k))[1])
@@ -87,7 +87,7 @@ def drawn(monkeypatch):
 
 
 def check_texts(figure, shown_in=None):
-    """All texts of a figure on the light paper, and on the dark one in the colours that the page gives them there."""
+    """Check all texts of a figure on light paper, and on dark paper in the colours of the page's dark theme."""
     light = {colour: name for name, colour in theme.LIGHT.named().items()}
     texts = [text for text in figure.findobj(Text) if text.get_text().strip() and text.get_visible()]
     assert texts

@@ -81,7 +81,7 @@ def test_shared_genres_are_emphasised(catalogue):
 
 
 def test_unknown_genres_are_no_empty_bar(catalogue):
-    """A query that is an image file has no genres: nothing is known of the overlap, so nothing is drawn."""
+    """An image file as query has no genres: the overlap is unknown, so no bar is drawn."""
     genres = np.zeros_like(catalogue.genres)
     genres[[0, 1], 0] = True
     told = replace(catalogue, genres=genres)

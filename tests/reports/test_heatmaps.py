@@ -1,4 +1,4 @@
-"""Heat maps show where, how much, and for or against."""
+"""Tests of heat maps: positions, sizes and signs of attributions."""
 
 import numpy as np
 import pytest

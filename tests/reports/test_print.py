@@ -1,4 +1,4 @@
-"""A page on paper: few pages, and no table that is cut off at the edge."""
+"""Tests of a printed report: few pages, and no clipped table."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def printed(page, tmp_path):
-    """Pages of the printed page: each its width, and its words with where they end."""
+    """Return for each printed page its width, and its words with their right ends."""
     pdf = tmp_path / "page.pdf"
     command = [CHROMIUM, *FLAGS.split(), f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={pdf}"]
     subprocess.run([*command, page.as_uri()], check=True, capture_output=True, timeout=120)

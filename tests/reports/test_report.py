@@ -19,7 +19,7 @@ VOID = {"meta", "img", "br", "link", "input", "hr", "source"}
 
 
 class Page(HTMLParser):
-    """A strict reading: every element is closed in its turn; keeps attributes and texts."""
+    """Strict HTML parser that requires correct nesting and records attributes and texts."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
@@ -52,7 +52,7 @@ class Page(HTMLParser):
 
 
 def check(path):
-    """What holds for every report."""
+    """Check the properties of every report."""
     text = path.read_text(encoding="utf-8")
     page = Page(text)
     assert text.startswith("<!DOCTYPE html>")
@@ -167,7 +167,7 @@ def test_same_inputs_give_the_same_gallery_and_page(report, tmp_path):
 
 
 def test_little_is_enough(catalogue, tmp_path):
-    """No years, no titles, no genres but one, no curves, no frozen backbone, no intervals, five posters."""
+    """The minimum of inputs: five posters with one genre; no years, titles, curves, frozen backbone or intervals."""
     bare = replace(
         catalogue,
         years=np.full(24, np.nan),
@@ -250,7 +250,7 @@ def with_branches(inputs):
 
 def test_each_branch_gets_its_own_credit(report, tmp_path):
     page = check(write_report(tmp_path, **with_branches(report[1])))
-    # Of the numbers the loss trained 512 alone.
+    # The loss trained only 512 of the dimensions.
     assert "512 trained with the angular loss, 64 solved in closed form, 1,024 not trained" in page.text
     assert (
         "Lift on test: learned alone 1.31, closed_form alone 1.58, frozen alone 1.07; together 1.65; without learned"
@@ -258,7 +258,7 @@ def test_each_branch_gets_its_own_credit(report, tmp_path):
     )
     assert "closed_form 64 numbers, a kernel regression onto genres, solved in closed form: no loss" in page.text
     assert "taught" not in page.text
-    # The metrics of branches are no rows of the table of metrics.
+    # The table of metrics has no rows for the metrics of branches.
     assert "branch, learned" not in page.text
     assert "without, learned" not in page.text
 

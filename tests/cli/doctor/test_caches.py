@@ -1,4 +1,4 @@
-"""The cache is told by its parts, and emptied without touching anything else."""
+"""Tests of the cache: sizes by part, and deletion without any other effect."""
 
 import sys
 from subprocess import PIPE, Popen
@@ -14,7 +14,7 @@ from keyart.utils import cache, paths
 
 @pytest.fixture
 def root(tmp_path, monkeypatch):
-    """A cache with something in each part."""
+    """Create a cache with a file in each part."""
     root = tmp_path / "cache"
     for file, size in (("pixels/v1-8x8/rows.u8", 9000), ("features/abc.npy", 5000), ("demo/1/posters/a.jpg", 100)):
         (root / file).parent.mkdir(parents=True)
@@ -40,7 +40,7 @@ def test_the_parts_are_told_with_their_sizes_and_how_to_clear_them(root):
     assert list(findings) == ["cache", "cache: pixels", "cache: features", "cache: demo"]
     assert findings["cache"].values["path"] == str(root)
     pixels = findings["cache: pixels"]
-    assert pixels.values["files"] == 1  # a lock is no content
+    assert pixels.values["files"] == 1  # locks are not counted
     assert pixels.values["bytes"] == (root / "pixels" / "v1-8x8" / "rows.u8").stat().st_size
     assert pixels.mend == "keyart doctor --clear-cache pixels"
     assert findings["cache: features"].values["files"] == 2
@@ -135,6 +135,6 @@ def test_what_was_cleared_is_made_again(poster_folder, tmp_path, monkeypatch):
     opened, _, _ = pixels.open_pixels(files, (32, 24))
     first = np.array([opened[i] for i in range(4)])
     assert clear_cache(["pixels"])["pixels"] >= first.nbytes
-    np.testing.assert_array_equal(np.array([opened[i] for i in range(4)]), first)  # still mapped by who has it open
+    np.testing.assert_array_equal(np.array([opened[i] for i in range(4)]), first)  # still open
     again, _, _ = pixels.open_pixels(files, (32, 24))
     np.testing.assert_array_equal(np.array([again[i] for i in range(4)]), first)

@@ -1,4 +1,4 @@
-"""What the doctor says of Python, packages, devices and FAISS, broken ones above all."""
+"""Tests of the doctor's findings on Python, packages, devices and FAISS, mainly on broken ones."""
 
 import os
 import subprocess
@@ -114,7 +114,7 @@ def test_torch_is_told_as_it_is():
     assert cpu.values["capability"] == torch.backends.cpu.get_cpu_capability()
     assert 1 <= cpu.values["cores"] <= os.cpu_count()
     assert len(answer.values["cuda"]) == torch.cuda.device_count()
-    # the same answer as the one by which training chooses its precision
+    # training chooses its precision by the same answer
     assert bf16_finding(answer).values == {"cpu": has_bf16("cpu"), "cuda": has_bf16("cuda")}
 
 

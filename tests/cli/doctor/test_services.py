@@ -1,4 +1,4 @@
-"""What the doctor says of the model hub, W&B and SLURM, and the command itself."""
+"""Tests of the doctor's findings on the model hub, W&B and SLURM, and of its command."""
 
 import io
 import json
@@ -102,7 +102,7 @@ def test_no_slurm_is_no_fault(tmp_path):
 
 @pytest.fixture
 def alone(monkeypatch, tmp_path):
-    """No server is asked, nobody is logged in."""
+    """Prevent requests to the model hub and to W&B."""
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "cache"))

@@ -1,4 +1,4 @@
-"""What a card says of labels: counts, pairs, suspects."""
+"""Tests of a dataset card's label statistics: counts, pairs and suspects."""
 
 import itertools
 
@@ -52,7 +52,7 @@ def test_duplicates_that_disagree_are_told(catalogue):
 
 
 def look(n=400, noise=0.5, seed=0):
-    """Features in which each of four genres is a direction."""
+    """Return features in which each of four genres is a direction."""
     rng = np.random.default_rng(seed)
     genres = rng.random((n, 4)) < 0.3
     genres[~genres.any(1), 0] = True
@@ -93,7 +93,7 @@ def test_planted_errors_are_found_where_looks_tell_genres_and_not_where_they_do_
 
 
 def test_probabilities_come_from_other_folds_and_never_from_near_duplicates():
-    """Noise can be learned by heart and no more: out of fold nothing is left of it, doubles or not."""
+    """A model can only memorise noise: out-of-fold predictions are at chance, with or without duplicates."""
     rng = np.random.default_rng(0)
     features = rng.normal(size=(150, 140)).astype(np.float32)
     genres = rng.random((150, 1)) < 0.5

@@ -1,4 +1,4 @@
-"""The card on disk, from the command line."""
+"""Tests of the dataset card's files, written from the command line."""
 
 import json
 import sys

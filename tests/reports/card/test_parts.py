@@ -1,4 +1,4 @@
-"""References, detail, angles, advice and look-alikes of a card."""
+"""Tests of a dataset card's references, detail, angles, advice and look-alikes."""
 
 import socket
 
@@ -102,7 +102,7 @@ def test_detail_of_flat_areas_survives_and_that_of_noise_does_not(tmp_path):
 
 
 def test_angles_are_those_of_the_angular_loss():
-    """Orthogonal vectors: ‖a − p‖ = √2 and ‖n − c‖ = √1.5, so 30 degrees; positives that agree: none."""
+    """Orthogonal vectors have ‖a − p‖ = √2 and ‖n − c‖ = √1.5, so 30 degrees; identical positives have 0 degrees."""
     rng = np.random.default_rng(0)
     wide = rng.normal(size=(300, 2000)).astype(np.float32)
     genres = np.zeros((300, 2), dtype=bool)
@@ -138,7 +138,7 @@ def test_the_advised_margin_follows_the_measured_angles(middle, where):
     start, sweep = told["start"]["loss.margin"], told["start"]["sweep"]
     assert 0.02 < (angles > start).mean() < 0.12
     assert start in sweep
-    # No margin is advised that every triplet meets already, none that nearly all of them miss.
+    # The advised margin is neither one that every triplet satisfies nor one that nearly all triplets violate.
     assert all(0.005 < (angles > one).mean() < 0.75 for one in sweep)
     assert f"5% lie beyond {start}°" in told["measured"]
     assert f"{start}° is {where} that range" in told["source"]

@@ -134,7 +134,7 @@ def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], 
         _dots(axes, points[~layer.members], theme.rule, 0.8 + 0.2 * dot)
         _dots(axes, points[layer.members], layer.colour, 1.2 + 0.35 * dot)
         _bare(axes, height)
-        # The name is black with a coloured mark beside it, because some colours are too light for text.
+        # The name has the colour of normal text, because some layer colours are illegible as text on paper.
         mark: dict[str, Any] = {"marker": "s", "markersize": 6.5, "color": layer.colour, "clip_on": False}
         axes.plot(0.02, 1.1, transform=axes.transAxes, gid="mark", **mark)
         axes.set_title(
