@@ -1,4 +1,4 @@
-"""Folders with a table and (empty) image files: reading a table never looks at pixels."""
+"""Fixtures that write a table and (empty) image files: reading a table never opens an image."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -17,7 +17,7 @@ def folder(tmp_path) -> Path:
 
 @pytest.fixture
 def read(folder) -> Callable[..., tuple[Catalogue, list[Problem]]]:
-    """Write a table and touch files, then read: ``read(text_or_bytes, files, name="t.csv")``."""
+    """Write a table, create empty files, and read the table: ``read(text_or_bytes, files, name="t.csv")``."""
 
     def write_and_read(table: str | bytes, files: Iterable[str] = (), name: str = "t.csv"):
         data = table.encode() if isinstance(table, str) else table

@@ -71,7 +71,7 @@ def test_fingerprint_knows_ids_genres_films_and_files_only(catalogue, folder):
         replace(catalogue, genre_names=("Drama", "Western")),
         catalogue.select([1, 0, 2]),
         catalogue.select([0, 1]),
-        # Values shifted between neighbours: lengths count, not the run of letters alone.
+        # Characters moved between neighbouring values: the lengths count, not only the concatenated text.
         replace(catalogue, ids=np.array(["a", "bc", ""], dtype=object)),
         replace(catalogue, ids=np.array(["ab", "c", ""], dtype=object)),
     ]

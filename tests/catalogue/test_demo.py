@@ -1,4 +1,4 @@
-"""The door to the demo posters: what is missing is named before anything is drawn."""
+"""Access to the demo posters: missing packages are named before anything is drawn."""
 
 from importlib import metadata
 
@@ -13,7 +13,7 @@ SPLIT = {"val": 0.1, "test": 0.2}
 
 @pytest.fixture
 def without(monkeypatch):
-    """Hides installed packages by the beginning of their names."""
+    """Hide installed packages whose names have given prefixes."""
     known = metadata.version
 
     def hide(prefix):

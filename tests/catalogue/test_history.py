@@ -1,4 +1,4 @@
-"""Histories: columns by name, ids in one spelling, faults told."""
+"""Histories: columns by name, normalised ids, and reported faults."""
 
 import numpy as np
 import pandas as pd

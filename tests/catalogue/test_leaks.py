@@ -1,4 +1,4 @@
-"""What a random split leaks, against counting splits."""
+"""Expected leaks of a random split, compared with an enumeration of all splits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Tables as people have them: lists as programs print them, missing values, ids of several catalogues, flags."""
+"""Tables as users have them: printed lists, missing values, ids of several catalogues, 0/1 columns."""
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ def test_lists_as_numpy_and_pandas_print_them(names):
     dicts = np.array([{"id": i, "name": name} for i, name in enumerate(names)], dtype=object)
     series = pd.Series(names, dtype=object)
     strings = [np.str_(name) for name in names]
-    with np.printoptions(linewidth=20):  # as long lists are broken into lines
+    with np.printoptions(linewidth=20):  # line breaks of a long list
         printed = [str(array), repr(array), repr(np.array(names)), str(dicts), repr(dicts)]
     for text in (
         *printed,
@@ -66,7 +66,7 @@ def test_lists_as_numpy_and_pandas_print_them(names):
         ("[nan]", []),
         ("{'id': 18, 'name': 'Drama'}", ["Drama"]),
         ('{"name": "Drama"}, {"name": "War"}', ["Drama", "War"]),
-        ("{Drama,Comedy}", ["Drama", "Comedy"]),  # as PostgreSQL prints it
+        ("{Drama,Comedy}", ["Drama", "Comedy"]),  # output of PostgreSQL
         ("Drama / Comedy", ["Drama", "Comedy"]),
         ("Action/Adventure", ["Action/Adventure"]),
     ],
@@ -104,7 +104,7 @@ def test_a_list_that_parquet_holds_is_looked_at_too(folder):
 
 
 def test_columns_that_are_named_by_lists_are_refused(read):
-    """As `pandas.get_dummies` names them where lists were not split."""
+    """`pandas.get_dummies` creates such names if lists were not split."""
     with pytest.raises(InputError, match=r"`\['Drama'\]` names no genre"):
         read("img,['Drama'],['War']\na.jpg,1,0\nb.jpg,0,1\n", ["a.jpg", "b.jpg"])
 
@@ -167,7 +167,7 @@ def test_posters_without_a_film_are_dealt_apart(read):
 @pytest.mark.parametrize(
     ("table", "files", "shown"),
     [
-        # TMDB's ids beside IMDb's: 114709 is another film at each.
+        # Ids of TMDB and of IMDb: 114709 is a different film in each.
         (
             "id,imdb_id\n862,tt0114709\n114709,tt0399877\n",
             ["862.jpg", "114709.jpg"],
@@ -183,7 +183,7 @@ def test_posters_without_a_film_are_dealt_apart(read):
             ["862.png", "114709.png"],
             {"862": "862.png", "114709": "114709.png"},
         ),
-        # Here the files are named by IMDb's numbers.
+        # Here IMDb ids without `tt` name the files.
         (
             "id,imdb_id\n862,114709\n114709,399877\n",
             ["114709.jpg", "399877.jpg"],
@@ -194,13 +194,13 @@ def test_posters_without_a_film_are_dealt_apart(read):
             ["0114709.jpg", "0399877.jpg"],
             {"862": "0114709.jpg", "114709": "0399877.jpg"},
         ),
-        # Files of both kinds: `tt` says whose number it is.
+        # Files of both kinds: `tt` marks the IMDb ids.
         (
             "id,imdb_id\n862,tt0114709\n114709,tt0399877\n",
             ["tt0114709.jpg", "114709.jpg"],
             {"862": "tt0114709.jpg", "114709": "114709.jpg"},
         ),
-        # A column of another name names the files.
+        # The numbers of another column name the files.
         (
             "tmdbId,imdbId\n862,114709\n114709,399877\n",
             ["862.jpg", "114709.jpg"],
@@ -295,7 +295,7 @@ def test_unknown_flags_and_constant_columns_get_a_remark(read):
     assert problems == []
     assert catalogue.genre_names == ("Comedy", "Drama", "dubbed")
     assert [(r.row, r.kind) for r in catalogue.remarks] == [
-        *[(1, "constant column")] * 2,  # english, which is left out, and Drama, which is a genre all the same
+        *[(1, "constant column")] * 2,  # english, which is left out, and Drama, which is a usual genre and stays
         (1, "unusual genre"),
     ]
     assert "`english`" in catalogue.remarks[0].detail
@@ -303,7 +303,7 @@ def test_unknown_flags_and_constant_columns_get_a_remark(read):
     assert "left out" not in catalogue.remarks[1].detail
     assert "`dubbed`" in catalogue.remarks[2].detail
     catalogue, _ = read("img,genre_Adult,genre_english\na.jpg,1,1\nb.jpg,0,1\n", ["a.jpg", "b.jpg"])
-    assert catalogue.genre_names == ("Adult", "english")  # said to be genres
+    assert catalogue.genre_names == ("Adult", "english")  # named as genres
 
 
 # Paths.

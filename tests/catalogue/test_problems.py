@@ -1,4 +1,4 @@
-"""Everything that is wrong is told at once, with its place and its mend."""
+"""Problem reports: all faults in one message, each with its row and a suggested fix."""
 
 import os
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_every_faulty_row_is_told_and_left_out(read):
         (14, "bad year"),
     ]
     assert list(catalogue.rows) == [2, 14]
-    assert list(catalogue.ids) == ["1", "14"]  # a bad year costs only the year
+    assert list(catalogue.ids) == ["1", "14"]  # a bad year removes only the year
     assert all(p.detail and p.mend for p in problems)
     by_row = {p.row: p for p in problems}
     assert "typos.jpg" in by_row[5].detail

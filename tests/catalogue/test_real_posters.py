@@ -1,4 +1,4 @@
-"""On real posters: their three tables, and splits of them."""
+"""Real posters: their three tables, and splits of them."""
 
 import numpy as np
 import pytest

@@ -58,7 +58,7 @@ def test_gains_follow_their_definitions(a, b, idf, kind):
     if kind == "idf_cosine":
         torch.testing.assert_close(gain, want, rtol=1e-6, atol=0)
     else:
-        assert torch.equal(gain, want)  # the float32 next to the ratio, not one beside it
+        assert torch.equal(gain, want)  # exactly the float32 nearest to the ratio
     assert gain.min() >= 0
     assert gain.max() <= 1
 
@@ -74,7 +74,7 @@ def test_the_dtype_of_genres_does_not_matter(kind, dtype, device):
 @pytest.mark.parametrize("precision", ["highest", "high", "medium"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_gains_are_exact_in_reduced_precision(kind, precision, device):
-    """Under TF32, bf16 matmuls and autocast, on every device: bit for bit what plain float32 on the CPU gives."""
+    """Gains with TF32, bf16 matmuls and autocast are identical to float32 on the CPU, on every device."""
     combinations = [c for n in (1, 2, 3, 4) for c in itertools.combinations(range(8), n)]
     genres = hot([set(c) for c in combinations], 8).float()
     relation = Relevance.fit(kind, genres)
@@ -185,7 +185,7 @@ def test_learnable_is_what_it_says(sets, kind):
 
 
 def test_learnable_among_more_sets_than_a_tile():
-    """The only positive pair lies in the last tile of distinct sets."""
+    """The only positive pair is in the last tile of distinct sets."""
     codes = torch.arange(1, 3000)
     genres = ((codes[:, None] >> torch.arange(12)) & 1).bool()
     exact = Relevance("exact")

@@ -1,4 +1,4 @@
-"""The shapes that tables come in, and what a catalogue makes of each."""
+"""Formats of tables, and the catalogue that results from each."""
 
 import logging
 
@@ -58,7 +58,7 @@ def test_encodings(read, encoding, caplog):
     assert not problems
     assert list(catalogue.titles) == ["Amélie", "Über – alles"]
     assert "Comédie" in catalogue.genre_names
-    # Windows-1252 is a guess, so it is said; the others are known.
+    # Windows-1252 is a guess, so there is a remark; the other encodings are certain.
     assert (
         [r for r in caplog.records if "is not UTF-8" in r.message] != [] if encoding == "cp1252" else not caplog.records
     )
@@ -154,7 +154,7 @@ def test_ids_films_and_extra(read):
     assert problems == []
     assert list(catalogue.ids) == ["tt0114709", "tt0113497", "c"]
     assert list(catalogue.films) == ["toys", "toys", "c"]
-    assert catalogue.extra["code"].tolist() == ["007", "010", "1"]  # leading zeros make a code
+    assert catalogue.extra["code"].tolist() == ["007", "010", "1"]  # text with leading zeros is a code
     np.testing.assert_equal(catalogue.extra["score"].to_numpy(), [8.0, np.nan, 2.5])
     assert catalogue.extra["note"].tolist() == ["hi", "", "x"]
 
@@ -177,7 +177,7 @@ def test_a_title_loses_its_year_only_when_it_is_the_films(read):
 
 def test_one_spelling_for_a_genre(read):
     catalogue, _ = read("img,genres\na.jpg,drama|SCI-FI\nb.jpg,Drama|Sci-Fi\nc.jpg,Drama|sci-fi\n", FILES)
-    assert catalogue.genre_names == ("Drama", "SCI-FI")  # most rows' spelling; among equals the first in order
+    assert catalogue.genre_names == ("Drama", "SCI-FI")  # the most frequent spelling; the first in order for ties
     assert catalogue.genres.all()
 
 
@@ -186,7 +186,7 @@ def test_cells_may_hold_line_breaks_and_long_texts(read):
     catalogue, problems = read(f"img,plot,genres\na.jpg,{plot},Drama\nb.jpg,x,\nc.jpg,,Comedy\n", FILES)
     assert list(catalogue.ids) == ["a", "c"]
     assert catalogue.extra["plot"][0].startswith('one\ntwo "quoted", three\n\nlong')
-    assert [p.row for p in problems] == [6]  # its line in the file, not its number
+    assert [p.row for p in problems] == [6]  # the line in the file, not the row's number
 
 
 def test_fewer_cells_than_columns_are_empty_cells(read):
@@ -214,4 +214,4 @@ def test_any_dialect_is_read_back(read, rows, separator, within, newline, encodi
     catalogue, problems = read(text.encode(encoding), [f"{i}.jpg" for i in range(len(rows))])
     assert problems == []
     assert sets(catalogue) == rows
-    assert set(catalogue.titles) == {as_text(title)}  # `nil` and the like are no titles
+    assert set(catalogue.titles) == {as_text(title)}  # `nil` and similar spellings are not titles

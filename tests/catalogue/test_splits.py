@@ -92,7 +92,7 @@ def test_row_order_does_not_matter_and_nothing_is_parted(data):
     try:
         split = make_splits(catalogue, seed=seed, groups=groups)
     except InputError as error:
-        assert "leaves no poster" in str(error)  # noqa: PT017 - both outcomes are lawful
+        assert "leaves no poster" in str(error)  # noqa: PT017 - both outcomes are valid
         return
     shuffled = make_splits(catalogue.select(order), seed=seed, groups=1000 - groups[order])
     assert (shuffled == split[order]).all()
@@ -136,7 +136,7 @@ def test_bind_follows_a_long_chain():
 
 
 def test_films_and_near_duplicates_bind_through_each_other():
-    # 0-1 share a film, 1-2 look alike, 2-3 share a film: all four stay together.
+    # 0-1 share a film, 1-2 are near-duplicates, 2-3 share a film: all four stay in one split.
     genres = drawn(200)
     films = [0, 0, 1, 1, *range(2, 198)]
     groups = [0, 1, 1, 2, *range(3, 199)]
@@ -146,7 +146,7 @@ def test_films_and_near_duplicates_bind_through_each_other():
 
 
 def test_units_count_with_all_their_rows():
-    """One unit of 60 rows among 140 single ones: half and half is still met, and the labels with it."""
+    """With one unit of 60 rows and 140 single rows, a 50:50 split is still reached, also for the labels."""
     sizes = np.array([60] + [1] * 140)
     labels = np.zeros((141, 2), dtype=int)
     labels[0] = [30, 30]
@@ -264,7 +264,7 @@ def test_a_column_that_leaves_a_split_empty(column, val, part):
 
 
 def test_splits_of_many_posters_are_quick():
-    """The work grows with the number of labels held, not with its square."""
+    """The time is linear in the number of labels, not quadratic."""
     small, large = catalogue_of(drawn(2_000)), catalogue_of(drawn(16_000))
     seconds = []
     for catalogue in (small, large):

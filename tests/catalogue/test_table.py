@@ -1,4 +1,4 @@
-"""The one reader of tables: any dialect, and every row accounted for."""
+"""The table reader: any dialect, and every row becomes a row or a problem."""
 
 import csv
 import io
@@ -82,7 +82,7 @@ def test_a_quoted_table_with_tabs_stays_quoted(read):
     ("columns", "broken"),
     [
         ("img,title,genres", {2: '"Open', 4: 'The 12"'}),
-        ("img,title,genres", {2: '"Open', 3: '12"'}),  # neighbours: no whole row between them
+        ("img,title,genres", {2: '"Open', 3: '12"'}),  # neighbours: there is no complete row between them
         ("img,title,genres", {2: '"Open', 3: '"12"'}),
         ("title,img,genres", {2: '"Open', 4: 'The 12"'}),
         ("title,img,genres", {2: '"Open', 3: '12"'}),
@@ -156,14 +156,14 @@ CELL = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Zl"
     ends=st.booleans(),
 )
 def test_every_line_of_any_text_is_a_row_or_a_problem(tmp_path, rows, separator, newline, ends):
-    """Cells are written as they come, without quoting: quotes, separators and blanks stand anywhere."""
+    """Cells are written without quoting: quotes, separators and blanks can be anywhere."""
     lines = [separator.join(["id", "title", "genres"]), *(separator.join(row) for row in rows)]
     path = tmp_path / "t.csv"
     path.write_bytes((newline.join(lines) + newline * ends).encode())
     try:
         table = read_table(path)
     except InputError:
-        return  # refused by name: nothing was lost in silence
+        return  # rejected with a message: no row was lost silently
     told = [*map(int, table.lines), *(p.row for p in table.problems)]
     assert len(told) == len(set(told)) == table.rows
     assert all(len(column) == len(table) for column in table.columns)
@@ -179,7 +179,7 @@ def test_every_line_of_any_text_is_a_row_or_a_problem(tmp_path, rows, separator,
     newline=st.sampled_from(["\n", "\r\n", "\r"]),
 )
 def test_no_row_ever_gets_anothers_genre(tmp_path, titles, separator, newline):
-    """Stray quotes anywhere in titles: a row is read as it stands, or named."""
+    """With stray quotes anywhere in titles, each row is read correctly or reported."""
     lines = [separator.join(["img", "title", "genres"])]
     for i, title in enumerate(titles):
         (tmp_path / f"{i}.jpg").touch()
@@ -189,7 +189,7 @@ def test_no_row_ever_gets_anothers_genre(tmp_path, titles, separator, newline):
     try:
         catalogue, problems = read_catalogue(path)
     except InputError:
-        return  # a quote that is not closed refuses the table
+        return  # a table with an unclosed quote is rejected
     account = catalogue.account
     assert account.rows == len(titles) == account.posters + account.faults
     assert account.faults == len({p.row for p in problems})
@@ -210,7 +210,7 @@ def test_no_row_ever_gets_anothers_genre(tmp_path, titles, separator, newline):
     gone=st.sets(st.integers(0, 8)),
 )
 def test_rows_in_are_posters_and_faults(tmp_path, rows, dialect, separator, newline, encoding, blanks, gone):
-    """Well-formed tables of any dialect, with rows that are faulty for all sorts of reasons."""
+    """Well-formed tables of any dialect, with many kinds of faulty rows."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, delimiter=separator, quoting=dialect, lineterminator=newline)
     writer.writerow(["img", "title", "genres"])
@@ -247,13 +247,13 @@ def test_an_account_that_does_not_add_up_cannot_be_made():
     newline=st.sampled_from(["\n", "\r\n"]),
 )
 def test_the_quick_reader_equals_the_careful_one(tmp_path, rows, separator, newline):
-    """Text without quotes goes through a compiled parser; what it returns is what the other one returns."""
+    """For text without quotes, the compiled parser returns the same as the other reader."""
     text = newline.join([f"a{separator}b{separator}c", *(separator.join(row) for row in rows)])
     path = tmp_path / "t.csv"
     careful = tables._read_quoted(path, tables._LINE.findall(text), 0, separator)
     quick = tables._read_plain(text, 0, separator)
     if quick is None:
-        assert any(len(row) > 3 for row in rows)  # rows of too many cells are left to the other
+        assert any(len(row) > 3 for row in rows)  # rows with too many cells are left to the other reader
         return
     assert quick.names == careful.names
     assert list(quick.lines) == list(careful.lines)

@@ -1,4 +1,4 @@
-"""Image files of all sorts, and catalogues over them."""
+"""Fixtures with many kinds of image files, and catalogues of them."""
 
 import io
 import struct
@@ -14,7 +14,7 @@ from keyart.images.posters import load_posters
 
 @pytest.fixture
 def poster_catalogue(poster_folder):
-    """The 24 generated posters."""
+    """Catalogue of the 24 generated posters."""
     catalogue, problems = read_catalogue(poster_folder / "catalogue.csv", poster_folder / "posters")
     assert not problems
     return catalogue
@@ -22,7 +22,7 @@ def poster_catalogue(poster_folder):
 
 @pytest.fixture
 def posters(poster_catalogue, tmp_path):
-    """The same, decoded at 48×32."""
+    """The 24 generated posters, decoded at 48×32."""
     return load_posters(poster_catalogue, image_size=(48, 32), cache_dir=tmp_path / "cache")
 
 
@@ -41,7 +41,7 @@ def encode(image: Image.Image, suffix: str = "JPEG", **options) -> bytes:
 
 
 def noise(height: int, width: int, seed: int = 0) -> Image.Image:
-    """A picture that no other resembles: soft blobs with texture."""
+    """Return an image that is unlike any other: soft blobs with texture."""
     rng = np.random.default_rng(seed)
     blobs = Image.fromarray(rng.integers(0, 256, (6, 4, 3), dtype=np.uint8)).resize((width, height), Image.BICUBIC)
     texture = rng.normal(0, 12, (height, width, 3))
@@ -49,7 +49,7 @@ def noise(height: int, width: int, seed: int = 0) -> Image.Image:
 
 
 def png_that_claims(width: int, height: int) -> bytes:
-    """A small PNG file whose header states any size."""
+    """Return a small PNG file whose header states any size."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -67,5 +67,5 @@ class Files:
 
 @pytest.fixture(scope="session")
 def files() -> type[Files]:
-    """Makers of image files."""
+    """Functions that create image files."""
     return Files

@@ -1,4 +1,4 @@
-"""Augmentation: what each argument does, and that a poster's view depends on nothing but itself."""
+"""Augmentation: the effect of each argument, and that a view depends only on its poster."""
 
 import colorsys
 
@@ -69,7 +69,7 @@ def test_a_view_depends_on_seed_epoch_and_key_alone(pixels, strength):
         assert not views_of(augment, pixels, seed=5, epoch=2).equal(views)
         assert not views_of(augment, pixels, seed=4, epoch=3).equal(views)
         same = pixels[:1].expand(64, -1, -1, -1)
-        assert len({view.numpy().tobytes() for view in views_of(augment, same)}) > 60  # drawn for each poster
+        assert len({view.numpy().tobytes() for view in views_of(augment, same)}) > 60  # a separate draw for each poster
 
 
 def test_torch_generator_is_left_alone(pixels):
@@ -90,7 +90,7 @@ def test_flip(pixels):
 
 
 def test_zoom_crops_within_the_poster_and_keeps_its_shape():
-    """On ramps the view's range is the crop: its sides, alike in both directions, and where it lies."""
+    """On ramps, the value range of a view shows the crop: its sides, equal in both directions, and its position."""
     rows = torch.arange(200.0)[:, None].expand(200, 150) + 20
     columns = torch.arange(150.0)[None].expand(200, 150) + 20
     ramps = torch.stack([rows, columns, rows * 0], 2).byte()[None].expand(64, -1, -1, -1)
@@ -101,13 +101,13 @@ def test_zoom_crops_within_the_poster_and_keeps_its_shape():
     assert tall.min() >= 0.49
     assert tall.max() <= 1.001
     assert tall.std() > 0.1
-    assert views[:, :2].amin() >= 19.5  # nothing is reflected: the crop stays inside
+    assert views[:, :2].amin() >= 19.5  # no reflection: the crop is inside the poster
     tops = views[:, 0].amin((1, 2))
     assert tops.std() > 5
 
 
 def test_rotation_turns_by_true_angles():
-    """A disc off the centre keeps its distance from it: pixels are square, though the poster is not."""
+    """An off-centre disc keeps its distance from the centre: pixels are square, although the poster is not."""
     ys, xs = torch.meshgrid(torch.arange(120.0), torch.arange(80.0), indexing="ij")
     disc = (((ys - 60) ** 2 + (xs - 65) ** 2) < 36).byte()[None, :, :, None].expand(64, -1, -1, 3) * 255
     views = views_of(Augment(rotation=30), disc)[:, 0]
@@ -225,5 +225,5 @@ def test_a_gpu_makes_the_same_views(pixels):
         augment = Augment.preset(strength)
         here = views_of(augment, pixels)
         there = augment.cuda()(pixels.cuda(), KEYS.cuda(), 0, 0).cpu()
-        # Where a rectangle ends or a probability is decided is the same; colours differ by rounding.
+        # Rectangles and random decisions are identical; colours differ by rounding.
         assert torch.allclose(here, there, atol=2e-3)

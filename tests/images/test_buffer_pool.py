@@ -1,4 +1,4 @@
-"""Recycled memory: used again once nobody holds it, and never before."""
+"""Buffer pool: memory is reused after its release, and never before."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -49,7 +49,7 @@ def test_little_is_kept():
     del many
     assert len(recycle._spare) == recycle._MOST
     other = empty_floats((11,), CPU)
-    assert not recycle._spare  # the other size was let go
+    assert not recycle._spare  # the block of the other size was discarded
     del other
     assert [block.size for block in recycle._spare] == [11]
 

@@ -1,4 +1,4 @@
-"""Entropies of images: closed forms, scikit-image, and the posters' cache."""
+"""Image entropies: closed forms, scikit-image, and the cache of posters' values."""
 
 import math
 
@@ -38,14 +38,14 @@ def test_a_checkerboard_holds_one_bit_and_its_neighbours_one_too():
 def test_an_even_ramp_uses_all_levels_and_changes_nowhere():
     ramp = np.tile(np.arange(256, dtype=np.uint8), (10, 1))
     assert shannon_entropy(ramp) == pytest.approx(8)
-    # To the right 255 pairs of levels, below 256.
+    # 255 pairs of levels horizontally, 256 vertically.
     assert glcm_entropy(ramp) == pytest.approx((math.log2(255) + 8) / 2)
     assert delentropy(ramp) == 0.0
 
 
 @pytest.mark.parametrize("levels", [2, 4, 16])
 def test_independent_levels_count_twice_in_pairs(levels):
-    """Every ordered pair of levels equally often, across and down: a de Bruijn-like torus by sums."""
+    """Every ordered pair of levels is equally frequent, horizontally and vertically: a de Bruijn-like torus by sums."""
     rng = np.random.default_rng(0)
     noise = (rng.integers(0, levels, (400, 400)) * (255 // (levels - 1))).astype(np.uint8)
     bits = math.log2(levels)
@@ -54,7 +54,7 @@ def test_independent_levels_count_twice_in_pairs(levels):
 
 
 def test_delentropy_of_gradients_that_take_m_values_each_way():
-    """L = g(x) + g(y), where g(x+1) − g(x−1) runs through 4 values equally often: ½ log2(16) = 2 bits."""
+    """L = g(x) + g(y), where g(x+1) − g(x−1) takes 4 values equally often: ½ log2(16) = 2 bits."""
     steps = np.tile([1, 2, 3, 4], 4)
     g = np.zeros(2 + len(steps), dtype=int)
     for i, step in enumerate(steps):

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: the published generator, and numbers that look uniform and unrelated."""
+"""Counter-based random numbers: equal to the published generator, uniform and uncorrelated."""
 
 import numpy as np
 import torch
@@ -7,7 +7,7 @@ from keyart.images.counter_rng import _mix, _mix_number, text_keys, uniforms
 
 
 def test_mixing_is_splitmix64():
-    """The first outputs of the reference implementation for seed 1234567."""
+    """The outputs equal the first outputs of the reference implementation for seed 1234567."""
     golden, state = 0x9E3779B97F4A7C15, 1234567
     wanted = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
     states = [(state + i * golden) % 2**64 for i in range(6)]

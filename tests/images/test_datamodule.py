@@ -1,4 +1,4 @@
-"""The data module, alone and under a real trainer."""
+"""The data module, alone and with a real trainer."""
 
 import pickle
 
@@ -107,7 +107,7 @@ def test_arguments_are_checked(make):
 
 
 def test_rows_come_alike_from_the_device_and_from_memory(posters):
-    """`meta` stands for another device as far as the choice goes; values are compared where they can be."""
+    """The device `meta` replaces a GPU for the choice of the path; values are compared where that is possible."""
     rows = DeviceRows.of_pixels(posters.pixels, "always")
     at = torch.tensor([3, 0, 3])
     here = rows.fetch(at, torch.device("cpu"))
@@ -119,7 +119,7 @@ def test_rows_come_alike_from_the_device_and_from_memory(posters):
 
 
 def test_survives_pickling(make):
-    """As it must to be sent to spawned processes."""
+    """Pickling is necessary to send the data module to spawned processes."""
     data = make()
     again = pickle.loads(pickle.dumps(data))
     for epoch in (0, HEAD_EPOCHS):
@@ -129,7 +129,7 @@ def test_survives_pickling(make):
 
 
 class Recorder(LightningModule):
-    """A model small enough to compare exactly; it notes what it is given."""
+    """Model that is small enough for exact comparison and records its inputs."""
 
     def __init__(self):
         super().__init__()
@@ -163,7 +163,7 @@ class Recorder(LightningModule):
 
 
 class Dies(Callback):
-    """Stops all work when a number of training steps are done and saved, as a kill would."""
+    """Callback that stops the process after a number of training steps and a checkpoint, like a kill."""
 
     def __init__(self, after):
         self.after = after
@@ -222,7 +222,7 @@ def test_a_fit_sees_both_phases_and_every_batch(undisturbed, make, splits):
     assert [i for judged in model.judged for i in judged[2]] == np.flatnonzero(splits == "test").tolist()
 
 
-# 3 batches an epoch: in the middle of an epoch of either phase, after its last batch, and after the first of all.
+# 3 batches per epoch: the middle of an epoch of each phase, after its last batch, and after the very first batch.
 @pytest.mark.parametrize("step", [1, 2, 3, 5, 6, 7, 11])
 @pytest.mark.filterwarnings("ignore:.*resuming from a checkpoint.*:UserWarning")
 def test_kill_and_resume_equals_an_undisturbed_run(step, undisturbed, make, tmp_path):

@@ -1,4 +1,4 @@
-"""Decoding: what a poster looks like afterwards, and what is no poster."""
+"""Decoding: the resulting pixels, and the rejected files."""
 
 import struct
 import warnings
@@ -13,7 +13,7 @@ RED, GREEN = (220, 30, 20), (20, 200, 40)
 
 
 def quadrants(width=120, height=180):
-    """Red above left, blue above right, green below left, grey below right."""
+    """Return an image with red top left, blue top right, green bottom left and grey bottom right."""
     image = Image.new("RGB", (width, height))
     for box, colour in {
         (0, 0): (220, 30, 20),
@@ -49,7 +49,7 @@ def test_same_shape_is_resized_whole(files):
 
 
 def test_downscaling_does_not_alias(files):
-    """One-pixel stripes become even grey, not stripes of another period."""
+    """One-pixel stripes become uniform grey, not stripes of another period."""
     stripes = np.zeros((400, 400, 3), dtype=np.uint8)
     stripes[:, ::2] = 255
     pixels = decode_poster(files.encode(Image.fromarray(stripes), "PNG"), (64, 64))
@@ -59,7 +59,7 @@ def test_downscaling_does_not_alias(files):
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation(files, orientation):
     upright = quadrants()
-    # What a camera stores so that a viewer that obeys the tag shows `upright`.
+    # The image that a camera stores, so that a viewer that applies the tag shows `upright`.
     stored = {
         1: upright,
         2: upright.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
@@ -126,7 +126,7 @@ def test_transparent_palette_colour_shows_white_paper(files):
 
 
 def test_slightly_other_shapes_keep_their_edges(files):
-    """Edges in another colour survive, as nothing is cropped up to the largest stretch."""
+    """Edges in another colour stay visible, because nothing is cropped up to the maximum stretch."""
     image = Image.new("RGB", (int(120 * MOST_STRETCH) - 1, 180), GREEN)
     image.paste(RED, (0, 0, 20, 180))
     image.paste(RED, (image.width - 20, 0, image.width, 180))
@@ -227,7 +227,7 @@ def test_sixteen_pixels_are_enough(files):
 
 @pytest.mark.parametrize(("width", "height"), [(10_000, 10_000), (8_001, 8_000), (30_000, 30_000)])
 def test_absurdly_large_by_its_header(files, width, height):
-    """Including sizes at which Pillow itself warns or refuses."""
+    """This includes sizes for which Pillow itself warns or raises an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with quiet_pillow(), pytest.raises(BadImage) as caught:
@@ -244,7 +244,7 @@ def test_a_reason_survives_pickling():
 
 
 def exif_block(kind: int, count: int, value: bytes) -> bytes:
-    """An EXIF block of one orientation tag, of any type and content."""
+    """Return an EXIF block with one orientation tag, of any type and content."""
     return b"Exif\0\0MM\0*\0\0\0\x08\0\x01" + struct.pack(">HHI", 0x0112, kind, count) + value + bytes(4)
 
 
@@ -265,7 +265,7 @@ ORIENTATIONS = {
 @pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
 def test_any_orientation_gives_pixels_of_the_wanted_shape(files, suffix, orientation):
-    """Only 1 to 8 are orientations: whatever else stands there turns nothing and swaps no sides."""
+    """Only 1 to 8 are orientations: any other value neither rotates the image nor swaps its sides."""
     exif = exif_block(*ORIENTATIONS[orientation])
     data = files.encode(quadrants(), suffix, exif=exif, **({} if suffix == "PNG" else {"quality": 95}))
     with quiet_pillow():
@@ -296,7 +296,7 @@ JPEGS = {
 
 
 def jpeg_with_thumbnail(files, image, mode="RGB", **options):
-    """A JPEG with an EXIF block that holds a JPEG of its own."""
+    """Return a JPEG with an EXIF block that contains another JPEG."""
     data = files.encode(image.convert(mode), "JPEG", **options)
     block = b"Exif\0\0" + files.encode(image.resize((32, 48)), "JPEG")
     return data[:2] + b"\xff\xe1" + (len(block) + 2).to_bytes(2) + block + data[2:]
@@ -305,7 +305,7 @@ def jpeg_with_thumbnail(files, image, mode="RGB", **options):
 @pytest.mark.parametrize("kept", [0.2, 0.5, 0.9])
 @pytest.mark.parametrize("options", JPEGS.values(), ids=JPEGS)
 def test_a_jpeg_that_was_cut_and_closed_with_an_end_marker(files, options, kept):
-    """Its lower part is grey, and neither libjpeg nor Pillow says so."""
+    """The lower part is grey, and neither libjpeg nor Pillow reports it."""
     data = jpeg_with_thumbnail(files, files.noise(300, 200), **options)
     assert decode_poster(data, (90, 60)).shape == (90, 60, 3)
     start = data.rindex(b"\xff\xda") if "progressive" not in options else 4000
@@ -332,7 +332,7 @@ def test_other_formats_cut_and_closed(files, suffix):
 
 
 def test_no_real_poster_is_taken_for_a_cut_one(posters_dir):
-    """Measured on all 5,697: none; here on every 40th, whole and cut in half."""
+    """Measured on all 5,697 posters: none is. This test uses every 40th, complete and cut in half."""
     with quiet_pillow():
         for path in sorted((posters_dir / "posters").iterdir())[::40]:
             data = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Near-duplicates: what is one, what is not, and that groups do not chain."""
+"""Near-duplicates: which posters are near-duplicates, which are not, and that groups do not chain."""
 
 import io
 from itertools import combinations
@@ -22,7 +22,7 @@ RULE = {"max_difference": 20.0, "min_correlation": 0.8, "max_group": 32}
 
 
 def naive_groups(thumbs, max_difference, min_correlation, max_group):
-    """The definition, pair by pair."""
+    """Compute the groups by their definition, pair by pair."""
     thumbs = thumbs.numpy().astype(np.float64)
     groups = np.arange(len(thumbs))
     for i in range(len(thumbs)):
@@ -63,7 +63,7 @@ def test_equals_the_definition(seed, max_group, monkeypatch):
     thumbs = random_thumbs(seed)
     found = group_thumbnails(thumbs, 20.0, 0.8, max_group)
     np.testing.assert_array_equal(found, naive_groups(thumbs, 20.0, 0.8, max_group))
-    assert 1 < len(np.unique(found)) < len(found)  # neither nothing nor everything is alike
+    assert 1 < len(np.unique(found)) < len(found)  # some pairs are near-duplicates, but not all
 
 
 def test_ids_are_smallest_positions():
@@ -73,7 +73,7 @@ def test_ids_are_smallest_positions():
 
 
 def test_dark_posters_are_not_alike():
-    """They differ by few grey levels, but show different things."""
+    """They differ by few grey levels, but have different content."""
     rng = np.random.default_rng(0)
     thumbs = torch.from_numpy(rng.uniform(0, 24, (40, 3, 24, 16))).float()
     assert (thumbs[0] - thumbs[1]).square().mean().sqrt() < 12
@@ -81,7 +81,7 @@ def test_dark_posters_are_not_alike():
 
 
 def test_groups_do_not_chain():
-    """Each differs a little from the one before: only those near the first are in its group."""
+    """Each poster differs a little from the previous one: only those near the first are in its group."""
     rng = np.random.default_rng(0)
     start, step = rng.uniform(60, 200, (3, 24, 16)), rng.choice([-8.0, 8.0], (3, 24, 16))
     thumbs = torch.from_numpy(np.stack([start + i * step for i in range(6)])).float()
@@ -89,7 +89,7 @@ def test_groups_do_not_chain():
 
 
 def test_chains_join_what_groups_leave_apart():
-    """The same six: neighbours are near-duplicates, so that no split may part any of them."""
+    """The same six posters: neighbours are near-duplicates, so no split may separate any of them."""
     rng = np.random.default_rng(0)
     start, step = rng.uniform(60, 200, (3, 24, 16)), rng.choice([-8.0, 8.0], (3, 24, 16))
     other = rng.uniform(60, 200, (2, 3, 24, 16))
@@ -102,7 +102,7 @@ def test_chains_join_what_groups_leave_apart():
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("max_group", [1, 3, 32])
 def test_no_near_duplicates_are_in_different_chains(seed, max_group):
-    """Whatever groups leave apart, by their cap or their order; and nothing else is joined."""
+    """Chains join all near-duplicates that the cap or the order of groups separates, and nothing else."""
     thumbs = random_thumbs(seed, spread=20.0)
     groups, chains = group_thumbnails(thumbs, 20.0, 0.8, max_group), chain_thumbnails(thumbs, 20.0, 0.8)
     parent = list(range(len(thumbs)))
@@ -133,7 +133,7 @@ def test_a_full_group_takes_the_nearest_and_any_number_of_same_pictures():
     pattern = rng.choice([-1.0, 1.0], (3, 24, 16))
     thumbs = torch.from_numpy(np.stack([first + off * pattern for off in (0, 12, 6, 0, 0, 0)])).float()
     groups = group_thumbnails(thumbs, max_difference=20.0, min_correlation=0.8, max_group=2)
-    assert groups.tolist() == [0, 1, 1, 0, 0, 0]  # 12 and 6 are alike, but the first's group is full
+    assert groups.tolist() == [0, 1, 1, 0, 0, 0]  # 12 and 6 are near-duplicates, but the first group is full
 
 
 def test_nothing_and_one():
@@ -143,7 +143,7 @@ def test_nothing_and_one():
 
 @pytest.fixture
 def pictures(tmp_path, files):
-    """Five pictures, and the first of them as people republish it."""
+    """Five images, and the first one in variants as users republish it."""
     first = files.noise(300, 200, seed=0)
 
     def again(image, quality=90):
@@ -171,7 +171,7 @@ def test_republished_pictures_are_found(pictures):
 
 
 def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
-    """Sixty prints of one poster, each a little lighter than the one before, among forty other posters."""
+    """Sixty copies of one poster, each a little lighter than the previous one, among forty other posters."""
     from omegaconf import OmegaConf
 
     from keyart.training.build import prepare_posters
@@ -215,7 +215,7 @@ def test_thumbnails_are_means_of_cells(pictures):
 
 @pytest.mark.posters
 def test_real_near_duplicates(real_posters):
-    """Those in the folder on purpose (as far as their files are there) are found, and nothing else is."""
+    """The near-duplicates that were added to the folder (if their files exist) are found, and nothing else."""
     planted = [
         {"tt0093658", "tt0095275", "tt0100100"},
         {"tt0372763", "tt0436070"},

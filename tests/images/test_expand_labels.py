@@ -1,4 +1,4 @@
-"""One label at a time: the rows, and what a batch then holds."""
+"""One row per label: the rows, and the resulting batches."""
 
 import numpy as np
 

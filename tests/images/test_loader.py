@@ -1,4 +1,4 @@
-"""The loaders: whose posters are next, over processes, epochs and interruptions."""
+"""Batch loaders: the order of posters over processes, epochs and interruptions."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from keyart.images.loader import BatchLoader, EvaluationLoader
 from keyart.images.samplers.m_per_class import MPerClassSampler
 from keyart.images.samplers.random import RandomSampler
 
-POSITIONS = np.arange(100, 153)  # the train split is not the catalogue's beginning
+POSITIONS = np.arange(100, 153)  # the train split is not at the beginning of the catalogue
 GENRES = np.eye(5, dtype=bool)[np.arange(53) % 5]
 
 
@@ -79,12 +79,12 @@ def test_resumes_with_the_next_batch(stop):
         next(batches)
     state = first.state_dict()
     second = loader()
-    iter(second)  # as Lightning does to see whether it can
+    iter(second)  # Lightning does this to check whether it can
     second.load_state_dict(state)
     again = iter(second)
-    second.set_epoch(2)  # and it sets the epoch that it resumes
+    second.set_epoch(2)  # then it sets the resumed epoch
     assert indices(again) == rest
-    assert len(second) == 7  # progress is counted against the whole epoch
+    assert len(second) == 7  # progress is relative to the full epoch
     second.set_epoch(3)
     undisturbed.set_epoch(3)
     assert indices(second) == indices(undisturbed)
@@ -131,7 +131,7 @@ def test_evaluation_covers_the_split_in_order(world_size, count, batch_size):
     lengths = {len(batches) for batches in ranks}
     assert lengths == {len(EvaluationLoader(positions, batch_size, world_size=world_size))}
     sizes = [[len(batch["index"]) for batch in batches] for batches in ranks]
-    assert all(own == sizes[0] for own in sizes)  # every process has as many posters in every batch
+    assert all(own == sizes[0] for own in sizes)  # every process has the same number of posters in every batch
     merged = [
         int(i)
         for batches in zip(*ranks, strict=True)

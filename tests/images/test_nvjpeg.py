@@ -1,4 +1,4 @@
-"""JPEG files decoded by a device: close to what Pillow makes of them, and the rest left to it."""
+"""JPEG decoding on a device: pixels close to Pillow's, and all other files left to Pillow."""
 
 import io
 
@@ -19,7 +19,7 @@ DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 
 
 def picture(width, height, mode="RGB"):
-    """Soft shapes with an edge or two, as pictures have."""
+    """Return an image of soft shapes with a few edges."""
     y, x = np.mgrid[:height, :width] / max(width, height)
     shades = [127 + 120 * np.sin(9 * x + 2 * i) * np.cos(7 * y + i) for i in range(3)]
     image = Image.fromarray(np.stack(shades, axis=2).astype(np.uint8))
@@ -86,7 +86,7 @@ def test_what_it_cannot_take_is_left_to_pillow_and_spoils_no_other(device):
 
 def test_a_file_that_only_the_decoder_finds_broken_spoils_no_other():
     whole = jpeg(picture(300, 450))
-    broken = whole[: whole.index(b"\xff\xda")]  # all its headers, no picture
+    broken = whole[: whole.index(b"\xff\xda")]  # all headers, but no image data
     found = decode_jpegs([whole, broken, whole], SIZE, "cpu")
     assert found[1] is None
     np.testing.assert_array_equal(found[0], found[2])

@@ -1,4 +1,4 @@
-"""The pixel cache: what is in it, what makes it decode again, and what a dying or a second builder does to it."""
+"""The pixel cache: its content, when it decodes again, and the effects of killed and concurrent builds."""
 
 import errno
 import os
@@ -37,7 +37,7 @@ def paths(tmp_path, files):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Counts what is decoded."""
+    """Contents of all files that were decoded."""
     contents = []
     decode = pixels_module.decode_poster
     monkeypatch.setattr(
@@ -108,12 +108,12 @@ def test_a_changed_file_is_decoded_anew_and_it_alone(paths, tmp_path, files, dec
     old = before[4].copy()
     times = paths[4].stat()
     paths[4].write_bytes(files.encode(files.noise(96, 64, seed=99), "JPEG"))
-    os.utime(paths[4], ns=(times.st_atime_ns, times.st_mtime_ns))  # not told by the clock
+    os.utime(paths[4], ns=(times.st_atime_ns, times.st_mtime_ns))  # not detected by the modification time
     after, _, _ = open_pixels(paths, SIZE, cache_dir=tmp_path)
     assert len(decoded) == 13
     assert after.digest != before.digest
     assert_holds(after, paths)
-    np.testing.assert_array_equal(before[4], old)  # who reads the old pixels still can
+    np.testing.assert_array_equal(before[4], old)  # a reader of the old pixels still works
 
 
 def test_the_digest_stands_for_content_order_and_size(paths, tmp_path):
@@ -176,7 +176,7 @@ def test_another_pillow_tries_bad_files_again(paths, tmp_path, monkeypatch, deco
 def test_stricter_checks_look_at_known_files_again(paths, tmp_path, monkeypatch, decoded):
     digest = open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest
     monkeypatch.setattr("keyart.images.pixel_store.CHECKING_VERSION", 99)
-    assert open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest == digest  # what is kept of them stays valid
+    assert open_pixels(paths, SIZE, cache_dir=tmp_path)[0].digest == digest  # their cached data stays valid
     assert len(decoded) == 24
 
 
@@ -277,14 +277,14 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(paths, tmp_path, 
     builder.communicate(timeout=60)
     assert builder.returncode == -signal.SIGKILL
     found = PixelStore(SIZE, cache).found()
-    assert len(found) == 4  # one piece of four was committed
+    assert len(found) == 4  # one chunk of four was committed
     built, _, _ = open_pixels(paths, SIZE, cache_dir=cache)
     assert_holds(built, paths)
     assert len(decoded) == 8  # and is not decoded again
 
 
 def test_pixels_without_a_hash_are_overwritten(paths, tmp_path):
-    """What a builder leaves that dies between the pixels and their hashes, or in the middle of either."""
+    """A build can die between writing the pixels and their hashes, or in the middle of either."""
     open_pixels(paths[:4], SIZE, cache_dir=tmp_path)
     store = PixelStore(SIZE, tmp_path)
     with store.rows_path.open("ab") as file:

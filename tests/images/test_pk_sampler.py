@@ -1,4 +1,4 @@
-"""The promises of pk and class_balanced, on random tables of genres and classes."""
+"""Guarantees of the samplers pk and class_balanced, on random tables of genres and classes."""
 
 import numpy as np
 import pandas as pd
@@ -48,12 +48,12 @@ def test_pk_takes_m_of_each_drawn_class(made, epoch):
         inside = {value: int((labels[batch] == value).sum()) for value in drawable}
         full = [value for value, n in inside.items() if n >= min(sampler.m, drawable[value])]
         if sum(min(sampler.m, n) for n in drawable.values()) > len(batch):
-            # P classes with m posters, or all that they have; one more fills what is left.
+            # P classes with m posters (or all their posters); one more class fills the rest.
             assert len([value for value, n in inside.items() if n]) - len(full) <= 1
             assert sum(inside.values()) == len(batch)
             assert all(n <= sampler.m for n in inside.values())
         elif sum(drawable.values()) >= len(batch):
-            # More than m × classes: every class is in with its m, and more, but no other poster is.
+            # More than m × classes: every class has m or more posters, and there are no other posters.
             assert len(full) == len(drawable)
             assert sum(inside.values()) == len(batch)
         else:

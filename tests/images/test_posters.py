@@ -1,4 +1,4 @@
-"""Loading posters: all problems at once, none of them silent."""
+"""Loading of posters: all problems in one message, none ignored."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from keyart.images.posters import load_posters
 
 @pytest.fixture
 def faulty(poster_folder, files):
-    """A table with a row without genres and one without image, and three images that are none."""
+    """A table with a row without genres, a row without an image, and three files that are not images."""
     folder = poster_folder / "posters"
     (folder / "p0003.jpg").write_text("This is no image.")
     (folder / "p0007.jpg").write_bytes((folder / "p0007.jpg").read_bytes()[:700])
@@ -59,7 +59,7 @@ def test_skip_goes_on_with_the_good_ones(faulty, tmp_path):
 
 
 def test_problems_name_the_tables_own_lines(poster_folder, tmp_path):
-    """Also after a row that takes two lines, and for a catalogue that is part of a table."""
+    """This also holds after a row of two lines, and for a catalogue that is a part of a table."""
     path = poster_folder / "catalogue.csv"
     path.write_text(path.read_text().replace("Film 0", '"Film\n0"'))
     (poster_folder / "posters" / "p0003.jpg").write_text("no image")

@@ -1,4 +1,4 @@
-"""The samplers' promises, on random tables of genres."""
+"""Guarantees of the samplers, on random tables of genres."""
 
 import time
 
@@ -17,7 +17,7 @@ ALL = settings(max_examples=150, deadline=None, suppress_health_check=[HealthChe
 
 @st.composite
 def tables(draw):
-    """(N, G) genres of quite different frequency, every poster with at least one, and now and then a genre of none."""
+    """Generate (N, G) genres of very different frequency; each poster has one or more, some genres have no poster."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     count, genres = draw(st.integers(1, 150)), draw(st.integers(1, 12))
     share = rng.uniform(0, 0.7, genres) ** draw(st.sampled_from([1, 3]))
@@ -107,7 +107,7 @@ def test_epochs_and_seeds_differ(make):
 
 
 def unbalanced(count=2000, seed=0):
-    """Like films: one genre on half of the posters, one on few, one to three a poster."""
+    """Genres like those of films: one genre on half of the posters, one on few; one to three per poster."""
     rng = np.random.default_rng(seed)
     share = np.array([0.5, 0.4, 0.2, 0.2, 0.1, 0.05, 0.02, 0.01])
     table = rng.random((count, 8)) < share
@@ -126,7 +126,7 @@ def test_genres_are_drawn_by_tempered_frequency(tempering):
 
 
 def test_a_batch_looks_like_its_drawn_genres():
-    """With tempering 0 a rare genre has a far larger share of a batch than of the posters."""
+    """With tempering 0, the share of a rare genre is far larger in a batch than in the table."""
     table = unbalanced()
     rare = 7
     even = MPerClassSampler(table, batch_size=64, m=4, tempering=0.0, seed=0)
@@ -135,7 +135,7 @@ def test_a_batch_looks_like_its_drawn_genres():
 
 
 def test_visits_are_even_where_posters_have_one_genre():
-    """Within a genre every poster comes up as often as any other, give or take once."""
+    """Within a genre, the numbers of visits of the posters differ by at most one."""
     rng = np.random.default_rng(0)
     table = np.eye(6, dtype=bool)[rng.choice(6, 500, p=[0.4, 0.3, 0.15, 0.1, 0.04, 0.01])]
     sampler = MPerClassSampler(table, batch_size=50, m=5, seed=3)

@@ -1,4 +1,4 @@
-"""Freed memory that is kept: in a process of its own, as malloc's settings cannot be taken back."""
+"""Kept freed memory, tested in a separate process, because malloc's settings cannot be reverted."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def test_freed_memory_is_used_again():
     before, kept, again, _, after = answer()
     assert kept
     assert again
-    assert before > 20 * 16  # each block anew, in pages of 4 KiB or of 2 MiB
+    assert before > 20 * 16  # each block again, in pages of 4 KiB or 2 MiB
     assert after < before / 10
 
 

@@ -1,4 +1,4 @@
-"""The cache's root, and files that are written whole or not at all."""
+"""The root of the cache, and atomic file writes."""
 
 import errno
 from pathlib import Path

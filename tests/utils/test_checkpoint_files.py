@@ -1,4 +1,4 @@
-"""Checkpoints are whole or as they were, run no code, and hold no path."""
+"""Checkpoints are written atomically, run no code, and contain no path."""
 
 import os
 import pickle
@@ -20,7 +20,7 @@ STATE = {"state_dict": {"weight": torch.arange(4.0)}, "global_step": 7, "callbac
 
 
 class Payload:
-    """Writes a file when it is unpickled."""
+    """Object that writes a file when it is unpickled."""
 
     def __init__(self, canary):
         self.canary = canary

@@ -1,4 +1,4 @@
-"""Is a server reachable, and is one logged in: told in time, and without showing a key."""
+"""Reachability of servers and the W&B login: answered in time, and without showing a key."""
 
 import socket
 import threading
@@ -14,7 +14,7 @@ KEY = "k" * 40
 
 @pytest.fixture
 def answering():
-    """Starts a server on loopback that answers everything with one status; gives its address."""
+    """Start a server on loopback that always answers with one status; return its address."""
     servers = []
 
     def start(status):

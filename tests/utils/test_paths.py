@@ -1,4 +1,4 @@
-"""Where the caches are."""
+"""Location of the caches."""
 
 from pathlib import Path
 

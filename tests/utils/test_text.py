@@ -1,4 +1,4 @@
-"""Text that users bring, as text: on terminals, in pages, in CSV files, in JSON and in logs."""
+"""Text from users stays plain text: on terminals, in pages, in CSV files, in JSON and in logs."""
 
 import io
 import json
@@ -130,7 +130,7 @@ def test_log_lines_are_printable_and_the_log_configurations_use_that():
 
 
 def test_no_module_prints_or_escapes_by_itself():
-    """User text leaves by this module alone: no other console, escaping or echo."""
+    """All output of user text uses this module: no other console, escaping or echo."""
     from tests.end_to_end.conftest import ROOT
 
     own = {"utils/text.py"}
@@ -143,4 +143,4 @@ def test_no_module_prints_or_escapes_by_itself():
         assert "typer.echo" not in source, name
         assert "rich.markup" not in source, name
         if "Console(" in source:
-            assert name == "progress.py"  # whose texts are constants
+            assert name == "progress.py"  # with constant texts

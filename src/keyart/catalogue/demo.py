@@ -1,4 +1,4 @@
-"""The one door to `keyart_demo`, the drawn demo posters: a package of its own behind the extra ``[demo]``."""
+"""Optional import of `keyart_demo`, the generated demo posters, which need the extra ``[demo]``."""
 
 import re
 from importlib import metadata
@@ -36,11 +36,11 @@ def check_demo() -> None:
 
 
 def demo_catalogue(n: int = 1200, progress: "Callable[[int, int], None] | None" = None) -> Path:
-    """Draw the demo posters where they are not in the cache yet.
+    """Draw the demo posters, unless they are already in the cache.
 
     Args:
-        n: How many.
-        progress: Is called with the posters drawn so far and their number.
+        n: Number of posters.
+        progress: Called with (drawn, total).
 
     Returns:
         The folder, with ``catalogue.csv`` and ``posters/``.

@@ -1,4 +1,4 @@
-"""A local server, and a fetch that finds its host as if it were public."""
+"""Fixtures for downloads from a local server whose address counts as public."""
 
 import io
 from dataclasses import replace
@@ -23,7 +23,7 @@ def server():
 
 @pytest.fixture
 def picture():
-    """Bytes of an image: ``picture(seed, kind="JPEG")``."""
+    """Return the bytes of an image: ``picture(seed, kind="JPEG")``."""
 
     def make(seed=0, kind="JPEG", size=(64, 96)):
         pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
@@ -36,7 +36,7 @@ def picture():
 
 @pytest.fixture
 def table(tmp_path, server):
-    """Write a table like Kaggle's: ``table({"1": "/a.jpg", …})``, the paths on the server; without any, no column."""
+    """Write a table like Kaggle's: ``table({"1": "/a.jpg", …})`` with paths on the server, or without a URL column."""
 
     def write(urls, name="films.csv"):
         some = any(urls.values())
@@ -54,7 +54,7 @@ def table(tmp_path, server):
 
 @pytest.fixture
 def bring(tmp_path, server):
-    """Fetch into ``tmp_path/posters``, hurried, with the server's address counted as public."""
+    """Download into ``tmp_path/posters`` with short waits; the server's address counts as public."""
     pytest.importorskip("aiohttp")
 
     def call(catalogue, *, may_connect=None, limits=None, patience=None, to=None, **ways):

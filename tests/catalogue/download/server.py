@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that answers as it is told, also wrongly."""
+"""HTTP server on 127.0.0.1 with scripted answers, including invalid ones."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 
 class Server:
-    """Answers each path by a function that is given the handler and how often the path has been asked for, from 1."""
+    """HTTP server that answers each path with a function of the handler and the path's request count, from 1."""
 
     def __init__(self):
         self.routes = {}
@@ -28,14 +28,14 @@ class Server:
                 try:
                     outer.routes.get(path, status(404))(self, nth)
                 except OSError:
-                    self.close_connection = True  # the client had enough
+                    self.close_connection = True  # the client closed the connection
 
             def log_message(self, *ignored):
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *ignored: None  # a client that leaves early is no news
+        self._server.handle_error = lambda *ignored: None  # a client that leaves early is not an error
         self.port = self._server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
@@ -73,7 +73,7 @@ def redirect(target):
 
 
 def in_turn(*answers):
-    """The first answer, then the second …; the last one from then on."""
+    """Return the first answer, then the second …; the last one for all further requests."""
 
     def answer(handler, nth):
         answers[min(nth, len(answers)) - 1](handler, nth)
@@ -82,7 +82,7 @@ def in_turn(*answers):
 
 
 def breaking_off(content):
-    """Promises more than it sends."""
+    """Announce more bytes than the answer sends."""
 
     def answer(handler, nth):
         handler.send_response(200)
@@ -95,7 +95,7 @@ def breaking_off(content):
 
 
 def unmeasured(content, piece=4096, pause=0.0):
-    """Without a length: ends when the connection does."""
+    """Answer without a length: the body ends with the connection."""
 
     def answer(handler, nth):
         handler.send_response(200)

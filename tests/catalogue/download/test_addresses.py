@@ -1,4 +1,4 @@
-"""Which addresses count as public, and that the address which is checked is the one that is connected to."""
+"""Public addresses, and that a connection uses exactly the address that was checked."""
 
 import asyncio
 import ipaddress
@@ -43,7 +43,7 @@ def test_private_addresses_are_refused_unless_allowed(bring, table, server, pict
 
 
 def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture):
-    """The first answer of the resolver is harmless; asked again, it names this machine."""
+    """The resolver's first answer is harmless; its second answer is this machine."""
     aiohttp = pytest.importorskip("aiohttp")
     from keyart.catalogue.download.failure import Failure
     from keyart.catalogue.download.http_client import Client

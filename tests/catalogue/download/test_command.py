@@ -1,4 +1,4 @@
-"""``keyart fetch``: exit codes, JSON, one line for what a person can mend."""
+"""``keyart fetch``: exit codes, JSON, and one-line messages for errors that a user can fix."""
 
 import json
 import sys

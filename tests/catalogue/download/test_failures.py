@@ -1,4 +1,4 @@
-"""Every way in which a server fails: what passes is tried again, what does not is listed, nothing wrong is stored."""
+"""Server failures: temporary ones are retried, others are listed, and no invalid file is stored."""
 
 import csv
 import time
@@ -70,7 +70,7 @@ def test_retry_after_holds_back_the_whole_host(bring, table, server, picture):
     assert fetched.fetched == 4
     times = [when for when, *_ in server.seen]
     assert times[1] - times[0] >= 0.99
-    fetched = bring(table({"9": "/9.jpg"}))  # 404: told at once
+    fetched = bring(table({"9": "/9.jpg"}))  # 404: reported without a retry
     assert fetched.missing[0].reason == "HTTP 404"
 
 
@@ -87,7 +87,7 @@ def test_a_host_that_wants_a_long_quiet_is_left_in_peace(bring, table, server):
 
 def test_a_slow_answer_is_not_waited_for(bring, table, server, picture):
     server.routes["/1.jpg"] = body(picture(), after=3)
-    server.routes["/2.jpg"] = unmeasured(picture(), piece=10, pause=0.02)  # always something, never the end
+    server.routes["/2.jpg"] = unmeasured(picture(), piece=10, pause=0.02)  # endless data
     start = time.monotonic()
     fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=Limits(seconds=0.2), patience=Patience(retries=0))
     assert time.monotonic() - start < 2
@@ -98,7 +98,7 @@ def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, 
     server.routes["/1.jpg"] = in_turn(breaking_off(picture(1)), body(picture(1)))
     server.routes["/2.jpg"] = breaking_off(picture(2))
     whole = picture(3)
-    server.routes["/3.jpg"] = unmeasured(whole[: len(whole) // 2])  # looks complete to HTTP
+    server.routes["/3.jpg"] = unmeasured(whole[: len(whole) // 2])  # complete according to HTTP
     server.routes["/4.jpg"] = in_turn(unmeasured(whole[: len(whole) // 2]), unmeasured(whole))
     fetched = bring(table({f"{n}": f"/{n}.jpg" for n in range(1, 5)}))
     told = {poster.id: poster.reason for poster in fetched.missing}
@@ -167,7 +167,7 @@ def test_a_redirect_to_this_machine_is_refused(bring, table, server, picture, ho
         inner.routes["/secret.jpg"] = body(picture())
         server.routes["/1.jpg"] = redirect(f"http://{host}:{inner.port}/secret.jpg")
         told = reason(bring(table({"1": "/1.jpg"})))
-        # A number is no name to aiohttp.
+        # aiohttp does not resolve a numeric address.
         assert told == "no valid URL" if host.isdigit() else "is no public address (allow it with" in told
         assert not inner.asked
     finally:

@@ -1,4 +1,4 @@
-"""A folder that fetch has filled serves as the table's images, and is filled further, never again."""
+"""Resumed downloads: a downloaded folder works as the table's images, and existing posters are not downloaded again."""
 
 import os
 import signal
@@ -56,7 +56,7 @@ def test_what_is_there_and_whole_is_not_fetched_again(bring, table, server, pict
     server.routes = {url: body(picture(int(n))) for n, url in urls.items()}
     whole = picture(1)
     (posters / "tt0000001.jpg").write_bytes(whole)
-    (posters / "2.jpg").write_bytes(picture(2))  # spelt in a way that the reader knows
+    (posters / "2.jpg").write_bytes(picture(2))  # a spelling that the reader accepts
     (posters / "tt0000003.png").write_bytes(picture(3, "PNG"))
     (posters / "tt0000004.jpg").write_bytes(whole[: len(whole) // 2])
     (posters / "tt0000005.jpg").write_bytes(b"<html>")

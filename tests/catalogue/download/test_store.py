@@ -1,4 +1,4 @@
-"""Nothing outside the folder, nothing half."""
+"""The poster store: nothing outside the folder, and no incomplete file."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""Posters by IMDb id from a stand-in of TMDB, and the key, which nobody gets to see."""
+"""Poster lookup by IMDb id with a fake TMDB server, and that the key never appears in output."""
 
 import json
 import logging
@@ -21,7 +21,7 @@ def as_json(content):
 
 @pytest.fixture
 def tmdb(server, picture):
-    """The stand-in knows films 1 (a film) and 2 (a series), but not 3."""
+    """Fake TMDB server that knows films 1 (a film) and 2 (a series), but not 3."""
     sizes = ["w92", "w154", "w342", "w500", "w780", "original"]
     server.routes["/3/configuration"] = as_json(
         {"images": {"base_url": "http://127.0.0.1:9/", "secure_base_url": f"{server.url}/t/p/", "poster_sizes": sizes}}
