@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,6 +129,17 @@ def by_the_letter(data, told):
     return np.asarray(small, dtype=np.float32).transpose(2, 0, 1)[None] / steps["divide"]["by"]
 
 
+@pytest.fixture
+def without_program(monkeypatch):
+    """Tracing takes seconds."""
+
+    def refuse(*given):
+        raise InputError("not in this test")
+
+    monkeypatch.setattr("keyart.runs.export.write_programs", refuse)
+
+
+@pytest.mark.usefixtures("without_program")
 @pytest.mark.parametrize("shape", [(96, 144), (300, 160), (640, 1000)])
 def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
     run, _ = make_run(tmp_path / "run")
@@ -139,6 +152,7 @@ def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
     np.testing.assert_allclose(by_the_letter(data, told), wanted, atol=1e-6)
 
 
+@pytest.mark.usefixtures("without_program")
 @pytest.mark.parametrize("case", ["linear", "linear, reduced", "tokens"])
 @pytest.mark.parametrize("by", ["checkpoint", "folder"])
 def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
@@ -174,6 +188,86 @@ def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
         with torch.no_grad():
             found = torch.nn.functional.normalize(head.eval()(features), dim=1)
             np.testing.assert_allclose(found, embedder(shown), atol=1e-5)
+
+
+ALONE = """
+import sys
+import numpy as np
+
+class Refuse:
+    def find_spec(self, name, *given):
+        if name.partition(".")[0] in ("keyart", "timm", "lightning"):
+            raise ImportError(f"{{name}} is not here")
+
+sys.meta_path.insert(0, Refuse())
+images = np.load("images.npy")
+{use}
+out = {{"embedder": [embed(torch.from_numpy(images[:n])).detach().numpy() for n in (1, 2, len(images))]}}
+if len(sys.argv) > 1:
+    head = torch.export.load("head.pt2").module()
+    out["head"] = [head(torch.from_numpy(np.load("features.npy"))).detach().numpy()]
+assert not any(name.startswith(("keyart", "timm")) for name in sys.modules)
+np.savez("found.npz", **{{f"{{name}}{{i}}": one for name, many in out.items() for i, one in enumerate(many)}})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
+def test_a_program_does_it_all_without_us(case, tmp_path):
+    """In a process that cannot import keyart or timm: the README's five lines, from pixels to vectors."""
+    run, embedder = make_run(tmp_path / "run", case)
+    out = tmp_path / "out"
+    told = export_run(run, "timm", out)
+    assert told["difference"] <= 1e-4
+    wanted = {"README.md", "config.json", "embedder.pt2", "head.json", "head.safetensors", "model.safetensors"}
+    wanted |= {"preprocessing.json", *(["head.pt2"] if CASES[case][1] == "avg" else [])}
+    assert set(told["files"]) == wanted
+    use = json.loads((out / "preprocessing.json").read_text())["program"]["use"]
+    assert len(use) == 5
+    assert "\n".join(use) in (out / "README.md").read_text()
+    shown = images(5, seed=7)
+    with torch.no_grad():
+        vectors, features = embedder(shown).numpy(), embedder.backbone(shown).numpy()
+    np.save(out / "images.npy", shown.numpy())
+    np.save(out / "features.npy", features)
+    with_head = ["head"] if "head.pt2" in wanted else []
+    script = ALONE.format(use="\n".join(use).replace("images = ", "unused = "))
+    script = script.replace("embed(images)", "embed(unused)")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script, *with_head], cwd=out, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = np.load(out / "found.npz")
+    assert len(found.files) == 3 + len(with_head)
+    for name in found.files:
+        cosines = (found[name] * vectors[: len(found[name])]).sum(axis=1)
+        assert cosines.min() >= 0.99999, name
+        np.testing.assert_allclose(np.linalg.norm(found[name], axis=1), 1, atol=1e-5)
+
+
+def test_what_pytorch_cannot_express_is_left_out_and_said(keyart, tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run")
+
+    def fail(*given, **named):
+        raise RuntimeError("no such operator\nand more")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    code, shown, err = keyart("export", run.folder, "--to", "timm", "--out", tmp_path / "out")
+    assert code == 0
+    assert "embedder.pt2 is left out" in err
+    assert "no such operator" in err
+    assert len(err.splitlines()) == 1
+    assert not list((tmp_path / "out").glob("*.pt2"))
+    assert "model.safetensors" in shown
+    assert "program" not in json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+
+
+def test_somebodys_readme_stays(tmp_path):
+    run, _ = make_run(tmp_path / "run")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "README.md").write_text("mine")
+    assert "README.md" not in export_run(run, "timm", tmp_path / "out")["files"]
+    assert (tmp_path / "out" / "README.md").read_text() == "mine"
 
 
 def test_the_command(keyart, tmp_path):

@@ -104,6 +104,68 @@ def test_a_corrected_table_is_something_else(tmp_path):
     built.close()
 
 
+def lengthened(column, text, n=30):
+    exact = source(n)
+    posters = exact.posters.copy()
+    posters.loc[7, column] = text
+    return PosterIndex.of(exact.vectors(), posters, NOTES)
+
+
+@pytest.mark.parametrize("title", ["x" * 70_000, "é" * 40_000, "x" + "映" * 30_000, "x" * 65_535, "映" * 21_845])
+def test_engines_agree_on_titles_that_are_too_long(title, keyart, made, tmp_path, monkeypatch):
+    run, exact = made[2][0][0], PosterIndex.load(made[2][0][0] / "index")
+    posters = exact.posters.assign(title=[title, *exact.posters["title"][1:]])
+    monkeypatch.setattr(PosterIndex, "load", lambda *given: PosterIndex(exact.index, posters, None, exact.notes))
+    titles = {}
+    for engine in ("flat", "milvus"):
+        code, _, err = keyart("index", run, "--engine", engine, "--out", tmp_path / engine, "--json")
+        assert code == 0, err
+        assert ("1 titles are longer than 65,535 bytes and are cut, that of p0000 first" in err) == (
+            len(title.encode()) > 65_535
+        )
+    monkeypatch.undo()
+    for engine in ("flat", "milvus"):
+        told = found(keyart("search", run, "p0000", "--index", tmp_path / engine, "--json"))
+        titles[engine] = told["query"]["title"]
+    assert titles["flat"] == titles["milvus"]
+    assert title.startswith(titles["flat"])
+    assert 65_535 - 3 < len(titles["flat"].encode()) <= 65_535
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "told"),
+    [
+        ("id", "i" * 70_000, "its id has 70,000 bytes"),
+        ("id", "é" * 40_000, "its id has 80,000 bytes"),
+        ("film", "f" * 70_000, "its film has 70,000 bytes"),
+        ("img", "映" * 30_000, "its img has 90,000 bytes"),
+        ("genres", "g" * 1025, "its genre has 1,025 bytes"),
+        ("genres", "|".join(map(str, range(1025))), "its list has 1,025 genres"),
+    ],
+)
+def test_texts_that_milvus_cannot_hold_are_named_before_anything_is_written(column, text, told, tmp_path):
+    with pytest.raises(InputError, match=told) as error:
+        build_milvus(lengthened(column, text), str(tmp_path / "a.db"))
+    assert len(str(error.value)) < 300
+    assert "build it again" not in str(error.value)
+    assert not (tmp_path / "a.db").exists()
+
+
+def test_more_genres_than_the_registry_holds(tmp_path):
+    exact = source(120)
+    posters = exact.posters.assign(genres=[f"{i:03}{'g' * 900}" for i in range(120)])
+    with pytest.raises(InputError, match="120 genres"):
+        build_milvus(PosterIndex.of(exact.vectors(), posters, NOTES), str(tmp_path / "a.db"))
+
+
+@pytest.mark.parametrize(("column", "text"), [("id", "é" * 30_000), ("genres", "é" * 512), ("title", "映" * 21_845)])
+def test_the_longest_texts_come_back(column, text, tmp_path):
+    exact = lengthened(column, text)
+    built, _ = build_milvus(exact, str(tmp_path / "a.db"))
+    assert built.facts(np.array([7]))[column].tolist() == [text]
+    built.close()
+
+
 def test_an_index_stays_where_another_cannot_be_made(tmp_path, monkeypatch):
     exact = source(20)
     exact.save(tmp_path)
@@ -222,6 +284,34 @@ def test_passwords_are_not_told():
     with pytest.raises(InputError) as told:
         MilvusIndex.open("http://me:secret@127.0.0.1:9")
     assert "secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "a", "a.db.txt", "http://", "http://:19530", "http://me:secret@h:99999", "http://[::1", "http://h:x", "//x"],
+)
+def test_addresses_that_are_none(uri, keyart, made, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("pymilvus.MilvusClient", lambda *given, **named: pytest.fail("connected all the same"))
+    run = made[2][0][0]
+    for line in (["index", run, "--engine", "milvus"], ["search", run, "p0001"]):
+        code, _, err = keyart(*line, "--uri", uri)
+        assert code == 2
+        assert "--uri" in err
+        assert "secret" not in err
+        assert len(err.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_lies_there_already_and_names_that_milvus_does_not_take(keyart, made, tmp_path):
+    run, taken = made[2][0][0], tmp_path / "a.db"
+    taken.write_text("something else")
+    refused(keyart("index", run, "--engine", "milvus", "--uri", taken), taken, "something else")
+    refused(keyart("search", run, "p0001", "--uri", taken), taken)
+    for name in ("a b", "x" * 256, "1a", "ä", "keyart_collections", "a;drop"):
+        line = ["index", run, "--engine", "milvus", "--uri", tmp_path / "b.db", "--collection", name]
+        refused(keyart(*line), f"--collection {name[:80]}")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.db"]
 
 
 def test_the_commands_work_on_either_engine(keyart, made, tmp_path):

@@ -22,6 +22,8 @@ from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, find_damage
 
 VERSION = 1
+TITLE_BYTES = 65_535
+"""The longest title that is kept: Milvus's limit."""
 SCORED_WHOLE = 100_000
 """Largest number of allowed rows for which a filtered search scores every row.
 
@@ -43,6 +45,28 @@ def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> p
             "split": splits if splits is not None else pd.array([None] * len(genres), dtype="string"),
         }
     )
+
+
+def shorten_titles(posters: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Cut titles that are longer than every engine can hold, so that all engines answer alike.
+
+    Args:
+        posters: An index's table.
+
+    Returns:
+        The table, and a remark on what was cut; empty where nothing was.
+    """
+    sizes = posters["title"].map(lambda title: len(title.encode()) if isinstance(title, str) else 0)
+    long = (sizes > TITLE_BYTES).to_numpy(dtype=bool)
+    if not long.any():
+        return posters, ""
+    # Never within a character.
+    cut = [str(title).encode()[:TITLE_BYTES].decode(errors="ignore") for title in posters["title"][long]]
+    titles = posters["title"].copy()
+    titles[long] = cut
+    first = posters["id"][long].iloc[0]
+    remark = f"{len(cut):,} titles are longer than {TITLE_BYTES:,} bytes and are cut, that of {first} first"
+    return posters.assign(title=titles), remark
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import Any
 from keyart.errors import InputError
 from keyart.models.export.onnx import check_installed, write_onnx
 from keyart.models.export.preprocessing import preprocessing
+from keyart.models.export.program import HEADING, describe_programs, readme, write_programs
 from keyart.models.export.timm_weights import write_timm
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
@@ -23,12 +24,14 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     Args:
         run: Whose embedder.
         target: ``onnx`` (``embedder.onnx``, images to unit vectors) or ``timm`` (the backbone's weights and
-            configuration as timm reads them, and the head beside them).
+            configuration as timm reads them, the head beside them, and all of it as ``embedder.pt2``, a
+            ``torch.export`` program from images to unit vectors).
         out: The folder; other files in it stay.
 
     Returns:
-        ``to``, ``out``, ``files``, ``embedding_size``, and for ONNX ``difference``: the largest one between what
-        onnxruntime and the embedder make of the same images.
+        ``to``, ``out``, ``files``, ``embedding_size`` and ``difference``: the largest one between what the written
+        graph or program and the embedder make of the same images. For timm, ``left_out`` says instead why there is no
+        program where PyTorch cannot express the backbone.
 
     Raises:
         InputError: The target is unknown or cannot express this backbone, the extra for it is missing, or ``out``
@@ -51,6 +54,13 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
             about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
             about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
             write_timm(embedder, draft)
+            try:
+                told["difference"] = write_programs(embedder, draft)
+                about["program"] = describe_programs(about, (draft / "head.pt2").is_file())
+                if _is_ours(out / "README.md"):
+                    (draft / "README.md").write_text(readme(about["program"]), encoding="utf-8")
+            except InputError as error:
+                told["left_out"] = f"embedder.pt2 is left out: {error}"
         # Last, so that whoever finds it finds all.
         write_json(draft / "preprocessing.json", about)
         out.mkdir(parents=True, exist_ok=True)
@@ -62,3 +72,8 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return told
+
+
+def _is_ours(readme: Path) -> bool:
+    """Whether a README may be written over: other files of the folder stay."""
+    return not readme.exists() or readme.read_text(encoding="utf-8", errors="replace").startswith(HEADING)

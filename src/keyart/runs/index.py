@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from keyart.errors import InputError
 from keyart.retrieval.engines.faiss_engine import Kind, build_engine, choose_kind
-from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.index import PosterIndex, shorten_titles
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
@@ -59,6 +59,10 @@ def index_run(
     if out is not None:
         check_output_folder("--out", out)
     source, notes = _vectors(run, embeddings)
+    posters, remark = shorten_titles(source.posters)
+    if remark:
+        say(remark)
+        source = PosterIndex(source.index, posters, source.engine, source.notes)
     if kind == "milvus":
         source = PosterIndex(source.index, source.posters, None, notes)
         return _into_milvus(source, out, uri, collection, recall, replace, say, progress)
@@ -106,13 +110,14 @@ def _into_milvus(
     progress: Progress,
 ) -> dict[str, Any]:
     from keyart.retrieval.engines.milvus_build import build_milvus
-    from keyart.retrieval.engines.milvus_client import is_file, shown
+    from keyart.retrieval.engines.milvus_client import check_uri, is_file, shown
     from keyart.retrieval.engines.milvus_index import COLLECTION
     from keyart.retrieval.index import VERSION
 
     name = collection or COLLECTION
     # The file in the index's own folder is the index's own: it is written over as any other engine's would be.
-    where = uri or str(out and (out / "milvus.db").resolve())
+    where = uri if uri is not None else str(out and out / "milvus.db")
+    check_uri(where)
     if is_file(where):
         where = str(Path(where).expanduser().resolve())
     index, found = build_milvus(

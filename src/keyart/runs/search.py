@@ -273,7 +273,7 @@ def read_query_list(source: str) -> list[str]:
     else:
         try:
             text = sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8-sig")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             told = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise InputError(f"--queries {source}: cannot be read ({told}); name a file with a query a line") from None
         lines = text.splitlines()

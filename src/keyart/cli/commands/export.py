@@ -19,7 +19,7 @@ class Target(StrEnum):
 
 def export(
     run: RunFolder,
-    to: Annotated[Target, typer.Option(help="One ONNX graph, or timm weights with the head beside them.")],
+    to: Annotated[Target, typer.Option(help="One ONNX graph, or timm weights and a torch.export program of it all.")],
     out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
     as_json: AsJson = False,
 ) -> None:
@@ -28,10 +28,13 @@ def export(
     from keyart.runs.run import Run
 
     told = export_run(Run.open(run), to.value, out)
+    if "left_out" in told:
+        typer.echo(told["left_out"], err=True)
     if as_json:
         emit_json(told)
         return
     for name in told["files"]:
         echo(str(out / name))
     if "difference" in told:
-        echo(f"onnxruntime agrees with the embedder within {told['difference']:.1e}")
+        by = "onnxruntime" if to is Target.onnx else "embedder.pt2"
+        echo(f"{by} agrees with the embedder within {told['difference']:.1e}")

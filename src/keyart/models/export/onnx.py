@@ -1,10 +1,5 @@
 """Export of an embedder to an ONNX graph, with a check against the embedder."""
 
-import contextlib
-import logging
-import sys
-import warnings
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +9,7 @@ from torch import Tensor
 
 from keyart.errors import InputError
 from keyart.models.embedder import Embedder
+from keyart.models.export.examples import example_images, quiet
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -47,9 +43,9 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
         InputError: The backbone cannot be converted to ONNX, or the graph's output differs from the embedder's.
     """
     name = embedder.backbone.name
-    images = _posters(3, embedder.backbone.image_size)
+    images = example_images(3, embedder.backbone.image_size)
     try:
-        with _quiet():
+        with quiet():
             program = torch.onnx.export(
                 embedder,
                 (images[:2],),
@@ -80,21 +76,3 @@ def _difference(embedder: Embedder, path: Path, images: Tensor) -> float:
     with torch.inference_mode():
         wanted = embedder(images).numpy()
     return float(np.abs(session.run(None, {"images": images.numpy()})[0] - wanted).max())
-
-
-def _posters(count: int, size: tuple[int, int]) -> Tensor:
-    """Return images (count, 3, height, width) of soft colour blobs in [0, 1], the same at each call."""
-    rough = torch.rand(count, 3, 12, 8, generator=torch.Generator().manual_seed(0))
-    return torch.nn.functional.interpolate(rough, size, mode="bicubic").clamp(0, 1)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress messages off standard output, and suppress its hints for its own developers."""
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(logging.NOTSET)

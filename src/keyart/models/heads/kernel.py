@@ -79,7 +79,9 @@ class KernelHead(Head):
 
     def forward(self, condensed: Tensor) -> Tensor:
         """Predict the coordinates; see `Head`."""
-        found = torch.cat([self._kernel(rows) @ self.coefficients for rows in condensed.split(ROWS)])
+        # Pieces limit the memory; in an exported program they would limit the batch.
+        pieces = [condensed] if torch.compiler.is_compiling() else condensed.split(ROWS)
+        found = torch.cat([self._kernel(rows) @ self.coefficients for rows in pieces])
         return found + self.mean * self.offset
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:

@@ -14,6 +14,8 @@ from keyart.retrieval.engines.faiss_engine import Exam
 from keyart.retrieval.engines.milvus_client import (
     REGISTRIES,
     TEXT_BYTES,
+    check_collection,
+    check_uri,
     connect,
     is_file,
     read_about,
@@ -25,6 +27,8 @@ from keyart.retrieval.engines.milvus_index import COLLECTION, CONTENTS, MilvusIn
 from keyart.retrieval.index import PosterIndex
 from keyart.utils.checksums import describe_files
 
+GENRES, GENRE_BYTES = 1024, 1024
+"""Genres of a poster, and the longest name of one."""
 BATCH_BYTES = 8 * 2**20
 TOLERANCE = 1e-5
 """Largest difference between Milvus's scores and exact ones."""
@@ -71,6 +75,9 @@ def build_milvus(
         "dimensions": source.dimensions,
         "genres": sorted({name for text in source.posters["genres"].unique() for name in text.split("|") if name}),
     }
+    check_uri(uri)
+    check_collection(collection)
+    _check_texts(source.posters, about)
     client = connect(uri, create=True)
     known = read_about(client, uri, collection)
     with telling(uri):
@@ -110,6 +117,36 @@ def _content(source: PosterIndex) -> str:
     return digest.hexdigest()
 
 
+def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
+    """Refuse texts that Milvus cannot hold, before anything is written.
+
+    Raises:
+        InputError: A text is too long, or a poster has too many genres.
+    """
+    for name in ("id", "film", "img", "title", "split"):
+        sizes = posters[name].map(lambda text: len(str(text).encode())).to_numpy()
+        _refuse_long(posters, sizes, TEXT_BYTES, f"{name} has", "bytes")
+    genres = posters["genres"].astype(str).str.split("|")
+    longest = genres.map(lambda names: max(len(name.encode()) for name in names)).to_numpy()
+    _refuse_long(posters, longest, GENRE_BYTES, "genre has", "bytes")
+    _refuse_long(posters, genres.map(len).to_numpy(), GENRES, "list has", "genres")
+    size = len(json.dumps(about, ensure_ascii=False).encode())
+    if size > TEXT_BYTES - 1000:  # the rest is known later
+        raise InputError(
+            f"--engine milvus: the names of {len(about['genres']):,} genres are too long for it; use another --engine"
+        )
+
+
+def _refuse_long(posters: pd.DataFrame, sizes: np.ndarray, most: int, what: str, unit: str) -> None:
+    if len(sizes) and sizes.max() > most:
+        row = int(sizes.argmax())
+        name = str(posters["id"].iloc[row])
+        raise InputError(
+            f"poster {name if len(name) <= 80 else name[:79] + '…'}: its {what} {sizes[row]:,} {unit}, and Milvus holds"
+            f" {most:,}; shorten it in the catalogue, or use another --engine"
+        )
+
+
 def _create(client: Any, collection: str, dimensions: int, care: int) -> None:
     from pymilvus import DataType
 
@@ -119,7 +156,9 @@ def _create(client: Any, collection: str, dimensions: int, care: int) -> None:
     for name in ("id", "film", "img", "title", "split"):
         schema.add_field(name, DataType.VARCHAR, max_length=TEXT_BYTES)
     schema.add_field("year", DataType.INT64)  # -1 where unknown
-    schema.add_field("genres", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=1024, max_length=1024)
+    schema.add_field(
+        "genres", DataType.ARRAY, element_type=DataType.VARCHAR, max_capacity=GENRES, max_length=GENRE_BYTES
+    )
     params = client.prepare_index_params()
     graph = {"M": 32, "efConstruction": care}
     params.add_index("vector", index_type="HNSW", metric_type="IP", params=graph)
@@ -141,7 +180,7 @@ def _fill(
     # The last batch may be incomplete: insert it again (an upsert leaves stored rows as they are).
     for start in range(done // batch * batch if done < total else total, total, batch):
         rows = np.arange(start, min(start + batch, total))
-        with telling(index.uri):
+        with telling(index.uri, fix="its file or server does not take them; free some space, or use another --engine"):
             index.client.upsert(index.collection, _records(source, rows))
         progress(int(rows[-1]) + 1, total)
     with telling(index.uri):

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,6 +46,55 @@ def shown(uri: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
+def check_uri(uri: str) -> None:
+    """Check what a user named as a place.
+
+    Raises:
+        InputError: It is neither a file that ends in .db nor a server's address.
+
+    Examples:
+        >>> check_uri("http://localhost:99999")
+        Traceback (most recent call last):
+        keyart.errors.InputError: --uri http://localhost:99999: is no address; name a server such as http://localhost:19530
+    """
+    if is_file(uri):
+        if Path(uri).suffix != ".db":
+            raise InputError(
+                f"--uri {uri or repr(uri)}: name a file that ends in .db, or a server such as http://localhost:19530"
+            )
+        if Path(uri).is_file():
+            raise InputError(f"--uri {uri}: holds something else than Milvus's files; name another")
+        return
+    try:
+        parts = urlsplit(uri)
+        # A client takes an address without a host for this machine's.
+        known = parts.scheme == "unix" or (parts.hostname and parts.port != 0)
+    except ValueError:
+        known = False
+    if not known:
+        raise InputError(f"--uri {_without_user(uri)}: is no address; name a server such as http://localhost:19530")
+
+
+def _without_user(uri: str) -> str:
+    """Even where the address cannot be read."""
+    scheme, _, rest = uri.partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}"
+
+
+def check_collection(name: str) -> None:
+    """Check the name of a collection that is about to be filled.
+
+    Raises:
+        InputError: Milvus takes no such name, or it is that of keyart's own registry.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
+        raise InputError(
+            f"--collection {name[:80]}: name it with at most 255 letters, digits and underscores, no digit first"
+        )
+    if name in REGISTRIES:
+        raise InputError(f"--collection {name}: keyart keeps its own notes there; name another")
+
+
 def connect(uri: str, *, create: bool = False) -> Any:
     """Return a connected ``pymilvus.MilvusClient``.
 
@@ -69,8 +119,6 @@ def connect(uri: str, *, create: bool = False) -> Any:
         # The embedded server uses FAISS in this process.
         accept_params()
         path = Path(uri)
-        if path.suffix != ".db":
-            raise InputError(f"--uri {uri}: name a file that ends in .db, or a server such as http://localhost:19530")
         if create:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -92,12 +140,13 @@ def disconnect(client: Any, uri: str) -> None:
 
 
 @contextmanager
-def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
+def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Iterator[None]:
     """Convert errors of Milvus to one-line input errors.
 
     Args:
         uri: The file or server.
         opening: Whether the client is being opened. Only then can another process hold an embedded file.
+        fix: What to do about a failure; None: what helps with reading.
 
     Raises:
         InputError: Milvus failed.
@@ -115,7 +164,7 @@ def telling(uri: str, *, opening: bool = False) -> Iterator[None]:
                 "wait for it to end, or use a server" if (held := opening and _is_held(Path(uri))) else "build it again"
             )
             told = "another process has it open" if held else told
-        raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {mend}") from None
+        raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {fix or mend}") from None
 
 
 def _is_held(path: Path) -> bool:

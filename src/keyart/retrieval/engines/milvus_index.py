@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from keyart.errors import InputError
-from keyart.retrieval.engines.milvus_client import connect, disconnect, is_file, read_about, shown, telling
+from keyart.retrieval.engines.milvus_client import check_uri, connect, disconnect, is_file, read_about, shown, telling
 from keyart.utils.checksums import embedder_digest, find_damage
 from keyart.utils.paths import FORMER_NAME
 
@@ -72,6 +72,7 @@ class MilvusIndex:
             InputError: The collection does not exist, is incomplete, or holds another embedder's vectors.
         """
         again = "build it again with keyart index --engine milvus"
+        check_uri(uri)
         if is_file(uri):
             _check_file(Path(uri), again)
         client = connect(uri)

@@ -1,0 +1,118 @@
+"""An embedder as a ``torch.export`` program: it runs wherever PyTorch does, without keyart or timm."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from keyart.errors import InputError
+from keyart.models.embedder import Embedder
+from keyart.models.export.examples import example_images, quiet
+
+TOLERANCE = 1e-4
+"""Largest difference of any number of an embedding that counts as equal."""
+
+
+HEADING = "# A poster embedder by keyart"
+
+
+class _FromFeatures(nn.Module):
+    """All steps behind the backbone: standardisation, projections, kernel, branches, concatenation, length 1."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.embedder.from_features(features)
+
+
+def write_programs(embedder: Embedder, folder: Path) -> float:
+    """Write ``embedder.pt2``, and ``head.pt2`` where the head takes what timm itself gives.
+
+    ``embedder.pt2`` takes images (B, 3, H, W) float32 in [0, 1], ``head.pt2`` features (B, D) float32; both give (B, E)
+    float32 of length 1, for any B.
+
+    Args:
+        embedder: On the CPU, in evaluation mode.
+        folder: Must be there.
+
+    Returns:
+        The largest difference between what the programs, read back, and the embedder make of generated posters, one and
+        three at once.
+
+    Raises:
+        InputError: A program cannot be written, or does not do what the embedder does. Neither is left behind.
+    """
+    images = example_images(3, embedder.backbone.image_size)
+    with torch.inference_mode():
+        features = embedder.backbone(images)
+    parts: dict[str, tuple[nn.Module, Tensor]] = {"embedder.pt2": (embedder, images)}
+    if embedder.backbone.pooling == "avg":
+        parts["head.pt2"] = (_FromFeatures(embedder), features.clone())
+    try:
+        found = max(_write(module, inputs, folder / name) for name, (module, inputs) in parts.items())
+        if not found <= TOLERANCE:
+            raise InputError(f"the program differs from the embedder by {found:.1e}")
+    except Exception as error:
+        for name in parts:
+            (folder / name).unlink(missing_ok=True)
+        told = str(error).strip().partition("\n")[0]
+        raise InputError(
+            f"torch.export cannot express {embedder.backbone.name} ({type(error).__name__}: {told})"
+        ) from error
+    return found
+
+
+def _write(module: nn.Module, inputs: Tensor, path: Path) -> float:
+    with quiet(), torch.no_grad():
+        batch = torch.export.Dim("batch", min=1)
+        program = torch.export.export(module.eval(), (inputs[:2].clone(),), dynamic_shapes=({0: batch},))
+        torch.export.save(program, path)
+        read = torch.export.load(path).module()
+        return max(float((read(part) - module(part)).abs().max()) for part in (inputs[:1], inputs))
+
+
+def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
+    """What the programs are and how they are used, as plain values.
+
+    Args:
+        about: What :func:`keyart.models.export.preprocessing` says.
+        with_head: Whether ``head.pt2`` is there.
+    """
+    _, channels, height, width = about["input"]["shape"]
+    size = about["output"]["shape"][1]
+    return {
+        "file": "embedder.pt2",
+        "takes": "images as in input; it normalises them itself",
+        "gives": "as in output",
+        "device": "cpu",
+        "torch": torch.__version__,
+        "use": [
+            "import torch",
+            'embed = torch.export.load("embedder.pt2").module()',
+            f"images = torch.rand(2, {channels}, {height}, {width})  # RGB in [0, 1]; see preprocessing.json",
+            "with torch.inference_mode():",
+            f"    vectors = embed(images)  # (2, {size}), each of length 1: inner products are cosines",
+        ],
+        **({"head": "head.pt2: timm's pooled features (B, D) to output"} if with_head else {}),
+    }
+
+
+def readme(program: dict[str, Any]) -> str:
+    """A README for the folder, from what :func:`describe_programs` says."""
+    head = "`head.pt2` takes the backbone's pooled features, as timm gives them, to the same vectors.\n\n"
+    lines = "\n".join(program["use"])
+    return f"""{HEADING}
+
+`embedder.pt2` holds all steps from pixels to unit vectors, weights included. It needs PyTorch alone ({program["torch"]}
+wrote it) and runs on the CPU.
+
+```python
+{lines}
+```
+
+{head if "head" in program else ""}The backbone alone is `model.safetensors` with `config.json`, as timm reads them.
+The head's weights and description are `head.safetensors` and `head.json`.
+"""
