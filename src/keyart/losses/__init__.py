@@ -1,6 +1,6 @@
-"""Metric losses for items with several labels, miners, and what a loss needs in several processes.
+"""Metric learning losses for items with several labels, miners, and gathering across processes.
 
-Needs torch alone and works in any training loop. Optimisers, schedules and Lightning belong in `keyart.training`.
+Needs only torch and works in any training loop. Optimisers, schedules and Lightning belong in `keyart.training`.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -9,7 +9,7 @@ from torch import Tensor
 from keyart.losses.base import Margin, MetricLoss, Relations
 from keyart.losses.reductions import masked_mean
 
-# exp of anything up to this, times as many terms as memory holds, fits each format.
+# The sum of exponentials up to these values fits each format, for any number of terms that memory can hold.
 _SAFE_EXPONENT = {torch.float32: 60.0, torch.float64: 600.0}
 
 
@@ -21,28 +21,28 @@ class AngularLoss(MetricLoss):
         f(a, p, n) = 4t · (x_a + x_p)·x_n − 2(1 + t) · x_a·x_p
         loss = mean over pairs (a, p) of log(1 + Σ_n exp f(a, p, n))
 
-    A negative of the anchor may be related to the positive, which single labels rule out; it stays a negative, since
-    the triangle is the anchor's. Pairs whose anchor has no negative count with loss 0. Where a miner named triplets,
-    the sum over n is over those of the pair. On single labels this equals AngularLoss of pytorch-metric-learning.
+    With several labels, a negative of the anchor may be related to the positive. It remains a negative, because the
+    anchor defines the triangle. Pairs whose anchor has no negative count with loss 0. If a miner selects triplets, the
+    sum over n covers the triplets of the pair. On single labels this equals AngularLoss of pytorch-metric-learning.
 
     The sum over n is a product of two matrices of exponentials, exp(4t · x_a·x_n) masked by the anchor's negatives and
-    exp(4t · x_p·x_n): memory grows with N · M and not with the number of pairs times M. All terms are positive, so
-    nothing cancels, and all exponents are bounded because the embeddings are unit vectors: float32 holds them up to
-    60°, and beyond that the loss computes in float64.
+    exp(4t · x_p·x_n). So memory grows with N · M, not with the number of pairs times M. All terms are positive, so
+    there is no cancellation. All exponents are bounded because the embeddings are unit vectors: float32 is sufficient
+    up to 60°; above, the loss computes in float64.
 
     Args:
-        margin: The angle in degrees, 1 to 80; 36 to 55 are useful. None for 45.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin: The angle in degrees, from 1 to 80; useful values are 36 to 55. None for 45.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
 
     Raises:
-        InputError: When the margin is out of range.
+        InputError: The margin is out of range.
     """
 
     name: ClassVar[str] = "angular"
     margin_spec: ClassVar[Margin] = Margin("degrees", 1, 80, 45, "Wang et al. 2017, arXiv 1708.01682")
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         tangent = math.tan(math.radians(self.margin)) ** 2
         pull, push = 2 * (1 + tangent), 4 * tangent
@@ -60,7 +60,7 @@ class AngularLoss(MetricLoss):
 
 
 def _named_triplets(similar: Tensor, between: Tensor, triplets: Tensor, push: float, pull: float) -> Tensor:
-    """The loss over the pairs of some triplets, each with the negatives that it is named with."""
+    """Compute the loss over the pairs of selected triplets, each with the negatives of its triplets."""
     anchors, positives, negatives = triplets
     terms = push * (similar[anchors, negatives] + between[positives, negatives]) - pull * similar[anchors, positives]
     zeros = torch.zeros_like(similar)

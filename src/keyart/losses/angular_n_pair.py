@@ -1,4 +1,4 @@
-"""The angular and the N-pair loss together, as the angular paper trains its best models."""
+"""The sum of the N-pair and the angular loss, as in the best models of the angular loss paper."""
 
 from typing import ClassVar
 
@@ -15,17 +15,17 @@ class AngularNPairLoss(MetricLoss):
 
         loss = n_pair + angular_weight · angular
 
-    of the same batch: the first compares similarities, which depend on the scale of a neighbourhood, the second angles,
-    which do not. See `NPairLoss` and `AngularLoss`.
+    of the same batch. The N-pair loss compares similarities, which depend on the scale of a neighbourhood. The angular
+    loss compares angles, which do not. See `NPairLoss` and `AngularLoss`.
 
     Args:
         margin: The angular loss's angle in degrees, 1 to 80. None for 45.
-        margin_schedule: How the margin grows during training; None for a constant one.
-        angular_weight: λ, of 0 or more.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
+        angular_weight: λ, 0 or more.
         pairs: The N-pair loss's pairs, ``all`` or ``one_per_genre``.
 
     Raises:
-        InputError: When the margin or the weight is out of range, or ``pairs`` unknown.
+        InputError: The margin or the weight is out of range, or ``pairs`` is unknown.
     """
 
     name: ClassVar[str] = "angular_n_pair"
@@ -44,7 +44,7 @@ class AngularNPairLoss(MetricLoss):
         self.n_pair = NPairLoss(pairs=pairs)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         self.angular.margin = self.margin
         angular = self.angular.compute(rows, references, relations)
         return self.n_pair.compute(rows, references, relations) + self.angular_weight * angular

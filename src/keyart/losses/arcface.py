@@ -1,4 +1,4 @@
-"""ArcFace: an angular margin at each true genre's direction."""
+"""ArcFace: softmax loss with an angular margin to the direction of each true genre."""
 
 import math
 from typing import ClassVar
@@ -10,28 +10,28 @@ from keyart.losses.argument_checks import number
 from keyart.losses.base import Margin, Relations, Schedule
 from keyart.losses.proxies import ProxyLoss, each_true_genre
 
-# The least sin²θ whose square root has a bounded gradient.
+# The smallest sin²θ whose square root has a bounded gradient.
 _LEAST_SQUARE = {torch.float32: 1e-7, torch.float64: 1e-15}
 
 
 class ArcFaceLoss(ProxyLoss):
-    """ArcFace (Deng et al. 2019, arXiv 1801.07698, equation 3) for several genres a poster.
+    """ArcFace (Deng et al. 2019, arXiv 1801.07698, equation 3) for several genres per poster.
 
     With θ_ic the angle between poster i and the direction of genre c, and C_i the genres of i:
 
         t_ic = cos(θ_ic + margin) where θ_ic ≤ 180° − margin, else cos θ_ic − margin · sin(margin)
         loss = mean_i mean_{c ∈ C_i} −log( exp(scale · t_ic) / (exp(scale · t_ic) + Σ_{z ∉ C_i} exp(scale · cos θ_iz)) )
 
-    so each true genre competes with the untrue ones, and not with the poster's other genres. On single labels this
+    So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals ArcFaceLoss of pytorch-metric-learning.
 
     Args:
         margin: An angle from 0 to 90 degrees; None for 28.6, half a radian.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         scale: Inverse temperature, above 0.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "arcface"
@@ -42,7 +42,7 @@ class ArcFaceLoss(ProxyLoss):
         self.scale = number("scale", scale, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows``; see the class."""
         assert self.margin is not None
         margin = math.radians(self.margin)
         cosines = self.cosines(rows)

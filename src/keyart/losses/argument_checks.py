@@ -1,4 +1,4 @@
-"""Checks of a loss's own numbers: one line that names the key, the value and what it takes."""
+"""Checks of a loss's arguments; the error message names the key, the value and the allowed values."""
 
 import math
 from collections.abc import Sequence
@@ -9,10 +9,12 @@ from keyart.errors import InputError
 def number(
     key: str, value: object, low: float, high: float = math.inf, *, above: bool = False, below: bool = False
 ) -> float:
-    """``value`` as a finite float in [low, high]; ``above`` and ``below`` leave out the ends.
+    """Check that ``value`` is in [low, high] and return it as a finite float.
+
+    ``above`` excludes ``low``, ``below`` excludes ``high``.
 
     Raises:
-        InputError: It is no such number.
+        InputError: ``value`` is not such a number.
 
     Examples:
         >>> number("gamma", 80, 0, above=True)
@@ -35,9 +37,9 @@ def choice(key: str, value: object, choices: Sequence[object]) -> None:
     """Check that ``value`` is one of ``choices``.
 
     Raises:
-        InputError: It is not.
+        InputError: It is none of them.
     """
-    # 1 equals True, and is not meant.
+    # 1 equals True, but must not be accepted for it.
     if not any(value == one and type(value) is type(one) for one in choices):
         known = ", ".join(str(one).lower() if isinstance(one, bool) else str(one) for one in choices)
         raise InputError(f"loss.{key}={value}: unknown; choose one of {known}")

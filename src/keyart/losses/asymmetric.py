@@ -1,4 +1,4 @@
-"""The asymmetric loss: a classifier's cross-entropy that lets easy negatives go."""
+"""The asymmetric loss: a classifier's cross-entropy that reduces the weight of easy negatives."""
 
 from typing import ClassVar
 
@@ -18,17 +18,17 @@ class AsymmetricLoss(ClassifierLoss):
 
         loss = mean over posters and genres of −( y (1 − p)^γ₊ log p + (1 − y) p_m^γ₋ log(1 − p_m) )
 
-    A poster has few of all genres; the shift by the margin drops negatives that are easy already, and γ₋ fades the
-    rest. The paper sums where this takes the mean.
+    A poster has only a few of all genres. The shift by the margin drops easy negatives, and γ₋ reduces the weight of
+    the others. The paper uses the sum instead of the mean.
 
     Args:
         margin: A probability from 0 to 0.5; None for 0.05.
-        margin_schedule: How the margin grows during training; None for a constant one.
-        positive_focus: γ₊: 0, or 1 and more.
-        negative_focus: γ₋: 0, or 1 and more.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
+        positive_focus: γ₊: 0, or at least 1.
+        negative_focus: γ₋: 0, or at least 1.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "asymmetric"
@@ -49,10 +49,10 @@ class AsymmetricLoss(ClassifierLoss):
                 raise InputError(f"loss.{key}={value}: 0, or 1 and more; between them its gradient has no bound")
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are raw."""
+        """Compute the loss of raw vectors ``rows``; see the class."""
         assert self.margin is not None
         logits = self.logits(rows)
-        # sigmoid(−x) has all digits of 1 − p where p is near 1.
+        # sigmoid(−x) has full precision where p is near 1; 1 − p does not.
         with_it, without = logits.sigmoid(), (-logits).sigmoid()
         positive = torch.nn.functional.logsigmoid(logits)
         if self.positive_focus:

@@ -1,4 +1,4 @@
-"""What every metric loss shares: one interface, and arithmetic in float32 with a margin that may follow a schedule."""
+"""The base class of all metric losses: one interface, float32 arithmetic, and a margin that may follow a schedule."""
 
 import dataclasses
 from abc import ABC, abstractmethod
@@ -16,46 +16,48 @@ from keyart.losses.relations import Relations, relate, relate_labels
 
 __all__ = ["Margin", "MarginSchedule", "MetricLoss", "Relations", "Schedule", "masked_mean", "relate"]
 
-#: What a loss's ``margin_schedule`` takes.
+#: Accepted types of a loss's ``margin_schedule``.
 Schedule = MarginSchedule | Mapping[str, Any] | None
 
 
 class MetricLoss(nn.Module, ABC):
-    """A loss on embeddings and their relations: subclass it in one file, write `compute`, and add a YAML.
+    """Base class of losses on embeddings and their relations.
 
-    `forward` sees to what all have in common: the arithmetic is float32 (or float64 when given) also under autocast,
-    and without references the batch is its own reference. `compute` must return a finite scalar that has a gradient,
-    also for a batch without positives or negatives (then 0), and should not make the host wait for the device.
+    To add a loss, subclass it in one file, implement `compute`, and add a YAML file.
+
+    `forward` does the common work: it computes in float32 (or float64 for float64 input) also under autocast, and
+    compares the batch with itself if there are no references. `compute` must return a finite scalar that has a
+    gradient, also for a batch without positives or negatives (then 0). It should not make the host wait for the device.
 
     `compute` reads ``self.margin`` each time, so that a schedule can change it between steps.
 
     Args:
-        margin: In the loss's own unit; None for its default.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin: The margin in the loss's own unit; None for its default.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
 
     Raises:
-        InputError: When the margin or its schedule is out of range, or given to a loss that has none.
+        InputError: The margin or its schedule is out of range, or the loss has no margin.
     """
 
-    #: What ``loss=`` calls it.
+    #: The loss's name in ``loss=``.
     name: ClassVar[str]
-    #: What its margin means; None for a loss without one.
+    #: Unit, range and default of the margin; None for a loss without a margin.
     margin_spec: ClassVar[Margin | None] = None
-    #: Whether embeddings come L2-normalised or as the head left them.
+    #: Whether `compute` gets L2-normalised embeddings or the head's raw output.
     takes: Literal["normalised", "raw"] = "normalised"
-    #: Whether it compares posters with each other; only then does a memory of other batches make sense.
+    #: Whether the loss compares posters with each other; only then can it use a memory of other batches.
     pairwise: bool = True
-    #: Whether it obeys a choice among the pairs; only then does a miner make sense. Losses on whole rankings or on the
-    #: graded gain of every pair do not.
+    #: Whether the loss can use a selection of pairs; only then can it use a miner. Losses on whole rankings or on the
+    #: graded gain of every pair cannot.
     minable: bool = True
-    #: Why it cannot compare a batch with more embeddings than its own, where it cannot; None where it can.
+    #: The reason why the loss cannot compare a batch with other embeddings; None if it can.
     no_references: str | None = None
-    #: Whether it asks for `Relations.frozen`.
+    #: Whether the loss needs `Relations.frozen`.
     needs_frozen: bool = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
         super().__init__()
-        #: Gains (N, M) of two multi-hot tensors, where `forward` is given labels instead of relations.
+        #: Returns gains (N, M) of two multi-hot tensors; used if `forward` gets labels instead of relations.
         self.relevance: Callable[[Tensor, Tensor], Tensor] = Relevance("jaccard")
         self.margin = self.check_margin(margin)
         self._full_margin = self.margin
@@ -64,18 +66,18 @@ class MetricLoss(nn.Module, ABC):
             self.margin = self.margin_schedule.at(self.margin, 0, 1)
 
     def own_margin_spec(self) -> Margin | None:
-        """What this object's margin means: `margin_spec`, unless the object itself decides."""
+        """Return the margin specification of this object: `margin_spec` unless a subclass overrides this."""
         return self.margin_spec
 
     def title(self) -> str:
-        """How messages name it."""
+        """Return the loss's name for messages."""
         return self.name
 
     def check_margin(self, margin: object) -> float | None:
-        """The margin to use for ``loss.margin``; None for a loss that has none.
+        """Check a value of ``loss.margin`` and return the margin to use; None for a loss without a margin.
 
         Raises:
-            InputError: When it is out of range, no number, or given to a loss that has none.
+            InputError: The value is not a number or is out of range, or the loss has no margin.
         """
         spec = self.own_margin_spec()
         if spec is not None:
@@ -85,7 +87,7 @@ class MetricLoss(nn.Module, ABC):
         return None
 
     def _check_schedule(self, given: Schedule) -> MarginSchedule:
-        """The schedule with its start filled in."""
+        """Check the schedule and return it with its start value set."""
         schedule = MarginSchedule.of(given)
         if schedule.kind == "constant":
             return schedule
@@ -99,22 +101,22 @@ class MetricLoss(nn.Module, ABC):
         return dataclasses.replace(schedule, start=start)
 
     def to_step(self, step: int, steps: int) -> None:
-        """Set ``margin`` to what its schedule has for a step; training calls it before each.
+        """Set ``margin`` to its scheduled value for a step; training calls this before each step.
 
         Args:
-            step: Steps of the optimizer so far.
-            steps: Steps of the whole training.
+            step: Number of optimizer steps so far.
+            steps: Number of steps of the whole training.
         """
         if self._full_margin is not None:
             self.margin = self.margin_schedule.at(self._full_margin, step, steps)
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
-        """Make the parameters that the loss owns, if any, before the optimizer is made.
+        """Create the loss's own parameters, if any; training calls this before it creates the optimizer.
 
         Args:
             embedding_size: Width E of the embeddings that `forward` will get.
-            genre_counts: (G,) how many training posters have each genre.
-            num_train: How many training posters there are.
+            genre_counts: (G,) number of training posters of each genre.
+            num_train: Number of training posters.
         """
 
     def forward(
@@ -127,18 +129,18 @@ class MetricLoss(nn.Module, ABC):
         """Compute the loss of a batch.
 
         Args:
-            embeddings: (N, E). With relations: normalised or raw, as `takes` says. With labels: as the model returns
-                them.
+            embeddings: (N, E). With relations: normalised or raw, as `takes` requires. With labels: as the model
+                returns them.
             labels: Relations between the N embeddings and the M references; or labels, (N,) class numbers or (N, G)
-                multi-hot, from which `relevance` makes the relations.
-            ref_emb: (M, E) what the embeddings are compared with; None for the batch itself (M = N).
-            ref_labels: (M,) or (M, G), needed with labels and ``ref_emb``.
+                multi-hot, from which `relevance` derives the relations.
+            ref_emb: (M, E) reference embeddings to compare with; None for the batch itself (M = N).
+            ref_labels: (M,) or (M, G), required with labels and ``ref_emb``.
 
         Returns:
             A scalar, float32 or float64.
 
         Raises:
-            ValueError: The labels do not fit the embeddings.
+            ValueError: The labels do not match the embeddings.
         """
         with torch.autocast(embeddings.device.type, enabled=False):
             rows = _at_least_float(embeddings)
@@ -154,16 +156,16 @@ class MetricLoss(nn.Module, ABC):
 
     @abstractmethod
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """The loss's formula.
+        """Compute the loss by its formula.
 
         Args:
             rows: (N, E) float32 or float64.
-            references: (M, E) of the same dtype; ``rows`` itself when the batch is its own reference.
-            relations: Between the two.
+            references: (M, E) of the same dtype; ``rows`` itself if the batch is compared with itself.
+            relations: Relations between the two.
         """
 
     def extra_repr(self) -> str:
-        """The margin, for printing."""
+        """Return the margin for printing."""
         return "" if self.margin is None else f"margin={self.margin:g}"
 
 

@@ -1,4 +1,4 @@
-"""The multi-label classifier as a surrogate task: its penultimate layer is the embedding."""
+"""Binary cross-entropy of a multi-label classifier as a surrogate task; its penultimate layer is the embedding."""
 
 from typing import ClassVar
 
@@ -11,17 +11,17 @@ from keyart.losses.classifier import ClassifierLoss
 
 
 class BCELoss(ClassifierLoss):
-    """Binary cross-entropy over genres, of a linear layer on the embedding before its normalisation.
+    """Binary cross-entropy over genres of a linear layer on the raw embedding (before normalisation).
 
         loss = mean over posters and genres of −(w_g · y log p + (1 − y) log(1 − p))
 
     Args:
         margin: Must be None: the loss has none.
-        pos_weight: w, the factor of the positive term: a number, or ``"balanced"`` for (posters without / posters with)
-            of each genre in training; None for 1.
+        pos_weight: w, the factor of the positive term: a number, or ``"balanced"`` for the number of training posters
+            without the genre divided by the number with it; None for 1.
 
     Raises:
-        InputError: For a margin, or a ``pos_weight`` that is neither ``"balanced"`` nor a positive number.
+        InputError: A margin is given, or ``pos_weight`` is neither ``"balanced"`` nor a positive number.
     """
 
     name: ClassVar[str] = "bce"
@@ -36,7 +36,7 @@ class BCELoss(ClassifierLoss):
         self._weighting = pos_weight
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
-        """Make the linear layer from E numbers to G genres, and the genres' weights."""
+        """Create the linear layer from E columns to G genres, and the genres' weights."""
         super().build(embedding_size, genre_counts, num_train)
         counts = genre_counts.double()
         weights = torch.ones_like(counts)
@@ -47,7 +47,7 @@ class BCELoss(ClassifierLoss):
         self.register_buffer("pos_weight", weights.float())
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are raw."""
+        """Compute the loss of raw vectors ``rows``; see the class."""
         if len(rows) == 0:
             return self.logits(rows).sum()
         return nn.functional.binary_cross_entropy_with_logits(

@@ -1,4 +1,4 @@
-"""The circle loss: each similarity is pulled by how far it is from its own optimum."""
+"""The circle loss: the weight of each pair grows with the distance of its similarity from its optimum."""
 
 from typing import ClassVar
 
@@ -18,16 +18,16 @@ class CircleLoss(MetricLoss):
         w_ap = [1 + m − s_ap]₊,  w_an = [s_an + m]₊
         loss_a = log(1 + Σ_n exp(γ w_an (s_an − m)) · Σ_p exp(−γ w_ap (s_ap − (1 − m))))
 
-    and the mean over the anchors that have positives and negatives and a loss above 0. On single labels this equals
-    CircleLoss of pytorch-metric-learning.
+    The loss is the mean over the anchors that have positives, negatives and a loss above 0. On single labels this
+    equals CircleLoss of pytorch-metric-learning.
 
     Args:
-        margin: m, a cosine similarity from 0 to 1; None for 0.4, the paper's for fine-grained retrieval.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin: m, a cosine similarity from 0 to 1; None for 0.4, the paper's value for fine-grained retrieval.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         gamma: Scale γ, above 0.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "circle"
@@ -38,7 +38,7 @@ class CircleLoss(MetricLoss):
         self.gamma = number("gamma", gamma, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         positive, negative = relations.chosen()
         similar = rows @ references.T

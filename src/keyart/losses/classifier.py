@@ -1,4 +1,4 @@
-"""What classifiers as surrogate tasks share: a linear layer on the embedding before its normalisation."""
+"""The base class of classifier losses (surrogate tasks): a linear layer on the raw embedding."""
 
 from torch import Tensor, nn
 
@@ -6,10 +6,10 @@ from keyart.losses.base import MetricLoss, Schedule
 
 
 class ClassifierLoss(MetricLoss):
-    """A loss on the logits of a linear layer from the raw embedding to the genres.
+    """Base class of losses on the logits of a linear layer from the raw embedding to the genres.
 
-    There is no activation between the two: the logits are linear in the very vector that is later normalised and
-    compared, so that vector is the classifier's penultimate layer. References are not used.
+    There is no activation between the two: the logits are linear in the vector that is later normalised and compared.
+    So this vector is the classifier's penultimate layer. References are not used.
     """
 
     takes = "raw"
@@ -21,14 +21,14 @@ class ClassifierLoss(MetricLoss):
         self.classifier: nn.Linear | None = None
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
-        """Make the linear layer from E numbers to G genres."""
+        """Create the linear layer from E columns to G genres."""
         self.classifier = nn.Linear(embedding_size, len(genre_counts))
 
     def logits(self, embeddings: Tensor) -> Tensor:
-        """(N, G) logits of raw embeddings (N, E).
+        """Return the (N, G) logits of raw embeddings (N, E).
 
         Raises:
-            RuntimeError: Before `build`.
+            RuntimeError: `build` has not been called.
         """
         if self.classifier is None:
             raise RuntimeError(f"{type(self).__name__}.build must be called before the loss is used")
@@ -36,5 +36,5 @@ class ClassifierLoss(MetricLoss):
         return nn.functional.linear(embeddings, weight.to(embeddings.dtype), bias.to(embeddings.dtype))
 
     def probabilities(self, embeddings: Tensor) -> Tensor:
-        """(N, G) the classifier's probabilities of raw embeddings (N, E)."""
+        """Return the classifier's (N, G) probabilities of raw embeddings (N, E)."""
         return self.logits(embeddings).sigmoid()

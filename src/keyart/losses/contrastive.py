@@ -1,4 +1,4 @@
-"""The contrastive loss: positives together, negatives apart, each pair by itself."""
+"""The contrastive loss: pulls positive pairs together and pushes negative pairs apart, each pair separately."""
 
 from typing import ClassVar
 
@@ -17,16 +17,16 @@ class ContrastiveLoss(MetricLoss):
         loss = mean over positive pairs beyond positive_margin of (d − positive_margin)
              + mean over negative pairs within margin of (margin − d)
 
-    Distances count linearly and only violating pairs count, as in ContrastiveLoss of pytorch-metric-learning, which
-    this equals on single labels; the paper squares them.
+    Distances count linearly, and only violating pairs count. On single labels this equals ContrastiveLoss of
+    pytorch-metric-learning. The paper uses squared distances.
 
     Args:
-        margin: How far apart negatives shall be: a distance from 0 to 2; None for 1.
-        margin_schedule: How the margin grows during training; None for a constant one.
-        positive_margin: How near positives shall be: a distance from 0 to 2.
+        margin: Minimum distance of negative pairs, from 0 to 2; None for 1.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
+        positive_margin: Maximum distance of positive pairs, from 0 to 2.
 
     Raises:
-        InputError: When a margin is out of range.
+        InputError: A margin is out of range.
     """
 
     name: ClassVar[str] = "contrastive"
@@ -39,7 +39,7 @@ class ContrastiveLoss(MetricLoss):
         self.positive_margin = number("positive_margin", positive_margin, 0, 2)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         positive, negative = relations.chosen()
         apart = distances(rows, references)

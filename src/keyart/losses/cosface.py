@@ -1,4 +1,4 @@
-"""CosFace: a margin in the cosine to each true genre's direction."""
+"""CosFace: softmax loss with a cosine margin to the direction of each true genre."""
 
 from typing import ClassVar
 
@@ -10,23 +10,23 @@ from keyart.losses.proxies import ProxyLoss, each_true_genre
 
 
 class CosFaceLoss(ProxyLoss):
-    """CosFace (Wang et al. 2018, arXiv 1801.09414, equation 4) for several genres a poster.
+    """CosFace (Wang et al. 2018, arXiv 1801.09414, equation 4) for several genres per poster.
 
     With s_ic the cosine of poster i to the direction of genre c, and C_i the genres of i:
 
         t_ic = s_ic − margin
         loss = mean_i mean_{c ∈ C_i} −log( exp(scale · t_ic) / (exp(scale · t_ic) + Σ_{z ∉ C_i} exp(scale · s_iz)) )
 
-    so each true genre competes with the untrue ones, and not with the poster's other genres. On single labels this
+    So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals CosFaceLoss of pytorch-metric-learning.
 
     Args:
         margin: A cosine similarity from 0 to 1; None for 0.35.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         scale: Inverse temperature, above 0.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "cosface"
@@ -37,7 +37,7 @@ class CosFaceLoss(ProxyLoss):
         self.scale = number("scale", scale, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows``; see the class."""
         assert self.margin is not None
         logits = self.scale * self.cosines(rows)
         return each_true_genre(logits, logits - self.scale * self.margin, relations.genres)

@@ -1,4 +1,4 @@
-"""Distillation: what the frozen backbone found alike shall stay alike."""
+"""Distillation: keeps the similarities of the frozen backbone."""
 
 from typing import ClassVar, Literal, get_args
 
@@ -13,17 +13,17 @@ Form = Literal["kl", "mse"]
 
 
 class DistillationLoss(MetricLoss):
-    """Keeps the frozen backbone's similarities f in the embedding's similarities s; a term for ``loss=sum``.
+    """Makes the embedding's similarities s follow the frozen backbone's similarities f; a term for ``loss=sum``.
 
-    Learning genres can destroy what the backbone saw, such as that two posters are of one film. Over pairs of two
-    posters:
+    Learning genres can destroy information in the backbone's features, such as that two posters belong to one film.
+    Over pairs of two posters:
 
         form="kl":   mean over anchors of KL( softmax_j(f_aj / τ) ‖ softmax_j(s_aj / τ) )
         form="mse":  mean over pairs of (s_aj − f_aj)²
 
-    The first keeps who is nearest (similarity-preserving in the manner of Passalis & Tefas 2018, ECCV), the second the
-    similarities themselves (Park et al. 2019, arXiv 1904.05068, with squared error). It asks nothing of genres, so
-    there is nothing for a miner to choose.
+    ``kl`` preserves which posters are nearest (similar to Passalis & Tefas 2018, ECCV), ``mse`` the similarities
+    themselves (Park et al. 2019, arXiv 1904.05068, with squared error). The loss does not use genres, so no miner
+    applies.
 
     Args:
         margin: Must be None: the loss has none.
@@ -31,7 +31,7 @@ class DistillationLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: For a margin, an unknown form, or a temperature that is not above 0.
+        InputError: A margin is given, the form is unknown, or the temperature is not above 0.
     """
 
     name: ClassVar[str] = "distillation"
@@ -45,10 +45,10 @@ class DistillationLoss(MetricLoss):
         self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors.
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class.
 
         Raises:
-            RuntimeError: When the relations lack the frozen similarities.
+            RuntimeError: The relations lack the frozen similarities.
         """
         if relations.frozen is None:
             raise RuntimeError(

@@ -1,4 +1,4 @@
-"""Supervised contrastive learning with the graded gain as weight."""
+"""The supervised contrastive loss with the graded gain as weight."""
 
 from typing import ClassVar
 
@@ -10,23 +10,23 @@ from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
 
 
 class GainSupConLoss(MetricLoss):
-    """SupCon (Khosla et al. 2020, arXiv 2004.11362) in which each poster j counts by its gain g to the anchor.
+    """SupCon (Khosla et al. 2020, arXiv 2004.11362) that weights each poster j by its gain g to the anchor.
 
     With cosine similarities s and temperature τ, over all other posters j of the batch or memory:
 
         loss_a = −Σ_j w_aj log( exp(s_aj/τ) / Σ_k exp(s_ak/τ) ) / Σ_j w_aj,   w = g^power
 
-    and the mean over the anchors whose loss is above 0. A poster that shares one genre of three pulls a little instead
-    of being left out. With gains of 0 and 1 alone this is `SupConLoss`. It has its own weight for each pair, so there
-    is nothing for a miner to choose.
+    The loss is the mean over the anchors whose loss is above 0. A poster that shares one genre of three pulls weakly,
+    instead of being left out. If all gains are 0 or 1, this is `SupConLoss`. Every pair has its own weight, so no miner
+    applies.
 
     Args:
         margin: Must be None: the loss has none.
         temperature: τ, above 0.
-        power: Exponent of the gain, above 0: larger than 1 favours the most alike.
+        power: Exponent of the gain, above 0: values above 1 favour the most similar posters.
 
     Raises:
-        InputError: For a margin, or a number that is not above 0.
+        InputError: A margin is given, or a number is not above 0.
     """
 
     name: ClassVar[str] = "gain_supcon"
@@ -38,7 +38,7 @@ class GainSupConLoss(MetricLoss):
         self.power = number("power", power, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         compared = relations.compared()
         logits = (rows / self.temperature) @ references.T
         weights = relations.gain.to(logits.dtype) ** self.power * compared

@@ -1,4 +1,4 @@
-"""Rows from all processes, with gradient: what a loss over pairs needs under data parallelism."""
+"""Gathering of rows from all processes, with gradient, for losses over pairs in data-parallel training."""
 
 from typing import Any
 
@@ -8,14 +8,14 @@ from torch import Tensor
 
 
 def world_size() -> int:
-    """How many processes train together; 1 outside `torch.distributed`."""
+    """Return the number of processes in training; 1 without `torch.distributed`."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def exchange_sizes(rows: int, device: torch.device) -> list[int]:
-    """How many rows each process has, in the order of their ranks.
+    """Return the number of rows of each process, in the order of ranks.
 
-    It waits for the device, so a training step that knows the sizes beforehand passes them to `gather_rows` instead.
+    This waits for the device. A training step that already knows the sizes should pass them to `gather_rows` instead.
     """
     world = world_size()
     if world == 1:
@@ -26,16 +26,16 @@ def exchange_sizes(rows: int, device: torch.device) -> list[int]:
 
 
 def gather_rows(rows: Tensor, sizes: list[int] | None = None) -> Tensor:
-    """The rows of all processes below each other, in the order of their ranks; the numbers of rows may differ.
+    """Concatenate the rows of all processes in the order of ranks; the numbers of rows may differ.
 
-    The gradient of a process's rows is the sum of the gradients that every process has for them. So when each process
-    works out the same loss on all rows, and DistributedDataParallel averages the parameters' gradients over processes,
-    they equal those of one process on the joined batch: the sum brings the factor that the mean takes away. Parameters
-    of the loss itself get that gradient from the mean alone.
+    The gradient of a process's rows is the sum over all processes of the gradients for these rows. Let each process
+    compute the same loss on all rows, and DistributedDataParallel average the parameters' gradients over processes.
+    Then the gradients equal those of one process on the whole batch: the sum adds the factor that the mean removes. For
+    the loss's own parameters, the mean alone gives this gradient.
 
     Args:
-        rows: (n, …) this process's rows, of any dtype.
-        sizes: The n of each process, where known; else they are exchanged first.
+        rows: (n, …) rows of this process, of any dtype.
+        sizes: The n of each process; None exchanges them first.
 
     Returns:
         (Σn, …) of the same dtype on the same device; ``rows`` itself in a single process.
@@ -51,7 +51,7 @@ def gather_rows(rows: Tensor, sizes: list[int] | None = None) -> Tensor:
 
 
 class _GatherRows(torch.autograd.Function):
-    """All-gather of padded rows forward, all-reduced slice backward."""
+    """Autograd function: all-gathers padded rows in the forward pass, all-reduces the gradient in the backward pass."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, sizes: list[int]) -> Tensor:

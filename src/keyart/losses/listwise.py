@@ -1,4 +1,4 @@
-"""A listwise loss: the ranking of the whole list by similarity shall be that by gain."""
+"""A listwise loss: the ranking by similarity should match the ranking by gain."""
 
 from typing import ClassVar
 
@@ -11,23 +11,23 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean
 
 
 class ListwiseLoss(MetricLoss):
-    """ListNet's top-one cross-entropy (Cao et al. 2007, ICML) from the ideal ranking to that of the embedding.
+    """ListNet's top-one loss (Cao et al. 2007, ICML) between the ideal ranking and the embedding's ranking.
 
     With cosine similarities s and gains g, over all other posters j of the batch or memory:
 
         P_a = softmax_j(g_aj / gain_temperature),  Q_a = softmax_j(s_aj / temperature)
-        loss = mean over anchors with some gain of Σ_j P_aj (log P_aj − log Q_aj)
+        loss = mean over anchors with any gain of Σ_j P_aj (log P_aj − log Q_aj)
 
-    which is the cross-entropy of P and Q less the entropy of P: their gradients are one, and 0 is the ideal. Each
-    list counts as a whole, so no miner applies.
+    This is the cross-entropy of P and Q minus the entropy of P. It has the same gradient as the cross-entropy, and its
+    minimum is 0. Each list counts as a whole, so no miner applies.
 
     Args:
         margin: Must be None: the loss has none.
-        temperature: Of the similarities, above 0.
-        gain_temperature: Of the gains, above 0: the smaller, the more the list's top counts.
+        temperature: Temperature of the similarities, above 0.
+        gain_temperature: Temperature of the gains, above 0; a smaller value gives the top of the list more weight.
 
     Raises:
-        InputError: For a margin, or a temperature that is not above 0.
+        InputError: A margin is given, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "listwise"
@@ -39,7 +39,7 @@ class ListwiseLoss(MetricLoss):
         self.gain_temperature = number("gain_temperature", gain_temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         compared = relations.compared()
         gain = relations.gain.to(rows.dtype)
         logits = (rows / self.temperature) @ references.T
@@ -48,7 +48,7 @@ class ListwiseLoss(MetricLoss):
 
 
 def row_divergence(target_logits: Tensor, logits: Tensor, compared: Tensor) -> Tensor:
-    """Kullback–Leibler divergence of each row's softmax from that of its target, over what is ``compared``.
+    """Compute the Kullback–Leibler divergence of each row's softmax from that of its target, over ``compared`` columns.
 
     Args:
         target_logits: (N, M), without gradient.
@@ -56,11 +56,11 @@ def row_divergence(target_logits: Tensor, logits: Tensor, compared: Tensor) -> T
         compared: (N, M) bool.
 
     Returns:
-        (N,), 0 for rows with nothing to compare.
+        (N,), 0 for rows without columns to compare.
     """
     wanted = masked_logsumexp(target_logits, compared)
     share = torch.where(compared, (target_logits - wanted[:, None]).clamp(max=0).exp(), 0)
-    # Shares sum to 1, so the normalisers leave the sum.
+    # The shares sum to 1, so the normalisers are not part of the sum.
     inner = (share * (target_logits - logits)).sum(dim=1)
     given = masked_logsumexp(logits, compared)
     return torch.where(compared.any(dim=1), inner - wanted + given, 0)

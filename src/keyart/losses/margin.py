@@ -1,4 +1,4 @@
-"""The margin loss: a boundary β between positives and negatives that can be learned."""
+"""The margin loss: separates positives from negatives by a boundary β that can be learned."""
 
 from typing import ClassVar, Literal
 
@@ -18,23 +18,23 @@ class MarginLoss(MetricLoss):
     With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
 
         loss = Σ over triplets of ([d_ap − β + margin]₊ + [β − d_an + margin]₊)
-               / the number of brackets above 0  +  ν · regulariser
+               / number of brackets above 0  +  ν · regulariser
 
-    Take ``miner=distance_weighted`` for the paper's sampling of negatives; without a miner, all triplets count, which
-    is each positive pair times the anchor's number of negatives and the other way round. β is one number
-    (``learn_beta`` false or true), or one a genre (``"genre"``), and then an anchor's β is the mean of its genres'. The
-    regulariser is β, or with ``"genre"`` the sum of β over triplets by the number above. On single labels this equals
-    MarginLoss of pytorch-metric-learning.
+    Use ``miner=distance_weighted`` for the paper's sampling of negatives. Without a miner, all triplets count: each
+    positive pair counts as often as its anchor has negatives, and each negative pair as often as its anchor has
+    positives. β is one number (``learn_beta`` false or true), or one number per genre (``"genre"``); then an anchor's β
+    is the mean over its genres. The regulariser is β, or with ``"genre"`` the sum of β over triplets divided by the
+    number of brackets above 0. On single labels this equals MarginLoss of pytorch-metric-learning.
 
     Args:
         margin: A distance from 0 to 2; None for 0.2.
-        margin_schedule: How the margin grows during training; None for a constant one.
-        beta: The boundary, or where it starts: a distance above 0 and below 2.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
+        beta: The boundary β, or its initial value: a distance above 0 and below 2.
         learn_beta: False, True or ``"genre"``.
-        nu: Weight ν of the regulariser, of 0 or more; only a learned β has it.
+        nu: Weight ν of the regulariser, 0 or more; only used for a learned β.
 
     Raises:
-        InputError: When a number is out of range, or ``learn_beta`` unknown.
+        InputError: A number is out of range, or ``learn_beta`` is unknown.
     """
 
     name: ClassVar[str] = "margin"
@@ -61,12 +61,12 @@ class MarginLoss(MetricLoss):
             self.register_buffer("beta", start)
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
-        """Make one β a genre, where asked for."""
+        """Create one β per genre if ``learn_beta`` is ``"genre"``."""
         if self.learn_beta == "genre":
             self.beta = nn.Parameter(self.beta.detach()[:1].expand(len(genre_counts)).clone())
 
     def boundaries(self, relations: Relations, dtype: torch.dtype) -> Tensor:
-        """(N,) each row's β."""
+        """Return the (N,) β of each row."""
         beta = self.beta.to(dtype)
         if len(beta) == 1:
             return beta.expand(len(relations.genres))
@@ -74,7 +74,7 @@ class MarginLoss(MetricLoss):
         return genres @ beta / genres.sum(dim=1).clamp(min=1)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         apart = distances(rows, references)
         beta = self.boundaries(relations, rows.dtype)
@@ -97,13 +97,13 @@ class MarginLoss(MetricLoss):
 
 
 def _times_all(relations: Relations, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """(N, M) in how many of all triplets each pair is the positive one, and the negative one."""
+    """Count for each pair (N, M) in how many of all triplets it is the positive pair, and the negative pair."""
     positive, negative = relations.positive.to(dtype), relations.negative.to(dtype)
     return positive * negative.sum(dim=1, keepdim=True), negative * positive.sum(dim=1, keepdim=True)
 
 
 def _times_named(triplets: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The same of named triplets."""
+    """Count for each pair in how many of the selected triplets it is the positive pair, and the negative pair."""
     anchors, positives, negatives = triplets
     zeros, one = torch.zeros_like(like), torch.ones_like(anchors, dtype=like.dtype)
     return (

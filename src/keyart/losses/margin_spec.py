@@ -1,4 +1,4 @@
-"""Margins: what ``loss.margin`` means for a loss, and how it may grow during training."""
+"""Margins: unit and range of ``loss.margin`` for each loss, and schedules of the margin during training."""
 
 import math
 from collections.abc import Mapping
@@ -12,13 +12,13 @@ ScheduleKind = Literal["constant", "linear"]
 
 @dataclass(frozen=True)
 class Margin:
-    """A loss's margin: what ``loss.margin`` means for it.
+    """Specification of a loss's margin: unit, range and default of ``loss.margin``.
 
     Args:
-        unit: Such as ``"degrees"`` or ``"distance"``.
+        unit: For example ``"degrees"`` or ``"distance"``.
         low: Smallest value allowed.
         high: Largest value allowed.
-        default: The value when none is given.
+        default: The default value.
         source: The paper that defines it.
 
     Examples:
@@ -33,15 +33,15 @@ class Margin:
     source: str
 
     def check(self, value: object, loss: str, key: str = "loss.margin") -> float:
-        """``value`` as a float in range.
+        """Check a margin and return it as a float.
 
         Args:
-            value: What was given; None means the default.
-            loss: The loss's name, for the message.
-            key: What was given it by, for the message.
+            value: The margin; None for the default.
+            loss: Name of the loss, for the message.
+            key: Configuration key of the value, for the message.
 
         Raises:
-            InputError: When it is no number, or out of range; the message names unit and range.
+            InputError: The value is not a number, or out of range; the message names unit and range.
         """
         if value is None:
             return float(self.default)
@@ -55,18 +55,18 @@ class Margin:
 
 @dataclass(frozen=True)
 class MarginSchedule:
-    """A margin as a pure function of the optimizer's step, so that a resumed run finds the same one.
+    """Schedule of a margin as a pure function of the optimizer step, so that a resumed run gets the same margin.
 
-    ``constant`` is the margin itself. ``linear`` grows (or falls) from ``start`` to the margin over the first
-    ``share`` of all steps, since a full margin can collapse an untrained embedding.
+    ``constant`` always returns the margin. ``linear`` grows (or falls) from ``start`` to the margin over the first
+    ``share`` of all steps, because the full margin can collapse an untrained embedding.
 
     Args:
         kind: ``constant`` or ``linear``.
         start: The margin at step 0, in the loss's unit; None for the low end of the loss's range.
-        share: Share of all steps in (0, 1] after which the margin is the full one.
+        share: Share of all steps, in (0, 1], after which the full margin applies.
 
     Raises:
-        InputError: For an unknown kind, or a share out of range.
+        InputError: The kind is unknown, or the share is out of range.
 
     Examples:
         >>> schedule = MarginSchedule("linear", start=20, share=0.5)
@@ -88,10 +88,10 @@ class MarginSchedule:
 
     @classmethod
     def of(cls, given: "MarginSchedule | Mapping[str, Any] | None") -> "MarginSchedule":
-        """``given`` as a schedule; None is ``constant``.
+        """Convert ``given`` to a schedule; None means ``constant``.
 
         Raises:
-            InputError: For a key that a schedule does not have.
+            InputError: A key is unknown.
         """
         if given is None:
             return cls()
@@ -103,12 +103,12 @@ class MarginSchedule:
         return cls(**given)
 
     def at(self, margin: float, step: int, steps: int) -> float:
-        """The margin at a step.
+        """Return the margin at a step.
 
         Args:
-            margin: The full one.
-            step: Steps of the optimizer so far, from 0.
-            steps: Steps of the whole training.
+            margin: The full margin.
+            step: Number of optimizer steps so far, from 0.
+            steps: Number of steps of the whole training.
         """
         if self.kind == "constant" or self.start is None:
             return float(margin)

@@ -1,4 +1,4 @@
-"""Cross-batch memory: posters of earlier batches to compare with, embedded as they were then."""
+"""Cross-batch memory: stored embeddings of posters from earlier batches, used as references."""
 
 import torch
 from torch import Tensor, nn
@@ -8,24 +8,26 @@ from keyart.losses.objective import Rows
 
 
 class CrossBatchMemory(nn.Module):
-    """A queue of the latest posters' embeddings (Wang et al. 2020, arXiv 1912.06798).
+    """A FIFO queue of the latest posters' embeddings (Wang et al. 2020, arXiv 1912.06798).
 
-    Embeddings drift slowly, so those of past batches still make good references, and many more than a batch has.
-    Unlike in the paper, the batch itself is compared with as it is, with gradient, and not as a copy in the queue.
+    Embeddings change slowly, so those of past batches are still good references, and there are many more than in a
+    batch. Unlike in the paper, the batch is compared with itself directly, with gradient, and not with its copy in the
+    queue.
 
-    All state is in buffers, the place of the next poster included: a checkpoint holds it, and a resumed run goes on
-    with the same references. The queue has a fixed shape from the start, with index -1 in empty places, so that filling
-    and reading it never wait for the device. Every process holds the same queue, as each stores the rows of all.
+    All state is in buffers, including the position for the next poster. A checkpoint contains it, and a resumed run
+    continues with the same references. The queue has a fixed shape from the start, with index -1 in empty places, so
+    writing and reading never wait for the device. All processes have the same queue, because each stores the rows of
+    all processes.
 
     Args:
-        size: Posters that it holds.
-        start_step: The optimizer's step from which on it is compared with; it is filled from the first.
-        width: Numbers of a poster's embedding, of all the head's parts together.
-        genres: G.
-        frozen_width: Numbers of the frozen features, where the loss asks for them; else 0.
+        size: Maximum number of posters in the queue.
+        start_step: The optimizer step from which the queue is used; it is filled from the first step.
+        width: Columns of a poster's embedding, over all parts of the head.
+        genres: Number G of genres.
+        frozen_width: Columns of the frozen features if the loss needs them, else 0.
 
     Raises:
-        InputError: For a size below 1 or a negative step.
+        InputError: The size is below 1, or the step is negative.
     """
 
     embeddings: Tensor
@@ -48,7 +50,7 @@ class CrossBatchMemory(nn.Module):
         self.register_buffer("next", torch.zeros((), dtype=torch.int64))
 
     def recall(self, step: int) -> Rows | None:
-        """All places of the queue, the empty ones with index -1; None before `start_step`."""
+        """Return all places of the queue, with index -1 in empty ones; None before `start_step`."""
         if step < self.start_step:
             return None
         frozen = self.frozen if self.frozen.shape[1] else None
@@ -56,7 +58,7 @@ class CrossBatchMemory(nn.Module):
 
     @torch.no_grad()
     def store(self, rows: Rows) -> None:
-        """Take in a batch in place of the oldest posters; of a batch larger than the queue, its end."""
+        """Store a batch in place of the oldest posters; if a batch is larger than the queue, store its last rows."""
         start = max(0, len(rows.index) - self.size)
         places = (self.next + torch.arange(len(rows.index) - start, device=self.next.device)) % self.size
         for queue, new in (
@@ -70,5 +72,5 @@ class CrossBatchMemory(nn.Module):
         self.next.add_(len(places)).remainder_(self.size)
 
     def extra_repr(self) -> str:
-        """Size and start, for printing."""
+        """Return size and start step for printing."""
         return f"size={self.size}, start_step={self.start_step}"

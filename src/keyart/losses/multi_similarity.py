@@ -1,4 +1,4 @@
-"""The multi-similarity loss: pairs weighted by their own similarity and by that of their neighbours."""
+"""The multi-similarity loss: weights pairs by their own similarity and by that of the anchor's other pairs."""
 
 from typing import ClassVar
 
@@ -12,21 +12,21 @@ from keyart.losses.reductions import masked_logsumexp, softplus
 class MultiSimilarityLoss(MetricLoss):
     """Multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equation 15).
 
-    With cosine similarities s, λ the margin, and the mean over all anchors a:
+    With cosine similarities s and margin λ, over all anchors a:
 
         loss = mean_a ( 1/α · log(1 + Σ_p exp(−α (s_ap − λ))) + 1/β · log(1 + Σ_n exp(β (s_an − λ))) )
 
-    The paper mines pairs beforehand: ``miner=multi_similarity``. On single labels this equals MultiSimilarityLoss of
+    The paper mines pairs first: ``miner=multi_similarity``. On single labels this equals MultiSimilarityLoss of
     pytorch-metric-learning.
 
     Args:
-        margin: λ, a cosine similarity from −1 to 1; None for 0.5, the authors' code's (the paper says 1).
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin: λ, a cosine similarity from −1 to 1; None for 0.5, as in the authors' code (1 in the paper).
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         alpha: Sharpness over positives, above 0.
         beta: Sharpness over negatives, above 0.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "multi_similarity"
@@ -40,7 +40,7 @@ class MultiSimilarityLoss(MetricLoss):
         self.beta = number("beta", beta, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         positive, negative = relations.chosen()
         beyond = rows @ references.T - self.margin

@@ -1,4 +1,4 @@
-"""The N-pair loss: each positive pair against all negatives at once."""
+"""The N-pair loss: compares each positive pair with all negatives at once."""
 
 from typing import Any, ClassVar, Literal, get_args
 
@@ -14,26 +14,25 @@ Pairs = Literal["all", "one_per_genre"]
 
 
 class NPairLoss(MetricLoss):
-    """Multi-class N-pair loss (Sohn 2016, NeurIPS, equation 6) of unit vectors.
+    """Multi-class N-pair loss (Sohn 2016, NeurIPS, equation 6) on unit vectors.
 
     ``pairs="all"``, over every anchor a with each of its positives p and all of its negatives n:
 
         loss = mean over pairs (a, p) of log(1 + Σ_n exp(x_a·x_n − x_a·x_p))
 
-    which on single labels is NTXentLoss of pytorch-metric-learning with temperature 1.
+    On single labels this equals NTXentLoss of pytorch-metric-learning with temperature 1.
 
-    ``pairs="one_per_genre"``, the paper's own sampling, takes one pair of each genre g in the batch, the first anchor
-    that shares g with a positive and the first such positive. The negatives of a pair are the positives of the other
-    genres' pairs, where they are negatives of the anchor. On single labels this equals NPairsLoss of
-    pytorch-metric-learning. It depends on the order of the batch and leaves most of its pairs unused, so it is not the
-    default.
+    ``pairs="one_per_genre"``, the paper's own sampling, uses one pair of each genre g in the batch: the first anchor
+    that shares g with a positive, and the first such positive. The negatives of a pair are those positives of the other
+    genres' pairs that are negatives of the anchor. On single labels this equals NPairsLoss of pytorch-metric-learning.
+    It depends on the order of the batch and does not use most of the pairs, so it is not the default.
 
     Args:
         margin: Must be None: the loss has none.
         pairs: Which pairs count.
 
     Raises:
-        InputError: For a margin, or unknown ``pairs``.
+        InputError: A margin is given, or ``pairs`` is unknown.
     """
 
     name: ClassVar[str] = "n_pair"
@@ -44,7 +43,7 @@ class NPairLoss(MetricLoss):
         self.pairs = pairs
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         positive, negative = relations.chosen()
         if self.pairs == "all" or positive.numel() == 0:
             loss: Tensor = _AllPairs.apply(rows, references, references is rows, positive, negative)
@@ -56,15 +55,15 @@ class NPairLoss(MetricLoss):
 
 
 class _AllPairs(torch.autograd.Function):
-    """The mean over positive pairs of log(exp s_ap + Σ_n exp s_an) − s_ap, with its gradient in closed form.
+    """Autograd function: mean over positive pairs of log(exp s_ap + Σ_n exp s_an) − s_ap, with a closed-form gradient.
 
-    Each step over the N × M similarities costs as much as the whole loss does over one pair a genre; autograd would
-    take twice as many. Exponents of unit vectors lie in [−1, 1]: nothing overflows.
+    Each pass over the N × M similarities costs as much as the whole loss over one pair per genre, and autograd would
+    need twice as many passes. Exponents of unit vectors are in [−1, 1], so nothing overflows.
     """
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, references: Tensor, same: bool, positive: Tensor, negative: Tensor) -> Tensor:
-        """Mean over pairs; 0 where there is none."""
+        """Compute the mean over positive pairs; 0 if there are none."""
         similar = rows @ references.T
         wanted, unwanted = as_numbers(positive, similar.dtype), as_numbers(negative, similar.dtype)
         pairs = wanted.sum().clamp_(min=1)
@@ -79,7 +78,7 @@ class _AllPairs(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
-        """Of both vectors; all of it goes to the rows where they are their own references."""
+        """Return the gradients of rows and references; if the batch is compared with itself, the rows get their sum."""
         rows, references, gradient, pairs = ctx.saved_tensors
         scale = grad_output / pairs
         if ctx.same:
@@ -88,10 +87,10 @@ class _AllPairs(torch.autograd.Function):
 
 
 def _one_per_genre(relations: Relations, positive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The first pair that shares each genre: (G,) anchors, (G,) positives, and (G,) bool whether there is one."""
+    """Find the first pair that shares each genre: (G,) anchors, (G,) positives, and (G,) bool, whether it exists."""
     mine, theirs = relations.genres, relations.reference_genres
     shared = (mine > 0) & (positive.to(theirs.dtype) @ theirs > 0)
-    # argmax gives the first of equal numbers.
+    # argmax returns the first of equal values.
     anchors = shared.to(torch.uint8).argmax(dim=0)
     partners = (positive[anchors] & (theirs.T > 0)).to(torch.uint8).argmax(dim=1)
     return anchors, partners, shared.any(dim=0)

@@ -1,4 +1,4 @@
-"""The normalised temperature-scaled cross entropy: each positive against all negatives."""
+"""The normalised temperature-scaled cross-entropy (NT-Xent): compares each positive with all negatives."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean, softplus
 
 
 class NTXentLoss(MetricLoss):
-    """NT-Xent, also InfoNCE (Chen et al. 2020, arXiv 2002.05709, equation 1), for several positives.
+    """NT-Xent or InfoNCE (Chen et al. 2020, arXiv 2002.05709, equation 1) with several positives per anchor.
 
     With cosine similarities s and temperature τ, over every anchor a with each of its positives p:
 
@@ -24,7 +24,7 @@ class NTXentLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: For a margin, or a temperature that is not above 0.
+        InputError: A margin is given, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "ntxent"
@@ -34,7 +34,7 @@ class NTXentLoss(MetricLoss):
         self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         positive, negative = relations.chosen()
         logits = (rows / self.temperature) @ references.T
         against = masked_logsumexp(logits, negative)

@@ -1,4 +1,4 @@
-"""From embedded posters to the loss: relations, remembered posters, miner, loss."""
+"""The training objective: from embedded posters through relations, memory and miner to the loss."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ from keyart.losses.miners.none import NoMiner
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Posters as a loss meets them.
+    """A batch of embedded posters with the data that a loss needs.
 
     Args:
-        embeddings: (N, W) the head's parts side by side, as the loss takes them.
+        embeddings: (N, W) the head's parts side by side, normalised or raw as the loss requires.
         genres: (N, G) multi-hot float.
-        index: (N,) int64 which poster each is; -1 for an empty place of a memory.
-        frozen: (N, F) the frozen backbone's pooled features, where the loss asks for them.
+        index: (N,) int64 number of each poster; -1 for an empty place of a memory.
+        frozen: (N, F) the frozen backbone's pooled features, if the loss needs them.
     """
 
     embeddings: Tensor
@@ -30,10 +30,10 @@ class Rows:
     frozen: Tensor | None = None
 
     def gathered(self, sizes: list[int]) -> "Rows":
-        """The rows of all processes, with gradient; see `gather_rows`.
+        """Gather the rows of all processes, with gradient; see `gather_rows`.
 
-        Process r of w holds rows r, r + w, r + 2w … of the batch, and in that order they come back: a miner that draws
-        and a memory that forgets then do the same whatever the number of processes.
+        Process r of w has rows r, r + w, r + 2w … of the batch. The result has the batch's order, so that random miners
+        and a memory give the same result for any number of processes.
         """
         device = self.index.device
         held = [torch.arange(size, device=device) * len(sizes) + rank for rank, size in enumerate(sizes)]
@@ -45,7 +45,7 @@ class Rows:
         return Rows(embeddings, genres, index, frozen)
 
     def followed_by(self, others: "Rows") -> "Rows":
-        """These rows, then the others."""
+        """Concatenate these rows and the others."""
         frozen = None
         if self.frozen is not None and others.frozen is not None:
             frozen = torch.cat((self.frozen, others.frozen))
@@ -66,17 +66,17 @@ def objective(
     miner: Miner | None = None,
     remembered: Rows | None = None,
 ) -> Tensor:
-    """The loss of a batch, each poster compared with the batch and with what is remembered.
+    """Compute the loss of a batch; each poster is compared with the batch and with the remembered posters.
 
-    Remembered posters that the batch holds itself are left out: its own rows are newer and carry a gradient.
+    Remembered posters that are also in the batch are left out: the batch's rows are newer and have a gradient.
 
     Args:
-        rows: The batch of all processes.
-        loss: Applied to each part by itself.
-        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
-        parts: Into how many vectors of equal size the embeddings fall.
-        miner: Chooses among the pairs; None for all.
-        remembered: Posters of other batches, without gradient.
+        rows: The whole batch, from all processes.
+        loss: The loss; it is applied to each part separately.
+        relevance: Function that returns gains (N, M) in [0, 1] of two multi-hot tensors.
+        parts: Number of vectors of equal width into which the embeddings are split.
+        miner: Selects pairs or triplets; None for all.
+        remembered: Posters of other batches, without gradient; None for none.
 
     Returns:
         A scalar, the mean over parts.
@@ -97,7 +97,7 @@ def objective(
 
 
 def _among(relations: Relations, there: Tensor) -> Relations:
-    """The relations to those references (M,) that are there; the others are neither positive nor negative."""
+    """Restrict relations to the references (M,) that are ``there``; the others become neither positive nor negative."""
     return replace(
         relations,
         gain=relations.gain * there,
@@ -108,10 +108,10 @@ def _among(relations: Relations, there: Tensor) -> Relations:
 
 
 def check_use(loss: MetricLoss, miner: Miner | None, *, memory: bool) -> None:
-    """Check that a loss has a use for a miner, or for a memory of other batches.
+    """Check that a loss can use the miner, and a memory of other batches if there is one.
 
     Raises:
-        InputError: It has none; the line says why.
+        InputError: It cannot; the message gives the reason.
     """
     if miner is not None and not isinstance(miner, NoMiner) and not (loss.pairwise and loss.minable):
         reason = (

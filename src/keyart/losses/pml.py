@@ -1,6 +1,6 @@
-"""Losses of pytorch-metric-learning (PML) on items with several labels: relevance chooses their pairs.
+"""Losses of pytorch-metric-learning (PML) for items with several labels; relevance defines their pairs.
 
-PML is the extra ``[pml]``. It is imported when a loss is built, never before.
+PML is the extra ``[pml]``. It is imported only when a loss is built.
 """
 
 import inspect
@@ -20,20 +20,20 @@ from keyart.errors import InputError
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 
 _SOURCE = "pytorch-metric-learning"
-# Cosines beyond it are those of one direction, or of opposite ones.
+# Limit for the absolute value of cosines; larger ones belong to equal or opposite directions.
 _ALMOST_ONE = 1 - 1e-6
 
 
 @dataclass(frozen=True)
 class PMLClass:
-    """What a loss of PML needs to know of its pairs and its margin.
+    """Properties of a loss class of PML: its indices and its margin.
 
     Args:
-        indices: Whether its formula is over pairs or over triplets.
-        argument: What it calls the argument that ``loss.margin`` sets; None for a loss without a margin.
+        indices: Whether its formula uses pairs or triplets.
+        argument: Name of its argument that ``loss.margin`` sets; None for a loss without a margin.
         margin: Unit, range and default of that argument.
-        no_references: Why it cannot compare a batch with more embeddings than its own; None where it can.
-        bounded: Whether it breaks at cosines of exactly 1 or −1, so that they are bounded just short of these.
+        no_references: The reason why it cannot compare a batch with other embeddings; None if it can.
+        bounded: Whether cosines must be limited to just below 1 and just above −1, because it fails at exactly ±1.
     """
 
     indices: Literal["pairs", "triplets"] = "pairs"
@@ -47,7 +47,7 @@ def _with_margin(argument: str, unit: str, low: float, high: float, default: flo
     return PMLClass(argument=argument, margin=Margin(unit, low, high, default, _SOURCE), **more)
 
 
-#: The losses that work from the indices of pairs or triplets alone, without labels.
+#: The supported losses: they need only the indices of pairs or triplets, not labels.
 SUPPORTED: dict[str, PMLClass] = {
     "CircleLoss": _with_margin("m", "cosine similarity", 0, 1, 0.4),
     "ContrastiveLoss": _with_margin("neg_margin", "distance", 0, 2, 1),
@@ -75,7 +75,7 @@ _LABELS = "compares class labels itself, whatever pairs it is given"
 _ONE_CLASS = "learns a direction for each class and needs exactly one class per item"
 _BASE = "is a base class, not a loss"
 
-#: The others, with the reason.
+#: The unsupported losses, with the reason.
 REFUSED: dict[str, str] = {
     "AngularLoss": f"{_LABELS}; take loss=angular",
     "ArcFaceLoss": f"{_ONE_CLASS}; take loss=arcface",
@@ -110,11 +110,11 @@ REFUSED: dict[str, str] = {
 
 
 def import_pml(part: str, key: str) -> ModuleType:
-    """Import a part of PML.
+    """Import a module of PML.
 
     Args:
-        part: Such as ``losses``.
-        key: What needs it, for the message.
+        part: Name of the module, such as ``losses``.
+        key: The configuration key that needs it, for the message.
 
     Raises:
         InputError: PML is not installed.
@@ -126,10 +126,10 @@ def import_pml(part: str, key: str) -> ModuleType:
 
 
 def find_class(name: object, supported: Mapping[str, Any], refused: Mapping[str, str], key: str) -> str:
-    """Return the name of a class that can be used.
+    """Check that a class of PML is supported, and return its name.
 
     Raises:
-        InputError: It is refused, unknown or missing; the line gives the reason.
+        InputError: It is unsupported, unknown or missing; the message gives the reason.
     """
     if isinstance(name, str) and name in supported:
         return name
@@ -147,12 +147,12 @@ def build_object(part: str, name: str, arguments: Mapping[str, Any], key: str, f
     Args:
         part: The class's module, such as ``losses``.
         name: The class.
-        arguments: By their names.
+        arguments: The arguments by name.
         key: The configuration's key, such as ``loss``.
-        fixed: An argument that ``loss.margin`` sets and ``arguments`` must not.
+        fixed: An argument that ``loss.margin`` sets, so that it must not be in ``arguments``.
 
     Raises:
-        InputError: An argument is unknown, takes an object, or its value is refused by the class.
+        InputError: An argument is unknown or needs an object, or the class rejects its value.
     """
     cls = getattr(import_pml(part, f"{key}=pml"), name, None)
     if cls is None:
@@ -170,18 +170,18 @@ def build_object(part: str, name: str, arguments: Mapping[str, Any], key: str, f
 
 
 def refusal(key: str, name: str, arguments: Mapping[str, Any], error: Exception) -> InputError:
-    """Turn what a class of PML raised into one line."""
+    """Convert an exception of a PML class to an `InputError` with a one-line message."""
     given = ", ".join(f"{argument}: {value}" for argument, value in arguments.items())
     return InputError(f"{key}={{{given}}}: {name} refuses it ({type(error).__name__}: {error})")
 
 
-# They take objects, which a configuration does not hold, or labels; `collect_stats` makes the host wait.
+# These need objects, which a configuration cannot contain, or labels; `collect_stats` makes the host wait.
 _NOT_PLAIN = ("distance", "reducer", "embedding_regularizer", "embedding_reg_weight", "collect_stats", "mat_based_loss")
 _NEED_LABELS = ("num_classes", "triplets_per_anchor")
 
 
 def _argument_names(cls: type) -> list[str]:
-    """The arguments of a class and its bases that take plain values and work without labels."""
+    """Return the arguments of a class and its bases that accept plain values and need no labels."""
     names: dict[str, None] = {}
     for base in cls.__mro__:
         if base.__module__.startswith("pytorch_metric_learning") and "__init__" in vars(base):
@@ -192,26 +192,26 @@ def _argument_names(cls: type) -> list[str]:
 
 
 class PMLLoss(MetricLoss):
-    """A loss of pytorch-metric-learning over the pairs or triplets that relevance and a miner choose.
+    """Wraps a loss of pytorch-metric-learning; relevance and a miner select its pairs or triplets.
 
-    PML's class computes the value; keyart hands it the indices: anchors with their positives (gain ≥ 0.5) and their
-    negatives (gain 0). On single labels, where every other item is one or the other, value and gradient are those that
-    PML itself gives for ``(embeddings, labels)``. Triplets that a miner chose are handed on as they are.
+    PML's class computes the value from the indices that keyart provides: anchors with their positives (gain ≥ 0.5) and
+    negatives (gain 0). On single labels, where every other item is positive or negative, value and gradient equal those
+    of PML for ``(embeddings, labels)``. Triplets that a miner selects are passed on unchanged.
 
-    A loss over triplets lists them all, unless a miner chooses some: memory grows with their number.
+    A loss over triplets lists all triplets, unless a miner selects some; memory grows with their number.
 
     Args:
         class_name: One of `SUPPORTED`.
-        margin: In the class's own unit; None for its own default.
-        margin_schedule: How the margin grows during training; None for a constant one.
-        args: The class's other arguments by name, plain values alone; for others see `from_pml`.
+        margin: The margin in the class's own unit; None for its default.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
+        args: The class's other arguments by name; plain values only. For other values see `from_pml`.
 
     Raises:
-        InputError: PML is not installed, the class is refused, or an argument or the margin does not fit it.
+        InputError: PML is not installed, the class is not supported, or an argument or the margin is invalid.
     """
 
     name: ClassVar[str] = "pml"
-    takes = "raw"  # PML normalises by itself, and its regularizers look at lengths
+    takes = "raw"  # PML normalises by itself, and its regularizers use the norms
 
     def __init__(
         self,
@@ -233,7 +233,7 @@ class PMLLoss(MetricLoss):
 
     @classmethod
     def of(cls, loss: nn.Module) -> "PMLLoss":
-        """Wrap a loss that exists, margin and all; see `from_pml`."""
+        """Wrap an existing loss object, including its margin; see `from_pml`."""
         made = cls.__new__(cls)
         made.class_name = type(loss).__name__
         made.about = PMLClass()
@@ -243,9 +243,9 @@ class PMLLoss(MetricLoss):
         return made
 
     def _adopt(self, loss: Any) -> None:
-        """Take a loss of PML in."""
+        """Store a loss of PML and its properties."""
         self.loss = loss
-        #: Chooses among the pairs before the loss sees them; None for all.
+        #: Selects pairs or triplets before the loss is computed; None for all.
         self.miner: Callable[[Tensor, Relations, Tensor | None], Relations] | None = None
         self.no_references = self.about.no_references
         if getattr(loss, "swap", False):
@@ -254,20 +254,20 @@ class PMLLoss(MetricLoss):
             loss.distance.register_forward_hook(_bound_cosines)
 
     def own_margin_spec(self) -> Margin | None:
-        """What the class's margin means."""
+        """Return the margin specification of the wrapped class."""
         return self.about.margin
 
     def title(self) -> str:
-        """How messages name it."""
+        """Return the loss's name for messages."""
         return f"{self.name} loss.class={self.class_name}"
 
     def to_step(self, step: int, steps: int) -> None:
-        """Set the margin to what its schedule has for a step."""
+        """Set the margin to its scheduled value for a step."""
         super().to_step(step, steps)
         self._set_margin()
 
     def _set_margin(self) -> None:
-        """Hand the margin on to PML's loss."""
+        """Set the margin of PML's loss."""
         if self.margin is None or self.about.argument is None:
             return
         if self.class_name == "TupletMarginLoss":
@@ -280,13 +280,13 @@ class PMLLoss(MetricLoss):
 
     @torch.no_grad()
     def _try_out(self) -> None:
-        """Compute the loss of six items once: wrong values that a constructor lets pass fail here."""
+        """Compute the loss of six items once, so that invalid arguments that the constructor accepts fail here."""
         with torch.random.fork_rng(devices=[]):
             rows = torch.randn(6, 4)
         self(rows, torch.tensor([0, 0, 0, 1, 1, 1]))
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are raw vectors."""
+        """Compute the loss of raw vectors ``rows`` and ``references``; see the class."""
         own = references is rows
         if not own and self.no_references is not None:
             raise InputError(f"loss={self.title()}: {self.no_references}, so it takes no references")
@@ -303,16 +303,16 @@ class PMLLoss(MetricLoss):
         return loss.reshape(())
 
     def extra_repr(self) -> str:
-        """Nothing: PML's own module is printed."""
+        """Return an empty string: PML's own module is printed."""
         return ""
 
 
 def list_triplets(relations: Relations) -> tuple[Tensor, Tensor, Tensor]:
-    """List every triplet that the masks allow: anchors, positives and negatives, each (T,) int64, in rising order."""
+    """List all triplets that the masks allow: anchors, positives and negatives, each (T,) int64, in ascending order."""
     anchors, positives = torch.where(relations.positive)
     _, negatives = torch.where(relations.negative)
     count = relations.negative.sum(dim=1)
-    # The k-th triplet of a pair takes the k-th negative of its anchor.
+    # The k-th triplet of a pair uses the k-th negative of its anchor.
     pair = torch.arange(len(anchors), device=anchors.device).repeat_interleave(count[anchors])
     first = count[anchors].cumsum(dim=0) - count[anchors]
     place = torch.arange(len(pair), device=anchors.device) - first[pair]
@@ -325,10 +325,10 @@ def _bound_cosines(module: nn.Module, inputs: Any, cosines: Tensor) -> Tensor:
 
 
 def _about(loss: object) -> PMLClass:
-    """What a built loss needs.
+    """Return the properties of a built loss of PML.
 
     Raises:
-        InputError: It is no loss of PML, or one that cannot work without labels.
+        InputError: It is not a loss of PML, or it needs labels.
     """
     losses = import_pml("losses", "from_pml")
     names = [cls.__name__ for cls in type(loss).__mro__]
@@ -345,7 +345,7 @@ def _about(loss: object) -> PMLClass:
     for module in loss.modules():
         if type(module).__name__ in ("ClassWeightedReducer", "DoNothingReducer"):
             raise InputError(f"from_pml: {names[0]} with {type(module).__name__} cannot be used; take another reducer")
-    # A subclass of GenericPairLoss takes pairs, whatever its formula.
+    # A subclass of GenericPairLoss uses pairs, whatever its formula is.
     return SUPPORTED.get(known, PMLClass())
 
 
@@ -354,22 +354,23 @@ def from_pml(
     miner: nn.Module | None = None,
     relevance: RelevanceKind | Callable[[Tensor, Tensor], Tensor] = "jaccard",
 ) -> MetricLoss:
-    """Let a loss of pytorch-metric-learning learn from items with several labels.
+    """Wrap a loss of pytorch-metric-learning for items with several labels.
 
-    Pairs are chosen by relevance: positive with a gain of at least 0.5, negative with gain 0, and neither in between.
-    On single labels the value and the gradient are PML's own.
+    Relevance defines the pairs: positive with a gain of at least 0.5, negative with gain 0, and neither in between. On
+    single labels the value and the gradient equal PML's.
 
     Args:
-        pml_loss: Any of PML's losses that works from ``indices_tuple``: see `SUPPORTED`.
-        miner: One of PML's miners, which then chooses among these pairs; None for all.
+        pml_loss: A loss of PML that works from ``indices_tuple``: see `SUPPORTED`.
+        miner: A miner of PML that selects among these pairs; None for all.
         relevance: A kind of `Relevance` that needs no weights, or any function that returns gains (N, M) in [0, 1] of
             two multi-hot tensors (N, G) and (M, G).
 
     Returns:
-        A loss to call as ``loss(embeddings, labels, ref_emb=None, ref_labels=None)``, labels (N,) or multi-hot (N, G).
+        A loss with the call ``loss(embeddings, labels, ref_emb=None, ref_labels=None)``; labels are (N,) or multi-hot
+        (N, G).
 
     Raises:
-        InputError: The loss or the miner compares labels itself; the line gives the reason.
+        InputError: The loss or the miner compares labels itself; the message gives the reason.
 
     Examples:
         >>> import pytest

@@ -1,4 +1,4 @@
-"""What losses with learned proxies share: one direction a genre, and cross-entropy for several true genres."""
+"""The base class of losses with one learned proxy per genre, and cross-entropy for several true genres."""
 
 import torch
 from torch import Tensor, nn
@@ -8,7 +8,7 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean, softplus
 
 
 class ProxyLoss(MetricLoss):
-    """A loss on the similarities of unit embeddings to a learned proxy of each genre. References are not used."""
+    """Base class of losses on similarities of unit embeddings to one learned proxy per genre, without references."""
 
     pairwise = False
     minable = False
@@ -18,15 +18,15 @@ class ProxyLoss(MetricLoss):
         self.proxies: nn.Parameter | None = None
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
-        """Make the (G, E) proxies, of random directions and lengths near 1."""
+        """Create the (G, E) proxies with random directions and lengths near 1."""
         start = torch.randn(len(genre_counts), embedding_size) * embedding_size**-0.5
         self.proxies = nn.Parameter(start)
 
     def cosines(self, rows: Tensor) -> Tensor:
-        """(N, G) cosine similarities of unit vectors (N, E) to the proxies.
+        """Compute the (N, G) cosine similarities of unit vectors (N, E) to the proxies.
 
         Raises:
-            RuntimeError: Before `build`.
+            RuntimeError: `build` has not been called.
         """
         if self.proxies is None:
             raise RuntimeError(f"{type(self).__name__}.build must be called before the loss is used")
@@ -34,16 +34,16 @@ class ProxyLoss(MetricLoss):
 
 
 def each_true_genre(logits: Tensor, targets: Tensor, genres: Tensor) -> Tensor:
-    """Cross-entropy of each true genre against all untrue ones, for posters with several genres.
+    """Compute the cross-entropy of each true genre against all false ones, for posters with several genres.
 
         loss_i = mean over genres c of poster i of −log( exp(t_ic) / (exp(t_ic) + Σ_{z not of i} exp(l_iz)) )
 
-    and the mean over the posters that have a genre. A poster's other genres are not in the denominator, since it is
-    no less theirs. With one genre a poster, this is the softmax cross-entropy.
+    The loss is the mean over the posters that have a genre. A poster's other genres are not in the denominator, because
+    they are also true. With one genre per poster, this is the softmax cross-entropy.
 
     Args:
-        logits: (N, G) l, of untrue genres.
-        targets: (N, G) t, the logits of true genres, such as with a margin.
+        logits: (N, G) l, the logits of false genres.
+        targets: (N, G) t, the logits of true genres, for example with a margin.
         genres: (N, G) multi-hot.
     """
     true = genres > 0

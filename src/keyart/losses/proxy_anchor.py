@@ -1,4 +1,4 @@
-"""Proxy-Anchor: each genre's proxy is an anchor to all posters of the batch."""
+"""Proxy-Anchor: each genre's proxy is an anchor that is compared with all posters of the batch."""
 
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ from keyart.losses.reductions import masked_logsumexp, softplus
 
 
 class ProxyAnchorLoss(ProxyLoss):
-    """Proxy-Anchor (Kim et al. 2020, arXiv 2003.13911, equation 4) with one proxy a genre, for several genres a poster.
+    """Proxy-Anchor (Kim et al. 2020, arXiv 2003.13911, equation 4) with one proxy per genre, for multi-label posters.
 
     With cosine similarities s of posters x to proxies g, X_g the posters that have genre g, and G₊ the genres of the
     batch:
@@ -24,11 +24,11 @@ class ProxyAnchorLoss(ProxyLoss):
 
     Args:
         margin: A cosine similarity from 0 to 1; None for 0.1.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         alpha: Sharpness α, above 0.
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "proxy_anchor"
@@ -39,7 +39,7 @@ class ProxyAnchorLoss(ProxyLoss):
         self.alpha = number("alpha", alpha, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows``; see the class."""
         assert self.margin is not None
         similar = self.cosines(rows)
         if len(rows) == 0:

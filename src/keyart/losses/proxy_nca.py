@@ -1,4 +1,4 @@
-"""Proxy-NCA: posters are drawn to the proxies of their genres and not to each other."""
+"""Proxy-NCA: pulls posters towards the proxies of their genres instead of towards each other."""
 
 from typing import ClassVar
 
@@ -10,7 +10,7 @@ from keyart.losses.proxies import ProxyLoss, each_true_genre
 
 
 class ProxyNCALoss(ProxyLoss):
-    """Proxy-NCA (Movshovitz-Attias et al. 2017, arXiv 1703.07464) with one proxy a genre, for several genres a poster.
+    """Proxy-NCA (Movshovitz-Attias et al. 2017, arXiv 1703.07464) with one proxy per genre, for multi-label posters.
 
     With squared distances d² = 2 − 2 cos of unit vectors to the proxies, and C_i the genres of poster i:
 
@@ -21,11 +21,11 @@ class ProxyNCALoss(ProxyLoss):
 
     Args:
         margin: Must be None: the loss has none.
-        scale: Inverse temperature, above 0. 9 is that of ProxyNCA++ (Teh et al. 2020, arXiv 2004.01113): with 1, the
-            distances of unit vectors are too much alike to learn from.
+        scale: Inverse temperature, above 0. 9 is the value of ProxyNCA++ (Teh et al. 2020, arXiv 2004.01113): with 1,
+            the distances of unit vectors are too similar to learn from.
 
     Raises:
-        InputError: For a margin, or a scale that is not above 0.
+        InputError: A margin is given, or the scale is not above 0.
     """
 
     name: ClassVar[str] = "proxy_nca"
@@ -35,7 +35,7 @@ class ProxyNCALoss(ProxyLoss):
         self.scale = number("scale", scale, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` are unit vectors."""
-        # What all of a poster's distances have in common, 2 and its own length, falls out of the quotient.
+        """Compute the loss of unit vectors ``rows``; see the class."""
+        # The part that all distances of a poster share (2 and its own squared length) cancels in the quotient.
         logits = 2 * self.scale * self.cosines(rows)
         return each_true_genre(logits, logits, relations.genres)

@@ -1,4 +1,4 @@
-"""The ranked list loss: a margin between the positives' sphere and the nearest negatives, weighted by difficulty."""
+"""The ranked list loss: a margin between positives and the nearest negatives, with pairs weighted by difficulty."""
 
 from typing import ClassVar
 
@@ -9,32 +9,32 @@ from keyart.losses.argument_checks import number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import distances
 
-# In the weights' sums, one a reference: pytorch-metric-learning's own.
+# Added to the sums of weights, once per reference, as in pytorch-metric-learning.
 _TINY = 1e-5
 
 
 class RankedListLoss(MetricLoss):
     """Ranked list loss (Wang et al. 2019, arXiv 1903.03238, equations 5 to 9).
 
-    With Euclidean distances d of unit vectors, m the margin and α the negatives' boundary, of each anchor a those
-    positives with d > α − m and those negatives with d < α count, by how far they trespass:
+    Let d be Euclidean distances of unit vectors, m the margin and α the boundary of negatives. For each anchor a, the
+    positives with d > α − m and the negatives with d < α count, weighted by their violation:
 
         w_p = exp(T_p (d_ap − (α − m))),  w_n = exp(T_n (α − d_an))
         loss_a = (1 − imbalance) · Σ w_p (d_ap − (α − m)) / Σ w_p  +  imbalance · Σ w_n (α − d_an) / Σ w_n
 
-    and the mean over all anchors. Each sum of weights has 10⁻⁵ a reference added, as in RankedListLoss of
-    pytorch-metric-learning, which this equals on single labels.
+    The loss is the mean over all anchors. 10⁻⁵ per reference is added to each sum of weights. On single labels this
+    equals RankedListLoss of pytorch-metric-learning.
 
     Args:
         margin: m, a distance from 0 to 2; None for 0.4.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         alpha: α, a distance above 0 and at most 2; None for 1 + margin / 2.
         negative_temperature: T_n, 0 to 20.
         positive_temperature: T_p, 0 to 20.
         imbalance: Weight of the negatives in [0, 1].
 
     Raises:
-        InputError: When a number is out of range.
+        InputError: A number is out of range.
     """
 
     name: ClassVar[str] = "ranked_list"
@@ -51,13 +51,13 @@ class RankedListLoss(MetricLoss):
     ) -> None:
         super().__init__(margin, margin_schedule)
         self.alpha = None if alpha is None else number("alpha", alpha, 0, 2, above=True)
-        # Beyond 20, their exponentials overflow.
+        # Above 20, the exponentials overflow.
         self.negative_temperature = number("negative_temperature", negative_temperature, 0, 20)
         self.positive_temperature = number("positive_temperature", positive_temperature, 0, 20)
         self.imbalance = number("imbalance", imbalance, 0, 1)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         positive, negative = relations.chosen()
         alpha = 1 + self.margin / 2 if self.alpha is None else self.alpha
@@ -68,7 +68,7 @@ class RankedListLoss(MetricLoss):
 
 
 def _trespass(beyond: Tensor, mask: Tensor, temperature: float) -> Tensor:
-    """(N,) weighted mean of what is above 0 in each row of ``beyond`` (N, M)."""
+    """Return the (N,) weighted mean of the values above 0 in each row of ``beyond`` (N, M)."""
     counted = mask & (beyond > 0)
     if temperature == 0:
         weights = counted.to(beyond.dtype)

@@ -1,16 +1,16 @@
-"""Sums, means and soft maxima over the pairs that a mask allows, with finite gradients where it allows none."""
+"""Sums, means and soft maxima over masked pairs, with finite gradients also for empty masks."""
 
 import torch
 from torch import Tensor
 
-# exp of it fits float32, and log(1 + exp x) − x is below float64's accuracy there.
+# exp(50) fits float32, and log(1 + exp x) − x is below float64 precision from there on.
 _LINEAR_FROM = 50.0
 
 
 def as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """A boolean mask as 0 and 1.
+    """Convert a boolean mask to 0 and 1.
 
-    PyTorch turns bytes into floats several times faster than booleans, on CPUs.
+    On CPUs, PyTorch converts bytes to floats several times faster than booleans.
 
     >>> as_numbers(torch.tensor([True, False]), torch.float32)
     tensor([1., 0.])
@@ -19,7 +19,7 @@ def as_numbers(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """The mean of ``values`` where ``mask`` holds, 0 where it holds nowhere; both (…), the result a scalar.
+    """Return the mean of ``values`` where ``mask`` is True, a scalar; 0 if it is nowhere True. Both have shape (…).
 
     >>> masked_mean(torch.tensor([1.0, 5.0]), torch.tensor([True, False]))
     tensor(1.)
@@ -29,9 +29,9 @@ def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
 
 
 def nonzero_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The mean of those ``values`` that are above 0 (and where ``mask`` holds), 0 where none is.
+    """Return the mean of the ``values`` that are above 0 (and where ``mask`` is True); 0 if there are none.
 
-    What is already satisfied does not dilute what is not. It is AvgNonZeroReducer of pytorch-metric-learning.
+    Satisfied terms do not dilute the others. This is AvgNonZeroReducer of pytorch-metric-learning.
 
     >>> nonzero_mean(torch.tensor([0.0, 1.0, 3.0]))
     tensor(2.)
@@ -41,10 +41,10 @@ def nonzero_mean(values: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def masked_logsumexp(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
-    """Logarithm of Σ exp of ``values`` (N, M) where ``mask`` holds, over one dimension.
+    """Return log Σ exp of ``values`` (N, M) where ``mask`` is True, over one dimension.
 
-    Where it holds nowhere: about the lowest number there is, with gradient 0, so that exp of it is 0 and nothing turns
-    into NaN.
+    If it is nowhere True, the result is about the lowest number of the dtype, with gradient 0. Then its exp is 0, and
+    no NaN occurs.
 
     >>> masked_logsumexp(torch.zeros(1, 3), torch.tensor([[True, True, False]])).exp()
     tensor([2.])
@@ -54,21 +54,21 @@ def masked_logsumexp(values: Tensor, mask: Tensor, dim: int = 1) -> Tensor:
 
 
 def softplus(values: Tensor) -> Tensor:
-    """log(1 + exp x), exact to the last digits (PyTorch's own is linear from 20 on, which float64 can tell)."""
+    """Compute log(1 + exp x) to full precision; PyTorch's own is linear above 20, which loses digits in float64."""
     return torch.nn.functional.softplus(values, threshold=_LINEAR_FROM)
 
 
 def distances(rows: Tensor, references: Tensor) -> Tensor:
-    """(N, M) Euclidean distances of (N, E) and (M, E); the gradient is 0 where the distance is 0."""
+    """Return the (N, M) Euclidean distances of (N, E) and (M, E); the gradient is 0 where the distance is 0."""
     return torch.cdist(rows, references)
 
 
 def log_likelihood_loss(logits: Tensor, weights: Tensor, compared: Tensor) -> Tensor:
-    """−Σ_j w_ij log softmax_j(logits) / Σ_j w_ij of each row, 0 for rows without weight.
+    """Compute −Σ_j w_ij log softmax_j(logits) / Σ_j w_ij of each row; 0 for rows without weight.
 
     Args:
         logits: (N, M).
-        weights: (N, M) non-negative, 0 outside of ``compared``.
+        weights: (N, M) non-negative, 0 outside ``compared``.
         compared: (N, M) bool, over which the softmax is taken.
 
     Returns:

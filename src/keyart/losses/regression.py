@@ -1,4 +1,4 @@
-"""Regression of the cosine on the graded gain."""
+"""Regression of the cosine similarity on the graded gain."""
 
 from typing import ClassVar, Literal, get_args
 
@@ -12,22 +12,22 @@ Weighting = Literal["balanced", "none"]
 
 
 class RegressionLoss(MetricLoss):
-    """Weighted mean squared error of cosine similarities s as estimates of gains g.
+    """Weighted mean squared error of cosine similarities s to targets from the gains g.
 
         loss = Σ w_ij (s_ij − low − (1 − low) · g_ij)² / Σ w_ij   over pairs of two posters
 
-    So two posters of the same genres shall have cosine 1, and unrelated ones cosine ``low``. With
-    ``weighting="balanced"``, pairs with and without a gain have half of the weight each, whatever their numbers;
-    with ``"none"``, all pairs weigh the same. Without pairs of one kind, the other has all the weight. Every pair has
-    its target, so there is nothing for a miner to choose.
+    The target is 1 for two posters of the same genres, and ``low`` for unrelated posters. With
+    ``weighting="balanced"``, pairs with and without a gain each get half of the total weight, whatever their numbers;
+    with ``"none"``, all pairs have equal weight. If there are no pairs of one kind, the other kind has all the weight.
+    Every pair has a target, so no miner applies.
 
     Args:
         margin: Must be None: the loss has none.
-        low: Cosine of unrelated posters, from −1 and below 1.
+        low: Target cosine of unrelated posters, at least −1 and below 1.
         weighting: ``balanced`` or ``none``.
 
     Raises:
-        InputError: For a margin, ``low`` out of range, or an unknown weighting.
+        InputError: A margin is given, ``low`` is out of range, or the weighting is unknown.
     """
 
     name: ClassVar[str] = "regression"
@@ -40,7 +40,7 @@ class RegressionLoss(MetricLoss):
         self.weighting = weighting
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         compared = relations.compared()
         gain = relations.gain.to(rows.dtype)
         errors = (rows @ references.T - (self.low + (1 - self.low) * gain)) ** 2

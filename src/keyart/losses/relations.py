@@ -1,4 +1,4 @@
-"""How the posters of a batch stand to each other, or to more posters than the batch holds."""
+"""Relations between the posters of a batch, or between a batch and reference posters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from keyart.catalogue.relevance import POSITIVE_GAIN, negative_mask, positive_ma
 
 @dataclass(frozen=True, eq=False)
 class Relations:
-    """How N posters of a batch stand to M references (the batch itself, or more than it).
+    """Relations between N posters of a batch and M references (the batch itself, or a larger set).
 
-    A poster and itself are neither positive nor negative. Miners narrow ``positive`` and ``negative`` down, or name
-    ``triplets``; losses obey whatever they find here.
+    A poster and itself are neither positive nor negative. Miners narrow ``positive`` and ``negative``, or set
+    ``triplets``; losses use exactly these pairs.
 
     Args:
         gain: (N, M) relevance in [0, 1].
@@ -22,11 +22,11 @@ class Relations:
         negative: (N, M) bool.
         genres: (N, G) multi-hot float.
         reference_genres: (M, G) multi-hot float.
-        triplets: (3, T) int64 positions of anchors, positives and negatives, where a miner chose some; else None: all
-            that the masks allow.
-        frozen: (N, M) cosine similarities of the frozen backbone's pooled features, where the loss asked for them.
-        other: (N, M) bool, whether row and reference are two posters, whatever a miner chose. None only where masks
-            were made by hand: then it follows from gain and masks.
+        triplets: (3, T) int64 positions of anchors, positives and negatives, if a miner selected some. None means all
+            triplets that the masks allow.
+        frozen: (N, M) cosine similarities of the frozen backbone's pooled features, if the loss needs them.
+        other: (N, M) bool, whether row and reference are different posters, independent of a miner. None only if the
+            masks were created by hand: then it is derived from gain and masks.
     """
 
     gain: Tensor
@@ -39,7 +39,7 @@ class Relations:
     other: Tensor | None = None
 
     def pairs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Anchors and positives, anchors and negatives as positions: pytorch-metric-learning's ``indices_tuple``.
+        """Return pytorch-metric-learning's ``indices_tuple``: positions of anchors, positives, anchors, negatives.
 
         Their number depends on the data, so this waits for the device.
         """
@@ -48,9 +48,9 @@ class Relations:
         return anchors, positives, others, negatives
 
     def chosen(self) -> tuple[Tensor, Tensor]:
-        """Positive and negative pairs as (N, M) masks, narrowed to the pairs in ``triplets`` where there are some.
+        """Return positive and negative pairs as (N, M) masks, restricted to the pairs in ``triplets`` if there are any.
 
-        For losses on pairs, which cannot tell one triplet of a pair from another.
+        This is for losses on pairs, which cannot distinguish the triplets of a pair.
         """
         if self.triplets is None:
             return self.positive, self.negative
@@ -62,7 +62,7 @@ class Relations:
         )
 
     def compared(self) -> Tensor:
-        """(N, M) bool, whether row and reference are two posters: for losses on the gain of every pair."""
+        """Return (N, M) bool, whether row and reference are different posters, for losses on the gain of every pair."""
         if self.other is not None:
             return self.other
         return self.positive | self.negative | ((self.gain > 0) & (self.gain < POSITIVE_GAIN))
@@ -77,15 +77,16 @@ def relate(
     *,
     frozen: tuple[Tensor, Tensor] | None = None,
 ) -> Relations:
-    """The relations between a batch and its references.
+    """Compute the relations between a batch and its references.
 
     Args:
         genres: (N, G) multi-hot of the batch.
         reference_genres: (M, G) multi-hot of the references.
-        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors; positive from 0.5 on, negative at 0.
-        index: (N,) which poster each row is.
-        reference_index: (M,) the same of the references; equal numbers are one poster.
-        frozen: Frozen pooled features (N, F) and (M, F), where the loss asks for their similarities.
+        relevance: Function that returns gains (N, M) in [0, 1] of two multi-hot tensors. A pair is positive if its gain
+            is at least 0.5, and negative if it is 0.
+        index: (N,) number of the poster of each row.
+        reference_index: (M,) the same for the references; equal numbers mean the same poster.
+        frozen: Frozen pooled features (N, F) and (M, F), if the loss needs their similarities.
     """
     with torch.no_grad():
         gain = relevance(genres, reference_genres)
@@ -112,19 +113,19 @@ def relate_labels(
     ref_labels: Tensor | None = None,
     ref_count: int = 0,
 ) -> Relations:
-    """Relate the items of a batch to each other, or to reference items, by their labels.
+    """Compute the relations between the items of a batch, or between them and reference items, from labels.
 
-    Every row is an item of its own, and no reference is an item of the batch.
+    Every row is a different item, and no reference is an item of the batch.
 
     Args:
         labels: (N,) integer class numbers, or (N, G) multi-hot.
         count: N.
-        relevance: Gains (N, M) in [0, 1] of two multi-hot tensors.
-        ref_labels: (M,) or (M, G) of the references; None for the batch itself.
+        relevance: Function that returns gains (N, M) in [0, 1] of two multi-hot tensors.
+        ref_labels: (M,) or (M, G) labels of the references; None for the batch itself.
         ref_count: M.
 
     Raises:
-        ValueError: For labels of another shape.
+        ValueError: The labels have another shape.
 
     Examples:
         >>> from keyart.catalogue.relevance import Relevance

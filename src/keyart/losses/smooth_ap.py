@@ -1,4 +1,4 @@
-"""Smooth-AP: average precision itself, with a sigmoid in place of each comparison."""
+"""Smooth-AP: a smooth approximation of average precision, with a sigmoid in place of each comparison."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from torch.utils.checkpoint import checkpoint
 from keyart.losses.argument_checks import number
 from keyart.losses.base import MetricLoss, Relations
 
-# Numbers in one table of comparisons: 64 MB of float32.
+# Number of elements in one table of comparisons: 64 MB of float32.
 _TABLE = 2**24
 
 
@@ -21,20 +21,21 @@ class SmoothAPLoss(MetricLoss):
         AP_a = 1/|P| Σ_{j ∈ P} (1 + Σ_{k ∈ P, k≠j} σ(s_ak − s_aj)) / (1 + Σ_{k ∈ P ∪ N, k≠j} σ(s_ak − s_aj))
         loss = mean over queries with positives of (1 − AP_a)
 
-    Within a batch the query itself is one of P, as in the authors' code; among references from other batches it is not
-    there. On single labels this equals SmoothAPLoss of pytorch-metric-learning where that is right: in batches of n
-    classes in their order with n posters each. Here classes may have any sizes and order. The ranking is of all
+    Within a batch the query itself is in P, as in the authors' code; references from other batches do not include it.
+    On single labels this equals SmoothAPLoss of pytorch-metric-learning where that implementation is correct: in sorted
+    batches of n classes with n posters each. Here classes may have any sizes and order. The ranking covers all
     positives and negatives, so no miner applies.
 
-    Only positives are compared with the rest, so memory grows with their number times M; beyond 64 MB the comparisons
-    are made in parts, and again in the backward pass. Their number depends on the data, so this waits for the device.
+    Only positives are compared with all others, so memory grows with their number times M. Above 64 MB the comparisons
+    are computed in chunks, and recomputed in the backward pass. Their number depends on the data, so this waits for the
+    device.
 
     Args:
         margin: Must be None: the loss has none.
         temperature: τ, above 0.
 
     Raises:
-        InputError: For a margin, or a temperature that is not above 0.
+        InputError: A margin is given, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "smooth_ap"
@@ -45,7 +46,7 @@ class SmoothAPLoss(MetricLoss):
         self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         positive, negative = relations.chosen()
         asked = positive.any(dim=1)
         if references is rows:
@@ -61,7 +62,7 @@ class SmoothAPLoss(MetricLoss):
         return torch.where(asked, 1 - average, 0).sum() / asked.sum().clamp(min=1)
 
     def _precisions(self, logits: Tensor, queries: Tensor, items: Tensor, relevant: Tensor, ranked: Tensor) -> Tensor:
-        """(P,) smoothed precision at the rank of each relevant item, in parts where they are many."""
+        """Compute the (P,) smoothed precision at the rank of each relevant item, in chunks if there are many."""
         step = max(1, _TABLE // max(1, logits.shape[1]))
         if len(queries) <= step:
             return _precision(logits, queries, items, relevant, ranked)
@@ -73,7 +74,7 @@ class SmoothAPLoss(MetricLoss):
 
 
 def _precision(logits: Tensor, queries: Tensor, items: Tensor, relevant: Tensor, ranked: Tensor) -> Tensor:
-    """Rank among the relevant by rank among all, of each item."""
+    """Divide each item's rank among the relevant items by its rank among all."""
     above = torch.sigmoid(logits[queries] - logits[queries, items][:, None])
-    # The item's comparison with itself is the sigmoid of 0: half of the 1 that a rank starts from.
+    # The comparison of an item with itself is sigmoid(0) = 0.5, half of the 1 at which ranks start.
     return (0.5 + (above * relevant[queries]).sum(dim=1)) / (0.5 + (above * ranked[queries]).sum(dim=1))

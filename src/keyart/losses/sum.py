@@ -1,4 +1,4 @@
-"""A weighted sum of losses, each on the same batch."""
+"""A weighted sum of losses on the same batch."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,19 +10,19 @@ from keyart.losses.base import MetricLoss, Relations
 
 
 class SumLoss(MetricLoss):
-    """Σ weight · loss over terms; those of weight 0 are left out.
+    """Weighted sum of losses, Σ weight · loss; terms of weight 0 are left out.
 
-    It takes raw embeddings where any term does, and normalises them for the others. A miner or a memory applies to
-    those terms that can use it. Each term has its own margin and schedule.
+    It takes raw embeddings if any term does, and normalises them for the other terms. A miner or a memory applies to
+    the terms that can use it. Each term has its own margin and schedule.
 
     Args:
-        terms: The losses by name. Instead of a loss, a mapping may be given whose ``build`` is the loss, which is how
-            ``conf/loss/sum.yaml`` holds a term's whole file.
-        weights: Numbers of 0 or more by the same names; a term without one has weight 0.
+        terms: The losses by name. A value may also be a mapping whose ``build`` is the loss, because
+            ``conf/loss/sum.yaml`` contains each term's whole file.
+        weights: Weights of 0 or more by the same names; a term without one has weight 0.
         margin: Must be None: the terms have their own.
 
     Raises:
-        InputError: For a margin, a weight below 0 or of no term, or when all weights are 0.
+        InputError: A margin is given, a weight is below 0 or names no term, or all weights are 0.
 
     Examples:
         >>> from keyart.losses import AngularLoss, SupConLoss
@@ -58,7 +58,7 @@ class SumLoss(MetricLoss):
         self.needs_frozen = any(loss.needs_frozen for loss in losses.values())
 
     def losses(self) -> dict[str, MetricLoss]:
-        """The terms that have a weight."""
+        """Return the terms that have a weight above 0."""
         return {name: term for name, term in self.terms.items() if isinstance(term, MetricLoss)}
 
     def build(self, embedding_size: int, genre_counts: Tensor, num_train: int) -> None:
@@ -67,12 +67,12 @@ class SumLoss(MetricLoss):
             loss.build(embedding_size, genre_counts, num_train)
 
     def to_step(self, step: int, steps: int) -> None:
-        """Set each term's margin to what its schedule has for a step."""
+        """Set each term's margin to its scheduled value for a step."""
         for loss in self.losses().values():
             loss.to_step(step, steps)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are raw or unit vectors, as `takes` says."""
+        """Compute the loss of ``rows`` and ``references``, raw or unit vectors as `takes` specifies; see the class."""
         unit, unit_references = rows, references
         if self.takes == "raw":
             unit = nn.functional.normalize(rows, dim=1)

@@ -1,4 +1,4 @@
-"""Supervised contrastive learning: all positives of an anchor share one softmax."""
+"""The supervised contrastive loss: one softmax over all positives and negatives of an anchor."""
 
 from typing import ClassVar
 
@@ -16,8 +16,8 @@ class SupConLoss(MetricLoss):
 
         loss_a = −1/|P| Σ_{p ∈ P} log( exp(s_ap/τ) / Σ_{j ∈ P ∪ N} exp(s_aj/τ) )
 
-    and the mean over the anchors whose loss is above 0. Posters that are neither positive nor negative are left out of
-    the denominator. A batch without any negative has loss 0. On single labels this equals SupConLoss of
+    The loss is the mean over the anchors whose loss is above 0. Posters that are neither positive nor negative are left
+    out of the denominator. A batch without any negative has loss 0. On single labels this equals SupConLoss of
     pytorch-metric-learning.
 
     Args:
@@ -25,7 +25,7 @@ class SupConLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: For a margin, or a temperature that is not above 0.
+        InputError: A margin is given, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "supcon"
@@ -35,7 +35,7 @@ class SupConLoss(MetricLoss):
         self.temperature = number("temperature", temperature, 0, above=True)
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         positive, negative = relations.chosen()
         logits = (rows / self.temperature) @ references.T
         losses = log_likelihood_loss(logits, positive.to(logits.dtype), positive | negative)

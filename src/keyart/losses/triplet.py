@@ -1,4 +1,4 @@
-"""The triplet loss over all triplets of a batch, without ever listing them."""
+"""The triplet loss over all triplets of a batch, computed without listing them."""
 
 from typing import ClassVar, Literal, get_args
 
@@ -18,20 +18,20 @@ class TripletLoss(MetricLoss):
 
         loss = mean over triplets with d_ap − d_an + margin > 0 of (d_ap − d_an + margin)
 
-    ``mining="all"`` takes all triplets, ``"semi_hard"`` those with d_ap < d_an: the negative is farther than the
-    positive, but within the margin. Where a miner named triplets, those and no others count. On single labels this
-    equals TripletMarginLoss of pytorch-metric-learning, for ``semi_hard`` after its TripletMarginMiner.
+    ``mining="all"`` uses all triplets; ``"semi_hard"`` those with d_ap < d_an: the negative is farther than the
+    positive, but within the margin. If a miner selects triplets, only these count. On single labels this equals
+    TripletMarginLoss of pytorch-metric-learning; for ``semi_hard``, after its TripletMarginMiner.
 
-    For one anchor and positive, the violating negatives are the nearest ones up to a distance: sorted negatives and
-    their running sums give the sum over n at once, in memory that grows with N · M and not with N · M².
+    For one anchor and positive, the violating negatives are the nearest ones up to a distance. So sorted negatives and
+    their cumulative sums give the sum over n directly, in memory that grows with N · M, not with N · M².
 
     Args:
         margin: A distance from 0 to 2; None for 0.2.
-        margin_schedule: How the margin grows during training; None for a constant one.
+        margin_schedule: Schedule of the margin during training; None for a constant margin.
         mining: Which triplets count.
 
     Raises:
-        InputError: When the margin is out of range, or ``mining`` unknown.
+        InputError: The margin is out of range, or ``mining`` unknown.
     """
 
     name: ClassVar[str] = "triplet"
@@ -43,7 +43,7 @@ class TripletLoss(MetricLoss):
         self.mining = mining
 
     def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """See the class; ``rows`` and ``references`` are unit vectors."""
+        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
         assert self.margin is not None
         distances = torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
         if relations.triplets is not None:
@@ -52,7 +52,7 @@ class TripletLoss(MetricLoss):
             violated = gaps > 0
             return torch.where(violated, gaps, 0).sum() / violated.sum().clamp(min=1)
         reach = distances + self.margin
-        # Non-negatives go to the end of each row, beyond every reach.
+        # Non-negatives are moved to the end of each row, where they violate no margin.
         ordered = torch.where(relations.negative, distances, torch.inf).sort(dim=1).values
         violating = torch.searchsorted(ordered.detach(), reach.detach())
         finite = torch.where(ordered.isinf(), 0, ordered)
@@ -61,7 +61,7 @@ class TripletLoss(MetricLoss):
         summed = running.gather(1, violating)
         if self.mining == "semi_hard":
             nearer = torch.searchsorted(ordered.detach(), distances.detach(), right=True)
-            # Without a margin, no negative lies between; without the minimum, ties would count below zero.
+            # Without a margin, no negative is between the two; without this minimum, ties would give a negative count.
             nearer = torch.minimum(nearer, violating)
             count = violating - nearer
             summed = summed - running.gather(1, nearer)

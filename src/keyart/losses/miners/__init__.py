@@ -1,6 +1,6 @@
-"""Miners: which of a batch's pairs or triplets a loss sees.
+"""Miners: select the pairs or triplets of a batch that a loss uses.
 
-A miner looks at embeddings; what composes batches from labels alone is a sampler (`keyart.images.samplers`).
+A miner uses embeddings. Code that composes batches from labels alone is a sampler (`keyart.images.samplers`).
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""What every miner shares: it looks at embeddings and narrows the pairs down that a loss will see."""
+"""The base class of all miners, which use embeddings to select the pairs for a loss."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar, Literal
@@ -10,28 +10,30 @@ from keyart.losses.base import Relations
 
 
 class Miner(ABC):
-    """Chooses among the pairs of a batch: subclass it in one file, write `mine`, and add a YAML.
+    """Base class of miners: selects pairs or triplets of a batch.
 
-    A miner works on the masks of `Relations` and so on posters with any number of genres: what is neither positive nor
-    negative stays so. It returns either narrower masks, or triplets where not every chosen positive goes with every
-    chosen negative. It never carries a gradient. One that draws does so from PyTorch's generator alone.
+    To add a miner, subclass it in one file, implement `mine`, and add a YAML file.
+
+    A miner uses the masks of `Relations`, so it works on posters with any number of genres: pairs that are neither
+    positive nor negative remain so. It returns narrower masks, or triplets if not every selected positive belongs to
+    every selected negative. It computes no gradient. Random miners use only PyTorch's generator.
     """
 
-    #: What ``miner=`` calls it.
+    #: The miner's name in ``miner=``.
     name: ClassVar[str]
-    #: Whether `mine` gets unit vectors, or the embeddings as they come.
+    #: Whether `mine` gets L2-normalised embeddings or raw ones.
     takes: ClassVar[Literal["normalised", "raw"]] = "normalised"
 
     def __call__(self, embeddings: Tensor, relations: Relations, references: Tensor | None = None) -> Relations:
-        """The chosen ones among the relations.
+        """Select pairs or triplets from the relations.
 
         Args:
-            embeddings: (N, E) of the batch; where `takes` says so, they are normalised here.
-            relations: Between the N rows and the M references.
-            references: (M, E) what the rows are compared with; None for the batch itself (M = N).
+            embeddings: (N, E) of the batch; they are normalised here if `takes` requires it.
+            relations: Relations between the N rows and the M references.
+            references: (M, E) embeddings to compare with; None for the batch itself (M = N).
 
         Returns:
-            The same relations with fewer pairs.
+            The relations with fewer pairs.
         """
         with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
             rows = self._prepare(embeddings)
@@ -44,15 +46,15 @@ class Miner(ABC):
 
     @abstractmethod
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """The miner's choice.
+        """Select pairs or triplets.
 
         Args:
-            rows: (N, E) float32 or float64, unit vectors where `takes` says so.
-            references: (M, E) of the same kind.
-            relations: Between the two.
+            rows: (N, E) float32 or float64, unit vectors if `takes` requires it.
+            references: (M, E) of the same dtype, normalised or raw like ``rows``.
+            relations: Relations between the two.
         """
 
 
 def distances(rows: Tensor, references: Tensor) -> Tensor:
-    """(N, M) Euclidean distances, exact also where two vectors are nearly the same."""
+    """Return the (N, M) Euclidean distances, exact also where two vectors are nearly equal."""
     return torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")

@@ -1,4 +1,4 @@
-"""Negatives from all distances alike, whatever distances are common."""
+"""Distance-weighted sampling of negatives, so that all distances are equally frequent."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -12,22 +12,22 @@ from keyart.losses.miners.base import Miner, distances
 
 
 class DistanceWeightedMiner(Miner):
-    """Distance-weighted sampling (Wu et al. 2017, arXiv 1706.07567, section 4): one negative for each positive pair.
+    """Distance-weighted sampling (Wu et al. 2017, arXiv 1706.07567, section 4): one negative per positive pair.
 
     Distances d of uniformly distributed unit vectors in E dimensions have the density
     q(d) ∝ d^(E − 2) · (1 − d² / 4)^((E − 3) / 2). A negative is drawn with probability ∝ 1 / q(max(d, cutoff)), so that
-    the drawn distances spread; none from `nonzero_loss_cutoff` on, where the margin loss is 0. Anchors without
-    such negatives are left out.
+    all distances are about equally frequent. Negatives at `nonzero_loss_cutoff` or farther, where the margin loss is 0,
+    are never drawn. Anchors without eligible negatives are left out.
 
-    The probabilities are those of DistanceWeightedMiner of pytorch-metric-learning, which however draws its positives
-    with replacement; here every positive pair comes once.
+    The probabilities equal those of DistanceWeightedMiner of pytorch-metric-learning. But that miner draws positives
+    with replacement; here each positive pair occurs once.
 
     Args:
-        cutoff: Distances below it are weighted like it, which bounds the gradient's variance.
-        nonzero_loss_cutoff: Above `cutoff`, at most 2.
+        cutoff: Smaller distances get the weight of this distance, which bounds the gradient's variance.
+        nonzero_loss_cutoff: Upper limit of the distance of drawn negatives: above `cutoff`, at most 2.
 
     Raises:
-        InputError: For distances out of range.
+        InputError: A distance is out of range.
     """
 
     name: ClassVar[str] = "distance_weighted"
@@ -43,29 +43,31 @@ class DistanceWeightedMiner(Miner):
         self.cutoff, self.nonzero_loss_cutoff = cutoff, nonzero_loss_cutoff
 
     def probabilities(self, apart: Tensor, negative: Tensor, size: int) -> Tensor:
-        """(N, M) how likely each reference is drawn as a row's negative; rows sum to 1, or to 0 where none may be.
+        """Compute the (N, M) probability that each reference is drawn as a row's negative.
+
+        Rows sum to 1, or to 0 if a row has no eligible negative.
 
         Args:
             apart: (N, M) distances.
             negative: (N, M) bool.
-            size: E, the embeddings' size.
+            size: Width E of the embeddings.
         """
         eligible = negative & (apart < self.nonzero_loss_cutoff)
         bounded = apart.clamp(self.cutoff, self.nonzero_loss_cutoff)
-        # At distance 2 the density's second factor is 0; nothing eligible lies there.
+        # At distance 2 the second factor of the density is 0; no eligible negative has this distance.
         inside = (1 - bounded.square() / 4).clamp(min=torch.finfo(apart.dtype).tiny)
         logarithms = (2 - size) * bounded.log() - (size - 3) / 2 * inside.log()
         weights = torch.where(eligible, logarithms, -torch.inf).softmax(dim=1)
         return torch.where(eligible, weights, 0)
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         if len(references) == 0:
             return relations
         apart = distances(rows, references)
         chances = self.probabilities(apart, relations.negative, rows.shape[1])
-        # Inverse transform: the first reference at which the row's running sum passes a uniform number of its own. The
-        # number stays below the whole sum, so that the place is one with a probability.
+        # Inverse transform sampling: the first reference where the row's cumulative sum exceeds a uniform random
+        # number. The number is below the total, so the selected reference has a positive probability.
         running = chances.double().cumsum(dim=1)
         at = torch.rand_like(running) * running[:, -1:]
         drawn = torch.searchsorted(running, at.nextafter(torch.zeros_like(at)), right=True)

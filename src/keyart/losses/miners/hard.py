@@ -1,4 +1,4 @@
-"""One positive and one negative an anchor: the hardest, or others by rank."""
+"""Mining of one positive and one negative per anchor: the hardest, or others by rank."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal, get_args
@@ -16,20 +16,20 @@ Rank = Literal["hard", "semi_hard", "easy", "all"]
 class HardMiner(Miner):
     """Batch-hard mining (Hermans et al. 2017, arXiv 1703.07737): each anchor's farthest positive and nearest negative.
 
-    ``hard`` is the farthest positive or the nearest negative, ``easy`` the other end; ``easy`` positives are those of
-    Xuan et al. 2020 (arXiv 1904.04370). ``semi_hard`` is the hardest one on the safe side of what is chosen for the
-    other mask: the nearest negative that is farther than the positive, or the farthest positive that is nearer than the
-    negative. ``all`` leaves a mask as it is. Anchors that lack one of the two are left out, unless a mask is ``all``.
-    It equals BatchHardMiner and BatchEasyHardMiner of pytorch-metric-learning on single labels.
+    ``hard`` is the farthest positive or the nearest negative. ``easy`` is the nearest positive (Xuan et al. 2020, arXiv
+    1904.04370) or the farthest negative. ``semi_hard`` is the nearest negative that is farther than the selected
+    positive, or the farthest positive that is nearer than the selected negative. ``all`` does not change a mask.
+    Anchors without a positive or a negative are left out, unless a mask is ``all``. On single labels this equals
+    BatchHardMiner and BatchEasyHardMiner of pytorch-metric-learning.
 
-    The choice is two masks, so nothing waits for the device.
+    The result is two masks, so nothing waits for the device.
 
     Args:
-        positives: Which positive of an anchor.
-        negatives: Which negative.
+        positives: Which positive of an anchor to select.
+        negatives: Which negative of an anchor to select.
 
     Raises:
-        InputError: For an unknown rank, or ``semi_hard`` without one choice on the other side.
+        InputError: The rank is unknown, or ``semi_hard`` is used without a single selection for the other mask.
     """
 
     name: ClassVar[str] = "hard"
@@ -46,7 +46,7 @@ class HardMiner(Miner):
         self.positives, self.negatives = positives, negatives
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         apart = distances(rows, references)
         positive, negative = relations.positive, relations.negative
         if self.positives == "semi_hard":
@@ -68,7 +68,7 @@ class HardMiner(Miner):
 
 
 def _chosen(apart: Tensor, mask: Tensor, *, farthest: bool) -> Tensor:
-    """(N, M) bool: at most one a row, the nearest or the farthest of those that the mask holds."""
+    """Return an (N, M) mask with at most one item per row: the nearest or the farthest within ``mask``."""
     if apart.shape[1] == 0:
         return mask
     ranked = torch.where(mask, apart, -torch.inf if farthest else torch.inf)
@@ -77,5 +77,5 @@ def _chosen(apart: Tensor, mask: Tensor, *, farthest: bool) -> Tensor:
 
 
 def _distance(apart: Tensor, one: Tensor) -> Tensor:
-    """(N, 1) the distance at the one place of each row; 0 where there is none, which leaves the anchor out anyway."""
+    """Return the (N, 1) distance at the selected item of each row; 0 if there is none, and the anchor is left out."""
     return torch.where(one, apart, 0).sum(dim=1, keepdim=True)

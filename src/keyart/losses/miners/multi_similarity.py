@@ -1,4 +1,4 @@
-"""Pairs that are hard compared with the anchor's hardest ones of the other kind."""
+"""Mining of pairs that are hard compared with the anchor's hardest pairs of the other kind."""
 
 import math
 from dataclasses import replace
@@ -13,21 +13,21 @@ from keyart.losses.miners.base import Miner
 
 
 class MultiSimilarityMiner(Miner):
-    """The first half of multi-similarity (Wang et al. 2019, arXiv 1904.06627, equations 6 and 7).
+    """The mining step of the multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equations 6 and 7).
 
     With cosine similarities s, an anchor keeps
 
         negatives with s > min over its positives of s − epsilon,
         positives with s < max over its negatives of s + epsilon,
 
-    so an anchor that lacks either keeps nothing. On single labels it equals MultiSimilarityMiner of
-    pytorch-metric-learning.
+    So an anchor without positives or without negatives keeps no pair. On single labels this equals MultiSimilarityMiner
+    of pytorch-metric-learning.
 
     Args:
-        epsilon: A cosine similarity of 0 or more.
+        epsilon: A difference of cosine similarities, 0 or more.
 
     Raises:
-        InputError: When it is not.
+        InputError: ``epsilon`` is negative.
     """
 
     name: ClassVar[str] = "multi_similarity"
@@ -38,7 +38,7 @@ class MultiSimilarityMiner(Miner):
         self.epsilon = epsilon
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         if len(references) == 0:
             return relations
         similar = rows @ references.T

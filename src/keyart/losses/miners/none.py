@@ -1,4 +1,4 @@
-"""No mining."""
+"""A miner that selects all pairs."""
 
 from typing import ClassVar
 
@@ -9,10 +9,10 @@ from keyart.losses.miners.base import Miner
 
 
 class NoMiner(Miner):
-    """Leaves every pair to the loss."""
+    """Miner that leaves all pairs to the loss."""
 
     name: ClassVar[str] = "none"
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """The relations as they came."""
+        """Return the relations unchanged."""
         return relations

@@ -1,4 +1,4 @@
-"""Pairs on the wrong side of a distance."""
+"""Mining of pairs by distance thresholds."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -11,16 +11,16 @@ from keyart.losses.miners.base import Miner, distances
 
 
 class PairMarginMiner(Miner):
-    """Positives farther apart than one distance, negatives nearer than another.
+    """Selects positives farther apart than one distance and negatives nearer than another.
 
-    On single labels it equals PairMarginMiner of pytorch-metric-learning.
+    On single labels this equals PairMarginMiner of pytorch-metric-learning.
 
     Args:
-        positive_margin: A Euclidean distance of unit vectors, from 0 to 2.
-        negative_margin: Likewise.
+        positive_margin: Positive pairs above this Euclidean distance of unit vectors are selected; from 0 to 2.
+        negative_margin: Negative pairs below this distance are selected; from 0 to 2.
 
     Raises:
-        InputError: For a distance out of range.
+        InputError: A distance is out of range.
     """
 
     name: ClassVar[str] = "pair_margin"
@@ -32,7 +32,7 @@ class PairMarginMiner(Miner):
         self.positive_margin, self.negative_margin = positive_margin, negative_margin
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         apart = distances(rows, references)
         return replace(
             relations,

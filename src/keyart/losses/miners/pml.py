@@ -1,4 +1,4 @@
-"""Miners of pytorch-metric-learning (PML) on items with several labels: relevance chooses their pairs."""
+"""Miners of pytorch-metric-learning (PML) for items with several labels; relevance defines their pairs."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -14,7 +14,7 @@ from keyart.losses.miners.base import Miner
 from keyart.losses.pml import build_object, find_class, import_pml, refusal
 from keyart.losses.relations import relate_labels
 
-#: The miners that can be used.
+#: The supported miners.
 SUPPORTED: tuple[str, ...] = (
     "AngularMiner",
     "BatchEasyHardMiner",
@@ -26,7 +26,7 @@ SUPPORTED: tuple[str, ...] = (
     "TripletMarginMiner",
 )
 
-#: The others, with the reason.
+#: The unsupported miners, with the reason.
 REFUSED: dict[str, str] = {
     "BaseMiner": "is a base class, not a miner",
     "EmbeddingsAlreadyPackagedAsTriplets": "takes every three rows for a triplet, whatever their labels",
@@ -35,23 +35,23 @@ REFUSED: dict[str, str] = {
 
 
 class PMLMiner(Miner):
-    """A miner of pytorch-metric-learning that chooses among the pairs that relevance allows.
+    """Wraps a miner of pytorch-metric-learning so that it selects among the pairs defined by relevance.
 
-    PML's miners compare class labels. Seen from one anchor, relevance gives such labels: the same class for its
-    positives, another for its negatives. So PML's miner is asked anchor by anchor, about the references that are one
-    or the other; those that are neither are not shown. HDCMiner, which chooses among the pairs of all anchors, is
-    handed them by its own ``set_idx_externally``. On single labels this is what PML's miner chooses by itself;
-    DistanceWeightedMiner draws as many triplets as an anchor has positives, where within a batch PML draws one more.
+    PML's miners compare class labels. For one anchor, relevance defines such labels: one class for its positives,
+    another for its negatives. So PML's miner is called once per anchor, with its positives and negatives as references;
+    items that are neither are left out. HDCMiner selects among the pairs of all anchors, so it gets them through its
+    own ``set_idx_externally``. On single labels the result equals that of PML's miner, with one exception:
+    DistanceWeightedMiner draws as many triplets as an anchor has positives; within a batch PML draws one more.
 
-    One call an anchor costs time: some 0.15 s for a batch of 128 on one CPU core, where keyart's own miners of the
-    same kind (`HardMiner`, `SemiHardMiner`, `MultiSimilarityMiner` …) take a few milliseconds.
+    One call per anchor takes time: about 0.15 s for a batch of 128 on one CPU core. keyart's own miners of the same
+    kind (`HardMiner`, `SemiHardMiner`, `MultiSimilarityMiner` …) take a few milliseconds.
 
     Args:
         class_name: One of `SUPPORTED`.
-        args: The class's arguments by name, plain values alone.
+        args: The class's arguments by name; plain values only.
 
     Raises:
-        InputError: PML is not installed, the class is refused, or an argument does not fit it.
+        InputError: PML is not installed, the class is not supported, or an argument is invalid.
     """
 
     name: ClassVar[str] = "pml"
@@ -68,10 +68,10 @@ class PMLMiner(Miner):
 
     @classmethod
     def of(cls, miner: Any) -> "PMLMiner":
-        """Wrap a miner that exists.
+        """Wrap an existing miner object.
 
         Raises:
-            InputError: It is no miner of PML, or one that cannot be used.
+            InputError: The object is not a miner of PML, or its class is not supported.
         """
         names = [base.__name__ for base in type(miner).__mro__]
         if not isinstance(miner, import_pml("miners", "from_pml").BaseMiner):
@@ -84,13 +84,13 @@ class PMLMiner(Miner):
         return made
 
     def _try_out(self) -> None:
-        """Mine six items once: wrong values that a constructor lets pass fail here."""
+        """Mine six items once, so that invalid arguments that the constructor accepts fail here."""
         with torch.random.fork_rng(devices=[]):
             rows = torch.randn(6, 4)
             self(rows, relate_labels(torch.tensor([0, 0, 0, 1, 1, 1]), 6, Relevance("exact")))
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         if hasattr(self.miner, "set_idx_externally"):
             self.miner.set_idx_externally(relations.pairs(), None)
             labels = torch.zeros(len(rows), device=rows.device), torch.zeros(len(references), device=rows.device)
@@ -112,14 +112,14 @@ class PMLMiner(Miner):
     def _of_anchor(
         self, anchor: int, rows: Tensor, references: Tensor, relations: Relations
     ) -> tuple[Tensor, ...] | None:
-        """What the miner chooses for one anchor, as rows and references; None where it has nothing to choose from."""
+        """Return the miner's selection for one anchor as row and reference positions; None if there are no pairs."""
         positive = relations.positive[anchor]
         shown = torch.where(positive | relations.negative[anchor])[0]
         if len(shown) == 0:
             return None
         label = torch.ones(1, dtype=torch.int64, device=rows.device)
         found = self.miner(rows[anchor : anchor + 1], label, references[shown], positive[shown].long())
-        # Anchors stand at even places, what is compared with them at odd ones; a triplet has one anchor.
+        # Anchors are at even positions, references at odd ones; a triplet has one anchor.
         others = {1, 2} if len(found) == 3 else {1, 3}
         return tuple(
             shown[indices] if place in others else torch.full_like(indices, anchor)

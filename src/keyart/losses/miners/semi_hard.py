@@ -1,4 +1,4 @@
-"""Triplets by how they stand to a margin."""
+"""Mining of triplets by the difference of their distances relative to a margin."""
 
 from dataclasses import replace
 from typing import ClassVar, Literal, get_args
@@ -13,28 +13,28 @@ from keyart.losses.miners.base import Miner, distances
 Kind = Literal["semi_hard", "hard", "violating"]
 Negatives = Literal["all", "nearest"]
 
-# (pair, reference) comparisons made at once: 16 MiB of booleans and four times as much of distances.
+# Number of (pair, reference) comparisons at a time: 16 MiB of booleans, and four times as much of distances.
 _AT_ONCE = 2**24
 
 
 class SemiHardMiner(Miner):
-    """Triplets whose negative is farther than the positive, but by no more than the margin (Schroff et al. 2015).
+    """Selects triplets whose negative is farther than the positive by at most the margin (Schroff et al. 2015).
 
     With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
 
         semi_hard: 0 < d_an − d_ap ≤ margin,   hard: d_an ≤ d_ap,   violating: both
 
-    On single labels it equals TripletMarginMiner of pytorch-metric-learning (``semihard``, ``hard``, ``all``). All such
-    triplets grow with N · M²: beside a large memory take ``negatives="nearest"``, the paper's one negative for each
-    positive pair (arXiv 1503.03832, section 3.2).
+    On single labels this equals TripletMarginMiner of pytorch-metric-learning (``semihard``, ``hard``, ``all``). The
+    number of all such triplets grows with N · M². With a large memory use ``negatives="nearest"``, the paper's one
+    negative per positive pair (arXiv 1503.03832, section 3.2).
 
     Args:
         margin: A distance above 0, at most 2.
-        kind: Which triplets.
-        negatives: ``all`` that fit a positive pair, or the ``nearest`` of them.
+        kind: Which triplets to select.
+        negatives: ``all`` matching negatives of a positive pair, or the ``nearest`` of them.
 
     Raises:
-        InputError: For a margin out of range, or an unknown word.
+        InputError: The margin is out of range, or ``kind`` or ``negatives`` is unknown.
     """
 
     name: ClassVar[str] = "semi_hard"
@@ -49,7 +49,7 @@ class SemiHardMiner(Miner):
         self.margin, self.kind, self.negatives = margin, kind, negatives
 
     def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
-        """See the class."""
+        """Choose pairs or triplets; see the class."""
         if len(references) == 0:
             return relations
         apart = distances(rows, references)
@@ -58,7 +58,7 @@ class SemiHardMiner(Miner):
         return replace(relations, triplets=found(apart, relations, most))
 
     def _all(self, apart: Tensor, relations: Relations, most: float) -> Tensor:
-        """(3, T) every triplet whose negative is farther than the positive by at most ``most``."""
+        """Return (3, T) all triplets whose negative is farther than the positive by at most ``most``."""
         anchors, positives = torch.where(relations.positive)
         found = [torch.empty(3, 0, dtype=torch.int64, device=apart.device)]
         step = max(1, _AT_ONCE // apart.shape[1])
@@ -72,7 +72,7 @@ class SemiHardMiner(Miner):
         return torch.cat(found, dim=1)
 
     def _nearest(self, apart: Tensor, relations: Relations, most: float) -> Tensor:
-        """(3, T) the nearest such negative of each positive pair, from each row's sorted negatives."""
+        """Return (3, T) the nearest such negative of each positive pair, from each row's sorted negatives."""
         ordered, negatives = torch.where(relations.negative, apart, torch.inf).sort(dim=1)
         place = torch.zeros_like(negatives)
         if self.kind == "semi_hard":
