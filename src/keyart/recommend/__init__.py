@@ -1,6 +1,6 @@
-"""Histories to candidates: interests, user profiles, candidate films, and how good they are.
+"""Recommendation from watch histories: interests, user profiles, candidate films, and their offline evaluation.
 
-Reading a history table belongs in `keyart.catalogue`.
+Code that reads a history table belongs in `keyart.catalogue`.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,4 +1,4 @@
-"""From watched films to candidate films: search for each interest, fuse, leave out what was seen, diversify."""
+"""Candidate generation: search by each interest of a user, merge, exclude watched films, diversify."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,21 +17,21 @@ from keyart.utils.vectors import unit_rows
 Ints = npt.NDArray[np.int64]
 BALANCE = 0.8
 POOL = 5
-"""Candidates, for each one wanted, among which a list is made that does not repeat itself."""
+"""Number of candidates per requested film from which the diversified list is selected."""
 
 
 class Films:
-    """Which posters of an index show which film.
+    """Mapping between the posters of an index and the films that they show.
 
     Args:
         posters: (N rows) the index's table.
 
     Attributes:
         names: (F,) the films, in the order of their first posters.
-        codes: (N,) the film of each poster, as a position in ``names``.
-        first: (F,) the first poster of each film.
-        place: The position of a film, by its name or by a poster's id.
-        ids: (N,) the posters' ids.
+        codes: (N,) film of each poster, as a position in ``names``.
+        first: (F,) first poster of each film.
+        place: Position of a film, by its name or by a poster's id.
+        ids: (N,) ids of the posters.
     """
 
     def __init__(self, posters: pd.DataFrame) -> None:
@@ -45,15 +45,15 @@ class Films:
         self.place = self.places("film")
 
     def places(self, column: str) -> dict[str, int]:
-        """The position of each film by what a history's column of this plain name calls it; see `film_places`."""
+        """Return the position of each film by the names in a history's column ``column``; see `film_places`."""
         return film_places(self.ids, self.codes.tolist(), self.names, column)
 
     def posters(self, film: int) -> Ints:
-        """The rows of a film's posters."""
+        """Return the rows of a film's posters."""
         return np.asarray(self._order[self._start[film] : self._start[film + 1]], dtype=np.int64)
 
     def vectors(self, index: Searchable, films: Ints) -> npt.NDArray[np.float32]:
-        """(F, E) unit mean of each film's posters."""
+        """Return (F, E) unit means of the vectors of each film's posters."""
         owned = [self.posters(int(film)) for film in films]
         rows = np.concatenate(owned) if owned else np.empty(0, dtype=np.int64)
         sums = np.zeros((len(films), index.dimensions), dtype=np.float32)
@@ -63,11 +63,11 @@ class Films:
 
 @dataclass(frozen=True, eq=False)
 class Viewer:
-    """What is known of somebody.
+    """Watch history of one user, as weighted films.
 
     Attributes:
-        films: (H,) different films that were watched, as positions in `Films.names`.
-        weights: (H,) how much each tells of the taste; positive.
+        films: (H,) distinct watched films, as positions in `Films.names`.
+        weights: (H,) weight of each film in the user's profile; positive.
     """
 
     films: Ints
@@ -76,14 +76,14 @@ class Viewer:
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """What is proposed to a viewer, best first but for variety.
+    """Candidate films for one user, in the order in which they were selected for relevance and variety.
 
     Attributes:
-        rows: (K,) posters of the index, one a film.
-        scores: (K,) as `Space.scores` gives them.
-        because: (K,) the watched film that gives most to the score, as a position in the viewer's ``films``.
-        interest: (K,) the interest that this film belongs to.
-        interests: The viewer's interests, the heaviest first.
+        rows: (K,) posters of the index, one per film.
+        scores: (K,) scores of `Space.scores`.
+        because: (K,) the watched film that contributes most to the score, as a position in the user's ``films``.
+        interest: (K,) the interest of that watched film.
+        interests: The user's interests, the one with the highest weight first.
     """
 
     rows: Ints
@@ -97,7 +97,7 @@ class Candidates:
 
 
 def index_space(index: Searchable) -> Space:
-    """The space of an index's posters: of all, or of 20,000 that are evenly spread over it."""
+    """Fit the space of an index's posters: of all of them, or of 20,000 evenly spaced ones."""
     rows = np.unique(np.linspace(0, len(index) - 1, min(len(index), SAMPLE)).astype(np.int64))
     return Space.fit(index.vectors(rows))
 
@@ -105,23 +105,27 @@ def index_space(index: Searchable) -> Space:
 def find_candidates(
     index: Searchable, films: Films, space: Space, viewers: Sequence[Viewer], k: int, *, balance: float = BALANCE
 ) -> list[Candidates]:
-    """The k films of an index that suit each viewer best and that the viewer has not seen.
+    """Return the k best films of an index for each user, without the films that the user has watched.
 
-    The index is searched with each interest's own taste, and with the whole one. What is found is fused by the whole
-    taste's score: the sum of what all interests give to it. A film counts once, with its best poster; all posters of
-    watched films are left out, and more is fetched until enough is left. Of the best 5k, k are chosen by maximal
-    marginal relevance.
+    The index is searched with the profile of each interest and with the whole profile. The results are merged and
+    ranked by the score of the whole profile, which is the sum of the contributions of all interests. Each film counts
+    once, with its best poster. All posters of watched films are excluded; the search continues until enough films are
+    left. From the best 5k films, k are selected by maximal marginal relevance.
 
     Args:
-        index: What is searched.
-        films: Its films.
-        space: Its space.
-        viewers: B viewers.
-        k: How many films each.
-        balance: Of relevance and variety, see :func:`keyart.retrieval.diversify.diversify`; 1: relevance alone.
+        index: The index to search.
+        films: The index's films.
+        space: The index's space.
+        viewers: B users.
+        k: Number of films per user.
+        balance: Weight of relevance against variety, see :func:`keyart.retrieval.diversify.diversify`; 1: relevance
+            alone.
 
     Returns:
-        B lists; shorter ones where the index holds no more unseen films.
+        B lists; they are shorter than k if the index holds no more unwatched films.
+
+    Raises:
+        ValueError: ``k`` is less than 1.
     """
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")
@@ -136,7 +140,7 @@ def find_candidates(
         found = index.search(np.concatenate([minds[one].queries for one in waiting]), depth)[1]
         own = np.split(found, np.cumsum([len(minds[one].queries) for one in waiting])[:-1])
         every = np.unique(found[found >= 0])
-        # Fetched once for all viewers: where the vectors lie on a server, each fetch is dear.
+        # Fetched once for all users: if the vectors are on a server, each request is slow.
         vectors = index.vectors(every)
         for one, rows in zip(waiting, own, strict=True):
             at = np.searchsorted(every, np.unique(rows[rows >= 0]))
@@ -151,12 +155,12 @@ def find_candidates(
 
 @dataclass(frozen=True, eq=False)
 class _Pool:
-    """Unseen films, one poster each, best first.
+    """Unwatched films, one poster each, best first.
 
     Attributes:
         rows: (R,) posters.
-        scores: (R,) how they suit the whole taste.
-        vectors: (R, E) theirs.
+        scores: (R,) their scores by the whole profile.
+        vectors: (R, E) their vectors.
     """
 
     rows: Ints
@@ -168,10 +172,10 @@ class _Pool:
         return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, width), np.float32))
 
     def varied(self, space: Space, k: int, balance: float) -> "_Pool":
-        """Of these k that do not repeat themselves."""
+        """Select k of these films that differ from each other."""
         if not len(self.rows):
             return self
-        # The best candidate is as relevant as a copy is repetitive.
+        # Scale the scores so that the best candidate's relevance equals the cosine of two copies.
         relevance = self.scores / max(float(np.abs(self.scores).max()), 1e-12)
         order = diversify(relevance, unit_rows(self.vectors - space.mean), k, balance)
         return _Pool(self.rows[order], self.scores[order], self.vectors[order])
@@ -179,14 +183,15 @@ class _Pool:
 
 @dataclass(frozen=True, eq=False)
 class _Mind:
-    """A viewer whose interests are known.
+    """User with interests and profile.
 
     Attributes:
-        viewer: Who.
-        vectors: (H, E) of the watched films.
-        interests: The clusters of them.
-        taste: Of all of them.
-        queries: (I, E) unit vectors to search with: the whole taste and, where there are several, each interest's.
+        viewer: The user's watch history.
+        vectors: (H, E) vectors of the watched films.
+        interests: Clusters of the watched films.
+        taste: Profile of all watched films.
+        queries: (I, E) unit vectors to search with: the whole profile and, if there are several interests, the profile
+            of each.
     """
 
     viewer: Viewer
@@ -197,7 +202,7 @@ class _Mind:
 
 
 def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.float32]], space: Space) -> list[_Mind]:
-    """The minds of viewers and their films' vectors; the products with the space's matrix are made all at once."""
+    """Compute interests and profiles of users; one matrix product with the space's matrix serves all users."""
     interests = [
         find_interests(unit_rows(films - space.mean), viewer.weights)
         for viewer, films in zip(viewers, vectors, strict=True)
@@ -218,7 +223,7 @@ def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.floa
 def _unseen(
     films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints, most: int
 ) -> _Pool:
-    """The best films that were not watched, one poster each; ``vectors[at]`` are those of ``rows``."""
+    """Return the best unwatched films, one poster each; ``vectors[at]`` are the vectors of ``rows``."""
     new = ~np.isin(films.codes[rows], mind.viewer.films)
     rows, at = rows[new], at[new]
     if not len(rows):
@@ -230,7 +235,7 @@ def _unseen(
 
 
 def _reasoned(space: Space, mind: _Mind, pool: _Pool, lifted: npt.NDArray[np.float32]) -> Candidates:
-    """Candidates with the watched film that gives most to each."""
+    """Return the candidates with the watched film that contributes most to each."""
     because = np.asarray(space.parts(mind.vectors, mind.viewer.weights, lifted).argmax(axis=1), dtype=np.int64)
     owner = np.empty(len(mind.viewer.films), dtype=np.int64)
     for at, interest in enumerate(mind.interests):

@@ -1,4 +1,4 @@
-"""Watched together: do films that the same people liked lie close together?"""
+"""Co-watch evaluation: are films that the same users liked close together in an embedding?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ _TILE = 512
 
 @dataclass(frozen=True, eq=False)
 class CoWatch:
-    """F films and the users who liked them; each film searches the others.
+    """Co-watch relevance of F films, computed from the users who liked them; each film is a query for the others.
 
-    The gain of two films is the cosine of their binary user columns: |A ∩ B| / √(|A| · |B|), A and B being the sets of
-    users who liked the one and the other.
+    The gain of two films is the cosine of their binary user columns: |A ∩ B| / √(|A| · |B|), where A and B are the sets
+    of users who liked each film.
 
     Attributes:
         films: (F,) str, sorted.
         posters: (F,) int64 arrays: the positions of each film's posters in the catalogue.
-        liked: (P, 2) int64 pairs (film, user), each once.
-        users: How many users there are.
-        unknown_films: Films of the history that the catalogue lacks.
+        liked: (P, 2) int64 distinct pairs (film, user).
+        users: Number of users.
+        unknown_films: Number of films of the history that the catalogue lacks.
     """
 
     films: npt.NDArray[np.object_]
@@ -46,7 +46,7 @@ class CoWatch:
         return len(self.films)
 
     def within(self, positions: npt.ArrayLike) -> "CoWatch":
-        """The same for the films that have a poster among ``positions`` of the catalogue, and for these posters."""
+        """Return the same for the posters at ``positions`` of the catalogue only, and for the films that they show."""
         inside = np.asarray(positions, dtype=np.int64)
         posters = [own[np.isin(own, inside)] for own in self.posters]
         kept = np.array([len(own) > 0 for own in posters], dtype=np.bool_)
@@ -56,19 +56,21 @@ class CoWatch:
         return CoWatch(self.films[kept], [p for p in posters if len(p)], liked, self.users, self.unknown_films)
 
     def of_films(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """(N, D) vectors of posters to (F, D): the unit mean of the unit vectors of a film's posters."""
+        """Convert (N, D) vectors of posters to (F, D) vectors of films: the unit mean of the posters' unit vectors."""
         unit = unit_rows(np.asarray(vectors))
         return unit_rows(np.stack([unit[own].mean(0) for own in self.posters]))
 
     def ndcg(self, vectors: npt.ArrayLike, k: int = 10) -> npt.NDArray[np.float64]:
-        """nDCG@k of each film searching the others by cosine, ties by film; linear gain, ideal over all the others.
+        """Compute nDCG@k of each film as a query for the others by cosine.
+
+        The gain is linear, the ideal ranking is over all other films, and films in ascending order break ties.
 
         Args:
-            vectors: (F, D), one a film.
+            vectors: (F, D), one per film.
             k: Cut-off.
 
         Returns:
-            (F,) float64; NaN where nobody liked the film together with another one.
+            (F,) float64; NaN if no user liked both the film and another one.
         """
         tensor = torch.as_tensor(np.asarray(vectors))
         rows = np.arange(len(self))
@@ -82,20 +84,20 @@ class CoWatch:
         return self._known(torch.cat(values))
 
     def chance(self, k: int = 10) -> npt.NDArray[np.float64]:
-        """(F,) the expectation of `ndcg` under a random ranking: every rank holds the mean gain of the others."""
+        """Return (F,) expectations of `ndcg` under a random ranking: every rank has the other films' mean gain."""
         weight, others = discounts(k), len(self) - 1
         total = weight[:others].sum() / max(others, 1)
         return self._known(torch.cat([gains.sum(1) * total / self._ideal(gains, weight) for _, gains in self._gains()]))
 
     @cached_property
     def _likes(self) -> Tensor:
-        """(F, users) sparse float32."""
+        """(F, users) sparse float32 matrix of likes."""
         index = torch.from_numpy(self.liked.T.copy())
         ones, shape = torch.ones(len(self.liked)), (len(self), self.users)
         return torch.sparse_coo_tensor(index, ones, shape, check_invariants=True).coalesce()
 
     def _gains(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Some rows, and their (T, F) float64 gains; a film gains nothing by itself."""
+        """Yield tiles of T rows with their (T, F) float64 gains; the gain of a film with itself is 0."""
         films, users = torch.from_numpy(self.liked.T.copy())
         size = torch.bincount(films, minlength=len(self)).double()
         for start in range(0, len(self), _TILE):
@@ -121,16 +123,16 @@ class CoWatch:
 def co_watched(
     history: History, catalogue: Catalogue, *, min_users: int = MIN_USERS, at_least: float | None = None
 ) -> CoWatch:
-    """The films of a catalogue that enough users liked.
+    """Select the films of a catalogue that enough users liked.
 
     Args:
-        history: Who rated what.
+        history: Ratings or watch events of users.
         catalogue: The posters; films are matched by `History.match`.
-        min_users: A film needs so many users who liked it.
-        at_least: The rating from which on a film counts as liked; None: as the history's scale says.
+        min_users: Minimum number of users who liked a film.
+        at_least: Lowest rating that counts as liked; None: that of the history's scale.
 
     Raises:
-        InputError: Fewer than two films of the catalogue are liked by enough users.
+        InputError: Enough users liked fewer than two films of the catalogue.
     """
     matched = history.match(catalogue)
     kept = history.liked(at_least) & (matched.film >= 0)
@@ -160,7 +162,7 @@ def co_watched(
 
 
 def joined(first: npt.ArrayLike, second: npt.ArrayLike, weight: float = 1.0) -> npt.NDArray[np.float32]:
-    """Two embeddings side by side, first ⊕ weight · second, each of unit length before.
+    """Concatenate two embeddings, first ⊕ weight · second, after scaling each to unit length.
 
     Examples:
         >>> joined([[2.0]], [[0.0, 3.0]], 0.5).tolist()

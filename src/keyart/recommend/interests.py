@@ -1,4 +1,4 @@
-"""What a viewer likes: films weighted by rating and recency, clustered into interests."""
+"""Interests of a user: films weighted by rating and recency, then clustered."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,20 @@ Floats = npt.NDArray[np.floating]
 BEST = 5.0
 DAY = 86_400.0
 HALF_LIFE = 1000.0
-"""Days after which a film counts half."""
+"""Age in days at which the weight of a film is halved."""
 MOST = 8
 ALIKE = 1.0
-"""Ward distance below which films belong to one interest whatever their number: cosine 0.5 for two films."""
+"""Ward distance below which clusters are always merged; for two films it equals a cosine of 0.5."""
 
 
 @dataclass(frozen=True, eq=False)
 class Interest:
-    """Films of a viewer that are alike.
+    """Cluster of similar films of a user.
 
     Attributes:
-        medoid: The member that stands for it: the one nearest to all others.
-        members: (M,) its films, as positions in the viewer's history.
-        weight: Its share of the viewer's taste; the shares of all interests add up to 1.
+        medoid: The member that represents the cluster: the one closest to all others.
+        members: (M,) films, as positions in the user's history.
+        weight: Share of the user's profile; the shares of all interests sum to 1.
     """
 
     medoid: int
@@ -34,16 +34,16 @@ class Interest:
 def event_weights(
     ratings: Floats | None, timestamps: Floats | None, count: int, half_life: float = HALF_LIFE
 ) -> npt.NDArray[np.float64]:
-    """How much each watched film tells of a viewer's taste.
+    """Return the weight of each watched film in a user's profile.
 
-    2^(rating − 5), so that one star less halves it, times 2^(−age / half-life), the age being counted from the viewer's
-    last event. Every film tells something: there is no viewer whose taste is unknown.
+    The weight is proportional to 2^(rating − 5) · 2^(−age / half-life): one star less halves it. The age is counted
+    back from the user's last event. Every weight is positive, so that every user has a profile.
 
     Args:
-        ratings: (H,) of five stars; None: all count alike.
-        timestamps: (H,) seconds; NaN where unknown, which counts as old as the viewer's oldest. None: unknown.
+        ratings: (H,) ratings on a scale of five stars; None: all films have the same rating.
+        timestamps: (H,) seconds; NaN where unknown, which counts as the age of the user's oldest event. None: unknown.
         count: H.
-        half_life: Days.
+        half_life: Half-life in days.
 
     Returns:
         (H,) positive weights whose sum is 1.
@@ -63,20 +63,24 @@ def event_weights(
 
 
 def find_interests(vectors: Floats, weights: Floats, most: int = MOST, alike: float = ALIKE) -> list[Interest]:
-    """Cluster a viewer's films by Ward's method, each cluster with its medoid (PinnerSage, Pal et al. 2020).
+    """Cluster a user's films by Ward's method and find the medoid of each cluster (PinnerSage, Pal et al. 2020).
 
-    Ward's method (1963) merges whatever adds least to the squared distances within clusters, until clusters are further
-    apart than ``alike`` and no more than ``most``. The medoid is the member with the least weighted sum of squared
-    distances to the others. Unlike a mean it is a film, which can be named and lies among films.
+    Ward's method (1963) repeatedly merges the two clusters whose merging increases the sum of squared distances within
+    clusters least. It stops when the clusters are further apart than ``alike`` and there are at most ``most``. The
+    medoid is the member with the lowest weighted sum of squared distances to the others. Unlike a mean, it is a film:
+    it has a name and a place among the films.
 
     Args:
-        vectors: (H, E) of the viewer's films, unit rows.
-        weights: (H,) positive, as :func:`event_weights` gives them.
-        most: Most interests.
-        alike: Ward distance up to which films are merged in any case.
+        vectors: (H, E) unit vectors of the user's films.
+        weights: (H,) positive, from :func:`event_weights`.
+        most: Maximum number of interests.
+        alike: Ward distance up to which clusters are always merged.
 
     Returns:
-        The heaviest first; every film is in one of them.
+        Interests that partition the films, the one with the highest weight first.
+
+    Raises:
+        ValueError: There are no films, or the numbers of films and weights differ.
 
     Examples:
         >>> eye = np.eye(2)[[0, 0, 1]]
@@ -98,13 +102,13 @@ def find_interests(vectors: Floats, weights: Floats, most: int = MOST, alike: fl
     for one in np.unique(label):
         members = np.flatnonzero(label == one)
         own = vectors[members]
-        # Unit vectors: least squared distances are greatest sums of cosines.
+        # For unit vectors, the lowest sum of squared distances is the highest sum of cosines.
         medoid = members[int(np.argmax(own @ (weights[members] @ own)))]
         found.append(Interest(int(medoid), members, float(weights[members].sum()) / total))
     return sorted(found, key=lambda interest: (-interest.weight, interest.medoid))
 
 
 def _distances(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """(H · (H − 1) / 2,) Euclidean distances of unit rows, condensed: √(2 − 2 cos), by one matrix product."""
+    """Return (H · (H − 1) / 2,) condensed Euclidean distances of unit vectors, √(2 − 2 cos), by one matrix product."""
     upper = np.triu_indices(len(vectors), 1)
     return np.sqrt(np.maximum(2.0 - 2.0 * (vectors @ vectors.T)[upper].astype(np.float64), 0.0))

@@ -1,4 +1,4 @@
-"""A history as arrays, and the two ways in which part of it is held out."""
+"""Watch events as arrays, and two hold-out protocols: by time, and by cold films."""
 
 from dataclasses import dataclass
 
@@ -16,21 +16,21 @@ Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 FOLDS = 5
 LAST = 0.2
-"""The share of events that is held out by time."""
+"""Share of the events that is held out by time."""
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Who watched what: each user and film once, with the first of their events.
+    """Watch events as arrays: each pair of user and film once, with the first of its events.
 
     Attributes:
         user: (E,) positions in ``users``.
         film: (E,) positions among the catalogue's F films.
-        liked: (E,) whether it was liked, see `History.liked`; without ratings, watched.
-        rating: (E,) as of five stars, or None.
+        liked: (E,) whether the user liked the film, see `History.liked`; without ratings, whether the user watched it.
+        rating: (E,) ratings on a scale of five stars, or None.
         time: (E,) seconds, or None.
         users: (U,) names.
-        films: F.
+        films: Number of films F.
     """
 
     user: Ints
@@ -46,17 +46,17 @@ class Events:
 
     @classmethod
     def of(cls, history: History, catalogue: Catalogue) -> tuple["Events", int]:
-        """The events about a catalogue's films, and how many films of the history it lacks.
+        """Return the events of a catalogue's films, and the number of films of the history that the catalogue lacks.
 
         Raises:
-            InputError: It has none of them.
+            InputError: The catalogue has none of the history's films, or only some events have a timestamp.
         """
         matched = history.match(catalogue)
         frame = pd.DataFrame({"user": history.users.astype(str), "film": matched.film, "liked": history.liked()})
         frame["rating"] = np.nan if history.stars is None else history.stars
         frame["time"] = np.nan if history.timestamps is None else history.timestamps
         frame = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
-        # A film that is watched again is not new: it belongs to the time when it was first seen.
+        # A film that is watched again is not new: it counts at the time of its first event.
         frame = frame.drop_duplicates(["user", "film"], keep="first").sort_values(["user", "film"], kind="stable")
         codes, users = pd.factorize(frame["user"].astype(object))
         times = None if history.timestamps is None else frame["time"].to_numpy(dtype=np.float64)
@@ -78,18 +78,18 @@ class Events:
         return events, matched.unknown_films
 
     def select(self, which: Bools) -> "Events":
-        """Some of the events; users and films stay."""
+        """Return some of the events, with the same users and films."""
         rating = None if self.rating is None else self.rating[which]
         time = None if self.time is None else self.time[which]
         return Events(self.user[which], self.film[which], self.liked[which], rating, time, self.users, self.films)
 
     def matrix(self, values: npt.NDArray[np.floating]) -> csr_matrix:
-        """(U, F) sparse float32 with a value for each event."""
+        """Return a (U, F) sparse float32 matrix with one value per event."""
         shape = (len(self.users), self.films)
         return csr_matrix((values.astype(np.float32), (self.user, self.film)), shape=shape)
 
     def profiles(self) -> csr_matrix:
-        """(U, F) what each watched film tells of its viewer's taste, see :func:`event_weights`; rows sum to 1."""
+        """Return (U, F) weights of watched films in each user's profile, see :func:`event_weights`; rows sum to 1."""
         weights = np.empty(len(self))
         order = np.argsort(self.user, kind="stable")
         for own in np.split(order, np.flatnonzero(np.diff(self.user[order])) + 1):
@@ -101,12 +101,12 @@ class Events:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is known, and what is to be found.
+    """Evaluation task: known events, held-out targets and the films to rank.
 
     Attributes:
-        known: The events that models may see.
+        known: Events that models may use.
         targets: (U, F) bool, the held-out liked films.
-        gallery: (F,) bool, the films that are ranked; a user's known films never are.
+        gallery: (F,) bool, the films to rank; films that a user is known to have watched are excluded for that user.
     """
 
     known: Events
@@ -114,23 +114,23 @@ class Task:
     gallery: Bools
 
     def users(self) -> Ints:
-        """Those who are judged: with a known film and something to find."""
+        """Return the users to evaluate: those with at least one known film and at least one target."""
         has = np.bincount(self.known.user, minlength=len(self.known.users)) > 0
         seeks = np.asarray(self.targets[:, np.flatnonzero(self.gallery)].sum(axis=1)).ravel() > 0
         return np.flatnonzero(has & seeks)
 
     def within(self, films: Bools) -> "Task":
-        """The same among fewer films."""
+        """Return the same task with the gallery restricted to some films."""
         return Task(self.known, self.targets, self.gallery & films)
 
 
 def by_time(events: Events, last: float = LAST) -> Task:
-    """One cut in time for everybody: the last events are held out.
+    """Hold out the last events, with one cut in time for all users.
 
-    Events of the moment of the cut are held out too, so that no known event is as late as a held-out one.
+    Events at the exact time of the cut are held out too, so that no known event is as late as a held-out one.
 
     Args:
-        events: With times.
+        events: Events with times.
         last: The share that is held out.
     """
     assert events.time is not None
@@ -140,12 +140,12 @@ def by_time(events: Events, last: float = LAST) -> Task:
 
 
 def cold_folds(films: int, folds: int = FOLDS, seed: int = 0) -> Ints:
-    """(F,) each film's fold, drawn at random; folds differ by one film at most."""
+    """Return (F,) random folds of films; the sizes of folds differ by at most one film."""
     return np.asarray(np.random.default_rng(seed).permutation(films) % folds, dtype=np.int64)
 
 
 def cold(events: Events, gallery: Bools) -> Task:
-    """All events about some films are held out, and these films alone are ranked: they are new to everybody."""
+    """Hold out all events of some films and rank only these films, which are then new to all users."""
     new = gallery[events.film]
     return Task(events.select(~new), _targets(events, new), gallery)
 
@@ -156,7 +156,7 @@ def _targets(events: Events, held: Bools) -> csr_matrix:
 
 
 def film_split(catalogue: Catalogue, films: npt.NDArray[np.object_], splits: npt.NDArray[np.object_]) -> Bools:
-    """(F,) whether a film's posters are in the test split; a film is never parted between splits."""
+    """Return (F,) whether a film's posters are in the test split; all posters of a film are in the same split."""
     inside = set(catalogue.films[splits == "test"])
     return np.array([film in inside for film in films], dtype=np.bool_)
 

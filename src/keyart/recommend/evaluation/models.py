@@ -1,4 +1,4 @@
-"""What ranks films for viewers: popularity, the look of what they watched, EASE, and looks beside EASE."""
+"""Models that rank films for users: popularity, film vectors, EASE, and a blend of EASE with film vectors."""
 
 from dataclasses import dataclass
 
@@ -13,11 +13,11 @@ Scores = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """One or more kinds of film vectors side by side; a taste is a ridge regression on each.
+    """Content model over one or more kinds of film vectors, with a ridge-regression profile on each.
 
     Attributes:
-        parts: Kinds as (F, E) film vectors with their spaces.
-        weights: How much each counts; every kind's films have mean square length 1 before.
+        parts: For each kind, the (F, E) film vectors and their space.
+        weights: Weight of each kind, after scaling its films to mean square length 1.
     """
 
     parts: tuple[tuple[npt.NDArray[np.float32], Space], ...]
@@ -25,15 +25,15 @@ class Looks:
 
     @classmethod
     def of(cls, vectors: npt.NDArray[np.float32], ridge: float) -> "Looks":
-        """One kind of vectors, with the space of all films."""
+        """Create a model of one kind of vectors, with the space of all films."""
         return cls(((vectors, Space.fit(vectors, ridge)),))
 
     def beside(self, other: "Looks", weight: float) -> "Looks":
-        """These ⊕ weight · others."""
+        """Concatenate two models: self ⊕ weight · other."""
         return Looks(self.parts + other.parts, self.weights + tuple(weight * one for one in other.weights))
 
     def scores(self, known: Events, users: Ints) -> Scores:
-        """(J, F) of some users: what their watched films give to every film."""
+        """Return (J, F) scores of every film for some users, from the films that they watched."""
         profiles = known.profiles()[users]
         total = np.zeros((len(users), known.films), dtype=np.float32)
         for (vectors, space), weight in zip(self.parts, self.weights, strict=True):
@@ -43,23 +43,23 @@ class Looks:
 
 
 def popularity(known: Events, users: Ints) -> Scores:
-    """(J, F) how many users liked each film, the same for everybody."""
+    """Return (J, F) numbers of users who liked each film, the same for every user."""
     counts = np.bincount(known.film[known.liked], minlength=known.films).astype(np.float32)
     return np.broadcast_to(counts, (len(users), known.films))
 
 
 def ease(known: Events, users: Ints, ridge: float, liked_only: bool) -> Scores:
-    """(J, F) scores X B of EASE (Steck 2019, arXiv 1905.03375), in closed form.
+    """Return (J, F) scores X B of EASE (Steck 2019, arXiv 1905.03375), in closed form.
 
     X is the binary matrix of users and films. B = I − P · diag(1 / diag P), with P = (Xᵀ X + λ I)⁻¹, is the ridge
-    regression of every film on all others: its diagonal is 0. Where there are fewer users than films the inverse is
-    taken on their side, by Woodbury's identity: X P = M X and P = (I − Xᵀ M X) / λ, with M = (X Xᵀ + λ I)⁻¹.
+    regression of every film on all others: its diagonal is 0. If there are fewer users than films, the users' smaller
+    matrix is inverted instead, by Woodbury's identity: X P = M X and P = (I − Xᵀ M X) / λ, with M = (X Xᵀ + λ I)⁻¹.
 
     Args:
         known: The events.
         users: J of their users.
         ridge: λ.
-        liked_only: X says who liked a film; else who watched it.
+        liked_only: Whether X marks films that a user liked; otherwise it marks films that a user watched.
     """
     events = known.select(known.liked) if liked_only else known
     sparse = events.matrix(np.ones(len(events)))
@@ -73,17 +73,17 @@ def ease(known: Events, users: Ints, ridge: float, liked_only: bool) -> Scores:
         inverse = np.linalg.inv(x.T @ x + ridge * np.eye(len(columns)))
         diagonal = np.diag(inverse)
         through = x[users] @ inverse
-    # A film that nobody watched has nothing to be found by: it ranks behind all.
+    # EASE knows nothing about a film that nobody watched: it ranks last.
     scores = np.full((len(users), known.films), -np.inf, dtype=np.float32)
     scores[:, columns] = x[users] - through / diagonal
     return scores
 
 
 def blended(interaction: Scores, looks: Scores, weight: float) -> Scores:
-    """(J, F) interaction ⊕ weight · looks, each of mean 0 and deviation 1 over a user's films.
+    """Return (J, F) interaction + weight · looks, each standardised over a user's films.
 
-    A film that the interaction model knows nothing of (−∞) has the least score it gives to that user: weight 0 leaves
-    the order of the interaction model, and a look may lift what nobody has watched.
+    A film that the interaction model does not know (−∞) has the lowest score that the model assigns for that user. So
+    weight 0 keeps the order of the interaction model, and content can raise films that nobody has watched.
     """
     known = np.isfinite(interaction)
     least = np.where(known, interaction, np.inf).min(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""How well a ranking finds what was held out: recall, nDCG, hit rate, coverage, novelty, and their chance."""
+"""Ranking metrics of held-out films, with their chance levels: recall, nDCG, hit rate, coverage, novelty."""
 
 from dataclasses import dataclass
 
@@ -16,30 +16,31 @@ TILE = 1024
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """How a model did.
+    """Metrics of one model on one task.
 
     Attributes:
-        values: (U, M) of each user, columns as `NAMES`; NaN for users who are not judged.
-        shown: For each cut the (F,) share of judged users who are shown each film, in expectation for chance.
+        values: (U, M) per user, columns as in `NAMES`; NaN for users that are not evaluated.
+        shown: For each cut-off, (F,) how many evaluated users are shown each film; for chance, the probability that any
+            user is shown it.
     """
 
     values: Floats
     shown: dict[int, Floats]
 
     def coverage(self, gallery: npt.NDArray[np.bool_]) -> dict[int, float]:
-        """For each cut the share of the gallery's films that anybody is shown."""
+        """Return for each cut-off the share of the gallery's films that are shown to at least one user."""
         return {k: float(np.minimum(shown[gallery], 1).mean()) for k, shown in self.shown.items()}
 
 
 def discounted(count: int) -> Floats:
-    """(count,) 1 / log₂(rank + 1), of ranks from 1 (Järvelin and Kekäläinen 2002)."""
+    """Return (count,) discounts 1 / log₂(rank + 1), for ranks from 1 (Järvelin and Kekäläinen 2002)."""
     return 1 / np.log2(np.arange(2, count + 2))
 
 
 def information(task: Task) -> Floats:
-    """(F,) −log₂ of the share of users who watched a film, with one more watcher than there were.
+    """Return (F,) self-information: −log₂ of the share of users who watched a film, with add-one smoothing.
 
-    A film that nobody has watched is as new as can be (Zhou et al. 2010; Vargas and Castells 2011).
+    A film that nobody has watched has the highest value (Zhou et al. 2010; Vargas and Castells 2011).
     """
     counts = np.bincount(task.known.film, minlength=task.known.films)
     people = len(np.unique(task.known.user))
@@ -47,15 +48,15 @@ def information(task: Task) -> Floats:
 
 
 def judge(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ranked:
-    """Rank each judged user's unseen films of the gallery by score; equal scores in random order.
+    """Evaluate scores: rank each user's unwatched films of the gallery; films with equal scores are in random order.
 
-    recall@k is the share of the held-out liked films among the k first; nDCG@k gains 1 for each, its ideal has all of
-    them first; the hit rate says whether there is any; novelty@k is the mean `information` of the k first.
+    recall@k is the share of the held-out liked films among the first k. nDCG@k has gain 1 for each; its ideal ranking
+    has all of them first. The hit rate is 1 if there is any. novelty@k is the mean `information` of the first k.
 
     Args:
-        task: What is held out.
-        scores: (J, F) of the judged users, in the order of ``task.users()``.
-        seed: Of the order of equals.
+        task: Known and held-out events.
+        scores: (J, F) of the evaluated users, in the order of ``task.users()``.
+        seed: Seed of the random order of ties.
     """
     users, films = task.users(), np.flatnonzero(task.gallery)
     values = np.full((len(task.known.users), len(NAMES)), np.nan)
@@ -67,7 +68,7 @@ def judge(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ranked
         some = users[start : start + TILE]
         here = np.array(scores[start : start + TILE][:, films], dtype=np.float64)
         here[seen[some][:, films].toarray() > 0] = -np.inf
-        # Each user's films in an order of their own: sorting keeps it among equals.
+        # Shuffle each user's films: the stable sort then leaves ties in random order.
         mixed = rng.permuted(np.broadcast_to(np.arange(len(films)), here.shape), axis=1)
         place = np.argsort(-np.take_along_axis(here, mixed, axis=1), axis=1, kind="stable")[:, :most]
         order = np.take_along_axis(mixed, place, axis=1)
@@ -92,9 +93,9 @@ def _values(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64], news: Fl
 
 
 def chance(task: Task) -> Ranked:
-    """The expectation of `judge` under random orders, in closed form.
+    """Return the expectation of `judge` under random rankings, in closed form.
 
-    Of N films R are wanted: recall k/N, DCG R/N · Σ discounts, hit rate 1 − C(N−R, k) / C(N, k).
+    With R targets among N films: recall k/N, DCG R/N · Σ discounts, hit rate 1 − C(N−R, k) / C(N, k).
     """
     users, films = task.users(), np.flatnonzero(task.gallery)
     values = np.full((len(task.known.users), len(NAMES)), np.nan)
@@ -109,7 +110,7 @@ def chance(task: Task) -> Ranked:
         gain = wanted / size * total[depth] / total[np.minimum(wanted, k)]
         columns += [depth / size, gain, 1 - _none_found(size, wanted, depth), (free * news).sum(1) / size]
         shown[k] = np.zeros(task.known.films)
-        # The chance that somebody is shown a film.
+        # Probability that at least one user is shown a film.
         with np.errstate(divide="ignore"):
             missed = np.log1p(-np.minimum(depth / size, 1.0))
         shown[k][films] = 1 - np.exp(np.where(free, missed[:, None], 0.0).sum(0))
@@ -118,7 +119,7 @@ def chance(task: Task) -> Ranked:
 
 
 def _none_found(size: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], k: npt.NDArray[np.int64]) -> Floats:
-    """C(N−R, k) / C(N, k): the probability that none of R wanted films is among k of N."""
+    """Return C(N−R, k) / C(N, k): the probability that none of R targets is among k of N films."""
     rest = size - wanted
     with np.errstate(invalid="ignore"):
         log = gammaln(rest + 1) - gammaln(rest - k + 1) - gammaln(size + 1) + gammaln(size - k + 1)

@@ -1,4 +1,4 @@
-"""Settings of the models, chosen on events that nothing is judged by."""
+"""Selection of model settings, on events that are not used for evaluation."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,9 +11,9 @@ from keyart.recommend.evaluation.models import Looks, Scores, blended, ease
 from keyart.recommend.evaluation.ranking import NAMES, judge
 
 RIDGES = (0.005, 0.02, 0.08, 0.32)
-"""Of tastes, relative to the trace of the covariance."""
+"""Ridges of user profiles to try, relative to the trace of the covariance."""
 BESIDE = (0.5, 1.0, 2.0, 4.0)
-"""Of one kind of vectors beside another."""
+"""Weights to try for a second kind of vectors."""
 EASE_RIDGES = (30.0, 100.0, 300.0, 1000.0)
 BLENDS = (0.0, 0.1, 0.2, 0.4, 0.8)
 CRITERION = NAMES.index("ndcg@100")
@@ -22,14 +22,14 @@ Vectors = Mapping[str, npt.NDArray[np.float32]]
 
 
 class Spaces:
-    """Spaces of kinds of vectors, each worked out once for each ridge."""
+    """Cache of content models: one per kind of vectors and ridge."""
 
     def __init__(self, vectors: Vectors) -> None:
         self._vectors = vectors
         self._known: dict[tuple[str, float], Looks] = {}
 
     def looks(self, kind: str, ridge: float) -> Looks:
-        """One kind of vectors as a model."""
+        """Return the model of one kind of vectors with a ridge."""
         if (kind, ridge) not in self._known:
             self._known[kind, ridge] = Looks.of(self._vectors[kind], ridge)
         return self._known[kind, ridge]
@@ -37,11 +37,11 @@ class Spaces:
 
 @dataclass
 class Chosen:
-    """What was chosen.
+    """Selected models and settings.
 
     Attributes:
-        looks: Row to model.
-        settings: Row to its settings, for people.
+        looks: Content model of each row.
+        settings: Settings of each row, for people.
     """
 
     looks: dict[str, Looks] = field(default_factory=dict)
@@ -49,22 +49,22 @@ class Chosen:
 
 
 def value(task: Task, scores: Scores) -> float:
-    """What is chosen by: mean nDCG@100 over users."""
+    """Return the selection criterion: mean nDCG@100 over users."""
     return float(np.nanmean(judge(task, scores).values[:, CRITERION]))
 
 
 def best(options: Iterable[tuple[float | bool, ...]], worth: Callable[..., float]) -> tuple[float | bool, ...]:
-    """The options that are worth most; the first of equals."""
+    """Return the option with the highest value; the first of equals."""
     return max(((worth(*one), -i, one) for i, one in enumerate(options)), key=lambda found: found[:2])[2]
 
 
 def choose_looks(spaces: Spaces, kinds: Iterable[str], pairs: Iterable[tuple[str, str]], inner: Task) -> Chosen:
-    """The ridge of each kind of vectors, then the weight of each pair's second kind beside the first.
+    """Choose the ridge of each kind of vectors, then the weight of the second kind of each pair.
 
     Args:
-        spaces: Of all kinds.
-        kinds: Those that stand alone.
-        pairs: Those that stand together; a row of the name ``first+second``.
+        spaces: Models of all kinds.
+        kinds: Kinds to use alone.
+        pairs: Pairs of kinds to combine; the row of a pair has the name ``first+second``.
         inner: Validation events.
     """
     chosen, users = Chosen(), inner.users()
@@ -85,7 +85,7 @@ def choose_looks(spaces: Spaces, kinds: Iterable[str], pairs: Iterable[tuple[str
 
 
 def choose_interaction(chosen: Chosen, look: str, inner: Task) -> None:
-    """EASE's ridge and events, and the weight of a look beside it."""
+    """Choose EASE's ridge and kind of events, and the weight of a content model in the hybrid."""
     users = inner.users()
     options = [(ridge, liked) for liked in (False, True) for ridge in EASE_RIDGES]
     ridge, liked = best(options, lambda ridge, liked: value(inner, ease(inner.known, users, ridge, liked)))
@@ -97,7 +97,7 @@ def choose_interaction(chosen: Chosen, look: str, inner: Task) -> None:
 
 
 def interaction_scores(chosen: Chosen, look: str, task: Task, users: Ints) -> dict[str, Scores]:
-    """``ease`` and ``hybrid`` with the chosen settings."""
+    """Return the scores of ``ease`` and ``hybrid`` with the chosen settings."""
     told = chosen.settings["ease"]
     interaction = ease(task.known, users, float(told["ridge"]), bool(told["liked_only"]))
     looks = chosen.looks[look].scores(task.known, users)
