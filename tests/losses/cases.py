@@ -1,4 +1,4 @@
-"""Every loss that has a YAML, built from it without Hydra, and relations to feed it."""
+"""Test cases: every loss that has a YAML file, built without Hydra, and relations to compute it on."""
 
 import dataclasses
 import inspect
@@ -21,9 +21,9 @@ if find_spec("pytorch_metric_learning") is None:
 NAMES = tuple(YAMLS)
 GENRES, SIZE = 5, 6
 
-# What a loss cannot be built without.
+# Arguments that a loss requires.
 NEEDED: dict[str, dict] = {"pml": {"class_name": "TripletMarginLoss"}}
-# Beside the defaults: every branch of a loss's own numbers.
+# Settings other than the defaults, which cover every branch of a loss's own arguments.
 VARIANTS: dict[str, list[dict]] = {
     "angular": [{"margin": 20}, {"margin": 75}],
     "n_pair": [{"pairs": "one_per_genre"}],
@@ -61,18 +61,18 @@ SETTINGS = [(name, settings) for name in NAMES for settings in [NEEDED.get(name,
 
 
 def label(value) -> str:
-    """How pytest shall call a case."""
+    """Return the name of a test case for pytest."""
     return ",".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, dict) else str(value)
 
 
 def loss_class(name: str) -> type[MetricLoss]:
-    """What the YAML's ``_target_`` names."""
+    """Return the class that the YAML file's ``_target_`` names."""
     module, _, cls = YAMLS[name]["build"]["_target_"].rpartition(".")
     return getattr(import_module(module), cls)
 
 
 def make(name: str, dtype: torch.dtype = torch.float64, **settings) -> MetricLoss:
-    """A built loss with the parameters that it always gets; a sum has one term of each kind."""
+    """Build a loss with all its parameters; a sum has one term of each kind."""
     torch.manual_seed(1)
     if name == "sum":
         terms = {term: make(term) for term in ("angular", "distillation", "proxy_anchor", "bce")}
@@ -84,19 +84,19 @@ def make(name: str, dtype: torch.dtype = torch.float64, **settings) -> MetricLos
 
 
 def takes_references(name: str, settings: dict) -> bool:
-    """Whether a loss can compare a batch with more posters than its own."""
+    """Return whether a loss can compare a batch with other posters."""
     special = settings.get("class_name")
     return loss_class(name).pairwise and (special is None or PML_LOSSES[special].no_references is None)
 
 
 def own_settings(name: str) -> dict:
-    """What a loss's constructor takes beside its margin, with the defaults."""
+    """Return the arguments of a loss's constructor except its margin, with their defaults."""
     parameters = inspect.signature(loss_class(name)).parameters
     return {key: p.default for key, p in parameters.items() if key not in ("margin", "margin_schedule")}
 
 
 def related(genres: Tensor, reference_genres: Tensor | None = None, relevance=jaccard) -> Relations:
-    """Relations of a batch to itself, or to other posters; with frozen similarities."""
+    """Compute the relations of a batch to itself or to other posters, with frozen similarities."""
     torch.manual_seed(2)
     index, features = torch.arange(len(genres)), torch.randn(len(genres), 7)
     if reference_genres is None:
@@ -107,7 +107,7 @@ def related(genres: Tensor, reference_genres: Tensor | None = None, relevance=ja
 
 
 def batches() -> dict[str, tuple[Relations, int | None]]:
-    """Multi-hot batches with the number of references: None where a batch is its own."""
+    """Return multi-hot batches with their number of references, or None if a batch is compared with itself."""
     own = related(multi_hot(11, GENRES, seed=1))
     assert own.positive.any()
     assert (own.compared() & ~own.positive & ~own.negative).any()

@@ -1,4 +1,4 @@
-"""Each loss from its paper's formula, one pair after the other; ``x`` and ``y`` as the loss takes them."""
+"""Naive references: each loss by its paper's formula, pair by pair; ``x`` and ``y`` are the loss's input."""
 
 import math
 
@@ -17,7 +17,7 @@ def exp_sum(terms):
 
 
 def pairs_of(rel):
-    """Each anchor's positives and negatives."""
+    """Return each anchor's positives and negatives."""
     n = len(rel.positive)
     if rel.triplets is None:
         return (
@@ -39,7 +39,7 @@ def triplets_of(rel):
 
 
 def compared_of(rel):
-    """Each anchor's other posters: the batches of these tests hold no poster twice."""
+    """Return each anchor's other posters; the batches of these tests contain no poster twice."""
     n, m = rel.gain.shape
     return [[j for j in range(m) if n != m or i != j] for i in range(n)]
 
@@ -217,7 +217,7 @@ def smooth_ap(loss, x, y, rel):
 
 
 def true_against_untrue(own, others, genres):
-    """Mean over posters of the mean over their genres c of −log(e^own_c / (e^own_c + Σ e^others_z))."""
+    """Return the mean over posters of the mean over their genres c of −log(e^own_c / (e^own_c + Σ e^others_z))."""
     terms = []
     for i, mine in enumerate(genres):
         against = exp_sum([others[i][z] for z in range(len(others[i])) if z not in mine])
@@ -333,7 +333,7 @@ def sum_(loss, x, y, rel):
     return total
 
 
-# What a class of pytorch-metric-learning calls its margin.
+# Names of the margin argument in the classes of pytorch-metric-learning.
 PML_MARGINS = {
     "CircleLoss": "m", "ContrastiveLoss": "neg_margin", "GeneralizedLiftedStructureLoss": "neg_margin",
     "LiftedStructureLoss": "neg_margin", "MarginLoss": "margin", "MultiSimilarityLoss": "base",
@@ -343,7 +343,7 @@ PML_MARGINS = {
 
 
 def pml_class(name, margin=None, args=None):
-    """The class as pytorch-metric-learning's own users build it."""
+    """Build the class as users of pytorch-metric-learning do."""
     from pytorch_metric_learning import losses
 
     return getattr(losses, name)(**({} if margin is None else {PML_MARGINS[name]: margin}), **(args or {}))

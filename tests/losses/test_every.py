@@ -1,4 +1,4 @@
-"""What holds for every loss that has a YAML, whatever its formula."""
+"""Properties that every loss with a YAML file has, independent of its formula."""
 
 import dataclasses
 
@@ -78,7 +78,7 @@ def test_no_references_at_all(name):
     assert x.grad.isfinite().all()
 
 
-# Sampling one pair a genre takes the first.
+# Sampling of one pair per genre depends on the order: it uses the first pair.
 @pytest.mark.parametrize(("name", "settings"), [s for s in SETTINGS if "pairs" not in s[1]], ids=label)
 def test_order_does_not_matter(name, settings):
     loss = make(name, **settings)
@@ -120,7 +120,7 @@ def test_obeys_a_miner_or_says_that_it_does_not(name):
     full = loss(x, all_of_them["batch"][0])
     for mined in ("mined", "triplets"):
         narrowed = loss(x, all_of_them[mined][0])
-        # Smooth-AP ranks whatever it is given; a miner with it is refused all the same.
+        # Smooth-AP ranks the items of any masks, although it does not accept a miner.
         if loss.minable or name == "smooth_ap":
             assert narrowed != full
         else:

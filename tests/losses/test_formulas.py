@@ -1,4 +1,4 @@
-"""Every loss, in value and in every gradient, against its paper's formula written out in loops."""
+"""Values and all gradients of every loss equal those of its paper's formula in loops."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from tests.losses.cases import NAMES, SETTINGS, SIZE, batches, label, make, take
 from tests.losses.naive import NAIVE
 
 BATCHES = batches()
-# Losses that compare posters with genres alone have no references, nor do some of pytorch-metric-learning.
+# Losses that compare posters only with genres take no references; neither do some of pytorch-metric-learning.
 CASES = [
     (name, settings, batch)
     for name, settings in SETTINGS
@@ -23,7 +23,7 @@ def leaf(rows: int, seed: int) -> torch.Tensor:
 
 
 def value_and_gradients(function, loss, rel, memory):
-    """Of vectors before their normalisation, of the references', and of the loss's own parameters."""
+    """Return the value and the gradients of raw vectors, of references, and of the loss's own parameters."""
     raw, others = leaf(len(rel.positive), 1), None if memory is None else leaf(memory, 2)
     takes = (lambda v: v) if loss.takes == "raw" else (lambda v: normalize(v, dim=1))
     loss.zero_grad()

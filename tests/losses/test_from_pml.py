@@ -1,4 +1,4 @@
-"""pytorch-metric-learning's losses and miners on relevance: all of them are used, or refused for a true reason."""
+"""Losses and miners of pytorch-metric-learning with relevance: each is supported, or refused for a valid reason."""
 
 import inspect
 import subprocess
@@ -50,7 +50,7 @@ def random(rows: int, size: int = 6, seed: int = 4) -> torch.Tensor:
 
 
 def value_and_gradients(call, x, y=None):
-    """Of a loss's value at raw embeddings and references."""
+    """Return a loss's value and its gradients at raw embeddings and references."""
     leaves = [x.clone().requires_grad_(), *([] if y is None else [y.clone().requires_grad_()])]
     value = call(*leaves)
     value.backward()
@@ -108,7 +108,7 @@ def test_miners_equal_pml_on_single_labels(name, loss, references):
     found = value_and_gradients(lambda a, b=None: wrapped(a, LABELS, b, others), x, y)
     torch.testing.assert_close(found, value_and_gradients(expected, x, y), rtol=1e-9, atol=1e-12)
     assert found[0] > 0
-    # It chose: the loss of all pairs is another.
+    # The miner selected pairs: the loss of all pairs differs.
     plain = from_pml(pml_class(loss))
     if loss == "ContrastiveLoss":
         assert found[0] != plain(x, LABELS, y, others)
@@ -120,7 +120,7 @@ def test_distance_weighted_miner_draws_as_pml_does():
     relations = relate_labels(labels, 4, Relevance("exact"), others, len(others))
     miner, theirs = PMLMiner("DistanceWeightedMiner"), miners.DistanceWeightedMiner()
     torch.manual_seed(0)
-    # In how many of the triplets each reference is the positive, and the negative.
+    # In how many triplets each reference is the positive, and the negative.
     drawn = torch.zeros(2, 2, len(others))
     for _ in range(300):
         for row, triplets in enumerate((miner(x, relations, y).triplets, theirs(x, labels, y, others))):
@@ -130,7 +130,7 @@ def test_distance_weighted_miner_draws_as_pml_does():
     seen = drawn.sum(dim=0) > 20
     assert seen.sum() > 40
     assert (drawn[:, ~seen] <= 20).all()
-    # The difference of two counts of the same mean has a variance of their sum.
+    # The variance of the difference of two counts with equal means is their sum.
     statistic = ((drawn[0] - drawn[1]).square() / drawn.sum(dim=0))[seen].sum()
     assert statistic < seen.sum() + 5 * (2 * seen.sum()) ** 0.5
 
@@ -173,7 +173,7 @@ def test_relevance_chooses_the_pairs():
         from_pml(losses.ContrastiveLoss(), relevance=lambda a, b: (a.float() @ b.float().T > 1) * 1.0)(x, labels)
     )
     assert len(set(values.values())) == 3
-    # What is neither positive nor negative to anybody has no influence.
+    # An item that is neither positive nor negative for any anchor has no influence.
     labels = torch.tensor([[1, 1, 1, 0], [1, 0, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])
     x = random(4).requires_grad_()
     from_pml(losses.ContrastiveLoss())(x[1:], labels[1:])
@@ -240,7 +240,7 @@ NOT_BUILT = ("CrossBatchMemory", "MultipleLosses", "SelfSupervisedLoss")
 
 
 def built(name):
-    """A refused loss with the arguments that it needs."""
+    """Build a refused loss with the arguments that it needs."""
     given = {"RankedListLoss": {"margin": 0.4, "Tn": 4}, "ManifoldLoss": {"l": 6, "K": 3}, "InstanceLoss": {}}
     if "learns a direction" in REFUSED[name] and name not in given:
         given[name] = {"num_classes": 5, "descriptors_dim" if name == "P2SGradLoss" else "embedding_size": 6}
@@ -250,7 +250,7 @@ def built(name):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [n for n in REFUSED if "base class" not in REFUSED[n] and n not in NOT_BUILT])
 def test_refused_losses_cannot_work_from_pairs(name):
-    """They demand labels, refuse pairs, or give the same value for other pairs."""
+    """Check that they require labels, refuse pairs, or give the same value for other pairs."""
     rel = relate_labels(LABELS, len(LABELS), Relevance("exact"))
     x, all_of_them = random(len(LABELS)).float(), rel.pairs()
     fewer = tuple(indices[::2] for indices in all_of_them)
@@ -266,7 +266,7 @@ def test_refused_losses_cannot_work_from_pairs(name):
 
 
 def test_dynamic_soft_margin_fails_at_its_second_step():
-    """The reason for which it is refused; where this fails, it can be used."""
+    """Check the reason for the refusal; when this test fails, the loss can be supported."""
     loss = losses.DynamicSoftMarginLoss()
     loss(random(len(LABELS)).float().requires_grad_(), LABELS).backward()
     with pytest.raises(RuntimeError, match="second time"):

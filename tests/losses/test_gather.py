@@ -1,4 +1,4 @@
-"""Two processes together learn what one learns on the joined batch."""
+"""Two processes learn the same as one process on the whole batch."""
 
 from importlib.util import find_spec
 
@@ -29,7 +29,7 @@ ROWS = (5, 4)
 
 
 def batches(kind: str):
-    """The joined batch, and its two uneven shares."""
+    """Return the whole batch and its two parts of different sizes."""
     generator = torch.Generator().manual_seed(1)
     images = torch.rand(sum(ROWS), 3, *SIZE, generator=generator)
     features = torch.randn(sum(ROWS), 96, generator=generator)
@@ -40,7 +40,7 @@ def batches(kind: str):
 
 
 def memory(frozen_width: int) -> CrossBatchMemory:
-    """Half full, and with one of the batch's posters."""
+    """Return a half-full memory that contains one of the batch's posters."""
     made = CrossBatchMemory(24, width=8, genres=5, frozen_width=frozen_width)
     frozen = unit(12, frozen_width, seed=8).float() if frozen_width else None
     made.store(Rows(unit(12, 8, seed=7).float(), multi_hot(12, seed=7), torch.arange(7, 19), frozen))
@@ -59,7 +59,7 @@ LOSSES = {
 
 
 class TwoParts(LinearHead):
-    """A head of two vectors, to each of which the loss is applied."""
+    """A head with two vectors; the loss is applied to each."""
 
     part_size = 4
 
@@ -132,7 +132,7 @@ def _work(rank: int, folder: str) -> None:
         made = module(loss_name, extra)
         found = gradients(made, share)
         for name, value in found.items():
-            if name != "loss":  # what DistributedDataParallel does
+            if name != "loss":  # as DistributedDataParallel does
                 dist.all_reduce(value)
                 value /= 2
         if made.memory is not None:

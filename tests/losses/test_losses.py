@@ -1,4 +1,4 @@
-"""Every loss against its formula written out, against pytorch-metric-learning, and on batches with nothing in them."""
+"""Losses compared with their formulas, with pytorch-metric-learning, and on batches without pairs."""
 
 import math
 
@@ -22,7 +22,7 @@ def relations(genres: Tensor, reference_genres: Tensor | None = None) -> Relatio
 
 
 def gradient(loss, raw: Tensor, *args) -> tuple[Tensor, Tensor]:
-    """Value, and gradient with respect to vectors before their normalisation."""
+    """Return the value, and the gradient with respect to the vectors before normalisation."""
     raw = raw.clone().requires_grad_()
     value = loss(torch.nn.functional.normalize(raw, dim=1), *args)
     value.backward()
@@ -30,7 +30,7 @@ def gradient(loss, raw: Tensor, *args) -> tuple[Tensor, Tensor]:
 
 
 def naive_angular(x: Tensor, y: Tensor, rel: Relations, degrees: float) -> Tensor:
-    """Wang et al. 2017, pair by pair and negative by negative."""
+    """Compute the angular loss of Wang et al. 2017 pair by pair and negative by negative."""
     t = math.tan(math.radians(degrees)) ** 2
     terms = []
     for a in range(len(x)):
@@ -47,7 +47,7 @@ def naive_angular(x: Tensor, y: Tensor, rel: Relations, degrees: float) -> Tenso
 
 
 def naive_triplet(x: Tensor, y: Tensor, rel: Relations, margin: float, semi_hard: bool) -> Tensor:
-    """Schroff et al. 2015, triplet by triplet."""
+    """Compute the triplet loss of Schroff et al. 2015 triplet by triplet."""
     terms = []
     for a in range(len(x)):
         for p in range(len(y)):
@@ -139,7 +139,7 @@ def test_triplet_equals_pml_on_single_labels():
 
 @pytest.mark.parametrize("degrees", [1, 45, 60, 67, 68, 80])
 def test_angular_is_exact_in_float32_at_extreme_embeddings(degrees):
-    """All alike, opposite and everything between: the largest and smallest exponents there are."""
+    """Check equal, opposite and mixed embeddings, which have the largest and smallest possible exponents."""
     x = torch.cat([unit(6, seed=1), unit(3, seed=2), -unit(6, seed=1)])
     rel = relations(multi_hot(15, seed=3))
     expected, expected_grad = gradient(lambda v, r: naive_angular(v, v, r, degrees), x, rel)
@@ -256,7 +256,7 @@ def test_margins_have_defaults():
 
 
 def test_angular_memory_does_not_grow_with_pairs():
-    """Beside N × M tables, nothing: at 512 posters with 66,000 pairs, a pairs × N table alone would be 270 MB."""
+    """Check that it allocates only N × M tables: with 66,000 pairs of 512 posters, pairs × N would take 270 MB."""
     genres, x = torch.eye(2)[torch.arange(512) % 2], unit(512, size=16).float().requires_grad_()
     rel = relations(genres)
     sizes = []

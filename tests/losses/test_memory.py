@@ -1,4 +1,4 @@
-"""Cross-batch memory: what it holds, what a loss sees of it, and that a resumed run goes on with the same."""
+"""Cross-batch memory: its content, how losses use it, and that a resumed run continues with the same content."""
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ PAIRS = [(loss, miner) for loss in LOSSES for miner in MINERS if miner is None o
 
 @pytest.mark.parametrize(("loss", "miner"), PAIRS, ids=lambda one: getattr(one, "name", "none"))
 def test_a_loss_sees_the_batch_and_what_is_filled_but_no_poster_twice(loss, miner):
-    """A memory with empty places and with posters of the batch equals plain references without them."""
+    """Check that a memory with empty places and posters of the batch equals plain references without them."""
     new, old = batch(6, 0, 0, frozen=3), batch(9, 1, 4, frozen=3)  # posters 4 and 5 are in both
     memory = CrossBatchMemory(20, width=8, genres=5, frozen_width=3)
     memory.store(old)
@@ -103,7 +103,7 @@ def undisturbed():
 
 @pytest.mark.parametrize("stop_after", [2, 4, 8])
 def test_killed_and_resumed_equals_undisturbed(tmp_path, undisturbed, stop_after):
-    """With a memory and a miner that draws; in warm-up, in the head phase, in fine-tuning."""
+    """Check with a memory and a random miner, in warm-up, in the head phase and in fine-tuning."""
     expected, expected_recorder = undisturbed
     module, loader = remembering()
     keep = ModelCheckpoint(tmp_path, filename="kept", every_n_train_steps=1)

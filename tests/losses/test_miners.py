@@ -1,4 +1,4 @@
-"""Every miner against its definition written out, with several genres and references, and against its peer."""
+"""Miners compared with their definitions, for several genres and references, and with pytorch-metric-learning."""
 
 import pytest
 import torch
@@ -31,13 +31,13 @@ MINERS = [
 
 
 def single(n, seed=0, offset=0):
-    """Rows of one genre each: their relations among each other, and labels."""
+    """Create rows with one genre each; return their relations and labels."""
     labels = torch.randint(0, 4, (n,), generator=torch.Generator().manual_seed(seed))
     return torch.eye(4)[labels], labels, torch.arange(n) + offset
 
 
 def case(with_references: bool, n: int = 20, m: int = 26, size: int = 4):
-    """Embeddings, references, relations, labels, reference labels; single genres."""
+    """Create embeddings, references, relations, labels and reference labels, with one genre per item."""
     genres, labels, index = single(n)
     if not with_references:
         return unit(n, size), None, relate(genres, genres, jaccard, index, index), labels, None
@@ -131,7 +131,7 @@ def test_distance_weighted_equals_pml_in_distribution(pml):
             expected = chances * drawn.sum()
             assert (drawn[chances == 0] == 0).all()
             kept = expected > 5
-            # Pearson's statistic: mean k, standard deviation √2k.
+            # Pearson's chi-squared statistic: mean k, standard deviation √2k.
             statistic = ((drawn - expected).square() / expected)[kept].sum()
             assert statistic < kept.sum() + 5 * (2 * kept.sum()) ** 0.5
 
@@ -173,7 +173,7 @@ def test_triplets_equal_their_definition_on_several_genres(kind, low, high, monk
 @pytest.mark.parametrize("miner", MINERS, ids=lambda m: m.name)
 @pytest.mark.parametrize("genres", [torch.eye(6), torch.ones(6, 6), torch.eye(6)[:1]], ids=["lone", "same", "one"])
 def test_degenerate_batches(miner, genres):
-    """No positives, no negatives, one poster, and all embeddings in one place."""
+    """Check batches without positives, without negatives, with one poster, and with equal embeddings."""
     index = torch.arange(len(genres))
     relations = relate(genres, genres, jaccard, index, index)
     for x in (unit(len(genres), dtype=torch.float32), torch.ones(len(genres), 8)):

@@ -1,6 +1,6 @@
 """On single labels every loss equals its counterpart in pytorch-metric-learning, in value and gradient.
 
-Losses on pairs equal it on several genres too, when it is handed the pairs.
+With several genres, losses on pairs also equal it if it gets the pairs.
 """
 
 import pytest
@@ -13,7 +13,7 @@ from tests.losses.cases import label, make, related
 pml = pytest.importorskip("pytorch_metric_learning.losses")
 
 C = 5
-# Classes of all sizes, one poster alone; more rows than 25, from where on distances are worked out by products.
+# Classes of all sizes, one with a single poster. With more than 25 rows, torch computes distances by products.
 LABELS = torch.tensor([0, 0, 1, 1, 1, 2, 2, 3, 0, 2, 4, 1, 0, 2, 2, 1, 4, 4, 0, 1, 2, 0, 4, 1, 2, 2, 0, 1])
 SIZE = 6
 
@@ -62,7 +62,7 @@ def raw(rows: int) -> torch.Tensor:
 
 
 def share_parameters(ours, theirs) -> dict[str, str]:
-    """Give their loss our parameters; returns their names for ours."""
+    """Copy our parameters to PML's loss; return PML's parameter names by ours."""
     theirs.double()
     if getattr(ours, "proxies", None) is None:
         return {"beta": "beta"} if isinstance(getattr(theirs, "beta", None), torch.nn.Parameter) else {}
@@ -76,11 +76,11 @@ def check(ours, theirs, x, rel, *args) -> None:
     names = share_parameters(ours, theirs)
     mine, other = x.clone().requires_grad_(), x.clone().requires_grad_()
     value = ours(torch.nn.functional.normalize(mine, dim=1), rel)
-    # Their angular loss does not normalise what it takes for negatives.
+    # PML's angular loss does not normalise the vectors that it uses as negatives.
     expected = theirs(torch.nn.functional.normalize(other, dim=1), *args)
     value.backward()
     expected.backward()
-    # Their Smooth-AP adds up in float32, whatever it is given.
+    # PML's Smooth-AP sums in float32 for any input.
     exact = expected.dtype == torch.float64
     torch.testing.assert_close(value, expected.double(), rtol=1e-8 if exact else 1e-6, atol=1e-10)
     torch.testing.assert_close(mine.grad, other.grad, rtol=1e-6 if exact else 1e-5, atol=1e-9 if exact else 1e-7)
@@ -94,7 +94,7 @@ def check(ours, theirs, x, rel, *args) -> None:
 @pytest.mark.filterwarnings("ignore:Values of Tp or Tn")
 @pytest.mark.parametrize(("name", "settings", "theirs"), THEIRS, ids=[f"{n}-{label(s)}" for n, s, _ in THEIRS])
 def test_equals_pml_on_single_labels(name, settings, theirs):
-    # Theirs takes the number of posters of a class for the number of classes: where those are equal, it is right.
+    # PML uses the number of posters per class as the number of classes: its result is correct only if they are equal.
     labels = torch.arange(C).repeat_interleave(C) if name == "smooth_ap" else LABELS
     rel = related(one_hot(labels, C).float())
     check(make(name, **settings), theirs(), raw(len(labels)), rel, labels)

@@ -1,4 +1,4 @@
-"""YAML, class and table say the same about every loss; ``loss=sum`` and schedules work from the command line."""
+"""YAML file, class and table agree about every loss; ``loss=sum`` and schedules work from the command line."""
 
 import subprocess
 import sys
@@ -17,14 +17,14 @@ from keyart.losses.base import MarginSchedule, MetricLoss
 from tests.fakes import multi_hot, unit
 from tests.losses.cases import GENRES, NAMES, SIZE, YAMLS, loss_class, make, own_settings, related
 
-# What Hydra needs beside the name: a class, for pytorch-metric-learning's losses, which test_from_pml.py looks at.
+# Overrides that Hydra needs in addition to the name. test_from_pml.py tests the other classes of PML.
 MORE = {"pml": ["loss.class=TripletMarginLoss"]}
 SINGLE = [name for name in NAMES if name not in ("sum", "pml")]
 WITH_MARGIN = [name for name in NAMES if loss_class(name).margin_spec is not None]
 
 
 def built(*overrides: str) -> MetricLoss:
-    """What training would build from these overrides."""
+    """Build the loss that training builds from these overrides."""
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         return instantiate(compose("train", overrides=list(overrides)).loss.build)
 
@@ -112,7 +112,7 @@ def test_a_schedule_moves_the_margin_of_every_loss_that_has_one(name):
     start, low_value = spec.default * 0.5, make(name, margin=spec.default * 0.5)(x, rel)
     schedule = {"kind": "linear", "start": start, "share": 0.5}
     loss = make(name, margin_schedule=schedule)
-    # A new loss stands at step 0.
+    # A new loss is at step 0.
     assert loss.margin == start
     assert loss(x, rel) == low_value
     for step, margin in ((25, spec.default * 0.75), (50, spec.default), (99, spec.default), (0, start)):

@@ -1,4 +1,4 @@
-"""One process of several that feed one metric: ``python ddp_metric.py RANK WORLD FOLDER``."""
+"""A process of several that update one metric: ``python ddp_metric.py RANK WORLD FOLDER``."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from keyart.catalogue.relevance import Relevance
 from keyart.metrics.retrieval_metrics import RetrievalMetrics
 
 N = 50
-#: Batches by process: uneven in number and size, with positions that another process has too; one process has none.
+#: Batches per process: of different number and size, with shared positions; one process has none.
 ROUNDS = [
     [[range(0, 7), range(7, 24)], [range(20, 50), range(0, 3)]],
     [[range(0, 31)], [range(31, 33), range(33, 50), range(5, 6)]],

@@ -1,4 +1,4 @@
-"""Every metric once more, in plain Python with whole numbers: slow, and as the definitions read."""
+"""Naive references: every metric by its definition, in plain Python with whole numbers."""
 
 import itertools
 import math
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def grid(vector):
-    """A unit vector in whole steps of 2⁻²⁵."""
+    """Round a unit vector to whole steps of 2⁻²⁵."""
     largest = max((abs(float(x)) for x in vector), default=0.0)
     if largest == 0:
         return [0] * len(vector)
@@ -26,7 +26,7 @@ def gain(kind, a, b):
 
 
 def ranking(embeddings, ids, query, gallery):
-    """Gallery positions by falling similarity, ties by id."""
+    """Return gallery positions in descending order of similarity; the id breaks ties."""
     points = [grid(e) for e in embeddings]
     score = [sum(x * y for x, y in zip(points[query], p, strict=True)) for p in points]
     return sorted(gallery, key=lambda j: (-score[j], ids[j]))
@@ -44,7 +44,7 @@ def precision_sum(relevant, depth):
 
 
 def query_values(kind, genres, names, years, k, query, order):
-    """name → value for one query whose gallery stands in ``order``; None: left out; absent: not about this query."""
+    """Return name → value for one query and the gallery in ``order``; None if left out, no key if not applicable."""
     gains = [gain(kind, genres[query], genres[j]) for j in order]
     relevant = [g >= 0.5 for g in gains]
     total = sum(relevant)
@@ -68,7 +68,7 @@ def query_values(kind, genres, names, years, k, query, order):
 
 
 def galleries(n, groups, query):
-    """The rows that a query sees: all but itself, and, where groups hold duplicates, all but its group."""
+    """Return a query's gallery: all other rows and, if groups contain duplicates, all rows outside its group."""
     plain = [j for j in range(n) if j != query]
     yield "", plain
     if groups is not None:
@@ -78,7 +78,7 @@ def galleries(n, groups, query):
 
 
 def judge(embeddings, genres, ids, kind, names, years, groups, k, queries=None):
-    """name → {query: value or None}."""
+    """Evaluate all queries; return name → {query: value or None}."""
     table = {}
     for query in range(len(ids)) if queries is None else queries:
         for suffix, gallery in galleries(len(ids), groups, query):
@@ -89,7 +89,7 @@ def judge(embeddings, genres, ids, kind, names, years, groups, k, queries=None):
 
 
 def expect(genres, ids, kind, names, years, groups, k):
-    """The same with each value's mean over all orders of the gallery."""
+    """Compute each value's mean over all orders of the gallery; the result has the same form."""
     table = {}
     for query in range(len(ids)):
         for suffix, gallery in galleries(len(ids), groups, query):

@@ -1,4 +1,4 @@
-"""Small random problems with many ties, duplicates, empty genre sets and queries to which nothing is relevant."""
+"""Small random problems with many ties, duplicates, empty genre sets and queries without relevant rows."""
 
 from dataclasses import dataclass
 

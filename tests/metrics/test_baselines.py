@@ -1,4 +1,4 @@
-"""Embeddings that know nothing."""
+"""Tests of the baseline vectors, which use no knowledge of films."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Chance is the mean over all orders of the gallery."""
+"""The chance level equals the mean over all orders of the gallery."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Intrinsic dimension: sets of known dimension, naive references, and what has none."""
+"""Intrinsic dimension of sets with known dimension, compared with naive references, and of degenerate sets."""
 
 import math
 
@@ -18,7 +18,7 @@ from keyart.metrics.dimension import (
 
 
 def cube(n, d, ambient, seed=0):
-    """A uniform d-cube, turned at random in more dimensions."""
+    """Create a uniform d-cube, randomly rotated in a space of higher dimension."""
     rng = np.random.default_rng(seed)
     frame = np.linalg.qr(rng.normal(size=(ambient, d)))[0]
     return (rng.random((n, d)) @ frame.T + 3).astype(np.float32)
@@ -88,7 +88,7 @@ def test_the_spectrum_of_known_variances():
     found = principal_components(x)
     assert found.participation_ratio == pytest.approx(100 / 65.5, rel=0.03)
     assert found.components == {"90": 2, "95": 3, "99": 4}
-    # More numbers than vectors: the same from the smaller matrix.
+    # With more columns than vectors, the smaller matrix gives the same result.
     wide = np.hstack([x[:50], np.zeros((50, 200), np.float32)])
     assert principal_components(wide).participation_ratio == pytest.approx(
         principal_components(x[:50]).participation_ratio, rel=1e-4

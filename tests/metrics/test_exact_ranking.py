@@ -1,4 +1,4 @@
-"""Scores without rounding, and what sorts them."""
+"""Exact scores without rounding error, and sorting of their keys."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def exact_scores(grid):
 
 @pytest.mark.parametrize(("n", "width"), [(300, 128), (40, 1), (30, 3000), (5000, 16)])
 def test_keys_hold_exact_scores_and_positions(n, width):
-    """Against products of whole numbers in Python; 5,000 rows leave too few bits for the whole score."""
+    """Compare with integer products in Python; with 5,000 rows, keys have too few bits for the full score."""
     x = torch.randn(n, width, generator=torch.Generator().manual_seed(0))
     x[1] = x[0]
     grid = to_grid(x)
@@ -49,7 +49,7 @@ def test_packed_scores_equal_those_of_tiles():
 
 
 def test_equal_vectors_tie_wherever_they_stand():
-    """What a float32 product does not promise: one column's score depends on how many stand beside it."""
+    """Check what a float32 product does not guarantee: its scores depend on the number of other columns."""
     generator = torch.Generator().manual_seed(0)
     one = torch.randn(1, 96, generator=generator)
     gallery = to_grid(one.expand(1003, -1))
@@ -70,7 +70,7 @@ def test_grid_is_unit_and_zero_stays_zero():
 
 
 def test_both_ways_to_sum_precision_agree():
-    """The one that visits relevant ranks (CPU) and the one that visits all (GPU)."""
+    """Compare the sum over relevant ranks (CPU) with the sum over all ranks (GPU)."""
     generator = torch.Generator().manual_seed(0)
     keys = torch.randint(0, 2**40, (50, 83), generator=generator)
     keys[7] &= ~1

@@ -1,4 +1,4 @@
-"""The metrics equal their definitions, however they are computed."""
+"""Metrics equal their definitions for every way of computing them."""
 
 import math
 
@@ -18,7 +18,7 @@ from tests.metrics.strategies import NAMES, problems
 def assert_equals_naive(judgement, table, queries):
     macro = [name for name in judgement.summary if "/genre_macro" in name]
     assert set(judgement.per_query) == set(judgement.summary) - set(macro)
-    # A genre that no query has is a metric without queries: the reference does not know of it.
+    # A genre that no query has is a metric without queries, and the reference has no value for it.
     for name in set(judgement.per_query) - set(table):
         assert "/genre/" in name
         assert np.isnan(judgement.per_query[name]).all()
@@ -96,7 +96,7 @@ def test_order_of_rows_changes_nothing(problem, random):
 
 @pytest.mark.parametrize("metrics", [("recall@1", "map"), ("recall@1",)])
 def test_a_query_does_not_find_itself(metrics):
-    """Orthogonal vectors: a self-match would give 1 throughout; without it all rows tie and go by id."""
+    """Check with orthogonal vectors: a self-match would give 1 everywhere; without it all rows tie, ordered by id."""
     judgement = evaluate_retrieval(
         np.eye(6),
         np.eye(3)[[0, 1, 2, 0, 1, 2]],
@@ -105,7 +105,7 @@ def test_a_query_does_not_find_itself(metrics):
         genre_names=NAMES,
         metrics=metrics,
     )
-    # The first other id is relevant to d alone, whose like is a.
+    # The first other id is relevant only to d, whose one relevant row is a.
     assert judgement.per_query["recall@1"].tolist() == [0, 0, 0, 1, 0, 0]
     if "map" in metrics:
         # a b c e f d → rank 3 for a, and so on: 1 / rank of the one relevant row.
@@ -113,7 +113,7 @@ def test_a_query_does_not_find_itself(metrics):
 
 
 def test_nothing_but_the_query_itself_is_excluded():
-    """An exact copy under another id counts, unless groups name it a duplicate."""
+    """Check that an exact copy with another id counts, unless groups mark it as a duplicate."""
     arguments = {
         "embeddings": np.array([[1.0, 0], [1, 0], [0.9, 0.1], [0, 1]]),
         "genres": np.array([[1, 0], [1, 0], [0, 1], [1, 0]]),
@@ -126,7 +126,7 @@ def test_nothing_but_the_query_itself_is_excluded():
     judgement = evaluate_retrieval(**arguments)
     assert judgement.per_query["recall@1"][0] == 1
     assert judgement.per_query["recall@1/dedup"][0] == 0
-    # Queries without duplicates have the same value, and nothing is doubled where no group has two.
+    # Queries without duplicates keep their value; without groups of two or more, there are no dedup metrics.
     assert judgement.per_query["recall@1/dedup"][3] == judgement.per_query["recall@1"][3]
     assert "recall@1/dedup" not in evaluate_retrieval(**arguments | {"groups": np.arange(4)}).summary
     assert "recall@1/dedup" not in evaluate_retrieval(**arguments | {"groups": np.full(4, -1)}).summary
@@ -156,7 +156,7 @@ def test_scale_and_type_of_embeddings_do_not_matter():
 
 @pytest.mark.posters
 def test_chance_on_real_genres(posters_dir):
-    """Random vectors in the genres of real posters score as chance says, in every metric."""
+    """Check that random vectors with the genres of real posters reach the chance level in every metric."""
     import pandas as pd
 
     from keyart.metrics.baselines import random_vectors

@@ -1,4 +1,4 @@
-"""Neighbours are exact, whatever FAISS proposes."""
+"""Neighbours are exact for any candidates that FAISS finds."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_ties_and_hidden_rows(n, k, width, seed, hide):
 
 
 def test_differences_that_float32_cannot_see():
-    """Hundreds of vectors one grid step apart: FAISS cannot order them, so it must not be trusted."""
+    """Check hundreds of vectors one grid step apart: FAISS cannot order them, so its order must not be used."""
     rng = np.random.default_rng(0)
     base = np.tile(rng.normal(size=32) / 6, (400, 1))
     gallery = torch.from_numpy(base + rng.integers(-2, 3, base.shape) * 2.0**-25)
@@ -45,7 +45,7 @@ def test_differences_that_float32_cannot_see():
 
 
 def test_faiss_is_trusted_where_it_is_sure(monkeypatch):
-    """On ordinary vectors its proposals are proved, and no tile of all scores is computed."""
+    """Check that its candidates are verified on ordinary vectors, without a tile of all scores."""
     generator = torch.Generator().manual_seed(0)
     gallery = torch.randn(3000, 64, generator=generator)
     want = reference(gallery[:25], gallery, 10, Exclusion(np.arange(25), np.arange(3000)))

@@ -1,4 +1,4 @@
-"""Where other libraries define the same metric, they find the same value."""
+"""Metrics that other libraries also define have equal values there."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def ids():
 
 
 def test_torchmetrics(embeddings):
-    """Its metrics take scores ≤ 0 as not relevant, so they are shifted."""
+    """Shift the scores: torchmetrics treats scores ≤ 0 as not relevant."""
     genres = torch.rand(N, 6, generator=torch.Generator().manual_seed(2)) < 0.3
     relevance = Relevance("jaccard")
     judgement = evaluate_retrieval(embeddings, genres, ids(), relevance=relevance, genre_names=list("abcdef"))
@@ -53,7 +53,7 @@ def test_torchmetrics(embeddings):
 
 @pytest.mark.parametrize("classes", [4, 60, 200])
 def test_pytorch_metric_learning(embeddings, classes):
-    """Single labels; with many classes some are alone, which both leave out."""
+    """Use single labels; with many classes some items have no partner, and both libraries leave them out."""
     calculator = pytest.importorskip("pytorch_metric_learning.utils.accuracy_calculator")
     labels = torch.randint(0, classes, (N,), generator=torch.Generator().manual_seed(3))
     placed = embeddings + 0.6 * torch.nn.functional.one_hot(labels % 16, 16)

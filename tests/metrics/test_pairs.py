@@ -1,4 +1,4 @@
-"""Pairs search the whole catalogue."""
+"""Queries of pairs search the whole catalogue."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_ranks_equal_a_sorted_list(n, width, seed):
 
 
 def test_recall_at_k_and_chance():
-    """Nothing is excluded: a query equal to its poster finds it first."""
+    """Check that nothing is excluded: a query equal to its poster finds it first."""
     gallery = torch.eye(12)
     queries = torch.stack([gallery[3], gallery[3] + 2 * gallery[5], gallery[0]])
     flat = pairs_recall(queries, gallery, np.array([3, 3, 11]), ids=np.array([f"{i:02d}" for i in range(12)]))

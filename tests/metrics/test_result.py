@@ -1,4 +1,4 @@
-"""What goes into metrics.json and per_query.parquet."""
+"""Content of metrics.json and per_query.parquet."""
 
 import json
 import math
@@ -61,7 +61,7 @@ def test_lift():
 
 @pytest.mark.parametrize(("error", "known"), [(0.0, True), (0.05, True), (0.052, False), (math.nan, False)])
 def test_a_unit_within_its_noise_gives_no_lift(error, known):
-    """1.96 · 0.051 = 0.1, the distance of the frozen backbone from chance."""
+    """Use 1.96 · 0.051 = 0.1, the difference between the frozen backbone and chance."""
     assert lift(0.4, 0.1, 0.2, error) == (pytest.approx(3.0) if known else None)
     assert ratio(0.3, 0.1, error) == (pytest.approx(3.0) if known else None)
     flat = merge_frozen(made({"map": 0.4}, {"map": 0.1}), made({"map": 0.2}, {"map": 0.1}, error=error), "test")
@@ -83,7 +83,7 @@ def test_standard_error_of_a_mean_of_means_equals_resampling():
 
 
 def test_genres_at_chance_have_no_lift_and_others_have():
-    """Vectors that know one genre of two: real runs had lifts of −8 and 19 for genres that the backbone ignores."""
+    """Check vectors that contain one genre of two: real runs had lifts of −8 and 19 for genres the backbone ignores."""
     rng = np.random.default_rng(3)
     genres = rng.random((400, 2)) < 0.4
     frozen = np.concatenate([genres[:, :1] + rng.normal(0, 1.0, (400, 1)), rng.normal(0, 1.0, (400, 4))], axis=1)

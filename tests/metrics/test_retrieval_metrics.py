@@ -1,4 +1,4 @@
-"""The torchmetrics layer: state, duplicates, pickling, copies, several processes."""
+"""RetrievalMetrics as a torchmetrics Metric: state, duplicates, pickling, copies, several processes."""
 
 import copy
 import json

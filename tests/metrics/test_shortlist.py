@@ -1,4 +1,4 @@
-"""The head of a ranking by float32 and exact scores where in doubt: equal to the full ranking, in whatever case."""
+"""The first ranks by float32, with exact scores where the order is uncertain, equal the full ranking in all cases."""
 
 import numpy as np
 import pytest
@@ -57,7 +57,7 @@ def equal_in_small_groups(seed):
 
 
 def nearly_equal(seed):
-    """Apart by less than float32's error, so that nearly every order is in doubt."""
+    """Create vectors that differ by less than float32's error, so that nearly every order is uncertain."""
     vectors, labels = around_centres(seed, width=4)
     return vectors[:50].repeat(100, 1).double() + 1e-9 * torch.randn(5000, 4, dtype=torch.float64), labels
 
@@ -68,7 +68,7 @@ def on_a_line(seed):
 
 
 def much_alike(seed):
-    """All within a small cone, as features behind a ReLU are."""
+    """Create vectors within a small cone, like features after a ReLU."""
     vectors, labels = around_centres(seed)
     return vectors * 0.01 + 1.0, labels
 

@@ -1,4 +1,4 @@
-"""Exact search by torch: the same answers as FAISS, ties by row, and used where only torch has a GPU."""
+"""Exact search by torch: equal to FAISS, ties ordered by row, and used where only torch has a GPU."""
 
 import gc
 import sys
@@ -19,7 +19,7 @@ each_device = pytest.mark.parametrize("device", DEVICES)
 
 
 def by_hand(vectors, queries, k):
-    """Scores and rows by sorting all scores, ties by row."""
+    """Search by sorting all scores; the row breaks ties."""
     scores = queries.astype(np.float64) @ vectors.T.astype(np.float64)
     rows = np.argsort(-scores, axis=1, kind="stable")[:, :k]
     return np.take_along_axis(scores, rows, axis=1), rows
@@ -70,7 +70,7 @@ def test_fewer_rows_than_wanted(device):
 
 @pytest.fixture
 def only_torch(monkeypatch):
-    """A machine on which torch has a device and FAISS has none; the copies made on it."""
+    """Simulate a machine where torch has a GPU and FAISS has none; return the copies created on it."""
     made = []
     create = TorchFlat.of_blocks
 
@@ -95,7 +95,7 @@ def test_an_index_is_searched_by_torch_where_only_torch_has_a_gpu(only_torch):
         np.testing.assert_allclose(scores, wanted[0], atol=1e-6)
     (copy,) = only_torch
     assert copy() is not None
-    # FAISS's limit on a GPU is not torch's.
+    # FAISS's limit on a GPU does not apply to torch.
     assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == wanted[1].tolist()
     assert len(only_torch) == 1
     del index

@@ -1,4 +1,4 @@
-"""One thread for small tensors: on machines with few cores more of them only wait for each other."""
+"""Limit torch to one thread: with small tensors on few cores, more threads only wait for each other."""
 
 import pytest
 import torch

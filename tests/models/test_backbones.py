@@ -179,7 +179,7 @@ def test_vits_take_posters_and_say_when_they_cannot(caplog):
 
 
 def test_strided_1x1_stems_are_kept_out_of_channels_last():
-    """Their backward pass in that layout crashes the process: see `_memory_format`."""
+    """Check that they avoid this layout, in which their backward pass crashes the process: see `_memory_format`."""
     stem = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Conv2d(3, 8, 1, stride=2)))
     assert _memory_format(stem) == torch.contiguous_format
     for harmless in (torch.nn.Conv2d(3, 8, 1), torch.nn.Conv2d(3, 8, 3, stride=2), torch.nn.Conv2d(16, 8, 1, stride=2)):

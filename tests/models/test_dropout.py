@@ -1,4 +1,4 @@
-"""Dropout of several processes is that of one."""
+"""Dropout in several processes equals dropout in one process."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Embedders: unit vectors, and back from a folder bit by bit."""
+"""Embedders: unit vectors, and an exact round trip through a folder."""
 
 import json
 

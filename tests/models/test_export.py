@@ -1,4 +1,4 @@
-"""Exported embedders do what the embedder does, from the file's pixels on."""
+"""Exported embedders give the same vectors as the embedder, starting from the image file."""
 
 import io
 import json
@@ -111,7 +111,7 @@ def test_the_graph_equals_the_embedder_for_any_number_of_images(case, tmp_path):
 
 
 def by_the_letter(data, told):
-    """A stranger's reading of `preprocessing.json`, with nothing but Pillow."""
+    """Follow `preprocessing.json` literally, with only Pillow."""
     steps = {step["do"]: step for step in told["steps"]}
     height, width = steps["resize"]["height"], steps["resize"]["width"]
     image = Image.open(io.BytesIO(data))
@@ -131,7 +131,7 @@ def by_the_letter(data, told):
 
 @pytest.fixture
 def without_program(monkeypatch):
-    """Tracing takes seconds."""
+    """Let the tracing fail at once, because it takes seconds."""
 
     def refuse(*given):
         raise InputError("not in this test")
@@ -214,7 +214,7 @@ np.savez("found.npz", **{{f"{{name}}{{i}}": one for name, many in out.items() fo
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_program_does_it_all_without_us(case, tmp_path):
-    """In a process that cannot import keyart or timm: the README's five lines, from pixels to vectors."""
+    """Run the README's five lines, from pixels to vectors, in a process that cannot import keyart or timm."""
     run, embedder = make_run(tmp_path / "run", case)
     out = tmp_path / "out"
     told = export_run(run, "timm", out)
@@ -307,7 +307,7 @@ def test_a_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch):
 @pytest.mark.posters
 @pytest.mark.slow
 def test_real_posters_come_out_the_same(posters_dir, tmp_path):
-    """The default backbone with trained weights, every kind of pooling at once, on forty real posters."""
+    """Check the default backbone with trained weights and all kinds of pooling on forty real posters."""
     pytest.importorskip("onnxscript")
     files = sorted((posters_dir / "posters").iterdir())[::140]
     size = (256, 176)

@@ -1,4 +1,4 @@
-"""The cache of frozen features: computed once, never wrong."""
+"""The cache of frozen features: computed once, never stale."""
 
 import multiprocessing
 import os
@@ -74,7 +74,7 @@ def test_bfloat16_features_are_close_to_float32(tmp_path):
 
 
 class SlowPixels(FakePixels):
-    """Takes its time, so that there is a half-way."""
+    """A slow pixel source, so that a process can be killed half-way."""
 
     def take(self, positions):
         time.sleep(0.2)

@@ -1,4 +1,4 @@
-"""Folding batch norms changes nothing but the time."""
+"""Fusing batch norms does not change the output."""
 
 import pytest
 import timm

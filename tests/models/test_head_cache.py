@@ -1,4 +1,4 @@
-"""Fitted heads from the cache equal fitted heads."""
+"""Fitted heads from the cache equal heads fitted without it."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Heads: what goes in is standardised, what comes out is what the description says."""
+"""Heads: they standardise their input, and their output matches their description."""
 
 import json
 
@@ -108,7 +108,7 @@ def test_an_ensembles_networks_are_networks_of_their_own():
 
 
 def balanced(features, spans):
-    """Steps 1 and 2 of a projection, group by group."""
+    """Apply steps 1 and 2 of a projection, group by group."""
     out = []
     for start, stop in spans:
         x = features[:, start:stop].double()
@@ -275,7 +275,7 @@ def test_byte_dropout_drops_its_share_and_keeps_the_mean(share: float) -> None:
     rounded = round(share * 256) / 256
     assert abs((dropped == 0).double().mean() - rounded) < 0.005
     assert abs(dropped.double().mean() - 1) < (0.01 if share < 0.9 else 0.1)
-    # Every byte of a drawn word counts: columns eight apart are as unlike as any others.
+    # Every byte of a random word is used: columns eight apart are as independent as any others.
     kept = (dropped != 0).double().flatten()[: 8 * (dropped.numel() // 8)].view(-1, 8)
     assert (kept.mean(0) - (1 - rounded)).abs().max() < 0.01
 

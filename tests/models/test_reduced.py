@@ -1,4 +1,4 @@
-"""Fewer numbers a poster: leading principal components, and the branches that they are made of."""
+"""Reduced embeddings: leading principal components, and their branches."""
 
 import numpy as np
 import pytest
@@ -70,14 +70,14 @@ def test_all_components_keep_every_cosine_and_fewer_keep_the_most():
     full.fit_components(whole)
     rotated = normalize(full(condensed), dim=1)
     torch.testing.assert_close(rotated @ rotated.T, cosines, atol=1e-5, rtol=0)
-    # Eckart and Young: no other 6 numbers come nearer to the products of unit vectors.
+    # Eckart and Young: no other 6 columns approximate the products of unit vectors better.
     few = ReducedHead(head, 6)
     few.fit_components(whole)
     left = np.linalg.svd(unit.double().numpy(), compute_uv=False)[6:]
     ours = unit @ few.axes
     error = float((ours @ ours.T - cosines).double().norm())
     assert error == pytest.approx(float(np.sqrt((left**4).sum())), rel=1e-3)
-    # Leading components first: cut and normalised again it is the smaller head.
+    # Leading components come first: truncated and normalised again, the embedding equals that of the smaller head.
     torch.testing.assert_close(normalize(rotated[:, :6], dim=1), normalize(few(condensed), dim=1), atol=1e-5, rtol=0)
     strengths = rotated.square().mean(0)
     assert (strengths.diff() <= 1e-6).all()

@@ -1,4 +1,4 @@
-"""Weights come from where they were asked from, strictly, or not at all."""
+"""Weights come only from the requested source, with strict checks."""
 
 import socket
 import time
@@ -16,7 +16,7 @@ SIZE = (64, 48)
 
 @pytest.fixture
 def no_hub(monkeypatch, tmp_path):
-    """An endpoint that takes connections and never answers, and an empty cache."""
+    """Provide an endpoint that accepts connections but never answers, and an empty cache."""
     from huggingface_hub import constants
 
     with socket.socket() as server:
@@ -166,7 +166,7 @@ def test_random_weights_only_when_asked_for_and_they_follow_the_seed():
 
 @pytest.mark.posters
 def test_pretrained_weights_see_differences_between_posters(posters_dir):
-    """Pooled features of real posters vary far more from loaded weights than from random ones."""
+    """Check that pooled features of real posters vary far more with loaded weights than with random ones."""
     import numpy as np
     from PIL import Image
 
