@@ -1,6 +1,6 @@
-"""A finished run: open it, embed, search, recommend, explain, evaluate, compare, export.
+"""Finished runs: open, embed, search, recommend, explain, evaluate, compare, export.
 
-What is done with one run's folder or several. How a run comes about belongs in `keyart.training`.
+Code that works on the folders of one or several runs belongs here. Code that trains runs belongs in `keyart.training`.
 """
 
 from keyart.utils.lazy import attach_stub

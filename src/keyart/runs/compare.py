@@ -1,4 +1,4 @@
-"""Finished runs side by side, and which of their differences are more than luck of the queries."""
+"""Comparison of finished runs, with significance of their differences by paired bootstrap over queries."""
 
 import json
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ _MACRO = "/genre_macro"
 
 @dataclass(frozen=True)
 class Difference:
-    """How a run's metric differs from the first run's, over the same queries.
+    """Difference of a run's metric from the first run's, over the same queries.
 
     Attributes:
         value: This run's mean minus the first one's.
         low: Lower end of the paired bootstrap interval.
         high: Upper end.
-        lift_ratio: This run's lift over the first one's, chance and each frozen backbone taken as they are; None where
-            either lift is undefined or the first is within 1.96 standard errors of 0.
+        lift_ratio: This run's lift divided by the first one's, with chance and each frozen backbone treated as
+            constants; None if either lift is undefined or the first is within 1.96 standard errors of 0.
         ratio_low: Lower end of the ratio's interval.
         ratio_high: Upper end.
     """
@@ -43,7 +43,7 @@ class Difference:
 
     @property
     def significant(self) -> bool:
-        """Whether zero lies outside the interval."""
+        """Whether the interval excludes zero."""
         return self.verdict != "no difference"
 
     @property
@@ -52,7 +52,7 @@ class Difference:
         return verdict(self.low, self.high)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Convert to a dict for JSON."""
         return {
             "difference": self.value,
             "low": self.low,
@@ -75,7 +75,8 @@ class Row:
         values: K values, None where undefined.
         frozen: K values of the runs' frozen backbones.
         lifts: K lifts.
-        differences: K differences from the first run; None for the first itself and where no queries are known.
+        differences: K differences from the first run; None for the first run itself and where per-query values are
+            unknown.
     """
 
     metric: str
@@ -88,15 +89,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """K runs on one test split.
+    """Comparison of K runs on one split.
 
     Attributes:
         runs: Their folders.
         names: Their configured names.
-        queries: Posters that search.
-        gallery: Posters that are searched.
+        queries: Number of query posters.
+        gallery: Number of gallery posters.
         level: Coverage of the intervals.
-        rows: One a metric.
+        rows: One per metric.
     """
 
     runs: tuple[Path, ...]
@@ -107,7 +108,10 @@ class Comparison:
     rows: tuple[Row, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it: under ``metrics`` for each metric one entry a run, in the order of ``runs``."""
+        """Convert to a dict for JSON.
+
+        ``metrics`` has for each metric one entry per run, in the order of ``runs``.
+        """
         metrics = {
             row.metric: {
                 "chance": row.chance,
@@ -130,18 +134,19 @@ def compare_runs(
 ) -> Comparison:
     """Compare runs by paired bootstrap over their queries (Efron and Tibshirani 1993, chapter 13).
 
-    Each sample draws the same queries for all runs; a mean over genres is taken anew in each. A difference is
-    significant when its interval does not hold zero. Intervals are not corrected for how many there are.
+    Each bootstrap sample draws the same queries for all runs, and a mean over genres is recomputed in each sample. A
+    difference is significant if its interval excludes zero. Intervals are not corrected for multiple comparisons.
 
     Args:
         runs: Two or more; each is compared with the first.
         split: ``test`` or ``val``.
         level: Coverage of the intervals.
-        replicates: Bootstrap samples.
-        seed: Of the samples.
+        replicates: Number of bootstrap samples.
+        seed: Seed of the samples.
 
     Raises:
-        InputError: There are fewer than two runs, or they were not judged on the same posters by the same relation.
+        InputError: There are fewer than two runs, or they were not evaluated on the same posters with the same
+            relevance.
     """
     if len(runs) < 2:
         raise InputError("compare: name two runs or more, the first being what the others are compared with")
@@ -165,7 +170,7 @@ def _row(
     runs: Sequence[Run], tables: Sequence[pd.DataFrame], metric: str, level: float, replicates: int, seed: int
 ) -> Row:
     def told(end: str) -> tuple[Any, ...]:
-        """A number or None of each run."""
+        """Return one number or None for each run."""
         return tuple(run.metrics.get(metric + end) for run in runs)
 
     values, frozen, lifts, chance = told(""), told("/frozen"), told("/lift"), runs[0].metrics.get(f"{metric}/chance")
@@ -183,9 +188,9 @@ def _row(
             gains = [
                 (mean - chance) / (base - chance) for mean, base in zip(means, (frozen[0], frozen[at]), strict=True)
             ]
-            # The spread of bootstrap means is the first lift's standard error.
+            # The standard deviation of the bootstrap means is the first lift's standard error.
             if (found := ratio(lifts[at], lifts[0], float(gains[0].std()))) is not None:
-                # A ratio to something that may be nothing has no interval.
+                # A ratio whose denominator may be 0 has no interval.
                 ends = _ends(gains[1] / gains[0], level) if (gains[0] > 0).all() else (None, None)
                 ratios = (found, *ends)
         differences.append(Difference(values[at] - values[0], low, high, *ratios))
@@ -193,7 +198,7 @@ def _row(
 
 
 def metric_columns(table: pd.DataFrame, key: str) -> Floats | None:
-    """(Q, 1) per-query values of a metric, or (Q, genres) where it is a mean over genres."""
+    """Return (Q, 1) per-query values of a metric, or (Q, genres) of a mean over genres; None if they are unknown."""
     if key in table:
         return table[[key]].to_numpy(dtype=np.float64)
     if _MACRO not in key:
@@ -205,7 +210,7 @@ def metric_columns(table: pd.DataFrame, key: str) -> Floats | None:
 
 
 def sample_means(values: Floats, replicates: int, seed: int) -> Floats:
-    """(R,) means of bootstrap samples, over queries and then over columns."""
+    """Return (R,) means of bootstrap samples, over queries and then over columns."""
     means = resample_means(values, replicates=replicates, seed=seed)
     known = ~np.isnan(means)
     return np.asarray(np.where(known, means, 0).sum(1) / np.maximum(known.sum(1), 1))
@@ -229,7 +234,7 @@ def _per_query(run: Run, split: str) -> pd.DataFrame:
 
 
 def _refuse_strangers(first: Run, other: Run) -> None:
-    """Runs can be compared when posters, splits and yardstick are the same."""
+    """Check that two runs have the same posters, splits and relevance, so that they can be compared."""
     told = f"{other.folder}: cannot be compared with {first.folder}, it "
     dataset = [_dataset(run) for run in (first, other)]
     if dataset[0].get("fingerprint") != dataset[1].get("fingerprint"):

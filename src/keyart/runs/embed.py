@@ -1,8 +1,7 @@
-"""Embedding a catalogue in parts: resumable, and in shards that several machines work on at once.
+"""Embedding of a catalogue in parts: resumable, and in shards that several machines compute in parallel.
 
-Posters are cut into pieces of 1,024. Shard i of n embeds pieces i − 1, i − 1 + n, …; each piece is one Parquet file
-that is there whole or not at all, so a job that was stopped goes on with the pieces that are missing, with any number
-of shards.
+Posters are divided into pieces of 1,024. Shard i of n embeds pieces i − 1, i − 1 + n, …. Each piece is one Parquet file
+that is written atomically. So an interrupted job resumes with the missing pieces, with any number of shards.
 """
 
 import os
@@ -29,7 +28,7 @@ from keyart.utils.checksums import embedder_digest
 if TYPE_CHECKING:
     from keyart.models.embedder import Embedder
 
-_READ = 128  # files held in memory at a time
+_READ = 128  # number of files in memory at a time
 OnBad = Literal["error", "skip"]
 Decoder = Literal["pillow", "nvjpeg"]
 Report = Callable[[int, int], None]
@@ -37,13 +36,13 @@ Report = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a shard's job did.
+    """Result of embedding one shard.
 
     Attributes:
-        posters: Posters in the shard's parts.
-        computed: Those of them that this job embedded; the others were there.
-        skipped: Posters of the shard that could not be used, and in the first shard all rows of the table that could
-            not, as ``{"id", "img", "problem"}``.
+        posters: Number of posters in the shard's parts.
+        computed: Number of these that this job embedded; the others existed already.
+        skipped: Posters of the shard that are invalid, as ``{"id", "img", "problem"}``; in the first shard also all
+            rows of the table that are invalid.
     """
 
     posters: int
@@ -52,10 +51,10 @@ class Embedded:
 
 
 def parse_shard(text: str) -> tuple[int, int]:
-    """Which shard of how many, counted from 1.
+    """Parse a shard ``i/n``: its number, counted from 1, and the number of shards.
 
     Raises:
-        InputError: It is not written so.
+        InputError: The text does not have this form.
 
     Examples:
         >>> parse_shard("2/8")
@@ -78,21 +77,21 @@ def embed_catalogue(
     decoder: Decoder = "pillow",
     progress: Report = lambda done, total: None,
 ) -> Embedded:
-    """Embed a catalogue, or one shard of it, into Parquet parts with ``id``, ``embedding`` and what is known.
+    """Embed a catalogue, or one shard of it, into Parquet parts with ``id``, ``embedding`` and the posters' metadata.
 
     Args:
-        run: Whose embedder.
+        run: The run whose embedder is used.
         catalogue: The table of posters.
         images: Their folder; None: the table's own.
-        out: Where the parts go; parts that are there are kept.
+        out: Folder of the parts; existing parts are kept.
         shard: (i, n), i from 1.
-        on_bad_poster: ``error`` stops at the first piece with posters that cannot be used, ``skip`` leaves them out.
-        decoder: ``nvjpeg`` decodes JPEG files on the GPU, to pixels that differ a little; other files are Pillow's.
-        progress: Called with the shard's posters done and all.
+        on_bad_poster: ``error`` stops at the first piece with invalid posters, ``skip`` leaves them out.
+        decoder: ``nvjpeg`` decodes JPEG files on the GPU, with slightly different pixels; Pillow decodes other files.
+        progress: Called with the number of finished posters of the shard and their total.
 
     Raises:
-        InputError: Posters cannot be used, ``out`` holds parts of another embedder, catalogue or decoder, or there is
-            no such decoder here.
+        InputError: Posters are invalid, ``out`` holds parts of another embedder, catalogue or decoder, or the decoder
+            is not available.
     """
     if decoder == "nvjpeg":
         from keyart.images import nvjpeg
@@ -109,7 +108,7 @@ def embed_catalogue(
     total = sum(len(pieces[piece]) for piece in own)
     embedder, device = None, None
     done = computed = posters = 0
-    # Rows that the reader left out are in no piece: the first shard names them.
+    # Rows that the reader left out are in no piece: the first shard lists them.
     skipped = _as_skipped(problem for problem in problems if not problem.keeps_row) if shard[0] == 1 else []
     for piece in own:
         path = part_path(out, piece)
@@ -129,7 +128,7 @@ def embed_catalogue(
 
 
 def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str, Any]:
-    """What the folder's parts are of, after a check that those in it are of the same."""
+    """Check that existing parts in the folder match this job, and return the metadata for new parts."""
     about = {
         "version": 1,
         "embedder": embedder_digest(run.folder / "embedder"),
@@ -163,7 +162,7 @@ def _embed_piece(
     decoder: Decoder,
     about: dict[str, Any],
 ) -> int:
-    """Embed the posters of one part and write it; returns how many they are."""
+    """Embed the posters of one part, write it, and return their number."""
     device = next(embedder.parameters()).device
     pixels, bad = _decode(part, run.image_size, str(device) if decoder == "nvjpeg" else None)
     if bad and on_bad_poster == "error":
@@ -188,12 +187,12 @@ def _as_skipped(problems: Iterable[Problem]) -> list[dict[str, str]]:
 def _decode(
     part: Catalogue, image_size: tuple[int, int], by: str | None = None
 ) -> tuple[np.ndarray, dict[int, Problem]]:
-    """(M, H, W, 3) uint8 of the good posters, and what is wrong with the others, by position.
+    """Decode (M, H, W, 3) uint8 pixels of the valid posters, and return the problems of the others by position.
 
     Args:
         part: The posters.
         image_size: (height, width).
-        by: The device whose decoder takes the JPEG files that it can; None: Pillow decodes all.
+        by: The device whose decoder decodes the JPEG files that it supports; None: Pillow decodes all.
     """
     from keyart.images.decode import BadImage, decode_poster, quiet_pillow
 
@@ -236,17 +235,21 @@ def _decode(
 
 
 def _precision(run: Run, device: str) -> str:
-    """The run's own, but float32 on CPUs where it left the choice.
+    """Return the run's own precision, or float32 on CPUs if it is ``auto``.
 
-    bfloat16 moves single posters: of the default model the least cosine with float32 is 0.995. Folded, float32 is quick
-    enough; and shards agree whether or not their machines have bfloat16.
+    bfloat16 changes the embeddings of single posters: with the default model the lowest cosine to float32 is 0.995.
+    With fused batch norms, float32 is fast enough. It also lets shards agree, whether or not their machines have
+    bfloat16.
     """
     own = str(run.config["training"]["precision"])
     return "fp32" if own == "auto" and device == "cpu" else own
 
 
 def _for_inference(embedder: "Embedder", precision: str) -> "Embedder":
-    """An embedder with its batch norms folded, in float32: bfloat16 would round the folded weights more coarsely."""
+    """Return an embedder with batch norms fused into convolutions if the precision is float32.
+
+    With bfloat16 the embedder stays as it is, because bfloat16 would round the fused weights more coarsely.
+    """
     import torch
 
     from keyart.models.fuse_conv_bn import folded
@@ -258,7 +261,7 @@ def _for_inference(embedder: "Embedder", precision: str) -> "Embedder":
 
 
 def _embed(embedder: "Embedder", pixels: np.ndarray, precision: str) -> np.ndarray:
-    """(M, E) unit vectors of decoded posters."""
+    """Return (M, E) unit vectors of decoded posters."""
     import torch
 
     from keyart.models.embedder import step_size, to_images

@@ -1,4 +1,4 @@
-"""All that ``keyart evaluate`` says of a run."""
+"""Evaluation of a run, for ``keyart evaluate``."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -40,35 +40,35 @@ def evaluate_run(
     liked_from: float | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, float | None]:
-    """Judge a run's embedder beside chance and its frozen backbone.
+    """Evaluate a run's embedder, with chance level and frozen backbone for comparison.
 
     Args:
         run: A finished run.
-        catalogue: A table of posters: all of them search all of them, under the name ``eval``. None: the run's own
-            posters, its test split in itself, under the name ``test``.
+        catalogue: A table of posters, which are all queries and all gallery, under the name ``eval``. None: the run's
+            own test split as queries and gallery, under the name ``test``.
         images: The folder of the catalogue's images; None: the table's own.
-        relevance: The yardstick's relation; None: the run's ``evaluation.relevance``.
-        on_bad_poster: ``error`` or ``skip``; of rows of ``pairs`` too.
+        relevance: Relevance kind of the metrics; None: the run's ``evaluation.relevance``.
+        on_bad_poster: ``error`` or ``skip``; also for rows of ``pairs``.
         pairs: A table of other artwork, see `pairs_metrics`.
         other_images: The folder of that artwork; None: the table's own.
-        history: A table of who rated which film, see `history_metrics`.
-        baselines: Judge embeddings that a learned one must beat too, see `baseline_metrics`.
-        sizes: Evaluate the first so many numbers of each embedding too, see `size_metrics`; needs a run that was
-            trained with ``model.output_size``.
+        history: A table of users' ratings of films, see `history_metrics`.
+        baselines: Whether to evaluate baseline embeddings too, see `baseline_metrics`.
+        sizes: Numbers of leading dimensions of each embedding to evaluate too, see `size_metrics`; this needs a run
+            that was trained with ``model.output_size``.
         rating_scale: The best rating of ``history``; None: found from the ratings.
-        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
+        liked_from: Lowest rating that counts as liked; None: four fifths of the best.
         say: Called with a line on each table: how many rows became posters, which are left out, how ratings are read.
 
     Returns:
-        Flat metrics, as ``metrics.json`` holds them, with what each branch of the head brings (`branch_metrics`); of
-        posters that the run has not seen also ``eval/rows`` and ``eval/skipped``, the rows of the table and those of
-        them that are left out.
+        Flat metrics, in the format of ``metrics.json``, including those of each branch of the head (`branch_metrics`).
+        For posters that are not the run's own also ``eval/rows`` and ``eval/skipped``: the number of rows of the table,
+        and the number that are left out.
 
     Raises:
         InputError: The run's embeddings cannot be cut to ``sizes``, a table or its images cannot be read, or the run's
-            own posters are no longer what they were.
+            own posters have changed.
     """
-    # What people may have to mend is read before anything long begins.
+    # Read all inputs that may be invalid before any long computation.
     embedder = run.embedder()
     check_sizes(embedder.head, sizes)
     events = read_history(history, scale=rating_scale, liked_from=liked_from) if history is not None else None

@@ -1,4 +1,4 @@
-"""All that ``keyart evaluate-history`` says of a run."""
+"""Evaluation of a run's recommendations on a watch history, for ``keyart evaluate-history``."""
 
 import warnings
 from collections.abc import Callable, Mapping
@@ -50,42 +50,43 @@ def evaluate_history(
     liked_from: float | None = None,
     say: Say = lambda text: None,
 ) -> dict[str, Any]:
-    """Judge a run by what viewers went on to like, beside what else could have told it.
+    """Evaluate how well a run predicts which films users like later, compared with other models.
 
-    *All films* (``all/…``): one cut in time for everybody; of the last fifth of events, the films that were liked
-    (four of five stars or more) are sought among all films that a user has not seen. *Cold films* (``cold/…``): five
-    folds over films; each film is cold once: its events are taken away, and viewers' liked films among the fold's are
-    ranked within that fold alone; a user's value is the mean over folds. ``test/cold/…`` is the same among the test
-    split's films, whose genres the embedding has not learned.
+    *All films* (``all/…``): one cut in time for all users. The targets are the films of the last fifth of events that a
+    user liked (four of five stars or more), among all films that the user has not watched. *Cold films* (``cold/…``):
+    five folds over films, so that each film is cold once. The events of a fold's films are removed, and users' liked
+    films of the fold are ranked among that fold only; a user's value is the mean over folds. ``test/cold/…`` is the
+    same among the test split's films, whose genres the embedding has not learned.
 
-    Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a taste in multi-hot
-    genres, in the frozen backbone's features, in the run's embedding: see
+    Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a user profile on
+    multi-hot genres, on the frozen backbone's features, on the run's embedding: see
     :class:`keyart.recommend.user_profile.Space`),
-    ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (EASE beside posters). All settings
-    are chosen on other events than those judged: by an earlier cut within the known events, and by the next fold.
+    ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (a blend of EASE and posters). All
+    settings are chosen on events other than those evaluated: by an earlier cut within the known events, and by the next
+    fold.
 
-    Popularity and EASE know nothing of cold films: they have no value there, and a hybrid is its posters; nor has
-    novelty, as cold films are all equally new.
+    Popularity and EASE know nothing about cold films: they have no value there, and ``hybrid`` equals ``posters``.
+    Novelty has no value there either, because all cold films are equally new.
 
     Args:
         run: A finished run.
-        history: Who rated what when; without timestamps only cold films are judged.
+        history: Users' ratings or watch events; without timestamps only cold films are evaluated.
         catalogue: A table of posters; None: the run's own.
         images: The folder of its images.
         on_bad_poster: ``error`` or ``skip``.
         rating_scale: The best rating; None: found from the ratings.
-        liked_from: The rating from which on a film counts as liked; None: four fifths of the best.
-        say: Told what takes long and what is left out.
+        liked_from: Lowest rating that counts as liked; None: four fifths of the best.
+        say: Called with a message before long steps and about data that is left out.
 
     Returns:
         ``<setting>/<metric>@<k>/<row>`` with ``/low`` and ``/high`` (95% over users), ``…/<row>-<row>`` for paired
         differences, ``<setting>/coverage@k/<row>``; ``<setting>/users``, ``…/gallery``, ``…/liked``; ``unknown_films``;
         ``rating_scale``, ``liked_from``; ``chosen``. ``<setting>/best``: the row of the highest nDCG, see `best_row`.
-        Undefined values are None; so are those that every ranking reaches, such as recall@100 among 60 films:
-        ``<setting>/left_out`` says why.
+        Undefined values are None. So are values that every ranking reaches, such as recall@100 among 60 films;
+        ``<setting>/left_out`` has the reason.
 
     Raises:
-        InputError: The history or the posters cannot be used, or nobody has anything to be judged by.
+        InputError: The history or the posters are invalid, or no user has both known and held-out films.
     """
     events_read = read_history(history, scale=rating_scale, liked_from=liked_from)
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
@@ -113,7 +114,7 @@ def evaluate_history(
 
 
 def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-    """(N, D) of posters to (F, D): the unit mean of the unit vectors of a film's posters."""
+    """Convert (N, D) vectors of posters to (F, D) vectors of films: the unit mean of the posters' unit vectors."""
     rows = unit_rows(np.asarray(vectors))
     sums = np.zeros((int(film.max()) + 1, rows.shape[1]), dtype=np.float32)
     np.add.at(sums, film, rows)
@@ -123,13 +124,13 @@ def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray
 def judge_events(
     events: Events, vectors: Vectors, test: Bools | None = None, say: Say = lambda text: None
 ) -> dict[str, Any]:
-    """The protocols over film vectors; see :func:`evaluate_history`.
+    """Evaluate all protocols on film vectors; see :func:`evaluate_history`.
 
     Args:
-        events: Who watched what.
-        vectors: ``genres``, ``frozen`` and ``posters``: (F, D) unit rows each.
-        test: (F,) films that the embedding has not learned from; None: not known.
-        say: Told what takes long and what is left out.
+        events: Watch events.
+        vectors: ``genres``, ``frozen`` and ``posters``: (F, D) unit vectors each.
+        test: (F,) films that the embedding has not learned from; None: unknown.
+        say: Called with a message before long steps and about data that is left out.
     """
     spaces = Spaces(vectors)
     flat: dict[str, Any] = {}
@@ -165,7 +166,7 @@ def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, 
     part: Tasks = []
     for fold in range(FOLDS):
         task = cold(events, folds == fold)
-        # What the judged fold holds is out of sight while the next one is ranked to choose by.
+        # Settings are chosen on the next fold, without the events of the evaluated fold.
         inner = cold(task.known, folds == (fold + 1) % FOLDS)
         if not len(inner.users()):
             continue
@@ -194,7 +195,7 @@ def _rank(task: Task, chosen: Chosen, *, interaction: bool) -> dict[str, Ranked]
 
 
 def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
-    """Flat values of one setting: means over users of their means over tasks."""
+    """Return the flat values of one setting: means over users of their means over tasks."""
     if not tasks:
         return {f"{setting}/users": 0}
     values = {row: _mean([ranked[row].values for _, ranked in tasks]) for row in tasks[0][1]}
@@ -207,7 +208,7 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
         ),
     }
     if setting != "all":
-        # Films that nobody has watched are all equally new.
+        # Cold films are all equally new.
         for own in values.values():
             own[:, [name.startswith("novelty") for name in NAMES]] = np.nan
     left_out = trivial(values["random"][judged])
@@ -227,13 +228,14 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
 
 
 def trivial(random: npt.NDArray[np.float64]) -> dict[str, str]:
-    """The metrics that every ranking fulfils for every user, because k reaches all (or enough) of the candidates.
+    """Return the metrics that are equal for every ranking, because k covers all (or enough) of the candidates.
 
     Args:
-        random: (U, M) expectations of judged users under random orders, columns as `NAMES`.
+        random: (U, M) expectations under random rankings, per evaluated user; columns as in `NAMES`.
 
     Returns:
-        The reason by metric. Novelty goes with recall: where all candidates are shown it is the same for all rankings.
+        The reason by metric. Novelty is included with recall: if all candidates are shown, it is the same for all
+        rankings.
     """
     certain = {name: bool((random[:, at] >= 1 - 1e-9).all()) for at, name in enumerate(NAMES)}
     reasons: dict[str, str] = {}
@@ -247,21 +249,21 @@ def trivial(random: npt.NDArray[np.float64]) -> dict[str, str]:
 
 
 def best_row(values: Mapping[str, npt.NDArray[np.float64]], left_out: Mapping[str, str]) -> dict[str, Any]:
-    """Which row ranks best, and by how much.
+    """Find the row with the best ranking, and its difference from the others.
 
     Args:
-        values: (U, M) of each row over judged users, columns as `NAMES`; a row without values takes no part.
-        left_out: As `trivial` gives it; nDCG is compared at the largest k that does not reach all candidates.
+        values: (U, M) of each row over evaluated users, columns as in `NAMES`; rows without values are absent.
+        left_out: Result of `trivial`. nDCG is compared at the largest k that does not cover all candidates.
 
     Returns:
         ``metric``, ``row``, its ``value`` with ``low`` and ``high``; ``over``: the paired difference from
-        ``popularity`` (where it has values) and from ``random``, each with ``low``, ``high`` and ``verdict``;
-        ``as_good``: rows that are not significantly worse.
+        ``popularity`` (if it has values) and from ``random``, each with ``low``, ``high`` and ``verdict``; ``as_good``:
+        rows that are not significantly worse.
     """
     cut = max((k for k in CUTS if f"recall@{k}" not in left_out), default=min(CUTS))
     metric = f"ndcg@{cut}"
     columns = {row: own[:, NAMES.index(metric)] for row, own in values.items()}
-    # Where EASE knows nothing its hybrid is the posters' row once more.
+    # Without EASE, the hybrid row equals the posters' row.
     if "ease" not in columns:
         columns.pop("hybrid", None)
     first = max(columns, key=lambda row: float(np.nanmean(columns[row])))

@@ -1,4 +1,4 @@
-"""Explaining why two posters are alike: from what was typed to the parts of their similarity and the picture of it."""
+"""Explanation of why two posters are similar: resolves the queries, computes the attributions, formats the result."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
     from keyart.retrieval.explanation.pair import Explanation
 
 AVERAGED = 32
-"""Posters whose mean is the average poster."""
+"""Number of posters whose mean is the average poster."""
 SAME_POSTER = 0.98
-"""Cosine above which an image is taken for the one that was indexed; number formats and devices cost less than this."""
+"""Lowest cosine at which an image counts as the indexed one; number formats and devices change it by less."""
 
 
 @dataclass(frozen=True, eq=False)
 class Shelf:
-    """Posters that can be explained, and where their images are.
+    """Table of posters that can be explained, with their images and vectors.
 
     Attributes:
-        posters: (N rows) what is known of them.
-        images: Their folder.
-        vectors: (N, E) embeddings as they were indexed; None where they are not known.
+        posters: (N rows) metadata of the posters.
+        images: Folder of the images.
+        vectors: Function that returns the indexed vectors of some rows; None if they are unknown.
     """
 
     posters: pd.DataFrame
@@ -39,11 +39,11 @@ class Shelf:
     vectors: Any = None
 
     def row_of(self, one: str) -> int | None:
-        """The row of an id; None where there is no such id."""
+        """Return the row of an id; None if there is no such id."""
         return self._rows.get(one)
 
     def facts(self, rows: np.ndarray) -> pd.DataFrame:
-        """What is known of some posters, in the order asked for."""
+        """Return the metadata of some rows, in the order of ``rows``."""
         return self.posters.iloc[rows]
 
     @cached_property
@@ -51,19 +51,19 @@ class Shelf:
         return {str(one): row for row, one in enumerate(self.posters["id"])}
 
     def path(self, row: int) -> Path:
-        """The image of a row."""
+        """Return the path of a row's image."""
         return self.images / str(self.posters["img"].iloc[row])
 
 
 @dataclass(frozen=True, eq=False)
 class Explained:
-    """An explanation, and whose it is.
+    """Explanation with the posters that it is about.
 
     Attributes:
-        why: The parts.
-        names: What each poster is, for JSON.
-        paths: Its image.
-        closer_than: The share of random pairs whose cosine is lower, in [0, 1]; None where no vectors are known.
+        why: The attributions.
+        names: Metadata of each poster, for JSON.
+        paths: Image of each poster.
+        closer_than: Share of random pairs with a lower cosine, in [0, 1]; None if no vectors are known.
     """
 
     why: "Explanation"
@@ -73,17 +73,17 @@ class Explained:
 
 
 def index_shelf(run: Run, images: Path | None = None) -> Shelf:
-    """The posters of the run's own index.
+    """Return the posters of the run's own index.
 
     Raises:
-        InputError: There is no whole index, or its images are not there any more.
+        InputError: The index is missing or incomplete, or its images are missing.
     """
     index = open_index(run)
     return Shelf(index.posters, images_folder(run, index, images), index.vectors)
 
 
 def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf, str]:
-    """The posters of a table, and a line that tells which of its rows cannot be used; empty when all can.
+    """Return the posters of a table, and a line about its invalid rows; the line is empty if there are none.
 
     Raises:
         InputError: The table cannot be read.
@@ -97,7 +97,10 @@ def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf,
 
 
 def typical_shelf(run: Run, shelf: Shelf) -> tuple[Shelf, str]:
-    """Whose mean is the average poster: the run's own, or ``shelf``'s where they are gone, and a line that says so."""
+    """Return the posters whose mean is the average poster, and a line that reports a fall-back.
+
+    These are the run's own posters, or those of ``shelf`` if the run's own are missing.
+    """
     try:
         return index_shelf(run), ""
     except InputError as why:
@@ -105,16 +108,16 @@ def typical_shelf(run: Run, shelf: Shelf) -> tuple[Shelf, str]:
 
 
 def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | None = None) -> Explained:
-    """Which regions of two posters carry their similarity.
+    """Explain which regions of two posters contribute to their similarity.
 
     Args:
-        run: Whose embedder judges them alike.
-        shelf: Where ids and titles are looked up.
+        run: The run whose embedder is explained.
+        shelf: Posters in which ids and titles are looked up.
         asked: Two ids, titles or image files.
-        typical: Whose posters' mean is the average poster; None: those of ``shelf``.
+        typical: Posters whose mean is the average poster; None: those of ``shelf``.
 
     Raises:
-        InputError: A poster is unknown or ambiguous, or an image cannot be used or is not the one that was indexed.
+        InputError: A poster is unknown or ambiguous, or an image is invalid or is not the one that was indexed.
     """
     from keyart.retrieval.explanation.pair import explain_pair
     from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
@@ -137,9 +140,9 @@ def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | N
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
-    """Similarity, method and each poster's attributions, so that anyone can add them up.
+    """Convert an explanation to a dict for JSON: similarity, method and each poster's attributions with their sum.
 
-    ``closer_than`` is the share of random pairs of the run's indexed posters whose cosine is lower; None without them.
+    ``closer_than`` is the share of random pairs of the run's indexed posters with a lower cosine; None without vectors.
     """
     from keyart.retrieval.explanation.pair import CELL
 
@@ -180,7 +183,7 @@ def _image(run: Run, path: Path) -> "Tensor":
 
 
 def _average_rows(posters: pd.DataFrame) -> list[int]:
-    """Evenly spaced posters of training, or of all where no split is known."""
+    """Return evenly spaced posters of the train split, or of all if no split is known."""
     rows = np.flatnonzero((posters["split"] == "train").to_numpy(dtype=bool, na_value=False))
     rows = rows if len(rows) else np.arange(len(posters))
     return [int(row) for row in rows[np.unique(np.linspace(0, len(rows) - 1, AVERAGED).astype(np.int64))]]
@@ -194,7 +197,7 @@ def _check_same(
     pair: "list[Tensor]",
     precision: str,
 ) -> None:
-    """Refuse images that are not those that were indexed: the folder may hold others of the same names by now."""
+    """Check that images are those that were indexed: the folder may now hold other images with the same names."""
     import torch
 
     from keyart.models.precision import autocast_for

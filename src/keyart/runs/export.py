@@ -1,4 +1,4 @@
-"""Writing a run's embedder into a folder, all of it or nothing."""
+"""Export of a run's embedder into a folder, for use without keyart."""
 
 import os
 import shutil
@@ -19,22 +19,22 @@ TARGETS = ("onnx", "timm")
 
 
 def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
-    """Write a run's embedder for use without keyart.
+    """Export a run's embedder for use without keyart.
 
     Args:
-        run: Whose embedder.
+        run: The run whose embedder is exported.
         target: ``onnx`` (``embedder.onnx``, images to unit vectors) or ``timm`` (the backbone's weights and
-            configuration as timm reads them, the head beside them, and all of it as ``embedder.pt2``, a
+            configuration in timm's format, the head in separate files, and the whole embedder as ``embedder.pt2``, a
             ``torch.export`` program from images to unit vectors).
         out: The folder; other files in it stay.
 
     Returns:
-        ``to``, ``out``, ``files``, ``embedding_size`` and ``difference``: the largest one between what the written
-        graph or program and the embedder make of the same images. For timm, ``left_out`` says instead why there is no
-        program where PyTorch cannot express the backbone.
+        ``to``, ``out``, ``files``, ``embedding_size`` and ``difference``: the largest difference between the outputs of
+        the exported graph or program and the embedder for the same images. For timm, ``left_out`` replaces
+        ``difference`` if PyTorch cannot express the backbone as a program; it is the reason.
 
     Raises:
-        InputError: The target is unknown or cannot express this backbone, the extra for it is missing, or ``out``
+        InputError: The target is unknown or cannot express this backbone, the extra for it is not installed, or ``out``
             cannot be written.
     """
     if target not in TARGETS:
@@ -61,7 +61,7 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
                     (draft / "README.md").write_text(readme(about["program"]), encoding="utf-8")
             except InputError as error:
                 told["left_out"] = f"embedder.pt2 is left out: {error}"
-        # Last, so that whoever finds it finds all.
+        # Written last: its presence shows that the export is complete.
         write_json(draft / "preprocessing.json", about)
         out.mkdir(parents=True, exist_ok=True)
         told["files"] = sorted(path.name for path in draft.iterdir())
@@ -75,5 +75,5 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
 
 
 def _is_ours(readme: Path) -> bool:
-    """Whether a README may be written over: other files of the folder stay."""
+    """Return whether a README may be overwritten: it is absent, or keyart wrote it."""
     return not readme.exists() or readme.read_text(encoding="utf-8", errors="replace").startswith(HEADING)

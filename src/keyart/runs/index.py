@@ -1,4 +1,4 @@
-"""Building an index for a run: of its own posters, or of embeddings that it made of others."""
+"""Building of an index for a run, from its own posters or from embeddings that ``keyart embed`` wrote."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -33,22 +33,22 @@ def index_run(
     """Build an index and save it.
 
     Args:
-        run: Whose embedder made the vectors.
-        out: The index's folder; may be None where ``uri`` names a place.
-        embeddings: What ``keyart embed`` wrote; None: the vectors of the run's own index.
-        kind: How it searches; None: chosen by the number of posters.
-        recall: Wanted recall@10 against exact search; parameters are the least that reach it.
-        uri: Of ``milvus``: an embedded file or a cluster's address; None: the file ``milvus.db`` in ``out``.
-        collection: Of ``milvus``: the collection; None: ``keyart``.
-        replace: Of ``milvus``: drop what another index has put into the collection behind ``uri``.
-        say: Told what takes long, and when the recall is not reached.
-        progress: Of ``milvus``: called with the posters that are there and all.
+        run: The run whose embedder computed the vectors.
+        out: The index's folder; may be None if ``uri`` is set.
+        embeddings: Folder that ``keyart embed`` wrote; None: the vectors of the run's own index.
+        kind: Kind of engine; None: chosen by the number of posters.
+        recall: Target recall@10 against exact search; the cheapest parameters that reach it are chosen.
+        uri: For ``milvus``: an embedded file or a cluster's address; None: the file ``milvus.db`` in ``out``.
+        collection: For ``milvus``: the collection; None: ``keyart``.
+        replace: For ``milvus``: drop the contents of another index in the collection at ``uri``.
+        say: Called with a message before long steps, if titles are shortened, and if the recall is not reached.
+        progress: For ``milvus``: called with the number of stored posters and the total.
 
     Returns:
         ``posters``, ``dimensions``, ``engine``, ``parameters`` and the measured ``recall@10``.
 
     Raises:
-        InputError: There are no such vectors, they are another embedder's, or ``out`` cannot be written.
+        InputError: The vectors are missing or from another embedder, or ``out`` cannot be written.
     """
     if not 0 < recall <= 1:
         raise InputError(f"--recall {recall:g}: give a share above 0 and up to 1, such as 0.95")
@@ -81,11 +81,11 @@ def index_run(
 
 
 def _vectors(run: Run, embeddings: Path | None) -> tuple[PosterIndex, dict[str, Any]]:
-    """What is indexed, and what the index says of it."""
+    """Return the vectors to index, and the notes of the new index."""
     if embeddings is None:
         source = PosterIndex.load(run.folder / "index", run.folder / "embedder")
         check_unit_vectors(source.vectors(), source.posters["id"], lambda row: f"{run.folder / 'index'}: row {row}")
-        # The run's own index knows its embedder by lying beside it; a copy must carry the digest.
+        # The run's own index belongs to the embedder in the same folder; a copy elsewhere must store the digest.
         notes = {**source.notes, "embedder": embedder_digest(run.folder / "embedder")}
         if "images" not in notes:
             from keyart.runs.search import images_folder
@@ -115,7 +115,7 @@ def _into_milvus(
     from keyart.retrieval.index import VERSION
 
     name = collection or COLLECTION
-    # The file in the index's own folder is the index's own: it is written over as any other engine's would be.
+    # A file in the index's own folder belongs to the index and is overwritten, as with any other engine.
     where = uri if uri is not None else str(out and out / "milvus.db")
     check_uri(where)
     if is_file(where):

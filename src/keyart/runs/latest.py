@@ -1,4 +1,4 @@
-"""Folders that hold the runs of one name, such as ``outputs/head``: which run is meant."""
+"""Choice of a run from a folder that holds the runs of one name, such as ``outputs/head``."""
 
 import re
 from collections.abc import Callable
@@ -15,22 +15,22 @@ def finished_run(folder: Path) -> Path:
     """Return a run's folder, or the latest finished run in a folder of runs.
 
     Args:
-        folder: What was named. One that holds neither a run nor runs is returned as it is.
+        folder: The named folder. If it holds neither a run nor runs, it is returned unchanged.
 
     Raises:
-        InputError: None of its runs has finished, or it is a sweep, or a folder of folders of runs.
+        InputError: None of its runs is finished, or it is a sweep or a folder of folders of runs.
     """
     return _latest(folder, "", "finished", lambda run: (run / "metrics.json").is_file() and (run / "embedder").is_dir())
 
 
 def resumable_run(folder: Path) -> Path:
-    """Return a run's folder, or the latest run in a folder of runs that was interrupted.
+    """Return a run's folder, or the latest interrupted run in a folder of runs.
 
     Args:
-        folder: What was named. One that holds neither a run nor runs is returned as it is.
+        folder: The named folder. If it holds neither a run nor runs, it is returned unchanged.
 
     Raises:
-        InputError: None of its runs can go on, or it is a sweep, or a folder of folders of runs.
+        InputError: None of its runs can be resumed, or it is a sweep or a folder of folders of runs.
     """
     return _latest(
         folder,
@@ -65,7 +65,10 @@ def _is_run(folder: Path) -> bool:
 
 
 def _began(run: Path) -> float:
-    """When a run began: as its folder's name says, which a copy keeps, else when its configuration was written."""
+    """Return the start time of a run.
+
+    It is the time in the folder's name, which a copy keeps, or else the time when the configuration was written.
+    """
     if _TIME.fullmatch(run.name):
         text = run.name if len(run.name) > 19 else f"{run.name}_000000"
         return datetime.strptime(text, "%Y-%m-%d_%H-%M-%S_%f").timestamp()

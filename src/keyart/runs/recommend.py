@@ -1,4 +1,4 @@
-"""Films for viewers: from a history, or from a few films that somebody likes."""
+"""Film recommendations for users, from a watch history or from a few liked films."""
 
 import os
 import time
@@ -23,16 +23,16 @@ from keyart.utils.vectors import unit_rows
 
 BATCH = 64
 NAMED = 20
-"""Unknown films that are named."""
+"""Maximum number of unknown films that are named."""
 
 
 @dataclass(frozen=True, eq=False)
 class Audience:
-    """The viewers of a history, as far as an index knows what they watched.
+    """Users of a history, with the watched films that an index contains.
 
     Attributes:
-        users: (U,) those with a known film, sorted as numbers where they are such.
-        viewers: U, the same.
+        users: (U,) names of users with a known film; names that are numbers are sorted as numbers.
+        viewers: (U,) their watch histories, in the same order.
         left_out: Users without a known film.
         unknown: Films that the index lacks.
     """
@@ -44,17 +44,17 @@ class Audience:
 
     @property
     def notes(self) -> dict[str, Any]:
-        """How many films are unknown, and the first of them."""
+        """Number of unknown films, and the first of them."""
         return {"unknown_films": len(self.unknown), "unknown": self.unknown[:NAMED]}
 
 
 def read_audience(history: History, films: Films, user: str | None = None) -> Audience:
-    """The viewers of a history, or one of them.
+    """Return the users of a history, or one of them.
 
-    A film that somebody watched several times counts with the last of these events.
+    Of several events of a user with the same film, the last one counts.
 
     Raises:
-        InputError: There is no such user, or no film that anybody (that user) watched is in the index.
+        InputError: The user does not exist, or the index contains no film that any user (or that user) watched.
     """
     frame = pd.DataFrame({"user": history.users.astype(str), "id": history.ids.astype(str)})
     frame["rating"] = np.nan if history.stars is None else history.stars
@@ -97,26 +97,26 @@ def _as_number(name: str) -> tuple[int, int, str]:
 
 
 def liked_viewer(index: Searchable, films: Films, liked: str) -> Viewer:
-    """Somebody who likes some films, all alike.
+    """Create a user who likes some films equally.
 
     Args:
-        index: What knows them.
-        films: Its films.
+        index: The index that contains the films.
+        films: The index's films.
         liked: Ids or titles, separated by commas.
 
     Raises:
-        InputError: None is named, or one is not in the index.
+        InputError: No film is named, or one is not in the index.
     """
     asked = _split(index, films, liked)
     if not asked:
         raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
-    # A film is known by its own name too, where it has several posters.
+    # A film with several posters can also be named by its film name.
     codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
     return Viewer(codes, np.full(len(codes), 1 / len(codes)))
 
 
 def _split(index: Searchable, films: Films, liked: str) -> list[str]:
-    """What stands between commas, but titles that hold commas themselves whole."""
+    """Split a text at commas, but not within titles that contain commas."""
     rest = [one.strip() for one in liked.split(",")]
     asked = []
     while rest:
@@ -139,10 +139,11 @@ def _titled(index: Searchable, films: Films, title: str) -> int:
 
 
 def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:
-    """Candidates for one viewer, for JSON: ``interests`` and ``candidates``, each with the film that brought it.
+    """Return candidates for one user as a dict for JSON: ``interests`` and ``candidates``.
 
-    ``score`` is what suits the whole taste, no cosine; ``because`` holds the cosine of the two posters as
-    ``similarity``, and as ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    ``score`` is the score by the whole profile, which is not a cosine. ``because`` is the watched film that contributes
+    most, with the cosine of the two posters as ``similarity``, and as ``closer_than`` the share of random pairs of the
+    index's posters with a lower cosine.
     """
     found = find_candidates(index, films, index_space(index), [viewer], k)[0]
     watched = films.first[viewer.films]
@@ -176,13 +177,13 @@ def recommend_all(
     out: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Candidates for all viewers of a history, in batches, into one Parquet file.
+    """Write candidates for all users of a history into one Parquet file, in batches.
 
     Columns: ``user``, ``rank`` (from 1), ``id``, ``film``, ``score``, ``because`` (the id of the watched film that
-    gives most to it) and ``interest``. The file is there whole or not at all.
+    contributes most) and ``interest``. The file is written atomically.
 
     Returns:
-        ``users``, ``candidates`` (rows), ``seconds_per_1000_users`` and ``out``.
+        ``users``, ``left_out``, ``candidates`` (rows), ``seconds_per_1000_users`` and ``out``.
 
     Raises:
         InputError: The file cannot be written.

@@ -1,4 +1,4 @@
-"""A run's folder: what a training leaves, and how to read it back without its configuration."""
+"""Folder of a finished run: recording of the environment, and access without the training configuration."""
 
 import json
 import logging
@@ -26,7 +26,7 @@ PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit and cleanliness of the working tree that ``folder`` is in; None where there is none."""
+    """Return commit and cleanliness of the git working tree that contains ``folder``; None if there is none."""
     try:
         ask = ["git", "-C", str(folder)]
         commit = subprocess.run([*ask, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10, check=True)
@@ -37,7 +37,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
-    """Versions, git state, device and dataset: what would be needed to repeat the run elsewhere."""
+    """Return what is needed to reproduce the run: versions, git state, device and dataset."""
     import torch
 
     versions: dict[str, str | None] = {}
@@ -60,7 +60,7 @@ def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """What `describe_environment` told when a run began, from its ``environment.json``.
+    """Read ``environment.json`` of a run: the result of `describe_environment` when the run began.
 
     Raises:
         InputError: The file cannot be read.
@@ -76,7 +76,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, read from its folder.
+    """Finished run, read from its folder.
 
     Args:
         folder: The run's folder.
@@ -89,11 +89,11 @@ class Run:
         """Open a finished run.
 
         Args:
-            folder: The run's, or one that holds the runs of one name, such as ``outputs/head``: the latest finished one
-                is opened, and named on standard error.
+            folder: The run's folder, or a folder that holds the runs of one name, such as ``outputs/head``: then the
+                latest finished run is opened and a warning names it.
 
         Raises:
-            InputError: The folder is not there, is not a run's, or the run has not finished.
+            InputError: The folder does not exist, is not a run's folder, or the run is not finished.
         """
         named = Path(folder).expanduser()
         path = finished_run(named)
@@ -120,25 +120,25 @@ class Run:
 
     @cached_property
     def metrics(self) -> dict[str, float | None]:
-        """The flat ``metrics.json``."""
+        """The flat metrics of ``metrics.json``."""
         loaded = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
         assert isinstance(loaded, dict)
         return loaded
 
     @cached_property
     def splits(self) -> "pd.Series[str]":
-        """Each poster's split, indexed by id."""
+        """Split of each poster, indexed by id."""
         table = pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False)
         return table.set_index(table["id"].map(from_csv_cell))["split"]
 
     @property
     def image_size(self) -> tuple[int, int]:
-        """Height and width in pixels of what the embedder takes."""
+        """Height and width of the embedder's input, in pixels."""
         height, width = self.config["data"]["image_size"]
         return int(height), int(width)
 
     def embedder(self) -> "Embedder":
-        """The trained embedder, in evaluation mode on the CPU."""
+        """Load the trained embedder, in evaluation mode on the CPU."""
         from keyart.models.embedder import load_embedder
 
         return load_embedder(self.folder / "embedder")

@@ -1,4 +1,4 @@
-"""Searching a run's index as people do: by a poster's id, by a title, or with an image."""
+"""Search in a run's index by a poster's id, by a film's title, or by an image file."""
 
 import json
 import shlex
@@ -22,27 +22,27 @@ from keyart.retrieval.titles import TitleTable, display_title
 from keyart.runs.run import Run
 
 OFFERED = 5
-"""Films that are offered where a title is not clear."""
+"""Maximum number of films that are suggested for an ambiguous title."""
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
 
 
 class Listing(Protocol):
-    """Posters that can be asked for by id or title: an index, or a catalogue."""
+    """Protocol of posters that can be looked up by id or title: an index or a catalogue."""
 
     @property
     def posters(self) -> pd.DataFrame:
-        """(N rows) as :func:`keyart.retrieval.index.catalogue_table` gives them."""
+        """(N rows), as :func:`keyart.retrieval.index.catalogue_table` returns them."""
 
     def row_of(self, one: str) -> int | None:
-        """The row of an id; None where there is no such id."""
+        """Return the row of an id; None if there is no such id."""
 
     def facts(self, rows: np.ndarray) -> pd.DataFrame:
-        """What is known of some posters, in the order asked for."""
+        """Return the metadata of some rows, in the order of ``rows``."""
 
 
 @dataclass(frozen=True, eq=False)
 class Query:
-    """What is searched with.
+    """Search query.
 
     Attributes:
         vector: (E,) unit vector.
@@ -58,10 +58,10 @@ class Query:
 def open_index(
     run: Run, folder: Path | None = None, uri: str | None = None, collection: str | None = None
 ) -> Searchable:
-    """The index in ``folder``, the Milvus collection behind ``uri``, or else the run's own index.
+    """Open the index in ``folder``, the Milvus collection at ``uri``, or by default the run's own index.
 
     Raises:
-        InputError: There is no whole index there, or another embedder made its vectors.
+        InputError: The index is missing or incomplete, or its vectors are from another embedder.
     """
     embedder = run.folder / "embedder"
     if uri is None and collection is not None:
@@ -81,9 +81,10 @@ def open_index(
 
 
 def _milvus_file(folder: Path) -> tuple[str, str] | None:
-    """The embedded Milvus file in an index's folder, and its collection; None where the vectors are FAISS's.
+    """Return the embedded Milvus file in an index's folder and its collection; None if the engine is FAISS.
 
-    A folder may be anybody's: it never chooses the server that gets ``MILVUS_TOKEN``, nor a file elsewhere.
+    A folder may come from anyone: it must choose neither the server that receives ``MILVUS_TOKEN`` nor a file
+    elsewhere.
 
     Raises:
         InputError: The vectors are on a server or in a file outside the folder, which only the user may name.
@@ -107,10 +108,10 @@ def _milvus_file(folder: Path) -> tuple[str, str] | None:
 
 
 def decode_image(run: Run, path: Path) -> np.ndarray:
-    """(height, width, 3) uint8 of one image file, decoded as the run's own posters were.
+    """Decode an image file to (height, width, 3) uint8, in the same way as the run's own posters.
 
     Raises:
-        InputError: The file is no image that can be used.
+        InputError: The file is not a valid image.
     """
     from keyart.images.decode import BadImage, decode_poster, quiet_pillow
 
@@ -124,11 +125,11 @@ def decode_image(run: Run, path: Path) -> np.ndarray:
 
 
 def embed_images(run: Run, pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """(N, E) unit vectors of decoded images, embedded in batches as the run's own posters were.
+    """Return (N, E) unit vectors of decoded images, embedded in batches in the same way as the run's own posters.
 
     Args:
-        run: Whose embedder; it is loaded once.
-        pixels: N times (height, width, 3) uint8.
+        run: The run whose embedder is used; it is loaded once.
+        pixels: N arrays of (height, width, 3) uint8.
     """
     import torch
 
@@ -149,7 +150,7 @@ _titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDicti
 
 
 def titles_of(index: Listing) -> TitleTable:
-    """The titles of an index's films, made ready once."""
+    """Return the table of an index's titles; it is built once and cached."""
     if index not in _titles:
         posters = index.posters
         titles = ["" if not isinstance(title, str) else title for title in posters["title"]]
@@ -159,10 +160,10 @@ def titles_of(index: Listing) -> TitleTable:
 
 
 def find_row(index: Listing, asked: str) -> int:
-    """The row of an id, or of a title as people write it.
+    """Return the row of an id, or of a title in any usual spelling.
 
     Raises:
-        InputError: Nothing is called so, or several films are; the line offers those that may be meant.
+        InputError: No poster matches, or several films do; the message suggests the possible ones.
     """
     known = index.row_of(asked)
     if known is not None:
@@ -179,7 +180,7 @@ def find_row(index: Listing, asked: str) -> int:
 
 
 def describe_row(index: Listing, row: int) -> str:
-    """Title, year and id of a row."""
+    """Return title, year and id of a row as text."""
     poster = index.facts(np.array([row])).iloc[0]
     title = _shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
     year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
@@ -192,10 +193,10 @@ def _shortened(text: str) -> str:
 
 
 def find_poster(index: Listing, asked: str) -> int | Path:
-    """What was typed: the row of an id, else an image file, else the row of a title.
+    """Resolve a query text: the row of an id, otherwise an image file, otherwise the row of a title.
 
     Raises:
-        InputError: Nothing is called so, or several films are.
+        InputError: Nothing matches, or several films do.
     """
     if not asked.strip():
         raise InputError("an empty query: name an id, a title or an image file")
@@ -203,7 +204,7 @@ def find_poster(index: Listing, asked: str) -> int | Path:
         try:
             path = Path(asked).expanduser()
             is_file, is_folder = path.is_file(), path.is_dir()
-        except (OSError, RuntimeError):  # too long for a name, or ~ of nobody
+        except (OSError, RuntimeError):  # too long for a file name, or ~ of an unknown user
             return find_row(index, asked)
         if is_file:
             return path.resolve()
@@ -215,10 +216,10 @@ def find_poster(index: Listing, asked: str) -> int | Path:
 
 
 def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Query]:
-    """Queries from what was typed: ids of the index, image files or titles.
+    """Convert query texts (ids of the index, image files or titles) to queries.
 
     Raises:
-        InputError: Some of them are unknown, ambiguous or unreadable: the line names the first and counts the others.
+        InputError: Some are unknown, ambiguous or unreadable: the message names the first and counts the others.
     """
     found: list[int | Path] = []
     pixels: dict[Path, np.ndarray] = {}
@@ -243,13 +244,13 @@ def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Quer
 
 
 def read_query_list(source: str) -> list[str]:
-    """Read many queries: a line each from standard input (``-``) or a text file, or a table's column ``query``.
+    """Read many queries: one per line from standard input (``-``) or a text file, or a table's column ``query``.
 
     Args:
-        source: ``-``, a file of lines, or a CSV or Parquet table (``.csv``, ``.tsv``, ``.parquet``).
+        source: ``-``, a text file, or a CSV or Parquet table (``.csv``, ``.tsv``, ``.parquet``).
 
     Raises:
-        InputError: It cannot be read, has no such column, or holds no query.
+        InputError: The source cannot be read, has no such column, or holds no query.
     """
     from keyart.catalogue.table import read_table, table_faults
     from keyart.catalogue.values import as_text
@@ -284,10 +285,10 @@ def read_query_list(source: str) -> list[str]:
 
 
 def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Path:
-    """Where the index's posters are.
+    """Return the folder of the index's posters.
 
     Raises:
-        InputError: They are not there any more.
+        InputError: The folder does not exist.
     """
     if given is None:
         told = index.notes.get("images")
@@ -300,7 +301,7 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
 
 
 def distinct_pictures(run: Run, index: Searchable, query: Query, images: Path) -> Thin:
-    """Keeps rows whose picture is neither the query's nor that of a better row, near-duplicates being the same."""
+    """Return a filter that removes near-duplicates of the query and of better rows."""
     from keyart.images.duplicates import group_thumbnails, thumbnails
     from keyart.images.pixel_cache import open_pixels
 
@@ -329,23 +330,23 @@ def search_run(
     hide_duplicates: bool = False,
     images: Path | None = None,
 ) -> list[tuple[Query, Hits]]:
-    """For each query, the k posters of an index that look and feel most like it.
+    """Return for each query the k posters of an index that are most similar to it.
 
-    All queries are read before the index is searched; the embedder is loaded once, and only if an image file is asked.
+    All queries are read before the search. The embedder is loaded once, and only if a query is an image file.
 
     Args:
-        run: Its embedder made the index.
-        index: What is searched.
+        run: The run whose embedder computed the index.
+        index: The index to search.
         asked: Ids, image files or titles.
-        k: How many.
-        genres: Genres that every answer has.
-        years: Years of the answers, as for :func:`keyart.retrieval.filters.parse_years`.
-        diverse: Choose answers that also differ from one another.
-        hide_duplicates: Show no picture twice, nor the query's.
+        k: Number of results per query.
+        genres: Genres that every result must have.
+        years: Years of the results, in the format of :func:`keyart.retrieval.filters.parse_years`.
+        diverse: Whether to select results that also differ from one another.
+        hide_duplicates: Whether to remove near-duplicates of the query and of other results.
         images: The posters' folder; None: the one that the index names.
 
     Raises:
-        InputError: What was asked for is unknown, ambiguous or unreadable, or nothing is left to find.
+        InputError: A query is unknown, ambiguous or unreadable, or no poster matches the filters.
     """
     if k < 1:
         raise InputError(f"-k {k}: ask for at least one poster")
@@ -365,7 +366,7 @@ def search_run(
 
 
 def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
-    """What the index knows of posters, for JSON: id, title, year, genres, img, and film and split where known."""
+    """Return the metadata of posters for JSON: id, title, year, genres, img, and film and split if known."""
     return [_facts(poster) for _, poster in index.facts(np.asarray(rows, dtype=np.int64)).iterrows()]
 
 
@@ -383,7 +384,7 @@ def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
 
 
 def searched_text(found: int, searched: int, posters: int) -> str:
-    """What was searched, for a heading.
+    """Return a heading that says how many posters were searched.
 
     Examples:
         >>> searched_text(10, 1500, 1500), searched_text(10, 312, 1500)
@@ -395,10 +396,12 @@ def searched_text(found: int, searched: int, posters: int) -> str:
 
 
 def as_json(index: Searchable, answers: Sequence[tuple[Query, Hits]]) -> list[dict[str, Any]]:
-    """For each query ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``.
+    """Convert search results to dicts for JSON, one per query.
 
-    Best first. ``posters`` counts the index, ``searched`` what passed the filters. ``score`` is the cosine,
-    ``closer_than`` the share of random pairs of the index's posters whose cosine is lower.
+    Each is ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``, with the
+    neighbours best first. ``posters`` is the size of the index, ``searched`` the number of posters that passed the
+    filters. ``score`` is the cosine, ``closer_than`` the share of random pairs of the index's posters with a lower
+    cosine.
     """
     pairs, done = RandomPairs.of_index(index), []
     for query, hits in answers:

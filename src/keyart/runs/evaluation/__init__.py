@@ -1,4 +1,4 @@
-"""How good an embedding is: on a split of its run, on other posters, on pairs and on histories."""
+"""Evaluation of an embedding: on a split of its run, on other posters, on pairs and on watch histories."""
 
 from keyart.utils.lazy import attach_stub
 

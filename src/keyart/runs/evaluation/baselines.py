@@ -1,4 +1,4 @@
-"""Rows for quality tables: embeddings that a learned one must beat."""
+"""Baseline embeddings for quality tables, which a learned embedding must exceed."""
 
 import math
 
@@ -29,19 +29,19 @@ def baseline_metrics(
     frozen: Judgement,
     precision: str = "auto",
 ) -> dict[str, float | None]:
-    """Judge other embeddings of the posters that the run is judged on.
+    """Evaluate baseline embeddings on the posters on which the run is evaluated.
 
     ``random``: random directions. ``colour_histogram``: joint colour histograms of three bands. ``head_and_frozen``:
-    [embedding ⊕ frozen], each of length one. ``classifier_probabilities``: where the run was trained as a classifier
-    (``loss=bce``, say) and its checkpoints are still there.
+    [embedding ⊕ frozen], each of unit length. ``classifier_probabilities``: genre probabilities, if the run was trained
+    as a classifier (for example with ``loss=bce``) and its checkpoints still exist.
 
     Args:
         run: The run.
         embedder: Its embedder.
-        judged: The posters.
-        kind: Relevance kind of the yardstick.
-        frozen: The frozen backbone on the same posters.
-        precision: Of the backbone.
+        judged: The posters with their embeddings.
+        kind: Relevance kind of the metrics.
+        frozen: Result of the frozen backbone on the same posters.
+        precision: Precision of the backbone.
 
     Returns:
         ``<split>/ndcg@10/<row>`` and ``<split>/map/<row>``, each with ``/lift``.
@@ -73,12 +73,12 @@ def baseline_metrics(
 def classifier_probabilities(
     run: Run, embedder: Embedder, pixels: PixelCache, precision: str = "auto"
 ) -> np.ndarray | None:
-    """(N, G) genre probabilities by the linear layer that the run's loss trained on its embedding.
+    """Return (N, G) genre probabilities from the linear layer that the run's loss trained on its embedding.
 
     Returns:
-        None where the loss has no such layer, or the run's folder no longer holds its checkpoints.
+        The probabilities; None if the loss has no such layer, or the run's folder has no checkpoints any more.
     """
-    # A run that was never validated has no best state: its last one was kept.
+    # A run without validation has no best checkpoint, only the last one.
     found = [path for name in ("best", "last") if (path := run.folder / "checkpoints" / f"{name}.ckpt").is_file()]
     if not found:
         return None
@@ -94,7 +94,7 @@ def classifier_probabilities(
     done = []
     with torch.inference_mode():
         for rows in feature_pieces(features):
-            # A head of several parts: the loss was applied to each, and the mean is the ensemble's opinion.
+            # The loss was applied to each branch of the head; the ensemble's probability is the mean.
             parts = [torch.nn.functional.linear(part, weight, bias).sigmoid() for part in embedder.parts(rows)]
             done.append(torch.stack(parts).mean(0))
     return torch.cat(done).numpy()

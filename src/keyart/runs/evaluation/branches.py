@@ -1,4 +1,4 @@
-"""What each branch of a head brings to an embedding, and what fewer numbers cost: one mechanism for both."""
+"""Metrics of other vectors of the same posters: single branches of a head, heads without a branch, fewer dimensions."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -11,7 +11,7 @@ from keyart.models.heads.reduced import ReducedHead
 
 HEADLINE = ("ndcg@10", "map")
 Judge = Callable[[np.ndarray, Sequence[str]], Judgement]
-"""From (Q, D) vectors of the posters in question and the names of metrics to how well the vectors rank."""
+"""Function from (Q, D) vectors of the posters and names of metrics to the retrieval result."""
 
 
 def branch_metrics(
@@ -19,16 +19,16 @@ def branch_metrics(
 ) -> dict[str, float | None]:
     """Evaluate each branch of a head alone, and the head without it.
 
-    A branch alone is its columns of the head's vectors, L2-normalised; without it are all other columns, at their own
-    weights, normalised again. Nothing is trained anew. Where the head's vectors are reduced to fewer numbers, all of
-    them are evaluated too.
+    A branch alone is its columns of the head's output, L2-normalised. The head without it is all other columns, with
+    their own weights, normalised again. Nothing is retrained. If the head reduces its output to fewer dimensions, the
+    whole output is evaluated too.
 
     Args:
-        head: Whose branches; a head with one branch has nothing to attribute.
-        whole: (Q, W) what `Head.whole` makes of the posters of a split.
+        head: The head; a head with one branch has no branch metrics.
+        whole: (Q, W) outputs of `Head.whole` for the posters of a split.
         judge: Evaluates vectors of these posters.
-        frozen: The frozen backbone on the same posters.
-        split: Its name.
+        frozen: Result of the frozen backbone on the same posters.
+        split: Name of the split.
 
     Returns:
         ``<split>/branch/<branch>/<metric>`` and ``<split>/without/<branch>/<metric>`` for ``ndcg@10`` and ``map``, each
@@ -48,11 +48,11 @@ def branch_metrics(
 def size_metrics(
     embeddings: np.ndarray, sizes: Sequence[int], judge: Judge, frozen: Judgement, split: str
 ) -> dict[str, float | None]:
-    """Evaluate the leading numbers of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
+    """Evaluate the leading dimensions of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
 
     Args:
-        embeddings: (Q, E) of a split's posters, by a `ReducedHead`.
-        sizes: How many numbers to keep.
+        embeddings: (Q, E) of a split's posters, from a `ReducedHead`.
+        sizes: Numbers of dimensions to keep.
         judge: See `branch_metrics`.
         frozen: See `branch_metrics`.
         split: See `branch_metrics`.
@@ -61,10 +61,10 @@ def size_metrics(
 
 
 def check_sizes(head: Head, sizes: Sequence[int]) -> None:
-    """Check that embeddings can be cut to sizes.
+    """Check that embeddings can be cut to some numbers of leading dimensions.
 
     Raises:
-        InputError: They are not sorted by what the numbers are worth, or have fewer.
+        InputError: The dimensions are not sorted by importance, or there are fewer.
     """
     if not sizes:
         return
@@ -83,7 +83,7 @@ def check_sizes(head: Head, sizes: Sequence[int]) -> None:
 def variant_metrics(
     vectors: Mapping[str, np.ndarray], judge: Judge, frozen: Judgement, split: str
 ) -> dict[str, float | None]:
-    """Evaluate other vectors of a split's posters by the headline metrics.
+    """Evaluate other vectors of a split's posters with the headline metrics.
 
     Args:
         vectors: (Q, D) each, by name.

@@ -1,9 +1,9 @@
-"""Metrics by the names that people read."""
+"""Display names and classification of metrics."""
 
 import re
 
 BESIDE = ("chance", "frozen", "lift", "left_out")
-"""What stands beside a metric in flat metrics, as the last part of its key."""
+"""Suffixes of a metric's key in flat metrics for its additional values."""
 
 _KNOWN = {
     "ndcg": "nDCG",
@@ -18,7 +18,7 @@ _KNOWN = {
 
 
 def metric_name(key: str) -> str:
-    """A metric's name for people.
+    """Return a metric's display name.
 
     Examples:
         >>> metric_name("ndcg@10"), metric_name("map@r"), metric_name("precision@10/genre/Sci-Fi")
@@ -30,7 +30,7 @@ def metric_name(key: str) -> str:
 
 
 def is_genre(key: str) -> bool:
-    """Whether a metric is one genre's, not their mean.
+    """Return whether a metric is that of one genre, not the mean over genres.
 
     Examples:
         >>> is_genre("precision@10/genre/Drama"), is_genre("precision@10/genre_macro")
@@ -40,7 +40,9 @@ def is_genre(key: str) -> bool:
 
 
 def is_variant(key: str) -> bool:
-    """Whether a metric, named without its split, is of other vectors than the embedding: of a branch, or fewer numbers.
+    """Return whether a metric (without its split) is that of other vectors than the embedding.
+
+    Such vectors are those of a branch, or of fewer dimensions.
 
     Examples:
         >>> is_variant("branch/learned/ndcg@10"), is_variant("ndcg@10")

@@ -1,4 +1,4 @@
-"""Other artwork of films: does it find the film's own poster?"""
+"""Evaluation on pairs: does other artwork of a film find the film's own poster?"""
 
 import math
 from collections.abc import Sequence
@@ -29,10 +29,10 @@ class Artwork:
     """P pairs of a poster and other artwork of its film.
 
     Attributes:
-        targets: (P,) int64, each pair's poster in the catalogue.
-        pixels: The P pieces of artwork.
-        account: What became of the table's rows.
-        summary: The same, and what is wrong with those that are left out, in one line.
+        targets: (P,) int64, position of each pair's poster in the catalogue.
+        pixels: The P artworks.
+        account: Counts of the table's rows: used and faulty.
+        summary: The same as one line of text, with the problems of the rows that are left out.
     """
 
     targets: np.ndarray
@@ -47,15 +47,15 @@ def open_pairs(
     """Read a table of pairs (``img,other_img``) and decode the other artwork.
 
     Args:
-        table: CSV or Parquet. ``img`` names a poster as the catalogue does (its file, or its id).
-        folder: Where the files ``other_img`` are; None: the table's own folder.
+        table: CSV or Parquet. ``img`` names a poster as the catalogue does (by its file or its id).
+        folder: Folder of the files ``other_img``; None: the table's own folder.
         catalogue: The posters.
         image_size: (height, width) in pixels.
-        skip: Leave out rows that cannot be used.
+        skip: Leave out invalid rows.
 
     Raises:
-        InputError: The table or the folder cannot be read, no row can be used, or, without ``skip``, any cannot: all
-            are told in one message.
+        InputError: The table or the folder cannot be read, no row is valid, or, without ``skip``, a row is invalid: one
+            message lists all of them.
     """
     source = Path(table).expanduser().absolute()
     root = Path(folder).expanduser().absolute() if folder is not None else source.parent
@@ -99,18 +99,18 @@ def open_pairs(
 def pairs_metrics(
     judged: Judged, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
 ) -> dict[str, float | None]:
-    """Recall of pairs in the whole catalogue, nothing excluded, beside chance and the frozen backbone.
+    """Compute the recall of pairs in the whole catalogue, nothing excluded, with chance and frozen backbone.
 
     Args:
-        judged: The catalogue.
+        judged: The catalogue's posters with their embeddings.
         artwork: The pairs.
         embeddings: (P, E) of the other artwork.
         frozen: (P, F) of the other artwork.
-        sizes: Search by the first so many numbers of each embedding too.
+        sizes: Numbers of leading dimensions of each embedding to search by too.
 
     Returns:
         ``pairs/recall@1`` and ``pairs/recall@10``, each with ``/chance``, ``/frozen`` and ``/lift``; ``pairs/queries``
-        and ``pairs/gallery``, and ``pairs/left_out`` where rows were. Of a run's own catalogue also
+        and ``pairs/gallery``, and ``pairs/left_out`` if rows were left out. For a run's own catalogue also
         ``val/pairs/…`` and ``test/pairs/…``: the pairs whose poster is in that split, in the same gallery. For each of
         ``sizes`` ``pairs/size/<size>/recall@10`` and ``…/recall@1``, with ``/lift``.
     """
@@ -143,7 +143,7 @@ def _recall(judged: Judged, targets: np.ndarray, embeddings: np.ndarray, frozen:
             chance, share = found[f"{key}/chance"], base[key]
             flat[f"{key}/frozen"], flat[f"{key}/lift"] = share, None
             if value is not None and chance is not None and share is not None:
-                # Chance is the same for every query, and a query's recall is 0 or 1.
+                # Standard error of a share: a query's recall is 0 or 1, and chance is the same for every query.
                 error = math.sqrt(share * (1 - share) / (len(targets) - 1)) if len(targets) > 1 else math.nan
                 flat[f"{key}/lift"] = lift(value, chance, share, error)
     return flat
@@ -158,7 +158,7 @@ def _column(raw: RawTable, name: str, source: Path) -> list[str]:
 
 
 class _Known:
-    """The posters of a catalogue by what a table of pairs calls them: a file, or an id."""
+    """Lookup of a catalogue's posters by the names in a table of pairs: a file or an id."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._folder = ImageFolder(catalogue.root)
@@ -167,13 +167,13 @@ class _Known:
         self._files = catalogue.files
 
     def find(self, name: str) -> int | None:
-        """The position of a poster; None where nothing is called so."""
+        """Return the position of a poster; None if none has this name."""
         written = (self._folder.inside(name) or name).replace("\\", "/")
         if written in self._by_file:
             return self._by_file[written]
         if not written.casefold().endswith(IMAGE_SUFFIXES):
             return self._by_id.get(as_key(written))
-        # Of a file that the catalogue lacks the stem is an id only where the poster of that id is called so too:
-        # `862.jpg` need not show the film whose number is 862.
+        # For a file that the catalogue lacks, the stem counts as an id only if that poster's file has the same stem:
+        # `862.jpg` need not show the film with id 862.
         at = self._by_id.get(as_key(stem(written)))
         return at if at is not None and as_key(stem(self._files[at])) == as_key(stem(written)) else None

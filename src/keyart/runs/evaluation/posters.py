@@ -1,4 +1,4 @@
-"""Posters beside what a run makes of them."""
+"""Posters with the embeddings and frozen features of a run, and their evaluation."""
 
 import json
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from keyart.utils.progress import progress_bar
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """N posters and what a run makes of them.
+    """N posters with a run's embeddings and frozen features.
 
     Attributes:
         posters: The posters.
         embeddings: (N, E) by the run's embedder, L2-normalised.
         frozen: (N, F) pooled features of its frozen backbone.
-        splits: (N,) ``train``, ``val`` or ``test`` where they are the run's own posters; else None.
+        splits: (N,) ``train``, ``val`` or ``test`` if they are the run's own posters; otherwise None.
     """
 
     posters: Posters
@@ -42,11 +42,11 @@ class Judged:
 
     @property
     def split(self) -> str:
-        """The name that metrics go by: ``test`` for the run's own posters, ``eval`` for others."""
+        """Name of the split in metrics: ``test`` for the run's own posters, ``eval`` for others."""
         return "eval" if self.splits is None else "test"
 
     def positions(self, split: str) -> np.ndarray:
-        """Positions of a split's posters; of all for ``eval``."""
+        """Return the positions of a split's posters; of all posters if they are not the run's own."""
         if self.splits is None:
             return np.arange(len(self.posters))
         return np.flatnonzero(self.splits == split)
@@ -55,13 +55,13 @@ class Judged:
 def judge(
     embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: RelevanceKind, at: np.ndarray | None = None
 ) -> Judgement:
-    """Judge embeddings of posters, each searching all others, by the genre relation ``kind``.
+    """Evaluate embeddings of posters by the relevance ``kind``; each poster is a query for all others.
 
     Args:
-        embeddings: (N, E) one a poster, L2-normalised or not.
+        embeddings: (N, E) one per poster, L2-normalised or not.
         posters: The N posters.
-        kind: Relevance kind of the yardstick.
-        at: Positions to judge, a split say: queries and gallery alike. None: all.
+        kind: Relevance kind of the metrics.
+        at: Positions to evaluate, for example a split: both queries and gallery. None: all.
     """
     at = np.arange(len(posters.catalogue)) if at is None else at
     part = posters.catalogue.select(at)
@@ -77,7 +77,10 @@ def judge(
 
 
 def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
-    """`judge` for other vectors of the posters ``at``, by a few metrics and with near-duplicates in the gallery."""
+    """Return a function that evaluates other vectors of the posters ``at`` with chosen metrics.
+
+    It computes no metrics without near-duplicates: these stay in the gallery.
+    """
     part = posters.catalogue.select(at)
     relevance = Relevance.fit(kind, part.genres)
 
@@ -91,21 +94,24 @@ def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
 def embed_and_frozen(
     run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, E) embeddings of posters and (N, F) pooled features of the run's frozen backbone; cached as features are."""
+    """Return (N, E) embeddings of posters and (N, F) pooled features of the run's frozen backbone.
+
+    The backbone's features are cached on disk.
+    """
     whole, frozen = whole_and_frozen(run, embedder, pixels, precision=precision, batch_size=batch_size)
     return from_whole(embedder, whole), frozen
 
 
 @torch.inference_mode()
 def from_whole(embedder: Embedder, whole: np.ndarray) -> np.ndarray:
-    """(N, E) embeddings from what `whole_and_frozen` gives."""
+    """Return (N, E) embeddings from the head outputs of `whole_and_frozen`."""
     return embedder.from_whole(torch.from_numpy(whole)).numpy()
 
 
 def whole_and_frozen(
     run: Run, embedder: Embedder, pixels: Posters | PixelCache, *, precision: str = "auto", batch_size: int = 64
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, W) what the embedder's head gives before it is reduced, and the frozen features; see `embed_and_frozen`."""
+    """Return (N, W) head outputs before reduction, and the frozen features; see `embed_and_frozen`."""
     cache = pixels.pixels if isinstance(pixels, Posters) else pixels
 
     def features_of(backbone: Backbone, text: str) -> np.ndarray:
@@ -116,7 +122,7 @@ def whole_and_frozen(
     with torch.inference_mode():
         whole = torch.cat([embedder.whole(part) for part in feature_pieces(features)])
     frozen_backbone = load_frozen(run.folder / "embedder")
-    # The cache knows an untouched backbone by its weights: nothing is computed twice.
+    # The cache's key includes the weights, so the features of an unchanged backbone are computed only once.
     frozen = features_of(frozen_backbone, "frozen features")[:, : frozen_backbone.num_features]
     return whole.numpy(), np.asarray(frozen, dtype=np.float32)
 
@@ -127,16 +133,16 @@ def open_posters(
     images: Path | None,
     on_bad_poster: Literal["error", "skip"],
 ) -> tuple[Posters, np.ndarray | None]:
-    """The posters to judge, and their splits where they are the run's own.
+    """Read the posters to evaluate, and their splits if they are the run's own.
 
     Args:
         run: A finished run.
-        catalogue: A table of posters; None for the run's own.
+        catalogue: A table of posters; None: the run's own.
         images: The folder of the catalogue's images; None: the table's own.
-        on_bad_poster: ``error`` or ``skip``; for the run's own posters its configuration says which.
+        on_bad_poster: ``error`` or ``skip``; for the run's own posters its configuration decides.
 
     Raises:
-        InputError: The posters cannot be read, or the run's own are no longer what they were.
+        InputError: The posters cannot be read, or the run's own posters have changed.
     """
     own = catalogue is None
     if catalogue is None:

@@ -1,4 +1,4 @@
-"""The metrics of a split as rows of a table, with bootstrap intervals over its queries."""
+"""Metrics of a split as rows of a table, with bootstrap intervals over its queries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,16 +15,16 @@ MACRO = "/genre_macro"
 
 @dataclass(frozen=True)
 class Score:
-    """One metric.
+    """One metric with its chance level, frozen value, lift and intervals.
 
     Attributes:
-        key: Its name without the split.
-        value: The embedding's.
-        chance: Its expectation under a random ranking.
-        frozen: The frozen backbone's.
-        lift: (value - chance) / (frozen - chance); None where frozen is not above chance beyond its noise.
-        interval: Of the value; None where no per-query values are known.
-        difference: Of value - frozen over the same queries; None where they are unknown.
+        key: Name of the metric without the split.
+        value: Value of the embedding.
+        chance: Expectation under a random ranking.
+        frozen: Value of the frozen backbone.
+        lift: (value - chance) / (frozen - chance); None if frozen does not exceed chance by more than its noise.
+        interval: Interval of the value; None if per-query values are unknown.
+        difference: Interval of value - frozen over the same queries; None if per-query values are unknown.
     """
 
     key: str
@@ -45,22 +45,22 @@ def collect_scores(
     replicates: int = 2000,
     seed: int = 0,
 ) -> list[Score]:
-    """Collect a split's metrics that have something beside them (chance, frozen, lift), with their intervals.
+    """Collect a split's metrics that have additional values (chance, frozen, lift), with their intervals.
 
     Args:
-        metrics: Flat, ``<split>/<metric>`` and below it ``/chance`` and so on.
-        split: Which split.
-        per_query: One row a query: ``id``, ``split`` (or all rows are of it), and a column a metric. A mean over
-            genres is resampled through its genres' columns.
+        metrics: Flat: ``<split>/<metric>``, with suffixes ``/chance`` and so on.
+        split: Name of the split.
+        per_query: One row per query: ``id``, ``split`` (may be absent if all rows are of the split), and one column per
+            metric. A mean over genres is resampled through its genres' columns.
         frozen_per_query: The same for the frozen backbone.
-        replicates: Bootstrap samples.
-        seed: Of the samples.
+        replicates: Number of bootstrap samples.
+        seed: Seed of the samples.
 
     Returns:
-        One score a metric, in the order of ``metrics``.
+        One score per metric, in the order of ``metrics``.
 
     Raises:
-        ValueError: The two tables hold other queries.
+        ValueError: The two tables hold different queries.
     """
     keys = metric_keys(metrics, split)
     ours, frozen = _of_split(per_query, split), _of_split(frozen_per_query, split)
@@ -76,7 +76,7 @@ def collect_scores(
 
 
 def metric_keys(metrics: Mapping[str, float | None], split: str) -> list[str]:
-    """The metrics of a split that are judged against something, in order.
+    """Return the metrics of a split that have additional values (such as chance), in order.
 
     Examples:
         >>> metric_keys({"test/queries": 9, "test/map": 0.2, "test/map/chance": 0.1, "val/map": 0.3}, "test")
@@ -97,7 +97,7 @@ def _of_split(table: pd.DataFrame | None, split: str) -> pd.DataFrame | None:
 
 
 def _gaps(ours: pd.DataFrame | None, frozen: pd.DataFrame | None) -> pd.DataFrame | None:
-    """Value minus frozen value for each query and each metric that both have."""
+    """Return value minus frozen value for each query and each metric that both tables have."""
     if ours is None or frozen is None:
         return None
     if len(ours) != len(frozen) or set(ours.index) != set(frozen.index):
@@ -120,7 +120,7 @@ def _intervals(table: pd.DataFrame | None, keys: list[str], replicates: int, see
 
 
 def _macro_of(name: str) -> str | None:
-    """The mean over genres that a genre's metric is part of."""
+    """Return the mean over genres to which a genre's metric belongs."""
     if not is_genre(name):
         return None
     head, _, rest = name.partition("/genre/")
@@ -128,7 +128,7 @@ def _macro_of(name: str) -> str | None:
 
 
 def _macro(values: Floats, replicates: int, seed: int) -> Interval:
-    """The interval of the mean of the columns' means."""
+    """Return the interval of the mean of the columns' means."""
     means = resample_means(values, replicates=replicates, seed=seed)
     low, high = percentile_ends(_row_means(means)[:, None])
     value = _row_means(_row_means(values.T)[None])[0]

@@ -1,4 +1,4 @@
-"""Watched together: do posters tell which films the same people like, and more than genres do?"""
+"""Co-watch metrics: does an embedding find films that the same users like, and more than genres do?"""
 
 import math
 
@@ -10,23 +10,23 @@ from keyart.runs.evaluation.posters import Judged
 from keyart.utils.vectors import unit_rows
 
 WEIGHT = 0.5
-"""Of the embedding beside the genres."""
+"""Weight of the embedding in combination with genres."""
 
 
 def history_metrics(judged: Judged, watched: CoWatch) -> dict[str, float | None]:
-    """``cowatch/ndcg@10``: each film that enough users liked searches the other ones; see `CoWatch`.
+    """Compute ``cowatch/ndcg@10``: each film that enough users liked is a query for the others; see `CoWatch`.
 
     Args:
-        judged: The catalogue.
+        judged: The catalogue's posters with their embeddings.
         watched: Its films that enough users liked.
 
     Returns:
-        ``cowatch/ndcg@10``, and under it ``/chance``, ``/frozen``, ``/lift``, ``/left_out``; ``/genres`` (multi-hot
-        genre vectors alone), ``/with_genres`` (genres ⊕ 0.5 · embedding, each of length one), ``/with_genres/frozen``
-        (genres ⊕ 0.5 · frozen). Of a run's own catalogue also ``/frozen_centred`` and ``/with_genres/frozen_centred``
-        (frozen features minus their mean over the training posters), and all of these as ``val/cowatch/…`` and
-        ``test/cowatch/…``: the films with posters in that split, among themselves.
-        ``cowatch/queries``, ``cowatch/gallery`` (films), ``cowatch/unknown_films`` (the catalogue lacks them).
+        ``cowatch/ndcg@10``, with the suffixes ``/chance``, ``/frozen``, ``/lift``, ``/left_out``; ``/genres``
+        (multi-hot genre vectors alone), ``/with_genres`` (genres ⊕ 0.5 · embedding, each of unit length),
+        ``/with_genres/frozen`` (genres ⊕ 0.5 · frozen). For a run's own catalogue also ``/frozen_centred`` and
+        ``/with_genres/frozen_centred`` (frozen features minus their mean over the training posters), and all of these
+        as ``val/cowatch/…`` and ``test/cowatch/…``, where the films with posters in that split are both queries and
+        gallery. ``cowatch/queries``, ``cowatch/gallery`` (films), ``cowatch/unknown_films`` (the catalogue lacks them).
     """
     flat = _compare(judged, watched)
     flat["cowatch/unknown_films"] = watched.unknown_films

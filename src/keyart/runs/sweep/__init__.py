@@ -1,4 +1,4 @@
-"""A sweep read from its folder: its jobs, what was swept, and what each of them reached on validation.
+"""Sweeps read from their folders: jobs, swept keys, and the jobs' validation metrics.
 
-Starting jobs belongs in `keyart.launch`, drawing in `keyart.reports`.
+Code that starts jobs belongs in `keyart.launch`, code that draws charts in `keyart.reports`.
 """

@@ -1,4 +1,4 @@
-"""How sure the figures of a sweep are: over the validation queries, or over seeds where seeds are swept."""
+"""Confidence intervals of a sweep's metrics, over the validation queries or over seeds if seeds are swept."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ _REPLICATES = 2000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of the monitor, or a difference of two.
+    """Mean of the monitor, or a difference of two means, with its interval.
 
     Attributes:
         value: The mean.
-        low: Lower end of the 95% interval; NaN where none is known.
+        low: Lower end of the 95% interval; NaN if it is unknown.
         high: Upper end.
     """
 
@@ -32,19 +32,19 @@ class Estimate:
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
 class Estimates:
-    """Means and differences over the finished jobs of a sweep.
+    """Means and differences over the finished jobs of a sweep, with intervals.
 
-    With one run a setting the interval is a percentile bootstrap over queries, the same queries being drawn for all
-    jobs (Efron and Tibshirani 1993, chapter 13), so that differences are paired. With several seeds it is Student's t
-    interval over the seeds' means, of differences over the seeds that both have.
+    With one run per setting, the interval is a percentile bootstrap over queries. All jobs use the same sampled queries
+    (Efron and Tibshirani 1993, chapter 13), so that differences are paired. With several seeds, it is Student's t
+    interval over the seeds' means; for differences, over the seeds that both have.
 
     Args:
-        jobs: Finished ones.
+        jobs: Finished jobs.
         monitor: The validation metric.
     """
 
@@ -53,10 +53,10 @@ class Estimates:
         self._means, self._ids = _bootstrap(jobs, monitor)
 
     def of(self, jobs: Sequence[Job]) -> Estimate:
-        """The mean over some jobs.
+        """Return the mean over some jobs.
 
         Raises:
-            ValueError: There are none.
+            ValueError: There are no jobs.
         """
         if not jobs:
             raise ValueError("no jobs to take a mean of")
@@ -68,18 +68,18 @@ class Estimates:
         return Estimate(value, *_ends(drawn))
 
     def gaps(self, groups: Sequence[Sequence[Job]]) -> list[Estimate | None]:
-        """How far each group's mean lies below the highest one, with intervals that hold for all pairs at a time.
+        """Return the gap from each group's mean to the highest mean, with simultaneous intervals for all pairs.
 
-        Whichever groups are picked by their means, in 95% of sweeps all intervals hold: the half width is the quantile
-        of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's t at
-        Bonferroni's level.
+        In 95% of sweeps all intervals hold, whichever groups are selected by their means. The half width is the
+        quantile of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's
+        t at Bonferroni's level.
 
         Args:
-            groups: Jobs of each.
+            groups: Jobs of each group.
 
         Returns:
-            In their order, the highest mean minus the group's; None where the two cannot be paired. The first of the
-            highest has a gap of 0.
+            For each group the highest mean minus its own; None if the two cannot be paired. The gap of the group with
+            the highest mean (the first of equals) is 0.
         """
         values = [self.of(group).value for group in groups]
         best = int(np.argmax(values))
@@ -106,7 +106,7 @@ class Estimates:
         return len({self._ids.get(job.number) for job in (*jobs, *others)}) == 1
 
     def _drawn(self, jobs: Sequence[Job]) -> Floats | None:
-        """(R,) bootstrap means over jobs whose queries are the same; None where they are not, or are not known."""
+        """Return (R,) bootstrap means over jobs; None if their queries differ or are unknown."""
         known = [self._means.get(job.number) for job in jobs]
         if any(one is None for one in known) or len({self._ids.get(job.number) for job in jobs}) > 1:
             return None
@@ -125,14 +125,14 @@ def _by_seed(jobs: Sequence[Job]) -> dict[tuple[object, ...], list[float]]:
 def _seeds_gap(
     best: Mapping[tuple[object, ...], list[float]], other: Mapping[tuple[object, ...], list[float]], level: float
 ) -> Estimate | None:
-    """The difference of two groups over the seeds that both have; None where these are fewer than two."""
+    """Return the difference of two groups over their common seeds; None if there are fewer than two."""
     both = [seed for seed in best if seed in other]
     gaps = [float(np.mean(best[seed]) - np.mean(other[seed])) for seed in both]
     return _student(gaps, float(np.mean(gaps)), level) if len(gaps) > 1 else None
 
 
 def _student(values: Sequence[float], value: float, level: float = LEVEL) -> Estimate:
-    """Student's t interval of a mean."""
+    """Return Student's t interval of a mean."""
     from scipy.stats import t
 
     reach = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
@@ -147,7 +147,7 @@ def _ends(drawn: Floats | None) -> tuple[float, float]:
 
 
 def _bootstrap(jobs: Sequence[Job], monitor: str) -> tuple[dict[int, Floats], dict[int, int]]:
-    """(R,) means of each job's bootstrap samples, and what tells jobs with other queries apart."""
+    """Return (R,) bootstrap means of each job, and a hash of each job's queries."""
     split, _, key = monitor.partition("/")
     means: dict[int, Floats] = {}
     queries: dict[int, int] = {}
@@ -157,7 +157,7 @@ def _bootstrap(jobs: Sequence[Job], monitor: str) -> tuple[dict[int, Floats], di
         if table is None or values is None:
             continue
         queries[job.number] = hash(tuple(table.index))
-        # One seed: the same queries are drawn for every job that has as many.
+        # The same seed samples the same queries for every job with as many queries.
         means[job.number] = sample_means(values, _REPLICATES, seed=0)
     return means, queries
 

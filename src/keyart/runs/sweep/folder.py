@@ -1,4 +1,4 @@
-"""A sweep read from its folder: its jobs, what was swept, and what each of them reached on validation."""
+"""Reading of a sweep's folder: jobs, swept keys, and the jobs' validation metrics."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from keyart.runs.sweep.state import Plan, Status, failure_of, is_finished, prune
 
 Value = str | int | float | bool | None
 REPLICATES = ("seed", "data.split_seed")
-"""Keys whose values are repetitions of one setting, not choices."""
+"""Keys whose values repeat a setting and are not choices."""
 _NOT_SETTINGS = ("resume", "hydra", "name")
 
 
@@ -23,14 +23,14 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        number: Its place in the sweep, and its folder's name.
-        folder: The run's.
-        status: What became of it.
-        settings: The value of each swept key.
-        value: What the monitor reached; None unless finished, or where it is undefined.
+        number: Its number in the sweep, which is also its folder's name.
+        folder: The run's folder.
+        status: The job's status.
+        settings: Value of each swept key.
+        value: Value of the monitor; None if the job is not finished or the metric is undefined.
         beside: Chance, frozen backbone and lift of the monitor, where known.
-        error: Why it failed; empty where it did not.
-        pruned_after: The epochs after which its search stopped it; None where it did not.
+        error: Reason of a failure; empty if it did not fail.
+        pruned_after: Number of epochs after which its search stopped it; None if it did not.
     """
 
     number: int
@@ -44,28 +44,28 @@ class Job:
 
     @property
     def outcome(self) -> str:
-        """Its status, with why or when."""
+        """The status, with the reason of a failure or the epoch of pruning."""
         if self.status == "pruned":
             return f"pruned after epoch {self.pruned_after}"
         return f"{self.status}: {self.error}" if self.error else self.status
 
     def setting(self) -> tuple[tuple[str, Value], ...]:
-        """Its settings without those that only repeat it."""
+        """Return the settings without the keys that only repeat a setting."""
         return tuple((key, value) for key, value in self.settings.items() if key not in REPLICATES)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep as its folder tells it.
+    """Sweep, as read from its folder.
 
     Attributes:
-        folder: The sweep's.
-        monitor: The validation metric by which runs are chosen.
-        keys: What is swept, in the order of the command line.
-        jobs: By number.
-        search: Whether a search drew the jobs; else they are a grid.
-        config: The resolved configuration of one of the runs; empty where none began.
-        name: What ``name=`` called it; empty where it was not called anything.
+        folder: The sweep's folder.
+        monitor: The validation metric that ranks the runs.
+        keys: The swept keys, in the order of the command line.
+        jobs: Jobs by number.
+        search: Whether a search sampled the jobs; otherwise they are a grid.
+        config: Resolved configuration of one of the runs; empty if none has started.
+        name: Value of ``name=``; empty if it was not set.
     """
 
     folder: Path
@@ -78,25 +78,25 @@ class Sweep:
 
     @property
     def title(self) -> str:
-        """What the sweep is called, with its folder."""
+        """Title of the sweep: its name, if it has one, and its folder."""
         return " · ".join(filter(None, [self.name, f"sweep {self.folder.name}"]))
 
     @property
     def finished(self) -> tuple[Job, ...]:
-        """The jobs that have finished with a value."""
+        """Jobs that are finished and have a value."""
         return tuple(job for job in self.jobs if job.value is not None)
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left to run: every job has finished or was pruned."""
+        """Whether nothing is left to run: every job is finished or pruned."""
         return bool(self.jobs) and all(job.status in ("finished", "pruned") for job in self.jobs)
 
 
 def read_sweep(folder: str | Path) -> Sweep:
-    """Read a sweep, whether it has ended or still runs.
+    """Read a sweep, whether it has ended or is still running.
 
     Raises:
-        InputError: The folder is no sweep's, or a file in it cannot be read.
+        InputError: The folder is not a sweep's, or a file in it cannot be read.
     """
     folder = Path(folder).resolve()
     if not folder.is_dir():
@@ -118,7 +118,7 @@ def read_sweep(folder: str | Path) -> Sweep:
 
 
 def parse_value(text: str) -> Value:
-    """The value of an override, as Hydra reads it where it is a plain one.
+    """Parse the value of an override as Hydra does, for plain values.
 
     Examples:
         >>> [parse_value(text) for text in ("36", "1e-3", "true", "null", "'a b'", "vit")]
@@ -142,7 +142,7 @@ def _key_and_value(override: str) -> tuple[str, Value]:
 
 
 def _differing(jobs: Sequence[dict[str, Value]]) -> tuple[str, ...]:
-    """Keys whose values differ between jobs, for sweeps without a plan of their own."""
+    """Return the keys whose values differ between jobs, for sweeps without a recorded plan."""
     keys = dict.fromkeys(key for job in jobs for key in job if not key.startswith(_NOT_SETTINGS))
     return tuple(key for key in keys if len({repr(job.get(key)) for job in jobs}) > 1)
 

@@ -1,7 +1,7 @@
-"""What a sweep and its jobs leave in their folders, and what became of a job.
+"""State of a sweep and its jobs, read from the files in their folders.
 
-Nothing is known from the process that ran a job: it may have run on another machine and died without a word. A job
-has finished when its ``metrics.json`` is there, which is written last.
+The state does not depend on the process that ran a job, which may have run on another machine and crashed without a
+message. A job is finished if its ``metrics.json`` exists, because that file is written last.
 """
 
 import json
@@ -23,7 +23,7 @@ _PRUNED = "pruned.json"
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a job has done all that it had to do; what a crash has left of its ``metrics.json`` does not count."""
+    """Return whether a job is finished; a ``metrics.json`` that a crash left incomplete does not count."""
     try:
         json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -32,17 +32,20 @@ def is_finished(folder: Path) -> bool:
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's: Hydra or keyart has noted there what was asked for."""
+    """Return whether a folder is a sweep's: it holds a record of the sweep by keyart or Hydra."""
     return record_of(folder).is_file()
 
 
 def record_of(folder: Path) -> Path:
-    """The file that says what a sweep was asked for: ours, else Hydra's."""
+    """Return the path of the file that records a sweep's overrides: keyart's, or else Hydra's."""
     return folder / PLAN if (folder / PLAN).is_file() else folder / _HYDRAS
 
 
 def status_of(folder: Path) -> Status:
-    """What became of the job of a folder; ``unfinished``: it still runs, was cut short, or died without a word."""
+    """Return the status of the job in a folder.
+
+    ``unfinished`` means that the job is still running, was interrupted, or crashed without a message.
+    """
     if is_finished(folder):
         return "finished"
     if is_pruned(folder):
@@ -53,17 +56,17 @@ def status_of(folder: Path) -> Status:
 
 
 def record_pruned(folder: Path, epoch: int, value: float) -> None:
-    """Record that a search stopped a job: after how many epochs, and at which value of the monitor."""
+    """Record that a search stopped a job: the number of epochs, and the monitor's value."""
     write_json(folder / _PRUNED, {"epoch": epoch, "value": value})
 
 
 def is_pruned(folder: Path) -> bool:
-    """Whether a search stopped the job of a folder."""
+    """Return whether a search stopped the job in a folder."""
     return pruned_epoch(folder) is not None
 
 
 def pruned_epoch(folder: Path) -> int | None:
-    """Return after how many epochs a search stopped a job; None where it did not."""
+    """Return the number of epochs after which a search stopped a job; None if it did not."""
     try:
         return int(json.loads((folder / _PRUNED).read_text(encoding="utf-8"))["epoch"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -71,18 +74,18 @@ def pruned_epoch(folder: Path) -> int | None:
 
 
 def record_failure(folder: Path, error: str) -> None:
-    """Note why a job failed; the first line is what tables tell."""
+    """Record why a job failed; tables show the first line."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _FAILURE, {"error": error})
 
 
 def forget_failure(folder: Path) -> None:
-    """Begin anew: an earlier attempt's failure no longer tells."""
+    """Remove the record of a failure, before a new attempt."""
     (folder / _FAILURE).unlink(missing_ok=True)
 
 
 def failure_of(folder: Path) -> str:
-    """Why a job failed; empty where it did not, or where nothing is known."""
+    """Return why a job failed; empty if it did not fail, or if the reason is unknown."""
     try:
         return str(json.loads((folder / _FAILURE).read_text(encoding="utf-8"))["error"])
     except (OSError, ValueError, KeyError):
@@ -90,7 +93,7 @@ def failure_of(folder: Path) -> str:
 
 
 def recorded_overrides(folder: Path) -> list[str]:
-    """The overrides that Hydra recorded in a run's folder; none where it did not come to that.
+    """Return the overrides that Hydra recorded in a run's folder; empty if there is no record.
 
     Raises:
         InputError: The record cannot be read.
@@ -106,13 +109,13 @@ def recorded_overrides(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a sweep was asked for.
+    """Recorded request of a sweep.
 
     Attributes:
-        overrides: Of the configuration, as they stood on the command line.
-        hydra: Of Hydra's own configuration.
-        keys: What is swept.
-        jobs: The overrides of each job of a grid; None for a search, whose jobs are not known beforehand.
+        overrides: Overrides of the configuration, as on the command line.
+        hydra: Overrides of Hydra's own configuration.
+        keys: The swept keys.
+        jobs: The overrides of each job of a grid; None for a search, whose jobs are not known in advance.
     """
 
     overrides: tuple[str, ...]
@@ -135,10 +138,10 @@ class Plan:
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":
-        """Read the plan of a sweep, or as much of it as Hydra's own record tells.
+        """Read the plan of a sweep, or the part of it that Hydra's own record holds.
 
         Raises:
-            InputError: The folder is no sweep's, or its record cannot be read.
+            InputError: The folder is not a sweep's, or its record cannot be read.
         """
         for name in (PLAN, _HYDRAS):
             file = folder / name

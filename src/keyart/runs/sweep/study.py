@@ -1,4 +1,4 @@
-"""The study of a search: the file in which Optuna records trials, shared by the sweep and its running jobs."""
+"""Study of a hyper-parameter search: the Optuna storage of its trials, shared by the sweep and its running jobs."""
 
 import json
 import os
@@ -13,10 +13,13 @@ from optuna.storages.journal import JournalFileBackend
 
 
 class Journal(JournalFileBackend):
-    """Optuna's journal file. A line that a full disk or a killed process cut short is removed before the next one."""
+    """Optuna journal file that repairs an incomplete last line.
+
+    A full disk or a killed process may leave such a line. It is removed before the next line is appended.
+    """
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append a line for each record.
+        """Append one line per record.
 
         Raises:
             OSError: The file cannot be written.
@@ -35,20 +38,20 @@ class Journal(JournalFileBackend):
 
 
 def open_storage(storage: str) -> BaseStorage:
-    """Open what holds a study.
+    """Open the storage of a study.
 
     Args:
-        storage: The path of a journal file, or the URL of a database as Optuna takes it.
+        storage: Path of a journal file, or URL of a database in Optuna's format.
     """
     if "://" in storage:
         return RDBStorage(storage)
-    # The lock is a symbolic link to the file, which a relative path would break.
+    # The path is absolute, because the lock is a symbolic link to the file.
     return JournalStorage(Journal(str(Path(storage).resolve())))
 
 
 @dataclass(frozen=True)
 class TrialReporter:
-    """Reports a running trial to its study and asks the study's pruner whether to go on.
+    """Reporter that sends a running trial's values to its study and asks the pruner whether to continue.
 
     Args:
         storage: See `open_storage`.
@@ -63,11 +66,11 @@ class TrialReporter:
     pruner: BasePruner
 
     def should_stop(self, value: float, epoch: int) -> bool:
-        """Report a value and return whether the trial is hopeless beside the others.
+        """Report a value and return whether the pruner stops the trial.
 
         Args:
-            value: What the run reached at a validation.
-            epoch: After how many epochs. A value that was reported before for the same epoch is kept.
+            value: Value of the monitor at a validation.
+            epoch: Number of finished epochs. A value that was reported before for the same epoch is kept.
         """
         storage = open_storage(self.storage)
         study = optuna.load_study(study_name=self.study, storage=storage, pruner=self.pruner)

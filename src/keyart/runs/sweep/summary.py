@@ -1,4 +1,4 @@
-"""What a sweep answers: the best setting, what each key does, and which value is best for each of another key's."""
+"""Summary of a sweep: the best setting, the effect of each key, and the best value of one key per value of another."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,10 @@ from keyart.runs.sweep.folder import REPLICATES, Job, Sweep, Value
 from keyart.runs.sweep.state import Status
 
 MOST_LEVELS = 8
-"""Of a number with more values, ranges of values are compared, a third of the jobs each."""
+"""Maximum number of values of a numeric key that are compared singly.
+
+If there are more, three ranges of values are compared, with a third of the jobs each.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,9 +24,9 @@ class Level:
     """One value of a key, or a range of values, and the jobs that have it.
 
     Attributes:
-        name: As people read it.
-        value: The value; of a range its middle.
-        jobs: Finished ones.
+        name: Display name.
+        value: The value; for a range its median.
+        jobs: Finished jobs.
         estimate: Their mean.
     """
 
@@ -35,15 +38,15 @@ class Level:
 
 @dataclass(frozen=True)
 class Effect:
-    """What a key does to the monitor, the other keys averaged over.
+    """Effect of a key on the monitor, averaged over the other keys.
 
     Attributes:
         key: The key.
         levels: Its values.
         best: The level with the highest mean.
-        difference: Best minus worst level, see `Estimates.gaps`; None where they cannot be paired.
-        share: How much of the settings' variance lies between the levels, in [0, 1]; None where that says nothing: of
-            a single key, of too few settings, or of noise.
+        difference: Best minus worst level, see `Estimates.gaps`; None if they cannot be paired.
+        share: Share of the settings' variance that is between the levels, in [0, 1]; None if it is meaningless: for a
+            single key, too few settings, or noise.
     """
 
     key: str
@@ -55,14 +58,14 @@ class Effect:
 
 @dataclass(frozen=True)
 class Choice:
-    """The best value of one key, given a value of another.
+    """Best value of one key for one value of another key.
 
     Attributes:
-        given: The other key's value; None where there is no other.
+        given: The other key's value; None if there is no other key.
         best: The level with the highest mean.
-        as_good: Names of the levels that it does not beat significantly.
-        decided: Whether it beats any level significantly.
-        low: The lowest level's mean.
+        as_good: Names of the levels that are not significantly worse.
+        decided: Whether at least one level is significantly worse.
+        low: The lowest mean of a level.
     """
 
     given: Value
@@ -74,20 +77,19 @@ class Choice:
 
 @dataclass(frozen=True)
 class Summary:
-    """A sweep's answers.
+    """Summary of a sweep's results.
 
     Attributes:
         sweep: The sweep.
-        estimates: Of its finished jobs.
-        best: The finished job with the highest monitor among those of the setting with the highest mean; None where
-            none has finished.
+        estimates: Estimates of its finished jobs.
+        best: The job with the highest monitor within the setting with the highest mean; None if no job is finished.
         best_setting: The mean over that setting's jobs (its seeds).
         lowest: The lowest mean of a setting.
-        as_good: A job of each other setting that the highest one does not beat significantly.
-        settings: How many settings have finished.
-        effects: One a key that has several values, the strongest first.
-        curve: The key whose values are chosen among, and the key for whose values that is done; None for none.
-        choices: The choice for each value of the latter.
+        as_good: One job of each other setting that is not significantly worse than the best one.
+        settings: Number of finished settings.
+        effects: One per key that has several values, the strongest first.
+        curve: The key whose best value is chosen, and the key for whose values it is chosen; None if there is none.
+        choices: The choice for each value of the second key.
     """
 
     sweep: Sweep
@@ -103,12 +105,12 @@ class Summary:
 
     @property
     def decided(self) -> bool:
-        """Whether the highest setting beats any other significantly: else none is called the best."""
+        """Whether at least one setting is significantly worse than the highest; otherwise none is called the best."""
         return len(self.as_good) < self.settings - 1
 
     @property
     def verdict(self) -> str:
-        """What can be said of the settings, in one sentence."""
+        """One sentence on which settings differ significantly."""
         if self.settings < 2:
             return "There is one setting: nothing to compare." if self.settings else "No job has finished."
         if not self.decided:
@@ -120,7 +122,7 @@ class Summary:
 
     @property
     def lift_note(self) -> str:
-        """Why lifts cannot be compared here; empty where they can."""
+        """The reason why lifts cannot be compared between jobs; empty if they can."""
         zeros = {tuple(job.beside.get(name) for name in ("chance", "frozen")) for job in self.sweep.finished}
         if len(zeros) < 2:
             return ""
@@ -130,7 +132,7 @@ class Summary:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """Convert to a dict for JSON."""
         sweep = self.sweep
         counts = {name: sum(job.status == name for job in sweep.jobs) for name in get_args(Status)}
         highest = None
@@ -164,7 +166,7 @@ class Summary:
 
 
 def summarise_sweep(sweep: Sweep) -> Summary:
-    """Find what a sweep answers; only validation metrics are looked at."""
+    """Summarise a sweep, by validation metrics only."""
     jobs = sweep.finished
     estimates = Estimates(jobs, sweep.monitor)
     settings = by_setting(jobs)
@@ -178,7 +180,7 @@ def summarise_sweep(sweep: Sweep) -> Summary:
         gaps = estimates.gaps(settings)
         as_good = tuple(settings[i][0] for i, gap in enumerate(gaps) if i != at and not beaten(gap))
     found = [e for key in sweep.keys if key not in REPLICATES if (e := effect_of(key, jobs, estimates)) is not None]
-    # A single key's share is 1, and where settings are few or differ by noise alone the shares are the noise's.
+    # A single key's share is always 1. If settings are few or differ only by noise, the shares measure noise.
     spare = len(settings) - 1 - sum(len(effect.levels) - 1 for effect in found)
     if len(found) < 2 or spare < 1 or len(as_good) >= len(settings) - 1:
         found = [replace(effect, share=None) for effect in found]
@@ -189,12 +191,12 @@ def summarise_sweep(sweep: Sweep) -> Summary:
 
 
 def beaten(gap: Estimate | None) -> bool:
-    """Whether a gap to the highest mean is more than noise."""
+    """Return whether a gap to the highest mean is significant."""
     return gap is not None and gap.low > 0
 
 
 def by_setting(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
-    """Jobs that differ in nothing but their seeds, together; in the order in which they first occur."""
+    """Group jobs that differ only in their seeds, in the order of first occurrence."""
     groups: dict[Any, list[Job]] = {}
     for job in jobs:
         groups.setdefault(repr(job.setting()), []).append(job)
@@ -202,25 +204,28 @@ def by_setting(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
 
 
 def is_number(value: Value) -> bool:
-    """Whether a value can stand on an axis."""
+    """Return whether a value is numeric; bools are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def values_of(key: str, jobs: Sequence[Job]) -> list[Value]:
-    """A key's different values: numbers by size, others as they first occur."""
+    """Return the distinct values of a key: numbers in ascending order, others in the order of first occurrence."""
     values = list(dict.fromkeys(job.settings.get(key) for job in jobs))
     return sorted(values) if all(is_number(value) for value in values) else values  # type: ignore[type-var]
 
 
 def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
-    """Whether ranges of a key's values are compared: of a number with many values, or that a search drew once each."""
+    """Return whether a key's values are compared in ranges.
+
+    This is so for numbers with many values, or with values that a search sampled once each.
+    """
     values = values_of(key, jobs)
     drawn = len(values) > 3 and len(values) == len(jobs) and any(isinstance(value, float) for value in values)
     return all(is_number(value) for value in values) and (len(values) > MOST_LEVELS or drawn)
 
 
 def levels_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> list[Level]:
-    """The values of a key, or ranges where they are many, with the means of the jobs that have them."""
+    """Return the values of a key, or ranges if there are many, with the means of the jobs that have them."""
     values = values_of(key, jobs)
     if not in_ranges(key, jobs):
         groups: list[tuple[str, Value, list[Job]]] = [
@@ -238,7 +243,7 @@ def levels_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> list[Level
 
 
 def effect_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> Effect | None:
-    """What a key does; None where it has one value only."""
+    """Compute the effect of a key; None if it has only one value."""
     levels = levels_of(key, jobs, estimates)
     if len(levels) < 2:
         return None
@@ -256,9 +261,10 @@ def effect_of(key: str, jobs: Sequence[Job], estimates: Estimates) -> Effect | N
 
 
 def curve_keys(sweep: Sweep) -> tuple[str | None, str | None]:
-    """The key that is chosen, and the key for whose values it is chosen.
+    """Select the key whose best value is chosen, and the key for whose values it is chosen.
 
-    The first is the number with the most values, the second the other key with the fewest, words before numbers.
+    The first is the numeric key with the most values. The second is the other key with the fewest; text keys are
+    preferred to numeric ones.
     """
     jobs = sweep.finished
     counts = {key: values_of(key, jobs) for key in sweep.keys if key not in REPLICATES}
@@ -272,7 +278,7 @@ def curve_keys(sweep: Sweep) -> tuple[str | None, str | None]:
 
 
 def choices_of(curve: tuple[str | None, str | None], jobs: Sequence[Job], estimates: Estimates) -> tuple[Choice, ...]:
-    """The best value of the first key for each value of the second."""
+    """Return the best value of the first key for each value of the second."""
     key, given = curve
     if key is None:
         return ()
@@ -290,7 +296,7 @@ def choices_of(curve: tuple[str | None, str | None], jobs: Sequence[Job], estima
 
 
 def told(value: Value) -> str:
-    """A value as one writes it on the command line, numbers shortened."""
+    """Format a value as on the command line, with numbers shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"{value:.4g}" if isinstance(value, float) else str(value)

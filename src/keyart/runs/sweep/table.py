@@ -1,4 +1,4 @@
-"""A sweep as a table: ``sweep.csv`` for machines, and what people read on a terminal."""
+"""Table of a sweep: ``sweep.csv`` for programs, and a printed table for people."""
 
 import csv
 import math
@@ -20,14 +20,14 @@ FILE_WIDTH = 160
 
 
 def columns_of(summary: Summary) -> list[str]:
-    """The columns of ``sweep.csv``: no metric of the test split is among them, nothing is chosen by those."""
+    """Return the columns of ``sweep.csv``, without metrics of the test split, which must not be used for selection."""
     monitor = summary.sweep.monitor
     beside = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift")]
     return ["job", "status", *summary.sweep.keys, monitor, *beside, "error"]
 
 
 def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
-    """One job's row; what is unknown is None."""
+    """Return one job's row; unknown values are None."""
     settings = [job.settings.get(key) for key in summary.sweep.keys]
     low, high = None, None
     if job.value is not None:
@@ -38,7 +38,7 @@ def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
 
 
 def write_csv(summary: Summary, folder: Path) -> Path:
-    """Write ``sweep.csv``: a header and one row a job, those that failed too."""
+    """Write ``sweep.csv``: a header and one row per job, including failed ones."""
     path = folder / FILE
     draft = path.with_name(f".{FILE}")
     with draft.open("w", newline="", encoding="utf-8") as file:
@@ -52,7 +52,7 @@ def write_csv(summary: Summary, folder: Path) -> Path:
 
 
 def print_sweep(summary: Summary, console: Console | None = None) -> None:
-    """Print a row a job, the highest first, and what the sweep answers."""
+    """Print one row per job, the highest value first, and the results of the sweep."""
     console = console or console_for(sys.stdout)
     sweep = summary.sweep
     title = f"{sweep.name}: " if sweep.name else ""
@@ -79,12 +79,12 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
 
 
 def console_for(stream: TextIO) -> Console:
-    """A console for a terminal as wide as it is, and for a file wide enough for a table of many keys."""
+    """Create a console as wide as the terminal, or for a file wide enough for a table of many keys."""
     return terminal(stream, width=None if stream.isatty() else FILE_WIDTH)
 
 
 def answers(summary: Summary) -> list[str]:
-    """What the sweep answers, a line each."""
+    """Return the results of the sweep, one per line."""
     if summary.best is None or summary.best_setting is None:
         return ["no job has finished: nothing to choose from"]
     settings = ", ".join(f"{key}={told(value)}" for key, value in summary.best.settings.items())
