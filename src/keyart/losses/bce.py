@@ -21,7 +21,7 @@ class BCELoss(ClassifierLoss):
             without the genre divided by the number with it; None for 1.
 
     Raises:
-        InputError: A margin is given, or ``pos_weight`` is neither ``"balanced"`` nor a positive number.
+        InputError: ``margin`` is not None, or ``pos_weight`` is neither ``"balanced"`` nor a positive number.
     """
 
     name: ClassVar[str] = "bce"

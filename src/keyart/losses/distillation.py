@@ -13,7 +13,7 @@ Form = Literal["kl", "mse"]
 
 
 class DistillationLoss(MetricLoss):
-    """Makes the embedding's similarities s follow the frozen backbone's similarities f; a term for ``loss=sum``.
+    """Distance of the embedding's similarities s from the frozen backbone's f; a term for ``loss=sum``.
 
     Learning genres can destroy information in the backbone's features, such as that two posters belong to one film.
     Over pairs of two posters:
@@ -31,7 +31,7 @@ class DistillationLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: A margin is given, the form is unknown, or the temperature is not above 0.
+        InputError: ``margin`` is not None, the form is unknown, or the temperature is not above 0.
     """
 
     name: ClassVar[str] = "distillation"

@@ -26,7 +26,7 @@ class GainSupConLoss(MetricLoss):
         power: Exponent of the gain, above 0: values above 1 favour the most similar posters.
 
     Raises:
-        InputError: A margin is given, or a number is not above 0.
+        InputError: ``margin`` is not None, or a number is not above 0.
     """
 
     name: ClassVar[str] = "gain_supcon"

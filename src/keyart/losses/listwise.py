@@ -27,7 +27,7 @@ class ListwiseLoss(MetricLoss):
         gain_temperature: Temperature of the gains, above 0; a smaller value gives the top of the list more weight.
 
     Raises:
-        InputError: A margin is given, or a temperature is not above 0.
+        InputError: ``margin`` is not None, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "listwise"

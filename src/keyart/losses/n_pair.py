@@ -32,7 +32,7 @@ class NPairLoss(MetricLoss):
         pairs: Which pairs count.
 
     Raises:
-        InputError: A margin is given, or ``pairs`` is unknown.
+        InputError: ``margin`` is not None, or ``pairs`` is unknown.
     """
 
     name: ClassVar[str] = "n_pair"

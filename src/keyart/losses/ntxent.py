@@ -24,7 +24,7 @@ class NTXentLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: A margin is given, or a temperature is not above 0.
+        InputError: ``margin`` is not None, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "ntxent"

@@ -192,7 +192,7 @@ def _argument_names(cls: type) -> list[str]:
 
 
 class PMLLoss(MetricLoss):
-    """Wraps a loss of pytorch-metric-learning; relevance and a miner select its pairs or triplets.
+    """Wrapper of a loss of pytorch-metric-learning; relevance and a miner select its pairs or triplets.
 
     PML's class computes the value from the indices that keyart provides: anchors with their positives (gain ≥ 0.5) and
     negatives (gain 0). On single labels, where every other item is positive or negative, value and gradient equal those

@@ -25,7 +25,7 @@ class ProxyNCALoss(ProxyLoss):
             the distances of unit vectors are too similar to learn from.
 
     Raises:
-        InputError: A margin is given, or the scale is not above 0.
+        InputError: ``margin`` is not None, or the scale is not above 0.
     """
 
     name: ClassVar[str] = "proxy_nca"

@@ -27,7 +27,7 @@ class RegressionLoss(MetricLoss):
         weighting: ``balanced`` or ``none``.
 
     Raises:
-        InputError: A margin is given, ``low`` is out of range, or the weighting is unknown.
+        InputError: ``margin`` is not None, ``low`` is out of range, or the weighting is unknown.
     """
 
     name: ClassVar[str] = "regression"

@@ -35,7 +35,7 @@ class SmoothAPLoss(MetricLoss):
         temperature: τ, above 0.
 
     Raises:
-        InputError: A margin is given, or a temperature is not above 0.
+        InputError: ``margin`` is not None, or a temperature is not above 0.
     """
 
     name: ClassVar[str] = "smooth_ap"

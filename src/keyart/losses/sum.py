@@ -22,7 +22,7 @@ class SumLoss(MetricLoss):
         margin: Must be None: the terms have their own.
 
     Raises:
-        InputError: A margin is given, a weight is below 0 or names no term, or all weights are 0.
+        InputError: ``margin`` is not None, a weight is below 0 or names no term, or all weights are 0.
 
     Examples:
         >>> from keyart.losses import AngularLoss, SupConLoss

@@ -73,7 +73,7 @@ def to_grid(embeddings: Tensor, order: Tensor | None = None, device: torch.devic
 
 
 class ExactScores:
-    """Computes sort keys of all gallery rows for tiles of queries.
+    """Sort keys of all gallery rows for tiles of queries.
 
     Args:
         gallery: (N, D) int32 grid vectors, in the order that breaks ties.

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Exclusion:
-    """Excludes from a query's gallery the rows that have the query's label.
+    """Exclusion of the gallery rows that have the query's label.
 
     If each row's position is its label, a query does not find itself. If group ids are the labels, it finds none of its
     near-duplicates.

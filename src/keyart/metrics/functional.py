@@ -73,7 +73,8 @@ def evaluate_retrieval(
         groups: (N,) ids of near-duplicate groups; negative: in no group.
         metrics: Names of the metrics; see :func:`~keyart.metrics.names.parse_metrics`.
         queries: Positions of the rows used as queries; the gallery is always all rows. None: all.
-        memory_budget: Bytes for tiles of the ranking, beside N · D · 4 for the vectors; None: 128 MiB, 1 GiB on CUDA.
+        memory_budget: Bytes for tiles of the ranking, in addition to N · D · 4 for the vectors; None: 128 MiB, 1 GiB on
+            CUDA.
         device: Device for the computation; None: that of ``embeddings``.
 
     Raises:

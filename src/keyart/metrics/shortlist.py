@@ -71,7 +71,7 @@ def bytes_per_query(n: int, depth: int) -> int:
 
 
 class Shortlists:
-    """Computes shortlists of a gallery on a CPU.
+    """Search for the shortlists of a gallery on a CPU.
 
     Args:
         scores: The gallery's exact scores.

@@ -48,7 +48,7 @@ class Depths:
 
 
 class FeatureBank(nn.Module):
-    """Pools the feature maps of all stages of a network into named groups of columns.
+    """Pooling of the feature maps of all stages of a network into named groups of columns.
 
     - ``head``: mean and standard deviation over positions of the last features.
     - ``high``, ``mid``, ``low``: the same for the stages of each depth (see `Depths`).

@@ -11,7 +11,7 @@ from keyart.losses.miners.base import Miner, distances
 
 
 class PairMarginMiner(Miner):
-    """Selects positives farther apart than one distance and negatives nearer than another.
+    """Miner of positives farther apart than one distance and negatives nearer than another.
 
     On single labels this equals PairMarginMiner of pytorch-metric-learning.
 

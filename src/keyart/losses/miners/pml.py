@@ -35,7 +35,7 @@ REFUSED: dict[str, str] = {
 
 
 class PMLMiner(Miner):
-    """Wraps a miner of pytorch-metric-learning so that it selects among the pairs defined by relevance.
+    """Wrapper of a miner of pytorch-metric-learning, which selects among the pairs defined by relevance.
 
     PML's miners compare class labels. For one anchor, relevance defines such labels: one class for its positives,
     another for its negatives. So PML's miner is called once per anchor, with its positives and negatives as references;

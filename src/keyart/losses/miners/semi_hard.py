@@ -18,7 +18,7 @@ _AT_ONCE = 2**24
 
 
 class SemiHardMiner(Miner):
-    """Selects triplets whose negative is farther than the positive by at most the margin (Schroff et al. 2015).
+    """Miner of triplets whose negative is farther than the positive by at most the margin (Schroff et al. 2015).
 
     With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
 

@@ -1,4 +1,4 @@
-"""Export of an embedder to other formats: ONNX, timm weights, and a description of their preprocessing.
+"""Export of an embedder to other formats: ONNX, torch.export, timm weights, and a description of the preprocessing.
 
 Each writer checks its result against the embedder. The command that calls them is in `keyart.runs.export`.
 """

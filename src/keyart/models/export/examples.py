@@ -1,4 +1,4 @@
-"""What exporters need: generated posters to trace with, and silence."""
+"""Helpers for exporters: generated images for tracing, and suppression of messages."""
 
 import contextlib
 import logging
@@ -11,14 +11,14 @@ from torch import Tensor
 
 
 def example_images(count: int, size: tuple[int, int]) -> Tensor:
-    """(count, 3, height, width) soft blots of colour in [0, 1], always the same."""
+    """Return images (count, 3, height, width) of soft colour blobs in [0, 1], the same at each call."""
     rough = torch.rand(count, 3, 12, 8, generator=torch.Generator().manual_seed(0))
     return torch.nn.functional.interpolate(rough, size, mode="bicubic").clamp(0, 1)
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep an exporter's progress off standard output, and its advice to its own developers off everything."""
+    """Keep an exporter's progress messages off standard output, and suppress its hints for its own developers."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):

@@ -32,8 +32,8 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
     """Write an embedder as one ONNX graph from images in [0, 1] to unit vectors, with a dynamic batch size.
 
     Args:
-        embedder: On the CPU, in evaluation mode; it computes in float32.
-        path: The file.
+        embedder: An embedder on the CPU, in evaluation mode; it computes in float32.
+        path: The file to write.
 
     Returns:
         The maximum absolute difference between the embeddings of onnxruntime and of the embedder for generated posters,

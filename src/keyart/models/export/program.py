@@ -1,4 +1,4 @@
-"""An embedder as a ``torch.export`` program: it runs wherever PyTorch does, without keyart or timm."""
+"""Export of an embedder as a ``torch.export`` program, which runs with PyTorch alone, without keyart or timm."""
 
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,14 @@ from keyart.models.embedder import Embedder
 from keyart.models.export.examples import example_images, quiet
 
 TOLERANCE = 1e-4
-"""Largest difference of any number of an embedding that counts as equal."""
+"""Maximum absolute difference between two numbers of an embedding that count as equal."""
 
 
 HEADING = "# A poster embedder by keyart"
 
 
 class _FromFeatures(nn.Module):
-    """All steps behind the backbone: standardisation, projections, kernel, branches, concatenation, length 1."""
+    """All steps after the backbone: standardisation, projections, kernel, branches, concatenation, normalisation."""
 
     def __init__(self, embedder: Embedder) -> None:
         super().__init__()
@@ -29,21 +29,21 @@ class _FromFeatures(nn.Module):
 
 
 def write_programs(embedder: Embedder, folder: Path) -> float:
-    """Write ``embedder.pt2``, and ``head.pt2`` where the head takes what timm itself gives.
+    """Write ``embedder.pt2``, and ``head.pt2`` if the head takes timm's own pooled features.
 
-    ``embedder.pt2`` takes images (B, 3, H, W) float32 in [0, 1], ``head.pt2`` features (B, D) float32; both give (B, E)
-    float32 of length 1, for any B.
+    ``embedder.pt2`` takes images (B, 3, H, W) float32 in [0, 1], ``head.pt2`` features (B, D) float32. Both return unit
+    vectors (B, E) float32, for any B.
 
     Args:
-        embedder: On the CPU, in evaluation mode.
-        folder: Must be there.
+        embedder: An embedder on the CPU, in evaluation mode.
+        folder: An existing folder.
 
     Returns:
-        The largest difference between what the programs, read back, and the embedder make of generated posters, one and
-        three at once.
+        The maximum absolute difference between the embeddings of the reloaded programs and of the embedder for
+        generated posters, in batches of one and of three.
 
     Raises:
-        InputError: A program cannot be written, or does not do what the embedder does. Neither is left behind.
+        InputError: A program cannot be written, or its output differs from the embedder's. Then no file remains.
     """
     images = example_images(3, embedder.backbone.image_size)
     with torch.inference_mode():
@@ -75,11 +75,11 @@ def _write(module: nn.Module, inputs: Tensor, path: Path) -> float:
 
 
 def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
-    """What the programs are and how they are used, as plain values.
+    """Describe the programs and their use, as plain values.
 
     Args:
-        about: What :func:`keyart.models.export.preprocessing` says.
-        with_head: Whether ``head.pt2`` is there.
+        about: The result of :func:`keyart.models.export.preprocessing`.
+        with_head: Whether ``head.pt2`` exists.
     """
     _, channels, height, width = about["input"]["shape"]
     size = about["output"]["shape"][1]
@@ -101,7 +101,7 @@ def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
 
 
 def readme(program: dict[str, Any]) -> str:
-    """A README for the folder, from what :func:`describe_programs` says."""
+    """Return a README for the folder from the result of :func:`describe_programs`."""
     head = "`head.pt2` takes the backbone's pooled features, as timm gives them, to the same vectors.\n\n"
     lines = "\n".join(program["use"])
     return f"""{HEADING}

@@ -28,16 +28,16 @@ class CombinedHead(Head):
     Args:
         feature_dim: Columns of the features.
         learned: The head that is trained.
-        projection: What the learned head and the kernel see of the features; None for the features themselves.
-        kernel: Closed-form part; None for none.
-        kernel_weight: k.
-        seen: What is kept of the frozen features; None for nothing.
-        balance: b.
+        projection: Maps the features to the input of the learned head and the kernel; None for the identity.
+        kernel: Closed-form branch; None for none.
+        kernel_weight: k, the weight of the kernel branch.
+        seen: Maps the features to the frozen-features branch; None for no such branch.
+        balance: b, the weight of the frozen-features branch.
         confidence: c, from 0 to 1; above 0 it needs a kernel and ``seen``.
 
     Raises:
-        InputError: A weight is negative, or ``confidence`` out of range or without the parts that it needs.
-        ValueError: The parts disagree about widths.
+        InputError: A weight is negative, or ``confidence`` is out of range or lacks the branches that it needs.
+        ValueError: The widths of the modules do not match.
     """
 
     kind: ClassVar[str] = "combined"

@@ -15,7 +15,7 @@ CENTRES = 16384
 
 
 class KernelHead(Head):
-    """Predicts coordinates whose inner products are the relevance of genre sets, by kernel ridge regression.
+    """Kernel ridge regression of coordinates whose inner products are the relevance of genre sets.
 
     Targets: the relevance matrix of the distinct genre sets in training, each weighted by its number of posters, is
     factored into its leading eigenvectors (kernel principal components, Schölkopf et al. 1998). So the inner product of

@@ -18,13 +18,13 @@ FIT_ROWS = 8192
 
 
 class Projection(nn.Module):
-    """Projects standardised, balanced groups of columns onto their principal axes.
+    """Projection of standardised, balanced groups of columns onto their principal axes.
 
     1. Subtract each column's mean, divide by its standard deviation plus 1/1000 of that of its group, and clip to ±6.
     2. Divide each group by the square root of its width, so that all groups contribute equally to a distance.
     3. Compute the coordinates on the first principal axes of the training posters, each times (λ / λ₁)^(−power / 2).
        Power 0 keeps distances (principal component analysis); 1 gives all coordinates the same variance (whitening).
-       Values between raise fine differences, which in backbones' features are small beside a few strong ones.
+       Values between raise fine differences, which are weak in backbones' features.
     4. With ``rotate``, apply a fixed random rotation. It changes no distance, but gives each coordinate the same share
        of all axes. Adam takes equal steps along each coordinate; on principal axes it would learn from the weakest,
        mostly noise, as fast as from the strongest.

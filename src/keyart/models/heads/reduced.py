@@ -11,7 +11,7 @@ from keyart.models.heads.base import Head, pieces
 
 
 class ReducedHead(Head):
-    """Projects the output of another head onto the leading principal components of training posters.
+    """Projection of another head's output onto the leading principal components of training posters.
 
     The components are the eigenvectors of the second moments of unit vectors, not centred. No other linear map to the
     same number of columns keeps cosines as well (Eckart and Young 1936); with all components, cosines do not change.

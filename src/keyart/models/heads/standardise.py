@@ -8,7 +8,7 @@ from keyart.models.heads.base import pieces
 
 
 class Standardise(nn.Module):
-    """Subtracts each column's mean and divides by its standard deviation; the identity before `fit`.
+    """Standardisation of columns by the mean and standard deviation that `fit` computes; before, the identity.
 
     Args:
         size: Number of columns.
