@@ -8,13 +8,13 @@ import pytest
 
 from keyart.catalogue.relevance import Relevance
 from keyart.metrics.functional import evaluate_retrieval
-from keyart.metrics.result import Judgement, lift, merge_frozen, per_query_table, ratio, standard_error
+from keyart.metrics.result import RetrievalResult, lift, merge_frozen, per_query_table, ratio, standard_error
 
 
 def made(summary, chance, ids=("a", "b"), left_out=0, error=0.0):
     per_query = {name: np.array([value, math.nan]) for name, value in summary.items()}
     errors, left = dict.fromkeys(summary, error), dict.fromkeys(summary, left_out)
-    return Judgement(np.array(ids, dtype=object), 2, 2, summary, chance, errors, left, per_query)
+    return RetrievalResult(np.array(ids, dtype=object), 2, 2, summary, chance, errors, left, per_query)
 
 
 def test_flat_entries():

@@ -21,7 +21,7 @@ from keyart.catalogue.download.failure import Limits as Limits
 from keyart.catalogue.download.poster_store import PosterStore as PosterStore
 from keyart.catalogue.download.requests import Wanted as Wanted
 from keyart.catalogue.download.requests import wanted_posters as wanted_posters
-from keyart.catalogue.download.retry_policy import Patience as Patience
+from keyart.catalogue.download.retry_policy import RetryPolicy as RetryPolicy
 from keyart.catalogue.history import History as History
 from keyart.catalogue.history import Matched as Matched
 from keyart.catalogue.history import read_history as read_history

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from keyart.catalogue.download.addresses import MayConnect
     from keyart.catalogue.download.download import Fetched, Missing
     from keyart.catalogue.download.failure import Limits
-    from keyart.catalogue.download.retry_policy import Patience
+    from keyart.catalogue.download.retry_policy import RetryPolicy
 
 Source = Literal["url", "tmdb", "both"]
 
@@ -30,7 +30,7 @@ _SEEN_SIZE = (256, 176)
 
 
 @dataclass(frozen=True)
-class Ways:
+class FetchOptions:
     """Options of a poster download, with defaults that keep the load on public servers low.
 
     Attributes:
@@ -78,10 +78,10 @@ def verify_poster(data: bytes) -> str:
 def fetch_posters(
     catalogue: Path,
     to: Path,
-    ways: Ways | None = None,
+    ways: FetchOptions | None = None,
     *,
     limits: "Limits | None" = None,
-    patience: "Patience | None" = None,
+    patience: "RetryPolicy | None" = None,
     may_connect: "MayConnect | None" = None,
     resolver: Any = None,
     progress: Callable[[int, int], None] | None = None,
@@ -114,15 +114,15 @@ def fetch_posters(
     from keyart.catalogue.download.http_client import Client
     from keyart.catalogue.download.poster_store import PosterStore
     from keyart.catalogue.download.requests import wanted_posters
-    from keyart.catalogue.download.retry_policy import Pace
+    from keyart.catalogue.download.retry_policy import RateLimiter
     from keyart.catalogue.download.tmdb import API, Tmdb
 
-    ways = ways or Ways()
+    ways = ways or FetchOptions()
     wanted = wanted_posters(catalogue, ways.url_column)
     source = _chosen(ways, wanted.url_column, catalogue)
 
     async def run(store: PosterStore) -> "Fetched":
-        pace = Pace(ways.rate)
+        pace = RateLimiter(ways.rate)
         async with Client(pace, limits, ways.workers, may_connect or may_connect_publicly, resolver) as client:
             lookup = None
             if source != "url":
@@ -149,7 +149,7 @@ def fetch_posters(
     return fetched
 
 
-def _chosen(ways: Ways, url_column: str | None, catalogue: Path) -> Source:
+def _chosen(ways: FetchOptions, url_column: str | None, catalogue: Path) -> Source:
     source = ways.source or ("url" if url_column else "tmdb")
     if source != "tmdb" and url_column is None:
         raise InputError(f"{catalogue}: no column of URLs; name it with --url-column, or use --from tmdb")

@@ -16,7 +16,7 @@ from keyart.metrics.neighbours import exact_neighbours as exact_neighbours
 from keyart.metrics.pairs import pairs_recall as pairs_recall
 from keyart.metrics.pairs import rank_queries as rank_queries
 from keyart.metrics.result import (
-    Judgement as Judgement,
+    RetrievalResult as RetrievalResult,
 )
 from keyart.metrics.result import (
     lift as lift,

@@ -13,7 +13,7 @@ from keyart.metrics.gallery import Labels, Tile, make_tile
 from keyart.metrics.input_checks import decades_of, order_by_id
 from keyart.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
 from keyart.metrics.neighbours import search_grid
-from keyart.metrics.result import Judgement, mean_of, standard_error
+from keyart.metrics.result import RetrievalResult, mean_of, standard_error
 from keyart.metrics.shortlist import PART, PARTS, Shortlists, bytes_per_query, worthwhile
 from keyart.metrics.values import BY_MARKS, Columns, mark_values, top_values
 
@@ -38,7 +38,7 @@ def evaluate_retrieval(
     queries: np.ndarray | None = None,
     memory_budget: int | None = None,
     device: torch.device | str | None = None,
-) -> Judgement:
+) -> RetrievalResult:
     r"""Evaluate embeddings by retrieval: each of N posters ranks the other N − 1 posters by cosine similarity.
 
     Let g be the gain between two genre sets. *Relevant* means g ≥ 0.5. A query ranks n rows; R of them are relevant:
@@ -248,7 +248,7 @@ def _summarise(
     names: tuple[str, ...],
     ids: np.ndarray,
     gallery: int,
-) -> Judgement:
+) -> RetrievalResult:
     """Average each metric over the queries that it counts, and count the queries that it leaves out."""
     summary, chance, errors, left_out, per_query = {}, {}, {}, {}, {}
     families: dict[str, list[str]] = {}
@@ -269,4 +269,4 @@ def _summarise(
         errors[macro] = standard_error(np.stack([results[m][0] - results[m][1] for m in members], axis=1))
         counted = np.any([np.isfinite(per_query[m]) for m in members], axis=0)
         left_out[macro] = len(counted) - int(counted.sum())
-    return Judgement(ids, len(ids), gallery, summary, chance, errors, left_out, per_query)
+    return RetrievalResult(ids, len(ids), gallery, summary, chance, errors, left_out, per_query)

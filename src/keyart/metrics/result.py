@@ -14,7 +14,7 @@ _NOTHING = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Judgement:
+class RetrievalResult:
     """Results of a retrieval evaluation: how well embeddings rank a gallery.
 
     Attributes:
@@ -41,7 +41,7 @@ class Judgement:
 
     def __repr__(self) -> str:
         head = ", ".join(f"{name} {value:.4f}" for name, value in list(self.summary.items())[:3])
-        return f"Judgement({self.queries} queries in {self.gallery}: {head}, …)"
+        return f"RetrievalResult({self.queries} queries in {self.gallery}: {head}, …)"
 
 
 def lift(value: float, chance: float, frozen: float, error: float = 0.0) -> float | None:
@@ -55,8 +55,8 @@ def lift(value: float, chance: float, frozen: float, error: float = 0.0) -> floa
         value: The metric of the embedding.
         chance: Its expectation under a random ranking.
         frozen: The metric of the frozen backbone.
-        error: The standard error over queries of ``frozen − chance`` (`Judgement.errors` of the frozen backbone); 0
-            if both are exact.
+        error: The standard error over queries of ``frozen − chance`` (`RetrievalResult.errors` of the frozen backbone);
+            0 if both are exact.
 
     Returns:
         The lift; None if a term is NaN or ``frozen − chance`` is not above its noise.
@@ -90,7 +90,7 @@ def ratio(numerator: float, denominator: float, error: float = 0.0) -> float | N
     return numerator / denominator
 
 
-def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> dict[str, float | None]:
+def merge_frozen(judgement: RetrievalResult, frozen: RetrievalResult | None, split: str) -> dict[str, float | None]:
     """Combine the results of an embedder and its frozen backbone into one flat dict, the content of ``metrics.json``.
 
     Args:
@@ -126,12 +126,12 @@ def merge_frozen(judgement: Judgement, frozen: Judgement | None, split: str) -> 
     return flat
 
 
-def same_queries(a: Judgement, b: Judgement) -> bool:
+def same_queries(a: RetrievalResult, b: RetrievalResult) -> bool:
     """Return whether two results have the same queries and galleries of equal size."""
     return a.gallery == b.gallery and a.queries == b.queries and set(a.ids.tolist()) == set(b.ids.tolist())
 
 
-def per_query_table(judgement: Judgement, split: str) -> pd.DataFrame:
+def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
     """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
 
     A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages

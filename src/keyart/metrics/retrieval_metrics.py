@@ -15,7 +15,7 @@ from keyart.errors import InputError
 from keyart.metrics.dimension import Spread, spread_of
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.metrics.names import DEFAULT_METRICS, parse_metrics
-from keyart.metrics.result import Judgement
+from keyart.metrics.result import RetrievalResult
 
 
 class RetrievalMetrics(Metric):
@@ -87,7 +87,7 @@ class RetrievalMetrics(Metric):
         self.metrics = tuple(metrics)
         self.memory_budget = memory_budget
         #: All results of the last :meth:`compute`: also chance levels, counts and per-query values.
-        self.judgement: Judgement | None = None
+        self.judgement: RetrievalResult | None = None
         #: Collapse statistics of the embeddings of the last :meth:`compute`.
         self.spread: Spread | None = None
         self.add_state("embedding", default=[], dist_reduce_fx="cat")

@@ -28,7 +28,7 @@ from keyart.images.samplers.base import Sampler
 from keyart.images.samplers.class_labels import class_labels
 from keyart.losses.base import MetricLoss
 from keyart.losses.memory import CrossBatchMemory
-from keyart.metrics.result import Judgement
+from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
 from keyart.models.create_backbone import check_backbone, create_backbone
 from keyart.models.embedder import Embedder
@@ -84,7 +84,7 @@ class Prepared:
     features: np.ndarray
     pooled: torch.Tensor
     condensed: torch.Tensor
-    frozen: dict[str, Judgement]
+    frozen: dict[str, RetrievalResult]
 
     def positions(self, split: str) -> np.ndarray:
         """Return the positions of a split's posters in the catalogue."""

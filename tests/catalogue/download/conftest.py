@@ -9,8 +9,8 @@ from PIL import Image
 
 from keyart.catalogue.download.addresses import is_public
 from keyart.catalogue.download.failure import Limits
-from keyart.catalogue.download.retry_policy import Patience
-from keyart.images.fetch_posters import Ways, fetch_posters
+from keyart.catalogue.download.retry_policy import RetryPolicy
+from keyart.images.fetch_posters import FetchOptions, fetch_posters
 from tests.catalogue.download.server import Server
 
 
@@ -61,13 +61,13 @@ def bring(tmp_path, server):
         def as_if_public(address, port):
             return port == server.port or is_public(address)
 
-        hurried = replace(Ways(rate=1000.0), **ways)
+        hurried = replace(FetchOptions(rate=1000.0), **ways)
         return fetch_posters(
             catalogue,
             to or tmp_path / "posters",
             hurried,
             limits=limits or Limits(seconds=5),
-            patience=patience or Patience(retries=2, first=0.01),
+            patience=patience or RetryPolicy(retries=2, first=0.01),
             may_connect=may_connect or as_if_public,
         )
 

@@ -47,7 +47,7 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
     aiohttp = pytest.importorskip("aiohttp")
     from keyart.catalogue.download.failure import Failure
     from keyart.catalogue.download.http_client import Client
-    from keyart.catalogue.download.retry_policy import Pace
+    from keyart.catalogue.download.retry_policy import RateLimiter
 
     class Rebinding(aiohttp.abc.AbstractResolver):
         asked = 0
@@ -68,10 +68,10 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
 
     async def both():
         resolver = Rebinding()
-        async with Client(Pace(1000), may_connect=only_the_first, resolver=resolver) as client:
+        async with Client(RateLimiter(1000), may_connect=only_the_first, resolver=resolver) as client:
             server.routes["/1.jpg"] = body(b"harmless")
             first = await client.get("http://posters.example/1.jpg")
-        async with Client(Pace(1000), may_connect=only_the_first, resolver=resolver) as client:
+        async with Client(RateLimiter(1000), may_connect=only_the_first, resolver=resolver) as client:
             with pytest.raises(Failure, match="is no public address"):
                 await client.get("http://posters.example/1.jpg")
         return first, resolver.asked
@@ -84,7 +84,7 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
 def test_of_several_addresses_of_a_name_only_public_ones_are_used(server):
     aiohttp = pytest.importorskip("aiohttp")
     from keyart.catalogue.download.http_client import Client
-    from keyart.catalogue.download.retry_policy import Pace
+    from keyart.catalogue.download.retry_policy import RateLimiter
 
     class Both(aiohttp.abc.AbstractResolver):
         async def resolve(self, host, port=0, family=socket.AF_INET):
@@ -99,7 +99,7 @@ def test_of_several_addresses_of_a_name_only_public_ones_are_used(server):
     async def get():
         server.routes["/1.jpg"] = body(b"x")
         allowed = lambda address, port: port == server.port  # noqa: E731
-        async with Client(Pace(1000), may_connect=allowed, resolver=Both()) as client:
+        async with Client(RateLimiter(1000), may_connect=allowed, resolver=Both()) as client:
             return await client.get("http://posters.example/1.jpg")
 
     assert asyncio.run(get()) == b"x"

@@ -77,7 +77,7 @@ def test_without_aiohttp_it_says_what_to_install(keyart, table, monkeypatch, tmp
         (["--catalogue", "{table}", "--to", "x", "--from", "tmdb"], "TMDB_API_KEY"),
         (["--catalogue", "{table}", "--to", "x", "--from", "elsewhere"], "elsewhere"),
         (["--catalogue", "{table}", "--to", "x", "--rate", "0"], "--rate"),
-        (["--catalogue", "{table}", "--to", "{table}"], "not a folder"),
+        (["--catalogue", "{table}", "--to", "{table}"], "is a file"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else value,
 )

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from keyart.catalogue.download.failure import Limits
-from keyart.catalogue.download.retry_policy import Patience
+from keyart.catalogue.download.retry_policy import RetryPolicy
 from tests.catalogue.download.server import Server, body, breaking_off, in_turn, redirect, status, unmeasured
 
 pytest.importorskip("aiohttp")
@@ -89,7 +89,7 @@ def test_a_slow_answer_is_not_waited_for(bring, table, server, picture):
     server.routes["/1.jpg"] = body(picture(), after=3)
     server.routes["/2.jpg"] = unmeasured(picture(), piece=10, pause=0.02)  # endless data
     start = time.monotonic()
-    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=Limits(seconds=0.2), patience=Patience(retries=0))
+    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=Limits(seconds=0.2), patience=RetryPolicy(retries=0))
     assert time.monotonic() - start < 2
     assert [poster.reason for poster in fetched.missing] == ["no whole answer within 0.2 s"] * 2
 

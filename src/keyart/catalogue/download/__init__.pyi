@@ -20,4 +20,4 @@ from keyart.catalogue.download.failure import Limits as Limits
 from keyart.catalogue.download.poster_store import PosterStore as PosterStore
 from keyart.catalogue.download.requests import Wanted as Wanted
 from keyart.catalogue.download.requests import wanted_posters as wanted_posters
-from keyart.catalogue.download.retry_policy import Patience as Patience
+from keyart.catalogue.download.retry_policy import RetryPolicy as RetryPolicy

@@ -10,7 +10,7 @@ from keyart.catalogue.download.failure import Failure, safe_url
 from keyart.catalogue.download.http_client import Client
 from keyart.catalogue.download.poster_store import BadName, PosterStore, name_fault
 from keyart.catalogue.download.requests import Wanted
-from keyart.catalogue.download.retry_policy import Patience
+from keyart.catalogue.download.retry_policy import RetryPolicy
 from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder
 from keyart.errors import InputError
 
@@ -81,7 +81,7 @@ async def fetch(
     *,
     by_url: bool = True,
     lookup: Lookup | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     workers: int = 16,
     progress: Report | None = None,
 ) -> Fetched:
@@ -101,7 +101,7 @@ async def fetch(
     Raises:
         InputError: The folder cannot be written, or the service of ``lookup`` rejects the key.
     """
-    job = _Job(store, client, verify, by_url, lookup, patience or Patience())
+    job = _Job(store, client, verify, by_url, lookup, patience or RetryPolicy())
     outcomes: list[int | Missing | None] = [None] * len(posters)
     done = 0
     queue = iter(list(enumerate(posters)))
@@ -138,7 +138,7 @@ class _Job:
         verify: Verify,
         by_url: bool,
         lookup: Lookup | None,
-        patience: Patience,
+        patience: RetryPolicy,
     ) -> None:
         self._store, self._client, self._verify = store, client, verify
         self._by_url, self._lookup, self._patience = by_url, lookup, patience

@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from keyart import __version__
 from keyart.catalogue.download.addresses import NOT_PUBLIC, MayConnect, guarded_socket, may_connect_publicly
 from keyart.catalogue.download.failure import Failure, Limits
-from keyart.catalogue.download.retry_policy import Pace, asked_wait
+from keyart.catalogue.download.retry_policy import RateLimiter, asked_wait
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,7 +35,7 @@ class Client:
 
     def __init__(
         self,
-        pace: Pace,
+        pace: RateLimiter,
         limits: Limits | None = None,
         connections: int = 16,
         may_connect: MayConnect = may_connect_publicly,

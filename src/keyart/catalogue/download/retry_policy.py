@@ -13,7 +13,7 @@ MANY_FAILURES, LONG_SECONDS = 20, 60.0
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """Retry policy for temporary failures.
 
     Attributes:
@@ -57,7 +57,7 @@ def asked_wait(header: str | None, now: float | None = None) -> float | None:
     return max(0.0, date - (time.time() if now is None else now))
 
 
-class Pace:
+class RateLimiter:
     """Rate limiter: at most ``rate`` requests per second to each host, and none during a pause.
 
     Args:

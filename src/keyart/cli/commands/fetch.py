@@ -52,18 +52,18 @@ def fetch(
     """
     from keyart.catalogue.download.addresses import may_connect_anywhere
     from keyart.catalogue.download.failure import Limits
-    from keyart.catalogue.download.retry_policy import Patience
-    from keyart.images.fetch_posters import MISSING_LIST, Ways, fetch_posters
+    from keyart.catalogue.download.retry_policy import RetryPolicy
+    from keyart.images.fetch_posters import MISSING_LIST, FetchOptions, fetch_posters
     from keyart.utils.progress import progress_bar
 
-    ways = Ways(source.value if source else None, url_column, tmdb_key, width=width, workers=workers, rate=rate)
+    ways = FetchOptions(source.value if source else None, url_column, tmdb_key, width=width, workers=workers, rate=rate)
     with progress_bar("fetching posters") as report:
         done = fetch_posters(
             catalogue,
             to,
             ways,
             limits=Limits(seconds=timeout, body=max_bytes),
-            patience=Patience(retries=retries),
+            patience=RetryPolicy(retries=retries),
             may_connect=may_connect_anywhere if allow_private else None,
             progress=report,
         )

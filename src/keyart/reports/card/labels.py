@@ -10,7 +10,7 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.relevance import Relevance, distinct_sets, positive_mask
 from keyart.images.audit import Positions
 from keyart.images.posters import Posters
-from keyart.metrics.result import Judgement
+from keyart.metrics.result import RetrievalResult
 from keyart.reports.card.label_suspects import Suspects
 from keyart.runs.evaluation.posters import judge
 
@@ -80,7 +80,7 @@ def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
 
 def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
     """Return chance level and frozen-feature value of each retrieval metric, without the ``/dedup`` variants."""
-    judgement: Judgement = judge(frozen, posters, "jaccard")
+    judgement: RetrievalResult = judge(frozen, posters, "jaccard")
     told = {}
     for name, value in judgement.summary.items():
         if "/dedup" not in name:

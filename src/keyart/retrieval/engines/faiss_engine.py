@@ -125,7 +125,7 @@ def build_engine(
     report(f"building {kind} over {flat.ntotal:,} vectors")
     built = _build_hnsw(flat, recall) if kind == "hnsw" else _build_ivfpq(flat)
     report("choosing its parameters")
-    exam = Exam.of(flat)
+    exam = RecallProbe.of(flat)
     best, found, surest = built, -1.0, -1.0
     for rescored in (1,) if kind == "hnsw" else RESCORED:
         before = -1.0
@@ -165,11 +165,11 @@ def agreement(engine: Engine | None, flat: Any) -> float:
 
     Up to 1,000 evenly spaced rows of the index are the queries, each without itself.
     """
-    return 1.0 if engine is None else Exam.of(flat).judge(engine)[0]
+    return 1.0 if engine is None else RecallProbe.of(flat).judge(engine)[0]
 
 
 @dataclass(frozen=True, eq=False)
-class Exam:
+class RecallProbe:
     """Recall measurement: rows of an index as queries, with the scores of exact search.
 
     Attributes:
@@ -185,7 +185,7 @@ class Exam:
     wanted: int
 
     @classmethod
-    def of(cls, flat: Any) -> "Exam":
+    def of(cls, flat: Any) -> "RecallProbe":
         """Sample up to 1,000 evenly spaced rows of an exact index and search their exact neighbours."""
         own = np.unique(np.linspace(0, flat.ntotal - 1, min(SAMPLE, flat.ntotal)).astype(np.int64))
         queries = np.ascontiguousarray(flat.reconstruct_batch(own))

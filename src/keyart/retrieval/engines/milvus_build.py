@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from keyart.errors import InputError
-from keyart.retrieval.engines.faiss_engine import Exam
+from keyart.retrieval.engines.faiss_engine import RecallProbe
 from keyart.retrieval.engines.milvus_client import (
     REGISTRIES,
     TEXT_BYTES,
@@ -210,9 +210,9 @@ def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
 def _choose_effort(
     index: MilvusIndex, source: PosterIndex, recall: float, report: Callable[[str], None]
 ) -> tuple[int, float]:
-    """Return the lowest ``ef`` whose recall is surely above the target, and that recall (see `Exam`)."""
+    """Return the lowest ``ef`` whose recall is surely above the target, and that recall (see `RecallProbe`)."""
     report("choosing its parameters")
-    exam = Exam.of(source.index)
+    exam = RecallProbe.of(source.index)
     if not exam.wanted:
         return 16, 1.0
     effort = 16

@@ -8,7 +8,7 @@ import torch
 from keyart.catalogue.relevance import RelevanceKind
 from keyart.images.pixel_cache import PixelCache
 from keyart.metrics.baselines import colour_histograms, random_vectors
-from keyart.metrics.result import Judgement, lift
+from keyart.metrics.result import RetrievalResult, lift
 from keyart.models.embedder import Embedder, feature_pieces
 from keyart.models.feature_cache import cached_features
 from keyart.recommend.cowatch import joined
@@ -26,7 +26,7 @@ def baseline_metrics(
     embedder: Embedder,
     judged: Judged,
     kind: RelevanceKind,
-    frozen: Judgement,
+    frozen: RetrievalResult,
     precision: str = "auto",
 ) -> dict[str, float | None]:
     """Evaluate baseline embeddings on the posters on which the run is evaluated.

@@ -5,17 +5,17 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from keyart.errors import InputError
-from keyart.metrics.result import Judgement, merge_frozen
+from keyart.metrics.result import RetrievalResult, merge_frozen
 from keyart.models.heads.base import Head
 from keyart.models.heads.reduced import ReducedHead
 
 HEADLINE = ("ndcg@10", "map")
-Judge = Callable[[np.ndarray, Sequence[str]], Judgement]
+Judge = Callable[[np.ndarray, Sequence[str]], RetrievalResult]
 """Function from (Q, D) vectors of the posters and names of metrics to the retrieval result."""
 
 
 def branch_metrics(
-    head: Head, whole: np.ndarray, judge: Judge, frozen: Judgement, split: str
+    head: Head, whole: np.ndarray, judge: Judge, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate each branch of a head alone, and the head without it.
 
@@ -46,7 +46,7 @@ def branch_metrics(
 
 
 def size_metrics(
-    embeddings: np.ndarray, sizes: Sequence[int], judge: Judge, frozen: Judgement, split: str
+    embeddings: np.ndarray, sizes: Sequence[int], judge: Judge, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate the leading dimensions of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
 
@@ -81,7 +81,7 @@ def check_sizes(head: Head, sizes: Sequence[int]) -> None:
 
 
 def variant_metrics(
-    vectors: Mapping[str, np.ndarray], judge: Judge, frozen: Judgement, split: str
+    vectors: Mapping[str, np.ndarray], judge: Judge, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate other vectors of a split's posters with the headline metrics.
 

@@ -15,7 +15,7 @@ from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache
 from keyart.images.posters import Posters, load_posters
 from keyart.metrics.functional import evaluate_retrieval
-from keyart.metrics.result import Judgement
+from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder, feature_pieces, load_frozen
 from keyart.models.feature_cache import cached_features
@@ -54,7 +54,7 @@ class Judged:
 
 def judge(
     embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: RelevanceKind, at: np.ndarray | None = None
-) -> Judgement:
+) -> RetrievalResult:
     """Evaluate embeddings of posters by the relevance ``kind``; each poster is a query for all others.
 
     Args:
@@ -84,7 +84,7 @@ def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
     part = posters.catalogue.select(at)
     relevance = Relevance.fit(kind, part.genres)
 
-    def judged(vectors: np.ndarray, metrics: Sequence[str]) -> Judgement:
+    def judged(vectors: np.ndarray, metrics: Sequence[str]) -> RetrievalResult:
         rows, names = torch.from_numpy(np.ascontiguousarray(vectors)), part.genre_names
         return evaluate_retrieval(rows, part.genres, part.ids, relevance=relevance, genre_names=names, metrics=metrics)
 

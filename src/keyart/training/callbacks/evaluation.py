@@ -11,7 +11,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from keyart.catalogue.relevance import Relevance
 from keyart.metrics.dimension import Spread
 from keyart.metrics.names import DEFAULT_METRICS
-from keyart.metrics.result import Judgement, lift, same_queries
+from keyart.metrics.result import RetrievalResult, lift, same_queries
 from keyart.metrics.retrieval_metrics import RetrievalMetrics
 
 HEADLINE = ("ndcg@10", "map", "recall@1")
@@ -52,7 +52,7 @@ class RetrievalEvaluation(Callback):
         genre_names: Sequence[str],
         years: np.ndarray | None = None,
         groups: np.ndarray | None = None,
-        frozen: Mapping[str, Judgement] | None = None,
+        frozen: Mapping[str, RetrievalResult] | None = None,
         metrics: Sequence[str] = DEFAULT_METRICS,
         headline: Sequence[str] = HEADLINE,
     ) -> None:
@@ -62,7 +62,7 @@ class RetrievalEvaluation(Callback):
         )
         self.frozen = dict(frozen or {})
         self.headline = tuple(headline)
-        self.judgements: dict[str, Judgement] = {}
+        self.judgements: dict[str, RetrievalResult] = {}
         self._warned = False
         self._warned_of_collapse = False
 
@@ -142,7 +142,7 @@ class RetrievalEvaluation(Callback):
             " the loss more negatives (sampler.batch_size, memory.size)"
         )
 
-    def _frozen(self, judgement: Judgement, split: str) -> Judgement | None:
+    def _frozen(self, judgement: RetrievalResult, split: str) -> RetrievalResult | None:
         frozen = self.frozen.get(split)
         if frozen is None or same_queries(judgement, frozen):
             return frozen
