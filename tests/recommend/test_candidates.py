@@ -1,4 +1,4 @@
-"""From watched films to candidates: weights, interests, tastes, what is left out, and why each is there."""
+"""Candidates from watched films: weights, interests, user profiles, exclusions and reasons."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_a_star_less_and_a_half_life_ago_each_count_half():
 
 
 def naive_ward(vectors, most):
-    """Merge whichever two clusters add least to the squared distances within clusters."""
+    """Merge the two clusters that increase the squared distances within clusters least, repeatedly."""
     clusters = [[i] for i in range(len(vectors))]
 
     def inertia(members):

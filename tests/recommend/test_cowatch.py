@@ -1,4 +1,4 @@
-"""Co-watch against loops over sets of users."""
+"""Co-watch metrics, compared with loops over sets of users."""
 
 from types import SimpleNamespace
 
@@ -14,7 +14,7 @@ from tests.metrics import naive
 
 
 def made(seed=0, posters=14, users=9, events=120):
-    """A catalogue whose posters p and p + 1 show one film now and then, and a history with repeated events."""
+    """Create a catalogue with some films of two consecutive posters, and a history with repeated events."""
     rng = np.random.default_rng(seed)
     films = np.array([f"f{i:02d}" for i in rng.integers(0, posters - 3, posters)], dtype=object)
     ids = np.array([f"p{i:02d}" for i in rng.permutation(posters)], dtype=object)
@@ -112,7 +112,7 @@ def test_too_few_films_are_refused():
 @pytest.mark.parametrize("blind", [False, True], ids=["genres", "random"])
 @pytest.mark.posters
 def test_real_histories_know_genres(posters_dir, blind):
-    """625 of these films have ten users who liked them; genres tell which belong together, random vectors do not."""
+    """625 of the films have ten users who liked them; genres predict co-watching, random vectors do not."""
     catalogue, _ = read_catalogue(posters_dir / "catalogue.csv", posters_dir / "posters")
     watched = co_watched(read_history(posters_dir / "watch_history.csv"), catalogue)
     assert len(watched) == 625

@@ -1,1 +1,1 @@
-"""Tests of metrics, neighbours, pairs and baselines."""
+"""Tests of retrieval: index engines, search, titles and explanation."""

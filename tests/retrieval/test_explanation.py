@@ -1,4 +1,4 @@
-"""Explanations add up to the similarity, and lay it where it comes from."""
+"""Explanations: attributions sum to the similarity and are at the right places."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ SIZE = (96, 64)
 
 
 def posters(n, seed=0):
-    """n (3, H, W) images of soft blots."""
+    """Return n (3, H, W) images of soft blobs."""
     rough = torch.rand(n, 3, SIZE[0] // 8, SIZE[1] // 8, generator=torch.Generator().manual_seed(seed))
     return list(torch.nn.functional.interpolate(rough, SIZE, mode="bicubic").clamp(0, 1))
 
@@ -121,7 +121,7 @@ def test_regions_like_the_average_poster_add_nothing():
 
 
 def test_colours_are_laid_where_they_are():
-    """A histogram alone decides: what a red square adds is added in the square."""
+    """With a colour histogram as the only feature, the attribution of a red square is inside the square."""
     from keyart.retrieval.explanation.feature_maps import _colour_parts
 
     image = torch.full((3, 8, 8), 0.3)
@@ -137,7 +137,7 @@ def test_colours_are_laid_where_they_are():
 
 
 def test_integrated_gradients_of_a_polynomial():
-    """Of f(x, y) = x²y from 0, x gets two thirds and y one third."""
+    """For f(x, y) = x²y from 0, x receives two thirds and y one third."""
     x, y = torch.tensor([3.0]), torch.tensor([2.0])
     found = integrated_gradients(lambda v: (v[0].square() * v[1]).sum(1), [x, y], [torch.zeros(1), torch.zeros(1)])
     assert [float(part) for part in found.parts] == pytest.approx([12.0, 6.0])
@@ -165,7 +165,7 @@ def test_spreading_keeps_the_sum_and_the_place(old):
 
 @pytest.mark.posters
 def test_covering_what_carries_the_similarity_costs_most_of_it(posters_dir):
-    """On pairs of real posters of one film: the average poster laid over the strongest quarter, and the weakest."""
+    """On pairs of real posters of one film, cover the strongest or the weakest quarter with the average poster."""
     from keyart.images.decode import decode_poster
 
     def load(path):

@@ -1,4 +1,4 @@
-"""FAISS on a GPU: used where there is one, left alone where it cannot answer."""
+"""FAISS on a GPU: used if there is one that can answer, otherwise not."""
 
 import gc
 import weakref
@@ -15,11 +15,11 @@ from tests.indexes import clustered, make_index
 
 
 class Resources:
-    """What a GPU index allocates from."""
+    """Fake of the resources from which a GPU index allocates memory."""
 
 
 class Copy:
-    """A GPU index that is this machine's memory; ``room`` is the most rows that it takes."""
+    """Fake GPU index in this machine's memory; ``room`` is the maximum number of rows."""
 
     room = 10**9
 
@@ -39,7 +39,7 @@ class Copy:
 
 @pytest.fixture
 def pretended(monkeypatch):
-    """A pretended GPU: weak references to all that was allocated on it."""
+    """Provide a fake GPU: weak references to everything that was allocated on it."""
     made = []
 
     def copy(resources, device, index):

@@ -1,4 +1,4 @@
-"""The index on disk: whole, mapped, its own embedder's; engines beside exact search."""
+"""The index on disk (complete, memory-mapped, with its embedder), and engines compared with exact search."""
 
 import json
 
@@ -43,7 +43,7 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
     index, found = with_engine(kind)
     assert found >= 0.95
     vectors = index.vectors()
-    queries = clustered(3040)[::76]  # of the same clusters, most of them no rows of the index
+    queries = clustered(3040)[::76]  # from the same clusters; most are not rows of the index
     _, wanted = exact(vectors, queries, 10)
     scores, rows = index.search(queries, 10)
     assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.85
@@ -54,7 +54,7 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
     assert again.engine is not None
     assert (again.engine.kind, again.engine.effort) == (kind, index.engine.effort)
     np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
-    del index  # the graph loaded from disk must hold on to the vectors it walks over
+    del index  # the graph loaded from disk must keep its vectors alive
     np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
 
 
@@ -67,7 +67,7 @@ def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
 
 
 def test_queries_that_are_no_rows_find_as_much_as_was_measured():
-    """A row that seeks its neighbours takes one of the proposals for itself; what is measured must not gain by that."""
+    """A query that is a row takes one of its own proposals; this must not raise the measured recall."""
     vectors = clustered(6500, 32)
     own, queries = vectors[:6000], vectors[6000:]
     index = PosterIndex.of(own, table(6000))
@@ -79,7 +79,7 @@ def test_queries_that_are_no_rows_find_as_much_as_was_measured():
 
 
 def test_many_neighbours_are_found_too():
-    """Parameters are chosen for 10; more of them need more lists."""
+    """Parameters are chosen for 10 neighbours; more neighbours need more lists."""
     index, _ = with_engine("ivfpq", 6000)
     queries = index.vectors()[::100]
     wanted = exact(index.vectors(), queries, 400)[1]

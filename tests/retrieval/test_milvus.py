@@ -1,4 +1,4 @@
-"""Milvus, embedded in a file: the same answers as FAISS, filled in batches, resumed, and what is refused."""
+"""Milvus, embedded in a file: the same results as FAISS, filling in batches, resuming, and rejected input."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ def source(n=600, **given):
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    """The same 600 posters in FAISS and in Milvus."""
+    """Provide the same 600 posters in FAISS and in Milvus."""
     exact = source()
     uri = str(tmp_path_factory.mktemp("milvus") / "a.db")
     built, share = build_milvus(exact, uri, recall=0.99)
@@ -355,7 +355,7 @@ def test_the_commands_work_on_either_engine(keyart, made, tmp_path):
 )
 @pytest.mark.parametrize("command", ["search", "recommend", "explain"])
 def test_a_folder_never_chooses_the_server(uri, command, keyart, made, tmp_path, monkeypatch):
-    """Somebody else's index.json would have the token sent to any host."""
+    """An index.json from someone else could otherwise send the token to any host."""
     run = shutil.copytree(made[2][0][0], tmp_path / "run")
     about = {"version": 1, "engine": "milvus", "uri": uri, "collection": "a b", "posters": 24}
     (run / "index" / "index.json").write_text(json.dumps(about))
@@ -385,7 +385,7 @@ def test_an_index_elsewhere_and_one_that_is_written_over(keyart, made, tmp_path)
     refused(keyart("index", other, "--engine", "milvus", "--uri", uri), uri, "--replace")
     found(keyart("index", other, "--engine", "milvus", "--uri", uri, "--replace", "--json"))
     refused(keyart("search", run, "p0005", "--uri", uri), "another embedder")
-    # A folder's own index is written over, as the other engines' are.
+    # An index in the folder itself is overwritten, as with the other engines.
     found(keyart("index", run, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
     found(keyart("index", other, "--engine", "milvus", "--out", tmp_path / "k", "--json"))
     assert found(keyart("search", other, "p0005", "--index", tmp_path / "k", "--json"))["neighbours"]

@@ -1,4 +1,4 @@
-"""What a cosine is worth: its percentile among random pairs."""
+"""Percentiles of cosines among random pairs."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Searching: itself left out, filters, variety, titles."""
+"""Search: exclusion of the query, filters, diversification, titles."""
 
 import numpy as np
 import pytest
@@ -147,7 +147,7 @@ def test_titles_as_people_write_them(asked, title):
     ("asked", "offered"),
     [
         ("heat", ["Heat", "Heat"]),
-        ("heat (1900)", ["Heat", "Heat"]),  # a year may be mistaken
+        ("heat (1900)", ["Heat", "Heat"]),  # the year may be wrong
         ("tron", ["Troy"]),
         ("rocky", ["Rocky II"]),  # not the same film
         ("spiderman", ["Spider-Man 2"]),

@@ -1,4 +1,4 @@
-"""A finished run on small posters, trained as a classifier, and other artwork of some of its films."""
+"""Fixtures: a finished run on small posters, trained as a classifier, and other artwork of some of its films."""
 
 import logging
 import os
@@ -23,7 +23,7 @@ def posters(tmp_path_factory) -> Path:
 
 
 def train_small(folder: Path, posters: Path, *more: str) -> Run:
-    """Train in this process, into ``folder``; raises ``SystemExit`` where that fails."""
+    """Train in this process into ``folder``; raise ``SystemExit`` on failure."""
     before, arguments, handlers = Path.cwd(), sys.argv, logging.root.handlers[:]
     folder.parent.mkdir(parents=True, exist_ok=True)
     table, images = posters / "catalogue.csv", posters / "posters"
@@ -47,13 +47,13 @@ def train_small(folder: Path, posters: Path, *more: str) -> Run:
 
 @pytest.fixture(scope="package")
 def run(posters, tmp_path_factory) -> Run:
-    """Trained for a few epochs with ``loss=bce``."""
+    """Provide a run that was trained for a few epochs with ``loss=bce``."""
     return train_small(tmp_path_factory.mktemp("runs") / "run", posters, "loss=bce", "training.head_epochs=8")
 
 
 @pytest.fixture
 def artwork(posters, tmp_path) -> Path:
-    """``pairs.csv`` and 20 slightly changed posters; the first five are the posters themselves."""
+    """Provide ``pairs.csv`` and 20 slightly changed posters; the first five are the posters themselves."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(20):
@@ -68,7 +68,7 @@ def artwork(posters, tmp_path) -> Path:
 
 @pytest.fixture
 def history(tmp_path) -> Path:
-    """30 users, each of whom likes the films of about a third of the catalogue."""
+    """Provide a history of 30 users, each of whom likes the films of about a third of the catalogue."""
     rng = np.random.default_rng(2)
     rows = [
         (user, f"p{film:04d}", rating)

@@ -1,4 +1,4 @@
-"""What each branch brings and what fewer numbers cost, from a training to the printed table."""
+"""Metrics of branches and of fewer dimensions, from training to the printed table."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ SIZES = {"learned": 32, "closed_form": 6, "frozen": 20}
 
 @pytest.fixture(scope="module")
 def trained(posters, tmp_path_factory):
-    """One run at its full width, and one of 12 numbers."""
+    """Provide one run with its full embedding size and one with 12 dimensions."""
     folder = tmp_path_factory.mktemp("branches")
     return (
         train_small(folder / "full", posters, *HEAD),
@@ -44,7 +44,7 @@ def trained(posters, tmp_path_factory):
 
 
 def recomputed(run, vectors, metric):
-    """The test split's value from vectors of all posters, by the public function alone."""
+    """Return the test split's value from vectors of all posters, computed only with the public function."""
     dataset = json.loads((run.folder / "environment.json").read_text())["dataset"]
     catalogue, _ = read_catalogue(dataset["catalogue"], dataset["images"])
     at = np.flatnonzero(run.splits.reindex(catalogue.ids).to_numpy() == "test")
@@ -57,7 +57,7 @@ def recomputed(run, vectors, metric):
 
 
 def whole_of(run):
-    """(N, W) vectors of all posters, straight from pixels."""
+    """Return (N, W) vectors of all posters, computed directly from pixels."""
     dataset = json.loads((run.folder / "environment.json").read_text())["dataset"]
     catalogue, _ = read_catalogue(dataset["catalogue"], dataset["images"])
     embedder = run.embedder()
@@ -109,7 +109,7 @@ def test_fewer_numbers_are_the_leading_components_of_the_same_training(trained):
     _, _, axes = np.linalg.svd(unit[train].astype(np.float64), full_matrices=False)
     expected = recomputed(full, (whole @ axes[:12].T).astype(np.float32), "ndcg@10")
     assert twelve.metrics["test/ndcg@10"] == pytest.approx(expected, abs=1e-4)
-    # Of the same vectors before they were reduced.
+    # The same vectors before the reduction.
     assert twelve.metrics["test/whole/ndcg@10"] == pytest.approx(full.metrics["test/ndcg@10"], abs=1e-6)
     assert twelve.metrics["test/branch/learned/map"] == pytest.approx(full.metrics["test/branch/learned/map"], abs=1e-6)
 

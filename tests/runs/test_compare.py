@@ -1,4 +1,4 @@
-"""Runs side by side: paired intervals against loops, and what cannot be compared."""
+"""Comparison of runs: paired intervals against loops, and runs that cannot be compared."""
 
 import io
 import json
@@ -22,7 +22,7 @@ METRICS = ("ndcg@10", "map", "precision@10/genre/Drama", "precision@10/genre/War
 
 
 def per_query(gain, seed=0):
-    """Values that differ from the first run's by ``gain`` and a little noise."""
+    """Return values that differ from the first run's by ``gain`` and a little noise."""
     common, own = np.random.default_rng(5), np.random.default_rng(seed)
     table = {name: common.random(N) * 0.4 + gain + own.normal(0, 0.01, N) for name in METRICS}
     table["precision@10/genre/War"][10:] = np.nan
@@ -94,7 +94,7 @@ def test_intervals_equal_loops_over_samples(runs):
 
 
 def test_a_ratio_to_a_lift_within_its_noise_is_null(tmp_path):
-    """The first run is at chance: its lift is no unit for the other's."""
+    """The first run is at chance level, so its lift is not a valid denominator."""
     first, other = make_run(tmp_path / "chance", -0.1), make_run(tmp_path / "good", 0.1, 1)
     assert first.metrics["test/map/lift"] != 0
     for row in compare_runs([first, other]).rows:
@@ -171,7 +171,7 @@ def test_the_command_prints_the_same_numbers(runs, monkeypatch, capfd):
 
 
 def test_three_runs_stay_distinguishable_at_80_columns(tmp_path):
-    """Names of any length, alike in their beginning, and one that is worse."""
+    """Names of any length with the same beginning, and one run that is worse."""
     names = [f"efficientnet-lite0-angular-with-kernel-{i}" for i in range(3)]
     runs = [make_run(tmp_path / name, (0, 0.03, -0.03)[seed], seed) for seed, name in enumerate(names)]
     out = io.StringIO()

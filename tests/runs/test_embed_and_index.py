@@ -1,4 +1,4 @@
-"""`keyart embed` and `keyart index`: shards, resuming, engines, and what is refused."""
+"""`keyart embed` and `keyart index`: shards, resuming, engines, and rejected input."""
 
 import json
 import shutil
@@ -60,7 +60,7 @@ def test_a_stopped_job_goes_on(keyart, made, where, tmp_path):
 
 
 def age(folder):
-    """Make a folder what version 0.1 wrote under the project's former name: `embeddings.json` beside the parts."""
+    """Convert a folder to the format of version 0.1: with the project's former name and an `embeddings.json`."""
     for path in folder.glob("*.parquet"):
         part = pq.read_table(path)
         notes = json.loads(part.schema.metadata[b"keyart"])
@@ -83,7 +83,7 @@ def test_folders_of_the_former_version_are_read(keyart, made, where, tmp_path):
 
 @pytest.mark.parametrize("bad", [None, "first"])
 def test_any_reader_takes_the_folder_as_one_table(bad, keyart, made, where, tmp_path):
-    """Nothing but parts of one schema, also where the first part lost every poster."""
+    """The folder holds only parts of one schema, also if the first part lost every poster."""
     run, out, folder = made[2][0][0], tmp_path / "out", made[1]
     if bad:
         folder = shutil.copytree(made[1], tmp_path / "posters")
@@ -96,14 +96,14 @@ def test_any_reader_takes_the_folder_as_one_table(bad, keyart, made, where, tmp_
     assert len(table) == len(ds.dataset(out).to_table()) == pq.read_table(out).num_rows == count
     assert table["title"].tolist() == [f"Film {i}" for i in range(24 - count, 24)]
     assert np.stack(table["embedding"]).shape == (count, 8)
-    # Readers that take every file: polars, Spark, DuckDB's and arrow's globs.
+    # Some readers read every file in a folder: polars, Spark, DuckDB's and arrow's globs.
     assert {path.suffix for path in out.iterdir()} == {".parquet"}
     assert len({pq.read_schema(path).remove_metadata() for path in out.iterdir()}) == 1
     assert found(keyart("index", run, "--embeddings", out, "--out", tmp_path / "i", "--json"))["posters"] == count
 
 
 def changed(change):
-    """A change of a part's table: columns as lists, vectors as a list of lists."""
+    """Change a part's table, with columns as lists and vectors as a list of lists."""
 
     def write(path):
         part = pq.read_table(path)
@@ -182,7 +182,7 @@ def test_vectors_and_ids_that_cannot_be_searched(harm, engine, keyart, made, whe
 
 @pytest.fixture(scope="module")
 def ten_parts(made, tmp_path_factory):
-    """Embeddings of 24 posters in parts of ten."""
+    """Provide embeddings of 24 posters in parts of ten."""
     from keyart.runs import embed as embed_job
     from keyart.runs.run import Run
 
@@ -263,7 +263,7 @@ def test_rows_that_the_reader_left_out_are_told_as_skipped(keyart, made, tmp_pat
     ]
     told = [found(keyart("embed", run, *where, "--shard", f"{i}/2", "--json")) for i in (1, 2)]
     assert sum(one["posters"] for one in told) == 24
-    # The second row of p0001 has two faults: no genres, and an id that is taken.
+    # The second row of p0001 has two faults: no genres, and a duplicate id.
     assert [one["id"] for one in told[0]["skipped"]] == ["gone", "p0001", "p0001"]
     assert told[1]["skipped"] == []
     assert "missing image" in told[0]["skipped"][0]["problem"]

@@ -1,4 +1,4 @@
-"""`keyart evaluate` with pairs, history and baselines, against plain recomputations."""
+"""`keyart evaluate` with pairs, history and baselines, compared with plain recomputation."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ from tests.helpers import draw_posters
 
 
 def vectors_of(run, posters, artwork):
-    """Unit embeddings and pooled features of the catalogue and of the artwork, without any cache of features."""
+    """Return unit embeddings and pooled features of the catalogue and of the artwork, without the feature cache."""
     catalogue, _ = read_catalogue(posters / "catalogue.csv", posters / "posters")
     own = load_posters(catalogue, image_size=run.image_size)
     others, _, _ = open_pixels([artwork / f"o{i:02d}.png" for i in range(20)], run.image_size)
@@ -194,7 +194,7 @@ def test_unseen_posters_have_no_splits(run, tmp_path, history):
 
 
 def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
-    """With ``--on-bad-poster skip`` rows of the table count as skipped, as images do."""
+    """With ``--on-bad-poster skip``, invalid rows of the table count as skipped, like invalid images."""
     table = pd.read_csv(posters / "catalogue.csv").head(30)
     table.loc[3, "genres"] = "N/A"
     table.loc[5, "img"] = "gone.jpg"
@@ -212,7 +212,7 @@ def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
 
 
 def test_the_scale_of_ratings_is_told_and_can_be_set(run, history, keyart):
-    """Ratings of ten: what counts as liked is the same films, and `--rating-scale` changes it."""
+    """On a scale of ten the same films count as liked, and `--rating-scale` changes that."""
     table = pd.read_csv(history)
     five = evaluate_run(run, history=history)
     assert (five["cowatch/rating_scale"], five["cowatch/liked_from"]) == (5, 4)
@@ -241,7 +241,7 @@ def test_the_scale_of_ratings_is_told_and_can_be_set(run, history, keyart):
 
 
 def test_pairs_are_read_as_catalogues_are(run, posters, artwork):
-    """Absolute paths, a slash in front, another dialect, missing values; a number is no other poster's id."""
+    """Absolute paths, leading slashes, another CSV dialect, missing values; a number is not another poster's id."""
     table = pd.read_csv(artwork / "pairs.csv").head(8)
     table.loc[1, "img"] = str(posters / "posters" / "p0001.jpg")
     table.loc[1, "other_img"] = str(artwork / "o01.png")

@@ -1,4 +1,4 @@
-"""Held-out events: protocols, metrics against loops and their chance against draws, EASE against its definition."""
+"""Hold-out protocols, metrics against loops, chance levels against sampling, and EASE against its definition."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ from keyart.runs.evaluate_history import DIFFERENCES, ROWS, best_row, judge_even
 
 
 def make_events(users=30, films=120, each=25, seed=0, times=True, taste=None):
-    """Every user watches some films; with ``taste`` (F,) groups, likes those of one group and films near it in time."""
+    """Create events of users; with groups ``taste`` (F,), each user prefers and likes the films of one group."""
     rng = np.random.default_rng(seed)
     rows = []
     for user in range(users):
@@ -86,7 +86,7 @@ def test_each_film_is_cold_once_and_its_events_are_out_of_sight():
 
 
 def naive(task, scores):
-    """Plain loops; no two scores are equal."""
+    """Compute the metrics with plain loops, for scores without ties."""
     news = information(task)
     rows = []
     for place, user in enumerate(task.users()):
@@ -158,7 +158,7 @@ def test_ease_is_its_definition(users, films, liked_only):
     x[kept.user, kept.film] = 1
     weights = np.zeros((films, films))
     some = np.flatnonzero(x.sum(0))
-    # Each film from all others, one at a time: ridge regression without itself.
+    # Ridge regression of each film on all others.
     for film in some:
         rest = [f for f in some if f != film]
         gram = x[:, rest].T @ x[:, rest] + 7.0 * np.eye(len(rest))
@@ -226,7 +226,7 @@ def test_settings_are_those_that_are_best_on_the_validation_events():
 
 @pytest.fixture(scope="module")
 def judged():
-    """Posters tell the viewers' groups, the frozen backbone a little of them, genres half of them."""
+    """Evaluate vectors: posters predict the users' groups, the frozen backbone a little, genres half."""
     taste = np.arange(150) % 6
     rng = np.random.default_rng(1)
     vectors = {
@@ -267,7 +267,7 @@ def test_differences_are_paired_and_silence_is_told(judged):
 
 
 def test_what_every_ranking_reaches_is_left_out(judged):
-    """30 cold films: the first 50 and 100 are all of them, and recall was 1.0 for every row."""
+    """With 30 cold films, the first 50 and 100 contain all of them, so recall is 1.0 for every row."""
     for k in (50, 100):
         for name in ("recall", "hit_rate", "novelty", "coverage"):
             assert "all candidates" in judged["cold/left_out"][f"{name}@{k}"]
@@ -281,7 +281,7 @@ def test_what_every_ranking_reaches_is_left_out(judged):
 
 
 def test_a_hit_that_cannot_be_missed_is_left_out():
-    """Of 12 candidates a user liked 4: the first ten hold one of them in any order, not all."""
+    """With 12 candidates of which a user liked 4, the first ten always contain at least one, but not always all."""
     random = np.full((3, len(NAMES)), 0.5)
     random[:, NAMES.index("hit_rate@10")] = 1.0
     assert list(trivial(random)) == ["hit_rate@10"]
@@ -359,7 +359,7 @@ def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
     assert shown.count("━") == 0
     assert sum(set(line.strip()) == {"─"} for line in shown.splitlines()) <= 8
     assert max(map(len, shown.splitlines())) <= 80
-    # No name is cut, in either table.
+    # No name is truncated in either table.
     assert "…" not in shown
     for pair in DIFFERENCES[:4]:
         assert " − ".join(pair) in shown

@@ -1,4 +1,4 @@
-"""`keyart explain` on a run's folder: what is typed, what comes back, and what is refused in one line."""
+"""`keyart explain` on a run's folder: queries, results, and errors in one line."""
 
 import shutil
 from pathlib import Path
@@ -41,7 +41,7 @@ def test_image_files_and_other_catalogues(keyart, made, tmp_path):
     table = tmp_path / "other.csv"
     table.write_text("img,genres,title\np0005.jpg,Drama,Unheard Of\np0011.jpg,Comedy,Quite New\ngone.jpg,Comedy,Gone\n")
     told = keyart("explain", run, "unheard of", "quite new", "--catalogue", table, "--images", posters / "posters")
-    assert told[0] == 2  # neither a picture nor JSON was asked for
+    assert told[0] == 2  # neither a picture nor JSON was requested
     code, out, err = keyart(
         "explain", run, "unheard of", "quite new", "--catalogue", table, "--images", posters / "posters", "--json"
     )

@@ -1,4 +1,4 @@
-"""A folder of runs, such as outputs/head, means its latest one; which that is, is said on standard error."""
+"""A folder of runs, such as outputs/head, stands for its latest run, which standard error names."""
 
 import os
 import subprocess
@@ -28,7 +28,7 @@ def make_run(folder, *, done=True, last=True):
 
 @pytest.fixture
 def named(tmp_path):
-    """Four runs of one name: two finished ones, then two interrupted ones; the last has no checkpoint yet."""
+    """Provide four runs of one name: two finished, then two interrupted; the last has no checkpoint yet."""
     folder = tmp_path / "outputs" / "head"
     make_run(folder / "2026-11-21_20-10-14_000009")
     make_run(folder / "2026-11-22_09-10-14_000000")

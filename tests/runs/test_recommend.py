@@ -1,4 +1,4 @@
-"""`keyart recommend` and `keyart evaluate-history` on a run's folder: what comes out, and what is refused."""
+"""`keyart recommend` and `keyart evaluate-history` on a run's folder: results and rejected input."""
 
 import json
 
@@ -14,7 +14,7 @@ from tests.indexes import found, refused
 
 @pytest.fixture
 def history(tmp_path):
-    """Three users of 24 posters; the third watched nothing that is known, the fourth all of it."""
+    """Provide a history on 24 posters: the third user watched no known film, the fourth watched all films."""
     rows = [
         *(("1", f"p{i:04d}", 5 - i % 3, 1e9 + 1e6 * i) for i in (1, 4, 6, 9)),
         ("1", "p9999", 5, 1e9),

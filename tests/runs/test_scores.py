@@ -97,7 +97,7 @@ def test_tables_show_undefined_figures_as_dashes_and_fold_genres_away():
 
 
 def test_better_worse_and_no_difference_look_unlike():
-    """Signs and classes, not one colour for whatever is significant."""
+    """Signs and classes differ, not only one colour for all significant differences."""
     gaps = {"map": (0.1, 0.05, 0.15), "recall@1": (-0.1, -0.15, -0.05), "ndcg@10": (0.01, -0.1, 0.1)}
     scores = [Score(key, 0.3, 0.1, 0.2, 2.0, None, Interval(*gap, 90)) for key, gap in gaps.items()]
     html = score_tables(scores, "ndcg@10", "")

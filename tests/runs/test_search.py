@@ -1,4 +1,4 @@
-"""`keyart search` on a run's folder: what is typed, what comes back, and what is refused in one line."""
+"""`keyart search` on a run's folder: queries, results, and errors in one line."""
 
 import io
 import shutil
@@ -120,7 +120,7 @@ def test_what_is_refused(keyart, made, tmp_path):
 
 @pytest.fixture
 def titled(made, tmp_path):
-    """The run with films of real titles."""
+    """Provide the run with films of real titles."""
     run = shutil.copytree(made[2][0][0], tmp_path / "titled")
     index = PosterIndex.load(run / "index")
     titles = ["Rango", "Diana", "Heat", "Heat", "Good, the Bad and the Ugly, The", *[f"Alien {i}" for i in range(9)]]

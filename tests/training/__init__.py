@@ -1,1 +1,1 @@
-"""Tests of callbacks."""
+"""Tests of training: the LightningModule, callbacks, loggers and resuming."""

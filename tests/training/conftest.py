@@ -1,4 +1,4 @@
-"""Runs of W&B on a machine where nobody is logged in, and how to read their logs back."""
+"""Fixtures: W&B runs without a login, and functions that read their logs."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from tests.models.conftest import one_thread  # noqa: F401
 
 @pytest.fixture(scope="module")
 def logged_out(tmp_path_factory):
-    """Somebody who is not logged in to W&B, with an empty home."""
+    """Simulate a user who is not logged in to W&B and has an empty home."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("WANDB_")]:
@@ -30,19 +30,19 @@ def inspect_session(session, *options):
 
 @pytest.fixture(scope="session")
 def read_summary():
-    """Reads what an offline session's log comes to: state, config, summary."""
+    """Provide a function that reads the final state, config and summary from an offline session's log."""
     return lambda session: json.loads(inspect_session(session, "--summary"))
 
 
 @pytest.fixture(scope="session")
 def read_records():
-    """Reads all records of an offline session's log."""
+    """Provide a function that reads all records of an offline session's log."""
     return lambda session: [json.loads(line) for line in inspect_session(session).splitlines()]
 
 
 @pytest.fixture(scope="session")
 def history_of():
-    """Gives step → what was logged at it, without W&B's own fields."""
+    """Provide a function that maps each step to its logged values, without W&B's own fields."""
 
     def history(records):
         rows = [record["history"]["item"] for record in records if record["type"] == "history"]
@@ -53,7 +53,7 @@ def history_of():
 
 @pytest.fixture(scope="session")
 def open_run():
-    """Makes a run's folder with what it holds before the first step."""
+    """Provide a function that creates a run's folder with the files that exist before the first step."""
 
     def make(folder):
         folder.mkdir(exist_ok=True)

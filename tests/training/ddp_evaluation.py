@@ -1,4 +1,7 @@
-"""One process of several that train under DDP and judge: ``torchrun``'s variables say which, the argument where."""
+"""One of several processes that train under DDP and evaluate.
+
+``torchrun``'s variables identify the process, and the argument is the output path.
+"""
 
 import json
 import os
@@ -12,7 +15,7 @@ from tests.training.small import SmallData, SmallModule, evaluation
 
 
 def run(folder, **options):
-    """Two epochs; what the last validation and test logged."""
+    """Train two epochs and return what the last validation and test logged."""
     torch.manual_seed(0)
     callback = evaluation()
     trainer = Trainer(

@@ -1,4 +1,4 @@
-"""A LightningModule whose embeddings do not change, and 45 posters in three batches."""
+"""LightningModule whose embeddings do not change, and 45 posters in three batches."""
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ def vectors(seed=0):
 
 
 def informed():
-    """Vectors that know the genres, as a frozen backbone does somewhat."""
+    """Return vectors that depend partly on the genres, as those of a frozen backbone do."""
     genres = torch.from_numpy(catalogue()["genres"]).float()
     return torch.cat([genres - 0.5, 0.3 * vectors(1)], dim=1)
 
@@ -84,7 +84,7 @@ class SmallData(LightningDataModule):
 
 
 class SmallModule(LightningModule):
-    """Its one weight scales the vectors, so that training changes nothing that is judged."""
+    """LightningModule whose one weight only scales the vectors, so that training does not change the metrics."""
 
     def __init__(self):
         super().__init__()

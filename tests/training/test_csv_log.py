@@ -1,4 +1,4 @@
-"""The CSV log keeps what an interrupted run logged."""
+"""The CSV log keeps the rows of an interrupted run."""
 
 import pandas as pd
 

@@ -1,4 +1,4 @@
-"""What the evaluation callback logs, and who can use it."""
+"""Metrics that the evaluation callback logs, and callbacks that use them."""
 
 import json
 import math
@@ -68,7 +68,7 @@ def test_checkpoints_and_early_stopping_can_monitor_it(tmp_path):
     stop = EarlyStopping("val/ndcg@10", mode="max", patience=2)
     trainer = fit(tmp_path, evaluation(), best, stop, max_epochs=9)
     assert float(best.best_model_score) == pytest.approx(judge(vectors(), "val").summary["ndcg@10"], abs=1e-6)
-    assert trainer.current_epoch == 3  # the vectors do not change: two validations without gain
+    assert trainer.current_epoch == 3  # the vectors do not change: two validations without improvement
 
 
 def test_the_sanity_check_logs_nothing(tmp_path):
@@ -147,7 +147,7 @@ def test_a_collapsed_embedding_is_told_once(tmp_path):
 
 
 def test_two_processes_log_what_one_does(tmp_path):
-    """DDP pads 45 posters to 46 and 25 to 26: the doubles are counted once."""
+    """DDP pads 45 posters to 46 and 25 to 26: the duplicates are counted once."""
     root = Path(__file__).resolve().parents[2]
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -1,4 +1,4 @@
-"""Virtual batches: the gradient of one big batch, in the memory of a chunk."""
+"""Gradient caching: the gradient of one large batch, with the memory of a chunk."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from tests.training.test_module import Recorder, fit, make
 
 
 class Network(nn.Module):
-    """Float64, with dropout; counts what passes through it."""
+    """Float64 network with dropout that counts the rows that pass through it."""
 
     def __init__(self, dropout: float) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ def test_the_gradient_is_that_of_one_big_batch(size, dropout):
     genres, network = multi_hot(20, seed=1), Network(dropout)
 
     def whole(x):
-        # Everything at once; dropout is drawn a chunk at a time, so that it is the same.
+        # One pass for all rows; dropout is drawn per chunk, so that it is the same.
         return torch.cat([network(chunk) for chunk in x.split(size)]) if dropout else network(x)
 
     expected = gradients(network, whole, rows, genres)
@@ -57,7 +57,7 @@ def test_the_gradient_is_that_of_one_big_batch(size, dropout):
 
 
 def most_alive(network, embed, rows) -> int:
-    """Of how many rows the hidden activations are in memory at once, at most, in a forward and a backward pass."""
+    """Return the maximum number of rows with hidden activations in memory, over a forward and a backward pass."""
     made, most = [], 0
 
     def look(module, inputs, output) -> None:
@@ -85,7 +85,7 @@ def test_without_gradient_nothing_is_cut():
 
 
 def test_training_in_chunks_equals_training_at_once():
-    """Fine-tuning with clipping, and a head that draws dropout for the whole batch."""
+    """Fine-tune with clipping and a head that draws dropout for the whole batch."""
     losses, states, sizes = [], [], []
     for chunk_size in (None, 3):
         module, loader = make(head_epochs=1, finetune_epochs=1, chunk_size=chunk_size)

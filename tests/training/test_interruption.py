@@ -1,4 +1,4 @@
-"""A training that is told to stop, at any of its steps, goes on as if nothing had been."""
+"""A training run that is stopped at any step resumes exactly like an uninterrupted one."""
 
 import os
 import shutil
@@ -19,7 +19,7 @@ from keyart.utils.checkpoint_files import CheckpointFiles, read_checkpoint
 
 
 class Model(BoringModel):
-    """Logs each epoch, and gets a signal at the start of one step."""
+    """Model that logs each epoch and receives a signal at the start of one step."""
 
     def __init__(self, at=None, number=signal.SIGTERM):
         super().__init__()

@@ -1,4 +1,4 @@
-"""TensorBoard and MLflow: what their YAML builds is written to by Lightning and can be read back."""
+"""TensorBoard and MLflow: Lightning writes to the loggers that their YAML builds, and the logs can be read."""
 
 import io
 from contextlib import suppress
@@ -58,7 +58,7 @@ METRICS = {
 
 @pytest.fixture
 def results(tmp_path):
-    """What a finished run hands to its loggers, with two pictures."""
+    """Return the results that a finished run passes to its loggers, with two pictures."""
     (tmp_path / "pictures").mkdir()
     Image.new("RGB", (30, 20), (200, 10, 10)).save(tmp_path / "gallery.png")
     Image.new("RGBA", (8, 6), (0, 0, 255, 255)).save(tmp_path / "pictures" / "map.png")

@@ -1,4 +1,4 @@
-"""Training: two phases, one step count, and a resumed run that nobody can tell from an undisturbed one."""
+"""Training: two phases, one step count, and resumed runs that equal uninterrupted ones."""
 
 import lightning
 import pytest
@@ -21,7 +21,7 @@ POSTERS, BATCH, STEPS = 24, 8, 3
 
 
 class Loader:
-    """Epochs of features, then of pixels; resumes in the middle of an epoch."""
+    """Loader of epochs of features, then of pixels; it can resume in the middle of an epoch."""
 
     def __init__(self, features, images, genres, head_epochs: int) -> None:
         self.features, self.images, self.genres, self.head_epochs = features, images, genres, head_epochs
@@ -54,7 +54,7 @@ class Loader:
 
 
 class Recorder(Callback):
-    """Learning rates and losses of every step; optionally a sudden end."""
+    """Callback that records learning rates and losses of every step and can simulate a crash."""
 
     def __init__(self, stop_after: int | None = None) -> None:
         self.stop_after = stop_after
@@ -182,7 +182,7 @@ def test_fine_tuning_moves_weights_but_no_batch_norm_statistics(undisturbed):
 
 @pytest.mark.parametrize("stop_after", [2, 3, 4, 8, 9])
 def test_killed_and_resumed_equals_undisturbed(tmp_path, undisturbed, stop_after):
-    """In the middle and at the end of an epoch, in either phase, with dropout and clipping."""
+    """Resume in the middle and at the end of an epoch, in either phase, with dropout and clipping."""
     expected, expected_recorder, _ = undisturbed
     module, loader = make()
     keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
@@ -249,7 +249,7 @@ def test_accumulated_gradients_step_less_often():
 
 
 class CentredContrast(MetricLoss):
-    """A loss of one's own: owns parameters, and looks at gains and frozen similarities."""
+    """Custom loss that owns parameters and uses gains and frozen similarities."""
 
     name = "centred_contrast"
     needs_frozen = True

@@ -1,4 +1,4 @@
-"""Progress goes to standard error, in full on a terminal and in lines elsewhere."""
+"""Progress on standard error: a bar on a terminal, lines elsewhere."""
 
 import io
 import re
@@ -45,7 +45,7 @@ def test_a_bar_on_a_terminal(tmp_path, capsys, monkeypatch):
 
 
 class Shown(PosterProgress):
-    """Keeps what it shows after each step and epoch."""
+    """Progress callback that records what it shows after each step and epoch."""
 
     def __init__(self):
         super().__init__()
@@ -69,7 +69,7 @@ def test_a_value_is_shown_only_in_the_epoch_it_was_computed_in(tmp_path, capsys,
     fit(tmp_path, evaluation(), bar, enable_progress_bar=True, max_epochs=5, check_val_every_n_epoch=2)
     both = ["train/loss", "val/ndcg@10", "val/ndcg@10/lift"]
     assert bar.epochs == [both[:1], both, both[:1], both, both[:1]]
-    # Two steps an epoch; nothing of an earlier epoch stands beside them.
+    # Two steps per epoch, without metrics of an earlier epoch.
     assert bar.steps == [[]] * 10
     shown = sys.stderr.getvalue() if terminal else capsys.readouterr().err
     for epoch in (1, 3, 5):

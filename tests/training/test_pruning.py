@@ -1,4 +1,4 @@
-"""The callback that reports validations to a search and stops a hopeless run."""
+"""The callback that reports validations to a search and stops a trial that the search prunes."""
 
 import lightning
 import pytest

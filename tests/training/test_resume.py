@@ -1,4 +1,4 @@
-"""What a run may be continued with."""
+"""Configurations with which a run may be resumed."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Every logger that follows a run is finished once, with the status in which the run ended."""
+"""Every logger that follows a run is finished once, with the run's final status."""
 
 import logging
 import signal

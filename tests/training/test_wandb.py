@@ -1,4 +1,4 @@
-"""What a finished run leaves in W&B: logged offline, read back from its own log."""
+"""Contents of a finished run in W&B: logged offline and read back from its log."""
 
 import json
 import shlex
@@ -58,7 +58,7 @@ def some_posters(n):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, logged_out, open_run):
-    """A whole run: its folder, what it printed, and how the log reads."""
+    """Provide a complete run: its folder, its output, and the contents of its log."""
     base = tmp_path_factory.mktemp("finished")
     folder = open_run(base / "run")
     catalogue = some_posters(24)

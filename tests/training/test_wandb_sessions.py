@@ -1,4 +1,4 @@
-"""How runs in W&B begin and end: failed, preempted, killed, resumed, refused, without login or network."""
+"""Start and end of runs in W&B: failed, preempted, killed, resumed, rejected, without login or network."""
 
 import logging
 import os
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("logged_out")
 
 
 class Model(BoringModel):
-    """Logs a loss each step and a metric each epoch; its sixth step may fail."""
+    """Model that logs a loss each step and a metric each epoch; its sixth step may fail."""
 
     fault = None
 
@@ -84,7 +84,7 @@ def test_a_training_ends_as_it_ended(tmp_path, capfd, open_run, read_summary, re
 
 
 def run_apart(code, folder, **environment):
-    """Run code that logs to ``folder`` in a process of its own, with a W&B client of its own."""
+    """Run code that logs to ``folder`` in a separate process, with its own W&B client."""
     inherited = {name: value for name, value in os.environ.items() if name != "WANDB_SERVICE"}
     return subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LOGGING + code, str(folder)],
@@ -159,7 +159,7 @@ def test_a_killed_run_loses_nothing_when_it_is_resumed(tmp_path, open_run, read_
 
 
 class Server:
-    """Stands for W&B's client in an online run: the server already has the steps before ``starting_step``."""
+    """Fake of W&B's client in an online run: the server already has the steps before ``starting_step``."""
 
     def __init__(self, starting_step):
         self.starting_step, self.rows, self.offline, self.disabled, self.url = starting_step, [], False, False, "there"

@@ -23,7 +23,7 @@ from keyart.utils.checksums import describe_files, embedder_digest, find_damage
 
 VERSION = 1
 TITLE_BYTES = 65_535
-"""The longest title that is kept: Milvus's limit."""
+"""Maximum length of a title in bytes: Milvus's limit."""
 SCORED_WHOLE = 100_000
 """Largest number of allowed rows for which a filtered search scores every row.
 
@@ -48,19 +48,19 @@ def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> p
 
 
 def shorten_titles(posters: pd.DataFrame) -> tuple[pd.DataFrame, str]:
-    """Cut titles that are longer than every engine can hold, so that all engines answer alike.
+    """Truncate titles that are too long for some engine, so that all engines return the same titles.
 
     Args:
         posters: An index's table.
 
     Returns:
-        The table, and a remark on what was cut; empty where nothing was.
+        The table, and a message about truncated titles; the message is empty if there are none.
     """
     sizes = posters["title"].map(lambda title: len(title.encode()) if isinstance(title, str) else 0)
     long = (sizes > TITLE_BYTES).to_numpy(dtype=bool)
     if not long.any():
         return posters, ""
-    # Never within a character.
+    # Drop a character that the limit would split.
     cut = [str(title).encode()[:TITLE_BYTES].decode(errors="ignore") for title in posters["title"][long]]
     titles = posters["title"].copy()
     titles[long] = cut

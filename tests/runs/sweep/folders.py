@@ -1,4 +1,4 @@
-"""Sweeps' folders as jobs leave them, without any training."""
+"""Folders of sweeps as jobs leave them, created without training."""
 
 import json
 
@@ -13,9 +13,9 @@ MONITOR = "val/ndcg@10"
 
 
 def make_sweep(folder, overrides, value_of, *, search=False, queries=200, unfinished=()):
-    """A finished sweep whose jobs reached ``value_of(settings)`` on average over their queries.
+    """Create a finished sweep whose jobs have the mean ``value_of(settings)`` over their queries.
 
-    ``value_of`` may return None for a job that failed.
+    ``value_of`` may return None for a failed job.
     """
     jobs = expand(overrides)
     keys = tuple(swept_keys(overrides))
@@ -34,7 +34,7 @@ def make_sweep(folder, overrides, value_of, *, search=False, queries=200, unfini
         if value is None:
             (run / "failure.json").write_text(json.dumps({"error": "InputError: it could not"}))
             continue
-        # What all jobs find hard is hard for this one, too: differences are surer than values.
+        # Jobs share the difficulty of queries, so differences vary less than values.
         own = np.random.default_rng(number + 1).normal(0, 0.005, queries)
         table = pd.DataFrame({"id": [f"p{i}" for i in range(queries)], "split": "val"})
         table["ndcg@10"] = value + noise + own - own.mean()
@@ -45,6 +45,6 @@ def make_sweep(folder, overrides, value_of, *, search=False, queries=200, unfini
             f"{MONITOR}/frozen": 0.3,
             f"{MONITOR}/lift": (value - 0.2) * 10,
         }
-        # Test prefers what validation does not: whoever looks at it chooses wrongly.
+        # Test metrics rank the jobs in another order than validation: code that reads them chooses wrongly.
         (run / "metrics.json").write_text(json.dumps({**metrics, "test/ndcg@10": 1 - value}))
     return folder

@@ -1,4 +1,4 @@
-"""The files that a sweep ends with."""
+"""Files that a sweep writes at its end."""
 
 import csv
 import json
@@ -142,7 +142,7 @@ NOISE = {36: 0.3663, 45: 0.3668, 55: 0.3665}
 
 @pytest.fixture
 def noise(tmp_path):
-    """Three margins that differ by less than their noise, called by a name."""
+    """Provide a named sweep of three margins that differ by less than their noise."""
     overrides = ["loss.margin=36,45,55", "name=margins"]
     return make_sweep(tmp_path / "s", overrides, lambda s: NOISE[s["loss.margin"]])
 
@@ -213,7 +213,7 @@ def test_nothing_is_called_best_where_nothing_differs_significantly(noise, capsy
 
 
 def test_a_sweep_of_many_equal_settings_has_no_best(tmp_path):
-    """The highest of sixteen would beat the lowest by an interval that holds for one pair alone."""
+    """An interval for a single pair would declare the highest of sixteen better than the lowest."""
     called = 0
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -235,7 +235,7 @@ def test_a_single_keys_share_of_the_variance_is_not_told(tmp_path, capsys):
 
 
 def test_too_few_settings_share_out_nothing(tmp_path):
-    """Two keys of two values each, in three jobs: what is left over says nothing."""
+    """With two keys of two values each and three jobs, no degree of freedom is left for shares of variance."""
 
     def value_of(settings):
         return None if settings == {"a": 1, "b": 1} else 0.4 + 0.01 * settings["a"] + 0.02 * settings["b"]

@@ -1,4 +1,4 @@
-"""The study that a search and its jobs share: values that jobs report, whom it stops, and the file it lies in."""
+"""The study that a search and its jobs share: reported values, pruning decisions and the journal file."""
 
 import errno
 import pickle
@@ -28,7 +28,7 @@ def begin(storage, trials):
 
 def reporter(storage, number):
     pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2, n_min_trials=3)
-    # As another process gets it.
+    # As another process receives it.
     return pickle.loads(pickle.dumps(TrialReporter(storage, "sweep", number, pruner)))
 
 

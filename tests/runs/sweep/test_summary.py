@@ -1,4 +1,4 @@
-"""What a sweep answers, on sweeps whose truth is known."""
+"""Summaries of sweeps with known truth."""
 
 import math
 
@@ -15,7 +15,7 @@ GRID = ["loss.margin=36,45,55", "model=a,b", "trainer=cpu"]
 
 
 def parabola(settings):
-    """Model b is better; a likes 45 degrees, b 36."""
+    """Return a metric for which model b is better, and the best margin is 45 for a and 36 for b."""
     best = {"a": 45, "b": 36}[settings["model"]]
     return 0.4 + 0.05 * (settings["model"] == "b") - 0.0001 * (settings["loss.margin"] - best) ** 2
 
@@ -84,13 +84,13 @@ def test_over_seeds_the_interval_is_students(tmp_path):
     assert (found.best_setting.low, found.best_setting.high) == (pytest.approx(low), pytest.approx(high))
     assert found.best.settings == {"loss.margin": 45, "seed": 1}
     assert [effect.key for effect in found.effects] == ["loss.margin"]
-    # Seed by seed the difference is the same: nothing is surer.
+    # The difference is the same for every seed: its interval has no width.
     assert found.effects[0].difference.value == pytest.approx(0.02)
     assert found.effects[0].difference.excludes_zero
 
 
 def test_no_test_metric_is_read(tmp_path):
-    """They are not even needed."""
+    """Test metrics need not even exist."""
     import json
 
     folder = make_sweep(tmp_path / "s", GRID, parabola)

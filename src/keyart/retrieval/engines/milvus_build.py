@@ -28,7 +28,7 @@ from keyart.retrieval.index import PosterIndex
 from keyart.utils.checksums import describe_files
 
 GENRES, GENRE_BYTES = 1024, 1024
-"""Genres of a poster, and the longest name of one."""
+"""Maximum number of genres of a poster, and maximum length of a genre's name in bytes."""
 BATCH_BYTES = 8 * 2**20
 TOLERANCE = 1e-5
 """Largest difference between Milvus's scores and exact ones."""
@@ -118,7 +118,7 @@ def _content(source: PosterIndex) -> str:
 
 
 def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
-    """Refuse texts that Milvus cannot hold, before anything is written.
+    """Check that Milvus can store all texts, before anything is written.
 
     Raises:
         InputError: A text is too long, or a poster has too many genres.
@@ -131,7 +131,7 @@ def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
     _refuse_long(posters, longest, GENRE_BYTES, "genre has", "bytes")
     _refuse_long(posters, genres.map(len).to_numpy(), GENRES, "list has", "genres")
     size = len(json.dumps(about, ensure_ascii=False).encode())
-    if size > TEXT_BYTES - 1000:  # the rest is known later
+    if size > TEXT_BYTES - 1000:  # reserve for fields that are added later
         raise InputError(
             f"--engine milvus: the names of {len(about['genres']):,} genres are too long for it; use another --engine"
         )

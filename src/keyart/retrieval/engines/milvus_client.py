@@ -47,7 +47,7 @@ def shown(uri: str) -> str:
 
 
 def check_uri(uri: str) -> None:
-    """Check what a user named as a place.
+    """Check the URI of an embedded file or a server.
 
     Raises:
         InputError: It is neither a file that ends in .db nor a server's address.
@@ -67,7 +67,7 @@ def check_uri(uri: str) -> None:
         return
     try:
         parts = urlsplit(uri)
-        # A client takes an address without a host for this machine's.
+        # The client treats an address without a host as this machine.
         known = parts.scheme == "unix" or (parts.hostname and parts.port != 0)
     except ValueError:
         known = False
@@ -76,16 +76,16 @@ def check_uri(uri: str) -> None:
 
 
 def _without_user(uri: str) -> str:
-    """Even where the address cannot be read."""
+    """Remove user and password from a URI, also from one that cannot be parsed."""
     scheme, _, rest = uri.partition("://")
     return f"{scheme}://{rest.rpartition('@')[2]}"
 
 
 def check_collection(name: str) -> None:
-    """Check the name of a collection that is about to be filled.
+    """Check the name of a collection before it is filled.
 
     Raises:
-        InputError: Milvus takes no such name, or it is that of keyart's own registry.
+        InputError: The name is invalid in Milvus, or it is that of keyart's own registry.
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise InputError(
@@ -146,7 +146,7 @@ def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Itera
     Args:
         uri: The file or server.
         opening: Whether the client is being opened. Only then can another process hold an embedded file.
-        fix: What to do about a failure; None: what helps with reading.
+        fix: Advice in the message; None: advice for a failed read.
 
     Raises:
         InputError: Milvus failed.
