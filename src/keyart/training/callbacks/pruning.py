@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 class TrialPruned(Exception):
-    """Exception of a run that was stopped because its validation is much worse than that of other trials of its search.
+    """Exception of a run that the pruner of its search stopped, by comparison with the other trials.
 
     Args:
         epoch: The number of epochs after which it was stopped.
