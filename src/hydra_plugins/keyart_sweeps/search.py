@@ -141,10 +141,10 @@ class OptunaSearch(Sweeper):
         """Record in the study how a job ended, and return it."""
         from optuna.trial import TrialState
 
-        from keyart.runs.sweep.state import is_pruned
+        from keyart.runs.sweep.state import status_of
 
         state = TrialState.COMPLETE if math.isfinite(value) else TrialState.FAIL
-        if state == TrialState.FAIL and is_pruned(self.folder / str(number)):
+        if state == TrialState.FAIL and status_of(self.folder / str(number)) == "pruned":
             state = TrialState.PRUNED
         try:
             study.tell(number, value if state == TrialState.COMPLETE else None, state)

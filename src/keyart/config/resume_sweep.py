@@ -8,7 +8,7 @@ from keyart.config.quoting import key_of, quote, value_of
 from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
-from keyart.runs.sweep.state import Plan, is_sweep, record_of
+from keyart.runs.sweep.state import Plan, is_sweep, plan_file
 from keyart.training.resume import BOUND
 
 #: Keys that may change on resume: where and how the jobs run, but not what they learn.
@@ -88,7 +88,7 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
         own[key] = override
     named_by = f"resume_sweep={folder}"
     check_recorded(
-        (o for o in own.values() if o not in overrides), record_of(folder), named_by, config_folder=config_folder
+        (o for o in own.values() if o not in overrides), plan_file(folder), named_by, config_folder=config_folder
     )
     for job in sorted(folder.glob("[0-9]*/.hydra/overrides.yaml")):
         # A search resumes interrupted jobs from their own records.

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from keyart.launch.sweep.finish import finish_sweep, report_sweep
-from keyart.reports.sweep.chart import draw_sweep, panels_of
+from keyart.reports.sweep.chart import draw_sweep, panel_keys
 from keyart.runs.sweep.folder import read_sweep
 from keyart.runs.sweep.state import record_pruned
 from keyart.runs.sweep.summary import summarise_sweep
@@ -49,13 +49,13 @@ def test_a_pruned_job_is_listed_and_takes_no_part_in_estimates(tmp_path, capfd):
     assert rows_of(folder)[2][MONITOR] == ""
     summary = summarise_sweep(read_sweep(folder))
     assert summary.to_dict()["counts"]["pruned"] == 1
-    assert 2 not in summary.estimates.jobs
+    assert 2 not in {job.number for job in summary.sweep.finished}
     assert "5 of 6 jobs finished, 1 pruned" in (folder / "sweep.html").read_text()
 
 
 def test_the_chart_draws_a_curve_for_each_model(tmp_path):
     summary = report_sweep(make_sweep(tmp_path / "s", GRID, parabola))
-    assert panels_of(summary) == ["loss.margin", "model"]
+    assert panel_keys(summary) == ["loss.margin", "model"]
     figure = draw_sweep(summary)
     margins, models = figure.axes
     curves = [line for line in margins.lines if len(line.get_xdata()) == 3 and line.get_linestyle() == "-"]
@@ -91,7 +91,7 @@ def test_picture_and_page_hold_the_answers(tmp_path):
 def test_sweeps_of_any_shape_are_drawn(tmp_path, overrides):
     summary = report_sweep(make_sweep(tmp_path / "s", overrides, lambda s: 0.4 + 0.01 * len(repr(s)) % 3))
     assert (tmp_path / "s" / "sweep.png").stat().st_size > 1000
-    assert len(panels_of(summary)) == len([o for o in overrides if "," in o and "seed" not in o])
+    assert len(panel_keys(summary)) == len([o for o in overrides if "," in o and "seed" not in o])
 
 
 def test_a_search_shows_its_progress(tmp_path):

@@ -112,7 +112,7 @@ def test_failed_and_missing_jobs_are_told(tmp_path):
     assert sweep.jobs[4].error == "InputError: it could not"
     assert not sweep.complete
     counts = summarise_sweep(sweep).to_dict()["counts"]
-    assert counts == {"finished": 3, "failed": 2, "unfinished": 0, "not started": 1}
+    assert counts == {"finished": 3, "pruned": 0, "failed": 2, "unfinished": 0, "not started": 1}
 
 
 def test_a_sweep_without_a_finished_job_answers_nothing(tmp_path):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keyart.errors import InputError
-from keyart.runs.sweep.state import forget_failure, is_finished, pruned_epoch, record_failure, record_pruned
+from keyart.runs.sweep.state import clear_failure, is_finished, pruned_epoch, record_failure, record_pruned
 from keyart.training.callbacks.pruning import TrialPruned
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def run_sweep_job(
         log.info("%s: was pruned after epoch %d", folder.name, epoch)
         return math.nan
     if writes:
-        forget_failure(folder)
+        clear_failure(folder)
     try:
         return train()
     except TrialPruned as pruned:

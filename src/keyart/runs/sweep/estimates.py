@@ -1,4 +1,4 @@
-"""Confidence intervals of a sweep's metrics, over the validation queries or over seeds if seeds are swept."""
+"""Confidence intervals of a sweep's means, over the validation queries, or over seeds where seeds are swept."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,12 +13,13 @@ from keyart.runs.sweep.folder import REPLICATES, Job
 from keyart.utils.bootstrap import Floats, percentile_ends
 
 LEVEL = 0.95
-_REPLICATES = 2000
+_RESAMPLES = 2000
+Seeds = Mapping[tuple[object, ...], list[float]]
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean of the monitor, or a difference of two means, with its interval.
+    """A mean of the monitor, or a difference of two.
 
     Attributes:
         value: The mean.
@@ -31,17 +32,22 @@ class Estimate:
     high: float
 
     @property
+    def known(self) -> bool:
+        """Whether there is an interval."""
+        return math.isfinite(self.low)
+
+    @property
     def excludes_zero(self) -> bool:
-        """Whether the interval excludes zero."""
+        """Whether zero lies outside the interval."""
         return self.low > 0 or self.high < 0
 
 
 class Estimates:
-    """Means and differences over the finished jobs of a sweep, with intervals.
+    """Means and differences over the finished jobs of a sweep.
 
-    With one run per setting, the interval is a percentile bootstrap over queries. All jobs use the same sampled queries
-    (Efron and Tibshirani 1993, chapter 13), so that differences are paired. With several seeds, it is Student's t
-    interval over the seeds' means; for differences, over the seeds that both have.
+    With one run a setting the interval is a percentile bootstrap over queries. The same queries are drawn for all jobs
+    (Efron and Tibshirani 1993, chapter 13), so that differences are paired. With several seeds it is Student's t
+    interval over the means of the seeds, and for differences over the seeds that both have.
 
     Args:
         jobs: Finished jobs.
@@ -49,117 +55,94 @@ class Estimates:
     """
 
     def __init__(self, jobs: Sequence[Job], monitor: str) -> None:
-        self.jobs = {job.number: job for job in jobs}
-        self._means, self._ids = _bootstrap(jobs, monitor)
+        self._means: dict[int, Floats] = {}
+        self._queries: dict[int, int] = {}
+        split, _, key = monitor.partition("/")
+        for job in jobs:
+            table = _per_query(job.folder, split)
+            values = None if table is None else metric_columns(table, key)
+            if table is not None and values is not None:
+                self._queries[job.number] = hash(tuple(table.index))
+                # One seed: the same queries are drawn for every job that has as many.
+                self._means[job.number] = sample_means(values, _RESAMPLES, seed=0)
 
     def of(self, jobs: Sequence[Job]) -> Estimate:
-        """Return the mean over some jobs.
+        """Estimate the mean over some jobs.
 
         Raises:
             ValueError: There are no jobs.
         """
         if not jobs:
             raise ValueError("no jobs to take a mean of")
-        by_seed = _by_seed(jobs)
-        value = float(np.mean([np.mean(values) for values in by_seed.values()]))
-        if len(by_seed) > 1:
-            return _student([float(np.mean(values)) for values in by_seed.values()], value)
-        drawn = self._drawn(jobs)
-        return Estimate(value, *_ends(drawn))
+        means = [float(np.mean(values)) for values in _by_seed(jobs).values()]
+        if len(means) > 1:
+            return _student(means)
+        samples = self._samples(jobs)
+        if samples is None:
+            return Estimate(means[0], math.nan, math.nan)
+        low, high = percentile_ends(samples[:, None], LEVEL)
+        return Estimate(means[0], float(low[0]), float(high[0]))
 
     def gaps(self, groups: Sequence[Sequence[Job]]) -> list[Estimate | None]:
-        """Return the gap from each group's mean to the highest mean, with simultaneous intervals for all pairs.
+        """Estimate how far each group's mean lies below the highest, with intervals that hold for all pairs at once.
 
-        In 95% of sweeps all intervals hold, whichever groups are selected by their means. The half width is the
-        quantile of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's
-        t at Bonferroni's level.
+        Whichever groups are picked by their means, in 95% of sweeps all intervals hold: the half width is the quantile
+        of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's t at
+        Bonferroni's level.
 
         Args:
             groups: Jobs of each group.
 
         Returns:
-            For each group the highest mean minus its own; None if the two cannot be paired. The gap of the group with
-            the highest mean (the first of equals) is 0.
+            For each group the highest mean minus its own, 0 for the first of the highest; None if the two cannot be
+            paired.
         """
         values = [self.of(group).value for group in groups]
         best = int(np.argmax(values))
-        by_seed = [_by_seed(group) for group in groups]
-        if any(len(one) > 1 for one in by_seed):
+        seeds = [_by_seed(group) for group in groups]
+        if any(len(one) > 1 for one in seeds):
             pairs = max(1, len(groups) * (len(groups) - 1) // 2)
-            return [_seeds_gap(by_seed[best], other, 1 - (1 - LEVEL) / pairs) for other in by_seed]
-        drawn = [self._drawn(group) for group in groups]
-        found: list[Estimate | None] = [None] * len(groups)
-        if drawn[best] is None:
-            return found
-        errors = {
-            at: one - values[at]
-            for at, one in enumerate(drawn)
-            if one is not None and self._same_queries(groups[best], groups[at])
-        }
-        reach = float(np.quantile(np.ptp(np.stack(list(errors.values())), axis=0), LEVEL))
-        for at in errors:
-            gap = values[best] - values[at]
-            found[at] = Estimate(gap, gap - reach, gap + reach)
-        return found
+            return [_seeds_gap(seeds[best], other, 1 - (1 - LEVEL) / pairs) for other in seeds]
+        errors = {}
+        for at, group in enumerate(groups):
+            samples = self._samples(group)
+            # Pairs need the same queries.
+            if samples is not None and self._samples([*groups[best], *group]) is not None:
+                errors[at] = samples - values[at]
+        if best not in errors:
+            return [None] * len(groups)
+        half = float(np.quantile(np.ptp(np.stack(list(errors.values())), axis=0), LEVEL))
+        gaps = [values[best] - value for value in values]
+        return [Estimate(gap, gap - half, gap + half) if at in errors else None for at, gap in enumerate(gaps)]
 
-    def _same_queries(self, jobs: Sequence[Job], others: Sequence[Job]) -> bool:
-        return len({self._ids.get(job.number) for job in (*jobs, *others)}) == 1
-
-    def _drawn(self, jobs: Sequence[Job]) -> Floats | None:
+    def _samples(self, jobs: Sequence[Job]) -> Floats | None:
         """Return (R,) bootstrap means over jobs; None if their queries differ or are unknown."""
-        known = [self._means.get(job.number) for job in jobs]
-        if any(one is None for one in known) or len({self._ids.get(job.number) for job in jobs}) > 1:
+        if len({self._queries.get(job.number) for job in jobs}) > 1 or jobs[0].number not in self._means:
             return None
-        return np.mean([one for one in known if one is not None], axis=0)
+        return np.mean([self._means[job.number] for job in jobs], axis=0)
 
 
 def _by_seed(jobs: Sequence[Job]) -> dict[tuple[object, ...], list[float]]:
     found: dict[tuple[object, ...], list[float]] = {}
     for job in jobs:
         if job.value is not None:
-            seed = tuple(job.settings.get(key) for key in REPLICATES)
-            found.setdefault(seed, []).append(job.value)
+            found.setdefault(tuple(job.settings.get(key) for key in REPLICATES), []).append(job.value)
     return found
 
 
-def _seeds_gap(
-    best: Mapping[tuple[object, ...], list[float]], other: Mapping[tuple[object, ...], list[float]], level: float
-) -> Estimate | None:
-    """Return the difference of two groups over their common seeds; None if there are fewer than two."""
-    both = [seed for seed in best if seed in other]
-    gaps = [float(np.mean(best[seed]) - np.mean(other[seed])) for seed in both]
-    return _student(gaps, float(np.mean(gaps)), level) if len(gaps) > 1 else None
+def _seeds_gap(best: Seeds, other: Seeds, level: float) -> Estimate | None:
+    """Estimate the difference of two groups over the seeds that both have; None if these are fewer than two."""
+    gaps = [float(np.mean(best[seed]) - np.mean(other[seed])) for seed in best if seed in other]
+    return _student(gaps, level) if len(gaps) > 1 else None
 
 
-def _student(values: Sequence[float], value: float, level: float = LEVEL) -> Estimate:
-    """Return Student's t interval of a mean."""
+def _student(values: Sequence[float], level: float = LEVEL) -> Estimate:
+    """Return a mean with Student's t interval."""
     from scipy.stats import t
 
-    reach = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Estimate(value, value - reach, value + reach)
-
-
-def _ends(drawn: Floats | None) -> tuple[float, float]:
-    if drawn is None:
-        return math.nan, math.nan
-    low, high = percentile_ends(drawn[:, None], LEVEL)
-    return float(low[0]), float(high[0])
-
-
-def _bootstrap(jobs: Sequence[Job], monitor: str) -> tuple[dict[int, Floats], dict[int, int]]:
-    """Return (R,) bootstrap means of each job, and a hash of each job's queries."""
-    split, _, key = monitor.partition("/")
-    means: dict[int, Floats] = {}
-    queries: dict[int, int] = {}
-    for job in jobs:
-        table = _per_query(job.folder, split)
-        values = None if table is None else metric_columns(table, key)
-        if table is None or values is None:
-            continue
-        queries[job.number] = hash(tuple(table.index))
-        # The same seed samples the same queries for every job with as many queries.
-        means[job.number] = sample_means(values, _REPLICATES, seed=0)
-    return means, queries
+    mean = float(np.mean(values))
+    half = float(t.ppf((1 + level) / 2, len(values) - 1)) * float(np.std(values, ddof=1)) / math.sqrt(len(values))
+    return Estimate(mean, mean - half, mean + half)
 
 
 def _per_query(folder: Path, split: str) -> pd.DataFrame | None:

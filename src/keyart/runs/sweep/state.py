@@ -1,54 +1,55 @@
-"""State of a sweep and its jobs, read from the files in their folders.
+"""What a sweep and its jobs record in their folders, and the status of a job.
 
-The state does not depend on the process that ran a job, which may have run on another machine and crashed without a
-message. A job is finished if its ``metrics.json`` exists, because that file is written last.
+The process that runs a job may be on another machine and die at any moment, so only the folder is asked. A job has
+finished when its ``metrics.json`` is there, which is written last.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import yaml
 
 from keyart.errors import InputError
-from keyart.utils.files import write_json
+from keyart.utils.files import write_atomically, write_json
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "not started"]
 PLAN = "sweep.yaml"
-_HYDRAS = "multirun.yaml"
+_HYDRA_PLAN = "multirun.yaml"
 _FAILURE = "failure.json"
 _PRUNED = "pruned.json"
 
 
-def is_finished(folder: Path) -> bool:
-    """Return whether a job is finished; a ``metrics.json`` that a crash left incomplete does not count."""
+def _read_json(file: Path) -> Any:
+    """Return a file's content; None where it is missing or cut short."""
     try:
-        json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return False
-    return True
+        return None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a job's ``metrics.json`` is there and complete."""
+    return _read_json(folder / "metrics.json") is not None
 
 
 def is_sweep(folder: Path) -> bool:
-    """Return whether a folder is a sweep's: it holds a record of the sweep by keyart or Hydra."""
-    return record_of(folder).is_file()
+    """Whether a folder is a sweep's: it holds the plan of keyart or of Hydra."""
+    return plan_file(folder).is_file()
 
 
-def record_of(folder: Path) -> Path:
-    """Return the path of the file that records a sweep's overrides: keyart's, or else Hydra's."""
-    return folder / PLAN if (folder / PLAN).is_file() else folder / _HYDRAS
+def plan_file(folder: Path) -> Path:
+    """Return the file that records a sweep's command line: that of keyart, else that of Hydra."""
+    return folder / PLAN if (folder / PLAN).is_file() else folder / _HYDRA_PLAN
 
 
 def status_of(folder: Path) -> Status:
-    """Return the status of the job in a folder.
-
-    ``unfinished`` means that the job is still running, was interrupted, or crashed without a message.
-    """
+    """Return the status of a job; ``unfinished`` if it still runs, was cut short, or died without a record."""
     if is_finished(folder):
         return "finished"
-    if is_pruned(folder):
+    if pruned_epoch(folder) is not None:
         return "pruned"
     if (folder / _FAILURE).is_file():
         return "failed"
@@ -56,44 +57,35 @@ def status_of(folder: Path) -> Status:
 
 
 def record_pruned(folder: Path, epoch: int, value: float) -> None:
-    """Record that a search stopped a job: the number of epochs, and the monitor's value."""
+    """Record after how many epochs a search stopped a job, and the monitor at that time."""
     write_json(folder / _PRUNED, {"epoch": epoch, "value": value})
 
 
-def is_pruned(folder: Path) -> bool:
-    """Return whether a search stopped the job in a folder."""
-    return pruned_epoch(folder) is not None
-
-
 def pruned_epoch(folder: Path) -> int | None:
-    """Return the number of epochs after which a search stopped a job; None if it did not."""
-    try:
-        return int(json.loads((folder / _PRUNED).read_text(encoding="utf-8"))["epoch"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    """Return after how many epochs a search stopped a job; None if it did not."""
+    content = _read_json(folder / _PRUNED)
+    return content.get("epoch") if isinstance(content, dict) else None
 
 
 def record_failure(folder: Path, error: str) -> None:
-    """Record why a job failed; tables show the first line."""
+    """Record why a job failed."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / _FAILURE, {"error": error})
 
 
-def forget_failure(folder: Path) -> None:
-    """Remove the record of a failure, before a new attempt."""
+def clear_failure(folder: Path) -> None:
+    """Remove the record of an earlier attempt's failure."""
     (folder / _FAILURE).unlink(missing_ok=True)
 
 
 def failure_of(folder: Path) -> str:
-    """Return why a job failed; empty if it did not fail, or if the reason is unknown."""
-    try:
-        return str(json.loads((folder / _FAILURE).read_text(encoding="utf-8"))["error"])
-    except (OSError, ValueError, KeyError):
-        return ""
+    """Return why a job failed; empty if it did not, or if the reason is unknown."""
+    content = _read_json(folder / _FAILURE)
+    return str(content.get("error", "")) if isinstance(content, dict) else ""
 
 
 def recorded_overrides(folder: Path) -> list[str]:
-    """Return the overrides that Hydra recorded in a run's folder; empty if there is no record.
+    """Return the overrides that Hydra recorded in a run's folder; none if it recorded none.
 
     Raises:
         InputError: The record cannot be read.
@@ -109,13 +101,13 @@ def recorded_overrides(folder: Path) -> list[str]:
 
 @dataclass(frozen=True)
 class Plan:
-    """Recorded request of a sweep.
+    """The command line of a sweep.
 
     Attributes:
-        overrides: Overrides of the configuration, as on the command line.
+        overrides: Overrides of the configuration.
         hydra: Overrides of Hydra's own configuration.
-        keys: The swept keys.
-        jobs: The overrides of each job of a grid; None for a search, whose jobs are not known in advance.
+        keys: Swept keys.
+        jobs: Overrides of each job of a grid; None for a search, which draws its jobs.
     """
 
     overrides: tuple[str, ...]
@@ -125,46 +117,37 @@ class Plan:
 
     def write(self, folder: Path) -> None:
         """Write the plan into a sweep's folder."""
-        content: dict[str, Any] = {
-            "overrides": list(self.overrides),
-            "hydra": list(self.hydra),
-            "keys": list(self.keys),
-            "jobs": None if self.jobs is None else [list(job) for job in self.jobs],
-        }
+        text = yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True, width=1000)
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{PLAN}"
-        draft.write_text(yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=1000), encoding="utf-8")
-        draft.replace(folder / PLAN)
+        write_atomically(folder / PLAN, lambda file: file.write(text.encode()))
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":
-        """Read the plan of a sweep, or the part of it that Hydra's own record holds.
+        """Read the plan of a sweep, or what Hydra's own record holds of it.
 
         Raises:
             InputError: The folder is not a sweep's, or its record cannot be read.
         """
-        for name in (PLAN, _HYDRAS):
-            file = folder / name
-            if not file.is_file():
-                continue
-            try:
-                content = yaml.safe_load(file.read_text(encoding="utf-8"))
-                return cls._own(content) if name == PLAN else cls._hydras(content)
-            except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-                told = " ".join(str(error).split())
-                raise InputError(f"{file}: cannot be read ({told}); start a new sweep") from None
-        raise InputError(f"{folder}: is no sweep's folder (it has no {PLAN}); name the one that train.py -m printed")
+        file = plan_file(folder)
+        if not file.is_file():
+            raise InputError(f"{folder}: no sweep (it has no {PLAN}); name the folder that train.py -m printed")
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8"))
+            return cls._from_hydra(content) if file.name == _HYDRA_PLAN else cls._from_own(content)
+        except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+            cause = " ".join(str(error).split())
+            raise InputError(f"{file}: cannot be read ({cause}); start a new sweep") from None
 
     @classmethod
-    def _own(cls, content: Mapping[str, Any]) -> "Plan":
+    def _from_own(cls, content: Mapping[str, Any]) -> "Plan":
         jobs = content["jobs"]
-        told = None if jobs is None else tuple(_texts(job) for job in jobs)
-        return cls(_texts(content["overrides"]), _texts(content["hydra"]), _texts(content["keys"]), told)
+        lists = (_texts(content[name]) for name in ("overrides", "hydra", "keys"))
+        return cls(*lists, jobs=None if jobs is None else tuple(_texts(job) for job in jobs))
 
     @classmethod
-    def _hydras(cls, content: Mapping[str, Any]) -> "Plan":
-        given = content["hydra"]["overrides"]
-        return cls(_texts(given["task"]), _texts(given["hydra"]), (), None)
+    def _from_hydra(cls, content: Mapping[str, Any]) -> "Plan":
+        overrides = content["hydra"]["overrides"]
+        return cls(_texts(overrides["task"]), _texts(overrides["hydra"]), (), None)
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
