@@ -4,10 +4,11 @@ import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
@@ -44,7 +45,7 @@ class OptunaSearch(Sweeper):
         sampler: Any,
         n_trials: int,
         n_jobs: int,
-        direction: str,
+        direction: Literal["maximize", "minimize"],
         storage: str,
         study_name: str,
         params: DictConfig | None,
@@ -57,9 +58,9 @@ class OptunaSearch(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Create the launcher."""
-        self.config, self.loader = config, hydra_context.config_loader
+        self.composed, self.loader = config, hydra_context.config_loader
         self.folder = Path(str(config.hydra.sweep.dir))
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self.jobs_launcher: Launcher = Plugins.instance().instantiate_launcher(
             config=config, hydra_context=hydra_context, task_function=task_function
         )
 
@@ -73,7 +74,7 @@ class OptunaSearch(Sweeper):
 
         self.folder.mkdir(parents=True, exist_ok=True)
         study = self._open_study()
-        self.space, self.fixed = split_space(with_params(arguments, self.params), self.loader)  # type: ignore[arg-type]
+        self.space, self.fixed = split_space(with_params(arguments, self.params), self.loader)
         for trial in study.trials:
             if not trial.state.is_finished():
                 self._end_trial(study, trial)
@@ -101,7 +102,7 @@ class OptunaSearch(Sweeper):
             pruner=self.pruner or optuna.pruners.NopPruner(),
             load_if_exists=True,
         )
-        node = self.config.hydra.sweeper.sampler
+        node = self.composed.hydra.sweeper.sampler
         if (drawn := len(study.trials)) and node.get("seed") is not None:
             from hydra.utils import instantiate
 
@@ -117,10 +118,10 @@ class OptunaSearch(Sweeper):
 
         job, value = self.folder / str(trial.number), math.nan
         if is_finished(job):
-            value = finished_monitor(job, str(self.config.monitor))
+            value = finished_monitor(job, str(self.composed.monitor))
         elif overrides := recorded_overrides(job) or self._overrides_of(trial):
             log.info("job %d was cut short: it is resumed", trial.number)
-            (returned,) = self.launcher.launch([overrides], initial_job_idx=trial.number)
+            (returned,) = self.jobs_launcher.launch([overrides], initial_job_idx=trial.number)
             value = value_of(returned)
         self._tell(study, trial.number, value)
 
@@ -128,7 +129,7 @@ class OptunaSearch(Sweeper):
         """Draw and run trials at a time, and return how each ended."""
         trials = [study.ask(self.space) for _ in range(size)]
         jobs = [self._overrides_of(trial) for trial in trials]
-        returns = self.launcher.launch(jobs, initial_job_idx=trials[0].number)
+        returns = self.jobs_launcher.launch(jobs, initial_job_idx=trials[0].number)
         return [self._tell(study, t.number, value_of(r)) for t, r in zip(trials, returns, strict=True)]
 
     def _overrides_of(self, trial: "Trial | FrozenTrial") -> list[str]:
@@ -201,18 +202,20 @@ def distribution_of(override: Any) -> "BaseDistribution":
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     written = override.value()
+    low: Any
+    high: Any
     if isinstance(written, IntervalSweep):
         low, high = written.start, written.end
         logarithmic = "log" in written.tags
         if isinstance(low, int) and isinstance(high, int):
             return IntDistribution(low, high, log=logarithmic)
-        return FloatDistribution(float(low), float(high), log=logarithmic)  # type: ignore[arg-type]
+        return FloatDistribution(float(low), float(high), log=logarithmic)
     if isinstance(written, RangeSweep):
         step = abs(written.step)
         low, high = sorted((written.start, written.stop))  # type: ignore[type-var]
         if all(isinstance(number, int) for number in (low, high, step)):
-            return IntDistribution(low, high - (high - low) % step, step=step)  # type: ignore[operator, arg-type]
-        return FloatDistribution(low, low + math.floor((high - low) / step + 1e-9) * step, step=step)  # type: ignore[operator, arg-type]
+            return IntDistribution(low, high - (high - low) % step, step=step)
+        return FloatDistribution(low, low + math.floor((high - low) / step + 1e-9) * step, step=step)
     if isinstance(written, ChoiceSweep):
         written.shuffle = False
     return CategoricalDistribution(tuple(dict.fromkeys(override.sweep_string_iterator())))

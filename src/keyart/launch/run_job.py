@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import torch
 from hydra.core.hydra_config import HydraConfig
@@ -62,7 +62,7 @@ def train_here_or_together(
     return run_processes(count, config, folder, checkpoint, logs, reporter)  # type: ignore[arg-type]
 
 
-def trial_reporter(hydra_config: DictConfig) -> "TrialReporter | None":
+def trial_reporter(hydra_config: Any) -> "TrialReporter | None":
     """Return what reports to the search that a job belongs to; None where there is none, or it prunes nothing."""
     sweeper = hydra_config.sweeper
     if sweeper.get("pruner") is None:

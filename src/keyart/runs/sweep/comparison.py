@@ -113,7 +113,7 @@ def compare_levels(key: str, jobs: Sequence[Job], estimates: Estimates) -> Compa
         ordered = sorted(jobs, key=lambda job: float(job.settings[key]))  # type: ignore[arg-type]
         parts = [[ordered[i] for i in at] for at in np.array_split(np.arange(len(ordered)), 3) if len(at)]
         names = [" to ".join(format_value(part[i].settings[key]) for i in (0, -1)) for part in parts]
-        values: list[Value] = [float(np.median([float(job.settings[key]) for job in part])) for part in parts]  # type: ignore[arg-type]
+        values: list[Value] = [float(np.median([float(job.settings[key]) for job in part])) for part in parts]
     else:
         values = values_of(key, jobs)
         names = [format_value(value) for value in values]

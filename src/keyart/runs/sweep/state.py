@@ -141,8 +141,8 @@ class Plan:
     @classmethod
     def _from_own(cls, content: Mapping[str, Any]) -> "Plan":
         jobs = content["jobs"]
-        lists = (_texts(content[name]) for name in ("overrides", "hydra", "keys"))
-        return cls(*lists, jobs=None if jobs is None else tuple(_texts(job) for job in jobs))
+        overrides, hydra, keys = (_texts(content[name]) for name in ("overrides", "hydra", "keys"))
+        return cls(overrides, hydra, keys, None if jobs is None else tuple(_texts(job) for job in jobs))
 
     @classmethod
     def _from_hydra(cls, content: Mapping[str, Any]) -> "Plan":

@@ -123,7 +123,8 @@ def summarise_sweep(sweep: Sweep) -> Summary:
     estimates = Estimates(jobs, sweep.monitor)
     groups = by_setting(jobs)
     means = [estimates.of(group) for group in groups]
-    best, at, as_good = None, 0, ()
+    best, at = None, 0
+    as_good: tuple[Job, ...] = ()
     if groups:
         at = int(np.argmax([mean.value for mean in means]))
         best = max(groups[at], key=lambda job: job.value or -math.inf)

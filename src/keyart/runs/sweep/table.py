@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -43,7 +44,8 @@ def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
 def write_csv(summary: Summary, folder: Path) -> Path:
     """Write ``sweep.csv``: a header, and a row for each job."""
     text = io.StringIO(newline="")
-    rows = [column_names(summary), *(row_of(job, summary) for job in summary.sweep.jobs)]
+    rows: list[Sequence[str | int | float | None]] = [column_names(summary)]
+    rows += [row_of(job, summary) for job in summary.sweep.jobs]
     csv.writer(text).writerows(["" if value is None else csv_cell(value) for value in row] for row in rows)
     write_atomically(folder / FILE, lambda file: file.write(text.getvalue().encode()))
     return folder / FILE
