@@ -72,7 +72,7 @@ def peer_worker(table: Path, images: Path) -> None:
 @torch.inference_mode()
 def in_float32(run: "Run", table: Path, images: Path) -> np.ndarray:
     """Embeddings by the run's embedder as it was trained, in float32, nothing folded."""
-    from keyart.catalogue.read_catalogue import read_catalogue
+    from keyart.catalogue.reader import read_catalogue
     from keyart.models.embedder import to_images
     from keyart.runs.embed import _decode
 
@@ -94,8 +94,10 @@ def main() -> None:
     if arguments.peer_worker:
         peer_worker(arguments.peer_worker, images)
         return
-    from keyart.runs.embed import embed_catalogue, read_embeddings
+    from keyart.retrieval.embedding_folder import read_embeddings
+    from keyart.runs.embed import embed_catalogue
     from keyart.runs.run import Run
+    from keyart.utils.checksums import embedder_digest
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -126,7 +128,8 @@ def main() -> None:
         def beside(which: str) -> tuple[float, float]:
             return measure.ratio(waited[which], waited["ours"]), measure.ratio(worked[which], worked["ours"])
 
-        own = read_embeddings(run, folder / "out-0").vectors(np.arange(min(arguments.piece, len(whole))))
+        digest = embedder_digest(run.folder / "embedder")
+        own = read_embeddings(folder / "out-0", digest, run.folder).vectors(np.arange(min(arguments.piece, len(whole))))
         exact = in_float32(run, folder / "piece-0.csv", images)
         cosines = (own * exact).sum(1)
     rows = [["keyart embed", f"{rate['ours']:.1f}", f"{work['ours']:.1f}", "", ""]]

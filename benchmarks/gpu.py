@@ -25,7 +25,7 @@ from keyart.losses.angular import AngularLoss
 from keyart.metrics.exact_search import faiss_gpu as gpu
 from keyart.metrics.exact_search.torch_search import TorchFlat
 from keyart.metrics.functional import evaluate_retrieval
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder, to_images
 from keyart.models.heads.mlp import MLPHead
 from keyart.models.precision import autocast_for, resolve_precision

@@ -92,7 +92,7 @@ def splits_of(run: Path) -> Any:
     import pandas as pd
     import yaml
 
-    from keyart.catalogue.read_catalogue import read_catalogue
+    from keyart.catalogue.reader import read_catalogue
 
     told = yaml.safe_load((run / "config.yaml").read_text())["data"]
     catalogue, _ = read_catalogue(told["catalogue"], told["images"])

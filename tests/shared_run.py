@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.images.posters import load_posters
 from keyart.models.backbone import Backbone
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder, embed
 from keyart.models.heads.build import build_head
 from keyart.retrieval.index import PosterIndex

@@ -31,7 +31,7 @@ from keyart.metrics.exact_ranking import ExactScores, scoring_device, sort_rows,
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.metrics.neighbours import exact_neighbours
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.feature_cache import cached_features
 from keyart.models.precision import autocast_for, has_bf16, resolve_precision
 from keyart.training.module import seed_draws

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.images.posters import load_posters
 from keyart.launch.sweep.finish import report_sweep
 from keyart.models.embedder import embed

@@ -7,7 +7,7 @@ import pytest
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.problems import Problem
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 
 
 @pytest.fixture

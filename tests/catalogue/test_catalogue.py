@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 
 TABLE = """img,genres,title,year,film,split,score
 a.jpg,Drama,A,1990,x,train,1

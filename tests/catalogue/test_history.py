@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from keyart.catalogue.history import read_history
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keyart.catalogue.history import read_history
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.splits import make_splits
 from keyart.catalogue.values import MISSING, as_key, as_text, parse_genres
 from keyart.errors import InputError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from keyart.catalogue.problems import Problem, problems_table, summarise
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 
 

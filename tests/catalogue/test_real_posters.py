@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.relevance import KINDS, Relevance, check_learnable
 from keyart.catalogue.splits import make_splits
 

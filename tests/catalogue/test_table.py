@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from keyart.catalogue import table as tables
 from keyart.catalogue.history import read_history
 from keyart.catalogue.problems import Account
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.table import RawTable, read_table
 from keyart.errors import InputError
 

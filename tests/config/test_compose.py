@@ -28,6 +28,8 @@ def needs_plugin(group, option):
 def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
     needs_plugin(group, option)
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
+    if group.startswith("hydra/sweeper/"):
+        extra = ["hydra/sweeper=optuna_base"]
     if option == "pml":
         # The user must choose the class.
         with pytest.raises(InputError, match=rf"{group}\.class=null: takes one of|pip install"):
@@ -78,3 +80,9 @@ def test_every_loss_states_unit_range_and_source(path):
 def test_model_files_are_named_after_their_models():
     for path in Path(CONFIG_FOLDER / "model").glob("*.yaml"):
         assert yaml.safe_load(path.read_text())["name"] == path.stem
+
+
+def test_an_option_of_a_group_that_is_not_there_is_one_line():
+    with pytest.raises(InputError, match="hydra/sweeper/pruner") as caught:
+        composed(["hydra/sweeper/pruner=median"])
+    assert "\n" not in str(caught.value)

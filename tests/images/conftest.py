@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.images.posters import load_posters
 
 

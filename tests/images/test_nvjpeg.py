@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster
 from keyart.images.nvjpeg import check_nvjpeg, decode_jpegs

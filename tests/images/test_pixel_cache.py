@@ -231,7 +231,7 @@ def run(code: str) -> subprocess.Popen:
 BUILD = """
     import os, signal, sys, time
     from pathlib import Path
-    from keyart.images import pixels
+    from keyart.images import pixel_cache as pixels
     folder, cache, tag, die_after = Path({folder!r}), {cache!r}, {tag!r}, {die_after}
     pixels._PIECE = 4
     decode, count = pixels.decode_poster, 0

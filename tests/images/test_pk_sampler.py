@@ -11,7 +11,7 @@ from keyart.errors import InputError
 from keyart.images.loader import BatchLoader
 from keyart.images.samplers.base import Sampler
 from keyart.images.samplers.class_balanced import ClassBalancedSampler
-from keyart.images.samplers.class_labels import class_labels
+from keyart.images.samplers.classes import class_labels
 from keyart.images.samplers.m_per_class import MPerClassSampler
 from keyart.images.samplers.pk import PKSampler
 from tests.images.test_samplers import assert_epoch_is_whole, epoch_of, tables

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.images.posters import load_posters
 

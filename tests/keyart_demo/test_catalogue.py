@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart_demo import render
 from keyart_demo.films import draw_film

@@ -14,7 +14,7 @@ from keyart.losses.base import MetricLoss, Relations, relate
 from keyart.losses.pml import SUPPORTED as PML_LOSSES
 from tests.fakes import jaccard, multi_hot
 
-FOLDER = Path(__file__).resolve().parents[3] / "conf" / "loss"
+FOLDER = Path(__file__).resolve().parents[2] / "conf" / "loss"
 YAMLS = {path.stem: yaml.safe_load(path.read_text()) for path in sorted(FOLDER.glob("*.yaml"))}
 if find_spec("pytorch_metric_learning") is None:
     del YAMLS["pml"]

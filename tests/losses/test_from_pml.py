@@ -420,7 +420,7 @@ def test_a_term_of_a_sum_is_checked_by_its_own_key():
 
 
 def test_the_page_holds_the_tables():
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     page = (root / "docs" / "pml.md").read_text(encoding="utf-8")
     assert pml_table() in page
     assert all(f"`{name}`" in page for name in (*SUPPORTED, *REFUSED, *SUPPORTED_MINERS, *REFUSED_MINERS))
@@ -430,7 +430,7 @@ def test_the_page_holds_the_tables():
 
 
 def test_pml_is_imported_by_its_two_files_and_only_when_used():
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     modules = "sys, keyart.losses, keyart.losses.miners"
     command = f"import {modules}; print([name for name in sys.modules if 'pytorch_metric' in name])"
     done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)

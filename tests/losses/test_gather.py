@@ -18,7 +18,7 @@ from keyart.losses.objective import Rows
 from keyart.losses.pml import PMLLoss
 from keyart.losses.supcon import SupConLoss
 from keyart.losses.triplet import TripletLoss
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.heads.linear import LinearHead
 from keyart.training.module import EmbeddingModule

@@ -8,7 +8,7 @@ import torch
 
 from keyart.errors import InputError
 from keyart.models.backbone import _memory_format
-from keyart.models.create_backbone import check_backbone, create_backbone
+from keyart.models.backbone_factory import check_backbone, create_backbone
 from keyart.models.pooling import colour_histogram, covariances, generalised_mean, halves, moments, to_map
 
 SIZE = (64, 48)

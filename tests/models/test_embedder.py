@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from keyart.errors import InputError
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder, condensed_features, embed, load_embedder, load_frozen
 from keyart.models.heads.build import build_head
 from keyart.models.heads.linear import LinearHead

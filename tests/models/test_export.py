@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from keyart.errors import InputError
 from keyart.images.decode import decode_poster
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.export.onnx import write_onnx
 from keyart.models.heads.build import build_head, head_from

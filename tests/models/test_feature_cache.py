@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.feature_cache import cached_features
 from keyart.models.precision import has_bf16
 from tests.fakes import FakePixels

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from keyart.errors import InputError
-from keyart.models.create_backbone import check_backbone, create_backbone
+from keyart.models.backbone_factory import check_backbone, create_backbone
 from keyart.models.weights import digest, load_by_position, locate_weights, packaged_file, reachable, read_state_dict
 
 SIZE = (64, 48)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keyart.catalogue.history import History, read_history
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.recommend.cowatch import co_watched, joined
 from keyart.utils.vectors import unit_rows

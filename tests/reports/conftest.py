@@ -1,6 +1,6 @@
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from tests.reports.inputs import make_inputs
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.reports.run_pictures import make_pictures
 from keyart.reports.run_report import write_report

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
 from keyart.retrieval.explanation import resample as spread
-from keyart.retrieval.explanation.integrated_gradients import integrated_gradients
+from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.pair import explain_pair
 
 SIZE = (96, 64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
-from keyart.retrieval.diversify import diversify
+from keyart.retrieval.diversity import diversify
 from keyart.retrieval.filters import matching_rows, parse_years
 from keyart.retrieval.search import search_batch, search_index
 from keyart.retrieval.titles import TitleTable, find_title

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from keyart.catalogue.history import read_history
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.cli import app as cli
 from keyart.errors import InputError
 from keyart.images.pixel_cache import open_pixels

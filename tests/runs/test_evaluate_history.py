@@ -19,7 +19,7 @@ from keyart.recommend.evaluation.ranking import CUTS, NAMES, chance, information
 from keyart.recommend.evaluation.tuning import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
 from keyart.recommend.interests import event_weights
 from keyart.recommend.user_profile import Space
-from keyart.runs.evaluate_history import DIFFERENCES, ROWS, best_row, judge_events, of_films, trivial
+from keyart.runs.history_evaluation import DIFFERENCES, ROWS, best_row, judge_events, of_films, trivial
 
 
 def make_events(users=30, films=120, each=25, seed=0, times=True, taste=None):

@@ -9,7 +9,7 @@ from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
 from keyart.losses.base import MetricLoss, relate
 from keyart.losses.bce import BCELoss
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.heads.mlp import MLPHead
 from keyart.training.module import EmbeddingModule, step_seed

@@ -28,7 +28,7 @@ from keyart.catalogue.history import read_history as read_history
 from keyart.catalogue.problems import Problem as Problem
 from keyart.catalogue.problems import problems_table as problems_table
 from keyart.catalogue.problems import summarise as summarise
-from keyart.catalogue.read_catalogue import read_catalogue as read_catalogue
+from keyart.catalogue.reader import read_catalogue as read_catalogue
 from keyart.catalogue.relevance import (
     POSITIVE_GAIN as POSITIVE_GAIN,
 )

@@ -7,7 +7,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from keyart.runs.evaluate_history import DIFFERENCES, ROWS
+from keyart.runs.history_evaluation import DIFFERENCES, ROWS
 from keyart.utils.bootstrap import SIGNS, verdict
 from keyart.utils.tables import cell
 from keyart.utils.text import terminal

@@ -76,12 +76,16 @@ def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -
         InputError: The overrides do not compose.
     """
     try:
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):
-            config = compose("train", overrides=list(overrides), return_hydra_config=True)
-            return config, GlobalHydra.instance().config_loader()
+        return _compose(overrides, config_folder)
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error, list(overrides), config_folder)) from None
+
+
+def _compose(overrides: Sequence[str], config_folder: Path) -> tuple[DictConfig, ConfigLoader]:
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(config_folder), version_base="1.3", job_name="train"):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+        return config, GlobalHydra.instance().config_loader()
 
 
 def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
@@ -118,9 +122,11 @@ def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) ->
     """
     groups = [o for o in overrides if re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir()]
     try:
-        return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
-    except InputError:
-        return {*dotted_keys(composed([], config_folder)), *free_keys()}
+        # Not by `composed`: to explain an error it asks for the known keys.
+        _compose(groups, config_folder)
+    except (HydraException, OmegaConfBaseException):
+        groups = []
+    return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
 
 
 def _key_of(override: str) -> str:

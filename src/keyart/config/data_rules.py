@@ -24,7 +24,7 @@ def check_tables(jobs: Iterable[Mapping[str, Any]]) -> None:
         seen.add(asked)
         # Import late: pandas and torch take seconds, and only sweeps over tables need them.
         from keyart.catalogue.problems import summarise
-        from keyart.catalogue.read_catalogue import read_catalogue
+        from keyart.catalogue.reader import read_catalogue
         from keyart.catalogue.relevance import Relevance, check_learnable
 
         catalogue, problems = read_catalogue(data["catalogue"], data.get("images"))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from keyart.catalogue.leaks import expected_leak
 from keyart.catalogue.problems import Account, problems_table
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.images.audit import audit_posters, tell_faults
 from keyart.images.pixel_cache import Progress
 from keyart.images.posters import load_posters

@@ -1,6 +1,6 @@
 from keyart.models.backbone import Backbone as Backbone
-from keyart.models.create_backbone import check_backbone as check_backbone
-from keyart.models.create_backbone import create_backbone as create_backbone
+from keyart.models.backbone_factory import check_backbone as check_backbone
+from keyart.models.backbone_factory import create_backbone as create_backbone
 from keyart.models.embedder import (
     Embedder as Embedder,
 )
@@ -19,7 +19,7 @@ from keyart.models.embedder import (
 from keyart.models.embedder import (
     load_frozen as load_frozen,
 )
-from keyart.models.export.preprocessing import preprocessing as preprocessing
+from keyart.models.export.image_preprocessing import preprocessing as preprocessing
 from keyart.models.feature_cache import cached_features as cached_features
 from keyart.models.head_cache import fit_head as fit_head
 from keyart.models.heads.base import Head as Head

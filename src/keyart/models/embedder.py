@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from keyart.errors import InputError
 from keyart.models.backbone import Backbone
-from keyart.models.create_backbone import create_backbone
+from keyart.models.backbone_factory import create_backbone
 from keyart.models.heads.base import Head
 from keyart.models.heads.build import head_from
 from keyart.models.precision import autocast_for

@@ -10,7 +10,7 @@ import pandas as pd
 from keyart.catalogue.history import film_places
 from keyart.recommend.interests import Interest, find_interests
 from keyart.recommend.user_profile import SAMPLE, Space, Taste
-from keyart.retrieval.diversify import diversify
+from keyart.retrieval.diversity import diversify
 from keyart.retrieval.searchable import Searchable
 from keyart.utils.vectors import unit_rows
 
@@ -118,7 +118,7 @@ def find_candidates(
         space: The index's space.
         viewers: B users.
         k: Number of films per user.
-        balance: Weight of relevance against variety, see :func:`keyart.retrieval.diversify.diversify`; 1: relevance
+        balance: Weight of relevance against variety, see :func:`keyart.retrieval.diversity.diversify`; 1: relevance
             alone.
 
     Returns:

@@ -1,4 +1,4 @@
-from keyart.retrieval.diversify import diversify as diversify
+from keyart.retrieval.diversity import diversify as diversify
 from keyart.retrieval.engines.faiss_engine import (
     Engine as Engine,
 )
@@ -8,10 +8,10 @@ from keyart.retrieval.engines.faiss_engine import (
 from keyart.retrieval.engines.faiss_engine import (
     choose_kind as choose_kind,
 )
-from keyart.retrieval.explanation.integrated_gradients import (
+from keyart.retrieval.explanation.gradients import (
     Shares as Shares,
 )
-from keyart.retrieval.explanation.integrated_gradients import (
+from keyart.retrieval.explanation.gradients import (
     integrated_gradients as integrated_gradients,
 )
 from keyart.retrieval.explanation.pair import (

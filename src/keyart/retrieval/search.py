@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keyart.retrieval.diversify import diversify
+from keyart.retrieval.diversity import diversify
 from keyart.retrieval.searchable import Searchable, Selection
 
 Thin = Callable[[np.ndarray], np.ndarray]
@@ -49,7 +49,7 @@ def search_index(
         own: Row of the query itself, which is excluded; None if the query is not in the index.
         rows: Posters that may be returned, from ``index.selection``; None: all.
         thin: Removes rows, for example near-duplicates. The search fetches more rows until k are left.
-        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversify.diversify`, in its order of selection.
+        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversity.diversify`, in its order of selection.
     """
     return search_batch(index, query[None], k, own=[own], rows=rows, thin=[thin], diverse=diverse)[0]
 
@@ -73,7 +73,7 @@ def search_batch(
         own: Row of each query itself, which is excluded; None for a query that is not in the index.
         rows: Posters that may be returned, from ``index.selection``; None: all.
         thin: For each query, removes rows, for example near-duplicates. The search fetches more rows until k are left.
-        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversify.diversify`, in its order of selection.
+        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversity.diversify`, in its order of selection.
 
     Returns:
         Q results.

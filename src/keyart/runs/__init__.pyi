@@ -1,5 +1,4 @@
 from keyart.runs.evaluate import evaluate_run as evaluate_run
-from keyart.runs.evaluate_history import evaluate_history as evaluate_history
 from keyart.runs.evaluation.posters import (
     Judged as Judged,
 )
@@ -16,3 +15,4 @@ from keyart.runs.evaluation.scores import Score as Score
 from keyart.runs.evaluation.scores import collect_scores as collect_scores
 from keyart.runs.export import TARGETS as TARGETS
 from keyart.runs.export import export_run as export_run
+from keyart.runs.history_evaluation import evaluate_history as evaluate_history

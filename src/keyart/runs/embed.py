@@ -16,7 +16,7 @@ import numpy as np
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.problems import Problem, summarise
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.retrieval.embedding_folder import PIECE, folder_about, part_notes, part_path, write_part
 from keyart.retrieval.index import catalogue_table

@@ -89,7 +89,7 @@ def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf,
         InputError: The table cannot be read.
     """
     from keyart.catalogue.problems import summarise
-    from keyart.catalogue.read_catalogue import read_catalogue
+    from keyart.catalogue.reader import read_catalogue
     from keyart.retrieval.index import catalogue_table
 
     table, problems = read_catalogue(catalogue, images)

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from keyart.errors import InputError
+from keyart.models.export.image_preprocessing import preprocessing
 from keyart.models.export.onnx import check_installed, write_onnx
-from keyart.models.export.preprocessing import preprocessing
 from keyart.models.export.program import HEADING, describe_programs, readme, write_programs
 from keyart.models.export.timm_weights import write_timm
 from keyart.runs.run import Run

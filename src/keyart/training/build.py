@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping
 from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
 from omegaconf import DictConfig
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.relevance import Relevance, check_learnable
 from keyart.catalogue.splits import make_splits
 from keyart.errors import InputError
@@ -25,12 +25,12 @@ from keyart.images.duplicates import near_duplicate_chains
 from keyart.images.expand_labels import one_label_rows
 from keyart.images.posters import Posters, load_posters
 from keyart.images.samplers.base import Sampler
-from keyart.images.samplers.class_labels import class_labels
+from keyart.images.samplers.classes import class_labels
 from keyart.losses.base import MetricLoss
 from keyart.losses.memory import CrossBatchMemory
 from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
-from keyart.models.create_backbone import check_backbone, create_backbone
+from keyart.models.backbone_factory import check_backbone, create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.feature_cache import cached_features
 from keyart.models.head_cache import fit_head

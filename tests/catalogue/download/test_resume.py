@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from tests.catalogue.download.server import body, status
 
 pytest.importorskip("aiohttp")

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from keyart.cli import doctor
-from keyart.cli.doctor.diagnose import diagnose
+from keyart.cli.doctor.examination import diagnose
 from keyart.cli.doctor.finding import Finding, healthy
 from keyart.cli.doctor.services import hub_finding, slurm_finding, wandb_finding
 from keyart.cli.doctor.table import print_findings
@@ -181,6 +181,6 @@ def test_a_question_that_takes_long_holds_up_no_other(alone, monkeypatch):
         meet.wait()
         return Finding("slow", "ok", "")
 
-    monkeypatch.setattr("keyart.cli.doctor.diagnose.hub_finding", slow)
-    monkeypatch.setattr("keyart.cli.doctor.diagnose.slurm_finding", slow)
+    monkeypatch.setattr("keyart.cli.doctor.examination.hub_finding", slow)
+    monkeypatch.setattr("keyart.cli.doctor.examination.slurm_finding", slow)
     assert healthy(diagnose())

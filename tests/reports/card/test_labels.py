@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.reports.card.label_suspects import SuspectFinder
 from keyart.reports.card.labels import disagreeing, random_pairs, tell_labels
 

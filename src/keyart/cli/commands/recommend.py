@@ -121,7 +121,7 @@ def judge_history(
     opened = Run.open(run)
     if catalogue is not None and not catalogue.is_file():
         raise InputError(f"{catalogue}: there is no such file; name a CSV or Parquet table")
-    from keyart.runs.evaluate_history import evaluate_history
+    from keyart.runs.history_evaluation import evaluate_history
 
     def report(text: str) -> None:
         echo(text, err=True)

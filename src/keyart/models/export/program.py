@@ -78,7 +78,7 @@ def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
     """Describe the programs and their use, as plain values.
 
     Args:
-        about: The result of :func:`keyart.models.export.preprocessing`.
+        about: The result of :func:`keyart.models.export.image_preprocessing`.
         with_head: Whether ``head.pt2`` exists.
     """
     _, channels, height, width = about["input"]["shape"]

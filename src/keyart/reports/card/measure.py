@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.images.audit import Audit, Positions, audit_posters
 from keyart.images.complexity import MEASURES, measured_complexity
@@ -187,7 +187,7 @@ def extremes(entropies: np.ndarray, groups: np.ndarray, most: int = EXTREMES) ->
 
 def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tuple[str, np.ndarray, np.ndarray | None]:
     """Return the name and features of the frozen backbone, and the run's embeddings (None without a run)."""
-    from keyart.models.create_backbone import create_backbone
+    from keyart.models.backbone_factory import create_backbone
     from keyart.models.feature_cache import cached_features
 
     if run is None:

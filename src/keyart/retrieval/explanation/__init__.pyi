@@ -1,7 +1,7 @@
-from keyart.retrieval.explanation.integrated_gradients import (
+from keyart.retrieval.explanation.gradients import (
     Shares as Shares,
 )
-from keyart.retrieval.explanation.integrated_gradients import (
+from keyart.retrieval.explanation.gradients import (
     integrated_gradients as integrated_gradients,
 )
 from keyart.retrieval.explanation.pair import (

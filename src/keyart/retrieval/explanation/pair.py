@@ -14,7 +14,7 @@ from keyart.models.heads.linear import LinearHead
 from keyart.models.heads.reduced import ReducedHead
 from keyart.models.pooling import to_map
 from keyart.retrieval.explanation.feature_maps import Seen, features, look, place
-from keyart.retrieval.explanation.integrated_gradients import integrated_gradients
+from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.resample import spread
 
 Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]

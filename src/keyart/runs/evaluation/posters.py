@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from keyart.catalogue.read_catalogue import read_catalogue
+from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache
