@@ -211,7 +211,7 @@ def distribution_of(override: Any) -> "BaseDistribution":
             return IntDistribution(low, high, log=logarithmic)
         return FloatDistribution(float(low), float(high), log=logarithmic)
     if isinstance(written, RangeSweep):
-        step = abs(written.step)
+        step: Any = abs(written.step)
         low, high = sorted((written.start, written.stop))  # type: ignore[type-var]
         if all(isinstance(number, int) for number in (low, high, step)):
             return IntDistribution(low, high - (high - low) % step, step=step)
