@@ -8,9 +8,9 @@ from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
-from keyart.retrieval.explanation import resample as spread
 from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.pair import explain_pair
+from keyart.retrieval.explanation.resample import spread
 
 SIZE = (96, 64)
 

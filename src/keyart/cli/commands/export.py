@@ -29,7 +29,7 @@ def export(
 
     told = export_run(Run.open(run), to.value, out)
     if "left_out" in told:
-        typer.echo(told["left_out"], err=True)
+        echo(told["left_out"], err=True)
     if as_json:
         emit_json(told)
         return
