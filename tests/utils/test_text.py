@@ -143,4 +143,4 @@ def test_no_module_prints_or_escapes_by_itself():
         assert "typer.echo" not in source, name
         assert "rich.markup" not in source, name
         if "Console(" in source:
-            assert name == "progress.py"  # with constant texts
+            assert name == "utils/progress.py"  # with constant texts
