@@ -164,9 +164,9 @@ def _genre_flags(
 
 
 def _constant(name: str, *, kept: bool = True) -> Problem:
-    told = "it says nothing as a genre" if kept else "left out: it says nothing as a genre"
+    reason = "it says nothing as a genre" if kept else "left out: it says nothing as a genre"
     fix = "remove the column" if kept else "if it is one, name it and all other genres genre_<name>"
-    return Problem(1, "", "", "constant column", f"column `{name}` is 1 in every row; {told}", fix)
+    return Problem(1, "", "", "constant column", f"column `{name}` is 1 in every row; {reason}", fix)
 
 
 def _unusual(name: str) -> Problem:

@@ -275,11 +275,11 @@ def _refuse(
     columns: dict[str, tuple["pd.Series[Any]", npt.NDArray[np.bool_]]],
 ) -> None:
     """Raise an error that names the unreadable cells, if there are any."""
-    told = []
+    unreadable = []
     for name, (cells, bad) in columns.items():
         at = np.flatnonzero(bad)
         if len(at):
             rows = ", ".join(f"row {lines[i]}: {str(cells.iloc[i])!r}" for i in at[:3])
-            told.append(f"{len(at)} of `{name}` ({rows}{', …' if len(at) > 3 else ''})")
-    if told:
-        raise InputError(f"{path}: cells that cannot be read: {'; '.join(told)}; fix or remove those rows")
+            unreadable.append(f"{len(at)} of `{name}` ({rows}{', …' if len(at) > 3 else ''})")
+    if unreadable:
+        raise InputError(f"{path}: cells that cannot be read: {'; '.join(unreadable)}; fix or remove those rows")
