@@ -194,3 +194,12 @@ def test_nothing_that_will_be_uploaded_lies_outside_the_runs_folder(finished, re
     assert all(file.is_file() and file.is_relative_to(folder) for file in files)
     assert (session / "files" / "train.log").read_text() == "all that was said\n"
     assert not (session / "files" / "train.log").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("recorded", "asked", "project"),
+    [("onesheet", "keyart", "onesheet"), ("onesheet", "mine", "mine"), ("keyart", "keyart", "keyart")],
+)
+def test_a_run_begun_under_the_former_name_goes_on_in_its_project(recorded, asked, project, tmp_path):
+    (tmp_path / "config.yaml").write_text(f"logger:\n  name: wandb\n  project: {recorded}\n")
+    assert WandbLog(save_dir=tmp_path, project=asked, mode="offline").name == project
