@@ -1,5 +1,6 @@
 """The data module, alone and with a real trainer."""
 
+import dataclasses
 import pickle
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_later_epochs_give_augmented_pixels(make, posters):
 def test_augmentation_follows_the_poster_not_its_place(make, posters, splits):
     """The same posters in another order of the catalogue give the same views."""
     order = np.random.default_rng(0).permutation(24)
-    moved = type(posters)(posters.catalogue.select(order), posters.pixels.select(order), posters.groups, [])
+    moved = dataclasses.replace(posters, catalogue=posters.catalogue.select(order), pixels=posters.pixels.select(order))
     sampler = MPerClassSampler(moved.catalogue.genres, batch_size=6, m=2)
     other = PosterDataModule(moved, np.full(24, "train"), sampler, augment=Augment.preset("strong"), seed=9)
     here = make(augment=Augment.preset("strong"))

@@ -1,6 +1,7 @@
 """Exact search by torch: equal to FAISS, ties ordered by row, and used where only torch has a GPU."""
 
 import gc
+import importlib
 import sys
 import weakref
 
@@ -11,6 +12,7 @@ import torch
 
 from keyart.metrics.exact_search import faiss_gpu as gpu
 from keyart.metrics.exact_search import torch_search
+from keyart.metrics.exact_search.faiss_search import vector_blocks
 from keyart.metrics.exact_search.torch_search import TorchFlat
 from tests.indexes import clustered, make_index
 
@@ -101,6 +103,17 @@ def test_an_index_is_searched_by_torch_where_only_torch_has_a_gpu(only_torch):
     del index
     gc.collect()
     assert copy() is None
+
+
+def test_vectors_are_arrays_where_another_library_makes_faiss_return_tensors():
+    """pytorch-metric-learning imports this module of FAISS, which replaces methods in the whole process."""
+    importlib.import_module("faiss.contrib.torch_utils")
+    index = make_index(300)
+    assert isinstance(index.index.reconstruct_n(0, 2), torch.Tensor)
+    vectors = clustered(300)
+    for found in (index.vectors(), index.vectors(np.arange(300)), np.concatenate(list(vector_blocks(index.index)))):
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, vectors)
 
 
 @pytest.mark.parametrize("when", ["copied", "searched"])

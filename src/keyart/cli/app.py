@@ -91,6 +91,7 @@ def expand_argument(text: str) -> str:
     Text that is not a path, such as a title, remains unchanged.
 
     Examples:
+        >>> from pathlib import Path
         >>> expand_argument("--out=~/x") == f"--out={Path.home() / 'x'}", expand_argument("~ a film ~")
         (True, '~ a film ~')
     """

@@ -144,7 +144,8 @@ class PosterIndex:
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
         if rows is None:
-            return np.asarray(self.index.reconstruct_n(0, self.index.ntotal))
+            whole = np.empty((self.index.ntotal, self.index.d), dtype=np.float32)
+            return np.asarray(self.index.reconstruct_n(0, len(whole), whole))
         return np.asarray(self.index.reconstruct_batch(np.ascontiguousarray(rows, dtype=np.int64)))
 
     def search(self, queries: np.ndarray, k: int, rows: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -84,7 +84,7 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
         >>> find_title("piano", ["Piano, The", "Pianist, The"])
         TitleMatch(rows=[0], sure=True)
         >>> find_title("alien", ["Aliens", "Alien: Resurrection"])
-        TitleMatch(rows=[0, 1], sure=False)
+        TitleMatch(rows=[1, 0], sure=False)
         >>> find_title("police academy 5", ["Police Academy", "Police Academy 5: Assignment: Miami Beach"])
         TitleMatch(rows=[1], sure=True)
         >>> find_title("the piano", ["Rango", "Diana"])

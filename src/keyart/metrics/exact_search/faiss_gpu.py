@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import numpy_search
+from keyart.metrics.exact_search.faiss_search import numpy_search, vector_blocks
 
 if TYPE_CHECKING:
     import torch
@@ -131,8 +131,7 @@ def _copy_of(flat: Any, queries: int, k: int) -> "FaissCopy | TorchFlat | None":
 def _torch_copy(flat: Any, device: "torch.device") -> "TorchFlat":
     from keyart.metrics.exact_search.torch_search import TorchFlat
 
-    blocks = (flat.reconstruct_n(start, min(65536, flat.ntotal - start)) for start in range(0, flat.ntotal, 65536))
-    return TorchFlat.of_blocks(blocks, flat.ntotal, flat.d, device)
+    return TorchFlat.of_blocks(vector_blocks(flat), flat.ntotal, flat.d, device)
 
 
 def _check_room(flat: Any) -> None:

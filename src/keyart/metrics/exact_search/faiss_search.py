@@ -1,18 +1,29 @@
-"""FAISS's own ``search`` method, also where another library has replaced it.
+"""FAISS's own methods on arrays, also where another library has replaced them.
 
-Some libraries import ``faiss.contrib.torch_utils``. This module replaces ``search`` of every index in the process by a
-method that takes tensors and no ``params``, and keeps FAISS's own method as ``search_numpy``.
+Some libraries import ``faiss.contrib.torch_utils``. This module replaces methods of every index in the process:
+``search`` takes tensors and no ``params`` (FAISS's own remains as ``search_numpy``), and ``reconstruct_n`` returns
+tensors.
 """
 
 from collections.abc import Iterator
 from typing import Any
 
 import faiss
+import numpy as np
+
+_BLOCK_ROWS = 65536
 
 
 def numpy_search(index: Any) -> Any:
     """Return FAISS's own ``search`` method, which takes arrays."""
     return getattr(index, "search_numpy", index.search)
+
+
+def vector_blocks(index: Any) -> Iterator[np.ndarray]:
+    """Yield an index's vectors in arrays (n, E) float32 of at most 65,536 rows, N rows in total."""
+    for start in range(0, index.ntotal, _BLOCK_ROWS):
+        block = np.empty((min(_BLOCK_ROWS, index.ntotal - start), index.d), dtype=np.float32)
+        yield index.reconstruct_n(start, len(block), block)
 
 
 def accept_params() -> None:

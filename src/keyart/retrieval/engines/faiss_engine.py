@@ -12,7 +12,7 @@ from typing import Any, Literal
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import numpy_search
+from keyart.metrics.exact_search.faiss_search import numpy_search, vector_blocks
 
 Kind = Literal["flat", "hnsw", "ivfpq"]
 FLAT_UP_TO = 100_000
@@ -231,8 +231,8 @@ def _build_hnsw(flat: Any, recall: float) -> Engine:
     """Build an HNSW graph (Malkov and Yashunin 2020) with 32 links per row; a high target recall takes longer."""
     index: Any = faiss.IndexHNSWFlat(flat.d, 32, faiss.METRIC_INNER_PRODUCT)
     index.hnsw.efConstruction = 80 if recall <= 0.97 else 200
-    for start in range(0, flat.ntotal, 65536):
-        index.add(flat.reconstruct_n(start, min(65536, flat.ntotal - start)))
+    for block in vector_blocks(flat):
+        index.add(block)
     return Engine("hnsw", index, 16, 1, flat)
 
 
@@ -252,6 +252,6 @@ def _build_ivfpq(flat: Any) -> Engine:
     sample = np.ascontiguousarray(flat.reconstruct_batch(some))
     # Clustering needs a minimum number of rows; a small catalogue repeats its own.
     index.train(np.resize(sample, (max(len(sample), 39 * 16), flat.d)))
-    for start in range(0, flat.ntotal, 65536):
-        index.add(flat.reconstruct_n(start, min(65536, flat.ntotal - start)))
+    for block in vector_blocks(flat):
+        index.add(block)
     return Engine("ivfpq", index, 1, RESCORED[0], flat)
