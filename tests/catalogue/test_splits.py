@@ -31,7 +31,7 @@ def catalogue_of(genres, *, films=None, split=None, ids=None) -> Catalogue:
         files=names,
         films=names if films is None else texts(films),
         genres=genres,
-        genre_names=tuple(f"g{i:03d}" for i in range(genres.shape[1])),
+        genre_names=tuple(f"g{i:05d}" for i in range(genres.shape[1])),
         titles=texts([""] * count),
         years=np.full(count, np.nan),
         split=None if split is None else texts(split),
@@ -59,6 +59,20 @@ def test_sizes_and_genres_are_as_asked(val, test):
     for name, want in (("train", 1 - val - test), ("val", val), ("test", test)):
         assert abs(share(split, name) - want) < 0.002
         assert abs(genres[split == name].sum(axis=0) - want * genres.sum(axis=0)).max() <= 4
+
+
+@pytest.mark.parametrize(("count", "labels", "each"), [(300, 2000, 8), (300, 2000, 1), (120, 5000, 60), (1000, 400, 3)])
+def test_shares_hold_whatever_the_labels(count, labels, each):
+    """Rare labels in great number outweigh the rows; no split may become empty or large by them."""
+    rng = np.random.default_rng(0)
+    genres = np.zeros((count, labels), dtype=bool)
+    np.put_along_axis(genres, rng.integers(0, labels, (count, each)), True, axis=1)
+    films = rng.integers(0, 9 * count // 10, count)
+    for seed in range(3):
+        for films_of in (None, films):
+            split = make_splits(catalogue_of(genres, films=films_of), seed=seed)
+            for name, want in (("train", 0.7), ("val", 0.1), ("test", 0.2)):
+                assert abs(np.sum(split == name) - want * count) <= 1
 
 
 def test_stratified_beats_random_on_a_rare_genre():

@@ -48,7 +48,9 @@ def stratify(
     rows is next. Each unit with this label (the largest first, ties in random order) goes to the fold with the largest
     deficit of this label; ties go to the fold with the largest deficit of rows, further ties to a random fold. This
     balances the labels well and the folds' sizes less well. The second step therefore moves units between folds as long
-    as this lowers Σ (actual − target)² / target over labels and rows.
+    as this lowers Σ (actual − target)² / target over labels and rows. Thousands of rare labels outweigh the rows in
+    this sum, so the third step moves units, those that cost the labels least first, until each fold's size is within
+    one row (or 0.1% of all rows, if that is more) of its target, as far as the units' sizes allow.
 
     Args:
         label_counts: (U, L) number of rows of each unit with each label.
@@ -73,6 +75,7 @@ def stratify(
     fold_of = _deal(order, held, totals, wanted, chance[:, :-1].tolist())
     weight = [[1 / max(fraction * total, 1.0) for fraction in fractions] for total in totals]
     _refine(order, held, wanted, weight, fold_of)
+    _balance_rows(order, held, wanted, weight, fold_of)
     return np.array(fold_of, dtype=np.int64)
 
 
@@ -129,6 +132,41 @@ def _refine(
                     if give + take < best:
                         best, new = give + take, fold
             if new != old:
+                moved = True
+                fold_of[unit] = new
+                for k, c in held[unit]:
+                    wanted[k][old] += c
+                    wanted[k][new] -= c
+        if not moved:
+            return
+
+
+def _balance_rows(
+    order: list[int],
+    held: list[list[tuple[int, int]]],
+    wanted: list[list[float]],
+    weight: list[list[float]],
+    fold_of: list[int],
+) -> None:
+    """Move units from the fold with the most surplus rows to the one with the largest deficit, cheapest first."""
+    deficits = wanted[-1]
+    tolerance = max(1.0, 0.001 * sum(held[unit][-1][1] for unit in order))
+    while max(map(abs, deficits)) > tolerance:
+        old = min(range(len(deficits)), key=deficits.__getitem__)
+        new = max(range(len(deficits)), key=deficits.__getitem__)
+
+        def cost(unit: int, old: int = old, new: int = new) -> float:
+            """Return the change of the labels' sum per row moved."""
+            labels = sum(
+                c * (2 * wanted[k][old] + c) * weight[k][old] - c * (2 * wanted[k][new] - c) * weight[k][new]
+                for k, c in held[unit][:-1]
+            )
+            return labels / held[unit][-1][1]
+
+        moved = False
+        for unit in sorted((unit for unit in order if fold_of[unit] == old), key=cost):
+            size = held[unit][-1][1]
+            if size < deficits[new] - deficits[old] and min(deficits[new], -deficits[old]) >= 0.5:
                 moved = True
                 fold_of[unit] = new
                 for k, c in held[unit]:
