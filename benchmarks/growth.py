@@ -77,23 +77,23 @@ def index(n: int) -> dict[str, Any]:
     """Time and memory of building an index, and of searching it."""
     import faiss
 
-    from keyart.retrieval.engines.faiss_engine import build_engine, choose_kind
+    from keyart.retrieval.engines.registry import choose_engine, find_engine
 
     before = measure.resident()
     vectors = vectors_of(n)
     held = measure.resident() - before
-    kind = choose_kind(n)
+    kind = choose_engine(n)
 
-    def build() -> tuple[Any, Any]:
+    def build() -> tuple[Any, float]:
         flat = faiss.IndexFlatIP(SIZE)
         flat.add(vectors)
-        return flat, build_engine(kind, flat, 0.95)
+        return find_engine(kind).fit(flat, 0.95)  # type: ignore[attr-defined]
 
-    (flat, (engine, recall)), taken, peak = measure.peak_of(build)
+    (engine, recall), taken, peak = measure.peak_of(build)
     queries = vectors[np.random.default_rng(3).choice(n, 200, replace=False)]
 
     def search(query: np.ndarray) -> None:
-        (flat if engine is None else engine).search(query[None], 11)
+        engine.search(query[None], 11)
 
     search(queries[0])
     times = [measure.seconds(lambda q=query: search(q)) for query in queries]

@@ -23,7 +23,7 @@ import faiss
 import numpy as np
 import pandas as pd
 
-from keyart.retrieval.engines.faiss_engine import build_engine, choose_kind
+from keyart.retrieval.engines.registry import ENGINES, choose_engine, find_engine
 from keyart.retrieval.index import PosterIndex
 
 WIDTH, K, RECALL = 128, 10, 0.95
@@ -54,12 +54,8 @@ def ours(vectors: np.ndarray, kind: str | None, folder: Path) -> tuple[PosterInd
     posters = pd.DataFrame({"id": [f"p{i}" for i in range(rows)]})
     index = PosterIndex.of(vectors, posters)
     started = time.perf_counter()
-    engine, measured = build_engine(
-        kind or choose_kind(rows),  # type: ignore[arg-type]
-        index.index,
-        RECALL,
-        lambda text: print(text, file=sys.stderr),
-    )
+    chosen = find_engine(kind or choose_engine(rows))
+    engine, measured = chosen.fit(index.index, RECALL, lambda text: print(text, file=sys.stderr))  # type: ignore[attr-defined]
     seconds = time.perf_counter() - started
     PosterIndex(index.index, posters, engine, {"recall@10": measured}).save(folder)
     return PosterIndex.load(folder), seconds
@@ -113,7 +109,7 @@ def main() -> None:
     parser.add_argument("--spread", type=float, default=0.5)
     parser.add_argument("--trees", type=int, default=50)
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--engine", choices=("flat", "hnsw", "ivfpq"))
+    parser.add_argument("--engine", choices=[name for name in ENGINES if name != "milvus"])
     given = parser.parse_args()
 
     vectors = clustered(given.rows + given.queries, given.clusters, given.spread)
@@ -151,8 +147,8 @@ def main() -> None:
             started = time.perf_counter()
             index.search(queries, K)
             batch_s.append((time.perf_counter() - started) / len(queries))
-        engine = index.engine
-        told = "exact" if engine is None else f"{engine.kind}, effort {engine.effort}, {engine.rescored} × rescored"
+        chosen = ", ".join(f"{key} {value}" for key, value in index.searcher.describe().items())
+        told = f"{index.searcher.name}, {chosen or 'exact'}"
 
     def row(name: str, recall: float, times: list[float], build: float | None) -> None:
         each = statistics.median(times)

@@ -8,7 +8,7 @@ import torch
 
 from keyart.errors import InputError
 from keyart.models.backbone_factory import create_backbone
-from keyart.models.embedder import Embedder, condensed_features, embed, load_embedder, load_frozen
+from keyart.models.embedder import Embedder, embed, load_embedder, load_frozen, transformed_features
 from keyart.models.heads.build import build_head
 from keyart.models.heads.linear import LinearHead
 from keyart.models.heads.mlp import MLPHead
@@ -80,14 +80,21 @@ def test_a_saved_embedder_comes_back_bit_by_bit(tmp_path, images, name, pooling,
     assert not (tmp_path / "embedder" / "frozen.safetensors").exists()
 
 
-def test_condensed_features_stand_for_features(images):
-    embedder = make("test_efficientnet", "bank", lambda dim: build_head("ensemble", dim, 4, **PARTS))
+@pytest.mark.parametrize("as_wide", [False, True])
+def test_transformed_features_stand_for_features(images, as_wide):
+    """Also where they are as wide as the features, so that their width does not tell them apart."""
+
+    def head(dim):
+        seen = {**PARTS["seen"], "components": dim - PARTS["components"]} if as_wide else PARTS["seen"]
+        return build_head("ensemble", {"pooled": (0, dim)} if as_wide else dim, 4, **{**PARTS, "seen": seen})
+
+    embedder = make("test_efficientnet", "bank", head)
     features = embedder.backbone(images).detach()
     embedder.head.fit(torch.randn(30, features.shape[1]), torch.arange(90).view(30, 3) % 4 != 0)
-    condensed = condensed_features(embedder, features.numpy())
-    assert condensed.shape == (5, embedder.head.condensed_dim) == (5, 29)
-    torch.testing.assert_close(embedder.from_features(condensed), embedder.from_features(features))
-    for ours, theirs in zip(embedder.parts(condensed), embedder.parts(features), strict=True):
+    transformed = transformed_features(embedder, features.numpy())
+    assert transformed.shape == (5, embedder.head.transformed_dim) == (5, features.shape[1] if as_wide else 29)
+    torch.testing.assert_close(embedder.from_transformed(transformed), embedder.from_features(features))
+    for ours, theirs in zip(embedder.parts(transformed), embedder.parts(embedder.transform(features)), strict=True):
         torch.testing.assert_close(ours, theirs)
     embedder.backbone.train()
     embedder(images).sum().backward()

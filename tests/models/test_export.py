@@ -16,8 +16,9 @@ from keyart.images.decode import decode_poster
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.export.onnx import write_onnx
-from keyart.models.heads.build import build_head, head_from
+from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
+from keyart.models.heads.registry import head_from
 from keyart.runs.export import export_run
 from keyart.runs.run import Run
 from tests.helpers import draw_posters
@@ -69,7 +70,7 @@ def make_run(folder, case="linear"):
         built.fit(features, genres)
         if "output_size" in given:
             embedder.head = ReducedHead(built, given["output_size"]).eval()
-            embedder.head.fit_components(embedder.whole(features))
+            embedder.head.fit_components(embedder.whole(embedder.transform(features)))
     return Run.open(save_run(folder, embedder, "catalogue.csv", "posters", SIZE)), embedder
 
 

@@ -43,7 +43,7 @@ def test_the_second_run_reads_what_the_first_fitted(given, tmp_path, monkeypatch
     features, train, genres = given
     torch.manual_seed(0)
     first = make()
-    condensed = module.fit_head(first, features, train, genres, cache_dir=tmp_path)
+    transformed = module.fit_head(first, features, train, genres, cache_dir=tmp_path)
     plain = make()
     plain.head.load_state_dict({**plain.head.state_dict()})
     plain.head.fit(features[train], genres[train])
@@ -52,12 +52,12 @@ def test_the_second_run_reads_what_the_first_fitted(given, tmp_path, monkeypatch
     second = make(balance=2.0, heads=3)
     before = {name: value.clone() for name, value in second.head.named_parameters()}
     again = module.fit_head(second, features, train, genres, cache_dir=tmp_path)
-    torch.testing.assert_close(again, condensed)
+    torch.testing.assert_close(again, transformed)
     for name, value in plain.head.named_buffers():
         torch.testing.assert_close(dict(second.head.named_buffers())[name], value, msg=name)
     for name, value in second.head.named_parameters():
         torch.testing.assert_close(value, before[name], msg=name)
-    torch.testing.assert_close(second.condense(torch.from_numpy(np.array(features))), condensed)
+    torch.testing.assert_close(second.transform(torch.from_numpy(np.array(features))), transformed)
 
 
 @pytest.mark.parametrize("changed", ["train", "genres", "components"])
@@ -75,6 +75,6 @@ def test_what_decides_the_fit_is_in_its_key(given, tmp_path, changed: str) -> No
 def test_features_of_no_file_are_fitted_each_time(given, tmp_path) -> None:
     features, train, genres = given
     embedder = make()
-    condensed = module.fit_head(embedder, np.array(features), train, genres, cache_dir=tmp_path)
-    torch.testing.assert_close(condensed, embedder.condense(torch.from_numpy(np.array(features))))
+    transformed = module.fit_head(embedder, np.array(features), train, genres, cache_dir=tmp_path)
+    torch.testing.assert_close(transformed, embedder.transform(torch.from_numpy(np.array(features))))
     assert not (tmp_path / "features").exists()

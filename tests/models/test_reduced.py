@@ -6,8 +6,9 @@ import torch
 from torch.nn.functional import normalize
 
 from keyart.errors import InputError
-from keyart.models.heads.build import build_head, head_from
+from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
+from keyart.models.heads.registry import head_from
 
 GROUPS = {"pooled": (0, 30), "low": (30, 44), "high": (44, 60)}
 KERNEL = {"weight": 3.0, "size": 5, "ridge": 1.0, "mean": 0.5, "confidence": 0.5}
@@ -29,10 +30,10 @@ def fitted(kernel=None, seen=None):
 def test_branches_are_the_columns_of_each_part():
     head = fitted()
     assert head.branch_sizes == {"learned": 12, "closed_form": 5, "frozen": 12}
-    condensed = head.condense(features())
-    whole = head.whole(condensed)
-    torch.testing.assert_close(whole, head(condensed))
-    shown = condensed[:, :20]
+    transformed = head.transform(features())
+    whole = head.whole(transformed)
+    torch.testing.assert_close(whole, head(transformed))
+    shown = transformed[:, :20]
     for name, part in (("learned", head.learned(shown)), ("closed_form", head.kernel(shown))):
         alone = normalize(whole[:, head.branch_columns[name]], dim=1)
         torch.testing.assert_close(alone, normalize(part, dim=1))
@@ -62,13 +63,13 @@ def test_other_heads_have_one_branch():
 @torch.no_grad()
 def test_all_components_keep_every_cosine_and_fewer_keep_the_most():
     head = fitted()
-    condensed = head.condense(features())
-    whole = head.whole(condensed)
+    transformed = head.transform(features())
+    whole = head.whole(transformed)
     unit = normalize(whole, dim=1)
     cosines = unit @ unit.T
     full = ReducedHead(head, head.embedding_size)
     full.fit_components(whole)
-    rotated = normalize(full(condensed), dim=1)
+    rotated = normalize(full(transformed), dim=1)
     torch.testing.assert_close(rotated @ rotated.T, cosines, atol=1e-5, rtol=0)
     # Eckart and Young: no other 6 columns approximate the products of unit vectors better.
     few = ReducedHead(head, 6)
@@ -78,7 +79,7 @@ def test_all_components_keep_every_cosine_and_fewer_keep_the_most():
     error = float((ours @ ours.T - cosines).double().norm())
     assert error == pytest.approx(float(np.sqrt((left**4).sum())), rel=1e-3)
     # Leading components come first: truncated and normalised again, the embedding equals that of the smaller head.
-    torch.testing.assert_close(normalize(rotated[:, :6], dim=1), normalize(few(condensed), dim=1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(normalize(rotated[:, :6], dim=1), normalize(few(transformed), dim=1), atol=1e-5, rtol=0)
     strengths = rotated.square().mean(0)
     assert (strengths.diff() <= 1e-6).all()
     np.testing.assert_array_equal(few.axes.abs().argmax(0), few.axes.argmax(0))
@@ -87,8 +88,8 @@ def test_all_components_keep_every_cosine_and_fewer_keep_the_most():
 @torch.no_grad()
 def test_vectors_of_any_length_count_alike():
     head = build_head("mlp", 60, 10, hidden_size=8).eval()
-    condensed = head.condense(features())
-    whole = head.whole(condensed)
+    transformed = head.transform(features())
+    whole = head.whole(transformed)
     one, other = ReducedHead(head, 4), ReducedHead(head, 4)
     one.fit_components(whole)
     other.fit_components(whole * torch.linspace(0.1, 10, len(whole))[:, None])
@@ -98,12 +99,12 @@ def test_vectors_of_any_length_count_alike():
 @torch.no_grad()
 def test_it_comes_back_from_its_description():
     head = ReducedHead(fitted(), 7)
-    head.fit_components(head.whole(head.condense(features())))
+    head.fit_components(head.whole(head.transform(features())))
     again = head_from(head.describe())
     again.load_state_dict(head.state_dict())
-    condensed = head.condense(features(9, seed=4))
-    assert torch.equal(again.eval()(again.condense(features(9, seed=4))), head(condensed))
-    assert torch.equal(head.reduce(head.whole(condensed)), head(condensed))
+    transformed = head.transform(features(9, seed=4))
+    assert torch.equal(again.eval()(again.transform(features(9, seed=4))), head(transformed))
+    assert torch.equal(head.reduce(head.whole(transformed)), head(transformed))
     assert again.embedding_size == 7
     assert again.part_size == 4
     assert again.branch_sizes == head.head.branch_sizes

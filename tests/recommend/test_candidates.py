@@ -7,7 +7,7 @@ from scipy.spatial.distance import pdist
 from keyart.recommend.candidates import Films, Viewer, find_candidates, index_space
 from keyart.recommend.interests import event_weights, find_interests
 from keyart.recommend.user_profile import Space
-from keyart.retrieval.engines.faiss_engine import build_engine
+from keyart.retrieval.engines.registry import find_engine
 from keyart.retrieval.index import PosterIndex
 from tests.indexes import clustered, make_index, table
 
@@ -166,7 +166,7 @@ def test_variety_keeps_the_best_and_repeats_less():
 @pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
 def test_an_approximate_engine_finds_nearly_the_same(kind):
     exact = make_index(3000)
-    engine, _ = build_engine(kind, exact.index, 0.95)
+    engine, _ = find_engine(kind).fit(exact.index, 0.95)
     index = PosterIndex(exact.index, exact.posters, engine)
     near = exact.search(exact.vectors(np.arange(0, 3000, 100)), 8)[1]
     viewers = [viewer(np.unique(near[i : i + 2])) for i in range(0, 30, 2)]

@@ -33,7 +33,7 @@ def fitted(name, pooling, head, *, seed=0, extra=None, output_size=None, **backb
         built.fit(features, genres)
         if output_size is not None:
             embedder.head = ReducedHead(built, output_size).eval()
-            embedder.head.fit_components(embedder.whole(features))
+            embedder.head.fit_components(embedder.whole(embedder.transform(features)))
     return embedder
 
 

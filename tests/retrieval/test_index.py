@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
-from keyart.retrieval.engines.faiss_engine import Engine, agreement, build_engine
+from keyart.retrieval.engines.ivfpq import IVFPQEngine
+from keyart.retrieval.engines.recall_probe import RecallProbe
+from keyart.retrieval.engines.registry import find_engine
 from keyart.retrieval.index import PosterIndex
 from tests.indexes import clustered, make_index, table
 
@@ -20,7 +22,7 @@ def exact(vectors, queries, k, rows=None):
 
 def with_engine(kind, n=3000, recall=0.95):
     index = PosterIndex.of(clustered(n), table(n))
-    engine, found = build_engine(kind, index.index, recall)
+    engine, found = find_engine(kind).fit(index.index, recall)
     return PosterIndex(index.index, index.posters, engine), found
 
 
@@ -52,7 +54,7 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
     index.save(tmp_path / "index")
     again = PosterIndex.load(tmp_path / "index")
     assert again.engine is not None
-    assert (again.engine.kind, again.engine.effort) == (kind, index.engine.effort)
+    assert (again.engine.name, again.engine.effort) == (kind, index.engine.effort)
     np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
     del index  # the graph loaded from disk must keep its vectors alive
     np.testing.assert_array_equal(again.search(queries, 10)[1], rows)
@@ -60,10 +62,10 @@ def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
 
 def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
     index, _ = with_engine("ivfpq", recall=0.99)
-    engine = index.engine
-    lazy = Engine("ivfpq", engine.index, 1, 1, index.index)
-    assert agreement(lazy, index.index) < agreement(engine, index.index)
-    assert agreement(None, index.index) == 1.0
+    engine, probe = index.engine, RecallProbe.of(index.index)
+    lazy = IVFPQEngine(engine.index, 1, 1, index.index)
+    assert lazy.measure(probe)[0] < engine.measure(probe)[0]
+    assert probe.share(*index.index.search(probe.queries, probe.wanted + 1))[0] == 1.0
 
 
 def test_queries_that_are_no_rows_find_as_much_as_was_measured():
@@ -71,7 +73,7 @@ def test_queries_that_are_no_rows_find_as_much_as_was_measured():
     vectors = clustered(6500, 32)
     own, queries = vectors[:6000], vectors[6000:]
     index = PosterIndex.of(own, table(6000))
-    engine, found = build_engine("ivfpq", index.index, 0.9)
+    engine, found = IVFPQEngine.fit(index.index, 0.9)
     wanted = exact(own, queries, 10)[1]
     rows = engine.search(queries, 10)[1]
     assert found >= 0.9
@@ -184,3 +186,22 @@ def test_search_also_where_torch_utils_has_replaced_faiss_own():
     from keyart.metrics.exact_search.faiss_search import numpy_search
 
     assert numpy_search(flat)(vectors[:2], 3, params=allowed)[1].max() < 10
+
+
+def test_an_unknown_engine_is_one_line_with_the_registered_names(tmp_path):
+    with pytest.raises(InputError, match="engine annoy: unknown; choose one of flat, hnsw, ivfpq, milvus"):
+        find_engine("annoy")
+    make_index(50).save(tmp_path)
+    about = tmp_path / "index.json"
+    about.write_text(about.read_text().replace('"flat"', '"annoy"'))
+    with pytest.raises(InputError, match=f"{tmp_path}: engine annoy: unknown; .*milvus, or build it again"):
+        PosterIndex.load(tmp_path)
+
+
+@pytest.mark.parametrize("parameters", [{"effort": "64", "rescored": 1}, {"effort": 0, "rescored": 1}, {"effort": 64}])
+def test_parameters_of_an_engine_that_are_no_such_numbers_are_refused(parameters, tmp_path):
+    with_engine("hnsw", 50)[0].save(tmp_path)
+    about = json.loads((tmp_path / "index.json").read_text())
+    (tmp_path / "index.json").write_text(json.dumps({**about, "parameters": parameters}))
+    with pytest.raises(InputError, match=f"{tmp_path}: the index cannot be read"):
+        PosterIndex.load(tmp_path)

@@ -8,13 +8,14 @@ import pytest
 
 from keyart.errors import InputError
 from keyart.retrieval.index import PosterIndex
-from keyart.runs.index import _into_milvus
 from tests.indexes import clustered, found, refused, table
 
 pytest.importorskip("pymilvus")
 pytest.importorskip("milvus_lite")
 
 from keyart.retrieval.engines import milvus_build
+from keyart.retrieval.engines.base import Target
+from keyart.retrieval.engines.milvus import MilvusEngine
 from keyart.retrieval.engines.milvus_build import build_milvus
 from keyart.retrieval.engines.milvus_client import connect, disconnect, shown
 from keyart.retrieval.engines.milvus_index import MilvusIndex
@@ -170,7 +171,7 @@ def test_an_index_stays_where_another_cannot_be_made(tmp_path, monkeypatch):
     exact = source(20)
     exact.save(tmp_path)
     with pytest.raises(InputError, match="dead"):
-        _into_milvus(exact, tmp_path, "http://dead.invalid:1", None, 0.9, False, print, print)
+        MilvusEngine.build(exact, Target(tmp_path, 0.9, {"uri": "http://dead.invalid:1"}))
     assert len(PosterIndex.load(tmp_path)) == 20
 
 

@@ -66,7 +66,7 @@ def whole_of(run):
     import torch
 
     with torch.no_grad():
-        return embedder.whole(torch.from_numpy(features)).numpy()
+        return embedder.whole(embedder.transform(torch.from_numpy(features))).numpy()
 
 
 def test_a_training_measures_each_branch_alone_and_what_is_lost_without_it(trained):

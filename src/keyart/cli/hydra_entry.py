@@ -10,6 +10,7 @@ from omegaconf import DictConfig
 from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER
 from keyart.config.help import help_text
+from keyart.config.preflight import with_search_path
 from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
 from keyart.utils.text import echo
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     # Hydra reads sys.argv itself.
     given = sys.argv[1:] if arguments is None else list(arguments)
     try:
+        given = with_search_path(given)
         if {"--help", "-h"}.intersection(given):
             print(help_text([a for a in given if not a.startswith("-")]), end="")  # noqa: T201
             return

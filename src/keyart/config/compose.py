@@ -120,13 +120,22 @@ def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) ->
 
     If these do not compose, the default groups of conf/ are used. The result includes `free_keys`.
     """
-    groups = [o for o in overrides if re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir()]
+    groups = [
+        o
+        for o in overrides
+        if is_search_path(o) or (re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir())
+    ]
     try:
         # Not by `composed`: to explain an error it asks for the known keys.
         _compose(groups, config_folder)
     except (HydraException, OmegaConfBaseException):
         groups = []
     return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
+
+
+def is_search_path(override: str) -> bool:
+    """Return whether an override adds folders in which Hydra looks for further options."""
+    return override.startswith("hydra.searchpath=")
 
 
 def _key_of(override: str) -> str:
@@ -145,7 +154,7 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
     """
 
     def is_group(override: str) -> bool:
-        return (config_folder / _key_of(override)).is_dir()
+        return is_search_path(override) or (config_folder / _key_of(override)).is_dir()
 
     def is_free(override: str) -> bool:
         key = _key_of(override)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from keyart.errors import InputError
+from keyart.models.heads.registry import PROJECTED
+from keyart.models.poolings.registry import adds_columns
 
 
 def check_model(model: Mapping[str, Any]) -> None:
@@ -15,14 +17,15 @@ def check_model(model: Mapping[str, Any]) -> None:
     Raises:
         InputError: They do not fit together.
     """
-    if model["pooling"] == "avg":
+    if not adds_columns(pooling := model["pooling"]):
         if model["flip_average"]:
             raise InputError(
-                "model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank"
+                f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=bank"
             )
         if (size := model["bank_size"]) is not None:
             raise InputError(
-                f"model.bank_size=[{size[0]},{size[1]}]: model.pooling=avg adds nothing; set model.pooling=bank"
+                f"model.bank_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set model.pooling=bank"
             )
-    if model["kernel"]["weight"] > 0 and model["head"] != "ensemble":
-        raise InputError(f"model.kernel.weight={model['kernel']['weight']:g}: needs model.head=ensemble")
+    if model["kernel"]["weight"] > 0 and model["head"] not in PROJECTED:
+        heads = " or ".join(PROJECTED)
+        raise InputError(f"model.kernel.weight={model['kernel']['weight']:g}: needs model.head={heads}")

@@ -26,7 +26,7 @@ from keyart.errors import InputError
 from keyart.runs.latest import resumable_run
 from keyart.runs.sweep.state import Plan
 from keyart.training.resume import check_same_config
-from keyart.utils.paths import path_from
+from keyart.utils.paths import expand_home, path_from
 from keyart.utils.text import echo
 
 __all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
@@ -84,6 +84,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
     Raises:
         InputError: A job of the command line could not run; the message names the key, the value and the fix.
     """
+    argv = with_search_path(argv)
     asks_hydra = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
     if any(argument.split("=")[0] in asks_hydra for argument in argv):
         return argv
@@ -95,7 +96,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
     flags = [a for a in argv if a not in arguments.overrides]
     overrides = list(arguments.overrides)
-    if arguments.config_name or arguments.config_path or arguments.config_dir:
+    if arguments.config_name or arguments.config_path:
         return argv
     if arguments.cfg:
         return [*flags, *in_full(quote_paths(overrides, multirun=bool(arguments.multirun)), config_folder)]
@@ -122,6 +123,30 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
     except (HydraException, OmegaConfBaseException) as error:
         raise InputError(one_line(error, overrides, config_folder)) from None
     return [*flags, *overrides]
+
+
+def with_search_path(argv: list[str]) -> list[str]:
+    """Replace ``--config-dir`` by Hydra's search path, so that every job of a sweep finds the options in the folder.
+
+    Raises:
+        InputError: There is no such folder.
+
+    Examples:
+        >>> with_search_path(["--config-dir", "/tmp", "loss=mine"])
+        ["hydra.searchpath=['/tmp']", 'loss=mine']
+    """
+    found, rest = [], list(argv)
+    while rest:
+        name, equals, folder = rest.pop(0).partition("=")
+        if name not in ("--config-dir", "-cd"):
+            found.append(name + equals + folder)
+            continue
+        folder = folder if equals or not rest else rest.pop(0)
+        path = Path(expand_home(folder))
+        if not folder or not path.is_dir():
+            raise InputError(f"--config-dir {folder}: there is no such folder; name one with groups such as loss/")
+        found.append(f"hydra.searchpath=[{quote(str(path.resolve()), literal=True)}]")
+    return found
 
 
 def asks_multirun(overrides: list[str], config_folder: Path) -> bool:

@@ -17,6 +17,8 @@ from keyart.catalogue.demo import check_demo
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
 from keyart.errors import InputError
+from keyart.models.heads.registry import TRAINED
+from keyart.models.poolings.registry import POOLINGS
 from keyart.training.trainer_arguments import check_arguments
 from keyart.utils.paths import expand_home
 
@@ -137,11 +139,11 @@ RULES: dict[str, Rule] = {
     "augment.strength": one_of("none", "light", "medium", "strong"),
     "model.weights": text,
     "model.backbone": text,
-    "model.pooling": one_of("avg", "gem", "depths", "bank"),
+    "model.pooling": one_of(*POOLINGS),
     "model.flip_average": one_of(True, False),
     "model.rotate": one_of(True, False),
     "model.bank_size": lambda value: None if value is None else image_size(value),
-    "model.head": one_of("linear", "mlp", "ensemble"),
+    "model.head": one_of(*TRAINED),
     "model.heads": whole(1, 64),
     "model.components": whole(1),
     "model.feature_dropout": number(0, 0.99),

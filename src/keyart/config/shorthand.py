@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from keyart.config.compose import CONFIG_FOLDER, compose_all
+from keyart.config.compose import CONFIG_FOLDER, compose_all, is_search_path
 from keyart.config.rules import RULES, show
 from keyart.config.sweep_grid import parse, values_of
 from keyart.errors import InputError
@@ -90,7 +90,9 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
             (one,) = parse([written])
         except HydraException:
             continue
-        if _is_group(one.key_or_group, config_folder) and not _is_null(one) and not _is_glob(one):
+        if is_search_path(written) or (
+            _is_group(one.key_or_group, config_folder) and not _is_null(one) and not _is_glob(one)
+        ):
             chosen.append(values_of(one)[0] if one.is_discrete_sweep() else written)
     return chosen
 

@@ -36,6 +36,7 @@ class PosterDataModule(LightningDataModule):
         sampler: Draws from the posters of the train split; with ``one_label``, from the rows of `one_label_rows`.
         augment: Augmentation in training; ``None`` for none.
         features: (N, D) features of the frozen backbone, on the CPU; required if ``head_epochs`` is above 0.
+        features_are: Their name in a batch: ``features``, or ``transformed`` if the head's fixed part is applied.
         head_epochs: Number of epochs of the head phase.
         batch_size_eval: Posters in a batch of validation and test, summed over all processes.
         seed: With the epoch and a poster's id, it determines the poster's augmentation.
@@ -55,6 +56,7 @@ class PosterDataModule(LightningDataModule):
         *,
         augment: Augment | None = None,
         features: Tensor | None = None,
+        features_are: Literal["features", "transformed"] = "features",
         head_epochs: int = 0,
         batch_size_eval: int = 256,
         seed: int = 0,
@@ -70,6 +72,7 @@ class PosterDataModule(LightningDataModule):
             raise ValueError(f"{head_epochs} head epochs need features")
         self.sampler = sampler
         self.augment = augment if augment is not None else Augment()
+        self.features_are = features_are
         self.head_epochs = head_epochs
         self.one_label = one_label
         self.batch_size_eval = batch_size_eval
@@ -119,7 +122,7 @@ class PosterDataModule(LightningDataModule):
         if "sizes" in batch:
             made["sizes"] = batch["sizes"]
         if wanted == "features":
-            made["features"] = rows.float()
+            made[self.features_are] = rows.float()
         elif batch["training"]:
             made["pixels"] = self.augment(rows, self._keys.index_select(0, index), self.seed, batch["epoch"])
         else:

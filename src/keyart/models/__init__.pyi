@@ -5,9 +5,6 @@ from keyart.models.embedder import (
     Embedder as Embedder,
 )
 from keyart.models.embedder import (
-    condensed_features as condensed_features,
-)
-from keyart.models.embedder import (
     embed as embed,
 )
 from keyart.models.embedder import (
@@ -19,12 +16,14 @@ from keyart.models.embedder import (
 from keyart.models.embedder import (
     load_frozen as load_frozen,
 )
+from keyart.models.embedder import (
+    transformed_features as transformed_features,
+)
 from keyart.models.export.image_preprocessing import preprocessing as preprocessing
 from keyart.models.feature_cache import cached_features as cached_features
 from keyart.models.head_cache import fit_head as fit_head
 from keyart.models.heads.base import Head as Head
 from keyart.models.heads.build import build_head as build_head
-from keyart.models.heads.build import head_from as head_from
 from keyart.models.heads.combined import CombinedHead as CombinedHead
 from keyart.models.heads.ensemble import EnsembleHead as EnsembleHead
 from keyart.models.heads.kernel import KernelHead as KernelHead
@@ -33,6 +32,7 @@ from keyart.models.heads.linear import LinearHead as LinearHead
 from keyart.models.heads.mlp import MLPHead as MLPHead
 from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead
+from keyart.models.heads.registry import head_from as head_from
 from keyart.models.heads.standardise import Standardise as Standardise
 from keyart.models.precision import autocast_for as autocast_for
 from keyart.models.precision import resolve_precision as resolve_precision

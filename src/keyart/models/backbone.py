@@ -2,31 +2,15 @@
 
 import itertools
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from keyart.errors import InputError
-from keyart.models.multiscale import FeatureBank, Groups, all_stages
-from keyart.models.pooling import colour_histogram, generalised_mean, halves, moments, to_map
-
-Pooling = Literal["avg", "gem", "depths", "bank"]
-DEPTHS = 4
-
-
-class Maps(NamedTuple):
-    """Feature maps of a network for a batch of images, before any pooling.
-
-    Attributes:
-        final: The last features, in the layout of the architecture (see `to_map`).
-        stages: (B, C, H, W) each, the stages that the pooling uses; empty if it uses none.
-        colours: (B, 24) colour histograms of the images; None if the pooling uses none.
-    """
-
-    final: Any
-    stages: tuple[Tensor, ...]
-    colours: Tensor | None
+from keyart.models.pooling import colour_histogram, to_map
+from keyart.models.poolings.base import Groups, Maps
+from keyart.models.poolings.registry import create_pooling
 
 
 class Backbone(nn.Module):
@@ -35,11 +19,7 @@ class Backbone(nn.Module):
     The first `num_features` columns of the output are timm's own pooled features for every ``pooling``:
 
     - ``avg``: only these (each architecture's own final pooling: a mean for most, the class token for many ViTs).
-    - ``gem``: also the generalised mean (p = 3) of the last features.
-    - ``depths``: also the mean and standard deviation of each of four stages, the means of the upper and lower halves
-      of the last features, and a colour histogram of the image (8 bins per channel). The stages are the last four of a
-      network that reduces the resolution, and evenly spaced blocks of one that does not.
-    - ``bank``: also the groups of `FeatureBank`, from every stage.
+    - ``gem``, ``depths``, ``bank``: also the groups of a class in `keyart.models.poolings`.
 
     With ``flip_average``, the additional columns are the mean over the image and its mirror image; the first columns
     remain timm's. With ``bank_size``, the additional columns are computed from the images resized to it: networks
@@ -73,7 +53,7 @@ class Backbone(nn.Module):
         model: Any,
         *,
         name: str,
-        pooling: Pooling,
+        pooling: str,
         image_size: tuple[int, int],
         input_size: tuple[int, int] | None = None,
         flip_average: bool = False,
@@ -90,8 +70,9 @@ class Backbone(nn.Module):
         cfg: dict[str, Any] = model.pretrained_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
-        self._stages, self._asked = _stage_indices(self.model, name, pooling)
-        self.bank: FeatureBank | None = None
+        # Saved weights have this name.
+        self.bank = create_pooling(pooling)
+        self._stages, self._asked = ([], {}) if self.bank is None else self.bank.requested_stages(model, name, pooling)
         #: First and last column + 1 of each group of the output: ``pooled``, and the groups that the pooling adds.
         self.groups: Groups = self._measure()
         self.num_features = self.groups["pooled"][1]
@@ -131,7 +112,7 @@ class Backbone(nn.Module):
             final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW", **self._asked)
         else:
             final = self.model.forward_features(x)
-        return Maps(final, tuple(stages), colour_histogram(view.float()) if self.pooling == "depths" else None)
+        return Maps(final, tuple(stages), colour_histogram(view.float()) if self.bank and self.bank.colours else None)
 
     def pool(self, maps: Maps) -> dict[str, Tensor]:
         """Pool the feature maps of one view: float32 pooled features, then the groups added by the pooling, by name."""
@@ -139,24 +120,11 @@ class Backbone(nn.Module):
         with torch.autocast(self.mean.device.type, enabled=False):
             final = final.float() if isinstance(final, Tensor) else final
             parts = {"pooled": self.model.forward_head(final, pre_logits=True).float()}
-            if self.pooling == "avg":
+            if self.bank is None:
                 return parts
             grid = (int(stages[-1].shape[2]), int(stages[-1].shape[3])) if stages else None
             last = to_map(final, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0), grid)
-            if self.pooling == "gem":
-                return parts | {"gem": generalised_mean(last)}
-            if self.pooling == "bank":
-                if self.bank is None:
-                    self.bank = FeatureBank([stage.shape[1] for stage in stages]).to(last.device)
-                return parts | self.bank(last, stages)
-            means, deviations = zip(*(moments(stage.float()) for stage in stages), strict=True)
-            assert maps.colours is not None
-            return parts | {
-                "means": torch.cat(means, dim=1),
-                "deviations": torch.cat(deviations, dim=1),
-                "halves": torch.cat(halves(last), dim=1),
-                "colours": maps.colours,
-            }
+            return parts | self.bank(last, maps)
 
     def join(self, pooled: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Combine the pooled features of the `views` of images into the images' features, by name."""
@@ -222,20 +190,3 @@ def _memory_format(model: nn.Module) -> torch.memory_format:
         if module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels < 16:
             return torch.contiguous_format
     return torch.channels_last
-
-
-def _stage_indices(model: Any, name: str, pooling: Pooling) -> tuple[list[int], dict[str, Any]]:
-    """Return the indices of timm's intermediate features that a pooling uses, and the keywords that request them."""
-    if pooling not in ("depths", "bank"):
-        return [], {}
-    if not hasattr(model, "forward_intermediates"):
-        raise InputError(
-            f"model.pooling={pooling}: timm's {name} does not show its intermediate features; set model.pooling=avg"
-        )
-    reductions = [int(stage["reduction"]) for stage in model.feature_info]
-    count = len(reductions)
-    if pooling == "bank":
-        return all_stages(model)
-    if len(set(reductions)) > 1 or count <= DEPTHS:
-        return list(range(max(0, count - DEPTHS), count)), {}
-    return [(i + 1) * count // DEPTHS - 1 for i in range(DEPTHS)], {}

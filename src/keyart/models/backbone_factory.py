@@ -4,12 +4,13 @@ import copy
 import difflib
 import logging
 import math
-from typing import Any, get_args
+from typing import Any
 
 import torch
 
 from keyart.errors import InputError
-from keyart.models.backbone import Backbone, Pooling
+from keyart.models.backbone import Backbone
+from keyart.models.poolings.registry import adds_columns
 from keyart.models.weights import WeightSource, load_by_position, locate_weights, mismatch, read_state_dict
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg")
     Args:
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
         weights: ``pretrained``, ``none`` or a file.
-        pooling: ``avg``, ``gem``, ``depths`` or ``bank``.
+        pooling: A name in `POOLINGS`.
 
     Returns:
         Where the weights will come from.
@@ -29,8 +30,7 @@ def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg")
     Raises:
         InputError: The name or pooling is unknown, or the weights are not available.
     """
-    if pooling not in get_args(Pooling):
-        raise InputError(f"model.pooling={pooling}: unknown; choose one of {', '.join(get_args(Pooling))}")
+    adds_columns(pooling)
     _check_name(name)
     return locate_weights(name, weights)
 
@@ -49,7 +49,7 @@ def create_backbone(
         name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
         weights: ``pretrained``, ``none`` (random, from torch's generator), or a safetensors file or torch state dict,
             in which every tensor except the classifier's must match the model.
-        pooling: ``avg``, ``gem``, ``depths`` or ``bank``: see `Backbone`.
+        pooling: A name in `POOLINGS`; see `Backbone`.
         image_size: (height, width) of the images.
         flip_average: Whether to average the columns that the pooling adds over the image and its mirror image.
         bank_size: (height, width) to which images are resized for the columns that the pooling adds; None does not
@@ -65,11 +65,14 @@ def create_backbone(
     import timm
 
     source = check_backbone(name, weights, pooling)
-    if flip_average and pooling == "avg":
-        raise InputError("model.flip_average=true: model.pooling=avg has nothing to average; set model.pooling=bank")
-    if bank_size is not None and pooling == "avg":
+    if flip_average and not adds_columns(pooling):
         raise InputError(
-            f"model.bank_size={bank_size[0]},{bank_size[1]}: model.pooling=avg adds nothing; set model.pooling=bank"
+            f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=bank"
+        )
+    if bank_size is not None and not adds_columns(pooling):
+        raise InputError(
+            f"model.bank_size={bank_size[0]},{bank_size[1]}: model.pooling={pooling} adds nothing;"
+            " set model.pooling=bank"
         )
     if source.kind in ("none", "package", "file"):
         model: Any = timm.create_model(name, pretrained=False)
@@ -87,11 +90,10 @@ def create_backbone(
         raise InputError(
             f"model.bank_size={bank_size[0]},{bank_size[1]}: {name} takes images of one size alone; leave it null"
         )
-    made: Pooling = pooling  # type: ignore[assignment]
     return Backbone(
         model,
         name=name,
-        pooling=made,
+        pooling=pooling,
         image_size=image_size,
         input_size=input_size,
         flip_average=flip_average,

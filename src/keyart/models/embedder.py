@@ -13,7 +13,7 @@ from keyart.errors import InputError
 from keyart.models.backbone import Backbone
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.heads.base import Head
-from keyart.models.heads.build import head_from
+from keyart.models.heads.registry import head_from
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.allocator import keep_freed_memory
@@ -67,37 +67,37 @@ class Embedder(nn.Module):
         return self.from_features(self.backbone(images), raw)
 
     def from_features(self, features: Tensor, raw: bool = False) -> Tensor:
-        """Compute embeddings in float32 from a backbone's features (B, D), condensed or not; see `forward`."""
+        """Compute embeddings in float32 from a backbone's features (B, D); see `forward`."""
+        return self.from_transformed(self.transform(features), raw)
+
+    def transform(self, features: Tensor) -> Tensor:
+        """Apply the fixed part of the head to a backbone's features, (B, D) to (B, C) float32; see `Head.transform`."""
         with torch.autocast(features.device.type, enabled=False):
-            vectors: Tensor = self.head(self.condense(features))
+            return self.head.transform(features.float())
+
+    def from_transformed(self, transformed: Tensor, raw: bool = False) -> Tensor:
+        """Compute embeddings from the result of `transform`, (B, C); see `forward`."""
+        with torch.autocast(transformed.device.type, enabled=False):
+            vectors: Tensor = self.head(transformed)
             return vectors if raw else nn.functional.normalize(vectors, dim=1)
 
-    def whole(self, features: Tensor) -> Tensor:
+    def whole(self, transformed: Tensor) -> Tensor:
         """Return the head's branches side by side, (B, W), before `Head.reduce`, not normalised; see `Head.whole`."""
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head.whole(self.condense(features))
+        with torch.autocast(transformed.device.type, enabled=False):
+            return self.head.whole(transformed)
 
     def whole_of_images(self, images: Tensor) -> Tensor:
         """Return (B, W) from images (B, 3, H, W) in [0, 1]; see `whole`."""
-        return self.whole(self.backbone(images))
+        return self.whole(self.transform(self.backbone(images)))
 
     def from_whole(self, whole: Tensor) -> Tensor:
         """Reduce (B, W) from `whole` to (B, E): the same embeddings as those of `from_features`."""
         return nn.functional.normalize(self.head.reduce(whole), dim=1)
 
-    def parts(self, features: Tensor) -> tuple[Tensor, ...]:
-        """Return the raw vectors that a loss receives in training, each (B, `part_size`); see `from_features`."""
-        with torch.autocast(features.device.type, enabled=False):
-            return self.head.parts(self.condense(features))
-
-    def condense(self, features: Tensor) -> Tensor:
-        """Apply the fixed part of the head to features (B, D); condensed features are returned unchanged.
-
-        The width distinguishes the two: it differs whenever condensing changes anything.
-        """
-        if features.shape[1] == self.head.condensed_dim:
-            return features.float()
-        return self.head.condense(features.float())
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
+        """Return the raw vectors that a loss receives in training, each (B, `part_size`), from (B, C)."""
+        with torch.autocast(transformed.device.type, enabled=False):
+            return self.head.parts(transformed)
 
     def save(self, folder: Path | str, *, frozen_backbone: Backbone | None = None) -> None:
         """Write weights and a description, from which `load_embedder` rebuilds this embedder exactly.
@@ -219,12 +219,12 @@ def feature_pieces(features: np.ndarray, rows: int = 1024) -> Iterator[Tensor]:
 
 
 @torch.inference_mode()
-def condensed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
-    """Return (N, C), the result of `Embedder.condense` for features (N, D); only the result is held in memory."""
-    done = torch.empty(len(features), embedder.head.condensed_dim)
+def transformed_features(embedder: Embedder, features: np.ndarray) -> Tensor:
+    """Return (N, C), the result of `Embedder.transform` for features (N, D); only the result is held in memory."""
+    done = torch.empty(len(features), embedder.head.transformed_dim)
     at = 0
     for rows in feature_pieces(features):
-        done[at : at + len(rows)] = embedder.condense(rows)
+        done[at : at + len(rows)] = embedder.transform(rows)
         at += len(rows)
     return done
 

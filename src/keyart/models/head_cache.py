@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keyart.models.embedder import Embedder, condensed_features
+from keyart.models.embedder import Embedder, transformed_features
 from keyart.models.heads.base import Head
 from keyart.models.heads.combined import CombinedHead
 from keyart.utils.cache import cache_folder, locked, write_atomically
@@ -27,9 +27,10 @@ def fit_head(
     *,
     cache_dir: Path | str | None = None,
 ) -> Tensor:
-    """Fit an embedder's head to training posters, and condense the features of all posters.
+    """Fit an embedder's head to training posters, and transform the features of all posters.
 
-    The projections of a combined head take seconds to compute, so they are cached on disk with the condensed features.
+    The projections of a combined head take seconds to compute, so they are cached on disk, with the transformed
+    features.
     Several processes may call this at once: one computes, the others wait for it.
 
     Args:
@@ -41,7 +42,7 @@ def fit_head(
         cache_dir: Root of the cache; None for the default.
 
     Returns:
-        (N, C) float32, the result of `Embedder.condense` for the features.
+        (N, C) float32, the result of `Embedder.transform` for the features.
 
     Raises:
         InputError: The cache cannot be written.
@@ -49,20 +50,20 @@ def fit_head(
     head = embedder.head
     if not (isinstance(head, CombinedHead) and isinstance(features, np.memmap)):
         head.fit(features[train], genres[train])
-        return condensed_features(embedder, features)
+        return transformed_features(embedder, features)
     folder = cache_folder("features", cache_dir)
     name = f"{Path(str(features.filename)).stem}-{_fit_key(head, train, genres)}"
-    fitted, condensed = folder / f"{name}.safetensors", folder / f"{name}.npy"
-    if not (fitted.exists() and condensed.exists()):
+    fitted, transformed = folder / f"{name}.safetensors", folder / f"{name}.npy"
+    if not (fitted.exists() and transformed.exists()):
         with locked(folder / f"{name}.lock"):
-            if not (fitted.exists() and condensed.exists()):
+            if not (fitted.exists() and transformed.exists()):
                 log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
                 head.fit(features[train], genres[train])
-                made = condensed_features(embedder, features).numpy()
+                made = transformed_features(embedder, features).numpy()
                 write_atomically(fitted, lambda file: file.write(_buffers(head)))
-                write_atomically(condensed, lambda file: np.save(file, made))
+                write_atomically(transformed, lambda file: np.save(file, made))
     _load_buffers(head, fitted)
-    return torch.from_numpy(np.load(condensed, mmap_mode="c"))
+    return torch.from_numpy(np.load(transformed, mmap_mode="c"))
 
 
 def _fit_key(head: Head, train: np.ndarray, genres: np.ndarray) -> str:

@@ -1,12 +1,15 @@
 from keyart.retrieval.diversity import diversify as diversify
-from keyart.retrieval.engines.faiss_engine import (
+from keyart.retrieval.engines.base import (
     Engine as Engine,
 )
-from keyart.retrieval.engines.faiss_engine import (
-    build_engine as build_engine,
+from keyart.retrieval.engines.base import (
+    RowEngine as RowEngine,
 )
-from keyart.retrieval.engines.faiss_engine import (
-    choose_kind as choose_kind,
+from keyart.retrieval.engines.registry import (
+    choose_engine as choose_engine,
+)
+from keyart.retrieval.engines.registry import (
+    find_engine as find_engine,
 )
 from keyart.retrieval.explanation.gradients import (
     Shares as Shares,

@@ -1,8 +1,7 @@
 """In-process index of a catalogue: unit vectors to search, with the ids and metadata of the posters."""
 
 import json
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +13,10 @@ import pandas as pd
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.errors import InputError
-from keyart.metrics.exact_search.faiss_gpu import search_flat
-from keyart.metrics.exact_search.faiss_search import numpy_search
-from keyart.retrieval.engines.faiss_engine import Engine
+from keyart.retrieval.engines.base import RowEngine
+from keyart.retrieval.engines.flat import FlatEngine
+from keyart.retrieval.engines.registry import find_engine
+from keyart.retrieval.faiss_files import write_faiss
 from keyart.retrieval.filters import matching_rows
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, find_damage
@@ -29,6 +29,7 @@ SCORED_WHOLE = 100_000
 
 That is exact, and faster than a graph most of whose rows are filtered out.
 """
+AGAIN = "build it again with keyart index"
 
 
 def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> pd.DataFrame:
@@ -76,14 +77,14 @@ class PosterIndex:
     Args:
         index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of ``posters``.
         posters: (N rows) the catalogue's table, as :func:`catalogue_table` returns it.
-        engine: Engine that proposes rows; None: every row is scored.
+        engine: Engine that finds rows; None: every row is scored.
         notes: Further entries of ``index.json``: ``embedder`` (digest of the embedder that computed the vectors),
             ``images`` (the folder of the posters), ``recall@10`` (measured).
     """
 
     index: Any
     posters: pd.DataFrame
-    engine: Engine | None = None
+    engine: RowEngine | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -124,6 +125,11 @@ class PosterIndex:
         """Row number of each id."""
         return {str(one): row for row, one in enumerate(self.posters["id"])}
 
+    @cached_property
+    def searcher(self) -> RowEngine:
+        """The engine that finds rows."""
+        return self.engine or FlatEngine(self.index)
+
     @property
     def dimensions(self) -> int:
         """Embedding size E."""
@@ -162,13 +168,7 @@ class PosterIndex:
         asked = np.ascontiguousarray(queries, dtype=np.float32)
         if rows is not None and len(rows) <= SCORED_WHOLE:
             return self._score_all(asked, k, rows)
-        if self.engine is not None:
-            scores, found = self.engine.search(asked, k, rows)
-        elif rows is not None:
-            make: Any = faiss.SearchParameters
-            scores, found = numpy_search(self.index)(asked, k, params=make(sel=faiss.IDSelectorBatch(rows)))
-        else:
-            scores, found = search_flat(self.index, asked, k)
+        scores, found = self.searcher.search(asked, k, rows)
         scores[found < 0] = -np.inf
         return scores, found
 
@@ -193,16 +193,13 @@ class PosterIndex:
         """
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "index.json").unlink(missing_ok=True)
-        names = ["vectors.faiss", "posters.parquet"]
-        _write_faiss(self.index, folder / "vectors.faiss")
+        write_faiss(self.index, folder / "vectors.faiss")
         self.posters.to_parquet(folder / "posters.parquet", index=False)
-        about: dict[str, Any] = {"version": VERSION, "engine": "flat"}
+        names = ["vectors.faiss", "posters.parquet", *self.searcher.write(folder)]
+        about: dict[str, Any] = {"version": VERSION, "engine": self.searcher.name}
         about |= {"posters": len(self.posters), "dimensions": self.index.d}
-        if self.engine is not None:
-            names.append("engine.faiss")
-            _write_faiss(self.engine.index, folder / "engine.faiss", self.engine.kind == "hnsw")
-            about["engine"] = self.engine.kind
-            about["parameters"] = {"effort": self.engine.effort, "rescored": self.engine.rescored}
+        if parameters := self.searcher.describe():
+            about["parameters"] = parameters
         about |= self.notes | {"files": describe_files(folder, names)}
         (folder / "index.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -217,50 +214,55 @@ class PosterIndex:
         Raises:
             InputError: The folder holds no complete index, or its vectors are from another embedder.
         """
-        again = "build it again with keyart index"
-        if not (folder / "index.json").is_file():
-            raise InputError(f"{folder}: there is no index (no index.json); {again}, or name another folder")
+        about = read_about(folder)
         try:
-            about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-            if about["version"] != VERSION:
-                raise InputError(f"{folder}: an index of version {about['version']}, not {VERSION}; {again}")
             if damage := find_damage(folder, about.get("files", {})):
-                raise InputError(f"{folder}: the index is damaged ({damage}); {again}")
+                raise InputError(f"{folder}: the index is damaged ({damage}); {AGAIN}")
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
             posters = pd.read_parquet(folder / "posters.parquet")
             engine = _read_engine(folder, about, index)
         except InputError:
             raise
         except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
-            raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {again}") from None
+            raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {AGAIN}") from None
         if not len(posters) == index.ntotal == about.get("posters"):
             sizes = f"{index.ntotal} vectors, {len(posters)} posters"
-            raise InputError(f"{folder}: the index is damaged ({sizes}); {again}")
+            raise InputError(f"{folder}: the index is damaged ({sizes}); {AGAIN}")
         if embedder is not None:
             _check_embedder(folder, about, embedder)
         told = {"version", "engine", "posters", "dimensions", "parameters", "files"}
         return cls(index, posters, engine, {key: value for key, value in about.items() if key not in told})
 
 
-def _write_faiss(index: Any, path: Path, skip_storage: bool = False) -> None:
-    # The index may be memory-mapped from this very path: the old file must stay until the new one is complete.
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    write: Any = faiss.write_index
-    write(index, str(draft), faiss.IO_FLAG_SKIP_STORAGE if skip_storage else 0)
-    draft.replace(path)
+def read_about(folder: Path) -> dict[str, Any]:
+    """Read ``index.json``, which every index's folder has, whatever its engine.
+
+    Raises:
+        InputError: There is no index, or one of another version or of an unknown engine.
+    """
+    if not (folder / "index.json").is_file():
+        raise InputError(f"{folder}: there is no index (no index.json); {AGAIN}, or name another folder")
+    try:
+        about: dict[str, Any] = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        version, engine = about["version"], str(about["engine"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {AGAIN}") from None
+    if version != VERSION:
+        raise InputError(f"{folder}: an index of version {version}, not {VERSION}; {AGAIN}")
+    try:
+        find_engine(engine)
+    except InputError as error:
+        raise InputError(f"{folder}: {error}, or {AGAIN}") from None
+    return about
 
 
-def _read_engine(folder: Path, about: dict[str, Any], flat: Any) -> Engine | None:
-    kind = about["engine"]
-    if kind == "flat":
-        return None
-    flags = faiss.IO_FLAG_MMAP_IFC | (faiss.IO_FLAG_SKIP_STORAGE if kind == "hnsw" else 0)
-    index: Any = faiss.read_index(str(folder / "engine.faiss"), flags)
-    if kind == "hnsw":
-        # The graph shares the memory-mapped vectors: FAISS must free them neither twice nor before the graph.
-        index.storage, index.own_fields = flat, False
-    parameters = about["parameters"]
-    return Engine(kind, index, int(parameters["effort"]), int(parameters["rescored"]), flat)
+def _read_engine(folder: Path, about: Mapping[str, Any], flat: Any) -> RowEngine:
+    engine = find_engine(about["engine"])
+    if not issubclass(engine, RowEngine):
+        raise ValueError(f"{engine.name} keeps no vectors in the folder")
+    told = about.get("parameters", {})
+    parameters = {name: parameter.read(told[name]) for name, parameter in engine.parameters.items()}
+    return engine.read(folder, parameters, flat)
 
 
 def _check_embedder(folder: Path, about: dict[str, Any], embedder: Path) -> None:

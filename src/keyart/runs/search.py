@@ -1,7 +1,6 @@
 """Search in a run's index by a poster's id, by a film's title, or by an image file."""
 
 import json
-import shlex
 import sys
 import weakref
 from collections.abc import Sequence
@@ -13,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from keyart.errors import InputError
+from keyart.retrieval.engines.registry import connect, find_engine
 from keyart.retrieval.filters import parse_years
-from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.index import read_about
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.search import Hits, Thin, search_batch
 from keyart.retrieval.searchable import Searchable
@@ -58,7 +58,7 @@ class Query:
 def open_index(
     run: Run, folder: Path | None = None, uri: str | None = None, collection: str | None = None
 ) -> Searchable:
-    """Open the index in ``folder``, the Milvus collection at ``uri``, or by default the run's own index.
+    """Open the index in ``folder``, the collection at ``uri``, or by default the run's own index.
 
     Raises:
         InputError: The index is missing or incomplete, or its vectors are from another embedder.
@@ -67,44 +67,12 @@ def open_index(
     if uri is None and collection is not None:
         raise InputError(f"--collection {collection} needs --uri: name the file or the server that holds it")
     if uri is not None:
-        from keyart.retrieval.engines.milvus_index import COLLECTION, MilvusIndex
-
         if folder is not None:
             raise InputError(f"--index {folder} and --uri {uri}: name one of them")
-        return MilvusIndex.open(uri, collection or COLLECTION, embedder)
+        return connect(uri, collection, embedder)
     where = folder or run.folder / "index"
-    if named := _milvus_file(where):
-        from keyart.retrieval.engines.milvus_index import MilvusIndex
-
-        return MilvusIndex.open(*named, embedder)
-    return PosterIndex.load(where, embedder)
-
-
-def _milvus_file(folder: Path) -> tuple[str, str] | None:
-    """Return the embedded Milvus file in an index's folder and its collection; None if the engine is FAISS.
-
-    A folder may come from anyone: it must choose neither the server that receives ``MILVUS_TOKEN`` nor a file
-    elsewhere.
-
-    Raises:
-        InputError: The vectors are on a server or in a file outside the folder, which only the user may name.
-    """
-    try:
-        about = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        if about["engine"] != "milvus":
-            return None
-        uri, collection = str(about["uri"]), str(about["collection"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    from keyart.retrieval.engines.milvus_client import is_file, shown
-
-    path = (folder / uri).resolve()
-    if is_file(uri) and path.is_relative_to(folder.resolve()):
-        return str(path), collection
-    raise InputError(
-        f"{folder}: its vectors are elsewhere; if you trust that place, name it yourself:"
-        f" --uri {shlex.quote(shown(uri))} --collection {shlex.quote(collection)}"
-    )
+    about = read_about(where)
+    return find_engine(about["engine"]).load(where, about, embedder)
 
 
 def decode_image(run: Run, path: Path) -> np.ndarray:

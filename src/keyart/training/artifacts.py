@@ -76,7 +76,7 @@ def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) 
             ).numpy()
     device = next(embedder.parameters()).device
     with torch.inference_mode():
-        return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.condensed.split(4096)]).numpy()
+        return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.transformed.split(4096)]).numpy()
 
 
 def finish(

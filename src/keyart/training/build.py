@@ -35,7 +35,7 @@ from keyart.models.embedder import Embedder
 from keyart.models.feature_cache import cached_features
 from keyart.models.head_cache import fit_head
 from keyart.models.heads.base import Head
-from keyart.models.heads.build import build_head
+from keyart.models.heads.build import build_head, parameters_of
 from keyart.models.heads.reduced import check_output_size
 from keyart.runs.evaluation.posters import judge
 from keyart.training.callbacks.best_checkpoint import BestCheckpoint
@@ -75,7 +75,7 @@ class Prepared:
         splits: (N,) split of each poster.
         features: (N, D) features of the frozen backbone, memory-mapped.
         pooled: (N, F) the first columns of these: the backbone's own pooled features.
-        condensed: (N, C) features after the head's fixed part: the input of its trained part.
+        transformed: (N, C) features after the head's fixed part: the input of its trained part.
         frozen: Results of the frozen backbone on ``val`` and ``test``.
     """
 
@@ -83,7 +83,7 @@ class Prepared:
     splits: np.ndarray
     features: np.ndarray
     pooled: torch.Tensor
-    condensed: torch.Tensor
+    transformed: torch.Tensor
     frozen: dict[str, RetrievalResult]
 
     def positions(self, split: str) -> np.ndarray:
@@ -171,8 +171,8 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
     lightning.seed_everything(cfg.seed, verbose=False)
     embedder = Embedder(backbone, make_head(cfg, backbone))
     log.info("%s", embedding_line(embedder.head, cfg.model.output_size))
-    condensed = fit_head(embedder, mapped, train, genres)
-    return Prepared(posters, splits, mapped, pooled, condensed, frozen), embedder
+    transformed = fit_head(embedder, mapped, train, genres)
+    return Prepared(posters, splits, mapped, pooled, transformed, frozen), embedder
 
 
 def embedding_line(head: Head, output_size: int | None) -> str:
@@ -201,16 +201,12 @@ def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
         model.head,
         backbone.groups,
         model.embedding_size,
-        hidden_size=model.hidden_size,
-        dropout=model.dropout,
-        feature_dropout=model.feature_dropout,
-        heads=model.heads,
-        output=model.output,
         components=model.components,
         rotate=model.rotate,
         kernel=model.kernel,
         seen=model.seen,
         relation=cfg.relevance.kind,
+        **{name: model[name] for name in parameters_of(model.head) if name in model},
     )
 
 
@@ -231,7 +227,7 @@ def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: M
     training = head.training
     head.eval()
     with torch.no_grad():
-        parts = embedder.parts(torch.zeros(1, head.feature_dim, device=next(head.parameters()).device))
+        parts = embedder.parts(torch.zeros(1, head.transformed_dim, device=next(head.parameters()).device))
     head.train(training)
     return CrossBatchMemory(
         cfg.memory.size,
@@ -290,13 +286,14 @@ def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
 def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDataModule:
     """Build the DataModule of a configuration."""
     # A loss that needs the frozen features reads them from the first columns of the unreduced features.
-    features = torch.from_numpy(np.array(prepared.features)) if loss.needs_frozen else prepared.condensed
+    features = torch.from_numpy(np.array(prepared.features)) if loss.needs_frozen else prepared.transformed
     return PosterDataModule(
         prepared.posters,
         prepared.splits,
         make_sampler(cfg, prepared),
         augment=Augment.preset(cfg.augment.strength),
         features=features if cfg.training.head_epochs else None,
+        features_are="features" if loss.needs_frozen else "transformed",
         head_epochs=cfg.training.head_epochs,
         batch_size_eval=cfg.evaluation.batch_size,
         seed=cfg.seed,

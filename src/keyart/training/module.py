@@ -35,10 +35,11 @@ _ALL_RANKS = 2**31
 class EmbeddingModule(lightning.LightningModule):
     """LightningModule that trains an embedder with a metric loss.
 
-    A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and either ``features`` (B,
-    D) of the frozen backbone, which train the head alone, or ``pixels`` (B, 3, H, W) float in [0, 1], which train
-    everything. It may hold ``sizes``, the number of rows of each process as a list; without it the processes exchange
-    their sizes. With several processes, the loss is computed over the rows of all.
+    A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and one of these:
+    ``features`` (B, D) of the frozen backbone, or ``transformed`` (B, C), what `Head.transform` makes of them, which
+    train the head alone; or ``pixels`` (B, 3, H, W) float in [0, 1], which train everything. It may hold ``sizes``, the
+    number of rows of each process as a list; without it the processes exchange their sizes. With several processes, the
+    loss is computed over the rows of all.
 
     One AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) holds every parameter from the start, so that the step count
     and the optimizer's state continue through both phases. A backbone that will not be fine-tuned has no gradient and
@@ -139,19 +140,19 @@ class EmbeddingModule(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Compute the loss of one batch, over the rows of all processes."""
-        features = self._features(batch)
-        sizes = batch.get("sizes") or exchange_sizes(len(features), features.device)
+        transformed = self._transformed(batch)
+        sizes = batch.get("sizes") or exchange_sizes(len(transformed), transformed.device)
         if len(sizes) > 1:
-            seed_draws(features.device, step_seed(self.seed, self.current_epoch, batch_idx, 0))
+            seed_draws(transformed.device, step_seed(self.seed, self.current_epoch, batch_idx, 0))
         with rows_of_batch(self.global_rank, sizes):
-            parts = self.embedder.parts(features)
+            parts = self.embedder.parts(transformed)
         if self.loss.takes == "normalised":
             parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
         frozen = self._frozen(batch) if self.loss.needs_frozen else None
         rows = Rows(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
         if len(sizes) > 1:
             rows = rows.gathered(sizes)
-        seed_draws(features.device, step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
+        seed_draws(transformed.device, step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
         remembered = None if self.memory is None else self.memory.recall(self.global_step)
         loss = objective(rows, self.loss, self.relevance, parts=len(parts), miner=self.miner, remembered=remembered)
         if self.memory is not None:
@@ -161,14 +162,16 @@ class EmbeddingModule(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
         """Return embeddings (B, E) and positions (B,) of one batch, for the evaluation callback."""
-        return {"embedding": self.embedder.from_features(self._features(batch)), "index": batch["index"]}
+        return {"embedding": self.embedder.from_transformed(self._transformed(batch)), "index": batch["index"]}
 
-    def _features(self, batch: Batch) -> Tensor:
-        """Return the batch's features: the frozen ones that it holds, or features computed from its pixels."""
+    def _transformed(self, batch: Batch) -> Tensor:
+        """Return the input of the head's trained part (B, C), as far as the batch does not hold it."""
+        if "transformed" in batch:
+            transformed: Tensor = batch["transformed"]
+            return transformed
         if "features" in batch:
-            features: Tensor = batch["features"]
-            return features
-        return in_chunks(self._features_of, batch["pixels"], self.chunk_size)
+            return self.embedder.transform(batch["features"])
+        return self.embedder.transform(in_chunks(self._features_of, batch["pixels"], self.chunk_size))
 
     def _features_of(self, pixels: Tensor) -> Tensor:
         with autocast_for(pixels.device, self.precision):
@@ -222,7 +225,7 @@ class EmbeddingModule(lightning.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Record that the backbone has been trained."""
-        if "features" not in batch:
+        if "pixels" in batch:
             self.backbone_trained = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -16,6 +16,7 @@ from keyart.cli.options import (
     emit_json,
     output_folder,
 )
+from keyart.retrieval.engines.registry import ENGINES
 from keyart.utils.text import echo
 
 
@@ -24,15 +25,6 @@ class DecoderKind(StrEnum):
 
     pillow = "pillow"
     nvjpeg = "nvjpeg"
-
-
-class EngineKind(StrEnum):
-    """Search engine of an index: exhaustive (flat), graph (HNSW), compressed lists (IVF-PQ), or Milvus."""
-
-    flat = "flat"
-    hnsw = "hnsw"
-    ivfpq = "ivfpq"
-    milvus = "milvus"
 
 
 def embed(
@@ -80,7 +72,9 @@ def build_index(
         Path | None, typer.Option(callback=output_folder, help="Folder for the index; not needed with --uri.")
     ] = None,
     embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
-    engine: Annotated[EngineKind | None, typer.Option(help="Else chosen by the number of posters.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(metavar="|".join(ENGINES), help="Else chosen by the number of posters.")
+    ] = None,
     recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
     uri: Annotated[
         str | None, typer.Option("--uri", help="For milvus: a file (….db) or a server; else milvus.db in --out.")
@@ -103,7 +97,7 @@ def build_index(
             opened,
             out,
             embeddings,
-            kind=engine.value if engine else None,
+            kind=engine,
             recall=recall,
             uri=uri,
             collection=collection,

@@ -16,8 +16,8 @@ ROWS = 4096
 class Head(nn.Module, ABC):
     """Base class of heads: maps features (N, `feature_dim`) to vectors (N, `embedding_size`), not normalised.
 
-    A head has two steps, `condense` and `forward`. `condense` never changes in training: the features of the frozen
-    backbone are condensed once, and the trained part learns from the result.
+    A head has two steps, `transform` and `forward`. `transform` never changes in training: the features of the frozen
+    backbone are transformed once, and the trained part learns from the result.
 
     Args:
         feature_dim: Columns of the features.
@@ -32,17 +32,17 @@ class Head(nn.Module, ABC):
         self.embedding_size = embedding_size
 
     @property
-    def condensed_dim(self) -> int:
-        """Return the columns of condensed features; equal to `feature_dim` only if condensing changes nothing."""
+    def transformed_dim(self) -> int:
+        """Return the columns of transformed features."""
         return self.feature_dim
 
-    def condense(self, features: Tensor) -> Tensor:
-        """Apply the fixed part of the head, float32 (N, `feature_dim`) to (N, `condensed_dim`); often the identity."""
+    def transform(self, features: Tensor) -> Tensor:
+        """Apply the fixed part, float32 (N, `feature_dim`) to (N, `transformed_dim`); often the identity."""
         return features
 
     @abstractmethod
-    def forward(self, condensed: Tensor) -> Tensor:
-        """Map condensed features (N, `condensed_dim`) float32 to vectors (N, `embedding_size`)."""
+    def forward(self, transformed: Tensor) -> Tensor:
+        """Map transformed features (N, `transformed_dim`) float32 to vectors (N, `embedding_size`)."""
 
     @abstractmethod
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
@@ -56,6 +56,11 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def describe(self) -> dict[str, Any]:
         """Return the arguments with which `head_from` rebuilds it (without weights), as plain values."""
+
+    @classmethod
+    def from_description(cls, told: dict[str, Any]) -> "Head":
+        """Rebuild a head (without weights) from the result of `describe` without ``kind``."""
+        return cls(**told)
 
     def fitted_from(self) -> dict[str, Any]:
         """Return the settings that determine the result of `fit`, apart from the training posters."""
@@ -71,9 +76,9 @@ class Head(nn.Module, ABC):
         """Return the number of columns of each branch."""
         return {name: columns.stop - columns.start for name, columns in self.branch_columns.items()}
 
-    def whole(self, condensed: Tensor) -> Tensor:
-        """Map (N, `condensed_dim`) float32 to (N, W): the branches side by side, before `reduce`."""
-        vectors: Tensor = self(condensed)
+    def whole(self, transformed: Tensor) -> Tensor:
+        """Map (N, `transformed_dim`) float32 to (N, W): the branches side by side, before `reduce`."""
+        vectors: Tensor = self(transformed)
         return vectors
 
     def reduce(self, whole: Tensor) -> Tensor:
@@ -85,9 +90,9 @@ class Head(nn.Module, ABC):
         """Return the width of each of `parts`."""
         return self.embedding_size
 
-    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors that the loss receives in training, each (N, `part_size`), not normalised; usually one."""
-        return (self(condensed),)
+        return (self(transformed),)
 
 
 def pieces(features: Tensor | np.ndarray) -> Iterator[Tensor]:

@@ -11,6 +11,7 @@ from keyart.errors import InputError
 from keyart.models.heads.base import ROWS, Head
 from keyart.models.heads.kernel import KernelHead
 from keyart.models.heads.projection import Projection
+from keyart.models.heads.registry import head_from
 
 
 class CombinedHead(Head):
@@ -72,19 +73,21 @@ class CombinedHead(Head):
         self.learned, self.projection, self.kernel, self.seen = learned, projection, kernel, seen
         self.kernel_weight, self.balance, self.confidence = kernel_weight, balance, confidence
         self._width = width
-        if (projection or seen) and self.condensed_dim == feature_dim:
-            # Embedders distinguish features from condensed features by their width.
-            raise InputError(
-                f"model.components={width}: with what is kept of the frozen features this makes {feature_dim} numbers,"
-                " as many as the features are; give one more or less"
-            )
+
+    @classmethod
+    def from_description(cls, told: dict[str, Any]) -> "CombinedHead":
+        """Rebuild the head and its branches; see `Head`."""
+        for name in ("projection", "seen"):
+            told[name] = Projection(**told[name]) if told[name] else None
+        told["kernel"] = head_from(told["kernel"]) if told["kernel"] else None
+        return cls(told.pop("feature_dim"), head_from(told.pop("learned")), **told)
 
     @property
-    def condensed_dim(self) -> int:
+    def transformed_dim(self) -> int:
         """Return the number of columns for the learned branch plus those of the frozen features."""
         return self._width + (self.seen.components if self.seen else 0)
 
-    def condense(self, features: Tensor) -> Tensor:
+    def transform(self, features: Tensor) -> Tensor:
         """Project features for the learned branch and the frozen-features branch; see `Head`."""
         shown = self.projection(features) if self.projection else features
         return torch.cat([shown, self.seen(features)], dim=1) if self.seen else shown
@@ -104,13 +107,13 @@ class CombinedHead(Head):
         """Return the width of each vector of `parts`."""
         return self.learned.part_size
 
-    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors of the learned branch; the loss never receives the other branches."""
-        return self.learned.parts(condensed[:, : self._width])
+        return self.learned.parts(transformed[:, : self._width])
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Return the weighted branches side by side; see `Head`."""
-        shown = condensed[:, : self._width]
+        shown = transformed[:, : self._width]
         vectors = [nn.functional.normalize(self.learned(shown), dim=1)]
         left = shown.new_zeros(())
         if self.kernel is not None:
@@ -119,7 +122,7 @@ class CombinedHead(Head):
             vectors.append(self.kernel_weight * length * nn.functional.normalize(found, dim=1))
             left = self.kernel_weight**2 * (1 - length**2)
         if self.seen is not None:
-            seen = nn.functional.normalize(condensed[:, self._width :], dim=1)
+            seen = nn.functional.normalize(transformed[:, self._width :], dim=1)
             vectors.append((self.balance**2 + left).sqrt() * seen)
         return torch.cat(vectors, dim=1)
 

@@ -68,19 +68,19 @@ class EnsembleHead(Head):
         """Return the width of one network's vector."""
         return self.embedding_size // self.heads
 
-    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return each network's vector; the loss trains each network separately."""
-        x = (condensed * self.scale).expand(self.heads, -1, -1)
+        x = (transformed * self.scale).expand(self.heads, -1, -1)
         x = byte_dropout(x, self.feature_dropout, self.training, dim=1)
         hidden = nn.functional.gelu(torch.baddbmm(self.hidden_bias.view(self.heads, 1, -1), x, self.hidden))
         hidden = byte_dropout(hidden, self.dropout, self.training, dim=1)
         vectors = torch.baddbmm(self.bias.view(self.heads, 1, -1), hidden, self.project)
         return (vectors.relu() if self.output == "relu" else vectors).unbind(0)
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Return the normalised vectors of all networks side by side; see `Head`."""
-        units = [nn.functional.normalize(part, dim=1) for part in self.parts(condensed)]
-        return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.parts(condensed)[0]
+        units = [nn.functional.normalize(part, dim=1) for part in self.parts(transformed)]
+        return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.parts(transformed)[0]
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:

@@ -73,14 +73,14 @@ class KernelHead(Head):
         """Return 0: there is no part to train."""
         return 0
 
-    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return an empty tuple: there is no part to train."""
         return ()
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Predict the coordinates; see `Head`."""
         # Pieces limit the memory; in an exported program they would limit the batch.
-        pieces = [condensed] if torch.compiler.is_compiling() else condensed.split(ROWS)
+        pieces = [transformed] if torch.compiler.is_compiling() else transformed.split(ROWS)
         found = torch.cat([self._kernel(rows) @ self.coefficients for rows in pieces])
         return found + self.mean * self.offset
 

@@ -27,9 +27,9 @@ class LinearHead(Head):
         self.dropout = RowDropout(share("dropout", dropout))
         self.project = nn.Linear(feature_dim, embedding_size)
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Return the linear map of the standardised features; see `Head`."""
-        projected: Tensor = self.project(self.dropout(self.standardise(condensed)))
+        projected: Tensor = self.project(self.dropout(self.standardise(transformed)))
         return projected
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:

@@ -53,9 +53,9 @@ class MLPHead(Head):
         self.dropout = RowDropout(share("dropout", dropout))
         self.project = nn.Linear(hidden_size, embedding_size)
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Return the network's output for the standardised features; see `Head`."""
-        hidden = self.norm(self.hidden(self.standardise(condensed)))
+        hidden = self.norm(self.hidden(self.standardise(transformed)))
         projected: Tensor = self.project(self.dropout(nn.functional.relu(hidden)))
         return projected
 

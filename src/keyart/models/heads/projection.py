@@ -1,6 +1,6 @@
 """Projection of groups of features to one scale and fewer coordinates."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from keyart.errors import InputError
 from keyart.models.heads.base import ROWS
 from keyart.models.heads.standardise import column_moments
-from keyart.models.multiscale import Groups
+from keyart.models.poolings.base import Groups
 
 CLIP = 6.0
 #: Maximum number of training posters that a projection is fitted on: the cost grows with its cube.
@@ -103,15 +103,10 @@ class Projection(nn.Module):
         self.centre.copy_(middle @ self.axes)
 
     def describe(self) -> dict[str, Any]:
-        """Return the arguments with which `projection_from` rebuilds it (without weights), as plain values."""
+        """Return the arguments that rebuild it (without weights), as plain values."""
         groups = {name: list(span) for name, span in self.groups.items()}
         told = {"groups": groups, "components": self.components, "power": self.power}
         return told | {"rotate": True} if self.rotate else told
-
-
-def projection_from(told: Mapping[str, Any]) -> Projection:
-    """Rebuild a projection from the result of its ``describe``."""
-    return Projection(**told)
 
 
 def random_rotation(size: int) -> Tensor:

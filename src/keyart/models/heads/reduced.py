@@ -8,6 +8,7 @@ from torch import Tensor
 
 from keyart.errors import InputError
 from keyart.models.heads.base import Head, pieces
+from keyart.models.heads.registry import head_from
 
 
 class ReducedHead(Head):
@@ -37,40 +38,45 @@ class ReducedHead(Head):
         self.head = head
         self.register_buffer("axes", torch.eye(head.embedding_size, size))
 
-    @property
-    def condensed_dim(self) -> int:
-        """Return the inner head's `condensed_dim`; see `Head`."""
-        return self.head.condensed_dim
+    @classmethod
+    def from_description(cls, told: dict[str, Any]) -> "ReducedHead":
+        """Rebuild the head and its inner head; see `Head`."""
+        return cls(head_from(told["head"]), told["embedding_size"])
 
-    def condense(self, features: Tensor) -> Tensor:
+    @property
+    def transformed_dim(self) -> int:
+        """Return the inner head's `transformed_dim`; see `Head`."""
+        return self.head.transformed_dim
+
+    def transform(self, features: Tensor) -> Tensor:
         """Condense features by the inner head; see `Head`."""
-        return self.head.condense(features)
+        return self.head.transform(features)
 
     @property
     def branch_columns(self) -> dict[str, slice]:
         """Return the inner head's branches; see `Head`."""
         return self.head.branch_columns
 
-    def whole(self, condensed: Tensor) -> Tensor:
+    def whole(self, transformed: Tensor) -> Tensor:
         """Return the inner head's vectors before the reduction; see `Head`."""
-        return self.head.whole(condensed)
+        return self.head.whole(transformed)
 
     def reduce(self, whole: Tensor) -> Tensor:
         """Project onto the principal components; see `Head`."""
         return whole @ self.axes
 
-    def forward(self, condensed: Tensor) -> Tensor:
+    def forward(self, transformed: Tensor) -> Tensor:
         """Return the reduced vectors; see `Head`."""
-        return self.reduce(self.whole(condensed))
+        return self.reduce(self.whole(transformed))
 
     @property
     def part_size(self) -> int:
         """Return the inner head's `part_size`; see `Head`."""
         return self.head.part_size
 
-    def parts(self, condensed: Tensor) -> tuple[Tensor, ...]:
+    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return the inner head's `parts`; see `Head`."""
-        return self.head.parts(condensed)
+        return self.head.parts(transformed)
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
         """Fit the inner head; `fit_components` fits the components."""

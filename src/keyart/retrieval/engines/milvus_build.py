@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from keyart.errors import InputError
-from keyart.retrieval.engines.faiss_engine import RecallProbe
 from keyart.retrieval.engines.milvus_client import (
     REGISTRIES,
     TEXT_BYTES,
@@ -24,6 +23,7 @@ from keyart.retrieval.engines.milvus_client import (
     write_about,
 )
 from keyart.retrieval.engines.milvus_index import COLLECTION, CONTENTS, MilvusIndex
+from keyart.retrieval.engines.recall_probe import RecallProbe
 from keyart.retrieval.index import PosterIndex
 from keyart.utils.checksums import describe_files
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from keyart.models.backbone import Backbone, Maps
+from keyart.models.backbone import Backbone
 from keyart.models.pooling import COLOUR_BINS, to_map
+from keyart.models.poolings.base import Maps
 from keyart.models.precision import autocast_for
 from keyart.retrieval.explanation.resample import spread
 

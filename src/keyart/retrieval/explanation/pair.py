@@ -87,7 +87,7 @@ def explain_pair(
     grid = (-(-height // CELL), -(-width // CELL))
     looks = [look(backbone, image, precision) for image in pair]
     first = looks[0]
-    if first is None or (first[1][0].ndim != 3 and backbone.pooling != "depths"):
+    if first is None or (first[1][0].ndim != 3 and not first[0].stages):
         return _over_pixels(embedder, pair, average, grid)
     seen = first[0]
     maps = [found[1] for found in looks if found is not None]
@@ -102,7 +102,7 @@ def _sum_over_positions(
     """Compute the exact attributions; None if the embedding is not a sum over positions."""
     backbone, head = embedder.backbone, embedder.head
     linear = head.head if isinstance(head, ReducedHead) else head
-    if not isinstance(linear, LinearHead) or backbone.pooling != "avg":
+    if not isinstance(linear, LinearHead) or backbone.bank is not None:
         return None
     # The reduction is linear too, so the embedding is still a sum over positions.
     weight, bias = (head.reduce(some).double() for some in (linear.project.weight.T, linear.project.bias))

@@ -95,7 +95,8 @@ def classifier_probabilities(
     with torch.inference_mode():
         for rows in feature_pieces(features):
             # The loss was applied to each branch of the head; the ensemble's probability is the mean.
-            parts = [torch.nn.functional.linear(part, weight, bias).sigmoid() for part in embedder.parts(rows)]
+            vectors = embedder.parts(embedder.transform(rows))
+            parts = [torch.nn.functional.linear(part, weight, bias).sigmoid() for part in vectors]
             done.append(torch.stack(parts).mean(0))
     return torch.cat(done).numpy()
 

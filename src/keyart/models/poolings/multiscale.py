@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from keyart.models.pooling import covariances, grid_means, moments
+from keyart.models.poolings.base import Maps, Pooling
 
 GRID = (3, 2)
 COVARIANCE_CHANNELS = 40
-
-#: First and last column + 1 of each group of features.
-Groups = dict[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Depths:
         return cls(numbers[:outer], numbers[outer : stages - outer], numbers[stages - outer :])
 
 
-class FeatureBank(nn.Module):
+class FeatureBank(Pooling):
     """Pooling of the feature maps of all stages of a network into named groups of columns.
 
     - ``head``: mean and standard deviation over positions of the last features.
@@ -57,13 +55,23 @@ class FeatureBank(nn.Module):
       fixed random matrix, N(0, 1) / √C.
     - ``layout``: means of the cells of a 3 × 2 grid over the first and the last middle stage.
     - ``composition``: the same over the last stage of the network.
-
-    Args:
-        channels: Number of channels of each stage, starting at the image.
     """
 
-    def __init__(self, channels: Sequence[int]) -> None:
-        super().__init__()
+    depths: Depths | None = None
+
+    def stages(self, model: Any) -> tuple[list[int], dict[str, Any]]:
+        """Return every stage except the stem; see `Pooling`.
+
+        EfficientNets and related networks have several stages of one resolution; by default timm returns only the last
+        of them.
+        """
+        told = inspect.signature(model.forward_intermediates).parameters
+        if "extra_blocks" in told:
+            return list(range(1, len(model.blocks) + 1)), {"extra_blocks": True}
+        return list(range(len(model.feature_info))), {}
+
+    def _create(self, channels: Sequence[int], device: torch.device) -> Depths:
+        """Create the random matrices for stages of so many channels, starting at the image."""
         self.depths = Depths.of(len(channels))
         self._textured = [self.depths.low[-1], *self.depths.mid]
         for stage in self._textured:
@@ -71,15 +79,13 @@ class FeatureBank(nn.Module):
             if channels[stage] > COVARIANCE_CHANNELS:
                 generator = torch.Generator().manual_seed(channels[stage])
                 matrix = torch.randn(channels[stage], COVARIANCE_CHANNELS, generator=generator) / channels[stage] ** 0.5
-            self.register_buffer(f"mix{stage}", matrix)
+            self.register_buffer(f"mix{stage}", matrix.to(device))
+        return self.depths
 
-    def forward(self, last: Tensor, stages: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Compute the groups, each (B, width) float32.
-
-        Args:
-            last: (B, C, H, W) the last features.
-            stages: The stages' maps, (B, C, H, W) each.
-        """
+    def forward(self, last: Tensor, maps: Maps) -> dict[str, Tensor]:
+        """Compute the groups; see `Pooling`."""
+        stages = maps.stages
+        depths = self.depths or self._create([stage.shape[1] for stage in stages], last.device)
 
         def moments_of(which: Sequence[int]) -> Tensor:
             return torch.cat([part for stage in which for part in moments(stages[stage].float())], dim=1)
@@ -88,26 +94,14 @@ class FeatureBank(nn.Module):
             matrix: Tensor = getattr(self, f"mix{stage}")
             return covariances(stages[stage].float(), matrix if matrix.numel() else None)
 
-        mid = self.depths.mid
+        mid = depths.mid
         ends = [mid[0], mid[-1]] if len(mid) > 1 else mid
         return {
             "head": torch.cat(moments(last.float()), dim=1),
-            "high": moments_of(self.depths.high),
+            "high": moments_of(depths.high),
             "mid": moments_of(mid),
-            "low": moments_of(self.depths.low),
+            "low": moments_of(depths.low),
             "covariance": torch.cat([texture_of(stage) for stage in self._textured], dim=1),
             "layout": torch.cat([grid_means(stages[stage].float(), GRID) for stage in ends], dim=1),
             "composition": grid_means(stages[-1].float(), GRID),
         }
-
-
-def all_stages(model: Any) -> tuple[list[int], dict[str, Any]]:
-    """Return the indices and keywords with which timm's ``forward_intermediates`` returns every stage except the stem.
-
-    EfficientNets and related networks have several stages of one resolution; by default timm returns only the last of
-    them.
-    """
-    told = inspect.signature(model.forward_intermediates).parameters
-    if "extra_blocks" in told:
-        return list(range(1, len(model.blocks) + 1)), {"extra_blocks": True}
-    return list(range(len(model.feature_info))), {}

@@ -1,0 +1,14 @@
+"""Generalised mean of the last features."""
+
+from torch import Tensor
+
+from keyart.models.pooling import generalised_mean
+from keyart.models.poolings.base import Maps, Pooling
+
+
+class GeM(Pooling):
+    """Generalised mean over positions (p = 3) of the last features; see `generalised_mean`."""
+
+    def forward(self, last: Tensor, maps: Maps) -> dict[str, Tensor]:
+        """Compute the group ``gem``; see `Pooling`."""
+        return {"gem": generalised_mean(last)}
