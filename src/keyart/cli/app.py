@@ -19,6 +19,7 @@ from keyart.cli.commands.fetch import fetch
 from keyart.cli.commands.index import build_index, embed
 from keyart.cli.commands.recommend import judge_history, recommend
 from keyart.cli.commands.search import search
+from keyart.cli.commands.serve import serve
 from keyart.cli.commands.train import train
 from keyart.errors import InputError
 from keyart.utils.paths import expand_home
@@ -83,6 +84,7 @@ app.command()(fetch)
 app.command()(card)
 app.command()(check)
 app.command()(doctor)
+app.command()(serve)
 
 
 def expand_argument(text: str) -> str:

@@ -16,9 +16,9 @@ from keyart.catalogue.history import History, near_users
 from keyart.errors import InputError
 from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidates, index_space
 from keyart.recommend.interests import event_weights
-from keyart.retrieval.random_pairs import RandomPairs, known_share
+from keyart.retrieval.random_pairs import known_share
 from keyart.retrieval.searchable import Searchable
-from keyart.runs.search import find_row, poster_facts, titles_of
+from keyart.runs.search import find_row, poster_facts, random_pairs_of, titles_of
 from keyart.utils.vectors import unit_rows
 
 BATCH = 64
@@ -150,7 +150,7 @@ def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> di
     medoids = poster_facts(index, watched[[one.medoid for one in found.interests]])
     because = watched[found.because]
     cosines = (unit_rows(index.vectors(found.rows)) * unit_rows(index.vectors(because))).sum(1)
-    shares = RandomPairs.of_index(index).closer_than(cosines)
+    shares = random_pairs_of(index).closer_than(cosines)
     reasons = [
         {**_short(film), "similarity": round(float(cosine), 6), "closer_than": known_share(share)}
         for film, cosine, share in zip(poster_facts(index, because), cosines, shares, strict=True)

@@ -115,6 +115,14 @@ def embed_images(run: Run, pixels: Sequence[np.ndarray]) -> np.ndarray:
 
 
 _titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDictionary()
+_pairs: "weakref.WeakKeyDictionary[Searchable, RandomPairs]" = weakref.WeakKeyDictionary()
+
+
+def random_pairs_of(index: Searchable) -> RandomPairs:
+    """Return the cosines of random pairs of an index's posters; they are computed once and cached."""
+    if index not in _pairs:
+        _pairs[index] = RandomPairs.of_index(index)
+    return _pairs[index]
 
 
 def titles_of(index: Listing) -> TitleTable:
@@ -183,16 +191,19 @@ def find_poster(index: Listing, asked: str) -> int | Path:
     return find_row(index, asked)
 
 
-def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Query]:
-    """Convert query texts (ids of the index, image files or titles) to queries.
+def read_queries(run: Run, index: Searchable, asked: Sequence[str | Query]) -> list[Query]:
+    """Convert query texts (ids of the index, image files or titles) to queries; queries stay as they are.
 
     Raises:
         InputError: Some are unknown, ambiguous or unreadable: the message names the first and counts the others.
     """
-    found: list[int | Path] = []
+    found: list[int | Path | Query] = []
     pixels: dict[Path, np.ndarray] = {}
     faults = []
     for one in asked:
+        if isinstance(one, Query):
+            found.append(one)
+            continue
         try:
             place = find_poster(index, one)
             if isinstance(place, Path) and place not in pixels:
@@ -204,11 +215,15 @@ def read_queries(run: Run, index: Searchable, asked: Sequence[str]) -> list[Quer
         more = f" (and {len(faults) - 1} more of {len(asked)} queries cannot be used)" if len(faults) > 1 else ""
         raise InputError(faults[0] + more)
     vectors = dict(zip(pixels, embed_images(run, list(pixels.values())), strict=True)) if pixels else {}
-    rows = [place for place in found if not isinstance(place, Path)]
+    rows = [place for place in found if isinstance(place, int)]
     own = iter(index.vectors(np.array(rows, dtype=np.int64))) if rows else iter(())
-    return [
-        Query(vectors[place], path=place) if isinstance(place, Path) else Query(next(own), row=place) for place in found
-    ]
+
+    def query(place: int | Path | Query) -> Query:
+        if isinstance(place, Query):
+            return place
+        return Query(vectors[place], path=place) if isinstance(place, Path) else Query(next(own), row=place)
+
+    return [query(place) for place in found]
 
 
 def read_query_list(source: str) -> list[str]:
@@ -270,26 +285,42 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
 
 def distinct_pictures(run: Run, index: Searchable, query: Query, images: Path) -> Thin:
     """Return a filter that removes near-duplicates of the query and of better rows."""
+
+    def thin(rows: np.ndarray) -> np.ndarray:
+        groups = picture_groups(run, index, query, rows, images)
+        return np.asarray(groups == np.arange(1, len(groups) + 1))
+
+    return thin
+
+
+def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, images: Path) -> np.ndarray:
+    """Group posters of an index by near-duplicates, the query first.
+
+    Returns:
+        (R,) the group of each row: 0 if it is a near-duplicate of the query; 1 + the position of the first row that it
+        is a near-duplicate of, otherwise.
+
+    Raises:
+        InputError: An image is missing or invalid.
+    """
     from keyart.images.duplicates import group_thumbnails, thumbnails
     from keyart.images.pixel_cache import open_pixels
 
-    def thin(rows: np.ndarray) -> np.ndarray:
-        own = [] if query.row is None else [query.row]
-        files = index.facts(np.concatenate([np.array(own, dtype=np.int64), rows]))["img"]
-        paths = ([] if query.path is None else [query.path]) + [images / file for file in files]
-        pixels, _, bad = open_pixels(paths, run.image_size)
-        for i, why in bad.items():
-            raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
-        groups = group_thumbnails(thumbnails(pixels), 20.0, 0.8, 32)
-        return np.asarray(groups[1:] == np.arange(1, len(groups)))
-
-    return thin
+    own = [] if query.row is None else [query.row]
+    files = index.facts(np.concatenate([np.array(own, dtype=np.int64), rows]))["img"]
+    paths = ([] if query.path is None else [query.path]) + [images / file for file in files]
+    pixels, _, bad = open_pixels(paths, run.image_size)
+    for i, why in bad.items():
+        raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
+    groups = group_thumbnails(thumbnails(pixels), 20.0, 0.8, 32)
+    # The pixels of an uploaded query are not on disk: then the group numbers begin at the first row.
+    return groups[1:] if len(groups) > len(rows) else groups + 1
 
 
 def search_run(
     run: Run,
     index: Searchable,
-    asked: Sequence[str],
+    asked: Sequence[str | Query],
     k: int = 10,
     *,
     genres: Sequence[str] = (),
@@ -305,7 +336,7 @@ def search_run(
     Args:
         run: The run whose embedder computed the index.
         index: The index to search.
-        asked: Ids, image files or titles.
+        asked: Ids, image files, titles, or queries of which the vectors are known.
         k: Number of results per query.
         genres: Genres that every result must have.
         years: Years of the results, in the format of :func:`keyart.retrieval.filters.parse_years`.
@@ -371,7 +402,7 @@ def as_json(index: Searchable, answers: Sequence[tuple[Query, Hits]]) -> list[di
     filters. ``score`` is the cosine, ``closer_than`` the share of random pairs of the index's posters with a lower
     cosine.
     """
-    pairs, done = RandomPairs.of_index(index), []
+    pairs, done = random_pairs_of(index), []
     for query, hits in answers:
         told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
         shares = pairs.closer_than(hits.scores)

@@ -1,0 +1,322 @@
+"""The HTTP API: what the commands do, with the same JSON."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from keyart import __version__
+from keyart.errors import InputError
+from keyart.retrieval.filters import parse_years
+from keyart.runs import search as searching
+from keyart.web.library import Library, Shown, with_row
+from keyart.web.thumbnails import WIDTHS, thumbnail, thumbnail_key
+from keyart.web.uploads import Upload, Uploads, read_upload, receive
+from keyart.web.worker import Worker
+
+MOST_RESULTS = 2000
+DISPUTED = 24
+"""Number of posters that are named of those on which two runs differ."""
+NEAR = 100
+"""Number of neighbours among which near-duplicates are looked for."""
+
+RunNumber = Annotated[int, Path(ge=0, description="Number of the run, from 0.", examples=[0])]
+Row = Annotated[int, Path(ge=0, description="Row of the poster in the index.", examples=[0])]
+Count = Annotated[int, Query(ge=1, le=MOST_RESULTS, description="Number of results.")]
+Genres = Annotated[list[str], Query(description="Only posters that have this genre; may be repeated.")]
+Years = Annotated[str | None, Query(description="Only posters of these years.", examples=["1990-1999"])]
+
+
+def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRouter:
+    """Create the routes below ``/api``."""
+    router = APIRouter(prefix="/api")
+
+    @router.get("/status", tags=["server"])
+    async def status() -> dict[str, Any]:
+        """Return the version, the state of the model, and the runs."""
+        return {
+            "version": __version__,
+            "model": worker.status(),
+            "runs": [shown.summary() for shown in library.runs],
+        }
+
+    @router.post("/model", tags=["server"], status_code=202)
+    async def load_model() -> dict[str, Any]:
+        """Load torch and the embedders in the background, before the first image query or explanation needs them."""
+        worker.start()
+        return worker.status()
+
+    @router.get("/runs/{run}/search", tags=["search"])
+    async def search(
+        run: RunNumber,
+        query: Annotated[str | None, Query(description="A poster's id or a film's title.")] = None,
+        row: Annotated[int | None, Query(ge=0, description="A poster's row, instead of its id.")] = None,
+        image: Annotated[str | None, Query(description="The handle of an uploaded image, instead.")] = None,
+        k: Count = 10,
+        skip: Annotated[int, Query(ge=0, description="Leave out the first ones: they are known.")] = 0,
+        genre: Genres = [],  # noqa: B006
+        year: Years = None,
+        diverse: bool = False,
+        hide_duplicates: bool = False,
+    ) -> dict[str, Any]:
+        """Find the posters that look and feel most like one: the JSON of `keyart search --json`."""
+        if sum(one is not None for one in (query, row, image)) != 1:
+            raise InputError("search: name one of query, row and image")
+        upload = uploads[image] if image is not None else None
+        options = {"genres": genre, "years": year, "diverse": diverse, "hide_duplicates": hide_duplicates}
+        job = _search, library[run], run, query, row, upload, k, options
+        # The thumbnails of near-duplicates need torch, and with it the worker's thread.
+        found = await (worker.run(*job) if hide_duplicates else asyncio.to_thread(*job))
+        found["query"] = {"image": image} if upload is not None else found["query"]
+        found["neighbours"] = found["neighbours"][skip:]
+        return found
+
+    @router.post("/runs/{run}/images", tags=["search"], status_code=201)
+    async def upload_image(run: RunNumber, request: Request) -> dict[str, str]:
+        """Receive an image to search with (the body: JPEG, PNG or WebP) and return its handle; it is never stored."""
+        shown, data = library[run], await receive(request)
+        return {"image": uploads.add(await worker.run(read_upload, run, shown.run, data))}
+
+    @router.get("/images/{image}", tags=["search"], response_class=Response)
+    async def uploaded(image: str) -> Response:
+        """Return a small JPEG of an uploaded image."""
+        return Response(uploads[image].picture, media_type="image/jpeg")
+
+    @router.get("/runs/{run}/titles", tags=["search"])
+    def titles(run: RunNumber, text: Annotated[str, Query(min_length=1, max_length=200)]) -> list[dict[str, Any]]:
+        """Suggest posters by id or title; typing errors are tolerated."""
+        return library[run].suggest(text)
+
+    @router.get("/runs/{run}/facets", tags=["search"])
+    def facets(run: RunNumber, genre: Genres = [], year: Years = None) -> dict[str, Any]:  # noqa: B006
+        """Count the posters that each genre and decade leaves under the other filters."""
+        return library[run].facets(genre, parse_years(year) if year else None)
+
+    @router.get("/runs/{run}/posters", tags=["posters"])
+    def posters(
+        run: RunNumber, rows: Annotated[str, Query(pattern=r"^\d+(,\d+)*$", max_length=4000, examples=["0,1,2"])]
+    ) -> list[dict[str, Any]]:
+        """Return the facts of posters by their rows, at most 500."""
+        shown = library[run]
+        return shown.facts([shown.check_row(int(row)) for row in rows.split(",")[:500]])
+
+    @router.get("/runs/{run}/posters/{row}", tags=["posters"])
+    def poster(run: RunNumber, row: Row) -> dict[str, Any]:
+        """Return the facts of a poster, and the other posters of its film."""
+        shown = library[run]
+        own = shown.facts([shown.check_row(row)])[0]
+        film = shown.index.posters["film"]
+        same = np.flatnonzero((film == film.iloc[row]).to_numpy(dtype=bool))
+        return own | {"same_film": shown.facts([int(other) for other in same if other != row])}
+
+    @router.get("/runs/{run}/posters/{row}/image", tags=["posters"], response_class=Response)
+    def image(request: Request, run: RunNumber, row: Row, width: int = WIDTHS[0]) -> Response:
+        """Return a poster as a JPEG of at most 160 or 480 pixels in width."""
+        if width not in WIDTHS:
+            raise InputError(f"width {width}: must be one of {', '.join(map(str, WIDTHS))}")
+        path = library[run].image(row)
+        headers = {"ETag": f'"{thumbnail_key(path, width)}"', "Cache-Control": "private, no-cache"}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        return Response(thumbnail(path, width), media_type="image/jpeg", headers=headers)
+
+    @router.get("/runs/{run}/posters/{row}/duplicates", tags=["posters"])
+    async def duplicates(run: RunNumber, row: Row) -> list[dict[str, Any]]:
+        """Return the near-duplicates of a poster among its nearest neighbours."""
+        return await worker.run(_near_duplicates, library[run], row)
+
+    @router.get("/runs/{run}/posters/{row}/frozen", tags=["posters"])
+    def frozen(run: RunNumber, row: Row, k: Count = 10) -> dict[str, Any]:
+        """Return the nearest posters by the frozen backbone; or the state of its features while they are computed."""
+        shown = library[run]
+        found = shown.frozen.neighbours(shown.check_row(row), k)
+        if isinstance(found, dict):
+            return found
+        rows, cosines = found
+        near = shown.facts(rows)
+        return {"neighbours": [{"score": round(float(c), 6), **one} for one, c in zip(near, cosines, strict=True)]}
+
+    @router.get("/runs/{run}/order", tags=["posters"], response_class=Response)
+    def order(
+        run: RunNumber,
+        by: Annotated[str, Query(pattern="^(catalogue|title|year|genre|look)$")] = "catalogue",
+        genre: Genres = [],  # noqa: B006
+        year: Years = None,
+    ) -> Response:
+        """Return the rows of all posters in an order: a line of JSON with the places to jump to, then uint32 rows."""
+        shown = library[run]
+        rows = shown.order(by)
+        rows = rows[shown.allowed(genre, parse_years(year) if year else None)[rows]]
+        head = json.dumps({"posters": len(rows), "landmarks": shown.landmarks(by, rows)}, separators=(",", ":"))
+        # Readers want the numbers at a multiple of their size.
+        head += " " * (-(len(head.encode()) + 1) % 4) + "\n"
+        return Response(head.encode() + rows.astype("<u4").tobytes(), media_type="application/octet-stream")
+
+    @router.get("/runs/{run}/map", tags=["posters"], response_class=Response)
+    async def plane(run: RunNumber) -> Response:
+        """Return every poster's place on the map: (N, 2) uint16."""
+        places = await asyncio.to_thread(lambda: library[run].places)
+        headers = {"Cache-Control": "private, no-cache"}
+        return Response(places.astype("<u2").tobytes(), media_type="application/octet-stream", headers=headers)
+
+    @router.get("/runs/{run}/colours", tags=["posters"])
+    def colours(run: RunNumber) -> dict[str, Any]:
+        """Return what the map is coloured by: per poster the rarest genre, the decade and the split, as codes."""
+        return _colours(library[run])
+
+    @router.get("/runs/{run}/explain", tags=["explain"])
+    async def explain(
+        run: RunNumber,
+        a: Annotated[int, Query(ge=0, description="Row of the first poster.")],
+        b: Annotated[int, Query(ge=0, description="Row of the second poster.")],
+    ) -> dict[str, Any]:
+        """Attribute the similarity of two posters to their regions: the JSON of `keyart explain --json`."""
+        return await worker.run(_explain, library[run], a, b)
+
+    @router.get("/runs/{run}/recommend", tags=["recommend"])
+    def recommend(
+        run: RunNumber,
+        liked: Annotated[str | None, Query(description="Ids or titles of liked films, separated by commas.")] = None,
+        user: Annotated[str | None, Query(description="A user of the history, instead.")] = None,
+        k: Count = 20,
+    ) -> dict[str, Any]:
+        """Recommend films: the JSON of `keyart recommend --json`."""
+        if (liked is None) == (user is None):
+            raise InputError("recommend: name one of liked and user")
+        return _recommend(library[run], liked, user, k)
+
+    @router.get("/runs/{run}/users", tags=["recommend"])
+    def users(run: RunNumber, text: str = "") -> dict[str, Any]:
+        """Return the first 100 users of the history whose names begin with a text, and the number of all."""
+        shown = library[run]
+        if shown.history is None:
+            return {"users": 0, "names": []}
+        names = shown.audience.users
+        return {"users": len(names), "names": [name for name in names if name.startswith(text)][:100]}
+
+    @router.get("/runs/{run}/metrics", tags=["evaluate"])
+    def metrics(run: RunNumber) -> dict[str, float | None]:
+        """Return the metrics that the run stored when it was trained."""
+        return library[run].run.metrics
+
+    @router.get("/compare", tags=["evaluate"])
+    def compare(
+        run: Annotated[list[int], Query(description="Numbers of the runs, the first being the yardstick.")],
+    ) -> Any:
+        """Compare runs: the JSON of `keyart compare --json`."""
+        from keyart.runs.compare import compare_runs
+
+        return compare_runs([library[number].run for number in run]).to_dict()
+
+    @router.get("/differences", tags=["evaluate"])
+    def differences(first: Annotated[int, Query(ge=0)], second: Annotated[int, Query(ge=0)]) -> dict[str, Any]:
+        """Return the posters whose ten nearest differ most between two runs."""
+        from keyart.retrieval.overlap import neighbour_overlap
+
+        rows, shared = neighbour_overlap(library[first].index, library[second].index)
+        order = np.argsort(shared, kind="stable")[:DISPUTED]
+        posters = library[first].facts(rows[order])
+        return {
+            "queries": len(rows),
+            "mean_shared": float(shared.mean()) / 10,
+            "posters": [one | {"shared": int(n)} for one, n in zip(posters, shared[order], strict=True)],
+        }
+
+    return router
+
+
+def _search(
+    shown: Shown,
+    run: int,
+    text: str | None,
+    row: int | None,
+    upload: Upload | None,
+    k: int,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    index = shown.index
+    if upload is not None:
+        if upload.run != run:
+            raise InputError("image: it was chosen for another run; choose it again")
+        query = searching.Query(upload.vector)
+    else:
+        if text is not None:
+            with shown.lock:
+                row = searching.find_row(index, text)
+        assert row is not None
+        query = searching.Query(index.vectors(np.array([shown.check_row(row)]))[0], row=row)
+    answers = searching.search_run(shown.run, index, [query], k, images=shown.images, **options)
+    found = searching.as_json(index, answers)[0]
+    found["neighbours"] = [with_row(index, one) for one in found["neighbours"]]
+    if query.row is not None:
+        found["query"] = with_row(index, found["query"], query.row)
+    return found
+
+
+def _near_duplicates(shown: Shown, row: int) -> list[dict[str, Any]]:
+    index = shown.index
+    query = searching.Query(index.vectors(np.array([shown.check_row(row)]))[0], row=row)
+    rows = index.search(query.vector[None], min(NEAR + 1, len(index)))[1][0]
+    rows = rows[(rows >= 0) & (rows != row)]
+    groups = searching.picture_groups(shown.run, index, query, rows, shown.root)
+    return shown.facts(rows[groups == 0].tolist())
+
+
+def _explain(shown: Shown, a: int, b: int) -> dict[str, Any]:
+    from keyart.runs import explain as explaining
+
+    # Ids, not paths: what a client sends never names a file.
+    ids = [str(shown.index.posters["id"].iloc[shown.check_row(row)]) for row in (a, b)]
+    for row in (a, b):
+        shown.image(row)
+    shelf = explaining.Shelf(shown.index.posters, shown.root, shown.index.vectors)
+    return explaining.as_json(explaining.explain_run(shown.run, shelf, ids))
+
+
+def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dict[str, Any]:
+    from keyart.runs import recommend as recommending
+
+    index, films = shown.index, shown.films
+    if liked is not None:
+        with shown.lock:
+            viewer = recommending.liked_viewer(index, films, liked)
+        told: dict[str, Any] = {"liked": films.names[viewer.films].tolist()}
+    else:
+        if user not in shown.audience.users:
+            raise InputError(f"user {user}: the history has no such user with a known film")
+        assert user is not None
+        assert shown.history is not None
+        audience = recommending.read_audience(shown.history, films, user)
+        viewer = audience.viewers[0]
+        told = {"user": user, "known_films": len(viewer.films), **audience.notes}
+    told |= recommending.recommend_one(index, films, viewer, k)
+    if shown.history is not None and user is not None:
+        told["rating_scale"] = shown.history.scale and shown.history.scale.best
+    told["watched"] = shown.facts(films.first[viewer.films[np.argsort(-viewer.weights, kind="stable")]][:200])
+    for one in told["candidates"]:
+        one |= {"row": index.row_of(one["id"])}
+    for one in [*(each["because"] for each in told["candidates"]), *(each["medoid"] for each in told["interests"])]:
+        one |= {"row": index.row_of(one["id"])}
+    return told
+
+
+def _colours(shown: Shown) -> dict[str, Any]:
+    names, _matrix = shown.genres
+    decades = np.where(np.isnan(shown.years), -1, shown.years // 10 * 10)
+    splits = shown.index.posters["split"].astype(object).map(lambda split: split if isinstance(split, str) else "")
+
+    def coded(values: Sequence[Any], labels: dict[Any, str]) -> dict[str, Any]:
+        known = {value: at for at, value in enumerate(labels)}
+        return {"names": list(labels.values()), "codes": [known[value] for value in values]}
+
+    rarest = shown.first_genre.tolist()
+    return {
+        "genre": coded(rarest, {**dict(enumerate(names)), len(names): "none"}),
+        "decade": coded(
+            decades.tolist(), {one: f"{one:.0f}s" if one >= 0 else "unknown" for one in np.unique(decades).tolist()}
+        ),
+        "split": coded(splits.tolist(), {one: one or "none" for one in sorted(splits.unique())}),
+    }

@@ -1,0 +1,293 @@
+"""The runs that the server shows: their indexes, the facets of their posters, and their images."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from keyart.errors import InputError
+from keyart.retrieval.searchable import Searchable
+from keyart.retrieval.titles import display_title, plain_title
+from keyart.runs.run import Run
+from keyart.runs.search import images_folder, poster_facts, titles_of
+from keyart.web.frozen import FrozenFeatures
+
+if TYPE_CHECKING:
+    from keyart.catalogue.history import History
+    from keyart.models.embedder import Embedder
+    from keyart.recommend.candidates import Films
+    from keyart.runs.recommend import Audience
+
+Rows = npt.NDArray[np.int64]
+SUGGESTED = 12
+"""Maximum number of titles that are suggested while someone types."""
+
+
+class ServedRun(Run):
+    """Run that loads its embedder once."""
+
+    @cached_property
+    def _embedder(self) -> "Embedder":
+        return super().embedder()
+
+    def embedder(self) -> "Embedder":
+        """Return the trained embedder, in evaluation mode on the CPU."""
+        return self._embedder
+
+
+@dataclass(eq=False)
+class Shown:
+    """One run with its index.
+
+    Attributes:
+        run: The run.
+        index: The index that is searched.
+        images: Folder of its posters; None: the one that the index names.
+        history: Events of users, if a history is known.
+    """
+
+    run: ServedRun
+    index: Searchable
+    images: Path | None = None
+    history: "History | None" = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> str:
+        """The run's configured name."""
+        return str(self.run.config.get("name", self.run.folder.name))
+
+    @cached_property
+    def root(self) -> Path:
+        """The posters' folder, resolved.
+
+        Raises:
+            InputError: The folder does not exist.
+        """
+        return images_folder(self.run, self.index, self.images).resolve()
+
+    def image(self, row: int) -> Path:
+        """Return the image file of a row.
+
+        Raises:
+            InputError: The row does not exist, or its file is missing or outside the posters' folder.
+        """
+        return self._inside(str(self.index.facts(np.array([self.check_row(row)]))["img"].iloc[0]))
+
+    def _inside(self, name: str) -> Path:
+        # A null byte is no name on any system; Python raises on some versions and not on others.
+        path = (self.root / name).resolve() if "\x00" not in name else self.root
+        if not path.is_relative_to(self.root) or not path.is_file():
+            raise InputError(f"{name}: there is no such poster in the images folder; name the folder with --images")
+        return path
+
+    @cached_property
+    def frozen(self) -> FrozenFeatures:
+        """The features of the run's frozen backbone."""
+        return FrozenFeatures(self.run, lambda: [self._inside(str(name)) for name in self.index.posters["img"]])
+
+    def check_row(self, row: int) -> int:
+        """Return a row number that exists.
+
+        Raises:
+            InputError: It does not.
+        """
+        if not 0 <= row < len(self.index):
+            raise InputError(f"row {row}: there is no such poster; rows go from 0 to {len(self.index) - 1}")
+        return row
+
+    def facts(self, rows: Sequence[int] | Rows) -> list[dict[str, Any]]:
+        """Return posters for JSON, each with its row and the title in reading order."""
+        found = poster_facts(self.index, np.asarray(rows, dtype=np.int64))
+        return [with_row(self.index, one, int(row)) for one, row in zip(found, rows, strict=True)]
+
+    @cached_property
+    def years(self) -> npt.NDArray[np.float64]:
+        """(N,) years, NaN where unknown."""
+        column = self.index.posters["year"].astype("Float64")
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+
+    @cached_property
+    def genres(self) -> tuple[list[str], npt.NDArray[np.bool_]]:
+        """Names of G genres, the most frequent first, and (N, G) which poster has which."""
+        codes, texts = self.index.posters["genres"].astype(str).factorize()
+        sets = [frozenset(filter(None, text.split("|"))) for text in texts]
+        names = sorted(frozenset().union(*sets)) if sets else []
+        matrix = np.array([[name in own for name in names] for own in sets], dtype=bool).reshape(len(sets), len(names))
+        matrix = matrix[codes]
+        order = np.argsort(-matrix.sum(0), kind="stable")
+        return [names[at] for at in order], matrix[:, order]
+
+    def allowed(self, genres: Sequence[str], years: tuple[int, int] | None) -> npt.NDArray[np.bool_]:
+        """Return (N,) which posters have all the genres and a year in the range."""
+        names, matrix = self.genres
+        places = {name.casefold(): at for at, name in enumerate(names)}
+        kept = np.ones(len(self.index), dtype=bool)
+        for name in genres:
+            if name.casefold() not in places:
+                raise InputError(f"genre {name}: the index has no such genre; it has {', '.join(sorted(names))}")
+            kept &= matrix[:, places[name.casefold()]]
+        if years is not None:
+            kept &= (self.years >= years[0]) & (self.years <= years[1])
+        return kept
+
+    def facets(self, genres: Sequence[str], years: tuple[int, int] | None) -> dict[str, Any]:
+        """Count the posters that each genre and decade would leave under the other filters."""
+        names, matrix = self.genres
+        kept, of_genres = self.allowed(genres, years), self.allowed(genres, None)
+        decades = self.years[of_genres] // 10 * 10
+        found, counts = np.unique(decades[~np.isnan(decades)], return_counts=True)
+        return {
+            "posters": len(self.index),
+            "shown": int(kept.sum()),
+            "genres": [
+                {"name": name, "posters": int(count)} for name, count in zip(names, matrix[kept].sum(0), strict=True)
+            ],
+            "decades": [
+                {"decade": int(decade), "posters": int(count)} for decade, count in zip(found, counts, strict=True)
+            ],
+        }
+
+    def order(self, by: str) -> npt.NDArray[np.uint32]:
+        """Return all rows in an order.
+
+        Args:
+            by: ``catalogue``, ``title``, ``year``, ``genre``, or ``look`` (along a curve through the map, on which
+                neighbours stay near).
+        """
+        posters = self.index.posters
+        if by == "title":
+            keys = [plain_title(display_title(text)) if isinstance(text, str) else "" for text in posters["title"]]
+            # Posters without a title come last.
+            order = sorted(range(len(keys)), key=lambda row: (not keys[row], keys[row]))
+        elif by == "year":
+            order = np.argsort(self.years, kind="stable").tolist()
+        elif by == "genre":
+            order = np.lexsort((self.years, self.first_genre)).tolist()
+        elif by == "look":
+            order = np.argsort(along_curve(self.places), kind="stable").tolist()
+        else:
+            order = list(range(len(posters)))
+        return np.asarray(order, dtype=np.uint32)
+
+    def landmarks(self, by: str, order: npt.NDArray[np.uint32]) -> list[dict[str, Any]]:
+        """Return the places to jump to in an order: a label, and the position of its first poster."""
+        if by == "title":
+            titles = self.index.posters["title"]
+            first = [plain_title(display_title(text))[:1] if isinstance(text, str) else "" for text in titles]
+            labels = np.array([one.upper() if one.isalpha() else "#" if one else "–" for one in first], dtype=object)
+        elif by == "year":
+            labels = np.array(["unknown" if year != year else f"{year // 10 * 10:.0f}s" for year in self.years], object)
+        elif by == "genre":
+            names = [*self.genres[0], "none"]
+            labels = np.array([names[at] for at in self.first_genre], dtype=object)
+        else:
+            return []
+        ordered = labels[order]
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else []
+        return [{"label": str(ordered[at]), "position": int(at)} for at in starts]
+
+    @cached_property
+    def first_genre(self) -> Rows:
+        """(N,) the rarest genre of each poster, which says most of it; G where there is none."""
+        names, matrix = self.genres
+        rarest = len(names) - 1 - matrix[:, ::-1].argmax(1)
+        return np.where(matrix.any(1), rarest, len(names))
+
+    @cached_property
+    def places(self) -> npt.NDArray[np.uint16]:
+        """(N, 2) places of the posters on the map."""
+        from keyart.web.projection import project_index
+
+        with self.lock:
+            return project_index(self.index)
+
+    @cached_property
+    def films(self) -> "Films":
+        """The films of the index."""
+        from keyart.recommend.candidates import Films
+
+        return Films(self.index.posters)
+
+    @cached_property
+    def audience(self) -> "Audience":
+        """The users of the history.
+
+        Raises:
+            InputError: There is no history.
+        """
+        if self.history is None:
+            raise InputError("users: no history is known; start keyart serve with --history")
+        from keyart.runs.recommend import read_audience
+
+        return read_audience(self.history, self.films)
+
+    def suggest(self, text: str) -> list[dict[str, Any]]:
+        """Return the posters whose id or title a text may mean, the most likely first; typing errors are tolerated."""
+        with self.lock:  # the table of titles is built by the first caller
+            own = self.index.row_of(text)
+            rows = [] if own is None else [own]
+            rows += [row for row in titles_of(self.index).find(text).rows if row != own]
+        return self.facts(rows[:SUGGESTED])
+
+    def summary(self) -> dict[str, Any]:
+        """Return what the page needs to know of the run at once."""
+        known = self.years[~np.isnan(self.years)]
+        names, matrix = self.genres
+        return {
+            "name": self.name,
+            "folder": str(self.run.folder),
+            "posters": len(self.index),
+            "dimensions": self.index.dimensions,
+            "image_size": list(self.run.image_size),
+            "genres": [{"name": name, "posters": int(count)} for name, count in zip(names, matrix.sum(0), strict=True)],
+            "years": [int(known.min()), int(known.max())] if len(known) else None,
+            "users": self.history is not None,
+        }
+
+
+def along_curve(places: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
+    """Return (N,) distances of places along a Hilbert curve through the square of 16-bit coordinates.
+
+    Examples:
+        >>> along_curve(np.array([[0, 0], [0, 65535], [65535, 65535], [65535, 0]], dtype=np.uint16)).argsort().tolist()
+        [0, 1, 2, 3]
+    """
+    x, y = places.astype(np.int64).T
+    distance = np.zeros(len(places), dtype=np.int64)
+    for bit in range(15, -1, -1):
+        side = 1 << bit
+        right, low = (x & side) > 0, (y & side) > 0
+        distance += side * side * ((3 * right) ^ low)
+        # Turn the quadrant so that the curve inside it begins and ends at the right corners.
+        mirror = ~low & right
+        x, y = np.where(mirror, side - 1 - (x & (side - 1)), x), np.where(mirror, side - 1 - (y & (side - 1)), y)
+        x, y = np.where(~low, y, x), np.where(~low, x, y)
+    return distance
+
+
+def with_row(index: Searchable, facts: dict[str, Any], row: int | None = None) -> dict[str, Any]:
+    """Add ``row`` to a poster's facts, by which the page asks for its image."""
+    return {**facts, "row": index.row_of(facts["id"]) if row is None else row}
+
+
+@dataclass(frozen=True, eq=False)
+class Library:
+    """All runs that the server shows, the first being the default one."""
+
+    runs: Sequence[Shown]
+
+    def __getitem__(self, number: int) -> Shown:
+        """Return a run by its number.
+
+        Raises:
+            InputError: There is no such run.
+        """
+        if not 0 <= number < len(self.runs):
+            raise InputError(f"run {number}: there is no such run; runs go from 0 to {len(self.runs) - 1}")
+        return self.runs[number]

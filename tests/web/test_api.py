@@ -1,0 +1,153 @@
+"""The API answers what the commands print."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def without_rows(found):
+    """JSON without the row numbers and lists that only the API adds."""
+    if isinstance(found, dict):
+        return {key: without_rows(value) for key, value in found.items() if key not in ("row", "watched")}
+    return [without_rows(one) for one in found] if isinstance(found, list) else found
+
+
+@pytest.mark.parametrize("options", [(), ("--diverse",), ("--year", "1950-2010"), ("--hide-duplicates",)])
+def test_search_is_the_command(client, made, keyart, options):
+    run = made[2][0][0]
+    named = {"k": 5, "query": "p0003"}
+    if options:
+        named[options[0].strip("-").replace("-", "_")] = options[1] if len(options) > 1 else True
+    code, out, _ = keyart("search", run, "p0003", "-k", 5, "--json", *options)
+    assert code == 0
+    found = client.get("/api/runs/0/search", params=named).json()
+    assert without_rows(found) == json.loads(out)
+    rows = [one["row"] for one in found["neighbours"]]
+    assert [one["id"] for one in found["neighbours"]] == client.app.app.state.library[0].index.posters["id"][
+        rows
+    ].tolist()
+    rest = client.get("/api/runs/0/search", params={**named, "skip": 2}).json()
+    assert rest["neighbours"] == found["neighbours"][2:]
+
+
+def test_explain_is_the_command(client, made, keyart):
+    code, out, _ = keyart("explain", made[2][0][0], "p0003", "p0005", "--json")
+    assert code == 0
+    assert without_rows(client.get("/api/runs/0/explain?a=3&b=5").json()) == json.loads(out)
+
+
+def test_recommend_is_the_command(client, made, keyart):
+    code, out, _ = keyart("recommend", made[2][0][0], "--liked", "p0003,p0008", "-k", 4, "--json")
+    assert code == 0
+    assert without_rows(client.get("/api/runs/0/recommend?liked=p0003,p0008&k=4").json()) == json.loads(out)
+
+
+def test_metrics_are_the_stored_ones(client, made):
+    assert client.get("/api/runs/0/metrics").json() == json.loads((made[2][0][0] / "metrics.json").read_text())
+
+
+def test_errors_are_one_line(client):
+    for path, status, said in (
+        ("/api/runs/7/search?row=0", 400, "run 7"),
+        ("/api/runs/0/search?row=99", 400, "row 99"),
+        ("/api/runs/0/search?row=1&genre=Nonsense", 400, "no such genre"),
+        ("/api/runs/0/search?row=1&query=p0001", 400, "name one of"),
+        ("/api/runs/0/search?row=1&k=0", 422, "k: "),
+        ("/api/runs/0/posters/0/image?width=7", 400, "width 7"),
+        ("/api/runs/0/recommend", 400, "name one of"),
+        ("/api/compare?run=0", 400, "two runs or more"),
+        ("/api/none", 404, "/api/none"),
+    ):
+        response = client.get(path)
+        assert response.status_code == status, path
+        assert list(response.json()) == ["error"]
+        assert said in response.json()["error"]
+        assert "\n" not in response.json()["error"]
+
+
+def test_near_duplicates(client):
+    assert [one["id"] for one in client.get("/api/runs/0/posters/3/duplicates").json()] == ["p0007"]
+    assert client.get("/api/runs/0/posters/5/duplicates").json() == []
+
+
+def test_thumbnails_have_etags(client):
+    first = client.get("/api/runs/0/posters/2/image")
+    assert first.headers["content-type"] == "image/jpeg"
+    again = client.get("/api/runs/0/posters/2/image", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert client.get("/api/runs/0/posters/2/image?width=480").headers["etag"] != first.headers["etag"]
+
+
+def test_orders_hold_every_poster_once(client, library):
+    index = library[0].index
+    for by in ("catalogue", "title", "year", "genre", "look"):
+        head, _, data = client.get("/api/runs/0/order", params={"by": by}).content.partition(b"\n")
+        rows = np.frombuffer(data, dtype="<u4")
+        assert (len(head) + 1) % 4 == 0
+        assert sorted(rows) == list(range(len(index)))
+        landmarks = json.loads(head)["landmarks"]
+        assert [one["position"] for one in landmarks] == sorted({one["position"] for one in landmarks})
+        if by == "year":
+            assert library[0].years[rows].tolist() == sorted(library[0].years)
+
+
+def test_facets_count_what_a_filter_leaves(client, library):
+    whole = client.get("/api/runs/0/facets").json()
+    assert whole["shown"] == whole["posters"] == 24
+    for genre in whole["genres"]:
+        found = client.get("/api/runs/0/facets", params={"genre": genre["name"]}).json()
+        assert found["shown"] == genre["posters"] > 0
+        searched = client.get("/api/runs/0/search", params={"row": 0, "genre": genre["name"]}).json()["searched"]
+        assert searched == genre["posters"]
+
+
+def test_map_places_every_poster(client):
+    places = np.frombuffer(client.get("/api/runs/0/map").content, dtype="<u2").reshape(-1, 2)
+    assert len(places) == 24
+    assert len(np.unique(places, axis=0)) > 20
+    colours = client.get("/api/runs/0/colours").json()
+    assert all(len(one["codes"]) == 24 and max(one["codes"]) < len(one["names"]) for one in colours.values())
+
+
+def test_documentation_names_every_route(client):
+    spec = client.get("/api/openapi.json").json()
+    assert {"/api/runs/{run}/search", "/api/compare", "/health"} <= set(spec["paths"])
+    assert all("summary" in one or "description" in one for path in spec["paths"].values() for one in path.values())
+
+
+FIRST_POSTER = """
+import sys, time
+from keyart.cli import app as cli
+import keyart.web.serve as serving
+from keyart.web.app import create_app
+
+def serve(library, **options):
+    from starlette.testclient import TestClient
+
+    app = create_app(library, "t" * 20, ["testserver"])
+    with TestClient(app, headers={"authorization": "Bearer " + "t" * 20}) as client:
+        for path in ("/", "/api/status", "/api/runs/0/search?query=p0003", "/api/runs/0/posters/3/image"):
+            assert client.get(path).status_code == 200, path
+    print(time.process_time(), "torch" in sys.modules)
+
+serving.serve = serve
+sys.argv = ["keyart", "serve", sys.argv[1]]
+cli.main()
+"""
+
+
+def test_first_poster_needs_no_torch(made):
+    """Two seconds of processor time from the command to the first poster, whatever else the machine does."""
+    source = Path(__file__).parents[2] / "src"
+    environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", FIRST_POSTER, str(made[2][0][0])]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    seconds, torch = done.stdout.split()
+    assert torch == "False"
+    assert float(seconds) < 3.0  # with the test client; keyart serve alone takes two thirds of it
