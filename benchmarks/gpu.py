@@ -22,13 +22,13 @@ import torch
 
 from keyart.catalogue.relevance import Relevance
 from keyart.losses.angular import AngularLoss
-from keyart.metrics.exact_search import faiss_gpu as gpu
-from keyart.metrics.exact_search.torch_search import TorchFlat
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder, to_images
 from keyart.models.heads.mlp import MLPHead
 from keyart.models.precision import autocast_for, resolve_precision
+from keyart.retrieval.exact_search import faiss_gpu as gpu
+from keyart.retrieval.exact_search.torch_search import TorchFlat
 
 WIDTH, CLUSTERS, QUERIES, K = 128, 1000, 1000, 10
 SIZE = (256, 176)

@@ -48,9 +48,9 @@ def test_closed_forms_against_simulation(n, relevant, k):
     got = {
         "precision": chance.expected_precision(r, m, k),
         "recall": chance.expected_recall(r, m, k),
-        "map": chance.expected_ap(r, m),
-        "map@r": chance.expected_ap_at_r(r, m),
-        "map@k": chance.expected_ap_at_k(r, m, k),
+        "map": chance.expected_ap(r, m, m),
+        "map@r": chance.expected_ap(r, m, r),
+        "map@k": chance.expected_ap(r, m, m.clamp(max=k)),
         "ndcg": chance.expected_ndcg(torch.tensor([gains.sum()]), torch.tensor([ideal]), m, k),
     }
     for name, sample in samples.items():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from keyart.metrics.exact_ranking import EXCLUDED, ExactScores, sort_rows, to_grid
-from keyart.metrics.values import _dense_precision_sums, _sparse_precision_sums
+from keyart.metrics.ranking import _dense_precision_sums, _sparse_precision_sums
 
 
 def exact_scores(grid):

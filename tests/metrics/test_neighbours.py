@@ -1,4 +1,4 @@
-"""Neighbours are exact for any candidates that FAISS finds."""
+"""Neighbours are exact for any candidates that float32 products find."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_ties_and_hidden_rows(n, k, width, seed, hide):
 
 
 def test_differences_that_float32_cannot_see():
-    """Check hundreds of vectors one grid step apart: FAISS cannot order them, so its order must not be used."""
+    """Check hundreds of vectors one grid step apart: float32 cannot order them, so its order must not be used."""
     rng = np.random.default_rng(0)
     base = np.tile(rng.normal(size=32) / 6, (400, 1))
     gallery = torch.from_numpy(base + rng.integers(-2, 3, base.shape) * 2.0**-25)
@@ -44,8 +44,8 @@ def test_differences_that_float32_cannot_see():
     np.testing.assert_array_equal(found.positions.numpy(), reference(queries, gallery, 10))
 
 
-def test_faiss_is_trusted_where_it_is_sure(monkeypatch):
-    """Check that its candidates are verified on ordinary vectors, without a tile of all scores."""
+def test_candidates_are_trusted_where_they_are_sure(monkeypatch):
+    """Check that candidates are verified on ordinary vectors, without a tile of all scores."""
     generator = torch.Generator().manual_seed(0)
     gallery = torch.randn(3000, 64, generator=generator)
     want = reference(gallery[:25], gallery, 10, Exclusion(np.arange(25), np.arange(3000)))

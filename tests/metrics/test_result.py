@@ -8,7 +8,8 @@ import pytest
 
 from keyart.catalogue.relevance import Relevance
 from keyart.metrics.functional import evaluate_retrieval
-from keyart.metrics.result import RetrievalResult, lift, merge_frozen, per_query_table, ratio, standard_error
+from keyart.metrics.result import RetrievalResult, lift, merge_frozen, ratio, standard_error
+from keyart.training.artifacts import per_query_table
 
 
 def made(summary, chance, ids=("a", "b"), left_out=0, error=0.0):

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.metrics import neighbours
-from keyart.metrics.exact_ranking import to_grid
-from keyart.metrics.exact_search import faiss_gpu as gpu
+from keyart.retrieval.exact_search import faiss_gpu as gpu
 from tests.indexes import clustered, make_index
 
 
@@ -30,11 +28,6 @@ class Copy:
 
     def search(self, queries, k):
         return self.index.search(queries, k)
-
-    def add(self, rows):
-        if self.index.ntotal + len(rows) > self.room:
-            raise RuntimeError("out of memory")
-        self.index.add(rows)
 
 
 @pytest.fixture
@@ -118,16 +111,6 @@ def test_what_a_failing_gpu_allocated_is_released(when, pretended, monkeypatch, 
     del index
     gc.collect()
     assert flat() is None
-
-
-def test_exact_metrics_do_without_an_index_that_does_not_fit(pretended, monkeypatch, caplog):
-    grid = to_grid(torch.from_numpy(clustered(300)))
-    assert neighbours._flat_index(grid, True).index.ntotal == 300
-    monkeypatch.setattr(Copy, "room", 299)
-    assert neighbours._flat_index(grid, True) is None
-    assert not alive(pretended)
-    (told,) = caplog.messages
-    assert "out of memory" in told
 
 
 @pytest.mark.gpu

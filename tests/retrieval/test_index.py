@@ -183,7 +183,7 @@ def test_search_also_where_torch_utils_has_replaced_faiss_own():
     vectors = rng.normal(size=(30, 8)).astype(np.float32)
     flat.add(vectors)
     allowed = faiss.SearchParameters(sel=faiss.IDSelectorBatch(np.arange(10)))
-    from keyart.metrics.exact_search.faiss_search import numpy_search
+    from keyart.retrieval.exact_search.faiss_search import numpy_search
 
     assert numpy_search(flat)(vectors[:2], 3, params=allowed)[1].max() < 10
 

@@ -30,7 +30,7 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         for column in table.columns[1:]:
             column.justify = "right"
         inner = {name: value for name, value in inner.items() if not name.startswith(("branch/", "without/"))}
-        for name, value in sorted(inner.items(), key=lambda item: (item[0].count("/"), item[0] != "ndcg@10")):
+        for name, value in sorted(inner.items(), key=lambda item: item[0].count("/")):
             if name.rpartition("/")[2] not in BESIDE:
                 table.add_row(
                     name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)

@@ -17,6 +17,7 @@ from keyart.catalogue.demo import check_demo
 from keyart.config.loss_rules import check_combination, check_loss
 from keyart.config.model_rules import check_model
 from keyart.errors import InputError
+from keyart.metrics.registry import DEFAULT_METRICS, MACRO, computes, result_names
 from keyart.models.heads.registry import TRAINED
 from keyart.models.poolings.registry import POOLINGS
 from keyart.training.trainer_arguments import check_arguments
@@ -233,6 +234,26 @@ def check_miner(miner: Mapping[str, Any]) -> None:
         )
 
 
+def check_evaluation(metrics: Sequence[str] | None, monitor: str) -> None:
+    """Check the chosen metrics, and that ``monitor`` is one of them.
+
+    Raises:
+        InputError: A metric is unknown, or ``monitor`` is not computed.
+    """
+    if metrics is not None and not (isinstance(metrics, list | tuple) and all(isinstance(m, str) for m in metrics)):
+        raise InputError(f"evaluation.metrics={show(metrics)}: takes a list of names, such as [ndcg@10,map], or null")
+    chosen = DEFAULT_METRICS if metrics is None else metrics
+    try:
+        known = computes(chosen, monitor.removeprefix("val/"))
+    except InputError as error:
+        raise InputError(f"evaluation.{error}") from None
+    if not known:
+        names = ["val/" + (f"{name}{MACRO}" if name.endswith("/genre") else name) for name in result_names(chosen)]
+        near = difflib.get_close_matches(monitor, names, n=1)
+        hint = f" (did you mean {near[0]}?)" if near else ""
+        raise InputError(f"monitor={monitor}: evaluation.metrics has none such{hint}; choose among {', '.join(names)}")
+
+
 def check_sampler(sampler: Mapping[str, Any]) -> None:
     """Check that a batch has space for the ``m`` posters of a class, and that a class can form a pair.
 
@@ -334,6 +355,7 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
     check_loss(loss)
     check_miner(miner)
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)
+    check_evaluation(config["evaluation"].get("metrics"), config["monitor"])
     check_sampler(config["sampler"])
     check_data(config["data"])
     check_arguments(config["trainer"])

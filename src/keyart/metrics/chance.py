@@ -56,26 +56,16 @@ def expected_recall(relevant: Tensor, n: Tensor, k: int) -> Tensor:
     return torch.where(rest < drawn, torch.ones_like(n), -torch.expm1(log_none.clamp(max=0)))
 
 
-def expected_ap(relevant: Tensor, n: Tensor) -> Tensor:
-    r"""Return the expected average precision over the full ranking, AP = (1/R) Σ_i x_i · (Σ_{j ≤ i} x_j) / i.
+def expected_ap(relevant: Tensor, n: Tensor, depth: Tensor) -> Tensor:
+    r"""Return the expected average precision cut at a rank, AP@d = (1/R) Σ_{i ≤ d} x_i · (Σ_{j ≤ i} x_j) / i.
 
-    E[AP] = (1/R) Σ_i (1/i) [R/n + (i−1) R(R−1) / (n(n−1))] = (1/n) [H_n + (R−1)/(n−1) · (n − H_n)].
+    E[AP@d] = (1/R) Σ_{i ≤ d} (1/i) [R/n + (i−1) R(R−1) / (n(n−1))] = (1/n) [H_d + (R−1)/(n−1) · (d − H_d)].
+
+    Args:
+        relevant: R.
+        n: Number of gallery rows.
+        depth: d ≤ n: n for AP, R for AP@R.
     """
-    return _expected_precision_sum(relevant, n, n) / relevant
-
-
-def expected_ap_at_r(relevant: Tensor, n: Tensor) -> Tensor:
-    """Return the expected MAP@R = (1/R) Σ_{i ≤ R} x_i · (Σ_{j ≤ i} x_j) / i: the sum of AP, cut at rank R."""
-    return _expected_precision_sum(relevant, n, relevant) / relevant
-
-
-def expected_ap_at_k(relevant: Tensor, n: Tensor, k: int) -> Tensor:
-    """Return the expected AP@k = (1/R) Σ_{i ≤ k} x_i · (Σ_{j ≤ i} x_j) / i: the sum of AP, cut at rank min(k, n)."""
-    return _expected_precision_sum(relevant, n, n.clamp(max=k)) / relevant
-
-
-def _expected_precision_sum(relevant: Tensor, n: Tensor, depth: Tensor) -> Tensor:
-    """Return E[Σ_{i ≤ depth} x_i · (Σ_{j ≤ i} x_j) / i] = Σ_{i ≤ depth} (1/i) [R/n + (i−1) R(R−1) / (n(n−1))]."""
     first = harmonic(depth)
     pair = (relevant - 1) / (n - 1).clamp(min=1)
-    return relevant / n.clamp(min=1) * (first + pair * (depth - first))
+    return relevant / n.clamp(min=1) * (first + pair * (depth - first)) / relevant

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -162,7 +161,7 @@ def distinct_rows(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
 def nearest_distances(vectors: npt.NDArray[np.float32], k: int) -> Floats:
     """Return the Euclidean distances from each vector to its k nearest other vectors.
 
-    FAISS finds the candidates. Its float32 products lose small distances, so these are computed again in float64.
+    Products find the candidates. These lose small distances, so the distances are computed again from differences.
 
     Args:
         vectors: (N, D).
@@ -176,14 +175,14 @@ def nearest_distances(vectors: npt.NDArray[np.float32], k: int) -> Floats:
     if not k:
         return np.empty((count, 0))
     rows = np.ascontiguousarray(vectors - vectors.mean(0, dtype=np.float64).astype(np.float32))
-    index = faiss.IndexFlatL2(rows.shape[1])
-    index.add(rows)
+    half_squares = np.einsum("nd,nd->n", rows, rows, dtype=np.float64).astype(np.float32) / 2
     # With equal distances a vector may not find itself first, so one more is requested and the farthest is dropped.
     depth = min(k + 2, count)
     distances = np.empty((count, k))
     for start in range(0, count, _BLOCK):
         block = rows[start : start + _BLOCK]
-        found = index.search(block, depth)[1]
+        nearness = torch.from_numpy(block @ rows.T - half_squares)
+        found = nearness.topk(depth, dim=1).indices.numpy()
         measured = np.empty(found.shape)
         for column in range(depth):
             gap = rows[found[:, column]].astype(np.float64) - block

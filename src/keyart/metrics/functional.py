@@ -11,18 +11,15 @@ from keyart.metrics.exact_ranking import EXCLUDED, ExactScores, scoring_device, 
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.gallery import Labels, Tile, make_tile
 from keyart.metrics.input_checks import decades_of, order_by_id
-from keyart.metrics.names import DEFAULT_METRICS, MetricName, parse_metrics
-from keyart.metrics.neighbours import search_grid
+from keyart.metrics.metric import Metric
+from keyart.metrics.neighbours import DEEP_K, search_grid
+from keyart.metrics.ranking import Ranking, keys_of
+from keyart.metrics.registry import DEFAULT_METRICS, MACRO, find_metrics
 from keyart.metrics.result import RetrievalResult, mean_of, standard_error
-from keyart.metrics.shortlist import PART, PARTS, Shortlists, bytes_per_query, worthwhile
-from keyart.metrics.values import BY_MARKS, Columns, mark_values, top_values
 
-# From this many neighbours, a partial sort of all keys is faster than FAISS.
-_DEEP_K = 128
 _BUDGET = {"cpu": 128 * 2**20, "cuda": 2**30}
 # More queries per tile do not make the matrix product faster on a CPU.
 _CPU_TILE = 256
-_MACRO = "/genre_macro"
 
 
 def evaluate_retrieval(
@@ -41,27 +38,18 @@ def evaluate_retrieval(
 ) -> RetrievalResult:
     r"""Evaluate embeddings by retrieval: each of N posters ranks the other N − 1 posters by cosine similarity.
 
-    Let g be the gain between two genre sets. *Relevant* means g ≥ 0.5. A query ranks n rows; R of them are relevant:
-
-    - ``ndcg@k``: Σ_{i ≤ k} g_i / log2(1 + i) over the same sum of the k largest gains in the whole gallery (Järvelin
-      and Kekäläinen 2002, linear gain).
-    - ``map``: (1/R) Σ_{relevant ranks i} (relevant among the first i) / i, over the full ranking.
-    - ``map@r``: the same sum over ranks up to R only, over R (Musgrave et al. 2020).
-    - ``map@k``: the same sum over ranks up to k, over R.
-    - ``precision@k``: number of relevant rows among the k nearest, over k, also if the gallery has fewer than k rows.
-    - ``recall@k``: 1 if any of the k nearest is relevant (the sense of metric learning), else 0.
-    - ``precision@k/genre``: for each genre G, ``precision@k/genre/<G>`` over queries that have G; a row is relevant if
-      it has G. ``precision@k/genre_macro`` is the mean of these values over the genres that have one.
-    - ``precision@k/decade``, if years are known: a row is relevant if it is of the query's decade. A query of unknown
-      year is left out; rows of unknown year stay in the ranking and are never relevant.
+    Let g be the gain between two genre sets. *Relevant* means g ≥ 0.5, unless a metric says otherwise. The registry
+    (:mod:`keyart.metrics.registry`) names all metrics, :mod:`keyart.metrics.formulas` defines them. A metric per genre
+    has one result for each genre G, such as ``precision@10/genre/<G>``, and ``precision@10/genre_macro``, the mean over
+    the genres that have a value. Metrics of decades are computed where years are known.
 
     Each metric leaves out the queries without relevant rows, and counts them. If ``groups`` contain near-duplicates,
     each metric is also computed as ``<metric>/dedup``, where the query's gallery leaves out its own group.
 
     The ranking is exact: scores have no rounding error (:mod:`keyart.metrics.exact_ranking`), and ties are broken by
     ascending id. So results do not depend on the device, the tile size or the order of rows. Memory grows linearly in
-    N. If only the k nearest rows are needed, FAISS finds them. If ``map`` or ``map@r`` is requested, all metrics are
-    computed from one ranking; a CPU ranks only as many rows as the metrics need (:mod:`keyart.metrics.shortlist`).
+    N. Metrics that read few ranks are computed from the nearest rows alone (:mod:`keyart.metrics.neighbours`), all
+    others together from one ranking, as deep as the deepest of them needs.
 
     Args:
         embeddings: (N, D) vectors of any length.
@@ -71,7 +59,7 @@ def evaluate_retrieval(
         genre_names: (G,) names.
         years: (N,) float, NaN where unknown.
         groups: (N,) ids of near-duplicate groups; negative: in no group.
-        metrics: Names of the metrics; see :func:`~keyart.metrics.names.parse_metrics`.
+        metrics: Names of the metrics; see :func:`~keyart.metrics.registry.find_metrics`.
         queries: Positions of the rows used as queries; the gallery is always all rows. None: all.
         memory_budget: Bytes for tiles of the ranking, in addition to N · D · 4 for the vectors; None: 128 MiB, 1 GiB on
             CUDA.
@@ -99,14 +87,15 @@ def evaluate_retrieval(
     order = order_by_id(vectors, hot, ids, names, years, groups)
     where = scoring_device(vectors.device if device is None else device)
     decades = decades_of(years, order)
-    wanted = [m for m in parse_metrics(metrics) if m.kind != "decade" or decades is not None]
+    chosen = find_metrics(metrics)
+    labels = Labels(hot[order], decades, relevance, where)
     place = np.empty_like(order)
     place[order] = np.arange(len(order))
     asked = np.arange(len(order)) if queries is None else np.asarray(queries, dtype=np.int64)
     task = _Task(
         to_grid(vectors, torch.from_numpy(order), where),
-        Labels(hot[order], decades, relevance, where),
-        wanted,
+        labels,
+        [metric for metric in chosen if metric.relevance.known(labels)],
         names,
         _BUDGET[where.type] if memory_budget is None else memory_budget,
     )
@@ -122,7 +111,7 @@ class _Task:
     """The evaluation of one gallery, ordered by id."""
 
     def __init__(
-        self, grid: Tensor, labels: Labels, metrics: list[MetricName], names: tuple[str, ...], memory_budget: int
+        self, grid: Tensor, labels: Labels, metrics: list[Metric], names: tuple[str, ...], memory_budget: int
     ) -> None:
         self.grid = grid
         self.labels = labels
@@ -130,19 +119,9 @@ class _Task:
         self.names = names
         self.memory_budget = memory_budget
         self.scores = ExactScores(grid)
-        self.k = min(max(m.k for m in metrics), len(grid))
-        self.ideal = max((m.k for m in metrics if m.kind == "ndcg"), default=0)
-        kinds = {m.kind for m in metrics}
-        self.whole = "full_map" in kinds
-        self.deep = self.whole or "map@r" in kinds or self.k > _DEEP_K
-        # The ranks up to which metrics need positions, not only relevance marks.
-        self.top = min(max((m.k for m in metrics if m.kind not in BY_MARKS), default=0), len(grid))
-        self.lists: Shortlists | None = None
-        if self.deep and not self.whole and grid.device.type == "cpu":
-            self.depth = max(self.k, labels.most_relevant(), 1)
-            if worthwhile(len(grid), self.depth):
-                lists = Shortlists(self.scores)
-                self.lists = lists if lists.usable else None
+        self.depths = {metric.depth for metric in metrics}
+        self.k = min(max((depth for depth in self.depths if isinstance(depth, int)), default=1), len(grid))
+        self.deep = self.k > DEEP_K or any(isinstance(depth, str) for depth in self.depths)
 
     def judge(self, queries: np.ndarray, exclusion: Exclusion) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Compute (Q,) values and (Q,) chance levels of each metric, NaN where a query is left out."""
@@ -154,9 +133,10 @@ class _Task:
                 self.grid[rows], self.grid, self.k, exclude=exclusion, memory_budget=self.memory_budget
             ).positions
         for at in self._tiles(queries):
-            tile = make_tile(self.labels, queries[at], at, exclusion, self.ideal)
+            tile = make_tile(self.labels, queries[at], at, exclusion)
             into = torch.from_numpy(at).to(self.grid.device)
-            for name, pair in self._columns(tile, None if near is None else near[into]).items():
+            keys = self._ranked(tile) if near is None else keys_of(near[into], tile, self.labels)
+            for name, pair in self._columns(tile, keys):
                 if name not in found:
                     empty = torch.full((len(queries),), torch.nan, dtype=torch.float64, device=into.device)
                     found[name] = empty, empty.clone()
@@ -168,57 +148,44 @@ class _Task:
         """Yield positions among the queries in tiles that fit the memory budget, ordered by genre set."""
         order = np.argsort(self.labels.set_of_host[queries], kind="stable")
         n, sets = len(self.grid), len(self.labels.sets)
-        row = sets * 64 + self.top * (64 + 2 * len(self.names))
-        if self.lists is not None:
-            row += bytes_per_query(n, self.depth)
-        elif self.deep:
-            row += self._row_bytes()
+        row = sets * 64 + self.k * (64 + 2 * len(self.names))
+        if self.deep:
+            row += n * (10 if self.grid.device.type == "cpu" else 42)
         size = max(1, self.memory_budget // row)
         if self.grid.device.type == "cpu":
-            size = min(size, _CPU_TILE if self.lists is None else PARTS * PART * torch.get_num_threads())
+            size = min(size, _CPU_TILE)
         for start in range(0, len(order), size):
             yield order[start : start + size]
 
-    def _columns(self, tile: Tile, near: Tensor | None) -> Columns:
-        if near is not None:
-            return top_values(self.metrics, self.labels, tile, near, self.names)
-        keys = self._ranked(tile)
-        columns = mark_values(self.metrics, tile, keys)
-        if self.top:
-            top = self.scores.positions(keys[:, : self.top])
-            others = [m for m in self.metrics if m.kind not in BY_MARKS]
-            columns |= top_values(others, self.labels, tile, top, self.names)
-        return columns
+    def _columns(self, tile: Tile, keys: Tensor) -> Iterator[tuple[str, tuple[Tensor, Tensor]]]:
+        """Yield the name, the (T,) values and the (T,) chance levels of each column."""
+        rankings: dict[type[Ranking], Ranking] = {}
+        for metric in self.metrics:
+            kind = metric.relevance
+            if kind not in rankings:
+                rankings[kind] = kind(self.labels, tile, self.scores, keys, self.depths)
+            ranking = rankings[kind]
+            left_out = ~(ranking.relevant > 0)
+            value, expected = (
+                terms.to(torch.float64).masked_fill(left_out, torch.nan)
+                for terms in (metric.value(ranking), metric.chance(ranking))
+            )
+            if not kind.per_genre:
+                yield metric.name, (value, expected)
+                continue
+            for at, genre in enumerate(self.names):
+                yield f"{metric.name}/{genre}", (value[:, at], expected[:, at])
 
     def _ranked(self, tile: Tile) -> Tensor:
         """Return (T, depth) keys of the nearest rows, nearest first, as deep as the metrics need."""
         marks = (tile.gains >= POSITIVE_GAIN).to(torch.uint8)[:, self.labels.set_of]
         depth = len(self.grid)
-        if not self.whole:
-            depth = min(depth, max(self.k, int(tile.relevant.max()), 1))
-        if self.lists is None:
-            return self._all_ranked(tile.queries, (marks, tile.rows), tile.hidden, depth)
-        keys, sure = self.lists.nearest(tile.queries, (marks, tile.rows), tile.hidden, depth, self.top)
-        unsure = np.flatnonzero(~sure)
-        step = max(1, self.memory_budget // self._row_bytes())
-        for start in range(0, len(unsure), step):
-            at = torch.from_numpy(unsure[start : start + step])
-            place = torch.full((len(sure),), -1).scatter_(0, at, torch.arange(len(at)))
-            row = place[tile.hidden[0]]
-            hidden = row[row >= 0], tile.hidden[1][row >= 0]
-            keys[at] = self._all_ranked(tile.queries[at], (marks, tile.rows[at]), hidden, depth)
-        return keys
-
-    def _all_ranked(
-        self, queries: Tensor, marks: tuple[Tensor, Tensor], hidden: tuple[Tensor, Tensor], depth: int
-    ) -> Tensor:
-        keys = self.scores.keys(self.grid[queries], marks)
-        keys[hidden] = EXCLUDED
+        if "all" not in self.depths:
+            relevant = int(tile.relevant.max()) if "relevant" in self.depths else 0
+            depth = min(depth, max(self.k, relevant, 1))
+        keys = self.scores.keys(self.grid[tile.queries], (marks, tile.rows))
+        keys[tile.hidden] = EXCLUDED
         return sort_rows(keys, depth)
-
-    def _row_bytes(self) -> int:
-        """Return the working memory in bytes to rank all rows for one query."""
-        return len(self.grid) * (10 if self.grid.device.type == "cpu" else 42)
 
 
 def _without_duplicates(
@@ -262,7 +229,7 @@ def _summarise(
         eligible = has[bare] if family else len(values)
         left_out[name] = eligible - int(np.isfinite(values).sum())
         if family:
-            families.setdefault(head + _MACRO + genre[len(bare) :], []).append(name)
+            families.setdefault(f"{head}/genre{MACRO}{genre[len(bare) :]}", []).append(name)
     for macro, members in families.items():
         summary[macro] = mean_of(np.array([summary[m] for m in members]))
         chance[macro] = mean_of(np.array([chance[m] for m in members]))

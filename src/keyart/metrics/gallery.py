@@ -1,6 +1,8 @@
 """Gallery labels for retrieval metrics, and the statistics that need no ranking."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -9,8 +11,6 @@ from torch import Tensor
 from keyart.catalogue.relevance import POSITIVE_GAIN, Relevance, distinct_sets
 from keyart.metrics.chance import discounts
 from keyart.metrics.exclusion import Exclusion
-
-_SETS = 256
 
 
 class Labels:
@@ -43,14 +43,6 @@ class Labels:
             _, inverse, sizes = np.unique(decades, return_inverse=True, return_counts=True)
             self.decade_counts = torch.from_numpy(np.where(decades < 0, 0, sizes[inverse])).to(device, torch.float64)
 
-    def most_relevant(self) -> int:
-        """Return the largest number of rows that are relevant to any row, including the row itself."""
-        counts = [
-            ((self.relevance(some, self.sets) >= POSITIVE_GAIN).to(torch.float64) @ self.set_counts).max()
-            for some in self.sets.split(_SETS)
-        ]
-        return int(torch.stack(counts).max())
-
 
 @dataclass(frozen=True)
 class Tile:
@@ -64,7 +56,7 @@ class Tile:
         n: (T,) float64, number of gallery rows that each query ranks.
         relevant: (T,) float64, number of these rows that are relevant (gain ≥ 0.5).
         gain_sum: (T,) float64, the sum of their gains.
-        ideal_gains: (T, K) float64, their K largest gains, largest first, padded with 0.
+        ideal_gains: Function of K that returns their K largest gains, (T, K) float64, largest first, padded with 0.
     """
 
     queries: Tensor
@@ -74,14 +66,14 @@ class Tile:
     n: Tensor
     relevant: Tensor
     gain_sum: Tensor
-    ideal_gains: Tensor
+    ideal_gains: Callable[[int], Tensor]
 
     def ideal_dcg(self, k: int) -> Tensor:
         """Return the best possible DCG@k over all gallery rows that each query ranks, (T,) float64."""
-        return (self.ideal_gains[:, :k] * discounts(k, self.n.device)).sum(dim=1)
+        return (self.ideal_gains(k) * discounts(k, self.n.device)).sum(dim=1)
 
 
-def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Exclusion, k: int) -> Tile:
+def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Exclusion) -> Tile:
     """Compute the statistics of a tile from counts of genre sets.
 
     Args:
@@ -89,7 +81,6 @@ def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Ex
         queries: (T,) positions among the gallery rows, ordered by genre set.
         at: (T,) positions of the same queries in ``exclusion``.
         exclusion: The excluded rows of each query.
-        k: Number of ideal gains to find.
     """
     device = labels.set_of.device
     different, local = np.unique(labels.set_of_host[queries], return_inverse=True)
@@ -107,14 +98,14 @@ def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Ex
     positive = (gains >= POSITIVE_GAIN).to(torch.float64)
     relevant = less_hidden((positive * labels.set_counts).sum(dim=1), (hidden_gain >= POSITIVE_GAIN).to(torch.float64))
     counts = exclusion.counts[at]
-    ideal = _ideal_gains(labels, wide, rows, (hidden_row, hidden_set), k, int(counts.max(initial=0)))
+    ideal = partial(_ideal_gains, labels, wide, rows, (hidden_row, hidden_set), int(counts.max(initial=0)))
     n = torch.from_numpy(len(labels.set_of_host) - counts).to(device, torch.float64)
     where = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.int64)).to(device)
     return Tile(where, gains, rows, (hidden_row, hidden_at), n, relevant, gain_sum, ideal)
 
 
 def _ideal_gains(
-    labels: Labels, gains: Tensor, rows: Tensor, hidden: tuple[Tensor, Tensor], k: int, most_hidden: int
+    labels: Labels, gains: Tensor, rows: Tensor, hidden: tuple[Tensor, Tensor], most_hidden: int, k: int
 ) -> Tensor:
     """Return the (T, k) largest gains; each set has a member, so the best k + (number excluded) sets contain them."""
     width = min(gains.shape[1], k + most_hidden)

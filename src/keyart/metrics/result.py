@@ -5,7 +5,6 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 Z_95 = 1.96
 """Number of standard errors on each side of a mean that contain 95% of a normal distribution."""
@@ -129,15 +128,6 @@ def merge_frozen(judgement: RetrievalResult, frozen: RetrievalResult | None, spl
 def same_queries(a: RetrievalResult, b: RetrievalResult) -> bool:
     """Return whether two results have the same queries and galleries of equal size."""
     return a.gallery == b.gallery and a.queries == b.queries and set(a.ids.tolist()) == set(b.ids.tolist())
-
-
-def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
-    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
-
-    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
-    have one each.
-    """
-    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
 
 
 def mean_of(values: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.metrics.dimension import Spread, spread_of
 from keyart.metrics.functional import evaluate_retrieval
-from keyart.metrics.names import DEFAULT_METRICS, parse_metrics
+from keyart.metrics.registry import DEFAULT_METRICS, result_names
 from keyart.metrics.result import RetrievalResult
 
 
@@ -77,7 +77,7 @@ class RetrievalMetrics(Metric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"dist_sync_fn": gather_rows} | kwargs)
-        parse_metrics(metrics)
+        result_names(metrics)
         self.genres = np.asarray(genres)
         self.ids = np.asarray(ids, dtype=object)
         self.relevance = relevance

@@ -82,12 +82,13 @@ def evaluate_run(
             say(line)
 
     kind = relevance or run.config["evaluation"]["relevance"]
+    metrics = run.config["evaluation"].get("metrics")
     precision = run.config["training"]["precision"]
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
     judged = Judged(posters, from_whole(embedder, whole), base, splits)
     at = judged.positions(judged.split)
-    frozen = judge(judged.frozen, posters, kind, at)
-    flat = merge_frozen(judge(judged.embeddings, posters, kind, at), frozen, judged.split)
+    frozen = judge(judged.frozen, posters, kind, at, metrics)
+    flat = merge_frozen(judge(judged.embeddings, posters, kind, at, metrics), frozen, judged.split)
     others = plain_judge(posters, kind, at), frozen, judged.split
     flat |= branch_metrics(embedder.head, whole[at], *others)
     flat |= size_metrics(judged.embeddings[at], sizes, *others)

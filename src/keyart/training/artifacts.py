@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from keyart.catalogue.problems import problems_table
 from keyart.catalogue.splits import SPLITS
-from keyart.metrics.result import merge_frozen, per_query_table
+from keyart.metrics.result import RetrievalResult, merge_frozen
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder, embed
 from keyart.models.heads.reduced import ReducedHead
@@ -95,7 +95,7 @@ def finish(
     tables = []
     for split in ("val", "test"):
         at, frozen = prepared.positions(split), prepared.frozen[split]
-        judgement = judge(embeddings, posters, cfg.evaluation.relevance, at)
+        judgement = judge(embeddings, posters, cfg.evaluation.relevance, at, cfg.evaluation.metrics)
         metrics |= merge_frozen(judgement, frozen, split)
         judge_others = plain_judge(posters, cfg.evaluation.relevance, at)
         metrics |= branch_metrics(embedder.head, whole[at], judge_others, frozen, split)
@@ -108,6 +108,15 @@ def finish(
         draw_report(cfg, folder, prepared, embeddings, metrics, per_query)
     write_json(folder / "metrics.json", metrics)
     return RunResults(folder, metrics, posters.catalogue, splits, embeddings)
+
+
+def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
+    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
+
+    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
+    have one each.
+    """
+    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
 
 
 def draw_report(

@@ -28,6 +28,7 @@ from keyart.images.samplers.base import Sampler
 from keyart.images.samplers.classes import class_labels
 from keyart.losses.base import MetricLoss
 from keyart.losses.memory import CrossBatchMemory
+from keyart.metrics.registry import DEFAULT_METRICS
 from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
 from keyart.models.backbone_factory import check_backbone, create_backbone
@@ -165,7 +166,7 @@ def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
         )
     pooled = torch.from_numpy(np.array(mapped[:, : backbone.num_features]))
     frozen = {
-        split: judge(pooled, posters, cfg.evaluation.relevance, np.flatnonzero(splits == split))
+        split: judge(pooled, posters, cfg.evaluation.relevance, np.flatnonzero(splits == split), cfg.evaluation.metrics)
         for split in ("val", "test")
     }
     lightning.seed_everything(cfg.seed, verbose=False)
@@ -330,6 +331,8 @@ def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[l
             years=catalogue.years,
             groups=prepared.posters.groups,
             frozen={"val": prepared.frozen["val"]},
+            metrics=DEFAULT_METRICS if cfg.evaluation.metrics is None else cfg.evaluation.metrics,
+            monitor=cfg.monitor.removeprefix("val/"),
         ),
         best,
         LastCheckpoint(checkpoints, cfg.callbacks.checkpoint.every_seconds, cfg.callbacks.checkpoint.every_n_steps),

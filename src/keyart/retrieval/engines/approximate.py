@@ -14,9 +14,9 @@ from typing import Any, ClassVar, Self
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import numpy_search
 from keyart.retrieval.engines.base import RowEngine
 from keyart.retrieval.engines.recall_probe import DEPTH, RecallProbe
+from keyart.retrieval.exact_search.faiss_search import numpy_search
 from keyart.retrieval.faiss_files import write_faiss
 
 FILE = "engine.faiss"

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Self
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_gpu import search_flat
-from keyart.metrics.exact_search.faiss_search import numpy_search
 from keyart.retrieval.engines.base import RowEngine
+from keyart.retrieval.exact_search.faiss_gpu import search_flat
+from keyart.retrieval.exact_search.faiss_search import numpy_search
 
 
 @dataclass(frozen=True, eq=False)

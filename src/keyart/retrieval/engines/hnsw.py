@@ -6,9 +6,9 @@ from typing import Any, ClassVar, Self
 
 import faiss
 
-from keyart.metrics.exact_search.faiss_search import vector_blocks
 from keyart.retrieval.engines.approximate import ApproximateEngine, efforts_up_to
 from keyart.retrieval.engines.base import Parameter
+from keyart.retrieval.exact_search.faiss_search import vector_blocks
 
 
 class HNSWEngine(ApproximateEngine):

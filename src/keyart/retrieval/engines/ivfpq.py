@@ -7,10 +7,10 @@ from typing import Any, ClassVar, Self
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import vector_blocks
 from keyart.retrieval.engines.approximate import ApproximateEngine, efforts_up_to
 from keyart.retrieval.engines.base import Parameter
 from keyart.retrieval.engines.recall_probe import DEPTH
+from keyart.retrieval.exact_search.faiss_search import vector_blocks
 
 RESCORED = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 ROWS_A_LIST, CODES_A_ROW = 4, 100

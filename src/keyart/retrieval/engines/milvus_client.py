@@ -114,7 +114,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
     for name in ("pymilvus", "milvus_lite", "grpc._server"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if is_file(uri):
-        from keyart.metrics.exact_search.faiss_search import accept_params
+        from keyart.retrieval.exact_search.faiss_search import accept_params
 
         # The embedded server uses FAISS in this process.
         accept_params()

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import numpy_search
+from keyart.retrieval.exact_search.faiss_search import numpy_search
 
 SAMPLE = 1000
 DEPTH = 10

@@ -8,6 +8,7 @@ import torch
 from keyart.catalogue.relevance import RelevanceKind
 from keyart.images.pixel_cache import PixelCache
 from keyart.metrics.baselines import colour_histograms, random_vectors
+from keyart.metrics.registry import headline
 from keyart.metrics.result import RetrievalResult, lift
 from keyart.models.embedder import Embedder, feature_pieces
 from keyart.models.feature_cache import cached_features
@@ -17,7 +18,6 @@ from keyart.runs.run import Run
 from keyart.utils.checkpoint_files import read_checkpoint
 from keyart.utils.progress import progress_bar
 
-METRICS = ("ndcg@10", "map")
 _PIECE = 512
 
 
@@ -44,7 +44,7 @@ def baseline_metrics(
         precision: Precision of the backbone.
 
     Returns:
-        ``<split>/ndcg@10/<row>`` and ``<split>/map/<row>``, each with ``/lift``.
+        ``<split>/<metric>/<row>`` for the first two metrics of `headline`, each with ``/lift``.
     """
     at = judged.positions(judged.split)
     catalogue = judged.posters.catalogue
@@ -57,11 +57,12 @@ def baseline_metrics(
     if probabilities is not None:
         rows["classifier_probabilities"] = probabilities[at]
     found: dict[str, float | None] = {}
+    metrics = headline(frozen.summary)[:2]
     for row, vectors in rows.items():
         whole = np.zeros((len(catalogue), vectors.shape[1]), dtype=np.float32)
         whole[at] = vectors
-        summary = judge(whole, judged.posters, kind, at).summary
-        for metric in METRICS:
+        summary = judge(whole, judged.posters, kind, at, metrics).summary
+        for metric in metrics:
             key = f"{judged.split}/{metric}"
             terms = frozen.chance[metric], frozen.summary[metric], frozen.errors[metric]
             if math.isfinite(frozen.summary[metric]):

@@ -5,11 +5,11 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from keyart.errors import InputError
+from keyart.metrics.registry import headline
 from keyart.metrics.result import RetrievalResult, merge_frozen
 from keyart.models.heads.base import Head
 from keyart.models.heads.reduced import ReducedHead
 
-HEADLINE = ("ndcg@10", "map")
 Judge = Callable[[np.ndarray, Sequence[str]], RetrievalResult]
 """Function from (Q, D) vectors of the posters and names of metrics to the retrieval result."""
 
@@ -31,8 +31,8 @@ def branch_metrics(
         split: Name of the split.
 
     Returns:
-        ``<split>/branch/<branch>/<metric>`` and ``<split>/without/<branch>/<metric>`` for ``ndcg@10`` and ``map``, each
-        with ``/lift``; for a reduced head ``<split>/whole/<metric>`` too.
+        ``<split>/branch/<branch>/<metric>`` and ``<split>/without/<branch>/<metric>`` for the first two
+        of `headline`, each with ``/lift``; for a reduced head ``<split>/whole/<metric>`` too.
     """
     vectors: dict[str, np.ndarray] = {}
     columns = head.branch_columns
@@ -95,8 +95,9 @@ def variant_metrics(
         ``<split>/<name>/<metric>``, each with ``/lift``.
     """
     found: dict[str, float | None] = {}
+    metrics = headline(frozen.summary)[:2]
     for name, rows in vectors.items():
-        flat = merge_frozen(judge(rows, HEADLINE), frozen, split)
-        for metric in HEADLINE:
+        flat = merge_frozen(judge(rows, metrics), frozen, split)
+        for metric in metrics:
             found |= {f"{split}/{name}/{metric}{end}": flat[f"{split}/{metric}{end}"] for end in ("", "/lift")}
     return found

@@ -15,6 +15,7 @@ from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache
 from keyart.images.posters import Posters, load_posters
 from keyart.metrics.functional import evaluate_retrieval
+from keyart.metrics.registry import DEFAULT_METRICS
 from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder, feature_pieces, load_frozen
@@ -53,7 +54,11 @@ class Judged:
 
 
 def judge(
-    embeddings: np.ndarray | torch.Tensor, posters: Posters, kind: RelevanceKind, at: np.ndarray | None = None
+    embeddings: np.ndarray | torch.Tensor,
+    posters: Posters,
+    kind: RelevanceKind,
+    at: np.ndarray | None = None,
+    metrics: Sequence[str] | None = None,
 ) -> RetrievalResult:
     """Evaluate embeddings of posters by the relevance ``kind``; each poster is a query for all others.
 
@@ -62,6 +67,7 @@ def judge(
         posters: The N posters.
         kind: Relevance kind of the metrics.
         at: Positions to evaluate, for example a split: both queries and gallery. None: all.
+        metrics: Names of the metrics, ``evaluation.metrics``; None: `DEFAULT_METRICS`.
     """
     at = np.arange(len(posters.catalogue)) if at is None else at
     part = posters.catalogue.select(at)
@@ -73,6 +79,7 @@ def judge(
         genre_names=part.genre_names,
         years=part.years,
         groups=posters.groups[at],
+        metrics=DEFAULT_METRICS if metrics is None else metrics,
     )
 
 

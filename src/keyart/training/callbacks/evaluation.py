@@ -10,20 +10,19 @@ from lightning.pytorch.utilities import rank_zero_warn
 
 from keyart.catalogue.relevance import Relevance
 from keyart.metrics.dimension import Spread
-from keyart.metrics.names import DEFAULT_METRICS
+from keyart.metrics.registry import DEFAULT_METRICS, headline
 from keyart.metrics.result import RetrievalResult, lift, same_queries
 from keyart.metrics.retrieval_metrics import RetrievalMetrics
-
-HEADLINE = ("ndcg@10", "map", "recall@1")
 
 
 class RetrievalEvaluation(Callback):
     """Callback that evaluates the embeddings of each validation (and test) and logs the retrieval metrics.
 
     It collects the outputs of ``validation_step`` (``test_step``): a dict of ``embedding`` (B, D) and ``index`` (B,),
-    the posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for the headline
-    metrics also ``/chance``, ``/frozen`` and ``/lift``, before checkpoints and early stopping read their monitor.
-    Undefined values are not logged. All processes log the same values. The sanity check before training logs nothing.
+    the posters' positions in the catalogue. At the end it logs ``val/<metric>`` for every metric, and for those of
+    `keyart.metrics.registry.headline` also ``/chance``, ``/frozen`` and ``/lift``, before checkpoints and early
+    stopping read their monitor. The progress bar shows the first. Undefined values are not logged. All processes log
+    the same values. The sanity check before training logs nothing.
 
     To detect collapse, each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
     ``val/mean_cosine`` of its embeddings, and warns once if they have collapsed (see `Spread`).
@@ -37,7 +36,7 @@ class RetrievalEvaluation(Callback):
         groups: (N,) ids of near-duplicate groups.
         frozen: Results of the frozen backbone by split (``val``, ``test``); without them lift is unknown.
         metrics: Names of the metrics to compute.
-        headline: Metrics whose chance, frozen value and lift are logged. The progress bar shows the first.
+        monitor: The metric that the progress bar shows, without its split.
 
     Attributes:
         judgements: The last result of each split.
@@ -54,14 +53,14 @@ class RetrievalEvaluation(Callback):
         groups: np.ndarray | None = None,
         frozen: Mapping[str, RetrievalResult] | None = None,
         metrics: Sequence[str] = DEFAULT_METRICS,
-        headline: Sequence[str] = HEADLINE,
+        monitor: str | None = None,
     ) -> None:
         super().__init__()
         self.metric = RetrievalMetrics(
             genres, ids, relevance=relevance, genre_names=genre_names, years=years, groups=groups, metrics=metrics
         )
         self.frozen = dict(frozen or {})
-        self.headline = tuple(headline)
+        self.monitor = monitor
         self.judgements: dict[str, RetrievalResult] = {}
         self._warned = False
         self._warned_of_collapse = False
@@ -113,9 +112,8 @@ class RetrievalEvaluation(Callback):
         self.judgements[split] = judgement
         values = {f"{split}/{name}": value for name, value in judgement.summary.items()}
         frozen = self._frozen(judgement, split)
-        for name in self.headline:
-            if name not in judgement.summary:
-                continue
+        first = headline(judgement.summary, self.monitor)
+        for name in first:
             values[f"{split}/{name}/chance"] = chance = judgement.chance[name]
             if frozen is not None:
                 values[f"{split}/{name}/frozen"] = base = frozen.summary.get(name, math.nan)
@@ -128,7 +126,7 @@ class RetrievalEvaluation(Callback):
                 "val/mean_cosine": spread.mean_cosine,
             }
             self._warn_of_collapse(spread)
-        shown = {f"{split}/{name}{end}" for name in self.headline[:1] for end in ("", "/lift")}
+        shown = {f"{split}/{name}{end}" for name in first[:1] for end in ("", "/lift")}
         for name, value in values.items():
             if math.isfinite(value):
                 pl_module.log(name, value, prog_bar=name in shown, sync_dist=trainer.world_size > 1)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.metrics.exact_search import faiss_gpu as gpu
-from keyart.metrics.exact_search import torch_search
-from keyart.metrics.exact_search.faiss_search import vector_blocks
-from keyart.metrics.exact_search.torch_search import TorchFlat
+from keyart.retrieval.exact_search import faiss_gpu as gpu
+from keyart.retrieval.exact_search import torch_search
+from keyart.retrieval.exact_search.faiss_search import vector_blocks
+from keyart.retrieval.exact_search.torch_search import TorchFlat
 from tests.indexes import clustered, make_index
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]

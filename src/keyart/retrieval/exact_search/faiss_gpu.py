@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 
-from keyart.metrics.exact_search.faiss_search import numpy_search, vector_blocks
+from keyart.retrieval.exact_search.faiss_search import numpy_search, vector_blocks
 
 if TYPE_CHECKING:
     import torch
 
-    from keyart.metrics.exact_search.torch_search import TorchFlat
+    from keyart.retrieval.exact_search.torch_search import TorchFlat
 
 _log = logging.getLogger(__name__)
 GPU_MAX_K = 2048
@@ -129,7 +129,7 @@ def _copy_of(flat: Any, queries: int, k: int) -> "FaissCopy | TorchFlat | None":
 
 
 def _torch_copy(flat: Any, device: "torch.device") -> "TorchFlat":
-    from keyart.metrics.exact_search.torch_search import TorchFlat
+    from keyart.retrieval.exact_search.torch_search import TorchFlat
 
     return TorchFlat.of_blocks(vector_blocks(flat), flat.ntotal, flat.d, device)
 
