@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from keyart.metrics.exclusion import Exclusion
+from keyart.metrics.neighbours import exact_neighbours
 from keyart.retrieval.random_pairs import RandomPairs
 from keyart.retrieval.titles import display_title
 from keyart.utils.vectors import unit_rows
@@ -70,14 +73,12 @@ def find_neighbours(
     matrix = np.asarray(embeddings)
     unit = unit_rows(matrix[at])
     k = min(k, len(at) - (1 if np.isin(asked, at).any() else 0))
-    order = np.argsort(np.argsort(catalogue.ids[at].astype(str), kind="stable"))
-    neighbours = np.empty((len(asked), max(k, 0)), dtype=np.int64)
-    cosines = np.empty(neighbours.shape, dtype=np.float32)
-    for row, query in enumerate(asked):
-        similarity = unit @ unit_rows(matrix[query][None])[0]
-        ranked = np.lexsort((order, -similarity))
-        ranked = ranked[at[ranked] != query][:k]
-        neighbours[row], cosines[row] = at[ranked], similarity[ranked]
+    at = at[np.argsort(catalogue.ids[at].astype(str), kind="stable")]
+    neighbours, cosines = np.empty((len(asked), 0), dtype=np.int64), np.empty((len(asked), 0), dtype=np.float32)
+    if k > 0:
+        rows, others = torch.from_numpy(matrix[asked]), torch.from_numpy(matrix[at])
+        found = exact_neighbours(rows, others, k, exclude=Exclusion(asked, at))
+        neighbours, cosines = at[found.positions.numpy()], found.similarity.numpy().astype(np.float32)
     group = np.arange(len(catalogue)) if groups is None else np.asarray(groups)
     films = catalogue.films
     return Neighbourhoods(
