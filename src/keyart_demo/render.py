@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import PIL
 from filelock import FileLock
 
 from keyart.errors import InputError
+from keyart.utils.files import replacing_folder, write_json
 from keyart.utils.paths import cache_root
 from keyart_demo.films import draw_film
 from keyart_demo.fonts import font_versions
@@ -26,6 +26,7 @@ from keyart_demo.worker import Share, draw
 # Raised whenever the posters that come out change.
 VERSION = 2
 _ALONE = 24
+NAMES = ("posters", "other_art", "catalogue.csv", "pairs.csv", "recipe.json")
 
 Progress = Callable[[int, int], None]
 
@@ -82,16 +83,8 @@ def demo_catalogue(
                 return target
             if target.exists() and any(target.iterdir()):
                 raise InputError(f"{target}: holds something else than these demo posters; name an empty folder")
-            # Whoever holds the lock is the only one that builds: what lies here was left by a process that was killed.
-            for left in target.parent.glob(f".{target.name}.building-*"):
-                shutil.rmtree(left, ignore_errors=True)
-            building = target.parent / f".{target.name}.building-{os.getpid()}"
-            building.mkdir()
-            try:
+            with replacing_folder(target, NAMES, alone=True) as building:
                 _build(building, recipe, n, seed, pairs, size, workers or _processors(), progress)
-                building.replace(target)
-            finally:
-                shutil.rmtree(building, ignore_errors=True)
     except OSError as error:
         raise InputError(
             f"{target}: demo posters cannot be written there ({error.strerror or error}); set KEYART_CACHE to a"
@@ -171,7 +164,7 @@ def _build(
         ("img", "other_img", "kind"),
         ({"img": poster_name(number), "other_img": other_name(number), "kind": kind} for number, kind in chosen),
     )
-    (building / "recipe.json").write_text(json.dumps(recipe, indent=1, sort_keys=True) + "\n")
+    write_json(building / "recipe.json", recipe)
 
 
 def _draw_apart(share: Share, count: Callable[[int], None]) -> None:

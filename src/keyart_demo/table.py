@@ -1,9 +1,11 @@
 """The tables beside the demo posters: which films there are, and which of them have a second artwork."""
 
 import csv
+import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from keyart.utils.files import write_text
 from keyart_demo.films import Film, draw_film, draws
 from keyart_demo.words import FRANCHISES
 
@@ -62,7 +64,8 @@ def choose_pairs(seed: int, n: int, pairs: int) -> list[tuple[int, str]]:
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[dict[str, str]]) -> None:
     """Write a CSV file in UTF-8 with Unix line ends."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())

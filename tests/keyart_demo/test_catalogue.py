@@ -165,7 +165,7 @@ def test_nothing_half_done_is_left_or_taken(tmp_path, monkeypatch):
 
 
 def test_what_a_killed_process_left_is_swept_up(tmp_path):
-    (tmp_path / ".target.building-abc" / "posters").mkdir(parents=True)
+    (tmp_path / ".target.elsewhere-1-abc.part" / "posters").mkdir(parents=True)
     (tmp_path / ".target.other").mkdir()
     demo_catalogue(tmp_path / "target", n=2, pairs=0, size=(60, 90), workers=1)
     assert {path.name for path in tmp_path.iterdir()} == {"target", ".target.other", ".target.lock"}

@@ -114,6 +114,23 @@ def test_the_frozen_backbone_is_kept_where_it_differs(tmp_path, images):
     assert digest(load_frozen(tmp_path)) == digest(embedder.backbone)
 
 
+def test_a_write_that_fails_leaves_the_old_embedder(tmp_path, images, monkeypatch):
+    before, after = make(), make()
+    before.save(tmp_path / "embedder", frozen_backbone=create_backbone("test_resnet", "none", "avg", SIZE))
+    names = sorted(path.name for path in (tmp_path / "embedder").iterdir())
+
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("keyart.models.embedder.write_text", fail)
+    with pytest.raises(OSError, match="No space"):
+        after.save(tmp_path / "embedder")
+    with torch.no_grad():
+        assert torch.equal(load_embedder(tmp_path / "embedder")(images), before(images))
+    assert sorted(path.name for path in (tmp_path / "embedder").iterdir()) == names
+    assert [path.name for path in tmp_path.iterdir()] == ["embedder"]
+
+
 def test_damaged_folders_are_told_in_one_line(tmp_path):
     with pytest.raises(InputError, match=r"embedder\.json"):
         load_embedder(tmp_path)

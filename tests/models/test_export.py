@@ -271,6 +271,22 @@ def test_somebodys_readme_stays(tmp_path):
     assert (tmp_path / "out" / "README.md").read_text() == "mine"
 
 
+def test_an_export_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run")
+    out = tmp_path / "out"
+    export_run(run, "timm", out)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def fail(*given):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("keyart.runs.export.write_json", fail)
+    with pytest.raises(InputError, match="No space left"):
+        export_run(run, "timm", out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
+
+
 def test_the_command(keyart, tmp_path):
     run, _ = make_run(tmp_path / "run")
     out = tmp_path / "new" / "out"

@@ -1,6 +1,10 @@
 """The index on disk (complete, memory-mapped, with its embedder), and engines compared with exact search."""
 
 import json
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,6 +177,50 @@ def test_a_mapped_index_may_be_saved_over_itself(tmp_path):
     opened.save(tmp_path)
     np.testing.assert_array_equal(PosterIndex.load(tmp_path).vectors(), before)
     assert json.loads((tmp_path / "index.json").read_text())["posters"] == 60
+
+
+@pytest.mark.parametrize(
+    "broken", ["keyart.retrieval.index.faiss.write_index", "pandas.DataFrame.to_parquet", "os.fsync"]
+)
+def test_a_rebuild_that_fails_leaves_the_old_index(broken, tmp_path, monkeypatch):
+    make_index(60).save(tmp_path / "index")
+    before = PosterIndex.load(tmp_path / "index").vectors()
+
+    def fail(*given, **named):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(broken, fail)
+    with pytest.raises(OSError, match="No space"):
+        make_index(40).save(tmp_path / "index")
+    np.testing.assert_array_equal(PosterIndex.load(tmp_path / "index").vectors(), before)
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+REBUILD = """
+    import sys, time
+    from pathlib import Path
+    from keyart.retrieval import index
+    from tests.indexes import make_index
+
+    def describe(folder, names):
+        print("built", flush=True)
+        time.sleep(60)
+
+    index.describe_files = describe
+    make_index(40).save(Path(sys.argv[1]))
+"""
+
+
+def test_a_rebuild_that_is_killed_leaves_the_old_index(tmp_path):
+    make_index(60).save(tmp_path / "index")
+    line = [sys.executable, "-c", textwrap.dedent(REBUILD), str(tmp_path / "index")]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]) as process:
+        assert process.stdout.readline() == b"built\n"
+        process.kill()
+    assert len(PosterIndex.load(tmp_path / "index")) == 60
+    make_index(40).save(tmp_path / "index")
+    assert len(PosterIndex.load(tmp_path / "index")) == 40
+    assert [path.name for path in tmp_path.iterdir()] == ["index"]
 
 
 def test_search_also_where_torch_utils_has_replaced_faiss_own():

@@ -17,7 +17,7 @@ from keyart.retrieval.engines import milvus_build
 from keyart.retrieval.engines.base import Target
 from keyart.retrieval.engines.milvus import MilvusEngine
 from keyart.retrieval.engines.milvus_build import build_milvus
-from keyart.retrieval.engines.milvus_client import connect, disconnect, shown
+from keyart.retrieval.engines.milvus_client import shown
 from keyart.retrieval.engines.milvus_index import MilvusIndex
 
 NOTES = {"embedder": "mine", "images": "/posters"}
@@ -203,17 +203,9 @@ def test_a_stopped_filling_goes_on(tmp_path, monkeypatch):
         if done == 300:
             raise Stopped
 
-    clients = []
-
-    def connected(*given, **named):
-        clients.append(connect(*given, **named))
-        return clients[-1]
-
-    monkeypatch.setattr(milvus_build, "connect", connected)
     with pytest.raises(Stopped):
         build_milvus(exact, uri, progress=stop)
-    disconnect(clients[-1], uri)
-    with pytest.raises(InputError, match="not whole"):
+    with pytest.raises(InputError, match="no such file"):
         MilvusIndex.open(uri)
     reports = []
     built, _ = build_milvus(exact, uri, progress=lambda done, total: reports.append(done))
@@ -224,6 +216,35 @@ def test_a_stopped_filling_goes_on(tmp_path, monkeypatch):
     again.close()
     build_milvus(exact, uri, progress=lambda done, total: reports.append(done))[0].close()
     assert reports == [400, 450]
+
+
+@pytest.mark.parametrize("harm", [None, "draft"])
+def test_a_stopped_rebuild_leaves_the_old_file(harm, tmp_path, monkeypatch):
+    uri, before, after = tmp_path / "a.db", source(120), source(250, seed=5)
+    build_milvus(before, str(uri), "other")[0].close()
+    build_milvus(before, str(uri))[0].close()
+    monkeypatch.setattr(milvus_build, "BATCH_BYTES", 0)
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_milvus(after, str(uri), replace=True, progress=stop)
+    old = MilvusIndex.open(str(uri))
+    np.testing.assert_array_equal(old.vectors(), before.vectors())
+    old.close()
+    [draft] = [path for path in tmp_path.iterdir() if path != uri]
+    if harm == "draft":
+        for path in draft.rglob("*"):
+            if path.is_file():
+                path.write_bytes(b"cut short")
+    built, _ = build_milvus(after, str(uri), replace=True)
+    np.testing.assert_array_equal(built.vectors(), after.vectors())
+    built.close()
+    beside = MilvusIndex.open(str(uri), "other")
+    np.testing.assert_array_equal(beside.vectors(), before.vectors())
+    beside.close()
+    assert list(tmp_path.iterdir()) == [uri]
 
 
 def test_other_contents_are_kept_unless_one_says_so(tmp_path):

@@ -3,9 +3,11 @@
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import hydra
-from omegaconf import DictConfig
+import hydra.core.utils
+from omegaconf import DictConfig, OmegaConf
 
 from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER
@@ -13,7 +15,18 @@ from keyart.config.help import help_text
 from keyart.config.preflight import with_search_path
 from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
+from keyart.utils.files import write_text
 from keyart.utils.text import echo
+
+
+def _save_config(config: DictConfig, filename: str, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / filename, OmegaConf.to_yaml(config))
+
+
+# Hydra writes its record of a run in place, and writes it again when the run is resumed: a process that is killed then
+# would leave a run that cannot be resumed.
+hydra.core.utils._save_config = _save_config
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")

@@ -17,7 +17,7 @@ from keyart.models.heads.registry import head_from
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.allocator import keep_freed_memory
-from keyart.utils.files import write_atomically
+from keyart.utils.files import replacing_folder, write_text
 
 if TYPE_CHECKING:
     from keyart.images.pixel_cache import PixelCache
@@ -107,25 +107,22 @@ class Embedder(nn.Module):
             frozen_backbone: The backbone before fine-tuning, whose features are the baseline. It is also written if it
                 differs from the embedder's backbone. None means that the embedder's backbone is the baseline.
         """
-        folder = Path(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _FROZEN).unlink(missing_ok=True)
-        frozen = None
-        if frozen_backbone is not None and digest(frozen_backbone) != digest(self.backbone):
-            save_state(frozen_backbone, folder / _FROZEN)
-            frozen = frozen_backbone.describe()
-        save_state(self, folder / _WEIGHTS)
-        told = {
-            "format": FORMAT,
-            "backbone": self.backbone.describe(),
-            "head": self.head.describe(),
-            "frozen": frozen,
-            "embedding_size": self.embedding_size,
-            "branches": self.head.branch_sizes,
-            "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
-        }
-        text = json.dumps(told, indent=2) + "\n"
-        write_atomically(folder / _JSON, lambda file: file.write(text.encode()))
+        with replacing_folder(Path(folder), (_FROZEN, _WEIGHTS, _JSON)) as draft:
+            frozen = None
+            if frozen_backbone is not None and digest(frozen_backbone) != digest(self.backbone):
+                save_state(frozen_backbone, draft / _FROZEN)
+                frozen = frozen_backbone.describe()
+            save_state(self, draft / _WEIGHTS)
+            told = {
+                "format": FORMAT,
+                "backbone": self.backbone.describe(),
+                "head": self.head.describe(),
+                "frozen": frozen,
+                "embedding_size": self.embedding_size,
+                "branches": self.head.branch_sizes,
+                "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
+            }
+            write_text(draft / _JSON, json.dumps(told, indent=2) + "\n")
 
 
 def load_embedder(folder: Path | str) -> Embedder:

@@ -88,8 +88,6 @@ def cached_features(
     if not path.exists():
         with locked(folder / f"{key}.lock"):
             if not path.exists():
-                for left in folder.glob(f".{path.name}.*.part"):
-                    left.unlink(missing_ok=True)
                 _write(path, backbone, pixels, device, precision, batch_size, progress)
     mapped: np.ndarray = np.load(path, mmap_mode="r")
     return mapped
@@ -126,6 +124,6 @@ def _write(
                 progress(stop, total)
 
     try:
-        write_atomically(path, write)
+        write_atomically(path, write, alone=True)
     finally:
         backbone.to(home).train(training)

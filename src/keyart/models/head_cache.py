@@ -60,8 +60,8 @@ def fit_head(
                 log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
                 head.fit(features[train], genres[train])
                 made = transformed_features(embedder, features).numpy()
-                write_atomically(fitted, lambda file: file.write(_buffers(head)))
-                write_atomically(transformed, lambda file: np.save(file, made))
+                write_atomically(fitted, lambda file: file.write(_buffers(head)), alone=True)
+                write_atomically(transformed, lambda file: np.save(file, made), alone=True)
     _load_buffers(head, fitted)
     return torch.from_numpy(np.load(transformed, mmap_mode="c"))
 

@@ -12,6 +12,7 @@ from keyart.reports.poster_frames import Size, frame_posters
 from keyart.reports.text_layout import Span, draw_line, shorten, text_width, wrap_spans
 from keyart.reports.theme import LIGHT, Theme, font_for
 from keyart.retrieval.random_pairs import percent
+from keyart.utils.files import write_atomically
 
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
@@ -123,9 +124,7 @@ def draw_gallery(
 
 def write_png(picture: Image.Image, path: Path) -> None:
     """Write a picture as PNG atomically."""
-    draft = path.with_name(f".{path.name}")
-    picture.save(draft, "PNG", compress_level=3)
-    draft.replace(path)
+    write_atomically(path, lambda file: picture.save(file, "PNG", compress_level=3))
 
 
 def _draw_heading(

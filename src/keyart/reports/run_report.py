@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from keyart.reports.page import build_credits, build_page
 from keyart.reports.poster_html import LARGE, PosterImages, gallery_rows, pair_cards
 from keyart.reports.run_pictures import Pictures, Progress, make_pictures
 from keyart.reports.score_table import headline, score_tables
+from keyart.utils.files import write_text
 from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def write_report(
         build_credits(config, environment),
     )
     path = folder / "report.html"
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(page, encoding="utf-8")
-    draft.replace(path)
+    write_text(path, page)
     return path
 
 

@@ -4,7 +4,6 @@ The folder holds only parts. Each part stores its metadata in its Parquet schema
 """
 
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ import pyarrow.parquet as pq
 
 from keyart.errors import InputError
 from keyart.retrieval.index import PosterIndex
+from keyart.utils.files import write_atomically
 from keyart.utils.paths import FORMER_NAME
 
 PIECE = 1024
@@ -51,12 +51,7 @@ def write_part(
     table = table.add_column(1, pa.field("embedding", pa.list_(pa.float32(), width)), values)
     notes = {"posters": len(posters), "skipped": skipped, "about": dict(about)}
     table = table.replace_schema_metadata({"keyart": json.dumps(notes)})
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        pq.write_table(table, draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_atomically(path, lambda file: pq.write_table(table, file))
 
 
 def part_notes(path: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from keyart.retrieval.faiss_files import write_faiss
 from keyart.retrieval.filters import matching_rows
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, find_damage
+from keyart.utils.files import replacing_folder, write_json
 
 VERSION = 1
 TITLE_BYTES = 65_535
@@ -187,21 +188,20 @@ class PosterIndex:
         """Do nothing: memory-mapped files are closed with the last reference to the index."""
 
     def save(self, folder: Path) -> None:
-        """Write the index into a folder.
+        """Write the index into a folder at once: a reader sees the old index or the new one.
 
-        ``index.json``, with sizes and checksums, is written last: its presence says that the index is complete.
+        ``index.json`` holds sizes and checksums.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "index.json").unlink(missing_ok=True)
-        write_faiss(self.index, folder / "vectors.faiss")
-        self.posters.to_parquet(folder / "posters.parquet", index=False)
-        names = ["vectors.faiss", "posters.parquet", *self.searcher.write(folder)]
         about: dict[str, Any] = {"version": VERSION, "engine": self.searcher.name}
         about |= {"posters": len(self.posters), "dimensions": self.index.d}
         if parameters := self.searcher.describe():
             about["parameters"] = parameters
-        about |= self.notes | {"files": describe_files(folder, names)}
-        (folder / "index.json").write_text(json.dumps(about, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        # The index may be memory-mapped from this very folder.
+        with replacing_folder(folder, [*_files_of(folder), "vectors.faiss", "posters.parquet", "index.json"]) as draft:
+            write_faiss(self.index, draft / "vectors.faiss")
+            self.posters.to_parquet(draft / "posters.parquet", index=False)
+            names = ["vectors.faiss", "posters.parquet", *self.searcher.write(draft)]
+            write_json(draft / "index.json", about | self.notes | {"files": describe_files(draft, names)})
 
     @classmethod
     def load(cls, folder: Path, embedder: Path | None = None) -> "PosterIndex":
@@ -232,6 +232,14 @@ class PosterIndex:
             _check_embedder(folder, about, embedder)
         told = {"version", "engine", "posters", "dimensions", "parameters", "files"}
         return cls(index, posters, engine, {key: value for key, value in about.items() if key not in told})
+
+
+def _files_of(folder: Path) -> list[str]:
+    """Return the names of an index's files, as far as they are known."""
+    try:
+        return [*json.loads((folder / "index.json").read_text(encoding="utf-8"))["files"], "engine.faiss"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ["engine.faiss"]
 
 
 def read_about(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Export of a run's embedder into a folder, for use without keyart."""
 
-import os
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,18 @@ from keyart.models.export.program import HEADING, describe_programs, readme, wri
 from keyart.models.export.timm_weights import write_timm
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
-from keyart.utils.files import write_json
+from keyart.utils.files import replacing_folder, write_json, write_text
 from keyart.utils.output_paths import check_output_folder
 
-TARGETS = ("onnx", "timm")
+NAMES = {
+    "onnx": ("embedder.onnx", "embedder.onnx.data", "preprocessing.json"),
+    "timm": (
+        *("model.safetensors", "config.json", "head.safetensors", "head.json"),
+        *("embedder.pt2", "head.pt2", "README.md", "preprocessing.json"),
+    ),
+}
+"""The files of each target; the last one says that the export is complete."""
+TARGETS = tuple(NAMES)
 
 
 def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
@@ -45,32 +51,26 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     embedder = run.embedder()
     told: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
     about = {"embedder": embedder_digest(run.folder / "embedder"), **preprocessing(embedder)}
-    draft = out.resolve().with_name(f".{out.resolve().name}.{os.getpid()}")
+    names = NAMES[target] if _is_ours(out / "README.md") else [name for name in NAMES[target] if name != "README.md"]
     try:
-        draft.mkdir(parents=True)
-        if target == "onnx":
-            told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
-        else:
-            about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
-            about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
-            write_timm(embedder, draft)
-            try:
-                told["difference"] = write_programs(embedder, draft)
-                about["program"] = describe_programs(about, (draft / "head.pt2").is_file())
-                if _is_ours(out / "README.md"):
-                    (draft / "README.md").write_text(readme(about["program"]), encoding="utf-8")
-            except InputError as error:
-                told["left_out"] = f"embedder.pt2 is left out: {error}"
-        # Written last: its presence shows that the export is complete.
-        write_json(draft / "preprocessing.json", about)
-        out.mkdir(parents=True, exist_ok=True)
-        told["files"] = sorted(path.name for path in draft.iterdir())
-        for name in sorted(told["files"], key=lambda name: name == "preprocessing.json"):
-            (draft / name).replace(out / name)
+        with replacing_folder(out, names) as draft:
+            if target == "onnx":
+                told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
+            else:
+                about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
+                about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
+                write_timm(embedder, draft)
+                try:
+                    told["difference"] = write_programs(embedder, draft)
+                    about["program"] = describe_programs(about, (draft / "head.pt2").is_file())
+                    if "README.md" in names:
+                        write_text(draft / "README.md", readme(about["program"]))
+                except InputError as error:
+                    told["left_out"] = f"embedder.pt2 is left out: {error}"
+            write_json(draft / "preprocessing.json", about)
+            told["files"] = sorted(path.name for path in draft.iterdir())
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return told
 
 

@@ -1,6 +1,5 @@
 """Film recommendations for users, from a watch history or from a few liked films."""
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from keyart.recommend.interests import event_weights
 from keyart.retrieval.random_pairs import known_share
 from keyart.retrieval.searchable import Searchable
 from keyart.runs.search import find_row, poster_facts, random_pairs_of, titles_of
+from keyart.utils.files import replacing
 from keyart.utils.vectors import unit_rows
 
 BATCH = 64
@@ -188,20 +188,16 @@ def recommend_all(
     Raises:
         InputError: The file cannot be written.
     """
-    draft = out.with_name(f".{out.name}.{os.getpid()}")
     started, count = time.perf_counter(), 0
     ids = index.posters["id"].astype(str).to_numpy(dtype=object)
     try:
-        with pq.ParquetWriter(draft, SCHEMA) as writer:
+        with replacing(out) as draft, pq.ParquetWriter(draft, SCHEMA) as writer:
             for users, found in _batches(index, films, audience, k):
                 writer.write_table(_as_table(users, found, audience, films, ids))
                 count += sum(len(one) for one in found)
                 progress(users.stop, len(audience.users))
-        draft.replace(out)
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another file") from None
-    finally:
-        draft.unlink(missing_ok=True)
     seconds = (time.perf_counter() - started) / len(audience.users) * 1000
     done = {"users": len(audience.users), "left_out": len(audience.left_out), "candidates": count}
     return {**done, "seconds_per_1000_users": round(seconds, 3), "out": str(out)}

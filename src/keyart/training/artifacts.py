@@ -22,7 +22,7 @@ from keyart.runs.run import describe_environment
 from keyart.training.build import Prepared
 from keyart.training.loggers.run_logger import RunResults
 from keyart.training.module import EmbeddingModule
-from keyart.utils.files import write_json
+from keyart.utils.files import write_atomically, write_json, write_text
 from keyart.utils.progress import progress_bar
 from keyart.utils.text import csv_table
 
@@ -49,13 +49,13 @@ def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str,
 
 def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
     """Write the files that are known before the first step: configuration, environment, splits, skipped posters."""
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(cfg, resolve=True), encoding="utf-8")
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
     embedding = describe_embedding(embedder, cfg.model.output_size)
     environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
     write_json(folder / "environment.json", environment)
     table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
-    csv_table(table).to_csv(folder / "splits.csv", index=False)
-    csv_table(problems_table(prepared.posters.skipped)).to_csv(folder / "skipped.csv", index=False)
+    write_text(folder / "splits.csv", csv_table(table).to_csv(index=False))
+    write_text(folder / "skipped.csv", csv_table(problems_table(prepared.posters.skipped)).to_csv(index=False))
 
 
 def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
@@ -101,7 +101,7 @@ def finish(
         metrics |= branch_metrics(embedder.head, whole[at], judge_others, frozen, split)
         tables.append(per_query_table(judgement, split))
     per_query = pd.concat(tables, ignore_index=True)
-    per_query.to_parquet(folder / "per_query.parquet", index=False)
+    write_atomically(folder / "per_query.parquet", lambda file: per_query.to_parquet(file, index=False))
     embedder.save(folder / "embedder", frozen_backbone=frozen_backbone)
     PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
     if cfg.callbacks.report:

@@ -50,15 +50,16 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, alone: bool = False) -> None:
     """Write a file so that a reader sees either the complete file or none.
 
     Args:
         path: The file's final name; its folder exists.
         write: Writes the content to the open binary file that it receives.
+        alone: Whether no other process can be writing ``path``, as under `locked`; see `files.replacing`.
 
     Raises:
         InputError: The disk is full, or the folder cannot be written.
     """
     with storage_faults(path.parent):
-        files.write_atomically(path, write)
+        files.write_atomically(path, write, alone=alone)

@@ -8,7 +8,7 @@ import torch
 from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from keyart.errors import InputError
-from keyart.utils.files import remove_drafts, replacing, storage_fault
+from keyart.utils.files import storage_fault, write_atomically
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -59,10 +59,8 @@ class CheckpointFiles(TorchCheckpointIO):
         path = Path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            # Drafts of killed processes are as large as a checkpoint. Removal is safe: only one process writes here.
-            remove_drafts(path)
-            with replacing(path) as draft, draft.open("wb") as file:
-                torch.save(checkpoint, file)
+            # Only one process of a run writes checkpoints.
+            write_atomically(path, lambda file: torch.save(checkpoint, file), alone=True)
         except (OSError, RuntimeError) as error:
             # Torch raises its own RuntimeError if it cannot write its file.
             if (fault := storage_fault(error)) is None:

@@ -27,6 +27,7 @@ from keyart.launch.slurm.job import cores_of_task
 from keyart.training.callbacks.pruning import TrialPruned
 from keyart.training.interruption import CutShort, stop_signals
 from keyart.training.world_size import STARTED_HERE
+from keyart.utils.files import write_bytes
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS = 0.05
@@ -67,7 +68,7 @@ def run_processes(
     with tempfile.TemporaryDirectory(prefix="keyart-") as place:
         job = Path(place) / "job.pkl"
         content = {"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs, "reporter": reporter}
-        job.write_bytes(pickle.dumps(content))
+        write_bytes(job, pickle.dumps(content))
         told = [job.with_name(f"{rank}.json") for rank in range(count)]
         processes: list[Process] = []
         grace, handed_on = _GRACE_SECONDS, set[int]()

@@ -1,10 +1,11 @@
 """How one of several processes ended, as it tells the one that started it."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
+
+from keyart.utils.files import write_json
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,7 @@ class Outcome:
 
     def write(self, path: Path) -> None:
         """Write it at once or not at all."""
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps(asdict(self), allow_nan=False), encoding="utf-8")
-        draft.replace(path)
+        write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "Outcome | None":

@@ -16,6 +16,7 @@ from filelock import BaseFileLock, FileLock, SoftFileLock, Timeout
 
 from keyart.errors import InputError
 from keyart.launch.slurm.watch import ALIVE, queue_states
+from keyart.utils.files import write_json
 
 _LOCK = ".running"
 _OWNED = ".running.lock"
@@ -42,8 +43,7 @@ def claim(folder: Path) -> None:
     if lock is None:
         raise InputError(f"{folder}: {_owner(folder)}")
     _claimed[folder] = lock
-    owner = {"pid": os.getpid(), "host": socket.gethostname()}
-    (folder / _OWNER).write_text(json.dumps(owner), encoding="utf-8")
+    write_json(folder / _OWNER, {"pid": os.getpid(), "host": socket.gethostname()})
 
 
 def let_go(folder: Path) -> None:

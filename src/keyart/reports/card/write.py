@@ -1,6 +1,5 @@
 """Writing a dataset card: one page, one JSON file and the pictures."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,7 +24,7 @@ from keyart.reports.charts.figure import save_chart
 from keyart.reports.page import build_page
 from keyart.reports.poster_html import PosterImages
 from keyart.runs.run import Run
-from keyart.utils.files import write_json
+from keyart.utils.files import write_json, write_text
 from keyart.utils.output_paths import check_output_folder
 from keyart.utils.text import to_html
 
@@ -67,7 +66,7 @@ def make_card(
         pictures.mkdir(parents=True, exist_ok=True)
         page = _page(facts, _charts(facts, pictures))
         draw_sheets(facts, pictures)
-        _write_text(out / "card.html", page)
+        write_text(out / "card.html", page)
         facts.seconds["pictures and page"] = clock()
         write_json(out / "card.json", {**facts.content, "seconds": facts.seconds})
     except OSError as error:
@@ -138,9 +137,3 @@ def _page(facts: Facts, charts: dict[str, str]) -> str:
     return build_page(
         f"Know the data: {catalogue.source.stem}", lead, sections.headline(facts), parts, credits, kind="card"
     )
-
-
-def _write_text(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)

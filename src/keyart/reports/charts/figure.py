@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from keyart.reports.theme import LIGHT, Theme, display_file, to_variables
+from keyart.utils.files import replacing
 from keyart.utils.text import to_html
 
 if TYPE_CHECKING:
@@ -33,10 +34,9 @@ def save_chart(draw: Draw, path: Path, *, alt: str, tips: Sequence[str] = ()) ->
         An ``<svg>`` element without external references, with the page's style-sheet variables and typeface.
     """
     with _style():
-        draft = path.with_name(f".{path.name}")
         figure = draw(LIGHT)
-        figure.savefig(draft, format="png", dpi=DPI, facecolor=LIGHT.paper, metadata={"Software": None})
-        draft.replace(path)
+        with replacing(path) as draft:
+            figure.savefig(draft, format="png", dpi=DPI, facecolor=LIGHT.paper, metadata={"Software": None})
         figure.set_layout_engine("none")  # the layout is done already; repeating it takes half of the time
         buffer = io.StringIO()
         figure.savefig(buffer, format="svg", transparent=True)

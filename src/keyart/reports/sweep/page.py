@@ -7,7 +7,7 @@ from keyart.reports.page import build_credits, build_page
 from keyart.runs.run import read_environment
 from keyart.runs.sweep.comparison import format_value
 from keyart.runs.sweep.summary import Summary
-from keyart.utils.files import write_atomically
+from keyart.utils.files import write_text
 from keyart.utils.text import Markup
 
 FILE = "sweep.html"
@@ -37,5 +37,5 @@ def write_page(summary: Summary, chart: str, note: str, folder: Path) -> Path:
         build_credits(sweep.config, read_environment(first) if first is not None else {}),
         kind="sweep",
     )
-    write_atomically(folder / FILE, lambda file: file.write(page.encode()))
+    write_text(folder / FILE, page)
     return folder / FILE

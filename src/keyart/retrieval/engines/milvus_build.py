@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from keyart.retrieval.engines.milvus_client import (
     check_collection,
     check_uri,
     connect,
+    disconnect,
     is_file,
+    is_held,
     read_about,
     shown,
     telling,
@@ -26,6 +29,7 @@ from keyart.retrieval.engines.milvus_index import COLLECTION, CONTENTS, MilvusIn
 from keyart.retrieval.engines.recall_probe import RecallProbe
 from keyart.retrieval.index import PosterIndex
 from keyart.utils.checksums import describe_files
+from keyart.utils.files import remove, replacing_folder, write_json
 
 GENRES, GENRE_BYTES = 1024, 1024
 """Maximum number of genres of a poster, and maximum length of a genre's name in bytes."""
@@ -47,7 +51,8 @@ def build_milvus(
     """Copy an index into a Milvus collection and choose the lowest search effort that reaches a target recall.
 
     Rows are inserted in order of their number and in batches. An interrupted job resumes after the rows that are
-    already stored, and a repeated job adds none.
+    already stored, and a repeated job adds none. An embedded file is built beside the old one, which it replaces at
+    once when it is complete.
 
     Args:
         source: The posters and their exact index; its notes name the embedder and the folder of images.
@@ -78,32 +83,99 @@ def build_milvus(
     check_uri(uri)
     check_collection(collection)
     _check_texts(source.posters, about)
-    client = connect(uri, create=True)
-    known = read_about(client, uri, collection)
-    with telling(uri):
-        there = bool(client.has_collection(collection))
-        if there and (known is None or known.get("content") != about["content"]):
-            if not replace:
-                raise InputError(
-                    f"--uri {shown(uri)}: the collection {collection!r} holds something else; name another with"
-                    " --collection, or say --replace"
-                )
-            client.drop_collection(collection)
-            there = False
-        if is_file(uri):
-            (Path(uri) / CONTENTS).unlink(missing_ok=True)
-        if not there:
-            _create(client, collection, source.dimensions, 80 if recall <= 0.97 else 200)
-    write_about(client, uri, collection, about)
-    index = MilvusIndex(client, uri, collection, {**about, "effort": 0})
-    _fill(index, source, report, progress)
-    effort, found = _choose_effort(index, source, recall, report)
-    about |= {"whole": True, "effort": effort, "recall@10": found}
-    write_about(client, uri, collection, about)
-    index.close()
-    if is_file(uri):
-        _describe(Path(uri))
+    if not is_file(uri):
+        found = _build(source, uri, collection, about, recall, replace, report, progress)
+        return MilvusIndex.open(uri, collection), found
+    target = Path(uri)
+    draft = target.with_name(f".{target.name}.building.db")
+    for path in (target, draft):
+        if is_held(path):
+            raise InputError(f"--uri {path}: another process has it open; wait for it to end, or use a server")
+    basis = _basis(target, collection, about["content"], replace)
+    resumes = draft.exists()
+    try:
+        if not resumes and basis:
+            with replacing_folder(draft, [path.name for path in target.iterdir()]) as copy:
+                shutil.copytree(target, copy, dirs_exist_ok=True)
+        found = _build(source, str(draft), collection, about, recall, True, report, progress)
+    except InputError:
+        if not resumes:
+            raise
+        # The process that was killed may have left a file that Milvus cannot use.
+        remove(draft)
+        return build_milvus(source, uri, collection, recall=recall, replace=replace, report=report, progress=progress)
+    _describe(draft)
+    names = {path.name for folder in (target, draft) if folder.is_dir() for path in folder.iterdir()}
+    with replacing_folder(target, [*names - {CONTENTS}, CONTENTS]) as complete:
+        draft.rename(complete)
     return MilvusIndex.open(uri, collection), found
+
+
+def _basis(target: Path, collection: str, content: str, replace: bool) -> bool:
+    """Return whether an embedded file has something to keep: other collections, or the same contents.
+
+    Raises:
+        InputError: The collection holds something else, or the file cannot be read, and it may not be replaced.
+    """
+    if not target.exists():
+        return False
+    uri = str(target)
+    try:
+        client = connect(uri)
+        try:
+            known = read_about(client, uri, collection)
+            with telling(uri):
+                there = set(client.list_collections())
+        finally:
+            disconnect(client, uri)
+    except InputError:
+        if not replace:
+            raise
+        return False
+    same = known is not None and known.get("content") == content
+    if collection in there and not same and not replace:
+        raise _other_contents(uri, collection)
+    return same or bool(there - {collection, *REGISTRIES})
+
+
+def _other_contents(uri: str, collection: str) -> InputError:
+    return InputError(
+        f"--uri {shown(uri)}: the collection {collection!r} holds something else; name another with --collection, or"
+        " say --replace"
+    )
+
+
+def _build(
+    source: PosterIndex,
+    uri: str,
+    collection: str,
+    about: dict[str, Any],
+    recall: float,
+    replace: bool,
+    report: Callable[[str], None],
+    progress: Callable[[int, int], None],
+) -> float:
+    """Fill a collection, and return the recall that was reached; see `build_milvus`."""
+    client = connect(uri, create=True)
+    try:
+        known = read_about(client, uri, collection)
+        with telling(uri):
+            there = bool(client.has_collection(collection))
+            if there and (known is None or known.get("content") != about["content"]):
+                if not replace:
+                    raise _other_contents(uri, collection)
+                client.drop_collection(collection)
+                there = False
+            if not there:
+                _create(client, collection, source.dimensions, 80 if recall <= 0.97 else 200)
+        write_about(client, uri, collection, about)
+        index = MilvusIndex(client, uri, collection, {**about, "effort": 0})
+        _fill(index, source, report, progress)
+        effort, found = _choose_effort(index, source, recall, report)
+        write_about(client, uri, collection, about | {"whole": True, "effort": effort, "recall@10": found})
+    finally:
+        disconnect(client, uri)
+    return found
 
 
 def _content(source: PosterIndex) -> str:
@@ -231,6 +303,4 @@ def _describe(path: Path) -> None:
     parts = [one for one in (path / "collections").glob("*/partitions") if one.parent.name not in REGISTRIES]
     inside = sorted(one for part in parts for one in part.rglob("*") if one.is_file())
     files = describe_files(path, [one.relative_to(path).as_posix() for one in inside])
-    draft = path / f".{CONTENTS}"
-    draft.write_text(json.dumps({"files": files}, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path / CONTENTS)
+    write_json(path / CONTENTS, {"files": files})

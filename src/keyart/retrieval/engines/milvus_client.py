@@ -161,14 +161,14 @@ def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Itera
         mend = "check the address and the server"
         if is_file(uri):
             mend = (
-                "wait for it to end, or use a server" if (held := opening and _is_held(Path(uri))) else "build it again"
+                "wait for it to end, or use a server" if (held := opening and is_held(Path(uri))) else "build it again"
             )
             told = "another process has it open" if held else told
         raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {fix or mend}") from None
 
 
-def _is_held(path: Path) -> bool:
-    """Return whether another process has an embedded file open: Milvus does not report this itself."""
+def is_held(path: Path) -> bool:
+    """Return whether a process has an embedded file open: Milvus does not report this itself."""
     import fcntl
 
     try:

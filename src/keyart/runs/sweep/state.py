@@ -13,7 +13,7 @@ from typing import Any, Literal
 import yaml
 
 from keyart.errors import InputError
-from keyart.utils.files import write_atomically, write_json
+from keyart.utils.files import write_json, write_text
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "not started"]
 PLAN = "sweep.yaml"
@@ -119,7 +119,7 @@ class Plan:
         """Write the plan into a sweep's folder."""
         text = yaml.safe_dump(asdict(self), sort_keys=False, allow_unicode=True, width=1000)
         folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(folder / PLAN, lambda file: file.write(text.encode()))
+        write_text(folder / PLAN, text)
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":

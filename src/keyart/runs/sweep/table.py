@@ -15,7 +15,7 @@ from rich.table import Table
 from keyart.runs.sweep.comparison import format_value
 from keyart.runs.sweep.folder import Job
 from keyart.runs.sweep.summary import Summary
-from keyart.utils.files import write_atomically
+from keyart.utils.files import write_text
 from keyart.utils.tables import cell
 from keyart.utils.text import csv_cell, terminal
 
@@ -47,7 +47,7 @@ def write_csv(summary: Summary, folder: Path) -> Path:
     rows: list[Sequence[str | int | float | None]] = [column_names(summary)]
     rows += [row_of(job, summary) for job in summary.sweep.jobs]
     csv.writer(text).writerows(["" if value is None else csv_cell(value) for value in row] for row in rows)
-    write_atomically(folder / FILE, lambda file: file.write(text.getvalue().encode()))
+    write_text(folder / FILE, text.getvalue())
     return folder / FILE
 
 

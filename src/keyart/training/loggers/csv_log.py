@@ -1,7 +1,7 @@
 """CSV logger that keeps the metrics of a run across interruptions."""
 
 import csv
-import os
+import io
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,8 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.logger import _add_prefix
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
+
+from keyart.utils.files import write_text
 
 
 class CSVLog(Logger):
@@ -73,12 +75,11 @@ class CSVLog(Logger):
         if not self.rows:
             return
         columns = ["step", *sorted({key for row in self.rows for key in row} - {"step"})]
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        with draft.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        draft.replace(self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text(self.path, text.getvalue())
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from keyart.runs.sweep.state import is_sweep
+from keyart.utils.files import write_text
 
 
 def kept_id(folder: Path) -> str:
@@ -21,7 +22,7 @@ def kept_id(folder: Path) -> str:
     if not known:
         known = secrets.token_hex(4)
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(known, encoding="utf-8")
+        write_text(file, known)
     return known
 
 

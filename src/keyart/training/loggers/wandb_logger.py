@@ -2,7 +2,6 @@
 
 import csv
 import logging
-import shutil
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from keyart.training.loggers import wandb_content as content
 from keyart.training.loggers.run_logger import RunResults, Status
 from keyart.training.loggers.wandb_files import in_sweep, is_uploaded, kept_id, offline_sessions, staged_in, sync_line
 from keyart.training.loggers.wandb_mode import Mode, choose_mode
+from keyart.utils.files import write_bytes
 from keyart.utils.paths import FORMER_NAME
 
 log = logging.getLogger(__name__)
@@ -245,7 +245,9 @@ class WandbLog(Logger):
         try:
             record = self.folder / "train.log"
             if record.is_file():
-                run.save(shutil.copy(record, run.dir), base_path=run.dir, policy="now")
+                copy = Path(run.dir) / record.name
+                write_bytes(copy, record.read_bytes())
+                run.save(str(copy), base_path=run.dir, policy="now")
             if status == "preempted":
                 run.mark_preempting()
         finally:
