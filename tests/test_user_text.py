@@ -185,20 +185,14 @@ def test_the_report_shows_titles_and_genres_as_text(catalogue, tmp_path):
         assert " ".join(text.split()) in page.text + " ".join(attrs.get("alt", "") for attrs in page.all("img"))
 
 
-def test_the_cards_faults_are_text(catalogue, folder, monkeypatch):
-    from types import SimpleNamespace
-
-    from keyart.reports.card import cleanliness_section as clean_section
+def test_the_cards_faults_are_text():
+    from keyart.reports.html import load_macros
 
     fault = {"row": 2, "id": "x", "file": "<img src=x onerror=alert(1)>.jpg", "kind": "<b>", "detail": "<script>"}
     leak = {"train": 0.7, "test": 0.2, "test_posters": 1, "expected": 0, "expected_with_films": 0}
     clean = {"corrupt": [fault], "leak": leak | {"in_column_split": None}, "lookalikes": []}
-    nothing = np.array([], dtype=np.int64)
-    audit = SimpleNamespace(near=[], exact=[], blank=nothing, grey=nothing, tiny=nothing, landscape=nothing)
-    facts = SimpleNamespace(
-        audit=audit, lookalikes=[], content={"cleanliness": clean}, posters=SimpleNamespace(catalogue=catalogue)
-    )
-    page = Page(clean_section.cleanliness(facts, None))
+    told = {"groups": [], "more_groups": 0, "lookalikes": [], "oddities": [], "images": None}
+    page = Page(load_macros("card.html.j2", content={"cleanliness": clean}, **told).cleanliness())
     assert {"img", "b", "script"}.isdisjoint(name for name, _ in page.elements)
     assert fault["file"] in page.texts
 

@@ -13,7 +13,7 @@ from keyart.launch.sweep.finish import report_sweep
 from keyart.reports import theme
 from keyart.reports.card.charts import draw_co_occurrence, draw_complexity, draw_dimension, draw_genres, draw_references
 from keyart.reports.run_report import write_report
-from keyart.reports.stylesheet import _RULES
+from keyart.reports.stylesheet import rules as sheet
 from keyart.reports.sweep.chart import draw_sweep
 from tests.runs.sweep.folders import make_sweep
 from tests.runs.sweep.test_summary import GRID, parabola
@@ -41,7 +41,7 @@ def test_contrast_is_that_of_wcag():
 
 def rules():
     """Return selector and declarations of each rule of the style sheet."""
-    return re.findall(r"([^{}]+)\{([^{}]*)\}", re.sub(r"@media[^{]*\{", "", _RULES))
+    return re.findall(r"([^{}]+)\{([^{}]*)\}", re.sub(r"@media[^{]*\{", "", sheet()))
 
 
 def pairs():
@@ -65,7 +65,7 @@ def test_the_style_sheets_text_colours_are_found():
     assert {("ink", "paper"), ("muted", "card"), ("accent", "paper"), ("paper", "ink"), ("paper", "accent")} <= set(
         pairs()
     )
-    assert not re.search(r"(?<![-\w])color: (?!var|inherit)", _RULES.replace("text-decoration-color", ""))
+    assert not re.search(r"(?<![-\w])color: (?!var|inherit)", sheet().replace("text-decoration-color", ""))
 
 
 @pytest.mark.parametrize("name", THEMES)

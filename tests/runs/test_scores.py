@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from keyart.reports.charts.genre_bars import GenreRow, draw_genre_bars, genre_rows
-from keyart.reports.score_table import headline, number, score_tables
-from keyart.reports.stylesheet import _RULES
+from keyart.reports.numbers import number
+from keyart.reports.score_table import headline, score_tables
+from keyart.reports.stylesheet import rules
 from keyart.reports.theme import LIGHT
 from keyart.runs.evaluation.scores import Score, collect_scores
 from keyart.utils.bootstrap import Interval
@@ -103,7 +104,7 @@ def test_better_worse_and_no_difference_look_unlike():
     html = score_tables(scores, "ndcg@10", "")
     cells = re.findall(r'<td class="([a-z-]+)"><span class="sign"[^>]*aria-label="([a-z ]+)"[^>]*>(.)</span>', html)
     assert cells == [("better", "better", "▲"), ("worse", "worse", "▼"), ("no-difference", "no difference", "=")]
-    colours = [re.search(rf"td\.{name} {{ color: var\(--(\w+)\)", _RULES)[1] for name, _, _ in cells]
+    colours = [re.search(rf"td\.{name} {{ color: var\(--(\w+)\)", rules())[1] for name, _, _ in cells]
     assert len({getattr(LIGHT, colour) for colour in colours}) == 3
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from keyart.reports.score_table import number
+from keyart.reports.html import load_macros
+from keyart.reports.numbers import number
 from keyart.runs.evaluation.metric_names import metric_name
-from keyart.utils.text import to_html
+from keyart.utils.text import Markup
 
 ORIGINS = {
     "learned": "trained with the loss",
@@ -84,7 +85,7 @@ def credit(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@
 
 def branch_section(
     metrics: Mapping[str, float | None], split: str, sizes: Mapping[str, int], loss: str | None, output_size: int | None
-) -> str:
+) -> Markup:
     """Build the report's section on branches as HTML.
 
     Args:
@@ -97,42 +98,19 @@ def branch_section(
     Returns:
         A sentence and a table; only a sentence for an embedding with one branch; empty if no branch is known.
     """
-    by_loss = f"trained with the {loss} loss" if loss else ORIGINS["learned"]
+    origins = {**ORIGINS, "learned": f"trained with the {loss} loss" if loss else ORIGINS["learned"]}
     scores = branch_scores(metrics, split)
+    parts = load_macros("branches.html.j2")
     if not scores:
-        only = next(iter(sizes), None) if len(sizes) == 1 else None
-        return (
-            only and f"<p>The embedding has one branch, {only}, {to_html(by_loss)}: nothing to attribute.</p>"
-        ) or ""
+        (only,) = sizes if len(sizes) == 1 else (None,)
+        return Markup(parts.only(only, origins["learned"]) if only else "")
     others = {one.branch: one for one in branch_scores(metrics, split, "map")}
-    rows = []
-    for one in scores:
-        what = by_loss if one.branch == "learned" else ORIGINS.get(one.branch, "")
-        size = sizes.get(one.branch)
-        also = others.get(one.branch, BranchScore(one.branch, None, None, None, None))
-        cells = _cells(one) + _cells(also)
-        rows.append(
-            f'<tr><th scope="row">{to_html(one.branch)} <small>{"" if size is None else f"{size:,} numbers, "}'
-            f"{to_html(what)}</small></th>{cells}</tr>"
-        )
-    totals = "".join(
-        f'<td>{number(value)}</td><td>{number(lift, 2)}</td><td colspan="2"></td>'
-        for value, lift in (together(metrics, split, metric) for metric in ("ndcg@10", "map"))
-    )
-    rows.append(f'<tr class="headline-row"><th scope="row">together</th>{totals}</tr>')
-    names = [metric_name(name) for name in ("ndcg@10", "map")]
-    heads = "".join(f'<th scope="col">{head}</th>' for name in names for head in (f"{name} alone", *BESIDE_IT))
-    note = f" The table is of the vectors before they are reduced to {output_size:,} numbers." if output_size else ""
-    return (
-        f"<p>{to_html(credit(metrics, split))}</p>"
-        '<div class="scroll"><table><caption>Branches of the embedding</caption><thead>'
-        f'<tr><th scope="col">branch</th>{heads}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-        '<p class="note">Alone: the cosine of the branch’s numbers only. Without it: of all other numbers, at the'
-        f" weights that they have in the whole; nothing is trained again.{note}</p>"
-    )
-
-
-def _cells(one: BranchScore) -> str:
-    values = ((one.alone, 3), (one.alone_lift, 2), (one.without, 3), (one.without_lift, 2))
-    return "".join(f"<td>{number(value, digits)}</td>" for value, digits in values)
+    unknown = BranchScore("", None, None, None, None)
+    rows = [
+        (one.branch, sizes.get(one.branch), origins.get(one.branch, ""), (one, others.get(one.branch, unknown)))
+        for one in scores
+    ]
+    names = ("ndcg@10", "map")
+    heads = [head for name in names for head in (f"{metric_name(name)} alone", *BESIDE_IT)]
+    totals = [together(metrics, split, name) for name in names]
+    return Markup(parts.table(credit(metrics, split), heads, rows, totals, output_size))

@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from keyart.reports.score_table import number
+from keyart.reports.numbers import interval, number, percent, thousands
 from keyart.utils.text import Markup, printable
 
 
@@ -24,7 +24,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
-    found.filters["number"] = number
+    found.filters |= {"number": number, "percent": percent, "thousands": thousands, "interval": interval}
     return found
 
 

@@ -10,7 +10,7 @@ import torch
 
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.neighbours import exact_neighbours
-from keyart.retrieval.random_pairs import RandomPairs
+from keyart.retrieval.random_pairs import RandomPairs, percent
 from keyart.retrieval.titles import display_title
 from keyart.utils.vectors import unit_rows
 
@@ -18,6 +18,25 @@ if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
 
 Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One neighbour of a query poster.
+
+    Attributes:
+        query: Position of the query poster.
+        other: Position of the neighbour.
+        cosine: Their similarity.
+        share: Share of random pairs with a lower cosine, as text.
+        mark: ``near-duplicate``, ``same film`` or empty.
+    """
+
+    query: int
+    other: int
+    cosine: float
+    share: str
+    mark: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,6 +66,19 @@ class Neighbourhoods:
     def shown(self) -> Positions:
         """Positions of all posters that occur, without repetition."""
         return np.unique(np.concatenate([self.queries, self.neighbours.ravel()]))
+
+    def of(self, row: int) -> list[Neighbour]:
+        """Return the neighbours of one query poster, nearest first."""
+        marks = np.where(self.duplicate[row], "near-duplicate", np.where(self.same_film[row], "same film", ""))
+        columns = self.neighbours[row], self.cosines[row], self.closer_than[row], marks
+        return [
+            Neighbour(int(self.queries[row]), int(other), float(cosine), percent(float(share)), str(mark))
+            for other, cosine, share, mark in zip(*columns, strict=True)
+        ]
+
+    def shared_with(self, other: "Neighbourhoods", row: int) -> int:
+        """Return how many neighbours of one query poster another embedding finds too."""
+        return len(np.intersect1d(self.neighbours[row], other.neighbours[row]))
 
 
 def find_neighbours(

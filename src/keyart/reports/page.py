@@ -1,16 +1,17 @@
 """The HTML page around the sections of a report: heading, contents, credits and style."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from keyart.reports.html import load_macros
 from keyart.reports.stylesheet import build_stylesheet
-from keyart.utils.text import to_html
+from keyart.utils.text import Markup
 
-Section = tuple[str, str, str]
+Section = tuple[str, str, Markup]
 
 
 def build_page(
-    title: str, lead: str, figures: str, sections: Sequence[Section], credits: str, kind: str = "report"
+    title: str, lead: Markup, figures: Markup, sections: Sequence[Section], credits: Markup, kind: str = "report"
 ) -> str:
     """Build a complete HTML page with its style sheet.
 
@@ -22,43 +23,9 @@ def build_page(
         credits: HTML of the credits at the end.
         kind: Kind of the page, shown above the title.
     """
-    links = "".join(f'<li><a href="#{key}">{name}</a></li>' for key, name, _ in sections)
-    body = "\n".join(
-        f'<section id="{key}" aria-labelledby="{key}-title">\n<h2 id="{key}-title">{name}</h2>\n{content}\n</section>'
-        for key, name, content in sections
-    )
-    content = (
-        f'<header class="mast">\n<p class="overline display">keyart · {to_html(kind)}</p>\n<h1>{to_html(title)}</h1>\n'
-        f'<p class="lead">{lead}</p>\n{figures}\n<nav aria-label="Contents"><ul>{links}'
-        f'<li><a href="#credits">Credits</a></li></ul></nav>\n</header>\n<main>\n{body}\n</main>\n'
-        f'<footer id="credits"><div>\n{credits}\n</div></footer>\n'
-    )
-    style = build_stylesheet(_text_of(content))
-    return (
-        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{to_html(title)} · keyart</title>\n"
-        f"<style>\n{style}\n</style>\n</head>\n<body>\n{content}</body>\n</html>\n"
-    )
-
-
-def build_table(caption: str, heads: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Build an HTML table from cells of text, or of HTML as `Markup`.
-
-    Args:
-        caption: Caption of the table.
-        heads: Column headings; the first is that of the row names.
-        rows: Name and cells of each row.
-    """
-    columns = "".join(f'<th scope="col">{to_html(head)}</th>' for head in heads)
-    body = "".join(
-        f'<tr><th scope="row">{to_html(name)}</th>{"".join(f"<td>{to_html(cell)}</td>" for cell in cells)}</tr>'
-        for name, cells in rows
-    )
-    return (
-        f'<div class="scroll"><table><caption>{to_html(caption)}</caption><thead><tr>{columns}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>"
-    )
+    parts = load_macros("page.html.j2")
+    body = parts.body(title, lead, figures, sections, credits, kind)
+    return str(parts.page(title, Markup(build_stylesheet(_text_of(body))), body))
 
 
 def _text_of(content: str) -> str:
@@ -66,21 +33,20 @@ def _text_of(content: str) -> str:
     return "".join(part for part in content.split('"') if not part.startswith("data:"))
 
 
-def build_credits(config: Mapping[str, Any], environment: Mapping[str, Any]) -> str:
+def build_credits(config: Mapping[str, Any], environment: Mapping[str, Any]) -> Markup:
     """Build the credits: versions like a poster's billing block, and collapsible configuration and environment."""
     import yaml
 
-    packages = environment.get("packages") or {}
-    billed = {**{"python": environment.get("python")}, **packages, "device": environment.get("device")}
-    billing = " ".join(
-        f"<span><i>{to_html(str(name))}</i>{to_html(str(value))}</span>" for name, value in billed.items() if value
+    billed = {"python": environment.get("python")} | (environment.get("packages") or {})
+    billed["device"] = environment.get("device")
+    records = {
+        name: yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=110)
+        for name, content in (("Configuration", config), ("Environment", environment))
+        if content
+    }
+    return Markup(
+        load_macros("page.html.j2").credits({name: value for name, value in billed.items() if value}, records)
     )
-    parts = [f'<p class="billing">{billing}</p>'] if billing else []
-    for name, content in (("Configuration", config), ("Environment", environment)):
-        if content:
-            told = yaml.safe_dump(_plain(content), sort_keys=False, allow_unicode=True, width=110)
-            parts.append(f"<details><summary>{name}</summary><pre>{to_html(told)}</pre></details>")
-    return "\n".join(parts)
 
 
 def _plain(content: Any) -> Any:

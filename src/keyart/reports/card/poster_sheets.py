@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from keyart.images.complexity import MEASURES
-from keyart.reports.card.cleanliness_section import GROUPS, ODD, ODDITIES, PAIRS
-from keyart.reports.card.label_sections import SHOWN
 from keyart.reports.card.measure import Facts, extremes
 from keyart.reports.card.poster_sheet import Exhibit, Shelf, draw_sheet
+from keyart.reports.card.sections import GROUPS, ODD, ODDITIES, PAIRS, SHOWN
 from keyart.reports.gallery import write_png
 from keyart.reports.neighbours import poster_name
 

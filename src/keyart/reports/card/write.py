@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from keyart.errors import InputError
-from keyart.reports.card import sections
 from keyart.reports.card.charts import (
     OWN,
     draw_co_occurrence,
@@ -15,18 +14,15 @@ from keyart.reports.card.charts import (
     draw_genres,
     draw_references,
 )
-from keyart.reports.card.cleanliness_section import cleanliness
-from keyart.reports.card.label_sections import labels, suspects
 from keyart.reports.card.measure import Facts, Say, measure_facts
 from keyart.reports.card.poster_sheets import draw_sheets, shown_positions
 from keyart.reports.card.references import OFFLINE
+from keyart.reports.card.sections import card_page
 from keyart.reports.charts.figure import save_chart
-from keyart.reports.page import build_page
 from keyart.reports.poster_html import PosterImages
 from keyart.runs.run import Run
 from keyart.utils.files import write_json, write_text
 from keyart.utils.output_paths import check_output_folder
-from keyart.utils.text import to_html
 
 
 def make_card(
@@ -64,7 +60,8 @@ def make_card(
     pictures = out / "pictures"
     try:
         pictures.mkdir(parents=True, exist_ok=True)
-        page = _page(facts, _charts(facts, pictures))
+        charts = _charts(facts, pictures)
+        page = card_page(facts, charts, PosterImages(facts.posters.catalogue, shown_positions(facts)))
         draw_sheets(facts, pictures)
         write_text(out / "card.html", page)
         facts.seconds["pictures and page"] = clock()
@@ -105,35 +102,4 @@ def _charts(facts: Facts, folder: Path) -> dict[str, str]:
             "Which genres occur together: discs, a row the genre given, a column the other",
         ),
     }
-    return {name: _wide(save_chart(draw, folder / f"{name}.png", alt=alt)) for name, (draw, alt) in drawn.items()}
-
-
-def _wide(chart: str) -> str:
-    return f'<div class="wide">{chart}</div>'
-
-
-def _page(facts: Facts, charts: dict[str, str]) -> str:
-    catalogue = facts.posters.catalogue
-    pictures = PosterImages(catalogue, shown_positions(facts))
-    told = facts.content["catalogue"]
-    lead = (
-        f"{told['posters']:,} posters of <b>{to_html(catalogue.source.name)}</b>: how complex, how clean and how well "
-        f"labelled they are, and what follows for a training. Frozen features by <b>{to_html(told['backbone'])}</b>"
-        + (f"; embeddings by the run <b>{to_html(Path(told['run']).name)}</b>." if told["run"] else ".")
-    )
-    parts = [
-        ("complexity", "Complexity", sections.complexity(facts, charts["complexity"], pictures)),
-        ("among", "Among other sets", sections.references(facts, charts["references"])),
-        ("dimension", "Intrinsic dimension", sections.dimension(facts, charts["dimension"])),
-        ("labels", "Labels", labels(facts, charts)),
-        ("suspects", "Labels to look at", suspects(facts, pictures)),
-        ("cleanliness", "Cleanliness", cleanliness(facts, pictures)),
-        ("advice", "Where to start", sections.advice(facts)),
-    ]
-    took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in facts.seconds.items())
-    credits = (
-        f'<p class="note">{to_html(str(catalogue.source))} · {to_html(told["fingerprint"][:12])} · {to_html(took)}</p>'
-    )
-    return build_page(
-        f"Know the data: {catalogue.source.stem}", lead, sections.headline(facts), parts, credits, kind="card"
-    )
+    return {name: save_chart(draw, folder / f"{name}.png", alt=alt) for name, (draw, alt) in drawn.items()}

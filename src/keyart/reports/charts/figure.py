@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from keyart.reports.html import load_macros
 from keyart.reports.theme import LIGHT, Theme, display_file, to_variables
 from keyart.utils.files import replacing
-from keyart.utils.text import to_html
+from keyart.utils.text import Markup
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Draw = Callable[[Theme], "Figure"]
 DPI = 160
+_METADATA = ("Creator", "Date", "Format", "Type")
+"""What matplotlib writes into an SVG unless it is None."""
 PAGE_SCALE = 1.7
 """Width of a chart on a page: pixels per point."""
 
@@ -33,14 +36,14 @@ def save_chart(draw: Draw, path: Path, *, alt: str, tips: Sequence[str] = ()) ->
     Returns:
         An ``<svg>`` element without external references, with the page's style-sheet variables and typeface.
     """
-    with _style():
+    with _style(salt=path.stem):
         figure = draw(LIGHT)
         with replacing(path) as draft:
             figure.savefig(draft, format="png", dpi=DPI, facecolor=LIGHT.paper, metadata={"Software": None})
         figure.set_layout_engine("none")  # the layout is done already; repeating it takes half of the time
         buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", transparent=True)
-    return _for_page(buffer.getvalue(), path.stem.replace("_", "-"), alt, tips)
+        figure.savefig(buffer, format="svg", transparent=True, metadata=dict.fromkeys(_METADATA))
+    return _for_page(buffer.getvalue(), alt, tips)
 
 
 def blank_figure(width: float, height: float) -> "Figure":
@@ -70,7 +73,7 @@ def panel_title(axes: "Axes", text: str, theme: Theme) -> None:
 
 
 @contextmanager
-def _style() -> Iterator[None]:
+def _style(salt: str) -> Iterator[None]:
     import matplotlib
     from matplotlib import font_manager
 
@@ -81,7 +84,7 @@ def _style() -> Iterator[None]:
         "font.family": [font_manager.FontProperties(fname=str(display_file())).get_name(), "DejaVu Sans"],
         "font.size": 11,
         "svg.fonttype": "none",
-        "svg.hashsalt": "keyart",
+        "svg.hashsalt": salt,
         "path.simplify": False,
         # User text may contain two dollar signs, which are not mathematics.
         "text.parse_math": False,
@@ -90,26 +93,18 @@ def _style() -> Iterator[None]:
         yield
 
 
-def _for_page(svg: str, prefix: str, alt: str, tips: Sequence[str]) -> str:
-    """Reduce an SVG to its content, prefix its ids, use style-sheet variables as colours, and add tooltips."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r'\sxmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r"<style.*?</style>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"<[^>]+>", _rounded, svg)
-    svg = re.sub(r"M ([\d.]+ [\d.]+)\s+L \1\s", r"M\1h0", svg)
-    svg = _with_tips(svg, 'id="points"', tips)
+def _for_page(svg: str, alt: str, tips: Sequence[str]) -> str:
+    """Reduce an SVG to its content, use style-sheet variables as colours, and add tooltips."""
+    parts = load_macros("chart.html.j2")
+    svg = svg[svg.index("<svg") :].replace("xlink:href", "href")
+    # A third of the size of a map of 1,500 posters is digits beyond a tenth of a point.
+    svg = _with_tips(re.sub(r"<[^>]+>", _rounded, svg), tips, parts.point)
+    # Matplotlib names its elements alike in all charts of a page; only references are made unique by the hash's salt.
     used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    svg = re.sub(
-        r'\sid="([^"]*)"', lambda match: f' id="{prefix}-{match.group(1)}"' if match.group(1) in used else "", svg
-    )
-    svg = svg.replace("url(#", f"url(#{prefix}-").replace('href="#', f'href="#{prefix}-')
-    width, height = re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2]
-    head = (
-        f'<svg role="img" aria-label="{to_html(alt)}" viewBox="0 0 {width} {height}" class="chart"'
-        f' style="max-width:{float(width) * PAGE_SCALE:.0f}px">'
-    )
-    return to_variables(re.sub(r"<svg[^>]*>", head, svg, count=1)).strip()
+    svg = re.sub(r'\sid="([^"]*)"', lambda match: match.group(0) if match.group(1) in used else "", svg)
+    width, height = (float(size) for size in re.findall(r'(?:width|height)="([\d.]+)pt"', svg)[:2])
+    head = str(parts.head(alt, width, height, width * PAGE_SCALE))
+    return to_variables(re.sub(r"<svg[^>]*>", lambda _: head, svg, count=1)).strip()
 
 
 def _rounded(tag: re.Match[str]) -> str:
@@ -117,17 +112,14 @@ def _rounded(tag: re.Match[str]) -> str:
     return re.sub(r"\d+\.\d\d+", lambda digits: f"{float(digits.group(0)):.1f}", tag.group(0))
 
 
-def _with_tips(svg: str, group: str, tips: Sequence[str]) -> str:
-    start = svg.find(group)
+def _with_tips(svg: str, tips: Sequence[str], point: Callable[[Markup, str], str]) -> str:
+    """Add tooltips to the points of the collection with gid ``points``."""
+    start = svg.find('id="points"')
     if start < 0 or not tips:
         return svg
     texts = iter(tips)
-
-    def tipped(match: re.Match[str]) -> str:
-        text = next(texts, None)
-        return match.group(0) if text is None else f"<use{match.group(1)}><title>{to_html(text)}</title></use>"
-
-    points = len(re.findall(r"<use[^>]*/>", svg[start:]))
-    if points < len(tips):
-        raise ValueError(f"{len(tips)} tips for {points} points")
-    return svg[:start] + re.sub(r"<use([^>]*)/>", tipped, svg[start:], count=len(tips))
+    points = re.compile(r"<use([^>]*)/>")
+    if (count := len(points.findall(svg, start))) < len(tips):
+        raise ValueError(f"{len(tips)} tips for {count} points")
+    tipped = points.sub(lambda use: str(point(Markup(use.group(1)), next(texts))), svg[start:], count=len(tips))
+    return svg[:start] + tipped
