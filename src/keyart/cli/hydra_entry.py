@@ -19,9 +19,9 @@ from keyart.utils.files import write_text
 from keyart.utils.text import echo
 
 
-def _save_config(config: DictConfig, filename: str, folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / filename, OmegaConf.to_yaml(config))
+def _save_config(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+    output_dir.mkdir(parents=True, exist_ok=True)
+    write_text(output_dir / filename, OmegaConf.to_yaml(cfg))
 
 
 # Hydra writes its record of a run in place, and writes it again when the run is resumed: a process that is killed then

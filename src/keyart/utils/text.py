@@ -2,7 +2,8 @@
 
 A title, genre, file name, run name or swept value may contain anything: Rich markup, HTML, a spreadsheet formula or an
 escape sequence. All output of keyart passes through this module: `terminal`, `echo`, `printable` and `to_json` for
-terminals, `to_html` for pages, `csv_cell` and `csv_table` for files that a spreadsheet may open.
+terminals, `csv_cell` and `csv_table` for files that a spreadsheet may open. The templates of `keyart.reports.html`
+escape what pages show.
 """
 
 import json
@@ -11,7 +12,6 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-import markupsafe
 from markupsafe import Markup
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ __all__ = [
     "from_csv_cell",
     "printable",
     "terminal",
-    "to_html",
     "to_json",
 ]
 
@@ -62,16 +61,6 @@ def printable(text: object, keep: str = "") -> str:
         return " " if character.isspace() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
 
     return _UNPRINTABLE.sub(shown, str(text))
-
-
-def to_html(text: object) -> str:
-    """Escape text for HTML content and quoted attributes; `Markup` is already HTML and is returned unchanged.
-
-    Examples:
-        >>> to_html("<b>Se7en</b>"), to_html(Markup("<b>1</b>"))
-        ('&lt;b&gt;Se7en&lt;/b&gt;', '<b>1</b>')
-    """
-    return str(markupsafe.escape(text if isinstance(text, Markup) else printable(text, keep="\n\t")))
 
 
 def csv_cell(value: Any) -> Any:
