@@ -10,6 +10,6 @@ from keyart.utils.files import replacing
 
 def write_faiss(index: Any, path: Path, flags: int = 0) -> None:
     """Write an index, which may be memory-mapped from this very path: the old file stays until the new is complete."""
-    write: Any = faiss.write_index
     with replacing(path) as draft:
+        write: Any = faiss.write_index
         write(index, str(draft), flags)
