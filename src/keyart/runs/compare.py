@@ -13,11 +13,9 @@ import pandas as pd
 from keyart.errors import InputError
 from keyart.metrics.result import ratio
 from keyart.runs.evaluation.metric_names import is_genre
-from keyart.runs.evaluation.scores import metric_keys
+from keyart.runs.evaluation.scores import MACRO, metric_keys
 from keyart.runs.run import Run
 from keyart.utils.bootstrap import Floats, Verdict, percentile_ends, resample_means, verdict
-
-_MACRO = "/genre_macro"
 
 
 @dataclass(frozen=True)
@@ -201,9 +199,9 @@ def metric_columns(table: pd.DataFrame, key: str) -> Floats | None:
     """Return (Q, 1) per-query values of a metric, or (Q, genres) of a mean over genres; None if they are unknown."""
     if key in table:
         return table[[key]].to_numpy(dtype=np.float64)
-    if _MACRO not in key:
+    if MACRO not in key:
         return None
-    head, _, rest = key.partition(_MACRO)
+    head, _, rest = key.partition(MACRO)
     of_genres = [name for name in map(str, table.columns) if name.startswith(f"{head}/genre/")]
     parts = [name for name in of_genres if name.endswith("/dedup") == (rest == "/dedup")]
     return table[parts].to_numpy(dtype=np.float64) if parts else None

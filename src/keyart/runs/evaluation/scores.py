@@ -7,10 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from keyart.metrics import registry
 from keyart.runs.evaluation.metric_names import BESIDE, is_genre, is_variant
 from keyart.utils.bootstrap import Floats, Interval, intervals, percentile_ends, resample_means
 
-MACRO = "/genre_macro"
+MACRO = f"/genre{registry.MACRO}"
 
 
 @dataclass(frozen=True)
