@@ -1,8 +1,6 @@
 """All checks of ``keyart doctor``; the slow ones run in parallel."""
 
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from concurrent.futures import ThreadPoolExecutor
 
 from keyart.cli.doctor import subprocess_probe as probe
 from keyart.cli.doctor.caches import cache_findings
@@ -20,8 +18,6 @@ from keyart.cli.doctor.finding import Finding
 from keyart.cli.doctor.packages import own_extras, own_requirements, package_findings, python_finding
 from keyart.cli.doctor.services import hub_finding, slurm_finding, wandb_finding
 
-_T = TypeVar("_T")
-
 
 def diagnose() -> list[Finding]:
     """Check this machine and this installation, without changing anything.
@@ -33,13 +29,9 @@ def diagnose() -> list[Finding]:
         Findings in reading order; `healthy` tests whether a required component is broken.
     """
     with ThreadPoolExecutor(8) as pool:
-
-        def start(ask: Callable[[], _T]) -> Future[_T]:
-            return pool.submit(ask)
-
-        torch, faiss = start(lambda: probe.ask(probe.TORCH)), start(lambda: probe.ask(probe.FAISS))
-        hub, wandb, slurm = start(hub_finding), start(wandb_finding), start(slurm_finding)
-        caches, builds = start(cache_findings), start(faiss_distributions)
+        torch, faiss = pool.submit(probe.ask, probe.TORCH), pool.submit(probe.ask, probe.FAISS)
+        hub, wandb, slurm = pool.submit(hub_finding), pool.submit(wandb_finding), pool.submit(slurm_finding)
+        caches, builds = pool.submit(cache_findings), pool.submit(faiss_distributions)
         findings = [python_finding(), *package_findings(own_requirements(), own_extras())]
         told = torch.result()
         return [
