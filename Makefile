@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/src
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-gpu bench check format clean
+.PHONY: help install demo test test-gpu bench check format tables clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ check: $(READY) ## Format, lint, types and the order of the rooms, as CI wants t
 format: $(READY) ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+tables: $(READY) ## Write the tables of losses and engines into the README
+	$(BIN)/python -m keyart.config.tables README.md
 
 clean: ## Remove the virtual environment and tools' caches (never runs, never posters)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build

@@ -8,9 +8,9 @@ import pytest
 import typer
 
 from keyart.cli import app as cli
-from keyart.config.loss_table import loss_table
 from keyart.config.preflight import composed, expand
 from keyart.config.rules import check_config
+from keyart.config.tables import with_tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -84,5 +84,8 @@ def test_every_experiment_is_told_and_is_there():
     assert told <= there
 
 
-def test_the_table_of_losses_is_the_printed_one():
-    assert loss_table().strip() in README
+def test_the_tables_are_those_that_make_tables_writes():
+    assert with_tables(README) == README
+    for heading in ("| loss |", "| `--engine` |"):
+        line = next(line for line in README.splitlines() if line.startswith(heading))
+        assert with_tables(f"{line}\n| old |\n\nmore\n").count("\n") > 5

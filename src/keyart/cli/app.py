@@ -5,22 +5,14 @@ Exit codes: 0 for success, 1 if a check found faults, 2 for invalid input or usa
 
 import re
 import sys
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from keyart import __version__
-from keyart.cli.commands.check import card, check, doctor
-from keyart.cli.commands.evaluate import compare, evaluate
-from keyart.cli.commands.explain import explain
-from keyart.cli.commands.export import export
-from keyart.cli.commands.fetch import fetch
-from keyart.cli.commands.index import build_index, embed
-from keyart.cli.commands.recommend import judge_history, recommend
-from keyart.cli.commands.search import search
-from keyart.cli.commands.serve import serve
-from keyart.cli.commands.train import train
+from keyart.cli.commands import COMMANDS
 from keyart.errors import InputError
 from keyart.utils.paths import expand_home
 from keyart.utils.text import echo
@@ -70,21 +62,10 @@ def root(
 
 # Hydra reads all arguments after `train`, including --help.
 _HYDRAS: dict[str, Any] = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
-app.command(context_settings=_HYDRAS)(train)
-app.command()(evaluate)
-app.command()(compare)
-app.command()(search)
-app.command()(explain)
-app.command()(recommend)
-app.command(name="evaluate-history")(judge_history)
-app.command()(export)
-app.command()(embed)
-app.command(name="index")(build_index)
-app.command()(fetch)
-app.command()(card)
-app.command()(check)
-app.command()(doctor)
-app.command()(serve)
+for _name, _target in COMMANDS.items():
+    _module, _, _function = _target.rpartition(".")
+    _command = getattr(import_module(f"keyart.cli.commands.{_module}"), _function)
+    app.command(name=_name, context_settings=_HYDRAS if _name == "train" else None)(_command)
 
 
 def expand_argument(text: str) -> str:

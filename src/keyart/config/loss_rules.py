@@ -55,7 +55,11 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
         _built(loss, key)
         return
     name, margin, about = loss.get("name"), loss.get("margin"), loss.get("about") or {}
-    unit, bounds = about.get("unit"), about.get("range")
+    if missing := [fact for fact in ("unit", "range", "miner", "memory") if fact not in about]:
+        raise InputError(
+            f"{key}.about.{missing[0]}: loss={name} does not say it; its YAML file is written like triplet's"
+        )
+    unit, bounds = about["unit"], about["range"]
     if unit is None:
         if margin is not None:
             raise InputError(f"{key}.margin={_shown(margin)}: loss={name} has no margin; leave {key}.margin out")

@@ -1,4 +1,4 @@
-"""The README's table of losses, generated from their YAML files: ``python -m keyart.config.loss_table``."""
+"""The table of losses, generated from their YAML files."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,3 @@ def loss_table(folder: Path = LOSS_FOLDER) -> str:
     """Return the table in Markdown, one row per loss."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(table_row(loss) for loss in read_losses(folder).values())]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
-
-
-if __name__ == "__main__":
-    print(loss_table())  # noqa: T201

@@ -129,14 +129,6 @@ RULES: dict[str, Rule] = {
     "sampler.column": text,
     "memory.size": whole(0),
     "memory.start_step": whole(0),
-    "miner.margin": number(0, 2, above=True),
-    "miner.kind": one_of("semi_hard", "hard", "violating"),
-    "miner.positives": one_of("hard", "semi_hard", "easy", "all"),
-    "miner.epsilon": number(0),
-    "miner.cutoff": number(0, 2, above=True),
-    "miner.nonzero_loss_cutoff": number(0, 2, above=True),
-    "miner.positive_margin": number(0, 2),
-    "miner.negative_margin": number(0, 2),
     "augment.strength": one_of("none", "light", "medium", "strong"),
     "model.weights": text,
     "model.backbone": text,
@@ -186,6 +178,20 @@ RULES: dict[str, Rule] = {
     "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
 }
 
+_RANKS = one_of("hard", "semi_hard", "easy", "all")
+MINER_RULES: dict[str, dict[str, Rule]] = {
+    "semi_hard": {
+        "margin": number(0, 2, above=True),
+        "kind": one_of("semi_hard", "hard", "violating"),
+        "negatives": one_of("all", "nearest"),
+    },
+    "hard": {"positives": _RANKS, "negatives": _RANKS},
+    "multi_similarity": {"epsilon": number(0)},
+    "distance_weighted": {"cutoff": number(0, 2, above=True), "nonzero_loss_cutoff": number(0, 2, above=True)},
+    "pair_margin": {"positive_margin": number(0, 2), "negative_margin": number(0, 2)},
+}
+"""Rules of the keys of keyart's own miners, by miner. Other miners are checked when they are built."""
+
 
 def lookup(config: Mapping[str, Any], key: str) -> Any:
     """Return the value at a dotted key; raise ``KeyError`` if there is none."""
@@ -207,20 +213,19 @@ def show(value: Any) -> str:
 
 
 def check_miner(miner: Mapping[str, Any]) -> None:
-    """Check the keys of a miner that depend on each other.
+    """Check the keys of a miner.
 
     Raises:
-        InputError: They do not fit together.
+        InputError: One is out of range, or they do not fit together.
     """
     if "class" in miner:
         from keyart.losses.miners.pml import PMLMiner
 
         PMLMiner(miner["class"], miner["args"])
-    name, negatives = miner["name"], miner.get("negatives")
-    if name in ("hard", "semi_hard"):
-        rule = one_of(*(("hard", "semi_hard", "easy", "all") if name == "hard" else ("all", "nearest")))
-        if wanted := rule(negatives):
-            raise InputError(f"miner.negatives={show(negatives)}: with miner={name} it takes {wanted}")
+    name = miner["name"]
+    for key, rule in MINER_RULES.get(name, {}).items():
+        if wanted := rule(miner.get(key)):
+            raise InputError(f"miner.{key}={show(miner.get(key))}: with miner={name} it takes {wanted}")
     if name == "hard":
         for key, other in (("positives", "negatives"), ("negatives", "positives")):
             if miner[key] == "semi_hard" and miner[other] in ("semi_hard", "all"):
