@@ -23,7 +23,9 @@ from torch import nn
 
 from keyart.losses.base import relate
 from keyart.models.precision import autocast_for
-from keyart.training.build import make_data, make_module, prepare
+from keyart.training.build import build
+from keyart.training.fit import make_data, make_module
+from keyart.training.prepare import prepare
 from keyart.training.train import quieten
 
 GOAL = 1.10
@@ -88,15 +90,16 @@ def main() -> None:
         overrides += [f"data.images={measure.need_posters() / 'posters'}", "training.head_epochs=0"]
         overrides += ["training.finetune_epochs=100", f"sampler.batch_size={arguments.batch}", *arguments.overrides]
         with initialize_config_dir(str(measure.ROOT / "conf"), version_base="1.3"):
-            cfg = compose("train", overrides)
-        prepared, embedder = prepare(cfg)
-        module = make_module(cfg, prepared, embedder)
-        data = make_data(cfg, prepared, module.loss)
-        turns = Turns(ByHand(module, data, cfg.trainer.gradient_clip_val))
+            experiment = build(compose("train", overrides))
+        prepared, embedder = prepare(experiment)
+        module = make_module(experiment, prepared, embedder)
+        data = make_data(experiment, prepared)
+        clip = experiment.trainer.others["gradient_clip_val"]
+        turns = Turns(ByHand(module, data, clip))
         trainer = lightning.Trainer(
             accelerator="cpu",
             max_steps=arguments.steps + 1,
-            gradient_clip_val=cfg.trainer.gradient_clip_val,
+            gradient_clip_val=clip,
             callbacks=[turns],
             limit_val_batches=0,
             enable_model_summary=False,
@@ -106,10 +109,10 @@ def main() -> None:
             use_distributed_sampler=False,
         )
         trainer.fit(module, datamodule=data)
-    precision = cfg.training.precision
+    precision, model = experiment.precision, experiment.model.backbone
     ratios = [measure.ratio(*([one[i] for one in times] for times in (turns.ours, turns.theirs))) for i in (0, 1)]
     measure.table(
-        f"One fine-tuning step of {arguments.batch} posters, {cfg.model.name}, {precision}: {measure.machine()}",
+        f"One fine-tuning step of {arguments.batch} posters, {model}, {precision}: {measure.machine()}",
         ["", "seconds (median)", "CPU seconds (median)"],
         [
             ["keyart", *(f"{statistics.median(times):.3f}" for times in zip(*turns.ours, strict=True))],

@@ -2,7 +2,6 @@
 
 from functools import cache
 from importlib.util import find_spec
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,8 @@ from keyart.config.rules import check_config
 from keyart.errors import InputError
 from keyart.losses.memory import CrossBatchMemory
 from keyart.losses.objective import Rows, check_use, objective
-from keyart.training.build import make_sampler
+from keyart.training.build import read_sampler
+from keyart.training.fit import make_sampler
 
 WIDTH = 8
 MORE = {("loss", "pml"): ["loss.class=TripletMarginLoss"], ("miner", "pml"): ["miner.class=BatchHardMiner"]}
@@ -58,9 +58,7 @@ def catalogue() -> Catalogue:
 @cache
 def batches(sampler: str) -> list[torch.Tensor]:
     """Return an epoch's batches from the configured sampler."""
-    config = OmegaConf.create({"seed": 0, "sampler": section("sampler", sampler)})
-    prepared = SimpleNamespace(posters=SimpleNamespace(catalogue=catalogue()), positions=lambda _: np.arange(30))
-    made = make_sampler(config, prepared)
+    made = make_sampler(read_sampler(OmegaConf.create(section("sampler", sampler))), catalogue(), seed=0)
     return [torch.from_numpy(made.batch(0, i)) for i in range(made.batches_per_epoch)]
 
 

@@ -34,15 +34,16 @@ def test_each_comment_of_the_files_stands_beside_its_key(chosen):
             files.append((group, CONFIG_FOLDER / group / f"{name}.yaml"))
     for group, file in files:
         for key, comment in key_comments(file, group):
-            if not {"hydra", "about", "build", "needs"}.intersection(key.split(".")):
+            if not {"hydra", "about", "build", "needs", "_partial_"}.intersection(key.split(".")):
                 assert (key.rpartition(".")[2], comment) in shown, f"{file.name}: {key}"
 
 
 def test_every_experiment_and_every_option_is_there():
     text = " ".join(help_text().split())
-    for name in options_of("experiment"):
-        assert f"{name} {head_comment(CONFIG_FOLDER / 'experiment' / f'{name}.yaml')}" in text
-    for group in ("loss", "miner", "sampler", "model", "logger", "hydra/launcher"):
+    for group in ("experiment", "debug"):
+        for name in options_of(group):
+            assert f"{name} {head_comment(CONFIG_FOLDER / group / f'{name}.yaml')}" in text
+    for group in ("loss", "miner", "sampler", "model", "head", "optimizer", "scheduler", "logger", "hydra/launcher"):
         for name in options_of(group):
             assert name in text
 

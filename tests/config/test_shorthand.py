@@ -14,9 +14,12 @@ from omegaconf import OmegaConf
 
 from keyart.config import preflight
 from keyart.config.compose import CONFIG_FOLDER, compose_all, composed, dotted_keys
+from keyart.config.recorded import check_recorded
 from keyart.config.rules import RULES, lookup
 from keyart.config.shorthand import NULLS, in_full, options_of
 from keyart.errors import InputError
+from keyart.models.heads.build import parameters_of
+from keyart.models.heads.registry import PROJECTED, TRAINED
 from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 
 GROUPS = sorted(folder.name for folder in CONFIG_FOLDER.iterdir() if folder.is_dir() and folder.name != "hydra")
@@ -84,7 +87,15 @@ def test_what_stands_for_null_composes_and_passes_the_rules(key):
     assert str("null" if found is None else found) == value or name in GROUPS
 
 
-@pytest.mark.parametrize("content", ["memory: null", "model:\n  kernel: null", "data:\n  split: 3", "training: null"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "memory: null",
+        "defaults:\n  - override /head: ensemble\nmodel:\n  kernel: null",
+        "data:\n  split: 3",
+        "training: null",
+    ],
+)
 def test_an_experiment_that_takes_a_node_away_is_refused(content, tmp_path):
     conf = tmp_path / "conf"
     shutil.copytree(CONFIG_FOLDER, conf)
@@ -222,3 +233,86 @@ class TestTrainer:
 )
 def test_a_hint_is_what_was_meant_or_what_there_is(override, hint):
     assert said([override]).endswith(hint)
+
+
+class TestHeads:
+    @pytest.mark.parametrize("sign", ["", "+", "++"])
+    def test_a_model_s_head_is_the_option_of_the_group(self, sign):
+        assert in_full([f"{sign}model.head=ensemble", "model.heads=8"]) == ["head=ensemble", "model.heads=8"]
+        assert in_full(["-m", f"{sign}model.head=linear,ensemble"][1:]) == ["head=linear,ensemble"]
+
+    def test_every_head_has_a_file_with_its_keys(self):
+        assert options_of("head") == sorted(TRAINED)
+        for name in TRAINED:
+            own = yaml.safe_load((CONFIG_FOLDER / "head" / f"{name}.yaml").read_text())
+            assert own.pop("head") == name
+            more = {"components", "rotate", "kernel"} if name in PROJECTED else set()
+            assert set(own) | {"norm"} == {*parameters_of(name), "norm"} | more
+
+    def test_a_key_of_another_head_is_refused_with_the_head_that_has_it(self):
+        assert said(["model.heads=8"]).endswith("only head=ensemble has it")
+        assert said(["model.head=linear", "model.hidden_size=8"]).endswith("only head=ensemble, head=mlp have it")
+
+
+class TestSums:
+    def test_a_loss_is_added_by_its_name(self):
+        given = preflight(["loss=sum", "loss.weights.supcon=0.5", "loss.terms.supcon.temperature=0.2"])
+        assert given[1] == "+loss@loss.terms.supcon=supcon"
+        loss = composed(given)["loss"]
+        assert loss["weights"] == {"angular": 1.0, "distillation": 1.0, "supcon": 0.5}
+        assert set(loss["terms"]) == set(loss["weights"])
+        assert loss["terms"]["supcon"]["build"]["temperature"] == 0.2
+        assert in_full(given) == given
+
+    @pytest.mark.parametrize("name", [name for name in options_of("loss") if name not in ("sum", "pml")])
+    def test_every_loss_may_be_a_term(self, name):
+        given = preflight(["loss=sum", f"loss.weights.{name}=2"])
+        assert composed(given)["loss"]["build"]["weights"][name] == 2
+
+    def test_a_second_term_of_the_same_loss_has_a_name_of_its_own(self):
+        given = preflight(
+            ["loss=sum", "+loss@loss.terms.wide=angular", "loss.terms.wide.margin=50", "loss.weights.wide=1"]
+        )
+        assert composed(given)["loss"]["terms"]["wide"]["margin"] == 50
+
+    def test_a_weight_may_be_swept(self):
+        given = preflight(["-m", "loss=sum", "loss.weights.supcon=0.1,0.5"])
+        assert given == ["-m", "loss=sum", "+loss@loss.terms.supcon=supcon", "++loss.weights.supcon=0.1,0.5"]
+
+    @pytest.mark.parametrize(
+        ("overrides", "told"),
+        [
+            (["loss=sum", "loss.weights.nope=1"], "there is no loss nope; choose one of angular, "),
+            (["loss=sum", "loss.terms.supcon.temprature=1"], "did you mean loss.terms.supcon.temperature?"),
+            (["loss=sum", "loss.weights.supcon=-1"], "a weight is a number of 0 or more"),
+            (["loss.weights.supcon=1"], "there is no key loss.weights.supcon"),
+        ],
+    )
+    def test_what_is_no_loss_or_no_weight_is_refused(self, overrides, told):
+        assert told in said(overrides)
+
+    def test_a_run_that_recorded_such_a_term_may_be_resumed(self, tmp_path):
+        recorded = ["loss=sum", "+loss@loss.terms.supcon=supcon", "++loss.weights.supcon=0.5"]
+        assert check_recorded(recorded, tmp_path, "resume=x") == recorded
+        with pytest.raises(InputError, match="conf/loss does not have"):
+            check_recorded(["loss=sum", "+loss@loss.terms.supcon=../model/vit"], tmp_path, "resume=x")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["ndcg@10", "map", "map@r", "recall@5", "recall@5/dedup", "precision@10/genre_macro", "precision@10/genre/War"],
+)
+def test_every_metric_of_the_validation_may_be_the_monitor(name):
+    assert preflight([f"monitor=val/{name}"]) == [f"monitor=val/{name}"]
+
+
+@pytest.mark.parametrize("value", ["val/typo", "val/ndcg@1O", "vall/map", "test/map", "val/", "val/precision@10/genre"])
+def test_any_other_monitor_is_refused_without_torch(value):
+    assert said([f"monitor={value}"]).startswith(f"monitor={value}: ")
+
+
+def test_unknown_keys_are_refused_in_every_group():
+    for group in {*GROUPS} - {"experiment", "debug", "logger"}:
+        assert f"{group}.nosuch" in said([f"{group}.nosuch=1"])
+        if group not in ("optimizer", "scheduler"):  # arguments of the user's own class may be added there
+            assert f"nothing reads {group}.nosuch" in said([f"+{group}.nosuch=1"])

@@ -172,9 +172,8 @@ def test_republished_pictures_are_found(pictures):
 
 def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
     """Sixty copies of one poster, each a little lighter than the previous one, among forty other posters."""
-    from omegaconf import OmegaConf
-
-    from keyart.training.build import prepare_posters
+    from keyart.training.experiment import DataSettings
+    from keyart.training.prepare import prepare_posters
 
     folder = tmp_path / "posters"
     folder.mkdir()
@@ -185,10 +184,7 @@ def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
         (shown or files.noise(90, 60, seed=i)).save(folder / f"{i:03}.png")
         rows.append(f"{i:03}.png,{'Drama' if i % 2 else 'War'}")
     (tmp_path / "catalogue.csv").write_text("\n".join(rows))
-    split = {"val": 0.1, "test": 0.2}
-    data = {"name": "posters", "catalogue": str(tmp_path / "catalogue.csv"), "images": str(folder), "split": split}
-    data |= {"image_size": [96, 64], "on_bad_poster": "error", "split_seed": 0}
-    posters, splits = prepare_posters(OmegaConf.create({"data": data}))
+    posters, splits = prepare_posters(DataSettings(tmp_path / "catalogue.csv", folder, image_size=(96, 64)))
     assert len(set(near_duplicate_chains(posters.pixels)[:60])) == 1
     assert len(set(posters.groups[:60].tolist())) > 1
     assert len(set(splits[:60])) == 1

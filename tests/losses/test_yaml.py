@@ -12,6 +12,7 @@ from keyart import losses
 from keyart.config.loss_rules import check_combination, check_loss, used_terms
 from keyart.config.loss_table import loss_table, read_losses
 from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.config.shorthand import in_full
 from keyart.errors import InputError
 from keyart.losses.base import MarginSchedule, MetricLoss
 from tests.fakes import multi_hot, unit
@@ -25,8 +26,9 @@ WITH_MARGIN = [name for name in NAMES if loss_class(name).margin_spec is not Non
 
 def built(*overrides: str) -> MetricLoss:
     """Build the loss that training builds from these overrides."""
+    full = in_full(overrides)
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        return instantiate(compose("train", overrides=list(overrides)).loss.build)
+        return instantiate(compose("train", overrides=full).loss.build)
 
 
 def test_every_loss_has_a_yaml():
@@ -50,8 +52,8 @@ def test_yaml_and_class_agree(name):
         assert MarginSchedule.of(content["margin_schedule"]) == MarginSchedule()
         assert f"None for {spec.default:g}" in cls.__doc__
     if name == "sum":
-        # A term of pytorch-metric-learning needs a class, so it is added by name.
-        assert set(content["weights"]) == set(SINGLE)
+        # Any other loss is added by its name.
+        assert content["weights"] == {"angular": 1.0, "distillation": 1.0}
         return
     if name == "pml":
         parameters = {"class_name": "class", "margin": "margin", "margin_schedule": "margin_schedule", "args": "args"}
@@ -174,9 +176,10 @@ def test_sum_needs_what_its_terms_need():
 
 
 def test_sums_check_the_margins_of_the_terms_at_work():
-    check_loss(composed(["loss=sum", "loss.terms.triplet.margin=45"])["loss"])
+    check_loss(composed(in_full(["loss=sum", "loss.terms.triplet.margin=45"]))["loss"])
+    used = composed(in_full(["loss=sum", "loss.terms.triplet.margin=45", "loss.weights.triplet=1"]))
     with pytest.raises(InputError, match=r"loss.terms.triplet.margin=45: .*distance"):
-        check_loss(composed(["loss=sum", "loss.terms.triplet.margin=45", "loss.weights.triplet=1"])["loss"])
+        check_loss(used["loss"])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -197,7 +200,7 @@ def test_miners_and_memories_are_refused_where_they_have_nothing_to_do(name):
 
 def test_a_sum_without_pairs_refuses_a_miner():
     none = [f"loss.weights.{name}=0" for name in ("angular", "distillation")]
-    loss = composed(["loss=sum", *none, "loss.weights.bce=1"])["loss"]
+    loss = composed(in_full(["loss=sum", *none, "loss.weights.bce=1"]))["loss"]
     with pytest.raises(InputError, match="miner=hard: loss=sum"):
         check_combination(loss, miner="hard")
 

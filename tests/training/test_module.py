@@ -180,28 +180,32 @@ def test_fine_tuning_moves_weights_but_no_batch_norm_statistics(undisturbed):
     assert any("running_mean" in key for key in before)
 
 
-@pytest.mark.parametrize("stop_after", [2, 3, 4, 8, 9])
-def test_killed_and_resumed_equals_undisturbed(tmp_path, undisturbed, stop_after):
-    """Resume in the middle and at the end of an epoch, in either phase, with dropout and clipping."""
-    expected, expected_recorder, _ = undisturbed
-    module, loader = make()
-    keep = ModelCheckpoint(tmp_path, filename="{step}", every_n_train_steps=1, save_top_k=-1)
-    recorder = Recorder(stop_after)
+def check_resumed_equals(expected, expected_recorder, folder, stop_after, **kwargs):
+    """Check that a training that is killed and resumed has the losses, rates and weights of an undisturbed one."""
+    module, loader = make(**kwargs)
+    keep = ModelCheckpoint(folder, filename="{step}", every_n_train_steps=1, save_top_k=-1)
     with pytest.raises(KeyError, match="killed"):
-        fit(module, loader, keep, recorder, folder=tmp_path)
-    last = max(tmp_path.glob("*.ckpt"), key=lambda path: int(path.stem.partition("=")[2].partition("-")[0]))
+        fit(module, loader, keep, Recorder(stop_after), folder=folder)
+    last = max(folder.glob("*.ckpt"), key=lambda path: int(path.stem.partition("=")[2].partition("-")[0]))
     step = torch.load(last, weights_only=False)["global_step"]
     assert step in (stop_after - 1, stop_after)
 
     torch.manual_seed(99)
-    again, loader = make()
+    again, loader = make(**kwargs)
     after = Recorder()
-    trainer = fit(again, loader, after, folder=tmp_path, resume=last)
+    trainer = fit(again, loader, after, folder=folder, resume=last)
     assert trainer.global_step == 4 * STEPS
     assert after.losses == expected_recorder.losses[step:]
     assert after.rates == expected_recorder.rates[step:]
     for key, value in expected.state_dict().items():
         assert torch.equal(again.state_dict()[key], value), key
+
+
+@pytest.mark.parametrize("stop_after", [2, 3, 4, 8, 9])
+def test_killed_and_resumed_equals_undisturbed(tmp_path, undisturbed, stop_after):
+    """Resume in the middle and at the end of an epoch, in either phase, with dropout and clipping."""
+    expected, expected_recorder, _ = undisturbed
+    check_resumed_equals(expected, expected_recorder, tmp_path, stop_after)
 
 
 def test_whatever_mode_the_embedder_comes_in_it_is_trained_in_training_mode():

@@ -5,6 +5,7 @@ import json
 import pytest
 import yaml
 
+from keyart.config.compose import composed
 from keyart.errors import InputError
 from keyart.training.resume import check_same_config, check_same_dataset
 
@@ -27,6 +28,27 @@ def run(tmp_path):
 def test_the_same_and_other_hardware_may_go_on(run):
     check_resumed(run, CONFIG, DATASET)
     check_resumed(run, {**CONFIG, "resume": str(run), "trainer": {"devices": 2, "gradient_clip_val": 1.0}}, DATASET)
+
+
+def test_the_record_of_version_0_1_is_read(run):
+    """It has no ``_target_`` of the optimizer, and the keys of every head and every loss."""
+    now = composed(["loss=sum"])
+    before = composed(["loss=sum"])
+    for group in ("optimizer", "scheduler"):
+        before[group] = {key: value for key, value in now[group].items() if not key.startswith("_")}
+    before["model"] |= {"heads": 4, "kernel": {"weight": 0.0}}
+    before["loss"]["weights"]["supcon"] = 0.0
+    before["loss"]["terms"]["supcon"] = {"name": "supcon"}
+    (run / "config.yaml").write_text(yaml.safe_dump(before))
+    check_same_config(run, now)
+    for key, changed in {
+        "optimizer": {**now["optimizer"], "_target_": "torch.optim.SGD"},
+        "scheduler": {**now["scheduler"], "_target_": "keyart.training.schedule.one_cycle"},
+        "model": {**now["model"], "head": "linear"},
+        "loss": {**now["loss"], "weights": {**now["loss"]["weights"], "angular": 2.0}},
+    }.items():
+        with pytest.raises(InputError, match=f": {key}\\."):
+            check_same_config(run, {**now, key: changed})
 
 
 @pytest.mark.parametrize(

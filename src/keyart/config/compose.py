@@ -24,6 +24,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 #: The configuration folder: beside the code in an installed wheel, at the top level of a clone.
 CONFIG_FOLDER = _PACKAGE / "conf" if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1] / "conf"
 
+#: Keys that may be added: arguments of what the user may choose, which checks them itself, and weights of a sum.
+ARGUMENTS = re.compile(r"(optimizer|scheduler|loss\.weights)\.\w+")
+
 
 def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
     """Yield every dotted key of a nested mapping, including inner nodes."""
@@ -52,7 +55,7 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
         written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
         if key.startswith("hydra."):
             return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
-        return f"{written}: there is no key {key}; {hint_for(key, known_keys(overrides, config_folder))}"
+        return f"{written}: there is no key {key}; {hint_for(key, known_keys(overrides, config_folder), config_folder)}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
         key, _, value = match[1].partition("=")
         one = to_type(key, value)
@@ -123,7 +126,7 @@ def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) ->
     groups = [
         o
         for o in overrides
-        if is_search_path(o) or (re.match(r"\+*[\w/]+=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir())
+        if is_search_path(o) or (re.match(r"\+*[\w/]+(@[\w.]+)?=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir())
     ]
     try:
         # Not by `composed`: to explain an error it asks for the known keys.
@@ -160,7 +163,7 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
         key = _key_of(override)
         if not override.startswith("+") or key.startswith("hydra") or ".build." in key or is_group(override):
             return True
-        return key in free_keys()
+        return key in free_keys() or bool(ARGUMENTS.fullmatch(key))
 
     added = dict.fromkeys(override for job in jobs for override in job if not is_free(override))
     if not added:
@@ -171,7 +174,7 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
     for override in added:
         key = _key_of(override)
         if key not in known:
-            raise InputError(f"{override}: nothing reads {key}; {hint_for(key, known)}")
+            raise InputError(f"{override}: nothing reads {key}; {hint_for(key, known, config_folder)}")
 
 
 class Composer:

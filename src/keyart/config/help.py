@@ -9,6 +9,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from keyart.config.compose import CONFIG_FOLDER, compose_all
+from keyart.config.nodes import package_of
 from keyart.config.shorthand import in_full, options_of
 
 _WIDTH = 120
@@ -16,7 +17,7 @@ _COMMENT_AT = 34
 #: libyaml is ten times as fast, but not available on every machine.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 #: Keys of an option's file that are for keyart itself, not for its readers.
-_HIDDEN = ("about", "build", "needs")
+_HIDDEN = ("about", "build", "needs", "_partial_")
 
 
 def help_text(overrides: Sequence[str] = (), config_folder: Path = CONFIG_FOLDER) -> str:
@@ -42,7 +43,8 @@ def help_text(overrides: Sequence[str] = (), config_folder: Path = CONFIG_FOLDER
     parts = [
         hydra["help"]["header"].rstrip(),
         "Choose an option of a group by <group>=<option>; * is chosen now.\n" + _groups(choices, config_folder),
-        "Experiments, experiment=<name>:\n" + _experiments(config_folder),
+        "Experiments, experiment=<name>:\n" + _presets("experiment", config_folder),
+        "Quick runs that look for mistakes, debug=<name>:\n" + _presets("debug", config_folder),
         "Set a key by its dotted name, such as training.head_epochs=20.\n"
         + "\n".join(_lines(content, comments, dict(_heads(choices, files)))),
         hydra["help"]["footer"].rstrip(),
@@ -96,7 +98,7 @@ def _files(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[st
         for option in options if isinstance(options, list) else [options]:
             file = config_folder / group / f"{option}.yaml"
             if file.is_file():
-                yield {"experiment": "", "logger": f"logger.{option}"}.get(group, package or group), file
+                yield package or package_of(file, group), file
 
 
 def _heads(choices: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> Iterator[tuple[str, str]]:
@@ -109,7 +111,7 @@ def _heads(choices: Mapping[str, Any], files: Sequence[tuple[str, Path]]) -> Ite
 def _groups(choices: Mapping[str, Any], config_folder: Path) -> str:
     found = []
     for folder in sorted(path for path in config_folder.iterdir() if path.is_dir()):
-        if folder.name in ("hydra", "experiment"):
+        if folder.name in ("hydra", "experiment", "debug"):
             continue
         chosen = choices.get(folder.name)
         chosen = chosen if isinstance(chosen, list) else [chosen]
@@ -121,11 +123,9 @@ def _groups(choices: Mapping[str, Any], config_folder: Path) -> str:
     return "\n".join(found)
 
 
-def _experiments(config_folder: Path) -> str:
-    names = options_of("experiment", config_folder)
-    return "\n".join(
-        _wrapped(f"  {name:<14}", head_comment(config_folder / "experiment" / f"{name}.yaml")) for name in names
-    )
+def _presets(group: str, config_folder: Path) -> str:
+    names = options_of(group, config_folder)
+    return "\n".join(_wrapped(f"  {name:<14}", head_comment(config_folder / group / f"{name}.yaml")) for name in names)
 
 
 def _wrapped(label: str, text: str) -> str:

@@ -1,7 +1,12 @@
 """Suggestions for a key that does not exist."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from keyart.config.nodes import package_of
 
 #: Keys of other programs, by their last part, with keyart's keys.
 ELSEWHERE = {
@@ -15,19 +20,36 @@ ELSEWHERE = {
     "num_epochs": "training.head_epochs",
     "task_name": "name",
 }
+_ABSENT = object()
 _ALIKE = 0.75
 _MOST = 12
 
 
-def hint_for(key: str, known: Iterable[str]) -> str:
+def options_with(key: str, config_folder: Path) -> list[str]:
+    """Return the options of config groups whose files have a key, such as ``["head=ensemble"]`` for ``model.heads``."""
+    found = []
+    for file in sorted(config_folder.glob("*/*.yaml")):
+        package = package_of(file, file.parent.name)
+        inner = key.removeprefix(f"{package}.")
+        value = yaml.safe_load(file.read_text(encoding="utf-8")) if package and inner != key else None
+        for part in inner.split("."):
+            value = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
+        if value is not _ABSENT:
+            found.append(f"{file.parent.name}={file.stem}")
+    return found
+
+
+def hint_for(key: str, known: Iterable[str], config_folder: Path | None = None) -> str:
     """Suggest a replacement for a key that does not exist.
 
-    Candidates are tried in this order: a key with a similar last part under the same parent; the same last part
-    elsewhere; a similar whole key. Otherwise the hint lists the keys of the parent.
+    Candidates are tried in this order: the same key with another option of a config group; a key with a similar last
+    part under the same parent; the same last part elsewhere; a similar whole key. Otherwise the hint lists the keys
+    of the parent.
 
     Args:
         key: The dotted key.
         known: Every dotted key that exists.
+        config_folder: The folder of the configuration; None: options of config groups are not searched.
 
     Examples:
         >>> known = ["model", "model.embedding_size", "optimizer", "optimizer.lr", "trainer", "trainer.devices"]
@@ -36,6 +58,8 @@ def hint_for(key: str, known: Iterable[str]) -> str:
         >>> hint_for("trainer.loops", known)
         'trainer holds devices'
     """
+    if config_folder is not None and (options := options_with(key, config_folder)):
+        return f"only {', '.join(options)} {'has' if len(options) == 1 else 'have'} it"
     known = sorted(set(known))
     parent, _, last = key.rpartition(".")
     same = [one for one in known if one.rpartition(".")[2] == last and one.count(".") < 3]

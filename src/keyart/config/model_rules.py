@@ -26,6 +26,6 @@ def check_model(model: Mapping[str, Any]) -> None:
             raise InputError(
                 f"model.bank_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set model.pooling=bank"
             )
-    if model["kernel"]["weight"] > 0 and model["head"] not in PROJECTED:
-        heads = " or ".join(PROJECTED)
-        raise InputError(f"model.kernel.weight={model['kernel']['weight']:g}: needs model.head={heads}")
+    weight = (model.get("kernel") or {}).get("weight", 0)
+    if weight > 0 and model["head"] not in PROJECTED:
+        raise InputError(f"model.kernel.weight={weight:g}: needs model.head={' or '.join(PROJECTED)}")

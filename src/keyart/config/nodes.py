@@ -1,5 +1,6 @@
 """Check of the keys of conf/ that have subkeys: none may be null or a plain value."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,14 @@ def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_fo
             raise InputError(f"{key}={told}: a run needs {key}, which holds {', '.join(inner)}; leave it out")
 
 
+def package_of(file: Path, group: str) -> str:
+    """Return the dotted key of the content of a group's file; empty for the top level."""
+    if not file.is_file():
+        return group
+    header = re.match(r"# @package (\S+)", file.read_text(encoding="utf-8"))
+    return group if header is None else header[1].replace("_global_", "")
+
+
 def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield each dotted key that has subkeys, with their names.
 
@@ -39,12 +48,13 @@ def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[
         choices: The option of each config group.
         config_folder: The folder of the configuration.
     """
-    files = {"": config_folder / "train.yaml"}
+    files = [("", config_folder / "train.yaml")]
     for choice, option in choices.items():
         group, _, package = choice.partition("@")
-        if isinstance(option, str) and group.partition("/")[0] not in ("hydra", "experiment", "logger"):
-            files[package or group] = config_folder / group / f"{option}.yaml"
-    for package, file in files.items():
+        if isinstance(option, str) and group.partition("/")[0] not in ("hydra", "experiment", "debug", "logger"):
+            file = config_folder / group / f"{option}.yaml"
+            files.append((package or package_of(file, group), file))
+    for package, file in files:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
         if isinstance(content, dict):
             own = {name: value for name, value in content.items() if name not in ("hydra", "defaults")}

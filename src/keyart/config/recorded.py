@@ -14,7 +14,7 @@ from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from keyart.config.compose import CONFIG_FOLDER, compose_all, dotted_keys
+from keyart.config.compose import ARGUMENTS, CONFIG_FOLDER, compose_all, dotted_keys
 from keyart.config.quoting import key_of
 from keyart.config.sweep_grid import expand, parse, values_of
 from keyart.errors import InputError
@@ -92,7 +92,7 @@ def read_overrides(file: Path) -> list[str]:
 
 def _fault(override: str, config_folder: Path) -> str | None:
     """Return why an override may not come from a folder; None if it may."""
-    key, text = key_of(override), override.partition("=")[2]
+    key, text = group_of(override), override.partition("=")[2]
     if not override.isprintable():
         return "whose value holds control characters"
     if override.startswith("~") or not _KEY.fullmatch(key):
@@ -121,7 +121,13 @@ def _fault(override: str, config_folder: Path) -> str | None:
 
 def is_group(override: str, config_folder: Path) -> bool:
     """Check whether an override chooses an option of a config group."""
-    return bool(re.fullmatch(r"[\w/]+", key_of(override))) and (config_folder / key_of(override)).is_dir()
+    group = group_of(override)
+    return bool(re.fullmatch(r"[\w/]+", group)) and (config_folder / group).is_dir()
+
+
+def group_of(override: str) -> str:
+    """Return the key of an override, without the name of the term where it adds a loss to a sum."""
+    return re.sub(r"(?<=^loss)@loss\.terms\.\w+$", "", key_of(override))
 
 
 def _is_option(group: str, name: str, config_folder: Path) -> bool:
@@ -163,7 +169,7 @@ def _check_additions(found: list[str], file: Path, named_by: str, config_folder:
         known.update(dotted_keys(config))
     for override in added:
         for key in _leaves(override):
-            if key not in known and not HYDRA_KEYS.fullmatch(key):
+            if key not in known and not HYDRA_KEYS.fullmatch(key) and not ARGUMENTS.fullmatch(key):
                 raise _refusal(named_by, file, key, "which conf/ does not have")
 
 

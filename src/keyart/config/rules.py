@@ -159,7 +159,7 @@ RULES: dict[str, Rule] = {
     "optimizer.frozen_share": number(0, 1),
     "optimizer.layer_decay": number(0, 1, above=True),
     "optimizer.weight_decay": number(0),
-    "scheduler.warmup": number(0, 1),
+    "scheduler.warmup": number(0, 0.99),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.devices": devices,
     "trainer.strategy": text,

@@ -1,7 +1,8 @@
 """Translation of common shorthand overrides into the keys of conf/.
 
-Shorthand is ``logger.mode`` with one logger, any argument of ``lightning.Trainer`` under ``trainer.``, and a group or
-key that is set to ``null`` or deleted with ``~``.
+Shorthand is ``logger.mode`` with one logger, any argument of ``lightning.Trainer`` under ``trainer.``, ``model.head``
+for the group ``head``, any loss under ``loss.weights`` and ``loss.terms`` of a sum, and a group or key that is set to
+``null`` or deleted with ``~``.
 """
 
 import re
@@ -25,6 +26,7 @@ from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 NULLS = {
     "augment": "augment=none",
     "callbacks.early_stopping": "callbacks.early_stopping.patience=null",
+    "debug": None,
     "experiment": None,
     "logger": "logger=csv",
     "loss.margin_schedule": "loss.margin_schedule.kind=constant",
@@ -60,6 +62,11 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
             written = _of_logger(written, key, before, overrides, config_folder)
         elif one.package is None and key.startswith("trainer."):
             written = _of_trainer(written, key, config_folder)
+        elif one.package is None and key == "model.head" and _are_options(one, "head", config_folder):
+            written = written.lstrip("+").replace("model.head", "head", 1)
+        elif one.package is None and key.startswith(("loss.weights.", "loss.terms.")):
+            *terms, written = _of_sum(written, key, list(dict.fromkeys([*overrides, *found])), config_folder)
+            found += terms
         found += _without_null(written, overrides, config_folder)
     return found
 
@@ -67,6 +74,11 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
 def options_of(group: str, config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """Return the options of a config group, in alphabetical order."""
     return sorted(file.stem for file in (config_folder / group).glob("*.yaml"))
+
+
+def _are_options(one: Override, group: str, config_folder: Path) -> bool:
+    """Check whether the values of an override are options of a group; a value that is none of them has no file."""
+    return {value.partition("=")[2] for value in values_of(one)} <= {*options_of(group, config_folder)}
 
 
 def _is_group(key: str, config_folder: Path) -> bool:
@@ -144,6 +156,24 @@ def _of_trainer(written: str, key: str, config_folder: Path) -> str:
     return f"++{written.lstrip('+')}" if name in trainer_arguments() else written
 
 
+def _of_sum(written: str, key: str, overrides: Sequence[str], config_folder: Path) -> list[str]:
+    """Return ``loss.weights.<loss>`` or ``loss.terms.<loss>.…`` after the override that adds this loss to the sum.
+
+    Raises:
+        InputError: There is no such loss.
+    """
+    loss = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)["loss"]
+    name = key.split(".")[2]
+    if "terms" not in loss:
+        return [written]
+    losses, added = options_of("loss", config_folder), name not in loss["terms"]
+    if added and name not in losses:
+        raise InputError(f"{written}: there is no loss {name}; choose one of {', '.join(losses)}")
+    if key.startswith("loss.weights.") and name not in loss["weights"]:
+        written = f"++{written.lstrip('+')}"
+    return [f"+loss@loss.terms.{name}={name}", written] if added else [written]
+
+
 def _trainer_keys(config_folder: Path) -> set[str]:
     """Return the keys of ``trainer`` in conf/."""
     whole = yaml.safe_load((config_folder / "train.yaml").read_text(encoding="utf-8"))
@@ -176,7 +206,9 @@ def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -
         return [written]
     if key in NULLS:
         meaning = NULLS[key]
-        return [] if meaning is None else [meaning]
+        # What only another option has is not there to be taken away.
+        absent = "." in key and not _default(key, overrides, config_folder)[0]
+        return [] if meaning is None or absent else [meaning]
     if _is_group(key, config_folder):
         choices = options_of(key, config_folder)
         which = f"choose one of {', '.join(choices)}, or leave it out" if choices else "leave it out"

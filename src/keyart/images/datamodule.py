@@ -88,12 +88,14 @@ class PosterDataModule(LightningDataModule):
         return np.flatnonzero(self.splits == split)
 
     def train_dataloader(self) -> BatchLoader:
-        """Return batches of the train split in the sampler's order."""
-        positions = self.positions("train")
-        if not self.one_label:
-            return BatchLoader(self.sampler, positions, **self._process())
-        rows, labels = one_label_rows(self.posters.catalogue.genres[positions])
-        return BatchLoader(self.sampler, positions[rows], labels, **self._process())
+        """Return batches of the train split in the sampler's order; the same in each epoch with ``overfit_batches``."""
+        positions, labels = self.positions("train"), None
+        if self.one_label:
+            rows, labels = one_label_rows(self.posters.catalogue.genres[positions])
+            positions = positions[rows]
+        # Lightning cannot turn this loader's shuffling off itself.
+        repeat = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
+        return BatchLoader(self.sampler, positions, labels, repeat=repeat, **self._process())
 
     def val_dataloader(self) -> EvaluationLoader:
         """Return batches of the validation split, in order."""

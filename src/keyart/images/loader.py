@@ -57,6 +57,7 @@ class BatchLoader(_EpochLoader):
         sampler: Selects the posters of each batch.
         positions: (N,) int64 positions in the catalogue of the sampler's N posters.
         labels: (N,) int64, the single genre of each row; None: all genres of the poster.
+        repeat: Whether each epoch has the batches of the first one.
         rank: Rank of this process.
         world_size: Number of processes.
 
@@ -73,6 +74,7 @@ class BatchLoader(_EpochLoader):
         positions: npt.NDArray[np.int64],
         labels: npt.NDArray[np.int64] | None = None,
         *,
+        repeat: bool = False,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -89,7 +91,7 @@ class BatchLoader(_EpochLoader):
             )
         self._sampler = sampler
         self._positions, self._labels = positions, labels
-        self._handed_out = 0
+        self._repeat, self._handed_out = repeat, 0
 
     def __len__(self) -> int:
         """Return the number of batches in a full epoch, also if the epoch was resumed in the middle."""
@@ -107,7 +109,7 @@ class BatchLoader(_EpochLoader):
         also contains ``label`` (B,) int64; with several processes, also ``sizes``, the number of rows of each process.
         """
         while self._handed_out < len(self):
-            drawn = self._sampler.batch(self.epoch, self._handed_out)
+            drawn = self._sampler.batch(0 if self._repeat else self.epoch, self._handed_out)
             batch = self._batch(self._positions[drawn])
             if self._labels is not None:
                 batch["label"] = torch.from_numpy(self._labels[drawn][self.rank :: self.world_size].copy())

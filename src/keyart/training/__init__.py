@@ -1,6 +1,7 @@
 """Training: LightningModule, callbacks, loggers, resuming, and the files that a run writes into its folder.
 
-Only `keyart.training.build` uses Hydra. Code that starts several processes belongs in `keyart.launch`.
+Only `keyart.training.build` reads Hydra's configuration; below it, all arguments are typed (`Experiment`). Code that
+starts several processes belongs in `keyart.launch`.
 """
 
 from keyart.utils.lazy import attach_stub

@@ -1,29 +1,24 @@
 """Files that training writes into a run's folder: the inputs before the first step, the results after the last."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from keyart.catalogue.problems import problems_table
 from keyart.catalogue.splits import SPLITS
-from keyart.metrics.result import RetrievalResult, merge_frozen
 from keyart.models.backbone import Backbone
-from keyart.models.embedder import Embedder, embed
-from keyart.models.heads.reduced import ReducedHead
+from keyart.models.embedder import Embedder
 from keyart.retrieval.index import PosterIndex
-from keyart.runs.evaluation.branches import branch_metrics
-from keyart.runs.evaluation.posters import from_whole, judge, plain_judge
 from keyart.runs.run import describe_environment
-from keyart.training.build import Prepared
+from keyart.training.evaluate import Evaluated, per_query_table
+from keyart.training.experiment import Experiment
 from keyart.training.loggers.run_logger import RunResults
-from keyart.training.module import EmbeddingModule
+from keyart.training.prepare import Prepared
 from keyart.utils.files import write_atomically, write_json, write_text
-from keyart.utils.progress import progress_bar
 from keyart.utils.text import csv_table
 
 
@@ -47,10 +42,10 @@ def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str,
     return {"size": size, "branches": branches, "output_size": output_size}
 
 
-def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
+def write_inputs(experiment: Experiment, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
     """Write the files that are known before the first step: configuration, environment, splits, skipped posters."""
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(cfg, resolve=True))
-    embedding = describe_embedding(embedder, cfg.model.output_size)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(experiment.config))
+    embedding = describe_embedding(embedder, experiment.model.output_size)
     environment = describe_environment(describe_dataset(prepared)) | {"embedding": embedding}
     write_json(folder / "environment.json", environment)
     table = pd.DataFrame({"id": prepared.posters.catalogue.ids, "split": prepared.splits})
@@ -58,88 +53,48 @@ def write_inputs(cfg: DictConfig, folder: Path, prepared: Prepared, embedder: Em
     write_text(folder / "skipped.csv", csv_table(problems_table(prepared.posters.skipped)).to_csv(index=False))
 
 
-def final_vectors(cfg: DictConfig, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
-    """Return the head's (N, W) output for all posters.
-
-    If the backbone was not fine-tuned, the cached features are used.
-    """
-    embedder = module.embedder.eval()
-    if module.backbone_trained:
-        with progress_bar("embedding posters") as report:
-            return embed(
-                embedder,
-                prepared.posters.pixels,
-                precision=cfg.training.precision,
-                batch_size=cfg.evaluation.batch_size,
-                progress=report,
-                whole=True,
-            ).numpy()
-    device = next(embedder.parameters()).device
-    with torch.inference_mode():
-        return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.transformed.split(4096)]).numpy()
-
-
-def finish(
-    cfg: DictConfig, folder: Path, prepared: Prepared, module: EmbeddingModule, frozen_backbone: Backbone | None
-) -> RunResults:
-    """Evaluate the best checkpoint and write all results of the run; ``metrics.json`` comes last."""
-    posters, splits = prepared.posters, prepared.splits
-    whole = final_vectors(cfg, module, prepared)
-    embedder = module.embedder.cpu()
-    if cfg.model.output_size is not None:
-        reduced = ReducedHead(embedder.head, cfg.model.output_size)
-        reduced.fit_components(whole[splits == "train"])
-        embedder.head = reduced.eval()
-    embeddings = from_whole(embedder, whole)
-    metrics: dict[str, float | None] = {}
-    tables = []
-    for split in ("val", "test"):
-        at, frozen = prepared.positions(split), prepared.frozen[split]
-        judgement = judge(embeddings, posters, cfg.evaluation.relevance, at, cfg.evaluation.metrics)
-        metrics |= merge_frozen(judgement, frozen, split)
-        judge_others = plain_judge(posters, cfg.evaluation.relevance, at)
-        metrics |= branch_metrics(embedder.head, whole[at], judge_others, frozen, split)
-        tables.append(per_query_table(judgement, split))
-    per_query = pd.concat(tables, ignore_index=True)
-    write_atomically(folder / "per_query.parquet", lambda file: per_query.to_parquet(file, index=False))
-    embedder.save(folder / "embedder", frozen_backbone=frozen_backbone)
-    PosterIndex.build(embeddings, posters.catalogue, splits).save(folder / "index")
-    if cfg.callbacks.report:
-        draw_report(cfg, folder, prepared, embeddings, metrics, per_query)
-    write_json(folder / "metrics.json", metrics)
-    return RunResults(folder, metrics, posters.catalogue, splits, embeddings)
-
-
-def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
-    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
-
-    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
-    have one each.
-    """
-    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
-
-
-def draw_report(
-    cfg: DictConfig,
+def write_results(
+    experiment: Experiment,
     folder: Path,
     prepared: Prepared,
-    embeddings: np.ndarray,
-    metrics: dict[str, float | None],
-    per_query: pd.DataFrame,
-) -> None:
+    embedder: Embedder,
+    evaluated: Evaluated,
+    frozen_backbone: Backbone | None,
+) -> RunResults:
+    """Write all results of the run; ``metrics.json`` comes last.
+
+    Args:
+        experiment: What was trained.
+        folder: The run's folder.
+        prepared: The data.
+        embedder: The embedder as it was evaluated.
+        evaluated: Its results.
+        frozen_backbone: The backbone before fine-tuning; None if it has not changed.
+    """
+    catalogue, splits = prepared.posters.catalogue, prepared.splits
+    write_atomically(folder / "per_query.parquet", lambda file: evaluated.per_query.to_parquet(file, index=False))
+    embedder.save(folder / "embedder", frozen_backbone=frozen_backbone)
+    PosterIndex.build(evaluated.embeddings, catalogue, splits).save(folder / "index")
+    if experiment.callbacks.report:
+        draw_report(experiment.config, folder, prepared, evaluated)
+    write_json(folder / "metrics.json", evaluated.metrics)
+    return RunResults(folder, evaluated.metrics, catalogue, splits, evaluated.embeddings)
+
+
+def draw_report(config: Mapping[str, Any], folder: Path, prepared: Prepared, evaluated: Evaluated) -> None:
     """Draw the gallery, the charts and ``report.html``."""
     from keyart.reports.run_report import write_report
 
     write_report(
         folder,
-        embeddings=embeddings,
+        embeddings=evaluated.embeddings,
         frozen=prepared.pooled.numpy(),
         catalogue=prepared.posters.catalogue,
         groups=prepared.posters.groups,
         splits=prepared.splits,
-        metrics=metrics,
-        per_query=per_query,
+        metrics=evaluated.metrics,
+        per_query=evaluated.per_query,
         frozen_per_query=per_query_table(prepared.frozen["test"], "test"),
-        config=dict(OmegaConf.to_container(cfg, resolve=True)),  # type: ignore[arg-type]
+        config=dict(config),
         environment=json.loads((folder / "environment.json").read_text(encoding="utf-8")),
     )

@@ -1,53 +1,137 @@
-"""Construction of the objects that a composed configuration describes, such as posters, embedder, loss and loggers."""
+"""Reading of a composed configuration: `build` turns it into an `Experiment`, and no code below sees it."""
 
-import logging
-import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import lightning
-import numpy as np
 import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
-from lightning.pytorch.callbacks import Callback, EarlyStopping
-from lightning.pytorch.profilers import AdvancedProfiler, Profiler, PyTorchProfiler, SimpleProfiler
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from keyart.catalogue.reader import read_catalogue
-from keyart.catalogue.relevance import Relevance, check_learnable
-from keyart.catalogue.splits import make_splits
 from keyart.errors import InputError
 from keyart.images.augment import Augment
-from keyart.images.datamodule import PosterDataModule
-from keyart.images.duplicates import near_duplicate_chains
-from keyart.images.expand_labels import one_label_rows
-from keyart.images.posters import Posters, load_posters
-from keyart.images.samplers.base import Sampler
-from keyart.images.samplers.classes import class_labels
-from keyart.losses.base import MetricLoss
-from keyart.losses.memory import CrossBatchMemory
 from keyart.metrics.registry import DEFAULT_METRICS
-from keyart.metrics.result import RetrievalResult
-from keyart.models.backbone import Backbone
-from keyart.models.backbone_factory import check_backbone, create_backbone
-from keyart.models.embedder import Embedder
-from keyart.models.feature_cache import cached_features
-from keyart.models.head_cache import fit_head
-from keyart.models.heads.base import Head
-from keyart.models.heads.build import build_head, parameters_of
-from keyart.models.heads.reduced import check_output_size
-from keyart.runs.evaluation.posters import judge
-from keyart.training.callbacks.best_checkpoint import BestCheckpoint
-from keyart.training.callbacks.evaluation import RetrievalEvaluation
-from keyart.training.callbacks.last_checkpoint import LastCheckpoint
-from keyart.training.callbacks.progress import PosterProgress
-from keyart.training.loggers.csv_log import CSVLog
-from keyart.training.module import EmbeddingModule
-from keyart.utils.progress import progress_bar
+from keyart.models.heads.build import parameters_of
+from keyart.training.experiment import (
+    CallbackSettings,
+    DataSettings,
+    Experiment,
+    ModelSettings,
+    OptimizerSettings,
+    SamplerSettings,
+    TrainerSettings,
+)
+from keyart.training.parameter_groups import OptimizerFactory
+from keyart.training.schedule import PhaseSchedule, Scheduler
+from keyart.training.trainer_arguments import extra_arguments
 
-log = logging.getLogger(__name__)
+#: Keys of ``optimizer`` that are no arguments of its class.
+GROUP_KEYS = ("name", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")
+
+
+def build(cfg: DictConfig) -> Experiment:
+    """Build what a configuration describes, before any poster is read.
+
+    Raises:
+        InputError: A class or a value is not valid.
+    """
+    model, callbacks = cfg.model, cfg.callbacks
+    config: Any = OmegaConf.to_container(cfg, resolve=True)
+    schedule = PhaseSchedule(
+        cfg.training.head_epochs, cfg.training.finetune_epochs, make_scheduler(config["scheduler"])
+    )
+    return Experiment(
+        seed=cfg.seed,
+        monitor=cfg.monitor,
+        data=read_data(cfg.data),
+        model=ModelSettings(
+            model.backbone,
+            model.weights,
+            model.pooling,
+            model.flip_average,
+            tuple(model.bank_size) if model.bank_size else None,
+            model.head,
+            model.embedding_size,
+            {
+                key: config["model"][key]
+                for key in (*parameters_of(model.head), "components", "rotate", "kernel", "seen")
+                if key in model
+            },
+            model.output_size,
+        ),
+        relevance=cfg.relevance.kind,
+        sampler=read_sampler(cfg.sampler),
+        augment=Augment.preset(cfg.augment.strength),
+        loss=made(cfg.loss.build),
+        miner=made(cfg.miner.build),
+        memory=(cfg.memory.size, cfg.memory.start_step),
+        schedule=schedule,
+        optimizer=OptimizerSettings(
+            make_optimizer(config["optimizer"]),
+            *(cfg.optimizer[key] for key in ("lr", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")),
+        ),
+        chunk_size=cfg.training.chunk_size,
+        precision=cfg.training.precision,
+        evaluation_relevance=cfg.evaluation.relevance,
+        evaluation_batch_size=cfg.evaluation.batch_size,
+        metrics=config["evaluation"]["metrics"] or DEFAULT_METRICS,
+        trainer=read_trainer(config["trainer"]),
+        callbacks=CallbackSettings(
+            bool(callbacks.progress),
+            bool(callbacks.report),
+            callbacks.early_stopping.patience,
+            callbacks.checkpoint.every_seconds,
+            callbacks.checkpoint.every_n_steps,
+        ),
+        loggers=[partial(made, one.build) for one in (cfg.get("logger") or {}).values() if one and one.build],
+        config=config,
+    )
+
+
+def read_data(data: DictConfig) -> DataSettings:
+    """Read the keys of ``data``."""
+    height, width = data.image_size
+    demo = data.name == "demo"
+    return DataSettings(
+        catalogue=None if demo else Path(data.catalogue),
+        images=None if demo or not data.images else Path(data.images),
+        demo_posters=data.posters if demo else 0,
+        image_size=(height, width),
+        on_bad_poster=data.on_bad_poster,
+        val=data.split.val,
+        test=data.split.test,
+        split_seed=data.split_seed,
+    )
+
+
+def read_sampler(sampler: DictConfig) -> SamplerSettings:
+    """Read the keys of ``sampler``."""
+    return SamplerSettings(made(sampler.build), sampler.batch_size, sampler.get("column"), sampler.one_label)
+
+
+def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
+    """Read the keys of ``trainer``.
+
+    Raises:
+        InputError: There is no GPU here, and it asks for one.
+    """
+    if trainer["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise InputError(
+            f"trainer.accelerator={trainer['accelerator']}: torch finds no GPU here; take trainer=auto or cpu"
+        )
+    others = {
+        "max_time": trainer["max_time"],
+        "gradient_clip_val": trainer["gradient_clip_val"],
+        "check_val_every_n_epoch": trainer["check_val_every_n_epoch"],
+        "num_sanity_val_steps": 0,
+        "enable_model_summary": False,
+        "log_every_n_steps": 10,
+        **extra_arguments(trainer),
+    }
+    own = {key: trainer[key] for key in ("accelerator", "devices", "num_nodes", "strategy", "profiler")}
+    return TrainerSettings(**own, others=others)
 
 
 def made(node: DictConfig, **extra: Any) -> Any:
@@ -67,291 +151,54 @@ def made(node: DictConfig, **extra: Any) -> Any:
         raise InputError(str(error)) from error
 
 
-@dataclass(frozen=True, eq=False)
-class Prepared:
-    """Data that is ready before the first training step.
-
-    Args:
-        posters: The N posters that will be used.
-        splits: (N,) split of each poster.
-        features: (N, D) features of the frozen backbone, memory-mapped.
-        pooled: (N, F) the first columns of these: the backbone's own pooled features.
-        transformed: (N, C) features after the head's fixed part: the input of its trained part.
-        frozen: Results of the frozen backbone on ``val`` and ``test``.
-    """
-
-    posters: Posters
-    splits: np.ndarray
-    features: np.ndarray
-    pooled: torch.Tensor
-    transformed: torch.Tensor
-    frozen: dict[str, RetrievalResult]
-
-    def positions(self, split: str) -> np.ndarray:
-        """Return the positions of a split's posters in the catalogue."""
-        return np.flatnonzero(self.splits == split)
-
-
-def find_posters(cfg: DictConfig) -> tuple[Path, Path | None]:
-    """Return the table of posters and its folder of images; render the demo posters if they do not exist yet."""
-    if cfg.data.name != "demo":
-        return Path(cfg.data.catalogue), Path(cfg.data.images) if cfg.data.images else None
-    from keyart.catalogue.demo import demo_catalogue
-
-    with progress_bar("rendering demo posters") as report:
-        folder = demo_catalogue(n=cfg.data.posters, progress=report)
-    return folder / "catalogue.csv", folder / "posters"
-
-
-def prepare_posters(cfg: DictConfig) -> tuple[Posters, np.ndarray]:
-    """Read, check and split the posters that ``data`` names."""
-    table, images = find_posters(cfg)
-    catalogue, problems = read_catalogue(table, images)
-    height, width = cfg.data.image_size
-    with progress_bar("decoding posters") as report:
-        posters = load_posters(
-            catalogue, problems, image_size=(height, width), on_bad_poster=cfg.data.on_bad_poster, progress=report
-        )
-    log.info("%s: %s", catalogue.source, posters.account)
-    for remark in catalogue.remarks:
-        if remark.row == 1:  # the reader has already logged its assumptions about other lines
-            log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.mend)
-    if posters.skipped:
-        log.warning("%d problems in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
-    splits = make_splits(
-        posters.catalogue,
-        val=cfg.data.split.val,
-        test=cfg.data.split.test,
-        seed=cfg.data.split_seed,
-        groups=near_duplicate_chains(posters.pixels),
-    )
-    return posters, splits
-
-
-def prepare(cfg: DictConfig) -> tuple[Prepared, Embedder]:
-    """Prepare posters, splits, frozen features with their results, and the embedder to train.
+def make_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
+    """Return what creates the optimizer of ``optimizer``; Adam, AdamW and SGD are fused unless it says otherwise.
 
     Raises:
-        InputError: The configuration or the data is invalid.
+        InputError: There is no such class, it refuses an argument, or it takes no parameter groups.
     """
-    check_backbone(cfg.model.backbone, cfg.model.weights, cfg.model.pooling)
-    if cfg.model.weights == "none" and not cfg.training.finetune_epochs:
-        log.warning(
-            "model.weights=none and training.finetune_epochs=0: the backbone's weights are random and stay so, and the"
-            " head learns from random features; set model.weights=pretrained, or training.finetune_epochs above 0"
-        )
-    posters, splits = prepare_posters(cfg)
-    train = splits == "train"
-    genres = posters.catalogue.genres
-    check_learnable(
-        genres[train], Relevance.fit(cfg.relevance.kind, genres[train]), source=str(posters.catalogue.source)
-    )
-    lightning.seed_everything(cfg.seed, verbose=False)
-    height, width = cfg.data.image_size
-    backbone = create_backbone(
-        cfg.model.backbone,
-        cfg.model.weights,
-        pooling=cfg.model.pooling,
-        image_size=(height, width),
-        flip_average=cfg.model.flip_average,
-        bank_size=tuple(cfg.model.bank_size) if cfg.model.bank_size else None,
-    )
-    with progress_bar("frozen features") as report:
-        mapped = cached_features(
-            backbone,
-            posters.pixels,
-            precision=cfg.training.precision,
-            batch_size=cfg.evaluation.batch_size,
-            progress=report,
-        )
-    pooled = torch.from_numpy(np.array(mapped[:, : backbone.num_features]))
-    frozen = {
-        split: judge(pooled, posters, cfg.evaluation.relevance, np.flatnonzero(splits == split), cfg.evaluation.metrics)
-        for split in ("val", "test")
-    }
-    lightning.seed_everything(cfg.seed, verbose=False)
-    embedder = Embedder(backbone, make_head(cfg, backbone))
-    log.info("%s", embedding_line(embedder.head, cfg.model.output_size))
-    transformed = fit_head(embedder, mapped, train, genres)
-    return Prepared(posters, splits, mapped, pooled, transformed, frozen), embedder
+    target = settings["_target_"]
+    arguments = {key: value for key, value in settings.items() if key not in GROUP_KEYS}
+    create = _partial("optimizer", arguments)
+    if create.func in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD) and "fused" not in arguments:
+        # The fused implementation reads each parameter's memory once, the default one ten times.
+        create = partial(create, fused=True)
+    try:
+        found = create([{"params": [torch.nn.Parameter(torch.zeros(2, 2))], "lr": 1.0} for _ in range(2)])
+    except (TypeError, ValueError, RuntimeError) as error:
+        why = " ".join(str(error).split())
+        raise InputError(f"optimizer._target_={target}: refuses its arguments ({why})") from error
+    if not isinstance(found, torch.optim.Optimizer):
+        raise InputError(f"optimizer._target_={target}: is not a torch.optim.Optimizer; name one")
+    return create
 
 
-def embedding_line(head: Head, output_size: int | None) -> str:
-    """Return a log line with the size of an embedding and of its branches.
+def make_scheduler(settings: Mapping[str, Any]) -> Scheduler:
+    """Return the function of a phase's step and number of steps that ``scheduler`` names.
 
     Raises:
-        InputError: ``output_size`` exceeds the size of the head's output.
+        InputError: There is no such function, it refuses an argument, or it returns no factor.
     """
-    sizes = head.branch_sizes
-    line = f"embedding: {sum(sizes.values()):,} numbers a poster"
-    if len(sizes) > 1 or head.part_size != head.embedding_size:
-        networks = sizes["learned"] // head.part_size
-        named = {"learned": f"learned {networks} × {head.part_size}" if networks > 1 else f"learned {head.part_size}"}
-        named |= {name: f"{name} {size:,}" for name, size in sizes.items() if name != "learned"}
-        line += f" ({', '.join(named.values())})"
-    if output_size is None:
-        return line
-    check_output_size(output_size, head)
-    return f"{line}, of which model.output_size={output_size} keeps the leading {output_size} principal components"
-
-
-def make_head(cfg: DictConfig, backbone: Backbone) -> Head:
-    """Build the head that ``model`` configures; it is not fitted yet."""
-    model = cfg.model
-    return build_head(
-        model.head,
-        backbone.groups,
-        model.embedding_size,
-        components=model.components,
-        rotate=model.rotate,
-        kernel=model.kernel,
-        seen=model.seen,
-        relation=cfg.relevance.kind,
-        **{name: model[name] for name in parameters_of(model.head) if name in model},
-    )
-
-
-def make_loss(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> MetricLoss:
-    """Build the configured loss, including its parameters."""
-    loss: MetricLoss = made(cfg.loss.build)
-    train = prepared.positions("train")
-    counts = torch.from_numpy(prepared.posters.catalogue.genres[train].sum(axis=0))
-    loss.build(embedder.part_size, counts, len(train))
-    return loss
-
-
-def make_memory(cfg: DictConfig, prepared: Prepared, embedder: Embedder, loss: MetricLoss) -> CrossBatchMemory | None:
-    """Build the configured cross-batch memory; None if its size is 0."""
-    if cfg.memory.size == 0:
-        return None
-    head = embedder.head
-    training = head.training
-    head.eval()
-    with torch.no_grad():
-        parts = embedder.parts(torch.zeros(1, head.transformed_dim, device=next(head.parameters()).device))
-    head.train(training)
-    return CrossBatchMemory(
-        cfg.memory.size,
-        cfg.memory.start_step,
-        width=sum(part.shape[1] for part in parts),
-        genres=prepared.posters.catalogue.genres.shape[1],
-        frozen_width=embedder.backbone.num_features if loss.needs_frozen else 0,
-    )
-
-
-def make_module(cfg: DictConfig, prepared: Prepared, embedder: Embedder) -> EmbeddingModule:
-    """Build the LightningModule of a configuration."""
-    train = prepared.positions("train")
-    loss = make_loss(cfg, prepared, embedder)
-    return EmbeddingModule(
-        embedder,
-        loss,
-        Relevance.fit(cfg.relevance.kind, prepared.posters.catalogue.genres[train]),
-        miner=made(cfg.miner.build),
-        memory=make_memory(cfg, prepared, embedder, loss),
-        chunk_size=cfg.training.chunk_size,
-        head_epochs=cfg.training.head_epochs,
-        finetune_epochs=cfg.training.finetune_epochs,
-        lr=cfg.optimizer.lr,
-        backbone_lr=cfg.optimizer.backbone_lr,
-        layer_decay=cfg.optimizer.layer_decay,
-        frozen_share=cfg.optimizer.frozen_share,
-        weight_decay=cfg.optimizer.weight_decay,
-        warmup=cfg.scheduler.warmup,
-        precision=cfg.training.precision,
-        seed=cfg.seed,
-    )
-
-
-def make_sampler(cfg: DictConfig, prepared: Prepared) -> Sampler:
-    """Build the configured sampler over the train split."""
-    train = prepared.posters.catalogue.select(prepared.positions("train"))
-    given = {} if cfg.sampler.get("column") is None else {"labels": class_labels(train, cfg.sampler.column)}
-    genres = train.genres
-    if cfg.sampler.one_label:
-        rows, labels = one_label_rows(genres)
-        genres = np.eye(genres.shape[1], dtype=bool)[labels]
-        given = {name: values[rows] for name, values in given.items()}
-    sampler: Sampler = made(cfg.sampler.build)(genres=genres, seed=cfg.seed, **given)
-    # Samplers divide an epoch into equal batches; here the only batch of an epoch holds all posters.
-    if cfg.sampler.batch_size > sampler.num_posters:
-        noun = "rows, one for each genre of a poster" if cfg.sampler.one_label else "posters"
-        log.warning(
-            "sampler.batch_size=%d: the train split has %d %s, so each epoch is one step on a batch of %d; set"
-            " sampler.batch_size=%d or less for several steps an epoch",
-            *(cfg.sampler.batch_size, sampler.num_posters, noun, sampler.num_posters, -(-sampler.num_posters // 2)),
-        )
-    return sampler
-
-
-def make_data(cfg: DictConfig, prepared: Prepared, loss: MetricLoss) -> PosterDataModule:
-    """Build the DataModule of a configuration."""
-    # A loss that needs the frozen features reads them from the first columns of the unreduced features.
-    features = torch.from_numpy(np.array(prepared.features)) if loss.needs_frozen else prepared.transformed
-    return PosterDataModule(
-        prepared.posters,
-        prepared.splits,
-        make_sampler(cfg, prepared),
-        augment=Augment.preset(cfg.augment.strength),
-        features=features if cfg.training.head_epochs else None,
-        features_are="features" if loss.needs_frozen else "transformed",
-        head_epochs=cfg.training.head_epochs,
-        batch_size_eval=cfg.evaluation.batch_size,
-        seed=cfg.seed,
-        one_label=cfg.sampler.one_label,
-    )
-
-
-def make_callbacks(cfg: DictConfig, folder: Path, prepared: Prepared) -> tuple[list[Callback], BestCheckpoint]:
-    """Build the callbacks, and return the one that keeps the best checkpoint separately too.
-
-    The callbacks are evaluation, checkpoints, early stopping and progress.
-
-    Raises:
-        InputError: ``monitor`` is not a metric that is computed, or it is undefined on the val split.
-    """
-    catalogue = prepared.posters.catalogue
-    known = [f"val/{name}" for name in prepared.frozen["val"].summary]
-    if cfg.monitor not in known:
-        told = ", ".join(sorted(name for name in known if "/genre/" not in name and "/dedup" not in name))
-        raise InputError(f"monitor={cfg.monitor}: no such metric is computed; choose one of {told}")
-    if not math.isfinite(prepared.frozen["val"].summary[cfg.monitor.removeprefix("val/")]):
+    scheduler: Scheduler = _partial("scheduler", {key: value for key, value in settings.items() if key != "name"})
+    try:
+        factors = [float(scheduler(step, 8)) for step in range(8)]
+        why = f"it returns {max(factors):g}" if max(factors) > 1 else ""
+    except InputError:
+        raise
+    except (TypeError, ValueError) as error:
+        why = " ".join(str(error).split())
+    if why:
         raise InputError(
-            f"monitor={cfg.monitor}: it is undefined on the {len(prepared.positions('val'))} posters of val, since none"
-            " of them has a relevant other; raise data.split.val, or give more posters"
+            f"scheduler._target_={settings['_target_']}: must be a function of (step, total) that returns the factor"
+            f" of the peak learning rate, at most 1, and no torch.optim.lr_scheduler ({why})"
         )
-    checkpoints = folder / "checkpoints"
-    best = BestCheckpoint(checkpoints, cfg.monitor)
-    callbacks: list[Callback] = [
-        RetrievalEvaluation(
-            catalogue.genres,
-            catalogue.ids,
-            relevance=Relevance.fit(cfg.evaluation.relevance, catalogue.genres[prepared.positions("val")]),
-            genre_names=catalogue.genre_names,
-            years=catalogue.years,
-            groups=prepared.posters.groups,
-            frozen={"val": prepared.frozen["val"]},
-            metrics=DEFAULT_METRICS if cfg.evaluation.metrics is None else cfg.evaluation.metrics,
-            monitor=cfg.monitor.removeprefix("val/"),
-        ),
-        best,
-        LastCheckpoint(checkpoints, cfg.callbacks.checkpoint.every_seconds, cfg.callbacks.checkpoint.every_n_steps),
-    ]
-    if patience := cfg.callbacks.early_stopping.patience:
-        callbacks.append(EarlyStopping(cfg.monitor, mode="max", patience=patience))
-    if cfg.callbacks.progress:
-        callbacks.append(PosterProgress())
-    return callbacks, best
+    return scheduler
 
 
-def make_loggers(cfg: DictConfig, folder: Path) -> list[Any]:
-    """Build the CSV log, which is always written, and the configured loggers."""
-    chosen = (cfg.get("logger") or {}).values()
-    return [CSVLog(folder), *(made(one.build, save_dir=str(folder)) for one in chosen if one and one.build)]
-
-
-def make_profiler(cfg: DictConfig, folder: Path) -> Profiler | None:
-    """Build the configured profiler; it writes into the run's ``profile/`` and not into its log."""
-    kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
-    kind = kinds.get(cfg.trainer.profiler)
-    return None if kind is None else kind(dirpath=folder / "profile", filename=cfg.trainer.profiler)
+def _partial(key: str, settings: Mapping[str, Any]) -> "partial[Any]":
+    try:
+        found: partial[Any] = instantiate({**settings, "_partial_": True, "_convert_": "all"})
+    except InstantiationException as error:
+        why = " ".join(str(error.__cause__ or error).split())
+        raise InputError(f"{key}._target_={settings.get('_target_')}: cannot be loaded ({why})") from error
+    return found

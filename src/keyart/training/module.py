@@ -20,8 +20,8 @@ from keyart.models.embedder import Embedder
 from keyart.models.heads.dropout import rows_of_batch
 from keyart.models.precision import autocast_for, resolve_precision
 from keyart.training.gradient_cache import in_chunks
-from keyart.training.parameter_groups import decay_groups, freeze_lowest, layer_groups
-from keyart.training.schedule import PhaseSchedule
+from keyart.training.parameter_groups import OptimizerFactory, decay_groups, freeze_lowest, fused_adamw, layer_groups
+from keyart.training.schedule import PhaseSchedule, Scheduler, warmup_cosine
 from keyart.utils.paths import FORMER_NAME
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,10 @@ class EmbeddingModule(lightning.LightningModule):
     number of rows of each process as a list; without it the processes exchange their sizes. With several processes, the
     loss is computed over the rows of all.
 
-    One AdamW (Loshchilov & Hutter 2019, arXiv 1711.05101) holds every parameter from the start, so that the step count
-    and the optimizer's state continue through both phases. A backbone that will not be fine-tuned has no gradient and
-    is not in the optimizer. With both phases, DistributedDataParallel must look for unused parameters, because the
-    backbone is frozen in the first: ``strategy="ddp_find_unused_parameters_true"``.
+    One optimizer holds every parameter from the start, so that the step count and its state continue through both
+    phases. A backbone that will not be fine-tuned has no gradient and is not in the optimizer. With both phases,
+    DistributedDataParallel must look for unused parameters, because the backbone is frozen in the first:
+    ``strategy="ddp_find_unused_parameters_true"``.
 
     Learning rates are a pure function of the global step. At the start of each step, a generator for its random numbers
     (dropout, stochastic depth) is seeded by (seed, epoch, batch, rank). The head's dropout and the draws of miner and
@@ -62,12 +62,13 @@ class EmbeddingModule(lightning.LightningModule):
             that of the whole batch, the memory use that of a chunk (see `in_chunks`). None: the whole batch at once.
         head_epochs: Epochs of the head phase.
         finetune_epochs: Epochs of the fine-tuning phase.
+        optimizer: Creates the optimizer from parameter groups that contain their rates and weight decay.
+        scheduler: Factor of the peak rates at each step of a phase.
         lr: Peak learning rate of head and loss.
         backbone_lr: Peak learning rate of the backbone's last layer.
         layer_decay: Factor of each layer's learning rate to that of the layer above (timm's own grouping).
         frozen_share: Share of the backbone's layers that stay frozen, from the lowest up.
         weight_decay: Weight decay of matrices and kernels; vectors (biases, norms) have none.
-        warmup: Share of each phase's steps for a linear warm-up.
         precision: Precision of the backbone: ``auto``, ``fp32`` or ``bf16``.
         seed: Seed of the random numbers of each step.
 
@@ -86,12 +87,13 @@ class EmbeddingModule(lightning.LightningModule):
         chunk_size: int | None = None,
         head_epochs: int = 20,
         finetune_epochs: int = 0,
+        optimizer: OptimizerFactory = fused_adamw,
+        scheduler: Scheduler = warmup_cosine,
         lr: float = 1e-3,
         backbone_lr: float = 1e-4,
         layer_decay: float = 0.75,
         frozen_share: float = 0.0,
         weight_decay: float = 0.05,
-        warmup: float = 0.1,
         precision: str = "auto",
         seed: int = 0,
     ) -> None:
@@ -115,8 +117,8 @@ class EmbeddingModule(lightning.LightningModule):
         self._ddp_params_and_buffers_to_ignore = [
             name for name, _ in self.named_buffers() if name.startswith("memory.")
         ]
-        self.schedule = PhaseSchedule(head_epochs, finetune_epochs, warmup)
-        self.lr, self.backbone_lr = lr, backbone_lr
+        self.schedule = PhaseSchedule(head_epochs, finetune_epochs, scheduler)
+        self.optimizer, self.lr, self.backbone_lr = optimizer, lr, backbone_lr
         self.layer_decay, self.weight_decay = layer_decay, weight_decay
         self.precision, self.seed = precision, seed
         #: Whether the backbone has been trained, here or in the checkpoint that was loaded.
@@ -189,7 +191,7 @@ class EmbeddingModule(lightning.LightningModule):
         raise InputError(f"loss={self.loss.name}: needs the frozen features, which this phase's batches do not hold")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Create one AdamW over head, loss and, if it will be fine-tuned, each layer of the backbone."""
+        """Create one optimizer over head, loss and, if it will be fine-tuned, each layer of the backbone."""
         groups = [
             *decay_groups(self.embedder.head, "head", self.lr, self.weight_decay),
             *decay_groups(self.loss, "loss", self.lr, self.weight_decay),
@@ -198,8 +200,7 @@ class EmbeddingModule(lightning.LightningModule):
             groups += layer_groups(self.embedder.backbone, self.backbone_lr, self.weight_decay, self.layer_decay)
         for group in groups:
             group["peak_lr"] = group["lr"]
-        # The fused implementation reads each parameter's memory once, the default one ten times.
-        return torch.optim.AdamW(groups, fused=True)
+        return self.optimizer(groups)
 
     def on_fit_start(self) -> None:
         """Silence Lightning's warning about modules in evaluation mode.

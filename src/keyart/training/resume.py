@@ -25,6 +25,15 @@ BOUND = (
     "trainer.sync_batchnorm",
     "trainer.val_check_interval",
 )
+#: Keys that records of earlier versions do not contain, with the values that were in force.
+ADDED = {
+    "optimizer._target_": "torch.optim.AdamW",
+    "optimizer._partial_": True,
+    "scheduler._target_": "keyart.training.schedule.warmup_cosine",
+    "scheduler._partial_": True,
+}
+#: Keys that records of earlier versions contain also where they have no effect: of other heads and of unused losses.
+UNUSED = ("model.", "loss.terms.")
 
 
 def is_free(key: str) -> bool:
@@ -62,11 +71,13 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
     before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
     now = dict(flattened(config))
     for key in sorted(before.keys() | now.keys()):
-        # A ``build`` node only repeats the values of other keys.
-        if not is_free(key) and ".build." not in key and before.get(key) != now.get(key):
+        if is_free(key) or ".build." in key or (key not in now and key.startswith(UNUSED)):
+            continue  # A ``build`` node only repeats the values of other keys.
+        was, is_now = before.get(key, ADDED.get(key)), now.get(key, 0.0 if key.startswith("loss.weights.") else None)
+        if was != is_now:
             raise InputError(
-                f"{key_of_folder}={folder}: {key} was {before.get(key)} and is {now.get(key)} now; a run is continued"
-                " as it began: leave the override out, or start a new run"
+                f"{key_of_folder}={folder}: {key} was {was} and is {is_now} now; a run is continued as it began: leave"
+                " the override out, or start a new run"
             )
 
 
