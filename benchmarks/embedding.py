@@ -77,7 +77,7 @@ def in_float32(run: "Run", table: Path, images: Path) -> np.ndarray:
     from keyart.runs.embed import _decode
 
     pixels, _ = _decode(read_catalogue(table, images)[0], run.image_size)
-    embedder = run.embedder()
+    embedder = run.embedder
     pieces = torch.from_numpy(pixels).split(16)
     return torch.cat([embedder(to_images(piece, torch.device("cpu"))) for piece in pieces]).numpy()
 

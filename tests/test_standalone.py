@@ -69,8 +69,8 @@ labels = {"relevance": Relevance("jaccard"), "genre_names": list("abcd"), "years
 result = metrics.evaluate_retrieval(vectors, genres, ids, **labels)
 few = metrics.evaluate_retrieval(vectors, genres, ids, metrics=["ndcg@10"], **labels)
 assert few.summary["ndcg@10"] == result.summary["ndcg@10"]
-metric = metrics.RetrievalMetrics(genres, ids, **labels)
-metric.update(vectors, torch.arange(60))
+metric = metrics.RetrievalMetrics(label_names=labels["genre_names"])
+metric.update(vectors, genres, ids, years=labels["years"])
 assert {name: float(value) for name, value in metric.compute().items()} == result.summary
 print(*result.summary, sep="\\n")
 """

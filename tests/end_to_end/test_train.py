@@ -64,10 +64,10 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     test = per_query[per_query["split"] == "test"]
     assert len(test) == sizes["test"]
     assert test["ndcg@10"].mean() == pytest.approx(metrics["test/ndcg@10"])
-    again = evaluate_run(run)
+    again = evaluate_run(run).metrics
     assert again["test/ndcg@10"] == pytest.approx(metrics["test/ndcg@10"], abs=1e-6)
     unseen = draw_posters(posters.parent / "unseen", 60, seed=9)
-    judged = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters")
+    judged = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters").metrics
     assert judged["eval/queries"] == 60
     assert judged["eval/ndcg@10"] > judged["eval/ndcg@10/chance"]
 
@@ -91,7 +91,7 @@ def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, trai
     moved = [key for key, value in weights.items() if not torch.equal(value, frozen[key.split(".", 2)[2]])]
     assert moved
     assert not any("running_" in key for key in moved)
-    judged = evaluate_run(run)
+    judged = evaluate_run(run).metrics
     assert judged["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-6)
 
 

@@ -21,31 +21,32 @@ ROUNDS = [
 
 
 def make():
+    """Return an empty metric, the arguments of its updates, and embeddings."""
     rng = np.random.default_rng(0)
-    metric = RetrievalMetrics(
-        rng.random((N, 3)) < 0.5,
-        rng.permutation([f"tt{i:03d}" for i in range(N)]),
-        relevance=Relevance.fit("idf_cosine", rng.random((N, 3)) < 0.5),
-        genre_names=("Action", "Comedy", "Drama"),
-        years=1985 + rng.integers(0, 30, N).astype(float),
-        groups=rng.integers(0, 40, N),
-    )
-    return metric, torch.from_numpy(rng.normal(size=(N, 8)))
+    data = {
+        "labels": rng.random((N, 3)) < 0.5,
+        "ids": rng.permutation([f"tt{i:03d}" for i in range(N)]),
+        "relevance": Relevance.fit("idf_cosine", rng.random((N, 3)) < 0.5),
+        "years": 1985 + rng.integers(0, 30, N).astype(float),
+        "groups": rng.integers(0, 40, N),
+    }
+    metric = RetrievalMetrics(data.pop("relevance"), label_names=("Action", "Comedy", "Drama"))
+    return metric, data, torch.from_numpy(rng.normal(size=(N, 8)))
 
 
-def feed(metric, embeddings, batches):
+def feed(metric, data, embeddings, batches):
     for batch in batches:
-        at = torch.tensor(list(batch))
-        metric.update(embeddings[at], at)
+        at = list(batch)
+        metric.update(embeddings[at], **{name: values[at] for name, values in data.items()})
 
 
 def main(rank, world, folder):
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
     torch.set_num_threads(1)
-    metric, embeddings = make()
+    metric, data, embeddings = make()
     found = []
     for batches in ROUNDS:
-        feed(metric, embeddings, batches[rank])
+        feed(metric, data, embeddings, batches[rank])
         found.append({name: float(value) for name, value in metric.compute().items()})
         metric.reset()
     (folder / f"{rank}.json").write_text(json.dumps(found))

@@ -9,7 +9,7 @@ import pytest
 from keyart.catalogue.relevance import Relevance
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.metrics.result import RetrievalResult, lift, merge_frozen, ratio, standard_error
-from keyart.training.artifacts import per_query_table
+from keyart.runs.evaluation.scores import per_query_table
 
 
 def made(summary, chance, ids=("a", "b"), left_out=0, error=0.0):

@@ -60,7 +60,7 @@ def whole_of(run):
     """Return (N, W) vectors of all posters, computed directly from pixels."""
     dataset = json.loads((run.folder / "environment.json").read_text())["dataset"]
     catalogue, _ = read_catalogue(dataset["catalogue"], dataset["images"])
-    embedder = run.embedder()
+    embedder = run.embedder
     pixels = load_posters(catalogue, image_size=run.image_size).pixels
     features = np.array(cached_features(embedder.backbone, pixels, precision="fp32"))
     import torch
@@ -91,17 +91,17 @@ def test_a_training_measures_each_branch_alone_and_what_is_lost_without_it(train
 
 def test_evaluate_gives_the_same_for_its_split(trained, posters):
     for run in trained:
-        again = evaluate_run(run)
+        again = evaluate_run(run).metrics
         for key, value in run.metrics.items():
             if key.startswith(("test/branch/", "test/without/", "test/whole/")):
                 assert again[key] == pytest.approx(value, abs=1e-6), key
-    other = evaluate_run(trained[0], posters / "catalogue.csv", posters / "posters")
+    other = evaluate_run(trained[0], posters / "catalogue.csv", posters / "posters").metrics
     assert other["eval/branch/closed_form/ndcg@10"] > other["eval/ndcg@10/chance"]
 
 
 def test_fewer_numbers_are_the_leading_components_of_the_same_training(trained):
     full, twelve = trained
-    embedder = twelve.embedder()
+    embedder = twelve.embedder
     assert embedder.embedding_size == 12
     whole = whole_of(full)
     train = full.splits.to_numpy() == "train"
@@ -135,7 +135,7 @@ def test_sizes_are_evaluated_by_cutting(trained, artwork, keyart):
     told = json.loads(out)
     assert told["test/size/12/ndcg@10"] == pytest.approx(told["test/ndcg@10"], abs=1e-6)
     assert told["pairs/size/12/recall@10"] == told["pairs/recall@10"]
-    embeddings = run.embedder().head.reduce
+    embeddings = run.embedder.head.reduce
     import torch
 
     vectors = embeddings(torch.from_numpy(whole_of(run))).detach().numpy()[:, :5]

@@ -218,7 +218,7 @@ def test_foreign_folders(keyart, made, tmp_path):
 
 
 def test_a_model_that_gives_no_numbers_writes_nothing(keyart, made, where, tmp_path, monkeypatch):
-    monkeypatch.setattr("keyart.runs.embed._embed", lambda *given: np.full((10, 8), np.nan, np.float32))
+    monkeypatch.setattr("keyart.models.encoder.Encoder.encode", lambda *given: np.full((10, 8), np.nan, np.float32))
     refused(keyart("embed", made[2][0][0], *where, "--out", tmp_path / "out"), "p0000.jpg", "NaN")
     assert not parts(tmp_path / "out")
 

@@ -32,7 +32,7 @@ def vectors_of(run, posters, artwork):
     others, _, _ = open_pixels([artwork / f"o{i:02d}.png" for i in range(20)], run.image_size)
     frozen = load_frozen(run.folder / "embedder")
     found = []
-    for model in (run.embedder(), lambda images: frozen(images)[:, : frozen.num_features]):
+    for model in (run.embedder, lambda images: frozen(images)[:, : frozen.num_features]):
         pair = [embed(model, pixels, precision="fp32").numpy() for pixels in (own.pixels, others)]
         found.append([part / np.linalg.norm(part, axis=1, keepdims=True) for part in pair])
     return catalogue, *found
@@ -43,7 +43,7 @@ def recall(gallery, queries, targets, k):
 
 
 def test_pairs_equal_a_plain_search(run, posters, artwork):
-    metrics = evaluate_run(run, pairs=artwork / "pairs.csv")
+    metrics = evaluate_run(run, pairs=artwork / "pairs.csv").metrics
     _, (gallery, queries), (base, base_queries) = vectors_of(run, posters, artwork)
     for k in (1, 10):
         name = f"pairs/recall@{k}"
@@ -71,7 +71,7 @@ def test_pairs_equal_a_plain_search(run, posters, artwork):
 def test_a_given_catalogue_is_the_gallery(run, posters, artwork, tmp_path):
     table = pd.read_csv(posters / "catalogue.csv").head(30)
     table.to_csv(tmp_path / "some.csv", index=False)
-    metrics = evaluate_run(run, tmp_path / "some.csv", posters / "posters", pairs=artwork / "pairs.csv")
+    metrics = evaluate_run(run, tmp_path / "some.csv", posters / "posters", pairs=artwork / "pairs.csv").metrics
     assert (metrics["pairs/queries"], metrics["pairs/gallery"]) == (20, 30)
     assert not any(key.startswith(("test/", "val/")) for key in metrics)
 
@@ -88,7 +88,7 @@ def test_bad_pairs_are_told_at_once_or_left_out(run, posters, artwork):
     for part in ("pairs.csv", "row 5", "nosuch.jpg", "row 9", "gone.png", "row 11", "o09.png", "row 13", "../o11.png"):
         assert part in str(told.value)
     catalogue = posters / "catalogue.csv", posters / "posters"
-    metrics = evaluate_run(run, *catalogue, pairs=artwork / "pairs.csv", on_bad_poster="skip")
+    metrics = evaluate_run(run, *catalogue, pairs=artwork / "pairs.csv", on_bad_poster="skip").metrics
     assert (metrics["pairs/queries"], metrics["pairs/left_out"]) == (16, 4)
 
 
@@ -106,7 +106,7 @@ def test_tables_without_a_use_are_refused(run, artwork, change, named):
 
 
 def test_co_watch_of_a_run(run, posters, history, artwork):
-    metrics = evaluate_run(run, history=history)
+    metrics = evaluate_run(run, history=history).metrics
     catalogue, (vectors, _), (frozen, _) = vectors_of(run, posters, artwork)
     watched = co_watched(read_history(history), catalogue)
     at = [own[0] for own in watched.posters]
@@ -138,7 +138,7 @@ def test_co_watch_of_a_run(run, posters, history, artwork):
 
 
 def test_baselines_stand_beside_the_frozen_backbone(run):
-    metrics = evaluate_run(run, baselines=True)
+    metrics = evaluate_run(run, baselines=True).metrics
     chance, frozen = metrics["test/ndcg@10/chance"], metrics["test/ndcg@10/frozen"]
     for row in ("random", "colour_histogram", "head_and_frozen", "classifier_probabilities"):
         value = metrics[f"test/ndcg@10/{row}"]
@@ -151,7 +151,7 @@ def test_baselines_stand_beside_the_frozen_backbone(run):
 def test_classifier_probabilities_are_those_of_the_trained_layer(run, posters, tmp_path):
     catalogue, _ = read_catalogue(posters / "catalogue.csv", posters / "posters")
     pixels = load_posters(catalogue, image_size=run.image_size).pixels
-    embedder = run.embedder()
+    embedder = run.embedder
     got = classifier_probabilities(run, embedder, pixels, "fp32")
     state = torch.load(run.folder / "checkpoints" / "best.ckpt", map_location="cpu", weights_only=False)["state_dict"]
     raw = embed(lambda images: embedder(images, raw=True), pixels, precision="fp32")
@@ -187,7 +187,7 @@ def test_the_command_takes_all_of_it(run, artwork, history, monkeypatch, capfd):
 
 def test_unseen_posters_have_no_splits(run, tmp_path, history):
     unseen = draw_posters(tmp_path / "unseen", 60, seed=9)
-    metrics = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters", history=history, baselines=True)
+    metrics = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters", history=history, baselines=True).metrics
     assert metrics["eval/ndcg@10/random"] is not None
     assert "cowatch/ndcg@10/frozen_centred" not in metrics
     assert metrics["cowatch/unknown_films"] == 60
@@ -214,7 +214,7 @@ def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
 def test_the_scale_of_ratings_is_told_and_can_be_set(run, history, keyart):
     """On a scale of ten the same films count as liked, and `--rating-scale` changes that."""
     table = pd.read_csv(history)
-    five = evaluate_run(run, history=history)
+    five = evaluate_run(run, history=history).metrics
     assert (five["cowatch/rating_scale"], five["cowatch/liked_from"]) == (5, 4)
     table.assign(rating=table["rating"] * 2).to_csv(history, index=False)
     code, out, err = keyart("evaluate", run.folder, "--history", history, "--json")
@@ -254,7 +254,7 @@ def test_pairs_are_read_as_catalogues_are(run, posters, artwork):
     with pytest.raises(InputError, match=r"missing other_img \(row 6.*swallowed rows \(row 8|swallowed rows \(row 8"):
         evaluate_run(run, *own, pairs=artwork / "dialect.csv")
     lines = []
-    found = evaluate_run(run, *own, pairs=artwork / "dialect.csv", on_bad_poster="skip", say=lines.append)
+    found = evaluate_run(run, *own, pairs=artwork / "dialect.csv", on_bad_poster="skip", say=lines.append).metrics
     assert found["pairs/queries"] + found["pairs/left_out"] == 8
     assert any(f"8 rows = {found['pairs/queries']} pairs + {found['pairs/left_out']} faults" in line for line in lines)
 

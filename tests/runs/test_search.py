@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from keyart.models import embedder as embedders
+from keyart.models.encoder import Encoder
 from keyart.retrieval.index import PosterIndex
 from keyart.retrieval.random_pairs import percent
-from keyart.runs.run import Run
 from tests.indexes import found, refused
 
 
@@ -161,7 +162,7 @@ def test_many_queries_at_once(keyart, made, tmp_path, monkeypatch):
     asked = ["p0005", "film 7", image, posters / "posters" / "p0011.jpg", "p0005"]
     alone = [found(keyart("search", run, one, "-k", 3, "--json")) for one in asked]
     opened, batches = [], []
-    embedder, load = Run.embedder, PosterIndex.load
+    load_embedder, encode, load = embedders.load_embedder, Encoder.encode, PosterIndex.load
 
     def count(kind, call):
         def counted(*given, **named):
@@ -170,12 +171,12 @@ def test_many_queries_at_once(keyart, made, tmp_path, monkeypatch):
 
         return counted
 
-    def embedded(run):
-        made = embedder(run)
-        made.register_forward_pre_hook(lambda module, given: batches.append(len(given[0])))
-        return made
+    def encoded(encoder, pixels):
+        batches.append(len(pixels))
+        return encode(encoder, pixels)
 
-    monkeypatch.setattr(Run, "embedder", count("embedder", embedded))
+    monkeypatch.setattr(embedders, "load_embedder", count("embedder", load_embedder))
+    monkeypatch.setattr(Encoder, "encode", encoded)
     monkeypatch.setattr(PosterIndex, "load", count("index", load))
     together = found(keyart("search", run, *asked, "-k", 3, "--json"))
     assert list(together) == ["results"]

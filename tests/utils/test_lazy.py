@@ -14,7 +14,7 @@ STUBS = sorted(path.relative_to(ROOT).parent.as_posix() for path in ROOT.rglob("
 
 @pytest.mark.parametrize("folder", STUBS)
 def test_every_exported_name_resolves_to_what_the_stub_says(folder):
-    package = import_module(".".join(["keyart", *folder.split("/")]))
+    package = import_module(".".join(["keyart", *Path(folder).parts]))
     stub = ast.parse((ROOT / folder / "__init__.pyi").read_text(encoding="utf-8"))
     imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
     for node in imports:

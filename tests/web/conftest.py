@@ -2,9 +2,10 @@
 
 import pytest
 
+from keyart.runs.run import Run
 from keyart.runs.search import open_index
 from keyart.web.app import create_app
-from keyart.web.library import Library, ServedRun, Shown
+from keyart.web.library import Library, Shown
 
 TOKEN = "a-token-of-these-tests"
 HOST = "127.0.0.1:8123"
@@ -14,7 +15,7 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="session")
 def library(made):
     _, _posters, runs = made
-    opened = [ServedRun.open(run) for run, _ in runs]
+    opened = [Run.open(run) for run, _ in runs]
     return Library([Shown(run, open_index(run)) for run in opened])
 
 

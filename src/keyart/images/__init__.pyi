@@ -1,3 +1,5 @@
+from keyart.images.any_image import AnyImage as AnyImage
+from keyart.images.any_image import to_pixels as to_pixels
 from keyart.images.augment import PRESETS as PRESETS
 from keyart.images.augment import Augment as Augment
 from keyart.images.datamodule import PosterDataModule as PosterDataModule

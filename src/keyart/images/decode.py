@@ -4,9 +4,10 @@ import io
 import math
 import random
 import re
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import numpy as np
@@ -91,9 +92,19 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
     Raises:
         BadImage: The file is unreadable or truncated, or the image is too small, too large or too elongated.
     """
+    with _as_bad_image(), Image.open(io.BytesIO(data), formats=_formats()) as image:
+        pixels = _decode(image, data, image_size)
+    if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # wrong pixels would go into the cache unnoticed
+        detail = f"decoded to {pixels.dtype} of shape {pixels.shape} instead of {(*image_size, 3)}"
+        raise BadImage("unreadable image", detail, "save it anew as an ordinary JPEG or PNG")
+    return pixels
+
+
+@contextmanager
+def _as_bad_image() -> Iterator[None]:
+    """Convert Pillow's errors to `BadImage`."""
     try:
-        with Image.open(io.BytesIO(data), formats=_formats()) as image:
-            pixels = _decode(image, data, image_size)
+        yield
     except (BadImage, MemoryError):
         raise
     except UnidentifiedImageError as error:
@@ -104,10 +115,6 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         detail = f"{error}" or type(error).__name__
         kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
         raise BadImage(kind, detail, "replace the file with a whole one") from error
-    if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # wrong pixels would go into the cache unnoticed
-        detail = f"decoded to {pixels.dtype} of shape {pixels.shape} instead of {(*image_size, 3)}"
-        raise BadImage("unreadable image", detail, "save it anew as an ordinary JPEG or PNG")
-    return pixels
 
 
 def upright_size(data: bytes) -> tuple[int, int]:
@@ -137,16 +144,31 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     return (width, height) if plain and fit and width * height <= MOST_PIXELS else None
 
 
+_quieting = threading.Lock()
+_quiet: list[ExitStack] = []
+
+
 @contextmanager
 def quiet_pillow() -> Iterator[None]:
     """Silence Pillow's warnings about large headers and broken metadata, which `decode_poster` handles itself.
 
-    Use it in one thread, around all threads that decode: warning filters are global to the process.
+    Warning filters are global to the process: the first of several threads sets them, the last one restores them.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.filterwarnings("ignore", module=r"PIL\..*")
+    with _quieting:
+        block = ExitStack()
+        if not _quiet:
+            block.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", module=r"PIL\..*")
+        _quiet.append(block)
+    try:
         yield
+    finally:
+        with _quieting:
+            if len(_quiet) > 1:
+                _quiet.pop()
+            else:
+                _quiet.pop().close()
 
 
 @cache
@@ -155,7 +177,40 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
+def fit_poster(image: Image.Image, image_size: tuple[int, int]) -> np.ndarray:
+    """Convert an image in memory to RGB pixels of a fixed size, with the checks and the geometry of `decode_poster`.
+
+    The image stays as it is. It is not decoded at a reduced scale, so that the pixels differ slightly from those of
+    `decode_poster` for the same JPEG file.
+
+    Args:
+        image: In any colour mode.
+        image_size: Target (height, width) in pixels.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        BadImage: The image cannot be read, or is too small, too large or too elongated.
+    """
+    with _as_bad_image():
+        _check_shape(image)
+        return _fit(image, image_size)
+
+
 def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
+    _check_shape(image)
+    width, height = image.size
+    wanted = image_size if _orientation(image) >= 5 else (image_size[1], image_size[0])
+    scale = 2 * max(wanted[0] / width, wanted[1] / height)
+    least = (math.ceil(scale * width), math.ceil(scale * height))
+    image.draft(None, least)
+    if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
+        raise BadImage("truncated image", "its data end before the picture does", "replace the file with a whole one")
+    return _fit(image, image_size)
+
+
+def _check_shape(image: Image.Image) -> None:
     width, height = image.size
     if min(width, height) < SHORTEST_SIDE:
         raise BadImage(
@@ -165,15 +220,14 @@ def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]
         )
     if width * height > MOST_PIXELS:
         raise _huge(f"{width}×{height} pixels")
-    orientation = _orientation(image)
     if max(width, height) > LONGEST * min(width, height):
-        raise _long(*((height, width) if orientation >= 5 else (width, height)))
+        raise _long(*((height, width) if _orientation(image) >= 5 else (width, height)))
+
+
+def _fit(image: Image.Image, image_size: tuple[int, int]) -> np.ndarray:
+    """Convert to RGB, crop, resize and turn upright."""
+    orientation = _orientation(image)
     wanted = image_size if orientation >= 5 else (image_size[1], image_size[0])
-    scale = 2 * max(wanted[0] / width, wanted[1] / height)
-    least = (math.ceil(scale * width), math.ceil(scale * height))
-    image.draft(None, least)
-    if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
-        raise BadImage("truncated image", "its data end before the picture does", "replace the file with a whole one")
     rgb = _to_rgb(image)
     rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=crop_box(rgb.size, wanted), reducing_gap=3.0)
     if orientation in _TURNS:

@@ -87,9 +87,13 @@ def thumbnails(pixels: PixelCache, batch_size: int = 256) -> Tensor:
     shrunk = torch.empty((len(pixels), 3, *_THUMBNAIL))
     for start in range(0, len(pixels), batch_size):
         stop = min(start + batch_size, len(pixels))
-        batch = pixels.take(np.arange(start, stop)).permute(0, 3, 1, 2)
-        shrunk[start:stop] = F.interpolate(batch, _THUMBNAIL, mode="bilinear", antialias=True)
+        shrunk[start:stop] = shrink(pixels.take(np.arange(start, stop)))
     return shrunk
+
+
+def shrink(pixels: Tensor) -> Tensor:
+    """Return thumbnails (B, 3, 24, 16) in [0, 255] of posters (B, height, width, 3) uint8."""
+    return F.interpolate(pixels.permute(0, 3, 1, 2), _THUMBNAIL, mode="bilinear", antialias=True)
 
 
 def group_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:

@@ -91,7 +91,30 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
 
 
 def train_in_hydra_folder(cfg: DictConfig) -> float:
-    """Train in the folder that Hydra made, print its path last, and leave nothing behind for bad input."""
+    """Train in the folder that Hydra made, for the command line: print its path last, and exit with 2 on bad input."""
+    hydra_config = HydraConfig.get()
+    try:
+        monitor = train_job(cfg)
+    except CutShort as cut:
+        leave_cut_short(cut, Path(hydra_config.runtime.output_dir).resolve())
+    except InputError as error:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            raise
+        if first_process():
+            echo(f"train.py: {error}", err=True)
+        sys.exit(2)
+    if first_process() and hydra_config.mode != RunMode.MULTIRUN:
+        print(Path(hydra_config.runtime.output_dir).resolve(), flush=True)  # noqa: T201
+    return monitor
+
+
+def train_job(cfg: DictConfig) -> float:
+    """Train in the folder that Hydra made, and remove it if the run never began because of bad input.
+
+    Raises:
+        InputError: The configuration or the data is invalid.
+        CutShort: A signal stopped the run.
+    """
     hydra_config = HydraConfig.get()
     folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
     if hydra_config.job.chdir:
@@ -104,33 +127,24 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
         logging.getLogger().setLevel(logging.ERROR)
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(cores, torch.get_num_threads()))
+    if hydra_config.mode == RunMode.MULTIRUN:
+        return run_sweep_job(
+            folder,
+            cfg.monitor,
+            lambda: train_here_or_together(
+                in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
+            ),
+            writes=first_process(),
+            # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
+            raises=uses_slurm(str(hydra_config.launcher._target_)),
+        )
     try:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            return run_sweep_job(
-                folder,
-                cfg.monitor,
-                lambda: train_here_or_together(
-                    in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
-                ),
-                writes=first_process(),
-                # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
-                raises=uses_slurm(str(hydra_config.launcher._target_)),
-            )
-        monitor = train_here_or_together(cfg, folder, checkpoint)
-    except CutShort as cut:
-        leave_cut_short(cut, folder)
-    except InputError as error:
-        if hydra_config.mode == RunMode.MULTIRUN:
-            raise
-        if first_process():
-            echo(f"train.py: {error}", err=True)
-            # A run that began and could not go on, for want of space say, is there to be resumed.
-            if new and not last.is_file():
-                remove_run(folder, start)
-        sys.exit(2)
-    if first_process():
-        print(folder, flush=True)  # noqa: T201
-    return monitor
+        return train_here_or_together(cfg, folder, checkpoint)
+    except InputError:
+        # A run that began and could not go on, for want of space say, is there to be resumed.
+        if first_process() and new and not last.is_file():
+            remove_run(folder, start)
+        raise
 
 
 def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:

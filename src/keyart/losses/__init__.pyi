@@ -26,6 +26,7 @@ from keyart.losses.gain_supcon import GainSupConLoss as GainSupConLoss
 from keyart.losses.gather import gather_rows as gather_rows
 from keyart.losses.listwise import ListwiseLoss as ListwiseLoss
 from keyart.losses.margin import MarginLoss as MarginLoss
+from keyart.losses.memory import CrossBatchMemory as CrossBatchMemory
 from keyart.losses.miners.base import Miner as Miner
 from keyart.losses.miners.distance_weighted import DistanceWeightedMiner as DistanceWeightedMiner
 from keyart.losses.miners.hard import HardMiner as HardMiner
@@ -47,4 +48,5 @@ from keyart.losses.regression import RegressionLoss as RegressionLoss
 from keyart.losses.smooth_ap import SmoothAPLoss as SmoothAPLoss
 from keyart.losses.sum import SumLoss as SumLoss
 from keyart.losses.supcon import SupConLoss as SupConLoss
+from keyart.losses.training_loss import TrainingLoss as TrainingLoss
 from keyart.losses.triplet import TripletLoss as TripletLoss

@@ -12,7 +12,7 @@ from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.losses.margin_spec import Margin, MarginSchedule
 from keyart.losses.reductions import masked_mean
-from keyart.losses.relations import Relations, relate, relate_labels
+from keyart.losses.relations import AnyRelevance, Relations, relate, relate_labels, to_relevance
 
 __all__ = ["Margin", "MarginSchedule", "MetricLoss", "Relations", "Schedule", "masked_mean", "relate"]
 
@@ -125,6 +125,9 @@ class MetricLoss(nn.Module, ABC):
         labels: Relations | Tensor,
         ref_emb: Tensor | None = None,
         ref_labels: Tensor | None = None,
+        *,
+        relevance: AnyRelevance | None = None,
+        indices_tuple: Relations | tuple[Tensor, ...] | None = None,
     ) -> Tensor:
         """Compute the loss of a batch.
 
@@ -135,6 +138,9 @@ class MetricLoss(nn.Module, ABC):
                 multi-hot, from which `relevance` derives the relations.
             ref_emb: (M, E) reference embeddings to compare with; None for the batch itself (M = N).
             ref_labels: (M,) or (M, G), required with labels and ``ref_emb``.
+            relevance: With labels: a kind of `Relevance` that needs no weights, or any function that returns gains (N,
+                M) in [0, 1] of two multi-hot tensors; None for the attribute `relevance`, which is ``jaccard``.
+            indices_tuple: With labels: the pairs to use, from a miner of keyart or of pytorch-metric-learning.
 
         Returns:
             A scalar, float32 or float64.
@@ -151,7 +157,10 @@ class MetricLoss(nn.Module, ABC):
                 if self.takes == "normalised":
                     rows = nn.functional.normalize(rows, dim=1)
                     others = rows if ref_emb is None else nn.functional.normalize(others, dim=1)
-                labels = relate_labels(labels, len(rows), self.relevance, ref_labels, len(others))
+                gains = self.relevance if relevance is None else to_relevance(relevance)
+                labels = relate_labels(labels, len(rows), gains, ref_labels, len(others))
+            if indices_tuple is not None:
+                labels = labels.narrowed_to(indices_tuple)
             return self.compute(rows, others, labels)
 
     @abstractmethod

@@ -15,9 +15,9 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
+from keyart.losses.relations import AnyRelevance, to_relevance
 
 _SOURCE = "pytorch-metric-learning"
 # Limit for the absolute value of cosines; larger ones belong to equal or opposite directions.
@@ -352,7 +352,7 @@ def _about(loss: object) -> PMLClass:
 def from_pml(
     pml_loss: nn.Module,
     miner: nn.Module | None = None,
-    relevance: RelevanceKind | Callable[[Tensor, Tensor], Tensor] = "jaccard",
+    relevance: AnyRelevance = "jaccard",
 ) -> MetricLoss:
     """Wrap a loss of pytorch-metric-learning for items with several labels.
 
@@ -386,5 +386,5 @@ def from_pml(
     wrapped = PMLLoss.of(pml_loss)
     if miner is not None:
         wrapped.miner = PMLMiner.of(miner)
-    wrapped.relevance = Relevance(relevance) if isinstance(relevance, str) else relevance
+    wrapped.relevance = to_relevance(relevance)
     return wrapped

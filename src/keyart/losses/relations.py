@@ -1,12 +1,17 @@
 """Relations between the posters of a batch, or between a batch and reference posters."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from keyart.catalogue.relevance import POSITIVE_GAIN, negative_mask, positive_mask
+from keyart.catalogue.relevance import POSITIVE_GAIN, Relevance, RelevanceKind, negative_mask, positive_mask
+
+Gains: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+"""A function that returns gains (N, M) in [0, 1] of two multi-hot tensors (N, G) and (M, G)."""
+AnyRelevance: TypeAlias = RelevanceKind | Gains
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +66,37 @@ class Relations:
             torch.zeros_like(self.negative).index_put((anchors, negatives), yes),
         )
 
+    def narrowed_to(self, indices: "Relations | tuple[Tensor, ...]") -> "Relations":
+        """Return these relations with the pairs that a miner selected.
+
+        Args:
+            indices: What a miner returned: relations, or pytorch-metric-learning's ``indices_tuple`` of pairs (anchors,
+                positives, anchors, negatives) or triplets (anchors, positives, negatives).
+
+        Raises:
+            ValueError: There are neither three nor four tensors.
+        """
+        if isinstance(indices, Relations):
+            return replace(self, positive=indices.positive, negative=indices.negative, triplets=indices.triplets)
+        if len(indices) == 3:
+            return replace(self, triplets=torch.stack(indices))
+        if len(indices) != 4:
+            raise ValueError(f"indices_tuple must hold 3 or 4 tensors, not {len(indices)}")
+        positive, negative = torch.zeros_like(self.positive), torch.zeros_like(self.negative)
+        positive[indices[0], indices[1]] = True
+        negative[indices[2], indices[3]] = True
+        return replace(self, positive=positive, negative=negative, triplets=None)
+
     def compared(self) -> Tensor:
         """Return (N, M) bool, whether row and reference are different posters, for losses on the gain of every pair."""
         if self.other is not None:
             return self.other
         return self.positive | self.negative | ((self.gain > 0) & (self.gain < POSITIVE_GAIN))
+
+
+def to_relevance(relevance: AnyRelevance) -> Gains:
+    """Return a function that computes gains: of a kind that needs no weights, or the function itself."""
+    return Relevance(relevance) if isinstance(relevance, str) else relevance
 
 
 def relate(

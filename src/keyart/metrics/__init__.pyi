@@ -11,6 +11,9 @@ from keyart.metrics.registry import DEFAULT_METRICS as DEFAULT_METRICS
 from keyart.metrics.registry import METRICS as METRICS
 from keyart.metrics.registry import find_metrics as find_metrics
 from keyart.metrics.result import (
+    MetricValue as MetricValue,
+)
+from keyart.metrics.result import (
     RetrievalResult as RetrievalResult,
 )
 from keyart.metrics.result import (

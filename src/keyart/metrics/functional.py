@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from keyart.catalogue.relevance import POSITIVE_GAIN, Relevance
+from keyart.catalogue.relevance import POSITIVE_GAIN, Relevance, RelevanceKind
 from keyart.metrics.exact_ranking import EXCLUDED, ExactScores, scoring_device, sort_rows, to_grid
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.gallery import Labels, Tile, make_tile
-from keyart.metrics.input_checks import decades_of, order_by_id
+from keyart.metrics.input_checks import as_multi_hot, decades_of, order_by_id
 from keyart.metrics.metric import Metric
 from keyart.metrics.neighbours import DEEP_K, search_grid
 from keyart.metrics.ranking import Ranking, keys_of
@@ -25,10 +25,10 @@ _CPU_TILE = 256
 def evaluate_retrieval(
     embeddings: Tensor | np.ndarray,
     genres: Tensor | np.ndarray,
-    ids: Sequence[str] | np.ndarray,
+    ids: Sequence[str] | np.ndarray | None = None,
     *,
-    relevance: Relevance,
-    genre_names: Sequence[str],
+    relevance: RelevanceKind | Relevance = "jaccard",
+    genre_names: Sequence[str] | None = None,
     years: np.ndarray | None = None,
     groups: np.ndarray | None = None,
     metrics: Sequence[str] = DEFAULT_METRICS,
@@ -53,10 +53,10 @@ def evaluate_retrieval(
 
     Args:
         embeddings: (N, D) vectors of any length.
-        genres: (N, G) multi-hot.
-        ids: (N,) unique ids.
-        relevance: Function that computes gains between genre sets.
-        genre_names: (G,) names.
+        genres: (N, G) multi-hot labels, or (N,) class numbers.
+        ids: (N,) unique ids; None: the positions.
+        relevance: Gains between genre sets: a kind, whose weights are fitted to ``genres``, or a function.
+        genre_names: (G,) names; None: the columns' numbers, or the classes'.
         years: (N,) float, NaN where unknown.
         groups: (N,) ids of near-duplicate groups; negative: in no group.
         metrics: Names of the metrics; see :func:`~keyart.metrics.registry.find_metrics`.
@@ -82,8 +82,11 @@ def evaluate_retrieval(
         (1.0, 0.75, 1)
     """
     vectors = torch.as_tensor(embeddings)
-    hot = np.asarray(genres.detach().cpu() if isinstance(genres, Tensor) else genres) != 0
-    names = tuple(genre_names)
+    hot, names, metrics = as_multi_hot(genres, genre_names, metrics)
+    if ids is None:
+        ids = [f"{at:09d}" for at in range(len(vectors))]
+    if isinstance(relevance, str):
+        relevance = Relevance.fit(relevance, hot)
     order = order_by_id(vectors, hot, ids, names, years, groups)
     where = scoring_device(vectors.device if device is None else device)
     decades = decades_of(years, order)

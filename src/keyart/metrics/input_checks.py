@@ -8,6 +8,28 @@ from torch import Tensor
 from keyart.errors import InputError
 
 
+def as_multi_hot(
+    labels: Tensor | np.ndarray, names: Sequence[str] | None, metrics: Sequence[str]
+) -> tuple[np.ndarray, tuple[str, ...], Sequence[str]]:
+    """Return labels as (N, G) bool, with their names and the metrics to compute.
+
+    Of class numbers (N,), metrics of single labels are left out: there may be thousands of classes.
+
+    Raises:
+        ValueError: The labels have another shape, or class numbers have names.
+    """
+    values = np.asarray(labels.detach().cpu() if isinstance(labels, Tensor) else labels)
+    if values.ndim == 1 and names is not None:
+        raise ValueError(f"genres must be (N, G) multi-hot to have genre_names, not {values.shape}")
+    if values.ndim == 1:
+        classes, number = np.unique(values, return_inverse=True)
+        values, metrics = np.eye(len(classes), dtype=bool)[number], [m for m in metrics if not m.endswith("/genre")]
+        names = [str(one) for one in classes]
+    if values.ndim != 2:
+        raise ValueError(f"labels must be (N,) class numbers or (N, G) multi-hot, not {values.shape}")
+    return values != 0, tuple(map(str, range(values.shape[1])) if names is None else names), metrics
+
+
 def order_by_id(
     vectors: Tensor,
     hot: np.ndarray,

@@ -6,10 +6,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keyart.utils.bootstrap import Interval, intervals
+
 Z_95 = 1.96
 """Number of standard errors on each side of a mean that contain 95% of a normal distribution."""
 # A smaller difference of means is a rounding error and must not be a divisor.
 _NOTHING = 1e-9
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """One metric of a retrieval evaluation.
+
+    Attributes:
+        value: The mean over queries; NaN if none counts.
+        chance: Its expectation under a random ranking.
+        interval: 95% bootstrap interval over queries; None for a mean over labels.
+        left_out: Number of queries for which nothing is relevant.
+    """
+
+    value: float
+    chance: float
+    interval: Interval | None
+    left_out: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +56,18 @@ class RetrievalResult:
     errors: dict[str, float]
     left_out: dict[str, int]
     per_query: dict[str, np.ndarray]
+
+    def __getitem__(self, metric: str) -> "MetricValue":
+        """Return one metric with its chance level and interval.
+
+        Raises:
+            KeyError: The metric was not computed.
+        """
+        if metric not in self.summary:
+            raise KeyError(f"{metric}: choose one of {', '.join(self.summary)}")
+        value, left_out = self.summary[metric], self.left_out[metric]
+        interval = intervals(self.per_query[metric][:, None])[0] if metric in self.per_query else None
+        return MetricValue(value, self.chance[metric], interval, left_out)
 
     def __repr__(self) -> str:
         head = ", ".join(f"{name} {value:.4f}" for name, value in list(self.summary.items())[:3])

@@ -14,13 +14,16 @@ from keyart.models.backbone import Backbone
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.heads.base import Head
 from keyart.models.heads.registry import head_from
+from keyart.models.hub import local_folder
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import replacing_folder, write_text
 
 if TYPE_CHECKING:
+    from keyart.images.any_image import AnyImage
     from keyart.images.pixel_cache import PixelCache
+    from keyart.models.encoder import Encoder
 
 FORMAT = 1
 _JSON, _WEIGHTS, _FROZEN = "embedder.json", "model.safetensors", "frozen.safetensors"
@@ -48,6 +51,35 @@ class Embedder(nn.Module):
     def embedding_size(self) -> int:
         """Return the width E of the embeddings."""
         return self.head.embedding_size
+
+    @property
+    def pretrained_cfg(self) -> dict[str, Any]:
+        """Return the configuration that timm's `resolve_model_data_config` reads, for `create_transform`.
+
+        Mean and deviation are 0 and 1, because the embedder normalises images in [0, 1] itself.
+        """
+        return {
+            "architecture": self.backbone.name,
+            "input_size": (3, *self.backbone.image_size),
+            "interpolation": "bicubic",
+            "crop_pct": 1.0,
+            "crop_mode": "squash",
+            "mean": (0.0, 0.0, 0.0),
+            "std": (1.0, 1.0, 1.0),
+            "num_classes": 0,
+            "num_features": self.embedding_size,
+        }
+
+    def preprocess(self, image: "AnyImage") -> Tensor:
+        """Convert an image in any form to the input (3, H, W) in [0, 1], in the same way as the training posters.
+
+        Raises:
+            BadImage: The image cannot be used.
+        """
+        from keyart.images.any_image import to_pixels
+
+        pixels = torch.from_numpy(to_pixels(image, self.backbone.image_size).copy())
+        return to_images(pixels[None], torch.device("cpu"))[0]
 
     @property
     def part_size(self) -> int:
@@ -99,6 +131,12 @@ class Embedder(nn.Module):
         with torch.autocast(transformed.device.type, enabled=False):
             return self.head.parts(transformed)
 
+    def encoder(self, device: torch.device | str | None = None, precision: str = "fp32") -> "Encoder":
+        """Return a copy for inference, which embeds paths, PIL images, arrays and tensors: see `Encoder`."""
+        from keyart.models.encoder import Encoder
+
+        return Encoder(self, device, precision)
+
     def save(self, folder: Path | str, *, frozen_backbone: Backbone | None = None) -> None:
         """Write weights and a description, from which `load_embedder` rebuilds this embedder exactly.
 
@@ -128,10 +166,13 @@ class Embedder(nn.Module):
 def load_embedder(folder: Path | str) -> Embedder:
     """Load the embedder that `Embedder.save` wrote, on the CPU, in evaluation mode.
 
+    Args:
+        folder: The folder; or one on the Hugging Face hub, ``hf-hub:user/name``.
+
     Raises:
-        InputError: The folder contains no embedder, or a damaged one.
+        InputError: The folder contains no embedder, or a damaged one; or the hub does not have it.
     """
-    folder = Path(folder)
+    folder = local_folder(folder)
     told = _read_description(folder)
     with torch.random.fork_rng(devices=[]):
         embedder = Embedder(_backbone_from(told["backbone"]), head_from(told["head"]))

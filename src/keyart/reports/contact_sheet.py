@@ -44,15 +44,6 @@ def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path
     )
 
 
-def write_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path, path: Path) -> None:
-    """Write a contact sheet to a PNG file.
-
-    Raises:
-        InputError: The file cannot be written.
-    """
-    save_png("--png", path, draw_contact_sheet(index, query, hits, images))
-
-
 def save_png(option: str, path: Path, picture: Image.Image) -> None:
     """Write a requested picture atomically, with an error that names the option.
 

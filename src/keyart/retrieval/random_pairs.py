@@ -1,6 +1,7 @@
 """Calibration of cosine similarities: their percentile among random pairs of posters."""
 
 import math
+import weakref
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,10 @@ class RandomPairs:
 
     @classmethod
     def of_index(cls, index: Searchable) -> "RandomPairs":
-        """Compute the distribution from an index; only the sampled vectors are read."""
-        return cls.of(index.vectors(sampled_rows(len(index))))
+        """Compute the distribution from an index once; only the sampled vectors are read."""
+        if index not in _known:
+            _known[index] = cls.of(index.vectors(sampled_rows(len(index))))
+        return _known[index]
 
     def closer_than(self, cosines: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Return the share of random pairs with a lower cosine, in [0, 1]; NaN if there are fewer than two posters.
@@ -79,3 +82,6 @@ def sampled_rows(count: int) -> npt.NDArray[np.int64]:
     """Return the sampled rows out of ``count``, ascending; the same ones on every call."""
     chosen = np.random.default_rng(0).permutation(count)[:SAMPLE]
     return np.sort(chosen).astype(np.int64)
+
+
+_known: "weakref.WeakKeyDictionary[Searchable, RandomPairs]" = weakref.WeakKeyDictionary()

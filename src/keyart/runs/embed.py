@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,11 +22,7 @@ from keyart.retrieval.embedding_folder import PIECE, folder_about, part_notes, p
 from keyart.retrieval.index import catalogue_table
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
-from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.checksums import embedder_digest
-
-if TYPE_CHECKING:
-    from keyart.models.embedder import Embedder
 
 _READ = 128  # number of files in memory at a time
 OnBad = Literal["error", "skip"]
@@ -106,19 +102,13 @@ def embed_catalogue(
     pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
     own = range(shard[0] - 1, len(pieces), shard[1])
     total = sum(len(pieces[piece]) for piece in own)
-    embedder, device = None, None
     done = computed = posters = 0
     # Rows that the reader left out are in no piece: the first shard lists them.
     skipped = _as_skipped(problem for problem in problems if not problem.keeps_row) if shard[0] == 1 else []
     for piece in own:
         path = part_path(out, piece)
         if not path.is_file():
-            if embedder is None:
-                import torch
-
-                device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-                embedder = _for_inference(run.embedder(), _precision(run, device.type)).to(device)
-            computed += _embed_piece(run, embedder, table.select(pieces[piece]), path, on_bad_poster, decoder, about)
+            computed += _embed_piece(run, table.select(pieces[piece]), path, on_bad_poster, decoder, about)
         told = part_notes(path)
         posters += told["posters"]
         skipped += told["skipped"]
@@ -131,11 +121,11 @@ def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str,
     """Check that existing parts in the folder match this job, and return the metadata for new parts."""
     about = {
         "version": 1,
-        "embedder": embedder_digest(run.folder / "embedder"),
+        "embedder": embedder_digest(run.embedder_folder),
         "catalogue": table.fingerprint(),
         "images": str(table.root.resolve()),
         "posters": len(table),
-        "dimensions": run.embedder().embedding_size,
+        "dimensions": run.embedder.embedding_size,
         **({} if decoder == "pillow" else {"decoder": decoder}),
     }
     try:
@@ -155,7 +145,6 @@ def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str,
 
 def _embed_piece(
     run: Run,
-    embedder: "Embedder",
     part: Catalogue,
     path: Path,
     on_bad_poster: OnBad,
@@ -163,12 +152,12 @@ def _embed_piece(
     about: dict[str, Any],
 ) -> int:
     """Embed the posters of one part, write it, and return their number."""
-    device = next(embedder.parameters()).device
-    pixels, bad = _decode(part, run.image_size, str(device) if decoder == "nvjpeg" else None)
+    encoder = run.encoder()
+    pixels, bad = _decode(part, run.image_size, str(encoder.device) if decoder == "nvjpeg" else None)
     if bad and on_bad_poster == "error":
         raise InputError(summarise(list(bad.values()), part.source))
     good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
-    vectors = _embed(embedder, pixels, _precision(run, device.type))
+    vectors = encoder.encode(pixels)
     told = _as_skipped(bad.values())
     posters = catalogue_table(part.select(good))
     if len(good):
@@ -232,47 +221,3 @@ def _decode(
     }
     good = [pixels for pixels in results if isinstance(pixels, np.ndarray)]
     return np.stack(good) if good else np.empty((0, *image_size, 3), np.uint8), bad
-
-
-def _precision(run: Run, device: str) -> str:
-    """Return the run's own precision, or float32 on CPUs if it is ``auto``.
-
-    bfloat16 changes the embeddings of single posters: with the default model the lowest cosine to float32 is 0.995.
-    With fused batch norms, float32 is fast enough. It also lets shards agree, whether or not their machines have
-    bfloat16.
-    """
-    own = str(run.config["training"]["precision"])
-    return "fp32" if own == "auto" and device == "cpu" else own
-
-
-def _for_inference(embedder: "Embedder", precision: str) -> "Embedder":
-    """Return an embedder with batch norms fused into convolutions if the precision is float32.
-
-    With bfloat16 the embedder stays as it is, because bfloat16 would round the fused weights more coarsely.
-    """
-    import torch
-
-    from keyart.models.fuse_conv_bn import folded
-
-    if precision != "fp32":
-        return embedder
-    noise = torch.rand(1, 3, *embedder.backbone.image_size, generator=torch.Generator().manual_seed(0))
-    return folded(embedder, noise)
-
-
-def _embed(embedder: "Embedder", pixels: np.ndarray, precision: str) -> np.ndarray:
-    """Return (M, E) unit vectors of decoded posters."""
-    import torch
-
-    from keyart.models.embedder import step_size, to_images
-    from keyart.models.precision import autocast_for
-
-    device = next(embedder.parameters()).device
-    if device.type == "cpu":
-        keep_freed_memory()
-    step = step_size(256, device)
-    done = [np.empty((0, embedder.embedding_size), np.float32)]
-    for at in range(0, len(pixels), step):
-        with torch.inference_mode(), autocast_for(device, precision):
-            done.append(embedder(to_images(torch.from_numpy(pixels[at : at + step]), device)).float().cpu().numpy())
-    return np.concatenate(done)

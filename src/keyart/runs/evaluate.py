@@ -1,8 +1,11 @@
 """Evaluation of a run, for ``keyart evaluate``."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+import pandas as pd
 
 from keyart.catalogue.history import read_history
 from keyart.catalogue.relevance import RelevanceKind
@@ -20,8 +23,26 @@ from keyart.runs.evaluation.posters import (
     plain_judge,
     whole_and_frozen,
 )
+from keyart.runs.evaluation.scores import per_query_table
 from keyart.runs.evaluation.watched_together import history_metrics
 from keyart.runs.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """Metrics of posters by a run's embedder.
+
+    Attributes:
+        split: ``test`` for the run's own posters, ``eval`` for others.
+        metrics: Flat metrics, in the format of ``metrics.json``.
+        per_query: One row per query: ``id``, ``split``, and one column per metric.
+        frozen_per_query: The same for the frozen backbone.
+    """
+
+    split: str
+    metrics: dict[str, float | None]
+    per_query: pd.DataFrame
+    frozen_per_query: pd.DataFrame
 
 
 def evaluate_run(
@@ -39,7 +60,7 @@ def evaluate_run(
     rating_scale: float | None = None,
     liked_from: float | None = None,
     say: Callable[[str], None] = lambda text: None,
-) -> dict[str, float | None]:
+) -> Evaluated:
     """Evaluate a run's embedder, with chance level and frozen backbone for comparison.
 
     Args:
@@ -60,16 +81,16 @@ def evaluate_run(
         say: Called with a line on each table: how many rows became posters, which are left out, how ratings are read.
 
     Returns:
-        Flat metrics, in the format of ``metrics.json``, including those of each branch of the head (`branch_metrics`).
-        For posters that are not the run's own also ``eval/rows`` and ``eval/skipped``: the number of rows of the table,
-        and the number that are left out.
+        Flat metrics, including those of each branch of the head (`branch_metrics`), and per-query values. For posters
+        that are not the run's own also ``eval/rows`` and ``eval/skipped``: the number of rows of the table, and the
+        number that are left out.
 
     Raises:
         InputError: The run's embeddings cannot be cut to ``sizes``, a table or its images cannot be read, or the run's
             own posters have changed.
     """
     # Read all inputs that may be invalid before any long computation.
-    embedder = run.embedder()
+    embedder = run.embedder
     check_sizes(embedder.head, sizes)
     events = read_history(history, scale=rating_scale, liked_from=liked_from) if history is not None else None
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
@@ -83,12 +104,13 @@ def evaluate_run(
 
     kind = relevance or run.config["evaluation"]["relevance"]
     metrics = run.config["evaluation"].get("metrics")
-    precision = run.config["training"]["precision"]
+    precision = run.precision
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
     judged = Judged(posters, from_whole(embedder, whole), base, splits)
     at = judged.positions(judged.split)
     frozen = judge(judged.frozen, posters, kind, at, metrics)
-    flat = merge_frozen(judge(judged.embeddings, posters, kind, at, metrics), frozen, judged.split)
+    own = judge(judged.embeddings, posters, kind, at, metrics)
+    flat = merge_frozen(own, frozen, judged.split)
     others = plain_judge(posters, kind, at), frozen, judged.split
     flat |= branch_metrics(embedder.head, whole[at], *others)
     flat |= size_metrics(judged.embeddings[at], sizes, *others)
@@ -104,4 +126,5 @@ def evaluate_run(
         flat |= history_metrics(judged, watched)
         if events is not None and events.scale is not None:
             flat |= {"cowatch/rating_scale": events.scale.best, "cowatch/liked_from": events.scale.liked_from}
-    return flat
+    tables = [per_query_table(one, judged.split) for one in (own, frozen)]
+    return Evaluated(judged.split, flat, tables[0], tables[1])

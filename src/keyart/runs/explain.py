@@ -127,8 +127,8 @@ def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | N
     pair = [_image(run, path) for path in paths]
     typical = typical or shelf
     average = [_image(run, typical.path(row)) for row in _average_rows(typical.posters)]
-    embedder = run.embedder()
-    precision = str(run.config["training"]["precision"])
+    embedder = run.embedder
+    precision = run.precision
     _check_same(embedder, shelf, found, paths, pair, precision)
     why = explain_pair(embedder, pair, average, precision=precision)
     first, second = (_name(shelf, one) for one in found)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from keyart.errors import InputError
+from keyart.models.embedder import load_embedder
 from keyart.models.export.image_preprocessing import preprocessing
 from keyart.models.export.onnx import check_installed, write_onnx
 from keyart.models.export.program import HEADING, describe_programs, readme, write_programs
@@ -48,9 +49,10 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     if target == "onnx":
         check_installed()
     check_output_folder("--out", out)
-    embedder = run.embedder()
+    # A copy of its own: exporting changes modules.
+    embedder = load_embedder(run.embedder_folder)
     told: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
-    about = {"embedder": embedder_digest(run.folder / "embedder"), **preprocessing(embedder)}
+    about = {"embedder": embedder_digest(run.embedder_folder), **preprocessing(embedder)}
     names = NAMES[target] if _is_ours(out / "README.md") else [name for name in NAMES[target] if name != "README.md"]
     try:
         with replacing_folder(out, names) as draft:

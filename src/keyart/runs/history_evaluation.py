@@ -95,7 +95,7 @@ def evaluate_history(
     say(posters.summary)
     say(events_read.summary)
     say("embedding posters")
-    embeddings, frozen = embed_and_frozen(run, run.embedder(), posters, precision=run.config["training"]["precision"])
+    embeddings, frozen = embed_and_frozen(run, run.embedder, posters, precision=run.precision)
     names = events_read.match(table).films
     place = {film: at for at, film in enumerate(names)}
     film = np.array([place[one] for one in table.films], dtype=np.int64)

@@ -79,10 +79,10 @@ def index_run(
 def _vectors(run: Run, embeddings: Path | None) -> tuple[PosterIndex, dict[str, Any]]:
     """Return the vectors to index, and the notes of the new index."""
     if embeddings is None:
-        source = PosterIndex.load(run.folder / "index", run.folder / "embedder")
+        source = PosterIndex.load(run.folder / "index", run.embedder_folder)
         check_unit_vectors(source.vectors(), source.posters["id"], lambda row: f"{run.folder / 'index'}: row {row}")
         # The run's own index belongs to the embedder in the same folder; a copy elsewhere must store the digest.
-        notes = {**source.notes, "embedder": embedder_digest(run.folder / "embedder")}
+        notes = {**source.notes, "embedder": embedder_digest(run.embedder_folder)}
         if "images" not in notes:
             from keyart.runs.search import images_folder
 
@@ -90,6 +90,6 @@ def _vectors(run: Run, embeddings: Path | None) -> tuple[PosterIndex, dict[str, 
     else:
         from keyart.retrieval.embedding_folder import read_embeddings
 
-        source = read_embeddings(embeddings, embedder_digest(run.folder / "embedder"), run.folder)
+        source = read_embeddings(embeddings, embedder_digest(run.embedder_folder), run.folder)
         notes = dict(source.notes)
     return source, notes

@@ -11,14 +11,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keyart.catalogue.history import History, near_users
+from keyart.catalogue.history import History, near_users, read_history
 from keyart.errors import InputError
 from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidates, index_space
 from keyart.recommend.interests import event_weights
-from keyart.retrieval.random_pairs import known_share
+from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
-from keyart.runs.search import find_row, poster_facts, random_pairs_of, titles_of
+from keyart.runs.search import find_row, poster_facts, titles_of
 from keyart.utils.files import replacing
+from keyart.utils.progress import progress_bar
 from keyart.utils.vectors import unit_rows
 
 BATCH = 64
@@ -96,18 +97,18 @@ def _as_number(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
-def liked_viewer(index: Searchable, films: Films, liked: str) -> Viewer:
+def liked_viewer(index: Searchable, films: Films, liked: str | Sequence[str]) -> Viewer:
     """Create a user who likes some films equally.
 
     Args:
         index: The index that contains the films.
         films: The index's films.
-        liked: Ids or titles, separated by commas.
+        liked: Ids or titles; in one text, they are separated by commas.
 
     Raises:
         InputError: No film is named, or one is not in the index.
     """
-    asked = _split(index, films, liked)
+    asked = _split(index, films, liked) if isinstance(liked, str) else list(liked)
     if not asked:
         raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
     # A film with several posters can also be named by its film name.
@@ -138,6 +139,51 @@ def _titled(index: Searchable, films: Films, title: str) -> int:
         raise InputError(f"--liked {error}") from None
 
 
+def recommend_run(
+    index: Searchable,
+    liked: str | Sequence[str] | None,
+    history: Path | None,
+    user: str | None,
+    k: int,
+    *,
+    rating_scale: float | None = None,
+    out: Path | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> dict[str, Any]:
+    """Recommend films by liked films, to one user of a history, or to all of its users.
+
+    Args:
+        index: The posters of the films.
+        liked: Ids or titles of films; in one text, they are separated by commas.
+        history: A table of users' watch events, instead of ``liked``.
+        user: One user of the history; None: all of them.
+        k: Number of films per user.
+        rating_scale: The best rating; None: found from the ratings.
+        out: File for the films of all users.
+        say: Called with a line about the history.
+
+    Returns:
+        The result of `recommend_one` or `recommend_all`, with the user and the history's unknown films.
+    """
+    # Read the history first: the index may be large.
+    events = read_history(history, scale=rating_scale) if history is not None else None
+    films = Films(index.posters)
+    if events is None:
+        viewer = liked_viewer(index, films, liked or ())
+        return {"liked": films.names[viewer.films].tolist(), **recommend_one(index, films, viewer, k)}
+    audience = read_audience(events, films, user)
+    if user is not None:
+        viewer = audience.viewers[0]
+        found = {"user": user, "known_films": len(viewer.films), **audience.notes}
+        found |= recommend_one(index, films, viewer, k)
+    else:
+        assert out is not None
+        with progress_bar("users") as report:
+            found = recommend_all(index, films, audience, k, out, progress=report) | audience.notes
+    say(f"{events.source}: {len(events):,} events; {events.scale or 'no ratings: all films count alike'}")
+    return found | {"rating_scale": events.scale and events.scale.best}
+
+
 def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:
     """Return candidates for one user as a dict for JSON: ``interests`` and ``candidates``.
 
@@ -150,7 +196,7 @@ def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> di
     medoids = poster_facts(index, watched[[one.medoid for one in found.interests]])
     because = watched[found.because]
     cosines = (unit_rows(index.vectors(found.rows)) * unit_rows(index.vectors(because))).sum(1)
-    shares = random_pairs_of(index).closer_than(cosines)
+    shares = RandomPairs.of_index(index).closer_than(cosines)
     reasons = [
         {**_short(film), "similarity": round(float(cosine), 6), "closer_than": known_share(share)}
         for film, cosine, share in zip(poster_facts(index, because), cosines, shares, strict=True)

@@ -4,12 +4,13 @@ import json
 import logging
 import platform
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import pandas as pd
 
@@ -18,7 +19,12 @@ from keyart.runs.latest import finished_run
 from keyart.utils.text import from_csv_cell, printable
 
 if TYPE_CHECKING:
+    import torch
+
     from keyart.models.embedder import Embedder
+    from keyart.models.encoder import Encoder
+
+_T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +89,8 @@ class Run:
     """
 
     folder: Path
+    _lock: threading.RLock = field(default_factory=threading.RLock, init=False, repr=False, compare=False)
+    _made: dict[object, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
@@ -90,12 +98,15 @@ class Run:
 
         Args:
             folder: The run's folder, or a folder that holds the runs of one name, such as ``outputs/head``: then the
-                latest finished run is opened and a warning names it.
+                latest finished run is opened and a warning names it. Or the folder of an embedder alone, which has
+                no index, no metrics and no posters of its own.
 
         Raises:
             InputError: The folder does not exist, is not a run's folder, or the run is not finished.
         """
         named = Path(folder).expanduser()
+        if (named / "embedder.json").is_file():
+            return cls(named.resolve())
         path = finished_run(named)
         if path != named:
             log.warning("%s", printable(f"{folder}: its latest finished run is taken, {path}"))
@@ -108,6 +119,12 @@ class Run:
         if not (path / "embedder").is_dir() or not (path / "metrics.json").is_file():
             raise InputError(f"{folder}: the run has not finished; continue it with python train.py resume={folder}")
         return cls(path.resolve())
+
+    @property
+    def embedder_folder(self) -> Path:
+        """Folder of the embedder: ``embedder/``, or the folder itself if it holds nothing else."""
+        inner = self.folder / "embedder"
+        return self.folder if not inner.is_dir() and (self.folder / "embedder.json").is_file() else inner
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -134,11 +151,41 @@ class Run:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the embedder's input, in pixels."""
+        if self.embedder_folder == self.folder:
+            return self.embedder.backbone.image_size
         height, width = self.config["data"]["image_size"]
         return int(height), int(width)
 
+    @property
+    def precision(self) -> str:
+        """The configured precision: ``auto``, ``fp32`` or ``bf16``."""
+        return "auto" if self.embedder_folder == self.folder else str(self.config["training"]["precision"])
+
+    @property
     def embedder(self) -> "Embedder":
-        """Load the trained embedder, in evaluation mode on the CPU."""
+        """The trained embedder, in evaluation mode on the CPU; it is loaded once."""
         from keyart.models.embedder import load_embedder
 
-        return load_embedder(self.folder / "embedder")
+        return self._once("embedder", lambda: load_embedder(self.embedder_folder))
+
+    def encoder(self, device: "str | torch.device | None" = None, precision: str | None = None) -> "Encoder":
+        """Return the embedder as it computes fastest on a device; each is built once, also for several threads.
+
+        Args:
+            device: None for CUDA if available, else the CPU.
+            precision: ``fp32``, ``bf16`` or ``auto``; None for the run's own, but float32 on a CPU if that is ``auto``.
+        """
+        from keyart.models.encoder import Encoder, default_device
+
+        where = default_device(device)
+        own = self.precision
+        chosen = precision or ("fp32" if own == "auto" and where.type == "cpu" else own)
+        return self._once(("encoder", str(where), chosen), lambda: Encoder(self.embedder, where, chosen))
+
+    def _once(self, key: object, make: Callable[[], _T]) -> _T:
+        """Return what ``make`` returned for this key the first time."""
+        with self._lock:
+            if key not in self._made:
+                self._made[key] = make()
+            made: _T = self._made[key]
+            return made

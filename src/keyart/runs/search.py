@@ -1,12 +1,13 @@
-"""Search in a run's index by a poster's id, by a film's title, or by an image file."""
+"""Search in a run's index by a poster's id, a film's title, an image or a vector."""
 
 import json
 import sys
 import weakref
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,11 @@ from keyart.retrieval.searchable import Searchable
 from keyart.retrieval.titles import TitleTable, display_title
 from keyart.runs.run import Run
 
+if TYPE_CHECKING:
+    from keyart.images.any_image import AnyImage
+
+AnyQuery: TypeAlias = "str | Path | AnyImage | Query"
+"""A query: a text (an id, a title or a path), a path, an image in memory, a vector (E,), or a query that is read."""
 OFFERED = 5
 """Maximum number of films that are suggested for an ambiguous title."""
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
@@ -46,13 +52,17 @@ class Query:
 
     Attributes:
         vector: (E,) unit vector.
-        row: Its row in the index; None for an image file.
-        path: The image file; None for a row.
+        row: Its row in the index; None for an image or a vector.
+        path: The image file; None for anything else.
+        name: Name of an image that has no file, or of a vector.
+        pixels: (height, width, 3) uint8 of an image.
     """
 
     vector: np.ndarray
     row: int | None = None
     path: Path | None = None
+    name: str = ""
+    pixels: np.ndarray | None = None
 
 
 def open_index(
@@ -63,7 +73,7 @@ def open_index(
     Raises:
         InputError: The index is missing or incomplete, or its vectors are from another embedder.
     """
-    embedder = run.folder / "embedder"
+    embedder = run.embedder_folder
     if uri is None and collection is not None:
         raise InputError(f"--collection {collection} needs --uri: name the file or the server that holds it")
     if uri is not None:
@@ -75,54 +85,28 @@ def open_index(
     return find_engine(about["engine"]).load(where, about, embedder)
 
 
-def decode_image(run: Run, path: Path) -> np.ndarray:
-    """Decode an image file to (height, width, 3) uint8, in the same way as the run's own posters.
+def decode_image(run: Run, image: Any, name: str = "") -> np.ndarray:
+    """Decode an image to (height, width, 3) uint8, in the same way as the run's own posters.
+
+    Args:
+        run: Its input size is used.
+        image: A path, bytes, a PIL image, an array or a tensor.
+        name: Name for the message; else the path.
 
     Raises:
-        InputError: The file is not a valid image.
+        InputError: It is not a valid image.
     """
-    from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+    from keyart.images.any_image import to_pixels
+    from keyart.images.decode import BadImage, quiet_pillow
 
     try:
         with quiet_pillow():
-            return decode_poster(path.read_bytes(), run.image_size)
+            return to_pixels(image, run.image_size)
     except BadImage as why:
-        raise InputError(f"{path}: {why.kind} ({why.detail}); {why.mend}") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name an image file") from None
-
-
-def embed_images(run: Run, pixels: Sequence[np.ndarray]) -> np.ndarray:
-    """Return (N, E) unit vectors of decoded images, embedded in batches in the same way as the run's own posters.
-
-    Args:
-        run: The run whose embedder is used; it is loaded once.
-        pixels: N arrays of (height, width, 3) uint8.
-    """
-    import torch
-
-    from keyart.models.embedder import step_size, to_images
-    from keyart.models.precision import autocast_for
-
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    embedder = run.embedder().to(device)
-    done, step = [], step_size(256, device)
-    for start in range(0, len(pixels), step):
-        images = to_images(torch.from_numpy(np.stack(pixels[start : start + step])), device)
-        with torch.inference_mode(), autocast_for(device, run.config["training"]["precision"]):
-            done.append(embedder(images).float().cpu().numpy())
-    return np.concatenate(done)
+        raise InputError(f"{name or image!s}: {why.kind} ({why.detail}); {why.mend}") from None
 
 
 _titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDictionary()
-_pairs: "weakref.WeakKeyDictionary[Searchable, RandomPairs]" = weakref.WeakKeyDictionary()
-
-
-def random_pairs_of(index: Searchable) -> RandomPairs:
-    """Return the cosines of random pairs of an index's posters; they are computed once and cached."""
-    if index not in _pairs:
-        _pairs[index] = RandomPairs.of_index(index)
-    return _pairs[index]
 
 
 def titles_of(index: Listing) -> TitleTable:
@@ -191,39 +175,63 @@ def find_poster(index: Listing, asked: str) -> int | Path:
     return find_row(index, asked)
 
 
-def read_queries(run: Run, index: Searchable, asked: Sequence[str | Query]) -> list[Query]:
-    """Convert query texts (ids of the index, image files or titles) to queries; queries stay as they are.
+def read_queries(run: Run, index: Searchable, asked: "Sequence[AnyQuery]") -> list[Query]:
+    """Convert texts (ids of the index, image files or titles), images and vectors to queries.
+
+    Images are embedded in the run's own precision, as the posters of its index were.
 
     Raises:
         InputError: Some are unknown, ambiguous or unreadable: the message names the first and counts the others.
     """
-    found: list[int | Path | Query] = []
-    pixels: dict[Path, np.ndarray] = {}
+    found: list[Query] = []
     faults = []
-    for one in asked:
-        if isinstance(one, Query):
-            found.append(one)
-            continue
+    decode = cache(partial(decode_image, run))
+    for number, one in enumerate(asked):
         try:
-            place = find_poster(index, one)
-            if isinstance(place, Path) and place not in pixels:
-                pixels[place] = decode_image(run, place)
-            found.append(place)
+            found.append(_read_query(run, index, one, number, decode))
         except InputError as error:
             faults.append(str(error))
     if faults:
         more = f" (and {len(faults) - 1} more of {len(asked)} queries cannot be used)" if len(faults) > 1 else ""
         raise InputError(faults[0] + more)
-    vectors = dict(zip(pixels, embed_images(run, list(pixels.values())), strict=True)) if pixels else {}
-    rows = [place for place in found if isinstance(place, int)]
-    own = iter(index.vectors(np.array(rows, dtype=np.int64))) if rows else iter(())
+    vectors: dict[object, np.ndarray] = {}
+    unknown = [query for query in found if not len(query.vector)]
+    if pixels := {id(query.pixels): query.pixels for query in unknown if query.pixels is not None}:
+        encoder = run.encoder(precision=run.precision)
+        vectors |= zip(pixels, encoder.encode(list(pixels.values())), strict=True)
+    if rows := [query.row for query in unknown if query.row is not None]:
+        vectors |= {("row", row): own for row, own in zip(rows, index.vectors(np.array(rows)), strict=True)}
+    return [query if len(query.vector) else replace(query, vector=vectors[_key_of(query)]) for query in found]
 
-    def query(place: int | Path | Query) -> Query:
-        if isinstance(place, Query):
-            return place
-        return Query(vectors[place], path=place) if isinstance(place, Path) else Query(next(own), row=place)
 
-    return [query(place) for place in found]
+def _key_of(query: Query) -> object:
+    return id(query.pixels) if query.row is None else ("row", query.row)
+
+
+def _read_query(
+    run: Run, index: Searchable, one: "AnyQuery", number: int, decode: Callable[[Path], np.ndarray]
+) -> Query:
+    """Resolve one query; the vectors of rows and images are still empty."""
+    empty = np.empty(0, np.float32)
+    if isinstance(one, Query):
+        return one
+    if isinstance(one, str):
+        place = find_poster(index, one)
+        return Query(empty, row=place) if isinstance(place, int) else Query(empty, path=place, pixels=decode(place))
+    if isinstance(one, Path):
+        return Query(empty, path=one.expanduser().resolve(), pixels=decode(one.expanduser().resolve()))
+    if len(getattr(one, "shape", ())) == 1:
+        vector = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one, dtype=np.float32)
+        length = float(np.linalg.norm(vector))
+        if vector.shape != (index.dimensions,) or not (np.isfinite(length) and length > 0):
+            raise InputError(
+                f"query {number}: a vector of shape {vector.shape}; give {index.dimensions} finite numbers"
+            )
+        return Query(vector / length, name="vector")
+    from keyart.images.any_image import name_image
+
+    name = name_image(one, number)
+    return Query(empty, name=name, pixels=decode_image(run, one, name))
 
 
 def read_query_list(source: str) -> list[str]:
@@ -303,24 +311,28 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     Raises:
         InputError: An image is missing or invalid.
     """
-    from keyart.images.duplicates import group_thumbnails, thumbnails
+    import torch
+
+    from keyart.images.duplicates import group_thumbnails, shrink, thumbnails
     from keyart.images.pixel_cache import open_pixels
 
-    own = [] if query.row is None else [query.row]
-    files = index.facts(np.concatenate([np.array(own, dtype=np.int64), rows]))["img"]
-    paths = ([] if query.path is None else [query.path]) + [images / file for file in files]
+    own = np.array([] if query.row is None else [query.row], dtype=np.int64)
+    paths = [images / file for file in index.facts(np.concatenate([own, rows]))["img"]]
     pixels, _, bad = open_pixels(paths, run.image_size)
     for i, why in bad.items():
         raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
-    groups = group_thumbnails(thumbnails(pixels), 20.0, 0.8, 32)
-    # The pixels of an uploaded query are not on disk: then the group numbers begin at the first row.
+    small = thumbnails(pixels)
+    if query.pixels is not None:
+        small = torch.cat([shrink(torch.from_numpy(query.pixels.copy())[None]), small])
+    groups = group_thumbnails(small, 20.0, 0.8, 32)
+    # Of a vector there are no pixels: then the group numbers begin at the first row.
     return groups[1:] if len(groups) > len(rows) else groups + 1
 
 
 def search_run(
     run: Run,
     index: Searchable,
-    asked: Sequence[str | Query],
+    asked: "Sequence[AnyQuery]",
     k: int = 10,
     *,
     genres: Sequence[str] = (),
@@ -331,12 +343,12 @@ def search_run(
 ) -> list[tuple[Query, Hits]]:
     """Return for each query the k posters of an index that are most similar to it.
 
-    All queries are read before the search. The embedder is loaded once, and only if a query is an image file.
+    All queries are read before the search. The embedder is loaded only if a query is an image.
 
     Args:
         run: The run whose embedder computed the index.
         index: The index to search.
-        asked: Ids, image files, titles, or queries of which the vectors are known.
+        asked: Ids, image files, titles, images or vectors.
         k: Number of results per query.
         genres: Genres that every result must have.
         years: Years of the results, in the format of :func:`keyart.retrieval.filters.parse_years`.
@@ -394,21 +406,19 @@ def searched_text(found: int, searched: int, posters: int) -> str:
     return f"the {found} nearest of the {searched:,} that pass the filters, of {posters:,}"
 
 
-def as_json(index: Searchable, answers: Sequence[tuple[Query, Hits]]) -> list[dict[str, Any]]:
-    """Convert search results to dicts for JSON, one per query.
+def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
+    """Convert a search result to a dict for JSON.
 
-    Each is ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``, with the
+    It is ``{"query": …, "posters", "searched", "neighbours": [{"score", "closer_than", "id", …}, …]}``, with the
     neighbours best first. ``posters`` is the size of the index, ``searched`` the number of posters that passed the
     filters. ``score`` is the cosine, ``closer_than`` the share of random pairs of the index's posters with a lower
     cosine.
     """
-    pairs, done = random_pairs_of(index), []
-    for query, hits in answers:
-        told = {"image": str(query.path)} if query.row is None else poster_facts(index, np.array([query.row]))[0]
-        shares = pairs.closer_than(hits.scores)
-        found = [
-            {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
-            for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
-        ]
-        done.append({"query": told, "posters": len(index), "searched": hits.searched, "neighbours": found})
-    return done
+    name = query.name if query.path is None else str(query.path)
+    asked = {"image": name} if query.row is None else poster_facts(index, np.array([query.row]))[0]
+    shares = RandomPairs.of_index(index).closer_than(hits.scores)
+    found = [
+        {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
+        for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
+    ]
+    return {"query": asked, "posters": len(index), "searched": hits.searched, "neighbours": found}

@@ -13,8 +13,9 @@ from keyart.catalogue.splits import SPLITS
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder
 from keyart.retrieval.index import PosterIndex
+from keyart.runs.evaluation.scores import per_query_table
 from keyart.runs.run import describe_environment
-from keyart.training.evaluate import Evaluated, per_query_table
+from keyart.training.evaluate import Evaluated
 from keyart.training.experiment import Experiment
 from keyart.training.loggers.run_logger import RunResults
 from keyart.training.prepare import Prepared

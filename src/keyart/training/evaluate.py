@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from keyart.metrics.result import RetrievalResult, merge_frozen
+from keyart.metrics.result import merge_frozen
 from keyart.models.embedder import embed
 from keyart.models.heads.reduced import ReducedHead
 from keyart.runs.evaluation.branches import branch_metrics
 from keyart.runs.evaluation.posters import from_whole, judge, plain_judge
+from keyart.runs.evaluation.scores import per_query_table
 from keyart.training.experiment import Experiment
 from keyart.training.module import EmbeddingModule
 from keyart.training.prepare import Prepared
@@ -72,12 +73,3 @@ def evaluate(experiment: Experiment, prepared: Prepared, module: EmbeddingModule
         metrics |= branch_metrics(embedder.head, whole[at], plain_judge(posters, relevance, at), frozen, split)
         tables.append(per_query_table(result, split))
     return Evaluated(embeddings, metrics, pd.concat(tables, ignore_index=True))
-
-
-def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
-    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
-
-    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
-    have one each.
-    """
-    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})

@@ -166,6 +166,8 @@ class EmbeddingModule(lightning.LightningModule):
         """Return embeddings (B, E) and positions (B,) of one batch, for the evaluation callback."""
         return {"embedding": self.embedder.from_transformed(self._transformed(batch)), "index": batch["index"]}
 
+    test_step = validation_step
+
     def _transformed(self, batch: Batch) -> Tensor:
         """Return the input of the head's trained part (B, C), as far as the batch does not hold it."""
         if "transformed" in batch:

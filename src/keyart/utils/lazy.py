@@ -30,7 +30,10 @@ def attach_stub(package: str, file: str) -> tuple[Callable[[str], Any], Callable
         if name not in origins:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module, original = origins[name]
-        value = getattr(import_module(module), original)
+        # A name that comes from the package itself is one of its subpackages.
+        value = (
+            import_module(f"{package}.{original}") if module == package else getattr(import_module(module), original)
+        )
         setattr(sys.modules[package], name, value)
         return value
 

@@ -8,8 +8,8 @@ Report = Callable[[int, int], None]
 
 
 @contextmanager
-def progress_bar(text: str) -> Iterator[Report]:
-    """Yield a function that shows progress as a bar, from its first call with (done, total).
+def progress_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
+    """Yield a function that shows progress as a bar, from its first call with (done, total); total may be unknown.
 
     Work that is found in a cache reports nothing, so it shows no bar.
 
@@ -26,7 +26,7 @@ def progress_bar(text: str) -> Iterator[Report]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: list = []
 
-        def report(done: int, total: int) -> None:
+        def report(done: int, total: int | None) -> None:
             if not tasks:
                 tasks.append(bar.add_task(text, total=total))
             bar.update(tasks[0], completed=done, total=total)

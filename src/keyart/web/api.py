@@ -249,7 +249,7 @@ def _search(
         assert row is not None
         query = searching.Query(index.vectors(np.array([shown.check_row(row)]))[0], row=row)
     answers = searching.search_run(shown.run, index, [query], k, images=shown.images, **options)
-    found = searching.as_json(index, answers)[0]
+    found = searching.as_json(index, *answers[0])
     found["neighbours"] = [with_row(index, one) for one in found["neighbours"]]
     if query.row is not None:
         found["query"] = with_row(index, found["query"], query.row)

@@ -82,7 +82,7 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
 def load(library: Library) -> None:
     """Load torch and the embedders of all runs."""
     for shown in library.runs:
-        shown.run.embedder()
+        shown.run.encoder(precision=shown.run.precision)
 
 
 def stylesheet() -> str:

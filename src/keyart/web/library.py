@@ -19,25 +19,12 @@ from keyart.web.frozen import FrozenFeatures
 
 if TYPE_CHECKING:
     from keyart.catalogue.history import History
-    from keyart.models.embedder import Embedder
     from keyart.recommend.candidates import Films
     from keyart.runs.recommend import Audience
 
 Rows = npt.NDArray[np.int64]
 SUGGESTED = 12
 """Maximum number of titles that are suggested while someone types."""
-
-
-class ServedRun(Run):
-    """Run that loads its embedder once."""
-
-    @cached_property
-    def _embedder(self) -> "Embedder":
-        return super().embedder()
-
-    def embedder(self) -> "Embedder":
-        """Return the trained embedder, in evaluation mode on the CPU."""
-        return self._embedder
 
 
 @dataclass(eq=False)
@@ -51,7 +38,7 @@ class Shown:
         history: Events of users, if a history is known.
     """
 
-    run: ServedRun
+    run: Run
     index: Searchable
     images: Path | None = None
     history: "History | None" = None

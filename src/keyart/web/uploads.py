@@ -14,7 +14,6 @@ from starlette.requests import Request
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster, quiet_pillow
 from keyart.runs.run import Run
-from keyart.runs.search import embed_images
 from keyart.web.thumbnails import shrink
 
 MOST_BYTES = 20_000_000
@@ -114,4 +113,8 @@ def read_upload(number: int, run: Run, data: bytes) -> Upload:
             pixels = decode_poster(data, run.image_size)
     except BadImage as why:
         raise InputError(f"image: {why.kind} ({why.detail}); {why.mend}") from None
-    return Upload(number, embed_images(run, [pixels])[0], shrink(data, 480, "image", FORMATS))
+    return Upload(
+        number,
+        run.encoder(precision=run.precision).encode([pixels])[0],
+        shrink(data, 480, "image", FORMATS),
+    )

@@ -39,7 +39,7 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a run with chance and its frozen backbone as references: on its test split, or on new posters."""
-    from keyart.runs.run import Run
+    from keyart.api.run import load
 
     if images is not None and catalogue is None:
         raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
@@ -49,26 +49,23 @@ def evaluate(
         wanted_sizes = [int(size) for size in (sizes or "").split(",") if size.strip()]
     except ValueError:
         raise InputError(f"--sizes {sizes}: takes whole numbers separated by commas, such as 64,128,256") from None
-    opened = Run.open(run)
-    for file in (catalogue, pairs, history):
-        if file is not None and not file.is_file():
-            raise InputError(f"{file}: there is no such file; name a CSV or Parquet table")
-    from keyart.runs.evaluate import evaluate_run
-
-    metrics = evaluate_run(
-        opened,
-        catalogue,
-        images,
-        relevance=relevance.value if relevance else None,
-        on_bad_poster=on_bad_poster.value,
-        pairs=pairs,
-        other_images=other_images,
-        history=history,
-        baselines=baselines,
-        sizes=wanted_sizes,
-        rating_scale=rating_scale,
-        liked_from=liked_from,
-        say=lambda text: echo(text, err=True),
+    metrics = (
+        load(run)
+        .evaluate(
+            catalogue,
+            images,
+            relevance=relevance.value if relevance else None,
+            on_bad_poster=on_bad_poster.value,
+            pairs=pairs,
+            other_images=other_images,
+            history=history,
+            baselines=baselines,
+            sizes=wanted_sizes,
+            rating_scale=rating_scale,
+            liked_from=liked_from,
+            say=lambda text: echo(text, err=True),
+        )
+        .to_dict()
     )
     if as_json:
         emit_json(metrics)
@@ -97,10 +94,9 @@ def compare(
     if len(runs) == 1 and is_sweep(runs[0]):
         compare_sweep(runs[0], as_json)
         return
-    from keyart.runs.compare import compare_runs
-    from keyart.runs.run import Run
+    from keyart.api.run import compare as compare_runs
 
-    found = compare_runs([Run.open(run) for run in runs])
+    found = compare_runs(*runs)
     if as_json:
         emit_json(found.to_dict())
     else:

@@ -22,29 +22,19 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """Show which regions of two posters contribute to their similarity."""
+    from keyart.api.run import load
     from keyart.errors import InputError
-    from keyart.reports.contact_sheet import save_png
-    from keyart.runs import explain as explaining
-    from keyart.runs.run import Run
 
     if out is None and not as_json:
         raise InputError("--out: name a PNG file for the heat maps, or ask for --json")
-    opened = Run.open(run)
-    if catalogue is not None:
-        shelf, left_out = explaining.catalogue_shelf(catalogue, images)
-        typical, instead = explaining.typical_shelf(opened, shelf)
-        for note in filter(None, (left_out, instead)):
-            echo(note, err=True)
-    else:
-        shelf = typical = explaining.index_shelf(opened, images)
-    explained = explaining.explain_run(opened, shelf, (first, second), typical)
+    found = load(run).explain(first, second, catalogue=catalogue, images=images, say=lambda text: echo(text, err=True))
     if out is not None:
-        from keyart.reports.explanation_picture import draw_explanation
+        from keyart.reports.contact_sheet import save_png
 
-        save_png("--out", out, draw_explanation(opened, explained))
+        save_png("--out", out, found.picture())
     if as_json:
-        emit_json(explaining.as_json(explained))
+        emit_json(found.to_dict())
     else:
         from keyart.cli.results import print_explanation
 
-        print_explanation(explaining.as_json(explained), out)
+        print_explanation(found.to_dict(), out)

@@ -24,10 +24,9 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Export the embedder for use without keyart, with its preprocessing."""
-    from keyart.runs.export import export_run
-    from keyart.runs.run import Run
+    from keyart.api.run import load
 
-    told = export_run(Run.open(run), to.value, out)
+    told = load(run).export(to.value, out)
     if "left_out" in told:
         echo(told["left_out"], err=True)
     if as_json:

@@ -42,22 +42,13 @@ def embed(
     as_json: AsJson = False,
 ) -> None:
     """Embed a catalogue, or one shard of it; resume where an earlier job stopped."""
-    from keyart.runs.embed import embed_catalogue, parse_shard
-    from keyart.runs.run import Run
-    from keyart.utils.progress import progress_bar
+    from keyart.api.run import load
+    from keyart.runs.embed import parse_shard
 
     part = parse_shard(shard)
-    with progress_bar("embedding posters") as report:
-        done = embed_catalogue(
-            Run.open(run),
-            catalogue,
-            images,
-            out,
-            shard=part,
-            on_bad_poster=on_bad_poster.value,
-            decoder=decoder.value,
-            progress=report,
-        )
+    done = load(run).embed_catalogue(
+        catalogue, out, images, shard=part, on_bad_poster=on_bad_poster.value, decoder=decoder.value
+    )
     if as_json:
         emit_json({"posters": done.posters, "computed": done.computed, "skipped": done.skipped, "out": str(out)})
     else:
@@ -84,27 +75,18 @@ def build_index(
     as_json: AsJson = False,
 ) -> None:
     """Build a search index and measure how far it agrees with exact search."""
-    from keyart.runs.index import index_run
-    from keyart.runs.run import Run
-    from keyart.utils.progress import progress_bar
+    from keyart.api.run import load
 
-    def report(text: str) -> None:
-        echo(text, err=True)
-
-    opened = Run.open(run)
-    with progress_bar("filling the collection") as done:
-        built = index_run(
-            opened,
-            out,
-            embeddings,
-            kind=engine,
-            recall=recall,
-            uri=uri,
-            collection=collection,
-            replace=replace,
-            say=report,
-            progress=done,
-        )
+    built = load(run).build_index(
+        out,
+        embeddings,
+        kind=engine,
+        recall=recall,
+        uri=uri,
+        collection=collection,
+        replace=replace,
+        say=lambda text: echo(text, err=True),
+    )
     if as_json:
         emit_json(built)
     else:

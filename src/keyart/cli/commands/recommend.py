@@ -64,37 +64,22 @@ def recommend(
     target = out or Path("candidates.parquet")
     if everybody:
         check_output_file("--out", target, PARQUET)
-    from keyart.catalogue.history import read_history
-    from keyart.runs.run import Run
-
-    opened = Run.open(run)
-    events = read_history(history, scale=rating_scale) if history is not None else None
+    from keyart.api.run import load
     from keyart.cli.results import print_candidates, print_everybody
-    from keyart.recommend.candidates import Films
-    from keyart.runs import recommend as work
     from keyart.runs.search import open_index
-    from keyart.utils.progress import progress_bar
 
+    opened = load(run)
     with closing(open_index(opened, index, uri, collection)) as table:
-        films = Films(table.posters)
-        if liked is not None:
-            viewer = work.liked_viewer(table, films, liked)
-            told = {"liked": films.names[viewer.films].tolist(), **work.recommend_one(table, films, viewer, k)}
-        else:
-            assert events is not None
-            audience = work.read_audience(events, films, user)
-            if not everybody:
-                viewer = audience.viewers[0]
-                told = {"user": user, "known_films": len(viewer.films), **audience.notes}
-                told |= work.recommend_one(table, films, viewer, k)
-            else:
-                with progress_bar("users") as report:
-                    told = work.recommend_all(table, films, audience, k, target, progress=report)
-                told |= audience.notes
-            told["rating_scale"] = events.scale and events.scale.best
-    if events is not None:
-        rated = events.scale or "no ratings: all films count alike"
-        echo(f"{events.source}: {len(events):,} events; {rated}", err=True)
+        told = opened.recommend(
+            liked,
+            history=history,
+            user=user,
+            k=k,
+            rating_scale=rating_scale,
+            out=target if everybody else None,
+            index=table,
+            say=lambda text: echo(text, err=True),
+        ).to_dict()
     if as_json:
         emit_json(told)
     elif "candidates" in told and "interests" in told:
@@ -114,27 +99,18 @@ def judge_history(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate a run by the films that users liked later: among all films, and among films without any history."""
-    from keyart.runs.run import Run
+    from keyart.api.run import load
 
     if images is not None and catalogue is None:
         raise InputError(f"--images {images} needs --catalogue: name the table that lists those images")
-    opened = Run.open(run)
-    if catalogue is not None and not catalogue.is_file():
-        raise InputError(f"{catalogue}: there is no such file; name a CSV or Parquet table")
-    from keyart.runs.history_evaluation import evaluate_history
-
-    def report(text: str) -> None:
-        echo(text, err=True)
-
-    found = evaluate_history(
-        opened,
+    found = load(run).evaluate_history(
         history,
         catalogue,
         images,
         on_bad_poster=on_bad_poster.value,
         rating_scale=rating_scale,
         liked_from=liked_from,
-        say=report,
+        say=lambda text: echo(text, err=True),
     )
     if as_json:
         emit_json(found)

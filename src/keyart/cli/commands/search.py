@@ -39,9 +39,9 @@ def search(
 
     All queries are read before the first search; an invalid query ends the command.
     """
+    from keyart.api.run import load
     from keyart.errors import InputError
     from keyart.runs import search as searching
-    from keyart.runs.run import Run
 
     wanted = [*(query or []), *(searching.read_query_list(queries) if queries is not None else [])]
     several = len(wanted) > 1 or queries is not None
@@ -49,11 +49,9 @@ def search(
         raise InputError("search: name a poster's id, a film's title or an image file, or give --queries")
     if png is not None and several:
         raise InputError(f"--png {png}: shows the answers to one query; ask for one")
-    opened = Run.open(run)
+    opened = load(run)
     with closing(searching.open_index(opened, index, uri, collection)) as table:
-        answers = searching.search_run(
-            opened,
-            table,
+        answers = opened.search(
             wanted,
             k,
             genres=genre or (),
@@ -61,12 +59,13 @@ def search(
             diverse=diverse,
             hide_duplicates=hide_duplicates,
             images=images,
+            index=table,
         )
         if png is not None:
-            from keyart.reports.contact_sheet import write_contact_sheet
+            from keyart.reports.contact_sheet import save_png
 
-            write_contact_sheet(table, *answers[0], searching.images_folder(opened, table, images), png)
-        told = searching.as_json(table, answers)
+            save_png("--png", png, answers[0].picture())
+        told = [one.to_dict() for one in answers]
     if as_json:
         emit_json({"results": told} if several else told[0])
     else:

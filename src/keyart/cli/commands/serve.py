@@ -37,11 +37,12 @@ def serve(
         import uvicorn  # noqa: F401
     except ModuleNotFoundError as error:
         raise InputError(f"keyart serve needs {error.name}: pip install 'keyart[serve]'") from None
+    from keyart.runs.run import Run
     from keyart.runs.search import open_index
-    from keyart.web.library import Library, ServedRun, Shown
+    from keyart.web.library import Library, Shown
     from keyart.web.serve import serve as listen
 
-    opened = [ServedRun.open(run) for run in runs]
+    opened = [Run.open(run) for run in runs]
     if len(opened) > 1 and (index is not None or uri is not None):
         raise InputError(f"{'--index' if index else '--uri'}: is one run's index; name one run, or leave it out")
     events = None

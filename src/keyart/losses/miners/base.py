@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from keyart.losses.base import Relations
+from keyart.losses.relations import AnyRelevance, Relations, relate_labels, to_relevance
 
 
 class Miner(ABC):
@@ -24,17 +24,31 @@ class Miner(ABC):
     #: Whether `mine` gets L2-normalised embeddings or raw ones.
     takes: ClassVar[Literal["normalised", "raw"]] = "normalised"
 
-    def __call__(self, embeddings: Tensor, relations: Relations, references: Tensor | None = None) -> Relations:
+    def __call__(
+        self,
+        embeddings: Tensor,
+        relations: Relations | Tensor,
+        references: Tensor | None = None,
+        ref_labels: Tensor | None = None,
+        *,
+        relevance: AnyRelevance = "jaccard",
+    ) -> Relations:
         """Select pairs or triplets from the relations.
 
         Args:
             embeddings: (N, E) of the batch; they are normalised here if `takes` requires it.
-            relations: Relations between the N rows and the M references.
+            relations: Relations between the N rows and the M references; or labels, (N,) class numbers or (N, G)
+                multi-hot.
             references: (M, E) embeddings to compare with; None for the batch itself (M = N).
+            ref_labels: (M,) or (M, G), required with labels and references.
+            relevance: With labels: see `MetricLoss.forward`.
 
         Returns:
             The relations with fewer pairs.
         """
+        if not isinstance(relations, Relations):
+            count = 0 if references is None else len(references)
+            relations = relate_labels(relations, len(embeddings), to_relevance(relevance), ref_labels, count)
         with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
             rows = self._prepare(embeddings)
             return self.mine(rows, rows if references is None else self._prepare(references).to(rows.dtype), relations)

@@ -102,12 +102,7 @@ class PMLMiner(Miner):
             nothing = torch.zeros_like(relations.positive)
             return replace(relations, positive=nothing, negative=nothing, triplets=None)
         indices = [torch.cat(parts) for parts in zip(*found, strict=True)]
-        if len(indices) == 3:
-            return replace(relations, triplets=torch.stack(indices))
-        positive, negative = torch.zeros_like(relations.positive), torch.zeros_like(relations.negative)
-        positive[indices[0], indices[1]] = True
-        negative[indices[2], indices[3]] = True
-        return replace(relations, positive=positive, negative=negative, triplets=None)
+        return relations.narrowed_to(tuple(indices))
 
     def _of_anchor(
         self, anchor: int, rows: Tensor, references: Tensor, relations: Relations

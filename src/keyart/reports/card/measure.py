@@ -203,7 +203,7 @@ def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tu
             seen = load_posters(table, problems, image_size=run.image_size, on_bad_poster="skip", progress=report)
         if len(seen) != len(posters):
             raise InputError(f"{table.source}: its images changed while they were read; start again")
-    embeddings, frozen = embed_and_frozen(run, run.embedder(), seen, precision=run.config["training"]["precision"])
+    embeddings, frozen = embed_and_frozen(run, run.embedder, seen, precision=run.precision)
     return str(run.config["model"]["backbone"]), frozen, embeddings
 
 

@@ -128,7 +128,7 @@ def whole_and_frozen(
     features = features_of(embedder.backbone, "embedding posters")
     with torch.inference_mode():
         whole = torch.cat([embedder.whole(embedder.transform(part)) for part in feature_pieces(features)])
-    frozen_backbone = load_frozen(run.folder / "embedder")
+    frozen_backbone = load_frozen(run.embedder_folder)
     # The cache's key includes the weights, so the features of an unchanged backbone are computed only once.
     frozen = features_of(frozen_backbone, "frozen features")[:, : frozen_backbone.num_features]
     return whole.numpy(), np.asarray(frozen, dtype=np.float32)

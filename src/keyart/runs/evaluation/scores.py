@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.metrics import registry
+from keyart.metrics.result import RetrievalResult
 from keyart.runs.evaluation.metric_names import BESIDE, is_genre, is_variant
 from keyart.utils.bootstrap import Floats, Interval, intervals, percentile_ends, resample_means
 
@@ -74,6 +75,15 @@ def collect_scores(
             Score(key, metrics[f"{split}/{key}"], **beside, interval=own.get(key), difference=paired.get(key))
         )
     return scores
+
+
+def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
+    """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
+
+    A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
+    have one each.
+    """
+    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
 
 
 def metric_keys(metrics: Mapping[str, float | None], split: str) -> list[str]:

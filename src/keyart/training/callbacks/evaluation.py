@@ -56,9 +56,9 @@ class RetrievalEvaluation(Callback):
         monitor: str | None = None,
     ) -> None:
         super().__init__()
-        self.metric = RetrievalMetrics(
-            genres, ids, relevance=relevance, genre_names=genre_names, years=years, groups=groups, metrics=metrics
-        )
+        self.metric = RetrievalMetrics(relevance, label_names=genre_names, metrics=metrics)
+        self.genres, self.ids = np.asarray(genres), np.asarray(ids, dtype=object)
+        self.years, self.groups = years, groups
         self.frozen = dict(frozen or {})
         self.monitor = monitor
         self.judgements: dict[str, RetrievalResult] = {}
@@ -102,11 +102,13 @@ class RetrievalEvaluation(Callback):
     def _keep(self, outputs: Any, step: str) -> None:
         if not isinstance(outputs, Mapping) or not {"embedding", "index"} <= outputs.keys():
             raise TypeError(f"{step} must return a dict with 'embedding' and 'index', not {type(outputs).__name__}")
-        self.metric.update(outputs["embedding"], outputs["index"])
+        at = outputs["index"].cpu().numpy()
+        years, groups = (None if values is None else np.asarray(values)[at] for values in (self.years, self.groups))
+        self.metric.update(outputs["embedding"], self.genres[at], self.ids[at], years=years, groups=groups)
 
     def _log(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
         self.metric.compute()
-        judgement, spread = self.metric.judgement, self.metric.spread
+        judgement, spread = self.metric.result, self.metric.spread
         assert judgement is not None
         self.metric.reset()
         self.judgements[split] = judgement

@@ -1,0 +1,39 @@
+"""Train an embedder without Hydra: `python examples/train_by_hand.py posters.csv posters out`."""
+
+import sys
+
+import lightning
+
+import keyart
+from keyart.catalogue import Relevance, make_splits, read_catalogue
+from keyart.images import PosterDataModule, load_posters
+from keyart.images.samplers import MPerClassSampler
+from keyart.models import Embedder, build_head, cached_features, create_backbone, fit_head
+from keyart.training import EmbeddingModule, RetrievalEvaluation
+
+
+def train(table: str, images: str, out: str, epochs: int = 10, size: tuple[int, int] = (256, 176)) -> dict[str, float]:
+    """Train a head on frozen features, save the embedder in ``out``, and return its test metrics."""
+    posters = load_posters(*read_catalogue(table, images), image_size=size)
+    catalogue = posters.catalogue
+    splits = make_splits(catalogue, val=0.1, test=0.2, seed=0, groups=posters.groups)
+    backbone = create_backbone("tf_efficientnet_lite0", image_size=size)
+    features = cached_features(backbone, posters.pixels)
+    embedder = Embedder(backbone, build_head("mlp", backbone.groups, 128))
+    inputs = fit_head(embedder, features, splits == "train", catalogue.genres)
+    sampler = MPerClassSampler(catalogue.genres[splits == "train"], batch_size=64, m=4)
+    data = PosterDataModule(posters, splits, sampler, features=inputs, features_are="transformed", head_epochs=epochs)
+    relevance = Relevance("jaccard")
+    module = EmbeddingModule(embedder, keyart.losses.AngularLoss(45), relevance, head_epochs=epochs)
+    evaluation = RetrievalEvaluation(
+        catalogue.genres, catalogue.ids, relevance=relevance, genre_names=catalogue.genre_names
+    )
+    trainer = lightning.Trainer(max_epochs=epochs, callbacks=[evaluation], logger=False, enable_checkpointing=False)
+    trainer.fit(module, datamodule=data)
+    embedder.save(out)
+    return dict(trainer.test(module, datamodule=data, verbose=False)[0])
+
+
+if __name__ == "__main__":
+    for name, value in train(*sys.argv[1:4]).items():
+        print(f"{name} {value:.4f}")
