@@ -102,9 +102,8 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
             (one,) = parse([written])
         except HydraException:
             continue
-        if is_search_path(written) or (
-            _is_group(one.key_or_group, config_folder) and not _is_null(one) and not _is_glob(one)
-        ):
+        is_option = is_search_path(written) or _is_group(one.key_or_group, config_folder)
+        if is_option and not _is_null(one) and not _is_glob(one):
             chosen.append(values_of(one)[0] if one.is_discrete_sweep() else written)
     return chosen
 
