@@ -218,6 +218,45 @@ class Run(folders.Run):
         found = [SearchHits(self, table, *answer, folder) for answer in answers]
         return found if isinstance(query, list | tuple) else found[0]
 
+    @overload
+    def recommend(
+        self,
+        liked: str | Sequence[str] | None = ...,
+        *,
+        history: PathLike | None = ...,
+        user: str | int | None = ...,
+        k: int = ...,
+        rating_scale: float | None = ...,
+        out: None = ...,
+        index: "Searchable | PathLike | None" = ...,
+        say: Callable[[str], None] = ...,
+    ) -> "Recommendation": ...
+    @overload
+    def recommend(
+        self,
+        liked: str | Sequence[str] | None = ...,
+        *,
+        history: PathLike | None = ...,
+        user: str | int | None = ...,
+        k: int = ...,
+        rating_scale: float | None = ...,
+        out: PathLike,
+        index: "Searchable | PathLike | None" = ...,
+        say: Callable[[str], None] = ...,
+    ) -> "UserRecommendations": ...
+    @overload
+    def recommend(
+        self,
+        liked: str | Sequence[str] | None = ...,
+        *,
+        history: PathLike | None = ...,
+        user: str | int | None = ...,
+        k: int = ...,
+        rating_scale: float | None = ...,
+        out: PathLike | None,
+        index: "Searchable | PathLike | None" = ...,
+        say: Callable[[str], None] = ...,
+    ) -> "Recommendation | UserRecommendations": ...
     def recommend(
         self,
         liked: str | Sequence[str] | None = None,
