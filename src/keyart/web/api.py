@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -67,9 +68,9 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
             raise InputError("search: name one of query, row and image")
         upload = uploads[image] if image is not None else None
         options = {"genres": genre, "years": year, "diverse": diverse, "hide_duplicates": hide_duplicates}
-        job = _search, library[run], run, query, row, upload, k, options
+        job = partial(_search, library[run], run, query, row, upload, k, options)
         # The thumbnails of near-duplicates need torch, and with it the worker's thread.
-        found = await (worker.run(*job) if hide_duplicates else asyncio.to_thread(*job))
+        found = await (worker.run(job) if hide_duplicates else asyncio.to_thread(job))
         found["query"] = {"image": image} if upload is not None else found["query"]
         found["neighbours"] = found["neighbours"][skip:]
         return found

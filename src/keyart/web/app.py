@@ -122,6 +122,10 @@ def _answer_errors(app: FastAPI) -> None:
     def too_large(request: Request, error: TooLarge) -> Response:
         return JSONResponse({"error": f"image: larger than {MOST_BYTES // 10**6} MB; scale it down"}, 413)
 
+    @app.exception_handler(Exception)
+    def failed(request: Request, error: Exception) -> Response:
+        return JSONResponse({"error": "the server failed; its terminal shows why"}, 500)
+
     @app.exception_handler(TimeoutError)
     def slow(request: Request, error: TimeoutError) -> Response:
         return JSONResponse({"error": "image: the upload took too long; try again"}, 408, {"Connection": "close"})

@@ -97,7 +97,7 @@ class Shown:
     def years(self) -> npt.NDArray[np.float64]:
         """(N,) years, NaN where unknown."""
         column = self.index.posters["year"].astype("Float64")
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan), dtype=np.float64)
 
     @cached_property
     def genres(self) -> tuple[list[str], npt.NDArray[np.bool_]]:
@@ -176,7 +176,9 @@ class Shown:
         else:
             return []
         ordered = labels[order]
-        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])) if len(ordered) else []
+        if not len(ordered):
+            return []
+        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         return [{"label": str(ordered[at]), "position": int(at)} for at in starts]
 
     @cached_property

@@ -1,6 +1,6 @@
 // What a user would be offered, and because of which film.
 
-import { html, useState, useEffect, useRef } from "../../vendor/preact-htm.js";
+import { html, useState, useEffect } from "../../vendor/preact-htm.js";
 import { changed, go, href } from "../state.js";
 import { csv, download, get, image, useGet } from "../api.js";
 import { Busy, Failure, Genres, Grid, Poster, TitleBox, count, percent, titleOf } from "../parts.js";
@@ -38,15 +38,15 @@ function Liked({ run, liked }) {
     <${Offers} run=${run} params=${{ liked: posters.map((poster) => poster.id).join(","), k: 60 }} />`;
 }
 
+let before = null; // the ranks of the list that was shown last
+
 function Offers({ run, params }) {
   const { data, error, loading } = useGet(`runs/${run}/recommend`, params);
-  const before = useRef(null);
   const [moves, setMoves] = useState(null);
   useEffect(() => {
     if (!data) return;
-    const ranks = new Map(data.candidates.map((one, at) => [one.row, at]));
-    setMoves(before.current && before.current !== ranks ? before.current : null);
-    before.current = ranks;
+    setMoves(before);
+    before = new Map(data.candidates.map((one, at) => [one.row, at]));
   }, [data]);
   const moved = (row, at) => {
     if (!moves) return null;
