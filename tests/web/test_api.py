@@ -18,7 +18,7 @@ def without_rows(found):
 
 
 @pytest.mark.parametrize("options", [(), ("--diverse",), ("--year", "1950-2010"), ("--hide-duplicates",)])
-def test_search_is_the_command(client, made, keyart, options):
+def test_search_is_the_command(client, library, made, keyart, options):
     run = made[2][0][0]
     named = {"k": 5, "query": "p0003"}
     if options:
@@ -28,9 +28,7 @@ def test_search_is_the_command(client, made, keyart, options):
     found = client.get("/api/runs/0/search", params=named).json()
     assert without_rows(found) == json.loads(out)
     rows = [one["row"] for one in found["neighbours"]]
-    assert [one["id"] for one in found["neighbours"]] == client.app.app.state.library[0].index.posters["id"][
-        rows
-    ].tolist()
+    assert [one["id"] for one in found["neighbours"]] == library[0].index.posters["id"][rows].tolist()
     rest = client.get("/api/runs/0/search", params={**named, "skip": 2}).json()
     assert rest["neighbours"] == found["neighbours"][2:]
 
@@ -112,6 +110,15 @@ def test_map_places_every_poster(client):
     assert len(np.unique(places, axis=0)) > 20
     colours = client.get("/api/runs/0/colours").json()
     assert all(len(one["codes"]) == 24 and max(one["codes"]) < len(one["names"]) for one in colours.values())
+
+
+def test_counts_for_prometheus(client):
+    client.get("/api/none")
+    client.get("/health")
+    text = client.get("/metrics").text
+    assert 'keyart_requests_total{status="404"} 1\n' in text
+    assert 'keyart_requests_total{status="200"} 1\n' in text
+    assert "keyart_posters 48\n" in text
 
 
 def test_documentation_names_every_route(client):

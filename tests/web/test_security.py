@@ -21,7 +21,7 @@ from tests.web.conftest import HOST, TOKEN
 def every_route(app):
     """All (method, path) of an application, with 0 for parameters; and paths that no route has."""
     found = [("GET", "/nothing"), ("POST", "/api/nothing"), ("PUT", "/api/status")]
-    remaining = list(app.app.routes)
+    remaining = list(app.app.app.routes)
     while remaining:
         route = remaining.pop()
         if isinstance(route, Mount):

@@ -14,6 +14,7 @@ from keyart import __version__
 from keyart.errors import InputError
 from keyart.reports.theme import DARK, DISPLAY, LIGHT, display_file
 from keyart.web.api import build_router
+from keyart.web.counts import RequestCounts
 from keyart.web.library import Library
 from keyart.web.security import Gate
 from keyart.web.uploads import MOST_BYTES, TooLarge, Uploads
@@ -48,13 +49,18 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
-    app.state.library = library
     app.include_router(build_router(library, worker, uploads))
 
     @app.get("/health", tags=["server"], response_class=PlainTextResponse)
     async def health() -> str:
         """Answer while the server runs; needs no token."""
         return "ok"
+
+    @app.get("/metrics", tags=["server"], response_class=PlainTextResponse)
+    async def metrics() -> str:
+        """Return counts for Prometheus, which sends the token as a bearer's."""
+        gauges = {"model_ready": int(worker.state == "ready"), "posters": sum(len(run.index) for run in library.runs)}
+        return counts.text(gauges)
 
     def page() -> Response:
         return FileResponse(STATIC / "index.html")
@@ -76,7 +82,8 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
 
     app.mount("/static", StaticFiles(directory=STATIC))
     _answer_errors(app)
-    return Gate(app, token, hosts)
+    counts = RequestCounts(app)
+    return Gate(counts, token, hosts)
 
 
 def load(library: Library) -> None:

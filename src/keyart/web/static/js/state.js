@@ -51,13 +51,17 @@ function announce() {
   for (const listener of listeners) listener(current());
 }
 
-/** Scroll to where this step of the history was left, as soon as the page is long enough. */
+/** Scroll to where this step of the history was left, as soon as the page is long enough, unless the person scrolls first. */
 function restore() {
   const wanted = history.state?.scroll ?? 0;
-  const until = performance.now() + 3000;
+  const until = performance.now() + 10_000;
+  const own = new AbortController();
+  for (const name of ["wheel", "keydown", "pointerdown", "popstate"]) addEventListener(name, () => own.abort(), { signal: own.signal, passive: true });
   const attempt = () => {
+    if (own.signal.aborted) return;
     window.scrollTo(0, wanted);
     if (Math.abs(window.scrollY - wanted) > 2 && performance.now() < until) requestAnimationFrame(attempt);
+    else own.abort();
   };
   attempt();
 }

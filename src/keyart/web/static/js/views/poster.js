@@ -15,6 +15,7 @@ export function PosterView({ state, run, about }) {
   if (!poster) return html`<${Busy} />`;
   const liked = state.rows("liked");
   return html`
+    ${other !== null && html`<${Why} key=${`${run} ${row} ${other}`} run=${run} poster=${poster} other=${other} about=${about} />`}
     <div class="stage">
       <div class="still"><${Picture} run=${run} poster=${poster} width=${480} eager /></div>
       <div class="about">
@@ -27,7 +28,6 @@ export function PosterView({ state, run, about }) {
         <${Others} key=${`${run} ${row}`} run=${run} row=${row} poster=${poster} />
       </div>
     </div>
-    ${other !== null && html`<${Why} key=${`${run} ${row} ${other}`} run=${run} poster=${poster} other=${other} about=${about} />`}
     <section>
       <div class="tabs" role="tablist" aria-label="Neighbours by">
         ${[["run", "Nearest in this run"], ["frozen", "Nearest by the frozen backbone"]].map(([name, label]) => html`
@@ -90,11 +90,8 @@ function Why({ run, poster, other, about }) {
   const model = useModel(!why && !error);
   const scale = why && fullScale(why.posters.map((one) => one.attributions));
   const bar = useRef(null);
-  const section = useRef(null);
   useEffect(() => { if (bar.current) drawScale(bar.current); }, [why]);
-  // It is what was asked for; but Back goes to where one was.
-  useEffect(() => { if (!history.state?.scroll) section.current.scrollIntoView(); }, []);
-  return html`<section class="why" ref=${section} aria-label="Why they are alike">
+  return html`<section class="why" aria-label="Why they are alike">
     <div class="whyhead"><h2>What makes them alike</h2>${why && html`<p class="number"><b>cosine ${signed(why.similarity)}</b>
       ${why.closer_than !== null && html` <span>closer than ${percent(why.closer_than)} of random pairs</span>`}</p>`}
       <a class="close" href=${changed({ with: null })} data-replace data-keep>Close</a></div>
