@@ -1,4 +1,4 @@
-"""Take the pictures of docs/serve.md: `python docs/screenshots.py RUN RUN` of demo runs (never of real posters).
+"""Take the pictures of docs/serve.md: `python docs/screenshots.py RUN` of a demo run (never of real posters).
 
 Needs the extra [serve], playwright and a Chromium.
 """
@@ -23,7 +23,6 @@ VIEWS = {
     "wall": ("dark", "/wall?by=look"),
     "map": ("light", "/map"),
     "viewer": ("dark", "/viewer?liked=3.40.77"),
-    "compare": ("light", "/compare?row=3&runs=0.1&all=1"),
     "board": ("dark", "/board?board=1.4.17.33.40.77.120.256.300.512"),
 }
 
@@ -41,7 +40,7 @@ def settle(page: Page) -> None:
 
 
 def main() -> None:
-    """Serve the runs and take a picture of every view."""
+    """Serve the run and take a picture of every view."""
     OUT.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "keyart", "serve", *sys.argv[1:], "--no-browser"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

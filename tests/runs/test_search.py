@@ -2,6 +2,8 @@
 
 import io
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -254,3 +256,22 @@ def test_a_damaged_index_is_refused(keyart, made, tmp_path):
     data[-7] ^= 4
     (copy / "vectors.faiss").write_bytes(data)
     refused(keyart("search", run, "p0001", "--index", copy), copy, "vectors.faiss")
+
+
+ALONE = """
+import sys
+from keyart.cli import app as cli
+try:
+    cli.main()
+finally:
+    print([name for name in ("torch", "scipy", "sklearn", "matplotlib") if name in sys.modules], file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("query", ["p0003", "Film 3"])
+def test_id_and_title_need_no_torch(made, query):
+    """The command answers in the time that its index takes, without importing what an image file needs."""
+    command = [sys.executable, "-c", ALONE, "search", str(made[2][0][0]), query]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines()[-1] == "[]"
