@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 
 from keyart.catalogue.history import read_history
+from keyart.runs.run import Run
 from keyart.runs.search import open_index
 from keyart.web.app import create_app
-from keyart.web.library import Library, ServedRun, Shown
+from keyart.web.library import Library, Shown
 
 TOKEN = "a-token-of-the-browser-tests"
 HOSTILE = '<img src=x onerror="document.title=1">&lt;b>"\'`${1}'
@@ -50,7 +51,7 @@ def library(made, tmp_path_factory):
     runs = [evaluated(run, folder / run.name, better) for better, (run, _) in enumerate(made[2])]
     events = folder / "history.csv"
     events.write_text("userId,imdb_id,rating\n" + "".join(f"{u},p{i:04d},5\n" for u in (1, 2) for i in (u, u + 4, 9)))
-    first, second = (ServedRun.open(run) for run in runs)
+    first, second = (Run.open(run) for run in runs)
     hostile = open_index(second)
     hostile.posters["title"] = HOSTILE
     hostile.posters["genres"] = "<script>|Drama"
