@@ -57,10 +57,12 @@ function restore() {
   const until = performance.now() + 10_000;
   const own = new AbortController();
   for (const name of ["wheel", "keydown", "pointerdown", "popstate"]) addEventListener(name, () => own.abort(), { signal: own.signal, passive: true });
+  let held = 0; // frames: the view that is left may be long enough, and the one that comes not yet
   const attempt = () => {
     if (own.signal.aborted) return;
     window.scrollTo(0, wanted);
-    if (Math.abs(window.scrollY - wanted) > 2 && performance.now() < until) requestAnimationFrame(attempt);
+    held = Math.abs(window.scrollY - wanted) > 2 ? 0 : held + 1;
+    if (held < 30 && performance.now() < until) requestAnimationFrame(attempt);
     else own.abort();
   };
   attempt();
