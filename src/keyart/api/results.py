@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,11 +18,13 @@ from keyart.retrieval.random_pairs import percent
 from keyart.retrieval.search import Hits
 from keyart.retrieval.searchable import Searchable
 from keyart.runs import explain
-from keyart.runs.evaluate import Evaluated
 from keyart.runs.evaluation.scores import Score, collect_scores
 from keyart.runs.run import Run
 from keyart.runs.search import Query, as_json, images_folder, searched_text
 from keyart.utils.tables import cell
+
+if TYPE_CHECKING:
+    from keyart.runs.evaluate import Evaluated  # imports torch, which a search by id or title does not need
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -281,7 +283,7 @@ class Evaluation(Mapping[str, Score]):
         evaluated: Flat metrics with their per-query values.
     """
 
-    def __init__(self, evaluated: Evaluated) -> None:
+    def __init__(self, evaluated: "Evaluated") -> None:
         self._evaluated = evaluated
         self.split = evaluated.split
 
