@@ -11,8 +11,9 @@ from keyart.config import preflight
 from keyart.config.compose import Composer, composed
 from keyart.config.sweep_grid import corners, expand
 from keyart.errors import InputError
-from keyart.launch.sweep.lock import claim, let_go
+from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan
+from keyart.utils.folder_lock import claim, let_go
 from tests.helpers import draw_posters
 
 SPACE = "loss.margin=interval(30,60)"
@@ -213,7 +214,7 @@ class TestResuming:
         }
 
     def test_a_sweep_that_still_runs_is_not_begun_a_second_time(self, folder):
-        claim(folder)
+        claim(folder, TASK)
         try:
             told = refusal([f"resume_sweep={folder}"])
         finally:
@@ -222,7 +223,7 @@ class TestResuming:
         preflight([f"resume_sweep={folder}"])
 
     def test_a_killed_sweeps_claim_ends_with_it(self, folder):
-        (folder / ".running").write_text("1")
+        folder.with_name(f".{folder.name}.running").write_text("1")
         preflight([f"resume_sweep={folder}"])
 
     @pytest.mark.parametrize(("state", "alive"), [("PENDING|Priority", True), ("COMPLETED|None", False)])

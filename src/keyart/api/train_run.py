@@ -80,7 +80,10 @@ def _train(overrides: list[str]) -> Path:
     with _state_kept():
         version.setbase("1.3")
         hydra = Hydra.create_main_hydra2("train", create_config_search_path(str(CONFIG_FOLDER)))
-        hydra.run("train", job, overrides)
+        try:
+            hydra.run("train", job, overrides)
+        except SystemExit as stop:  # a callback's only way to end Hydra
+            raise stop.__cause__ or stop from None
     if refusals:
         raise refusals[0]
     return folders[0]

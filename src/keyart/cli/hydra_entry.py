@@ -64,6 +64,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         run_job()
     except KeyboardInterrupt:
         code = 130
+    except SystemExit as stop:
+        if isinstance(stop.__cause__, InputError):
+            echo(f"train.py: {stop.__cause__}", err=True)
+        raise
     finally:
         finished = SweepReport.end()
     if code or not finished:

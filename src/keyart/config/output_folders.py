@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from keyart.errors import InputError
-from keyart.launch.sweep.lock import who_runs
+from keyart.launch.sweep.running import who_runs
 from keyart.runs.sweep.state import is_sweep
 from keyart.training.resume import check_same_config
 

@@ -9,8 +9,9 @@ from omegaconf import DictConfig, OmegaConf
 from keyart.config.resume_sweep import resumed_sweep
 from keyart.config.sweep_grid import expand, swept_keys, with_params
 from keyart.errors import InputError
-from keyart.launch.sweep.lock import claim, let_go
+from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan, is_sweep
+from keyart.utils.folder_lock import claim, let_go
 from keyart.utils.text import echo
 
 
@@ -26,6 +27,26 @@ class SweepReport(Callback):
 
     begun: ClassVar[Path | None] = None
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Claim a run's folder before Hydra writes into it.
+
+        Raises:
+            SystemExit: Another process writes the folder, or it cannot be created; the cause is an `InputError`. Hydra
+                turns any other exception of a callback into a warning.
+        """
+        from keyart.launch.run_job import TASK
+        from keyart.training.train import first_process
+
+        folder = Path(config.hydra.run.dir).resolve()
+        try:
+            if first_process():
+                folder.parent.mkdir(parents=True, exist_ok=True)
+                claim(folder, TASK)
+        except OSError as error:
+            raise SystemExit(2) from InputError(f"{folder.parent}: {error.strerror}; name another folder")
+        except InputError as error:
+            raise SystemExit(2) from error
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Claim the sweep's folder and write the plan into it.
 
@@ -38,7 +59,7 @@ class SweepReport(Callback):
         plan = plan_of(config)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            claim(folder)
+            claim(folder, TASK)
             if is_sweep(folder):
                 resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
         except (InputError, OSError) as error:

@@ -2,6 +2,7 @@
 
 import copy
 import logging
+import math
 import os
 import shutil
 import sys
@@ -21,6 +22,7 @@ from keyart.launch.sweep.job import run_sweep_job
 from keyart.training.interruption import CutShort, StopOnSignal
 from keyart.training.train import first_process, train
 from keyart.training.world_size import processes_wanted
+from keyart.utils.folder_lock import claim, let_go
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.text import echo
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from keyart.runs.sweep.study import TrialReporter
 
 log = logging.getLogger(__name__)
+TASK = "trains this run"
 
 
 def is_new(folder: Path) -> bool:
@@ -37,6 +40,7 @@ def is_new(folder: Path) -> bool:
 
 def remove_run(folder: Path, start: Path) -> None:
     """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
+    let_go(folder)
     # Hydra may have made the folder itself the working directory.
     os.chdir(start)
     for handler in logging.root.handlers:
@@ -127,24 +131,32 @@ def train_job(cfg: DictConfig) -> float:
         logging.getLogger().setLevel(logging.ERROR)
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(cores, torch.get_num_threads()))
-    if hydra_config.mode == RunMode.MULTIRUN:
-        return run_sweep_job(
-            folder,
-            cfg.monitor,
-            lambda: train_here_or_together(
-                in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
-            ),
-            writes=first_process(),
-            # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
-            raises=uses_slurm(str(hydra_config.launcher._target_)),
-        )
     try:
+        if hydra_config.mode == RunMode.MULTIRUN:
+            if first_process():
+                try:
+                    claim(folder, TASK)
+                except InputError as error:
+                    log.error("job %s is left to another process: %s", folder.name, error)
+                    return math.nan
+            return run_sweep_job(
+                folder,
+                cfg.monitor,
+                lambda: train_here_or_together(
+                    in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
+                ),
+                writes=first_process(),
+                # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
+                raises=uses_slurm(str(hydra_config.launcher._target_)),
+            )
         return train_here_or_together(cfg, folder, checkpoint)
     except InputError:
         # A run that began and could not go on, for want of space say, is there to be resumed.
-        if first_process() and new and not last.is_file():
+        if hydra_config.mode != RunMode.MULTIRUN and first_process() and new and not last.is_file():
             remove_run(folder, start)
         raise
+    finally:
+        let_go(folder)
 
 
 def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:

@@ -23,6 +23,7 @@ from keyart.retrieval.index import catalogue_table
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
+from keyart.utils.output_paths import output_folder
 
 _READ = 128  # number of files in memory at a time
 OnBad = Literal["error", "skip"]
@@ -98,7 +99,22 @@ def embed_catalogue(
         raise InputError(summarise(problems, table.source))
     if not len(table):
         raise InputError(f"{catalogue}: no posters; give a table with at least one")
-    about = _claim(run, table, out, decoder)
+    with output_folder(out, f"embeds shard {shard[0]}/{shard[1]}", f"{shard[0]}-of-{shard[1]}"):
+        return _embed_shard(run, table, problems, out, shard, on_bad_poster, decoder, progress)
+
+
+def _embed_shard(
+    run: Run,
+    table: Catalogue,
+    problems: list[Problem],
+    out: Path,
+    shard: tuple[int, int],
+    on_bad_poster: OnBad,
+    decoder: Decoder,
+    progress: Report,
+) -> Embedded:
+    """Embed the pieces of a shard that the folder does not have."""
+    about = _describe_folder(run, table, out, decoder)
     pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
     own = range(shard[0] - 1, len(pieces), shard[1])
     total = sum(len(pieces[piece]) for piece in own)
@@ -117,7 +133,7 @@ def embed_catalogue(
     return Embedded(posters, computed, skipped)
 
 
-def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str, Any]:
+def _describe_folder(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str, Any]:
     """Check that existing parts in the folder match this job, and return the metadata for new parts."""
     about = {
         "version": 1,
@@ -128,10 +144,6 @@ def _claim(run: Run, table: Catalogue, out: Path, decoder: Decoder) -> dict[str,
         "dimensions": run.embedder.embedding_size,
         **({} if decoder == "pillow" else {"decoder": decoder}),
     }
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be used ({error}); name another folder") from None
     known = folder_about(out)
     for key, what in (
         ("embedder", "another embedder's"),

@@ -12,7 +12,7 @@ from keyart.models.export.timm_weights import write_timm
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
 from keyart.utils.files import replacing_folder, write_json, write_text
-from keyart.utils.output_paths import check_output_folder
+from keyart.utils.output_paths import check_output_folder, output_folder
 
 NAMES = {
     "onnx": ("embedder.onnx", "embedder.onnx.data", "preprocessing.json"),
@@ -55,7 +55,7 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     about = {"embedder": embedder_digest(run.embedder_folder), **preprocessing(embedder)}
     names = NAMES[target] if _is_ours(out / "README.md") else [name for name in NAMES[target] if name != "README.md"]
     try:
-        with replacing_folder(out, names) as draft:
+        with output_folder(out, "exports to this folder"), replacing_folder(out, names) as draft:
             if target == "onnx":
                 told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
             else:

@@ -1,6 +1,7 @@
 """Building of an index for a run, from its own posters or from embeddings that ``keyart embed`` wrote."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from keyart.retrieval.index import PosterIndex, shorten_titles
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
-from keyart.utils.output_paths import check_output_folder
+from keyart.utils.output_paths import check_output_folder, output_folder
 
 Say = Callable[[str], None]
 Progress = Callable[[int, int], None]
@@ -70,7 +71,8 @@ def index_run(
         say(remark)
     kind = kind or choose_engine(len(source))
     exact = PosterIndex(source.index, posters, None, notes)
-    built = find_engine(kind).build(exact, Target(out, recall, options, say, progress))
+    with output_folder(out, "builds this index") if out is not None else nullcontext():
+        built = find_engine(kind).build(exact, Target(out, recall, options, say, progress))
     if (found := built["recall@10"]) < recall:
         say(f"the wanted recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another --engine")
     return {"posters": len(source), "dimensions": source.dimensions, "engine": kind, **built}

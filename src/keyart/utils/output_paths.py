@@ -1,10 +1,12 @@
 """Early checks that output files and folders can be written, before any work begins."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from keyart.errors import InputError
+from keyart.utils.folder_lock import claim, let_go
 
 
 def check_output_file(option: str, path: Path, suffixes: Sequence[str]) -> None:
@@ -41,3 +43,28 @@ def check_output_folder(option: str, path: Path) -> None:
         raise InputError(f"{option} {path}: {told}; name another folder")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"{option} {path}: {nearest} may not be written; name another folder")
+
+
+@contextmanager
+def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
+    """Create the folder of ``--out`` and be its only writer within a block.
+
+    Args:
+        path: The folder.
+        task: See `keyart.utils.folder_lock.claim`.
+        part: See `keyart.utils.folder_lock.claim`.
+
+    Raises:
+        InputError: The folder cannot be created, or another process writes it.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        claim(path, task, part)
+    except OSError as error:
+        raise InputError(f"--out {path}: cannot be used ({error.strerror or error}); name another folder") from None
+    except InputError as error:
+        raise InputError(f"--out {error}") from None
+    try:
+        yield
+    finally:
+        let_go(path, part)

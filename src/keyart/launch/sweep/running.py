@@ -1,0 +1,30 @@
+"""Whether a sweep still runs, here or in SLURM's jobs: two in one folder would train the same jobs twice."""
+
+import shutil
+from pathlib import Path
+
+from keyart.launch.slurm.watch import ALIVE, queue_states
+from keyart.utils.folder_lock import find_writer
+
+TASK = "runs this sweep"
+_SUBMITTED = ".submitit"
+
+
+def who_runs(folder: Path) -> str | None:
+    """Return who runs a sweep now, and how to end that; None if nobody does, as far as this machine can tell."""
+    return find_writer(folder) or _slurm(folder)
+
+
+def _slurm(folder: Path) -> str | None:
+    """SLURM's jobs go on when the process that has submitted them stops to wait for them."""
+    if not (folder / _SUBMITTED).is_dir() or shutil.which("squeue") is None:
+        return None
+    names = {path.name.partition("_")[0] for path in (folder / _SUBMITTED).iterdir()}
+    for name in sorted(name for name in names if name.isdigit()):
+        try:
+            states = queue_states(name)
+        except OSError:
+            continue
+        if alive := [state.split()[0] for state in states.values() if state.split()[0] in ALIVE]:
+            return f"SLURM has its job {name} as {alive[0]}; wait for its end, or end it with scancel {name}"
+    return None
