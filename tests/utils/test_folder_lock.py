@@ -100,9 +100,12 @@ def test_looking_leaves_nothing_behind(tmp_path):
 
 
 def test_parts_of_a_folder_have_a_writer_each(tmp_path):
-    with sole_writer(tmp_path, "embeds shard 1/2", "1-of-2"), sole_writer(tmp_path, "embeds shard 2/2", "2-of-2"):
-        with pytest.raises(InputError, match="embeds shard 1/2"):
-            claim(tmp_path, "embeds shard 1/2", "1-of-2")
+    with (
+        sole_writer(tmp_path, "embeds shard 1/2", "1-of-2"),
+        sole_writer(tmp_path, "embeds shard 2/2", "2-of-2"),
+        pytest.raises(InputError, match="embeds shard 1/2"),
+    ):
+        claim(tmp_path, "embeds shard 1/2", "1-of-2")
 
 
 def test_a_forked_child_that_outlives_the_writer_does_not_hold(tmp_path):

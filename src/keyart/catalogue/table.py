@@ -21,6 +21,7 @@ from keyart.catalogue.aliases import KEYS, plain
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.values import cell_form
 from keyart.errors import InputError
+from keyart.utils.reading import read_bytes
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -29,6 +30,9 @@ SEPARATORS = (",", "\t", ";", "|")
 UNQUOTED = ("\t", "|")
 CATALOGUE_OPTION = "data.catalogue or --catalogue"
 Wanted = Callable[[list[str]], list[int]]
+
+MOST_BYTES = 4 << 30
+"""Maximum size of a table as text; one of a million posters has a tenth of it."""
 
 _log = logging.getLogger(__name__)
 _BYTE_ORDER_MARKS = (
@@ -429,7 +433,7 @@ def _names(cells: Sequence[str]) -> list[str]:
 
 
 def _decode(path: Path) -> tuple[str, list[Problem]]:
-    data = path.read_bytes()
+    data = read_bytes(path, MOST_BYTES)
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             try:

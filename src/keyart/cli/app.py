@@ -3,6 +3,7 @@
 Exit codes: 0 for success, 1 if a check found faults, 2 for invalid input or usage with one line on standard error.
 """
 
+import os
 import re
 import sys
 from importlib import import_module
@@ -14,8 +15,9 @@ from typer.core import TyperGroup
 from keyart import __version__
 from keyart.cli.commands import COMMANDS
 from keyart.errors import InputError
+from keyart.utils.files import describe_fault
 from keyart.utils.paths import expand_home
-from keyart.utils.text import echo
+from keyart.utils.text import echo, prepare_streams
 
 # Typer contains its own copy of click since 0.2x; its error classes are accessible only through Typer's exports.
 UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
@@ -88,6 +90,7 @@ def main() -> None:
         sys.argv.append("--help")
     if sys.argv[1] != "train":  # its overrides may begin with ~ without being paths
         sys.argv[1:] = map(expand_argument, sys.argv[1:])
+    prepare_streams()
     try:
         code = app(standalone_mode=False)
     except InputError as error:
@@ -98,6 +101,12 @@ def main() -> None:
         told = " ".join(told.split())
         if told:
             echo(f"keyart: {told.rstrip('.')}; see keyart --help", err=True)
+        code = 2
+    except BrokenPipeError:  # who reads the output has ended, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = 1
+    except OSError as error:
+        echo(f"keyart: {describe_fault(error)}", err=True)
         code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130

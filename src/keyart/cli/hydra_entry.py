@@ -15,8 +15,8 @@ from keyart.config.help import help_text
 from keyart.config.preflight import with_search_path
 from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
-from keyart.utils.files import write_text
-from keyart.utils.text import echo
+from keyart.utils.files import describe_fault, write_text
+from keyart.utils.text import echo, prepare_streams
 
 
 def _save_config(cfg: DictConfig, filename: str, output_dir: Path) -> None:
@@ -48,14 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     # Hydra reads sys.argv itself.
     given = sys.argv[1:] if arguments is None else list(arguments)
+    prepare_streams()
     try:
         given = with_search_path(given)
         if {"--help", "-h"}.intersection(given):
             print(help_text([a for a in given if not a.startswith("-")]), end="")  # noqa: T201
             return
         sys.argv[1:] = preflight(given)
-    except InputError as error:
-        echo(f"train.py: {error}", err=True)
+    except (InputError, OSError) as error:
+        echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error}", err=True)
         sys.exit(2)
     code = 0
     # SIGTERM ends the jobs of a sweep in any phase, and the sweep is still reported on.

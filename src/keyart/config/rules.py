@@ -27,6 +27,10 @@ Rule = Callable[[Any], str | None]
 """Function that takes a value and returns a description of valid values, or None if the value is valid."""
 
 
+MOST_COMPONENTS = 65_536
+"""Maximum number of components: more than any backbone has features."""
+
+
 def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
     """Create a rule for whole numbers in [low, high]."""
     wanted = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
@@ -122,8 +126,8 @@ RULES: dict[str, Rule] = {
     "data.posters": whole(60, 100_000),
     "relevance.kind": one_of("jaccard", "idf_cosine", "any", "exact"),
     "evaluation.relevance": one_of("jaccard", "idf_cosine", "any", "exact"),
-    "evaluation.batch_size": whole(1),
-    "sampler.batch_size": whole(2),
+    "evaluation.batch_size": whole(1, 1_000_000),
+    "sampler.batch_size": whole(2, 1_000_000),
     "sampler.m": whole(1, optional=True),
     "sampler.tempering": number(0, 1),
     "sampler.column": text,
@@ -138,7 +142,7 @@ RULES: dict[str, Rule] = {
     "model.bank_size": lambda value: None if value is None else image_size(value),
     "model.head": one_of(*TRAINED),
     "model.heads": whole(1, 64),
-    "model.components": whole(1),
+    "model.components": whole(1, MOST_COMPONENTS),
     "model.feature_dropout": number(0, 0.99),
     "model.output": one_of("linear", "relu"),
     "model.kernel.weight": number(0),
@@ -147,7 +151,7 @@ RULES: dict[str, Rule] = {
     "model.kernel.mean": number(0, 1),
     "model.kernel.confidence": number(0, 1),
     "model.seen.balance": number(0),
-    "model.seen.components": whole(1),
+    "model.seen.components": whole(1, MOST_COMPONENTS),
     "model.seen.power": number(0, 1),
     "model.hidden_size": whole(1),
     "model.dropout": number(0, 0.99),

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from keyart.images.decode import BadImage, decode_poster, fit_poster
+from keyart.images.decode import MOST_BYTES, BadImage, decode_poster, fit_poster
+from keyart.utils.reading import read_bytes
 
 AnyImage: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
 """One image: a path, the bytes of an image file, a PIL image, an array (H, W, 3) or (H, W), or a tensor (3, H, W).
@@ -74,7 +75,7 @@ def to_pixels(image: AnyImage, image_size: tuple[int, int]) -> np.ndarray:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, MOST_BYTES)
     except FileNotFoundError:
         raise BadImage("missing image", "there is no such file", "name an image file") from None
     except IsADirectoryError:

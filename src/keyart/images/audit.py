@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.catalogue.problems import Problem
-from keyart.images.decode import BadImage, quiet_pillow, upright_size
+from keyart.images.decode import MOST_BYTES, BadImage, quiet_pillow, upright_size
 from keyart.images.pixel_cache import PixelCache
 from keyart.images.posters import Posters
+from keyart.utils.reading import read_bytes
 
 Positions = npt.NDArray[np.int64]
 
@@ -89,7 +90,7 @@ def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
 
     def size(path: Path) -> tuple[int, int]:
         try:
-            return upright_size(path.read_bytes())
+            return upright_size(read_bytes(path, MOST_BYTES))
         except (OSError, BadImage):
             return (0, 0)
 

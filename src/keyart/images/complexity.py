@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from keyart.images.pixel_cache import PixelCache, Progress
-from keyart.utils.cache import write_atomically
+from keyart.utils.cache import load_array, write_atomically
 
 Grey = npt.NDArray[np.uint8]
 MEASURES = ("shannon", "glcm", "delentropy")
@@ -94,8 +94,7 @@ def measured_complexity(pixels: PixelCache, progress: Progress | None = None) ->
         progress: Called with (done, total); not called if the result is cached.
     """
     path = pixels.folder / f"complexity-{pixels.digest}-v{_VERSION}.npy"
-    if path.exists():
-        known: npt.NDArray[np.float64] = np.load(path)
+    if (known := load_array(path, np.float64, (len(pixels), len(MEASURES)))) is not None:
         return known
     starts = range(0, len(pixels), _STEP)
     parts = []

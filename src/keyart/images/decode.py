@@ -7,7 +7,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cache
 
 import numpy as np
@@ -25,6 +25,12 @@ SHORTEST_SIDE = 16
 
 MOST_PIXELS = 64_000_000
 """Maximum number of pixels of an image, according to its header."""
+
+MOST_BYTES = 512 << 20
+"""Maximum size of an image file: `MOST_PIXELS` with 16 bits in four channels, uncompressed."""
+
+HEAVY_PIXELS = 8_000_000
+"""Larger images are decoded one at a time: some formats take more than 20 bytes for each pixel."""
 
 LONGEST = 4.0
 """Maximum ratio of the long to the short side: door panels have 3, the widest cinema stills 2.8."""
@@ -144,6 +150,7 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     return (width, height) if plain and fit and width * height <= MOST_PIXELS else None
 
 
+_heavy = threading.Lock()
 _quieting = threading.Lock()
 _quiet: list[ExitStack] = []
 
@@ -207,7 +214,9 @@ def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]
     image.draft(None, least)
     if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
         raise BadImage("truncated image", "its data end before the picture does", "replace the file with a whole one")
-    return _fit(image, image_size)
+    # A draft has reduced the size.
+    with _heavy if image.size[0] * image.size[1] > HEAVY_PIXELS else nullcontext():
+        return _fit(image, image_size)
 
 
 def _check_shape(image: Image.Image) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyart.images.pixel_cache import PixelCache
-from keyart.utils.cache import write_atomically
+from keyart.utils.cache import load_array, write_atomically
 
 _VERSION = 2  # increase it if the same pixels may give other groups
 _THUMBNAIL = (24, 16)  # (height, width): separates different images, tolerates recompression and small crops
@@ -74,8 +74,8 @@ def _groups_and_chains(pixels: PixelCache, max_difference: float, min_correlatio
     """Return (2, N) int64: the groups and the chains, cached in one file because both come from the same pairs."""
     rule = f"v{_VERSION}-{max_difference:g}-{min_correlation:g}-{max_group}"
     path = pixels.folder / f"groups-{pixels.digest}-{rule}.npy"
-    if path.exists():
-        return np.load(path)
+    if (known := load_array(path, np.int64, (2, len(pixels)))) is not None:
+        return known
     pairs = _pairs(thumbnails(pixels), max_difference, min_correlation)
     both = np.stack([_join(len(pixels), pairs, max_group), _link(len(pixels), pairs)])
     write_atomically(path, lambda file: np.save(file, both))

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from keyart.errors import InputError
-from keyart.images.decode import DECODING_VERSION, BadImage, decode_poster, quiet_pillow
+from keyart.images.decode import DECODING_VERSION, MOST_BYTES, BadImage, decode_poster, quiet_pillow
 from keyart.images.pixel_store import HASH_BYTES, PixelStore
 from keyart.utils.paths import FORMER_NAME
+from keyart.utils.reading import read_bytes
 
 Progress = Callable[[int, int], None]
 """Called with (done, total) while posters are decoded."""
@@ -175,7 +176,7 @@ def _pieces(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_bytes(path, MOST_BYTES)
     except FileNotFoundError as error:
         raise BadImage("missing image", "no such file", "put it there or remove its row") from error
     except OSError as error:

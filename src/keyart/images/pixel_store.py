@@ -11,6 +11,7 @@ import PIL
 
 from keyart.images.decode import CHECKING_VERSION, DECODING_VERSION, BadImage
 from keyart.utils.cache import cache_folder, locked, storage_faults, write_atomically
+from keyart.utils.reading import read_json
 
 HASH_BYTES = 16
 
@@ -55,10 +56,13 @@ class PixelStore:
         """Return the error of each bad file by hash; empty if Pillow's version changed, as it may read more files."""
         if not self._bad_path.exists():
             return {}
-        told = json.loads(self._bad_path.read_text())
-        if told["pillow"] != PIL.__version__:
+        try:
+            told = read_json(self._bad_path, {"pillow": str, "files": dict})
+            if told["pillow"] != PIL.__version__:
+                return {}
+            return {bytes.fromhex(key): BadImage(*map(str, why)) for key, why in told["files"].items()}
+        except (ValueError, TypeError):  # damaged: the files are checked again
             return {}
-        return {bytes.fromhex(key): BadImage(*why) for key, why in told["files"].items()}
 
     def read(self, count: int) -> np.ndarray:
         """Return the first ``count`` rows, (count, height, width, 3) uint8, memory-mapped and read-only."""

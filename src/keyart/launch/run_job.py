@@ -22,6 +22,7 @@ from keyart.launch.sweep.job import run_sweep_job
 from keyart.training.interruption import CutShort, StopOnSignal
 from keyart.training.train import first_process, train
 from keyart.training.world_size import processes_wanted
+from keyart.utils.files import describe_fault
 from keyart.utils.folder_lock import claim, let_go
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.text import echo
@@ -101,11 +102,11 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
         monitor = train_job(cfg)
     except CutShort as cut:
         leave_cut_short(cut, Path(hydra_config.runtime.output_dir).resolve())
-    except InputError as error:
+    except (InputError, OSError) as error:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
         if first_process():
-            echo(f"train.py: {error}", err=True)
+            echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error}", err=True)
         sys.exit(2)
     if first_process() and hydra_config.mode != RunMode.MULTIRUN:
         print(Path(hydra_config.runtime.output_dir).resolve(), flush=True)  # noqa: T201

@@ -19,6 +19,7 @@ from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import replacing_folder, write_text
+from keyart.utils.reading import COPY_AGAIN, faults_of, read_json
 
 if TYPE_CHECKING:
     from keyart.images.any_image import AnyImage
@@ -174,7 +175,7 @@ def load_embedder(folder: Path | str) -> Embedder:
     """
     folder = local_folder(folder)
     told = _read_description(folder)
-    with torch.random.fork_rng(devices=[]):
+    with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
         embedder = Embedder(_backbone_from(told["backbone"]), head_from(told["head"]))
     _load_state(embedder, folder / _WEIGHTS)
     return embedder.eval()
@@ -188,9 +189,9 @@ def load_frozen(folder: Path | str) -> Backbone:
     """
     folder = Path(folder)
     told = _read_description(folder)
-    if told["frozen"] is None:
+    if told.get("frozen") is None:
         return load_embedder(folder).backbone
-    with torch.random.fork_rng(devices=[]):
+    with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
         backbone = _backbone_from(told["frozen"])
     _load_state(backbone, folder / _FROZEN)
     return backbone.eval()
@@ -299,10 +300,7 @@ def _backbone_from(told: dict[str, Any]) -> Backbone:
 
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / _JSON
-    try:
-        told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no readable description of an embedder; name a finished run's folder") from error
+    told = read_json(path, fix="name a finished run's folder")
     if told.get("format") != FORMAT:
         raise InputError(
             f"{path}: has format {told.get('format')}, this keyart reads {FORMAT}; use the keyart that wrote it"

@@ -15,7 +15,7 @@ from keyart.models.embedder import step_size, to_images
 from keyart.models.precision import autocast_for, resolve_precision
 from keyart.models.weights import digest
 from keyart.utils.allocator import keep_freed_memory
-from keyart.utils.cache import cache_folder, locked, write_atomically
+from keyart.utils.cache import cache_folder, load_array, locked, write_atomically
 
 if TYPE_CHECKING:
     from keyart.images.pixel_cache import PixelCache
@@ -85,12 +85,17 @@ def cached_features(
     folder = cache_folder("features", cache_dir)
     key = features_key(backbone, pixels, precision)
     path = folder / f"{key}.npy"
-    if not path.exists():
+
+    def load() -> np.ndarray | None:
+        return load_array(path, np.float32, (len(pixels), backbone.feature_dim), "r")
+
+    if (found := load()) is None:
         with locked(folder / f"{key}.lock"):
-            if not path.exists():
+            if (found := load()) is None:
                 _write(path, backbone, pixels, device, precision, batch_size, progress)
-    mapped: np.ndarray = np.load(path, mmap_mode="r")
-    return mapped
+                found = load()
+    assert found is not None
+    return found
 
 
 def _write(

@@ -12,7 +12,7 @@ from torch import Tensor
 from keyart.models.embedder import Embedder, transformed_features
 from keyart.models.heads.base import Head
 from keyart.models.heads.combined import CombinedHead
-from keyart.utils.cache import cache_folder, locked, write_atomically
+from keyart.utils.cache import cache_folder, load_array, locked, write_atomically
 
 log = logging.getLogger(__name__)
 #: Increased whenever the same head and features would give a different fit.
@@ -54,16 +54,22 @@ def fit_head(
     folder = cache_folder("features", cache_dir)
     name = f"{Path(str(features.filename)).stem}-{_fit_key(head, train, genres)}"
     fitted, transformed = folder / f"{name}.safetensors", folder / f"{name}.npy"
-    if not (fitted.exists() and transformed.exists()):
+
+    def load() -> np.ndarray | None:
+        made = load_array(transformed, np.float32, (len(features), None), "c")
+        return made if made is not None and _load_buffers(head, fitted) else None
+
+    if (found := load()) is None:
         with locked(folder / f"{name}.lock"):
-            if not (fitted.exists() and transformed.exists()):
+            if (found := load()) is None:
                 log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
                 head.fit(features[train], genres[train])
                 made = transformed_features(embedder, features).numpy()
                 write_atomically(fitted, lambda file: file.write(_buffers(head)), alone=True)
                 write_atomically(transformed, lambda file: np.save(file, made), alone=True)
-    _load_buffers(head, fitted)
-    return torch.from_numpy(np.load(transformed, mmap_mode="c"))
+                found = load()
+    assert found is not None
+    return torch.from_numpy(found)
 
 
 def _fit_key(head: Head, train: np.ndarray, genres: np.ndarray) -> str:
@@ -80,10 +86,17 @@ def _buffers(head: Head) -> bytes:
     return save({name: value.contiguous() for name, value in head.named_buffers()})
 
 
-def _load_buffers(head: Head, path: Path) -> None:
+def _load_buffers(head: Head, path: Path) -> bool:
+    """Load a head's fitted parts; return False if there are none, or if the file is damaged."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    for name, value in load_file(path).items():
+    try:
+        buffers = load_file(path)
+    except (OSError, SafetensorError):
+        return False
+    for name, value in buffers.items():
         owner, _, leaf = name.rpartition(".")
         # Assign instead of copy: some modules learn the size of a buffer only when they are fitted.
         setattr(head.get_submodule(owner), leaf, value)
+    return True

@@ -19,6 +19,7 @@ from keyart.errors import InputError
 from keyart.retrieval.index import PosterIndex
 from keyart.utils.files import write_atomically
 from keyart.utils.paths import FORMER_NAME
+from keyart.utils.reading import read_json
 
 PIECE = 1024
 """Number of posters per part."""
@@ -65,6 +66,8 @@ def part_notes(path: Path) -> dict[str, Any]:
         notes = dict(json.loads(metadata.get(b"keyart") or metadata[FORMER_NAME.encode()]))
         if not isinstance(notes["posters"], int) or not isinstance(notes["skipped"], list):
             raise TypeError
+        if not isinstance(notes.get("about", {}), dict):
+            raise TypeError
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: damaged, or no part of keyart's; delete it and run keyart embed again") from None
     return notes
@@ -78,10 +81,7 @@ def folder_about(folder: Path) -> dict[str, Any] | None:
     """
     former = folder / FORMER_ABOUT
     if former.is_file():
-        try:
-            return dict(json.loads(former.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise InputError(f"{former}: cannot be read ({error}); run keyart embed into another folder") from None
+        return read_json(former, fix="run keyart embed into another folder")
     first = min(folder.glob("part-*.parquet"), default=None)
     return None if first is None else part_notes(first).get("about")
 

@@ -21,6 +21,7 @@ from keyart.retrieval.filters import matching_rows
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, find_damage
 from keyart.utils.files import replacing_folder, write_json
+from keyart.utils.reading import read_json
 
 VERSION = 1
 TITLE_BYTES = 65_535
@@ -223,7 +224,7 @@ class PosterIndex:
             engine = _read_engine(folder, about, index)
         except InputError:
             raise
-        except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {AGAIN}") from None
         if not len(posters) == index.ntotal == about.get("posters"):
             sizes = f"{index.ntotal} vectors, {len(posters)} posters"
@@ -250,11 +251,8 @@ def read_about(folder: Path) -> dict[str, Any]:
     """
     if not (folder / "index.json").is_file():
         raise InputError(f"{folder}: there is no index (no index.json); {AGAIN}, or name another folder")
-    try:
-        about: dict[str, Any] = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        version, engine = about["version"], str(about["engine"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {AGAIN}") from None
+    about = read_json(folder / "index.json", {"version": object, "engine": str}, fix=AGAIN)
+    version, engine = about["version"], about["engine"]
     if version != VERSION:
         raise InputError(f"{folder}: an index of version {version}, not {VERSION}; {AGAIN}")
     try:

@@ -1,6 +1,5 @@
 """Comparison of finished runs, with significance of their differences by paired bootstrap over queries."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from keyart.runs.evaluation.metric_names import is_genre
 from keyart.runs.evaluation.scores import MACRO, metric_keys
 from keyart.runs.run import Run
 from keyart.utils.bootstrap import Floats, Verdict, percentile_ends, resample_means, verdict
+from keyart.utils.reading import read_frame
 
 
 @dataclass(frozen=True)
@@ -221,10 +221,7 @@ def _ends(samples: npt.NDArray[np.float64], level: float) -> tuple[float, float]
 
 def _per_query(run: Run, split: str) -> pd.DataFrame:
     path = run.folder / "per_query.parquet"
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); copy the run again") from error
+    table = read_frame(path, pd.read_parquet, ["id", "split"])
     table = table[table["split"] == split].set_index("id").drop(columns="split")
     if not len(table):
         raise InputError(f"{path}: holds no {split} queries; train the run with posters in that split")
@@ -234,7 +231,7 @@ def _per_query(run: Run, split: str) -> pd.DataFrame:
 def _refuse_strangers(first: Run, other: Run) -> None:
     """Check that two runs have the same posters, splits and relevance, so that they can be compared."""
     told = f"{other.folder}: cannot be compared with {first.folder}, it "
-    dataset = [_dataset(run) for run in (first, other)]
+    dataset = [run.dataset for run in (first, other)]
     if dataset[0].get("fingerprint") != dataset[1].get("fingerprint"):
         names = [f"{one.get('catalogue')} ({one.get('posters')} posters)" for one in dataset]
         raise InputError(f"{told}has other posters or genres: {names[1]}, not {names[0]}; train it on the same table")
@@ -243,16 +240,6 @@ def _refuse_strangers(first: Run, other: Run) -> None:
         seeds = [run.config["data"].get("split_seed") for run in (first, other)]
         hint = f" (data.split_seed={seeds[1]}, not {seeds[0]})" if seeds[0] != seeds[1] else ""
         raise InputError(f"{told}has other splits{hint}; train it with the same data.split_seed and data.split")
-    kinds = [run.config["evaluation"]["relevance"] for run in (first, other)]
+    kinds = [run.setting("evaluation", "relevance") for run in (first, other)]
     if kinds[0] != kinds[1]:
         raise InputError(f"{told}was judged with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same")
-
-
-def _dataset(run: Run) -> dict[str, Any]:
-    path = run.folder / "environment.json"
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["dataset"]
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: says nothing of the run's posters ({error}); copy the run again") from error
-    assert isinstance(found, dict)
-    return found

@@ -24,6 +24,7 @@ from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
 from keyart.utils.checksums import embedder_digest
 from keyart.utils.output_paths import output_folder
+from keyart.utils.reading import read_bytes
 
 _READ = 128  # number of files in memory at a time
 OnBad = Literal["error", "skip"]
@@ -195,11 +196,11 @@ def _decode(
         image_size: (height, width).
         by: The device whose decoder decodes the JPEG files that it supports; None: Pillow decodes all.
     """
-    from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+    from keyart.images.decode import MOST_BYTES, BadImage, decode_poster, quiet_pillow
 
     def read(path: Path) -> bytes | BadImage:
         try:
-            return path.read_bytes()
+            return read_bytes(path, MOST_BYTES)
         except OSError as error:
             return BadImage("unreadable image", error.strerror or "no such file", "make it a file that may be read")
 

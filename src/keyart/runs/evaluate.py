@@ -102,7 +102,7 @@ def evaluate_run(
         if line:
             say(line)
 
-    kind = relevance or run.config["evaluation"]["relevance"]
+    kind = relevance or run.setting("evaluation", "relevance")
     metrics = run.config["evaluation"].get("metrics")
     precision = run.precision
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)

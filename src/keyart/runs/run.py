@@ -1,6 +1,6 @@
 """Folder of a finished run: recording of the environment, and access without the training configuration."""
 
-import json
+import io
 import logging
 import platform
 import subprocess
@@ -16,6 +16,7 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
+from keyart.utils.reading import COPY_AGAIN, faults_of, read_bytes, read_frame, read_json, read_yaml
 from keyart.utils.text import from_csv_cell, printable
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 log = logging.getLogger(__name__)
+MOST_SIDE = 8192
+"""Maximum length of the embedder's input in pixels."""
 
 PACKAGES = ("keyart", "torch", "torchvision", "lightning", "timm", "torchmetrics", "faiss-cpu", "numpy", "pandas")
 
@@ -71,13 +74,7 @@ def read_environment(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: The file cannot be read.
     """
-    file = folder / "environment.json"
-    try:
-        loaded = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file}: cannot be read ({error}); copy the run again") from error
-    assert isinstance(loaded, dict)
-    return loaded
+    return read_json(folder / "environment.json")
 
 
 @dataclass(frozen=True)
@@ -129,37 +126,82 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
-        import yaml
+        return read_yaml(self.folder / "config.yaml", {"data": dict})
 
-        loaded = yaml.safe_load((self.folder / "config.yaml").read_text(encoding="utf-8"))
-        assert isinstance(loaded, dict)
-        return loaded
+    def setting(self, group: str, key: str) -> Any:
+        """Return a value of the configuration.
+
+        Raises:
+            InputError: The configuration does not have it.
+        """
+        with faults_of(self.folder / "config.yaml", COPY_AGAIN):
+            return self.config[group][key]
+
+    def dataset_entry(self, key: str) -> str:
+        """Return a text of `dataset`.
+
+        Raises:
+            InputError: ``environment.json`` does not have it.
+        """
+        with faults_of(self.folder / "environment.json", COPY_AGAIN):
+            return str(self.dataset[key])
 
     @cached_property
     def metrics(self) -> dict[str, float | None]:
         """The flat metrics of ``metrics.json``."""
-        loaded = json.loads((self.folder / "metrics.json").read_text(encoding="utf-8"))
-        assert isinstance(loaded, dict)
+        file = self.folder / "metrics.json"
+        loaded = read_json(file)
+        with faults_of(file, COPY_AGAIN):
+            if wrong := [key for key, value in loaded.items() if not isinstance(value, int | float | None)]:
+                raise ValueError(f"{wrong[0]} is no number")
         return loaded
+
+    @cached_property
+    def dataset(self) -> dict[str, Any]:
+        """What ``environment.json`` says of the run's posters: ``catalogue``, ``images``, ``fingerprint``, sizes.
+
+        Raises:
+            InputError: The file cannot be read.
+        """
+        file = self.folder / "environment.json"
+        found: dict[str, Any] = read_json(file, {"dataset": dict})["dataset"]
+        return found
 
     @cached_property
     def splits(self) -> "pd.Series[str]":
         """Split of each poster, indexed by id."""
-        table = pd.read_csv(self.folder / "splits.csv", dtype=str, keep_default_na=False)
-        return table.set_index(table["id"].map(from_csv_cell))["split"]
+        file = self.folder / "splits.csv"
+        table = read_frame(
+            file,
+            lambda path: pd.read_csv(io.BytesIO(read_bytes(path)), dtype=str, keep_default_na=False),
+            ["id", "split"],
+        )
+        with faults_of(file, COPY_AGAIN):
+            if len(table) != self.dataset.get("posters", len(table)):
+                raise ValueError(f"it has {len(table):,} posters, and the run {self.dataset['posters']:,}")
+            if wrong := set(table["split"]) - {"train", "val", "test"}:
+                raise ValueError(f"it names a split {min(wrong)[:40]!r}")
+            splits = table.set_index(table["id"].map(from_csv_cell))["split"]
+            if not splits.index.is_unique:
+                raise ValueError(f"it names {splits.index[splits.index.duplicated()][0]} twice")
+        return splits
 
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the embedder's input, in pixels."""
         if self.embedder_folder == self.folder:
             return self.embedder.backbone.image_size
-        height, width = self.config["data"]["image_size"]
-        return int(height), int(width)
+        size = self.setting("data", "image_size")
+        with faults_of(self.folder / "config.yaml", COPY_AGAIN):
+            height, width = map(int, size)
+            if not (0 < height <= MOST_SIDE and 0 < width <= MOST_SIDE):
+                raise ValueError(f"data.image_size is {size}")
+        return height, width
 
     @property
     def precision(self) -> str:
         """The configured precision: ``auto``, ``fp32`` or ``bf16``."""
-        return "auto" if self.embedder_folder == self.folder else str(self.config["training"]["precision"])
+        return "auto" if self.embedder_folder == self.folder else str(self.setting("training", "precision"))
 
     @property
     def embedder(self) -> "Embedder":

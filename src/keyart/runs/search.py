@@ -1,6 +1,5 @@
 """Search in a run's index by a poster's id, a film's title, an image or a vector."""
 
-import json
 import sys
 import weakref
 from collections.abc import Callable, Sequence
@@ -284,7 +283,7 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
     if given is None:
         told = index.notes.get("images")
         if told is None:
-            told = json.loads((run.folder / "environment.json").read_text(encoding="utf-8"))["dataset"]["images"]
+            told = run.dataset_entry("images")
         given = Path(told)
     if not given.is_dir():
         raise InputError(f"{given}: the index's posters are not there; name their folder with --images")

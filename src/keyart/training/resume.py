@@ -1,13 +1,11 @@
 """Checks before a run is resumed: the configuration and the posters must be the original ones."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from keyart.errors import InputError
+from keyart.utils.reading import read_json, read_yaml
 
 #: Keys that may change on resuming: where and how the run executes, not what it learns.
 FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
@@ -68,7 +66,7 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
     recorded = folder / "config.yaml"
     if not recorded.is_file():
         return
-    before = dict(flattened(yaml.safe_load(recorded.read_text(encoding="utf-8")) or {}))
+    before = dict(flattened(read_yaml(recorded)))
     now = dict(flattened(config))
     for key in sorted(before.keys() | now.keys()):
         if is_free(key) or ".build." in key or (key not in now and key.startswith(UNUSED)):
@@ -94,7 +92,7 @@ def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
     environment = folder / "environment.json"
     if not environment.is_file():
         return
-    known = json.loads(environment.read_text(encoding="utf-8"))["dataset"]
+    known = read_json(environment, {"dataset": dict})["dataset"]
     for key in ("fingerprint", "pixels"):
         if known.get(key) != dataset.get(key):
             raise InputError(

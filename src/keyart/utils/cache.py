@@ -1,10 +1,12 @@
 """Cache folders for results that can be computed again, with locks and atomic writes."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
+import numpy as np
+import numpy.typing as npt
 from filelock import FileLock
 
 from keyart.errors import InputError
@@ -41,6 +43,30 @@ def storage_faults(folder: Path) -> Iterator[None]:
         if (fault := files.storage_fault(error)) is None:
             raise
         raise InputError(f"cache folder {folder}: {fault}; make room, or set KEYART_CACHE to another folder") from error
+
+
+def load_array(
+    path: Path, dtype: npt.DTypeLike, shape: Sequence[int | None], mode: Literal["r", "c"] | None = None
+) -> npt.NDArray[Any] | None:
+    """Load an array of the cache.
+
+    Args:
+        path: A ``.npy`` file.
+        dtype: Its number format.
+        shape: Its shape; None for a length that is not known.
+        mode: How to map it into memory; None: it is read.
+
+    Returns:
+        The array; None if there is none, or if the file is damaged and the array has to be computed again.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode=mode)
+        if array.dtype == dtype and len(array.shape) == len(shape):
+            known = all(wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True))
+            return array if known else None
+    except (OSError, ValueError, EOFError):
+        pass
+    return None
 
 
 @contextmanager

@@ -31,6 +31,15 @@ STORAGE_FAULTS = {
     errno.ENOTDIR: "a part of the path is a file",
     errno.EEXIST: "a file has that name",
 }
+FIXES = {
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "close other programs: the system has no more open files",
+    errno.ENOENT: "check the path",
+    errno.EACCES: "check its permissions, or name another place",
+    errno.EPERM: "check its permissions, or name another place",
+}
+_LONGEST_SHOWN = 200
 _SUFFIX = ".part"
 _OLD = f".old{_SUFFIX}"
 _ABANDONED_SECONDS = 24 * 3600
@@ -189,6 +198,20 @@ def storage_fault(error: BaseException | None) -> str | None:
             return STORAGE_FAULTS[error.errno]
         error = error.__cause__ or error.__context__
     return None
+
+
+def describe_fault(error: OSError) -> str:
+    """Return one line on an error of the system: the path, what happened, and how to fix it.
+
+    Examples:
+        >>> describe_fault(OSError(errno.ENOSPC, "No space left on device", "/data/x"))
+        '/data/x: no space is left there; make room, or name another place'
+    """
+    fault = STORAGE_FAULTS.get(error.errno or 0) or error.strerror or str(error) or type(error).__name__
+    fix = FIXES.get(error.errno or 0, "make room, or name another place" if storage_fault(error) else "check the path")
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}…"
+    return f"{shown}: {fault}; {fix}" if shown else f"{fault}; {fix}"
 
 
 @contextmanager

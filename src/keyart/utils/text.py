@@ -6,8 +6,10 @@ terminals, `csv_cell` and `csv_table` for files that a spreadsheet may open. The
 escape what pages show.
 """
 
+import io
 import json
 import logging
+import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
@@ -25,6 +27,7 @@ __all__ = [
     "csv_table",
     "echo",
     "from_csv_cell",
+    "prepare_streams",
     "printable",
     "terminal",
     "to_json",
@@ -107,6 +110,23 @@ def to_json(content: Any) -> str:
 def echo(text: object, *, err: bool = False) -> None:
     """Print one line of safe text on standard output, or on standard error."""
     (sys.stderr if err else sys.stdout).write(printable(text) + "\n")
+
+
+def prepare_streams() -> None:
+    """Make standard output and standard error usable: open, and in any encoding.
+
+    A closed one is replaced by the null device, so that no other file gets its number. Characters that the terminal's
+    encoding does not have are written as escape sequences.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if null != number:
+                os.dup2(null, number)
+                os.close(null)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8", closefd=False))
+        if isinstance(stream := getattr(sys, name), io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def terminal(file: TextIO | None = None, *, stderr: bool = False, width: int | None = None) -> "Console":

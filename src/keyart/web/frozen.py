@@ -65,6 +65,6 @@ class FrozenFeatures:
         for at, why in bad.items():
             raise InputError(f"{paths[at]}: {why.kind} ({why.detail}); {why.mend}")
         backbone = load_frozen(self._run.folder / "embedder")
-        precision = self._run.config["training"]["precision"]
+        precision = self._run.setting("training", "precision")
         features = cached_features(backbone, pixels, precision=precision, batch_size=32, progress=report)
         return unit_rows(np.asarray(features[:, : backbone.num_features], dtype=np.float32)).astype(np.float32)

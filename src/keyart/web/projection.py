@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from keyart.reports.projection import project, sample_evenly
 from keyart.retrieval.searchable import Searchable
-from keyart.utils.cache import cache_folder, write_atomically
+from keyart.utils.cache import cache_folder, load_array, write_atomically
 from keyart.utils.vectors import unit_rows
 
 VERSION = 1
@@ -35,12 +35,8 @@ def project_index(index: Searchable) -> npt.NDArray[np.uint16]:
     vectors = unit_rows(index.vectors(chosen))
     digest = blake2b(f"{VERSION} {len(index)} ".encode() + vectors.tobytes(), digest_size=16).hexdigest()
     cached = cache_folder("maps") / f"{digest}.npy"
-    try:
-        known = np.load(cached)
-        if known.shape == (len(index), 2):
-            return np.asarray(known, dtype=np.uint16)
-    except (OSError, ValueError):
-        pass
+    if (known := load_array(cached, np.uint16, (len(index), 2))) is not None:
+        return known
     points = project(vectors)
     places = np.zeros((len(index), 2))
     offsets = np.random.default_rng(0).normal(scale=0.004, size=places.shape)

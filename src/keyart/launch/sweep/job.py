@@ -1,6 +1,5 @@
 """One job of a sweep: skipped where it has finished, resumed where it was cut short, and never the others' undoing."""
 
-import json
 import logging
 import math
 from collections.abc import Callable
@@ -9,6 +8,7 @@ from pathlib import Path
 from keyart.errors import InputError
 from keyart.runs.sweep.state import clear_failure, is_finished, pruned_epoch, record_failure, record_pruned
 from keyart.training.callbacks.pruning import TrialPruned
+from keyart.utils.reading import read_json
 
 log = logging.getLogger(__name__)
 
@@ -63,5 +63,5 @@ def run_sweep_job(
 
 def finished_monitor(folder: Path, monitor: str) -> float:
     """The monitor of a finished job, from its ``metrics.json``; NaN where it is not there."""
-    value = json.loads((folder / "metrics.json").read_text(encoding="utf-8")).get(monitor)
+    value = read_json(folder / "metrics.json").get(monitor)
     return math.nan if value is None else float(value)

@@ -204,7 +204,7 @@ def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tu
         if len(seen) != len(posters):
             raise InputError(f"{table.source}: its images changed while they were read; start again")
     embeddings, frozen = embed_and_frozen(run, run.embedder, seen, precision=run.precision)
-    return str(run.config["model"]["backbone"]), frozen, embeddings
+    return str(run.setting("model", "backbone")), frozen, embeddings
 
 
 def _spaces(

@@ -1,6 +1,5 @@
 """Posters with the embeddings and frozen features of a run, and their evaluation."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -153,13 +152,12 @@ def open_posters(
     """
     own = catalogue is None
     if catalogue is None:
-        dataset = json.loads((run.folder / "environment.json").read_text())["dataset"]
-        catalogue, images = Path(dataset["catalogue"]), Path(dataset["images"])
+        catalogue, images = Path(run.dataset_entry("catalogue")), Path(run.dataset_entry("images"))
         if not catalogue.is_file():
             raise InputError(
                 f"{catalogue}: the run's own catalogue is gone; name posters with --catalogue and --images"
             )
-        on_bad_poster = run.config["data"]["on_bad_poster"]
+        on_bad_poster = run.setting("data", "on_bad_poster")
     table, problems = read_catalogue(catalogue, images)
     with progress_bar("decoding posters") as report:
         posters = load_posters(table, problems, image_size=run.image_size, on_bad_poster=on_bad_poster, progress=report)

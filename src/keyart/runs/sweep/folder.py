@@ -1,16 +1,14 @@
 """A sweep read from its folder: its jobs, the swept keys, and the validation metric of each job."""
 
-import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan, Status, failure_of, pruned_epoch, recorded_overrides, status_of
+from keyart.utils.reading import read_json, read_yaml
 
 Value = str | int | float | bool | None
 REPLICATES = ("seed", "data.split_seed")
@@ -155,7 +153,7 @@ def _config(jobs: Iterable[Path]) -> dict[str, Any]:
     for job in jobs:
         for file in (job / "config.yaml", job / ".hydra" / "config.yaml"):
             if file.is_file():
-                return dict(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+                return read_yaml(file)
     return {}
 
 
@@ -163,6 +161,6 @@ def _read_job(folder: Path, settings: dict[str, Value], monitor: str) -> Job:
     number, status = int(folder.name), status_of(folder)
     if status != "finished":
         return Job(number, folder, status, settings, error=failure_of(folder), pruned_epoch=pruned_epoch(folder))
-    metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics = read_json(folder / "metrics.json")
     references = {name: metrics.get(f"{monitor}/{name}") for name in ("chance", "frozen", "lift")}
     return Job(number, folder, status, settings, metrics.get(monitor), references)

@@ -4,7 +4,6 @@ The process that runs a job may be on another machine and die at any moment, so 
 finished when its ``metrics.json`` is there, which is written last.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import yaml
 
 from keyart.errors import InputError
 from keyart.utils.files import write_json, write_text
+from keyart.utils.reading import read_json
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "not started"]
 PLAN = "sweep.yaml"
@@ -23,10 +23,10 @@ _PRUNED = "pruned.json"
 
 
 def _read_json(file: Path) -> Any:
-    """Return a file's content; None where it is missing or cut short."""
+    """Return a file's content; None where it is missing or damaged."""
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return read_json(file)
+    except InputError:
         return None
 
 
