@@ -63,7 +63,7 @@ def address(library):
     """The address of a running server."""
     import uvicorn
 
-    from keyart.web.serve import permitted_hosts
+    from keyart.web.server import permitted_hosts
 
     listening = socket.create_server(("127.0.0.1", 0))
     port = listening.getsockname()[1]

@@ -130,7 +130,7 @@ def test_documentation_names_every_route(client):
 FIRST_POSTER = """
 import sys, time
 from keyart.cli import app as cli
-import keyart.web.serve as serving
+import keyart.web.server as serving
 from keyart.web.app import create_app
 
 def serve(library, **options):

@@ -40,7 +40,7 @@ def serve(
     from keyart.runs.run import Run
     from keyart.runs.search import open_index
     from keyart.web.library import Library, Shown
-    from keyart.web.serve import serve as listen
+    from keyart.web.server import serve as listen
 
     opened = [Run.open(run) for run in runs]
     if len(opened) > 1 and (index is not None or uri is not None):
