@@ -81,9 +81,12 @@ def address(library):
     thread.join(20)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A Chromium of the system; the tests are skipped where there is none."""
+    """A Chromium of the system; the tests are skipped where there is none.
+
+    Playwright keeps an event loop running in this thread: later modules could not run one of their own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:

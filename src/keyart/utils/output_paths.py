@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keyart.errors import InputError
@@ -49,6 +49,8 @@ def check_output_folder(option: str, path: Path) -> None:
 def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
     """Create the folder of ``--out`` and be its only writer within a block.
 
+    A folder that is created here and stays empty, because the block fails, is removed.
+
     Args:
         path: The folder.
         task: See `keyart.utils.folder_lock.claim`.
@@ -57,6 +59,7 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
     Raises:
         InputError: The folder cannot be created, or another process writes it.
     """
+    created = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
         claim(path, task, part)
@@ -67,4 +70,7 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
     try:
         yield
     finally:
+        if created:
+            with suppress(OSError):  # it holds files
+                path.rmdir()
         let_go(path, part)
