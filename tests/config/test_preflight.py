@@ -22,6 +22,8 @@ from keyart.errors import InputError
         (["sampler.m=200"], ["sampler.m=200", "sampler.batch_size=128"]),
         (["data=posters"], ["data.catalogue"]),
         (["data=posters", "data.catalogue=/nowhere/x.csv"], ["data.catalogue=/nowhere/x.csv", "no such file"]),
+        (["data.catalogue=own.csv"], ["data.catalogue=own.csv", "data=posters"]),
+        (["experiment=head", "data.images=own"], ["data.images=own", "data=posters"]),
         (["data.split.val=0"], ["data.split.val=0"]),
         (["data.split.val=0.5", "data.split.test=0.5"], ["leave no posters"]),
         (["data.image_size=[2,3]"], ["data.image_size=[2,3]"]),

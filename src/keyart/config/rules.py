@@ -285,13 +285,17 @@ def check_data(data: Mapping[str, Any]) -> None:
     """Check that the configured catalogue and images exist.
 
     Raises:
-        InputError: A file or folder does not exist, or the splits leave no posters for training.
+        InputError: A file or folder does not exist, the demo is given other posters, or the splits leave no posters for
+            training.
     """
     if data.get("name") == "demo":
         try:
             check_demo()
         except InputError as error:
             raise InputError(f"data=demo: {error}") from None
+        for key in ("catalogue", "images"):
+            if (value := data.get(key)) is not None:
+                raise InputError(f"data.{key}={value}: data=demo renders its own posters; add data=posters")
     elif "catalogue" in data:
         catalogue = data["catalogue"]
         if catalogue in (None, "???"):
