@@ -227,6 +227,6 @@ def test_ids_that_look_like_formulas_come_back_from_splits_csv(tmp_path):
     table = pd.DataFrame({"id": ["=1+1", "'=a", "-5", "NA", "p1"], "split": ["train", "val", "test", "train", "val"]})
     (tmp_path / "splits.csv").write_text(csv_table(table).to_csv(index=False))
     assert "\n'=1+1,train" in (tmp_path / "splits.csv").read_text()
-    assert Run.splits.func(type("Here", (), {"folder": tmp_path})()).to_dict() == dict(
+    assert Run.splits.func(type("Here", (), {"folder": tmp_path, "dataset": {}})()).to_dict() == dict(
         zip(table["id"], table["split"], strict=True)
     )

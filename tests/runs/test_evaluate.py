@@ -277,4 +277,7 @@ def test_a_pair_never_means_another_posters_number(tmp_path):
 def test_ids_that_look_like_missing_values_keep_their_split(run, tmp_path):
     copied = Run.open(shutil.copytree(run.folder, tmp_path / "copied"))
     (copied.folder / "splits.csv").write_text("id,split\nNA,train\nnull,val\n1,test\n")
+    environment = json.loads((copied.folder / "environment.json").read_text())
+    environment["dataset"]["posters"] = 3
+    (copied.folder / "environment.json").write_text(json.dumps(environment))
     assert copied.splits.to_dict() == {"NA": "train", "null": "val", "1": "test"}

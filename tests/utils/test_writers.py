@@ -34,6 +34,11 @@ OWN = {
     ("keyart/launch/sweep/worker_pool.py", "_start"): "appends to a log",
     ("keyart/models/export/program.py", "_write"): "is called with a draft by `export_run`",
     ("keyart/models/export/onnx.py", "write_onnx"): "is called with a draft by `export_run`",
+    ("keyart/utils/folder_lock.py", "claim"): "writes who holds the lock into the locked file",
+    ("keyart/utils/folder_lock.py", "_acquire"): "opens the lock's file",
+    ("keyart/utils/text.py", "prepare_streams"): "opens the null device in place of a closed stream",
+    ("keyart/cli/app.py", "main"): "opens the null device in place of a closed output",
+    ("keyart/config/tables.py", "main"): "writes tables into documents of the repository",
     ("keyart_demo/worker.py", "draw"): "draws into the draft of `demo_catalogue`",
 }
 """Functions with a protocol of their own, and why."""
