@@ -46,6 +46,9 @@ def payloads(canary):
         "module": "logger.needs=evil.module",
         "server of one of several": "logger.mlflow.tracking_uri=http://evil.example",
         "module of one of several": "logger.wandb.needs=evil.module",
+        "metric": "evaluation.metrics=[map,os.getcwd]",
+        "metric in quotes": "++evaluation.metrics=['os.getcwd']",
+        "metric of a sweep": "evaluation.metrics=choice([map],[os.getcwd])",
         "logger by path": "logger=[csv,../../evil]",
         "argument of Lightning's": "++trainer.nosuch=1",
         "study": "hydra.sweeper.storage=sqlite:////tmp/other.db",
@@ -112,6 +115,7 @@ def test_what_people_record_every_day_is_taken(tmp_path):
         "logger.wandb.tags=[a,b]",
         "++trainer.limit_train_batches=3",
         "data.image_size=[96,64]",
+        "evaluation.metrics=[ndcg@10,map@r,precision@10/genre]",
         "logger.project=${name}",
         "model.kernel={weight:3,size:64}",
     ]

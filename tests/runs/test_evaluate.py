@@ -281,3 +281,22 @@ def test_ids_that_look_like_missing_values_keep_their_split(run, tmp_path):
     environment["dataset"]["posters"] = 3
     (copied.folder / "environment.json").write_text(json.dumps(environment))
     assert copied.splits.to_dict() == {"NA": "train", "null": "val", "1": "test"}
+
+
+def test_a_runs_folder_cannot_choose_code_as_a_metric(run, tmp_path, monkeypatch):
+    copied = Run.open(shutil.copytree(run.folder, tmp_path / "copied"))
+    (tmp_path / "canary.py").write_text(f"open({str(tmp_path / 'sang')!r}, 'w')\ndef sing(): pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    config = json.loads(json.dumps(copied.config))
+    config["evaluation"]["metrics"] = ["canary.sing", "recall@3"]
+    (copied.folder / "config.yaml").write_text(json.dumps(config))
+    messages = []
+    metrics = evaluate_run(Run.open(copied.folder), say=messages.append).metrics
+    assert not (tmp_path / "sang").exists()
+    assert any("canary.sing" in line and "left out" in line for line in messages)
+    assert "test/recall@3" in metrics
+    assert "test/map" not in metrics
+    config["evaluation"]["metrics"] = 7
+    (copied.folder / "config.yaml").write_text(json.dumps(config))
+    with pytest.raises(InputError, match=r"config\.yaml: cannot be read"):
+        evaluate_run(Run.open(copied.folder))

@@ -18,6 +18,7 @@ from keyart.config.compose import ARGUMENTS, CONFIG_FOLDER, compose_all, dotted_
 from keyart.config.quoting import key_of
 from keyart.config.sweep_grid import expand, parse, values_of
 from keyart.errors import InputError
+from keyart.metrics.registry import import_paths
 from keyart.training.trainer_arguments import free_keys
 
 #: Keys of Hydra that a sweep's jobs need. Keys that reach a shell (``setup``), a server or a class are excluded.
@@ -35,6 +36,7 @@ PLUGINS = ("basic", "optuna", "submitit_local", "submitit_slurm")
 #: Keys that name a server or an importable module; only a command line may set them.
 USERS_OWN = re.compile(r"logger\.(\w+\.)?(tracking_uri|needs)")
 _KEY = re.compile(r"[A-Za-z_][\w./-]*")
+_NAME = re.compile(r"[\w.@/]+")
 _GLOB = re.compile(r"\+{0,2}[\w/]+=glob\([\w*?,. \[\]-]*\)")
 _SPECIAL = re.compile(r"(?<!\w)_(target|args|partial|recursive|convert)_(?!\w)")
 """Keys with which Hydra calls a named object."""
@@ -114,6 +116,8 @@ def _fault(override: str, config_folder: Path) -> str | None:
     for leaf in leaves:
         if USERS_OWN.fullmatch(leaf):
             return "which only a command line may name"
+        if leaf == "evaluation.metrics" and import_paths(_NAME.findall(text)):
+            return "to code of its own, which only a command line may name"
         if leaf.partition(".")[0] == "hydra" and not HYDRA_KEYS.fullmatch(leaf):
             return "a key of Hydra's own that a run does not need"
     return None

@@ -73,6 +73,16 @@ def result_names(names: Sequence[str]) -> list[str]:
     return [_declared(name, path, k).name if name == path else name for name, path, k in _lookup(names)]
 
 
+def import_paths(names: Iterable[str]) -> list[str]:
+    """Return the names that are import paths: finding them runs code, so a file from elsewhere may not choose them.
+
+    Examples:
+        >>> import_paths(["map@r", "precision@10/genre", "my.metrics.hits"])
+        ['my.metrics.hits']
+    """
+    return [name for name in names if _PATH.fullmatch(name)]
+
+
 def computes(names: Sequence[str], key: str) -> bool:
     """Return whether some metrics may have a result of a name, also without near-duplicates or for one genre.
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from keyart.catalogue.history import read_history
 from keyart.catalogue.relevance import RelevanceKind
+from keyart.metrics.registry import import_paths
 from keyart.metrics.result import merge_frozen
 from keyart.recommend.cowatch import co_watched
 from keyart.runs.evaluation.baselines import baseline_metrics
@@ -26,6 +27,7 @@ from keyart.runs.evaluation.posters import (
 from keyart.runs.evaluation.scores import per_query_table
 from keyart.runs.evaluation.watched_together import history_metrics
 from keyart.runs.run import Run
+from keyart.utils.reading import COPY_AGAIN, faults_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +45,23 @@ class Evaluated:
     metrics: dict[str, float | None]
     per_query: pd.DataFrame
     frozen_per_query: pd.DataFrame
+
+
+def recorded_metrics(run: Run, say: Callable[[str], None]) -> list[str] | None:
+    """Return the metrics that the run was trained with; None: the usual ones.
+
+    Metrics that are import paths are left out, because a folder from elsewhere may not choose code that runs here.
+
+    Raises:
+        InputError: ``config.yaml`` is damaged.
+    """
+    file = run.folder / "config.yaml"
+    with faults_of(file, COPY_AGAIN):
+        names = run.config["evaluation"].get("metrics")
+        own = import_paths(names or ())
+    if own:
+        say(f"{file}: evaluation.metrics names code ({', '.join(own)}), which a run's folder may not choose; left out")
+    return [name for name in names or () if name not in own] or None
 
 
 def evaluate_run(
@@ -103,7 +122,7 @@ def evaluate_run(
             say(line)
 
     kind = relevance or run.setting("evaluation", "relevance")
-    metrics = run.config["evaluation"].get("metrics")
+    metrics = recorded_metrics(run, say)
     precision = run.precision
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
     judged = Judged(posters, from_whole(embedder, whole), base, splits)
