@@ -97,8 +97,10 @@ def main() -> None:
     from keyart.retrieval.embedding_folder import read_embeddings
     from keyart.runs.embed import embed_catalogue
     from keyart.runs.run import Run
+    from keyart.utils.allocator import keep_freed_memory
     from keyart.utils.checksums import embedder_digest
 
+    keep_freed_memory()  # as `keyart embed` does
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         run = Run.open(arguments.run or measure.small_run(folder))

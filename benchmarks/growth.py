@@ -105,7 +105,9 @@ def embedding(n: int, run: str) -> dict[str, Any]:
     """Time and memory of embedding the first posters from files."""
     from keyart.runs.embed import embed_catalogue
     from keyart.runs.run import Run
+    from keyart.utils.allocator import keep_freed_memory
 
+    keep_freed_memory()  # as `keyart embed` does
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         table = measure.some_posters(folder, n)

@@ -27,6 +27,7 @@ from keyart.training.build import build
 from keyart.training.fit import make_data, make_module
 from keyart.training.prepare import prepare
 from keyart.training.train import quieten
+from keyart.utils.allocator import keep_freed_memory
 
 GOAL = 1.10
 
@@ -85,6 +86,7 @@ def main() -> None:
     from hydra import compose, initialize_config_dir
 
     quieten()
+    keep_freed_memory()  # as `keyart train` does
     with tempfile.TemporaryDirectory() as temporary:
         overrides = ["data=posters", f"data.catalogue={measure.some_posters(Path(temporary), arguments.posters)}"]
         overrides += [f"data.images={measure.need_posters() / 'posters'}", "training.head_epochs=0"]

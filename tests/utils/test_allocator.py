@@ -5,8 +5,11 @@ import os
 import platform
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import keyart
 
 SCRIPT = """
 import json, resource
@@ -40,6 +43,14 @@ def test_freed_memory_is_used_again():
     assert again
     assert before > 20 * 16  # each block again, in pages of 4 KiB or 2 MiB
     assert after < before / 10
+
+
+def test_only_programs_change_the_allocator():
+    sources = Path(keyart.__file__).parent
+    users = {
+        path.relative_to(sources).parts[0] for path in sources.rglob("*.py") if "keep_freed_memory" in path.read_text()
+    }
+    assert users == {"cli", "launch", "utils"}
 
 
 @pytest.mark.parametrize("variables", [{"MALLOC_ARENA_MAX": "2"}, {"GLIBC_TUNABLES": "glibc.malloc.arena_max=2"}])

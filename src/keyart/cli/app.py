@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from keyart import __version__
 from keyart.cli.commands import COMMANDS
 from keyart.errors import InputError
+from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
 from keyart.utils.paths import expand_home
 from keyart.utils.text import echo, prepare_streams
@@ -91,6 +92,7 @@ def main() -> None:
     if sys.argv[1] != "train":  # its overrides may begin with ~ without being paths
         sys.argv[1:] = map(expand_argument, sys.argv[1:])
     prepare_streams()
+    keep_freed_memory()
     try:
         code = app(standalone_mode=False)
     except InputError as error:

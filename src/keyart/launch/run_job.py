@@ -22,6 +22,7 @@ from keyart.launch.sweep.job import run_sweep_job
 from keyart.training.interruption import CutShort, StopOnSignal
 from keyart.training.train import first_process, train
 from keyart.training.world_size import processes_wanted
+from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
 from keyart.utils.folder_lock import claim, let_go
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
@@ -98,6 +99,7 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
 def train_in_hydra_folder(cfg: DictConfig) -> float:
     """Train in the folder that Hydra made, for the command line: print its path last, and exit with 2 on bad input."""
     hydra_config = HydraConfig.get()
+    keep_freed_memory()
     try:
         monitor = train_job(cfg)
     except CutShort as cut:

@@ -17,7 +17,6 @@ from keyart.models.heads.registry import head_from
 from keyart.models.hub import local_folder
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
-from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import replacing_folder, write_text
 from keyart.utils.reading import COPY_AGAIN, faults_of, read_json
 
@@ -229,8 +228,6 @@ def embed(
     if device is None:
         device = next((p.device for p in module.parameters()), torch.device("cpu")) if module else torch.device("cpu")
     device = torch.device(device)
-    if device.type == "cpu":
-        keep_freed_memory()
     if module is not None:
         modes = {part: part.training for part in module.modules()}
         module.to(device).eval()

@@ -18,7 +18,6 @@ from keyart.images.decode import BadImage, quiet_pillow
 from keyart.models.embedder import Embedder, step_size, to_images
 from keyart.models.fuse_conv_bn import folded
 from keyart.models.precision import autocast_for, resolve_precision
-from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.progress import progress_bar
 
 BATCH = 256
@@ -81,8 +80,6 @@ class Encoder:
             ready = copy.deepcopy(embedder).eval()
         self.embedder = ready.to(self.device)
         self.embedding_size = embedder.embedding_size
-        if self.device.type == "cpu":
-            keep_freed_memory()
 
     def encode(self, pixels: np.ndarray | Sequence[np.ndarray], batch_size: int = BATCH) -> np.ndarray:
         """Return (N, E) float32 unit vectors of decoded posters (N, height, width, 3) uint8."""

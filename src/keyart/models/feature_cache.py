@@ -14,7 +14,6 @@ from keyart.models.backbone import Backbone
 from keyart.models.embedder import step_size, to_images
 from keyart.models.precision import autocast_for, resolve_precision
 from keyart.models.weights import digest
-from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.cache import cache_folder, load_array, locked, write_atomically
 
 if TYPE_CHECKING:
@@ -113,8 +112,6 @@ def _write(
     home, training = backbone.mean.device, backbone.training
     backbone.to(device).eval()
     step = step_size(batch_size, device)
-    if device.type == "cpu":
-        keep_freed_memory()
 
     def write(file: BinaryIO) -> None:
         header = {"descr": "<f4", "fortran_order": False, "shape": (total, backbone.feature_dim)}

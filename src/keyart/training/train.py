@@ -20,7 +20,6 @@ from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
 from keyart.training.prepare import prepare
 from keyart.training.resume import check_same_config, check_same_dataset
-from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.checkpoint_files import read_checkpoint
 
 if TYPE_CHECKING:
@@ -54,7 +53,6 @@ def train(
         TrialPruned: The search stopped this run.
     """
     quieten()
-    keep_freed_memory()
     torch.set_float32_matmul_precision("high")
     experiment = build(cfg)
     # Read first, so that an unreadable checkpoint is rejected before anything is computed.

@@ -18,13 +18,17 @@ def keep_freed_memory() -> bool:
     EfficientNet-Lite0 at 256×176 embeds 16 posters in float32 in half the time, and a training step of 64 posters takes
     0.7 of its time. The peak memory of the process stays the same, but its memory does not shrink before its end.
 
+    This changes the whole process, so only programs of keyart call it, not its library.
+
     Nothing changes if the environment configures malloc, or if there is no glibc.
 
     Returns:
         Whether freed memory is kept.
     """
-    told = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get("GLIBC_TUNABLES", "")
-    if told or os.name != "posix":
+    configured = any(name.startswith("MALLOC_") for name in os.environ) or "malloc" in os.environ.get(
+        "GLIBC_TUNABLES", ""
+    )
+    if configured or os.name != "posix":
         return False
     adjust = getattr(ctypes.CDLL(None), "mallopt", None)
     if adjust is None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
+from keyart.utils.allocator import keep_freed_memory
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ def work(job: dict[str, Any]) -> Outcome:
 def main(path: Path) -> None:
     """Read the job, do this process's part, and leave without waiting for others."""
     end_with_parent()
+    keep_freed_memory()
     # Until it listens, Ctrl-C ends it without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     job = pickle.loads(path.read_bytes())
