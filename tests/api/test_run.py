@@ -100,6 +100,10 @@ def test_arguments_are_checked(run, files):
             run.embed(files[:1], **options)
     with pytest.raises(keyart.InputError, match="give either history or liked"):
         run.recommend()
+    with pytest.raises(keyart.InputError, match="recommend_all takes all users"):
+        run.recommend(history="history.csv")
+    with pytest.raises(keyart.InputError, match="k=0"):
+        run.recommend("p0003", k=0)
     with pytest.raises(keyart.InputError, match="needs catalogue"):
         run.evaluate(images="x")
 
@@ -183,7 +187,7 @@ def test_recommend(run, tmp_path, keyart):
     history = tmp_path / "history.csv"
     pd.DataFrame(rows, columns=["userId", "id", "rating"]).to_csv(history, index=False)
     one = run.recommend(history=history, user=1, k=4)
-    everybody = run.recommend(history=history, k=4, out=tmp_path / "all.parquet").to_pandas()
+    everybody = run.recommend_all(history, tmp_path / "all.parquet", k=4).to_pandas()
     assert list(everybody.loc[everybody["user"] == "1", "id"]) == one.ids
 
 

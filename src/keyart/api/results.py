@@ -189,7 +189,7 @@ class Recommendation:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class UserRecommendations:
-    """Films for all users of a history, in a Parquet file; `Run.recommend` returns it.
+    """Films for all users of a history, in a Parquet file; `Run.recommend_all` returns it.
 
     Attributes:
         content: See `to_dict`.

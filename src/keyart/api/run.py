@@ -218,45 +218,6 @@ class Run(folders.Run):
         found = [SearchHits(self, table, *answer, folder) for answer in answers]
         return found if isinstance(query, list | tuple) else found[0]
 
-    @overload
-    def recommend(
-        self,
-        liked: str | Sequence[str] | None = ...,
-        *,
-        history: PathLike | None = ...,
-        user: str | int | None = ...,
-        k: int = ...,
-        rating_scale: float | None = ...,
-        out: None = ...,
-        index: "Searchable | PathLike | None" = ...,
-        say: Callable[[str], None] = ...,
-    ) -> "Recommendation": ...
-    @overload
-    def recommend(
-        self,
-        liked: str | Sequence[str] | None = ...,
-        *,
-        history: PathLike | None = ...,
-        user: str | int | None = ...,
-        k: int = ...,
-        rating_scale: float | None = ...,
-        out: PathLike,
-        index: "Searchable | PathLike | None" = ...,
-        say: Callable[[str], None] = ...,
-    ) -> "UserRecommendations": ...
-    @overload
-    def recommend(
-        self,
-        liked: str | Sequence[str] | None = ...,
-        *,
-        history: PathLike | None = ...,
-        user: str | int | None = ...,
-        k: int = ...,
-        rating_scale: float | None = ...,
-        out: PathLike | None,
-        index: "Searchable | PathLike | None" = ...,
-        say: Callable[[str], None] = ...,
-    ) -> "Recommendation | UserRecommendations": ...
     def recommend(
         self,
         liked: str | Sequence[str] | None = None,
@@ -265,48 +226,74 @@ class Run(folders.Run):
         user: str | int | None = None,
         k: int = 20,
         rating_scale: float | None = None,
-        out: PathLike | None = None,
         index: "Searchable | PathLike | None" = None,
         say: Callable[[str], None] = log.info,
-    ) -> "Recommendation | UserRecommendations":
+    ) -> "Recommendation":
         """Recommend films that suit a user and that the user has not watched.
 
         Args:
             liked: Ids or titles of films that the user likes.
             history: A table of who watched what (CSV or Parquet), instead of ``liked``.
-            user: One user of the history; None for all of them, whose films are written to ``out``.
-            k: Number of films per user.
+            user: The user of the history; `recommend_all` takes all of them.
+            k: Number of films.
             rating_scale: The best rating of the history; None: found from the ratings.
-            out: Parquet file for the films of all users.
             index: Another index, or its folder; None for the run's own.
             say: Called with a line about the history.
 
         Raises:
-            InputError: The arguments do not fit together, a film or the user is unknown, or a file cannot be used.
+            InputError: The arguments contradict one another, a film or the user is unknown, or a file cannot be used.
         """
-        from keyart.api.results import Recommendation, UserRecommendations
-        from keyart.runs.recommend import recommend_run
+        from keyart.api.results import Recommendation
 
         if (history is None) == (liked is None):
             raise InputError("recommend: give either history or liked")
-        if user is not None and history is None:
-            raise InputError(f"user={user}: needs history, the table that the user is in")
-        if (out is None) == (history is not None and user is None):
-            raise InputError("out: give it for the films of all users of a history, and only then")
-        if k < 1:
-            raise InputError(f"k={k}: ask for at least one film")
+        if (user is None) != (history is None):
+            raise InputError("recommend: give history and user together; recommend_all takes all users of a history")
+        asked = (liked, _path(history), None if user is None else str(user), k)
+        return Recommendation(self, *self._recommend(index, asked, rating_scale, None, say))
+
+    def recommend_all(
+        self,
+        history: PathLike,
+        out: PathLike,
+        *,
+        k: int = 20,
+        rating_scale: float | None = None,
+        index: "Searchable | PathLike | None" = None,
+        say: Callable[[str], None] = log.info,
+    ) -> "UserRecommendations":
+        """Recommend films to all users of a history, into a Parquet file; see `recommend`.
+
+        Args:
+            history: A table of who watched what (CSV or Parquet).
+            out: The Parquet file.
+            k: Number of films per user.
+            rating_scale: The best rating of the history; None: found from the ratings.
+            index: Another index, or its folder; None for the run's own.
+            say: Called with a line about the history.
+
+        Raises:
+            InputError: A file cannot be used.
+        """
+        from keyart.api.results import UserRecommendations
+
+        asked = (None, _path(history), None, k)
+        return UserRecommendations(self._recommend(index, asked, rating_scale, _path(out), say)[1])
+
+    def _recommend(
+        self,
+        index: "Searchable | PathLike | None",
+        asked: tuple[str | Sequence[str] | None, Path | None, str | None, int],
+        rating_scale: float | None,
+        out: Path | None,
+        say: Callable[[str], None],
+    ) -> "tuple[Searchable, dict[str, Any]]":
+        from keyart.runs.recommend import recommend_run
+
+        if asked[-1] < 1:
+            raise InputError(f"k={asked[-1]}: ask for at least one film")
         table = self._index(index)
-        content = recommend_run(
-            table,
-            liked,
-            _path(history),
-            None if user is None else str(user),
-            k,
-            rating_scale=rating_scale,
-            out=_path(out),
-            say=say,
-        )
-        return Recommendation(self, table, content) if out is None else UserRecommendations(content)
+        return table, recommend_run(table, *asked, rating_scale=rating_scale, out=out, say=say)
 
     def explain(
         self,

@@ -20,7 +20,7 @@ def train(
 
     The run's log goes to standard error and into its folder. Training seeds the random numbers of this process, and
     uses as many processes and GPUs as ``trainer`` says. A Ctrl-C saves what was trained;
-    ``keyart.train("resume=<folder>")`` goes on from there.
+    ``keyart.train("resume=<folder>")`` continues from there.
 
     Args:
         overrides: Settings, as on the command line: ``"experiment=head"``, ``"loss.margin=36"``.

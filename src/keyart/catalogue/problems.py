@@ -106,15 +106,15 @@ def tell(problems: Sequence[Problem], limit: int = 10) -> str:
     by_kind: dict[str, list[Problem]] = {}
     for problem in sorted(problems, key=lambda p: (p.row, p.kind)):
         by_kind.setdefault(problem.kind, []).append(problem)
-    told = []
+    parts = []
     shares = _shares([len(found) for found in by_kind.values()], limit)
     for (kind, found), share in zip(by_kind.items(), shares, strict=True):
         named = [f"row {p.row}{' ' + (p.file or p.id) if p.file or p.id else ''}: {p.detail}" for p in found[:share]]
         if share and len(found) > share:
             named.append(f"and {len(found) - share} more")
-        told.append(f"{len(found)} {kind}" + (f" ({'; '.join(named)})" if named else ""))
+        parts.append(f"{len(found)} {kind}" + (f" ({'; '.join(named)})" if named else ""))
     mends = [mend for mend, _ in Counter(p.mend for p in problems).most_common(3)]
-    return f"{', '.join(told)}; mend: {' / '.join(mends)}"
+    return f"{', '.join(parts)}; mend: {' / '.join(mends)}"
 
 
 def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:

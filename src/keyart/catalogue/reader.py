@@ -140,9 +140,9 @@ def _split_faults(table: RawTable, columns: Columns) -> list[str]:
     unknown = [f"{value!r} ({count} rows)" for value, count in counts.most_common() if parse_split(value) is None]
     if not unknown:
         return []
-    told = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+    found = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
     name = table.names[columns.roles["split"]]
-    return [f"column `{name}` has the unknown values {told}; use train, val and test, or rename the column"]
+    return [f"column `{name}` has the unknown values {found}; use train, val and test, or rename the column"]
 
 
 def _split(table: RawTable, columns: Columns, kept: Sequence[int]) -> npt.NDArray[np.object_] | None:

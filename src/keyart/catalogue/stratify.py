@@ -71,11 +71,11 @@ def stratify(
     for unit, label, count in zip(units.tolist(), labels.tolist(), counts[units, labels].tolist(), strict=True):
         held[unit].append((label, count))
     totals = counts.sum(axis=0).tolist()
-    wanted = [[fraction * total for fraction in fractions] for total in totals]
-    fold_of = _deal(order, held, totals, wanted, chance[:, :-1].tolist())
+    deficits = [[fraction * total for fraction in fractions] for total in totals]
+    fold_of = _deal(order, held, totals, deficits, chance[:, :-1].tolist())
     weight = [[1 / max(fraction * total, 1.0) for fraction in fractions] for total in totals]
-    _refine(order, held, wanted, weight, fold_of)
-    _balance_rows(order, held, wanted, weight, fold_of)
+    _refine(order, held, deficits, weight, fold_of)
+    _balance_rows(order, held, deficits, weight, fold_of)
     return np.array(fold_of, dtype=np.int64)
 
 
@@ -83,10 +83,10 @@ def _deal(
     order: list[int],
     held: list[list[tuple[int, int]]],
     totals: list[int],
-    wanted: list[list[float]],
+    deficits: list[list[float]],
     luck: list[list[float]],
 ) -> list[int]:
-    """Run iterative stratification; reduce ``wanted`` (labels, then rows, by folds) in place to the final deficits."""
+    """Run iterative stratification; ``deficits`` (labels, then rows, by folds) are reduced in place."""
     rows = len(totals) - 1
     left = totals[:rows]
     holders: list[list[int]] = [[] for _ in totals]
@@ -98,11 +98,11 @@ def _deal(
         rarest = min((label for label in range(rows) if left[label]), key=left.__getitem__, default=rows)
         for unit in holders[rarest]:
             if fold_of[unit] < 0:
-                keys = zip(wanted[rarest], wanted[rows], luck[unit], range(len(luck[unit])), strict=True)
+                keys = zip(deficits[rarest], deficits[rows], luck[unit], range(len(luck[unit])), strict=True)
                 fold = max(keys)[-1]
                 fold_of[unit] = fold
                 for label, count in held[unit]:
-                    wanted[label][fold] -= count
+                    deficits[label][fold] -= count
                     if label < rows:
                         left[label] -= count
         if rarest == rows:
@@ -112,53 +112,60 @@ def _deal(
 def _refine(
     order: list[int],
     held: list[list[tuple[int, int]]],
-    wanted: list[list[float]],
+    deficits: list[list[float]],
     weight: list[list[float]],
     fold_of: list[int],
     sweeps: int = 8,
 ) -> None:
-    """Move units one by one to the fold that lowers Σ weight · wanted² most, for at most ``sweeps`` passes."""
+    """Move units one by one to the fold that lowers Σ weight · deficit² most, for at most ``sweeps`` passes."""
     for _ in range(sweeps):
         moved = False
         for unit in order:
             old = fold_of[unit]
-            give = sum(((wanted[k][old] + c) ** 2 - wanted[k][old] ** 2) * weight[k][old] for k, c in held[unit])
+            give = sum(((deficits[k][old] + c) ** 2 - deficits[k][old] ** 2) * weight[k][old] for k, c in held[unit])
             best, new = -1e-9, old
             for fold in range(len(weight[0])):
                 if fold != old:
                     take = sum(
-                        ((wanted[k][fold] - c) ** 2 - wanted[k][fold] ** 2) * weight[k][fold] for k, c in held[unit]
+                        ((deficits[k][fold] - c) ** 2 - deficits[k][fold] ** 2) * weight[k][fold] for k, c in held[unit]
                     )
                     if give + take < best:
                         best, new = give + take, fold
             if new != old:
                 moved = True
-                fold_of[unit] = new
-                for k, c in held[unit]:
-                    wanted[k][old] += c
-                    wanted[k][new] -= c
+                _move(unit, new, held, deficits, fold_of)
         if not moved:
             return
+
+
+def _move(
+    unit: int, new: int, held: list[list[tuple[int, int]]], deficits: list[list[float]], fold_of: list[int]
+) -> None:
+    """Move a unit to another fold, and keep the deficits up to date."""
+    old, fold_of[unit] = fold_of[unit], new
+    for k, c in held[unit]:
+        deficits[k][old] += c
+        deficits[k][new] -= c
 
 
 def _balance_rows(
     order: list[int],
     held: list[list[tuple[int, int]]],
-    wanted: list[list[float]],
+    deficits: list[list[float]],
     weight: list[list[float]],
     fold_of: list[int],
 ) -> None:
     """Move units from the fold with the most surplus rows to the one with the largest deficit, cheapest first."""
-    deficits = wanted[-1]
+    of_rows = deficits[-1]
     tolerance = max(1.0, 0.001 * sum(held[unit][-1][1] for unit in order))
-    while max(map(abs, deficits)) > tolerance:
-        old = min(range(len(deficits)), key=deficits.__getitem__)
-        new = max(range(len(deficits)), key=deficits.__getitem__)
+    while max(map(abs, of_rows)) > tolerance:
+        old = min(range(len(of_rows)), key=of_rows.__getitem__)
+        new = max(range(len(of_rows)), key=of_rows.__getitem__)
 
         def cost(unit: int, old: int = old, new: int = new) -> float:
             """Return the change of the labels' sum per row moved."""
             labels = sum(
-                c * (2 * wanted[k][old] + c) * weight[k][old] - c * (2 * wanted[k][new] - c) * weight[k][new]
+                c * (2 * deficits[k][old] + c) * weight[k][old] - c * (2 * deficits[k][new] - c) * weight[k][new]
                 for k, c in held[unit][:-1]
             )
             return labels / held[unit][-1][1]
@@ -166,11 +173,8 @@ def _balance_rows(
         moved = False
         for unit in sorted((unit for unit in order if fold_of[unit] == old), key=cost):
             size = held[unit][-1][1]
-            if size < deficits[new] - deficits[old] and min(deficits[new], -deficits[old]) >= 0.5:
+            if size < of_rows[new] - of_rows[old] and min(of_rows[new], -of_rows[old]) >= 0.5:
                 moved = True
-                fold_of[unit] = new
-                for k, c in held[unit]:
-                    wanted[k][old] += c
-                    wanted[k][new] -= c
+                _move(unit, new, held, deficits, fold_of)
         if not moved:
             return

@@ -99,10 +99,10 @@ def main() -> None:
         echo(f"keyart: {error}", err=True)
         code = 2
     except UsageFault as error:
-        told = error.format_message() if hasattr(error, "format_message") else str(error)
-        told = " ".join(told.split())
-        if told:
-            echo(f"keyart: {told.rstrip('.')}; see keyart --help", err=True)
+        reason = error.format_message() if hasattr(error, "format_message") else str(error)
+        reason = " ".join(reason.split())
+        if reason:
+            echo(f"keyart: {reason.rstrip('.')}; see keyart --help", err=True)
         code = 2
     except BrokenPipeError:  # who reads the output has ended, such as `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

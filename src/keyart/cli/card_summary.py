@@ -41,7 +41,7 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
         spaces.add_row(NAMES[name], str(space["ambient"]), *row)
     console.print(spaces)
     pairs, metric, found = labels["random_pairs"], labels["metrics"]["ndcg@10"], labels["suspects_found"]
-    told = [
+    parts = [
         f"{labels['posters']:,} posters, {len(labels['genres'])} genres, {labels['genre_sets']['distinct']:,} genre "
         f"sets; random pairs share a genre: {cell(pairs['share_a_genre'], 3)}",
         f"nDCG@10: chance {cell(metric['chance'])}, frozen backbone {cell(metric['frozen'])}",
@@ -51,9 +51,9 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
         f"a random split would leak {clean['leak']['expected']:.2f} of {clean['leak']['test_posters']:,} test posters",
     ]
     if "precision" in found:
-        told.append(
+        parts.append(
             f"label suspects: of {found['planted']} planted errors {found['precision']:.1%} are among as many most "
             f"suspect posters (chance {found['chance']:.1%})"
         )
-    for line in told:
+    for line in parts:
         console.print(line, soft_wrap=True)

@@ -30,8 +30,8 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
     for row in sorted(found.rows, key=lambda row: (row.metric.count("/"), "/ndcg" not in row.metric)):
         for at, (value, lift) in enumerate(zip(row.values, row.lifts, strict=True)):
             metric = row.metric.partition("/")[2] if at == 0 else ""
-            told = _difference(row.differences[at]) if at else Text("")
-            table.add_row(metric, str(at + 1), cell(value), cell(lift, 2), told)
+            text = _difference(row.differences[at]) if at else Text("")
+            table.add_row(metric, str(at + 1), cell(value), cell(lift, 2), text)
         table.add_section()
     console.print(table)
     signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())
@@ -41,5 +41,5 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
 def _difference(found: Difference | None) -> Text:
     if found is None:
         return Text("–")
-    told = f"{SIGNS[found.verdict]} {found.value:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
-    return Text(told, style=STYLES[found.verdict])
+    line = f"{SIGNS[found.verdict]} {found.value:+.3f} [{found.low:+.3f} {found.high:+.3f}]"
+    return Text(line, style=STYLES[found.verdict])

@@ -41,14 +41,14 @@ def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> N
     console.print()
     for setting in known:
         users, gallery, liked = (found[f"{setting}/{name}"] for name in ("users", "gallery", "liked"))
-        told = f"{SHORT[setting]}: {SETTINGS[setting]}; {users:,} users, {liked:,} liked films among {gallery:,.0f}"
-        console.print(told)
+        text = f"{SHORT[setting]}: {SETTINGS[setting]}; {users:,} users, {liked:,} liked films among {gallery:,.0f}"
+        console.print(text)
     _print_values(found, known, console)
     _print_differences(found, known, console)
-    told = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
+    text = f"{found['films']:,} films, {found['events']:,} events, {found['unknown_films']:,} unknown films"
     if found.get("rating_scale") is not None:
-        told += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
-    console.print(f"{told}; --json has every metric, cut-off and interval")
+        text += f"; ratings on a scale up to {found['rating_scale']:g}, liked from {found['liked_from']:g} on"
+    console.print(f"{text}; --json has every metric, cut-off and interval")
 
 
 def answered(known: list[str]) -> list[str]:
@@ -70,12 +70,12 @@ def answer(found: Mapping[str, Any], setting: str) -> str:
         sure = "significantly" if gap["verdict"] == "better" else "not significantly"
         over.append(f"{sure} above {DESCRIPTIONS[row]} ({_interval(gap['difference'], gap)})")
     others = [DESCRIPTIONS[row] for row in best["as_good"] if row not in best["over"]]
-    told = (
+    text = (
         f"Among {SETTINGS[setting]}, {DESCRIPTIONS[best['row']]} ranks best: {_metric(best['metric'])}"
         f" {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]"
     )
-    told += "".join(f", {one}" for one in over)
-    return told + (f"; not significantly better than {', '.join(others)}." if others else ".")
+    text += "".join(f", {one}" for one in over)
+    return text + (f"; not significantly better than {', '.join(others)}." if others else ".")
 
 
 def _print_values(found: Mapping[str, Any], known: list[str], console: Console) -> None:

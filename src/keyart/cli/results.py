@@ -42,14 +42,14 @@ def print_explanation(found: Mapping[str, Any], picture: Path | None, console: C
         sums = [poster[key] for key in ("baseline", "sum_of_attributions", "non_spatial", "approximation_error")]
         table.add_row(name, *(f"{round(value, 4) + 0.0:+.4f}" for value in sums), f"{found['similarity']:.4f}")
     console.print(table)
-    told = (
+    reason = (
         "cosine = baseline + attributions + non-spatial + error, from each poster's side",
         f"baseline: {found['baseline_is']}",
         f"attributions: the sum over all {found['cell']} × {found['cell']}-pixel cells, by {found['method']}",
         "non-spatial: the attribution of features without a position, such as a class token",
         "error: of rounding or numerical integration",
     )
-    for line in told:
+    for line in reason:
         console.print(line)
     if picture is not None:
         console.print(str(picture), soft_wrap=True)
@@ -82,8 +82,8 @@ def print_candidates(found: Mapping[str, Any], console: Console | None = None) -
 def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:
     """Print a summary of the recommendations for all users of a history."""
     console = console or terminal()
-    told = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"
-    console.print(told, soft_wrap=True)
+    text = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"
+    console.print(text, soft_wrap=True)
     console.print(f"{done['seconds_per_1000_users']:.2f} s per 1,000 users")
     if done["left_out"]:
         console.print(f"{done['left_out']:,} users have watched no known film: left out")
@@ -93,8 +93,8 @@ def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> 
 def _print_unknown(found: Mapping[str, Any], console: Console) -> None:
     if found["unknown_films"]:
         more = ", …" if found["unknown_films"] > len(found["unknown"]) else ""
-        told = f"{found['unknown_films']:,} films are not in the index: {', '.join(found['unknown'])}{more}"
-        console.print(told, soft_wrap=True)
+        text = f"{found['unknown_films']:,} films are not in the index: {', '.join(found['unknown'])}{more}"
+        console.print(text, soft_wrap=True)
 
 
 def _title(film: Mapping[str, Any]) -> str:

@@ -66,15 +66,15 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
         return
     assert bounds is not None
     low, high = bounds
-    told = f"the margin of loss={name} is a number in its own unit ({unit}), from {low:g} to {high:g}"
+    text = f"the margin of loss={name} is a number in its own unit ({unit}), from {low:g} to {high:g}"
     if not _is_number(margin) or not low <= margin <= high:
-        raise InputError(f"{key}.margin={_shown(margin)}: {told}")
+        raise InputError(f"{key}.margin={_shown(margin)}: {text}")
     schedule = loss.get("margin_schedule") or {}
     kind, start, share = schedule.get("kind", "constant"), schedule.get("start"), schedule.get("share", 0.2)
     if kind not in ("constant", "linear"):
         raise InputError(f"{key}.margin_schedule.kind={_shown(kind)}: takes one of constant, linear")
     if start is not None and (not _is_number(start) or not low <= start <= high):
-        raise InputError(f"{key}.margin_schedule.start={_shown(start)}: {told}, or null")
+        raise InputError(f"{key}.margin_schedule.start={_shown(start)}: {text}, or null")
     if not _is_number(share) or not 0 < share <= 1:
         raise InputError(f"{key}.margin_schedule.share={_shown(share)}: takes a number above 0 and at most 1")
 

@@ -26,8 +26,8 @@ def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_fo
         for part in key.split("."):
             value = value.get(part) if isinstance(value, Mapping) else None
         if not isinstance(value, Mapping):
-            told = "null" if value is None else value
-            raise InputError(f"{key}={told}: a run needs {key}, which holds {', '.join(inner)}; leave it out")
+            text = "null" if value is None else value
+            raise InputError(f"{key}={text}: a run needs {key}, which holds {', '.join(inner)}; leave it out")
 
 
 def package_of(file: Path, group: str) -> str:

@@ -55,8 +55,8 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
         return
     key = "resume_sweep" if resumes else "hydra.sweep.dir"
     _check_is_folder(key, folder)
-    if told := who_runs(Path(folder)):
-        raise InputError(f"{key}={folder}: {told}")
+    if found := who_runs(Path(folder)):
+        raise InputError(f"{key}={folder}: {found}")
     if resumes:
         return
     if is_sweep(Path(folder)):

@@ -129,8 +129,8 @@ class Augment(nn.Module):
     def arguments(self) -> dict[str, Any]:
         """Return the arguments that differ from their defaults."""
         names = ("flip", "rotation", "brightness", "contrast", "saturation", "hue", "grey", "erase", "blur")
-        told = {name: getattr(self, name) for name in names if getattr(self, name)}
-        return told | ({"zoom": self.zoom} if self.zoom < 1 else {})
+        record = {name: getattr(self, name) for name in names if getattr(self, name)}
+        return record | ({"zoom": self.zoom} if self.zoom < 1 else {})
 
     @torch.no_grad()
     def forward(self, pixels: Tensor, keys: Tensor, seed: int, epoch: int) -> Tensor:

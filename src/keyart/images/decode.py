@@ -264,10 +264,10 @@ def _long(width: int, height: int) -> BadImage:
 def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 to 8; upright if there is none or it is invalid."""
     try:
-        told = int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
+        found = int(image.getexif().get(_ORIENTATION_TAG, _UPRIGHT))
     except Exception:  # a broken EXIF block does not affect the pixels; image viewers also ignore it
         return _UPRIGHT
-    return told if told in _TURNS else _UPRIGHT
+    return found if found in _TURNS else _UPRIGHT
 
 
 def has_one_scan(data: bytes) -> bool:

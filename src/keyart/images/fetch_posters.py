@@ -154,8 +154,8 @@ def _chosen(ways: FetchOptions, url_column: str | None, catalogue: Path) -> Sour
     if source != "tmdb" and url_column is None:
         raise InputError(f"{catalogue}: no column of URLs; name it with --url-column, or use --from tmdb")
     if source != "url" and not ways.tmdb_key:
-        told = f"{catalogue}: no column of URLs, and " if ways.source is None else "--from: "
-        raise InputError(f"{told}TMDB needs a key of your own: set TMDB_API_KEY, or name a column with --url-column")
+        text = f"{catalogue}: no column of URLs, and " if ways.source is None else "--from: "
+        raise InputError(f"{text}TMDB needs a key of your own: set TMDB_API_KEY, or name a column with --url-column")
     return source
 
 

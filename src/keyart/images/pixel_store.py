@@ -57,10 +57,10 @@ class PixelStore:
         if not self._bad_path.exists():
             return {}
         try:
-            told = read_json(self._bad_path, {"pillow": str, "files": dict})
-            if told["pillow"] != PIL.__version__:
+            record = read_json(self._bad_path, {"pillow": str, "files": dict})
+            if record["pillow"] != PIL.__version__:
                 return {}
-            return {bytes.fromhex(key): BadImage(*map(str, why)) for key, why in told["files"].items()}
+            return {bytes.fromhex(key): BadImage(*map(str, why)) for key, why in record["files"].items()}
         except (ValueError, TypeError):  # damaged: the files are checked again
             return {}
 
@@ -92,8 +92,8 @@ class PixelStore:
     def append_bad(self, files: dict[bytes, BadImage]) -> None:
         """Record files that are not usable posters; the caller holds the lock."""
         known = {**self.bad(), **files}
-        told = {key.hex(): (why.kind, why.detail, why.mend) for key, why in known.items()}
-        text = json.dumps({"pillow": PIL.__version__, "files": told}, indent=1)
+        record = {key.hex(): (why.kind, why.detail, why.mend) for key, why in known.items()}
+        text = json.dumps({"pillow": PIL.__version__, "files": record}, indent=1)
         write_atomically(self._bad_path, lambda file: file.write(text.encode()))
 
 

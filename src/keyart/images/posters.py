@@ -39,8 +39,8 @@ class Posters:
     @property
     def summary(self) -> str:
         """One-line summary: the number of usable posters and the problems of the other rows."""
-        told = f"{self.catalogue.source}: {self.account}"
-        return " ".join(f"{told}: {tell(self.skipped, 3)}".split()) if self.skipped else told
+        text = f"{self.catalogue.source}: {self.account}"
+        return " ".join(f"{text}: {tell(self.skipped, 3)}".split()) if self.skipped else text
 
 
 def load_posters(

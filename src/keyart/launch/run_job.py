@@ -88,7 +88,7 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
         # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
         sys.exit(0 if job_id() else cut.exit_code)
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        log.warning("cut short by %s; python train.py resume=%s goes on from there", cut.signal.name, folder)
+        log.warning("cut short by %s; python train.py resume=%s continues from there", cut.signal.name, folder)
     else:
         log.warning("cut short by %s before anything was trained; start it again", cut.signal.name)
     if job_id():

@@ -45,11 +45,11 @@ class Margin:
         """
         if value is None:
             return float(self.default)
-        told = f"{key}={value}: the margin of loss={loss} is in {self.unit}, from {self.low:g} to {self.high:g}"
+        text = f"{key}={value}: the margin of loss={loss} is in {self.unit}, from {self.low:g} to {self.high:g}"
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{told}; give a number, such as {self.default:g}")
+            raise InputError(f"{text}; give a number, such as {self.default:g}")
         if not self.low <= value <= self.high:
-            raise InputError(f"{told}; its default is {self.default:g}")
+            raise InputError(f"{text}; its default is {self.default:g}")
         return float(value)
 
 

@@ -201,9 +201,9 @@ def gather_rows(rows: Tensor, group: Any = None) -> list[Tensor]:
         rows.numel() > 0 and rows.dtype == torch.int64,
     )
     mine = torch.tensor([tall, wide, int(whole)], device=rows.device)
-    told = [torch.empty_like(mine) for _ in range(dist.get_world_size(group))]
-    dist.all_gather(told, mine, group=group)
-    shapes = torch.stack(told).tolist()
+    parts = [torch.empty_like(mine) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(parts, mine, group=group)
+    shapes = torch.stack(parts).tolist()
     most, width = max(s[0] for s in shapes), max(s[1] for s in shapes)
     dtype = torch.int64 if any(s[2] for s in shapes) else torch.float32
     padded = torch.zeros((most, width) if width else (most,), dtype=dtype, device=rows.device)

@@ -143,10 +143,10 @@ class Backbone(nn.Module):
         try:
             parts = self._parts(torch.zeros(1, 3, height, width, device=self.mean.device))
         except Exception as error:
-            told = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0]
             raise InputError(
                 f"model.backbone={self.name} cannot take data.image_size={height},{width} with "
-                f"model.pooling={self.pooling} ({type(error).__name__}: {told}); change one of the three"
+                f"model.pooling={self.pooling} ({type(error).__name__}: {reason}); change one of the three"
             ) from error
         ends = list(itertools.accumulate(part.shape[1] for part in parts.values()))
         return dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
@@ -161,12 +161,12 @@ class Backbone(nn.Module):
 
     def describe(self) -> dict[str, Any]:
         """Return the arguments with which `create_backbone` rebuilds it (without weights), as plain values."""
-        told: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
+        record: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
         if self.flip_average:
-            told["flip_average"] = True
+            record["flip_average"] = True
         if self.bank_size is not None:
-            told["bank_size"] = list(self.bank_size)
-        return told
+            record["bank_size"] = list(self.bank_size)
+        return record
 
     def extra_repr(self) -> str:
         """Return name, pooling and width for printing."""

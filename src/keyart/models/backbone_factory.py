@@ -148,10 +148,10 @@ def _from_hub(name: str, source: WeightSource) -> Any:
     try:
         return timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay)
     except Exception as error:
-        told = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"model.weights=pretrained: the weights of {name} could not be loaded from "
-            f"{source.path or 'the hub'} ({type(error).__name__}: {told}); set model.weights=<file>, choose "
+            f"{source.path or 'the hub'} ({type(error).__name__}: {reason}); set model.weights=<file>, choose "
             "model=efficientnet_lite0, or train from random with model.weights=none"
         ) from error
 

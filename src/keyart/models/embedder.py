@@ -151,7 +151,7 @@ class Embedder(nn.Module):
                 save_state(frozen_backbone, draft / _FROZEN)
                 frozen = frozen_backbone.describe()
             save_state(self, draft / _WEIGHTS)
-            told = {
+            description = {
                 "format": FORMAT,
                 "backbone": self.backbone.describe(),
                 "head": self.head.describe(),
@@ -160,7 +160,7 @@ class Embedder(nn.Module):
                 "branches": self.head.branch_sizes,
                 "images": "RGB, float in [0, 1], (B, 3, height, width); the embedder normalises them itself",
             }
-            write_text(draft / _JSON, json.dumps(told, indent=2) + "\n")
+            write_text(draft / _JSON, json.dumps(description, indent=2) + "\n")
 
 
 def load_embedder(folder: Path | str) -> Embedder:
@@ -173,9 +173,9 @@ def load_embedder(folder: Path | str) -> Embedder:
         InputError: The folder contains no embedder, or a damaged one; or the hub does not have it.
     """
     folder = local_folder(folder)
-    told = _read_description(folder)
+    description = _read_description(folder)
     with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
-        embedder = Embedder(_backbone_from(told["backbone"]), head_from(told["head"]))
+        embedder = Embedder(_backbone_from(description["backbone"]), head_from(description["head"]))
     _load_state(embedder, folder / _WEIGHTS)
     return embedder.eval()
 
@@ -187,11 +187,11 @@ def load_frozen(folder: Path | str) -> Backbone:
         InputError: The folder contains no embedder, or a damaged one.
     """
     folder = Path(folder)
-    told = _read_description(folder)
-    if told.get("frozen") is None:
+    description = _read_description(folder)
+    if description.get("frozen") is None:
         return load_embedder(folder).backbone
     with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
-        backbone = _backbone_from(told["frozen"])
+        backbone = _backbone_from(description["frozen"])
     _load_state(backbone, folder / _FROZEN)
     return backbone.eval()
 
@@ -283,26 +283,26 @@ def _width(embedder: Callable[[Tensor], Tensor]) -> int:
     return int(getattr(embedder, "embedding_size", getattr(embedder, "feature_dim", 0)))
 
 
-def _backbone_from(told: dict[str, Any]) -> Backbone:
-    height, width = told["image_size"]
+def _backbone_from(description: dict[str, Any]) -> Backbone:
+    height, width = description["image_size"]
     return create_backbone(
-        told["name"],
+        description["name"],
         weights="none",
-        pooling=told["pooling"],
+        pooling=description["pooling"],
         image_size=(height, width),
-        flip_average=told.get("flip_average", False),
-        bank_size=tuple(told["bank_size"]) if "bank_size" in told else None,
+        flip_average=description.get("flip_average", False),
+        bank_size=tuple(description["bank_size"]) if "bank_size" in description else None,
     )
 
 
 def _read_description(folder: Path) -> dict[str, Any]:
     path = folder / _JSON
-    told = read_json(path, fix="name a finished run's folder")
-    if told.get("format") != FORMAT:
+    description = read_json(path, fix="name a finished run's folder")
+    if description.get("format") != FORMAT:
         raise InputError(
-            f"{path}: has format {told.get('format')}, this keyart reads {FORMAT}; use the keyart that wrote it"
+            f"{path}: has format {description.get('format')}, this keyart reads {FORMAT}; use the keyart that wrote it"
         )
-    return told
+    return description
 
 
 def _load_state(module: nn.Module, path: Path) -> None:
@@ -312,5 +312,5 @@ def _load_state(module: nn.Module, path: Path) -> None:
     try:
         module.load_state_dict(load_file(path), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
-        told = str(error).strip().partition("\n")[0]
-        raise InputError(f"{path}: missing, damaged or of another version ({told}); copy the run again") from error
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: missing, damaged or of another version ({reason}); copy the run again") from error

@@ -35,7 +35,7 @@ def features_key(backbone: Backbone, pixels: "PixelCache", precision: str) -> st
         pixels: Its `digest` identifies the posters.
         precision: ``fp32`` or ``bf16``.
     """
-    told = {
+    record = {
         "version": FEATURES_VERSION,
         "weights": digest(backbone),
         "backbone": backbone.describe(),
@@ -44,7 +44,7 @@ def features_key(backbone: Backbone, pixels: "PixelCache", precision: str) -> st
         "posters": len(pixels),
         "precision": precision,
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def cached_features(

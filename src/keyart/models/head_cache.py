@@ -73,8 +73,8 @@ def fit_head(
 
 
 def _fit_key(head: Head, train: np.ndarray, genres: np.ndarray) -> str:
-    told = json.dumps({"version": FITS_VERSION, **head.fitted_from()}, sort_keys=True)
-    whole = hashlib.sha256(told.encode())
+    record = json.dumps({"version": FITS_VERSION, **head.fitted_from()}, sort_keys=True)
+    whole = hashlib.sha256(record.encode())
     for values in (train, genres):
         whole.update(np.ascontiguousarray(values, dtype=np.uint8).tobytes())
     return whole.hexdigest()[:32]

@@ -71,13 +71,13 @@ def packaged_file(architecture: str) -> Path:
         InputError: Its package is not installed, or does not contain the file.
     """
     module, maker = PACKAGED[architecture]
-    told = f"model.weights=pretrained: the weights of {architecture} come with the package {module.replace('_', '-')}"
+    text = f"model.weights=pretrained: the weights of {architecture} come with the package {module.replace('_', '-')}"
     try:
         path = Path(getattr(importlib.import_module(module), maker).get_model_file_path())
     except ImportError as error:
-        raise InputError(f"{told}, which is not installed: run pip install {module.replace('_', '-')}") from error
+        raise InputError(f"{text}, which is not installed: run pip install {module.replace('_', '-')}") from error
     if not path.is_file():
-        raise InputError(f"{told}, which has no file {path}: reinstall it")
+        raise InputError(f"{text}, which has no file {path}: reinstall it")
     return path
 
 

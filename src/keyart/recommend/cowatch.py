@@ -137,14 +137,14 @@ def co_watched(
     matched = history.match(catalogue)
     kept = history.liked(at_least) & (matched.film >= 0)
     threshold = at_least if history.scale is None or at_least is not None else history.scale.liked_from
-    told = "" if threshold is None else f" (rated {threshold:g} or more)"
+    text = "" if threshold is None else f" (rated {threshold:g} or more)"
     users, names = np.unique(history.users[kept].astype(str), return_inverse=True)[::-1]
     liked = np.unique(np.stack([matched.film[kept], users], axis=1), axis=0)
     counts = np.bincount(liked[:, 0], minlength=len(matched.films))
     enough = np.flatnonzero(counts >= min_users)
     if len(enough) < 2:
         raise InputError(
-            f"{history.source}: {len(enough)} films of {catalogue.source.name} are liked{told}"
+            f"{history.source}: {len(enough)} films of {catalogue.source.name} are liked{text}"
             f" by {min_users} users or more (at most {counts.max(initial=0)} like one); co-watch needs two such films"
         )
     enough = enough[np.argsort(matched.films[enough].astype(str), kind="stable")]

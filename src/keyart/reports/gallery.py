@@ -117,8 +117,8 @@ def draw_gallery(
                 _mark(pen, at, layout.poster, "near-duplicate", theme)
             elif rows.same_film[row, column]:
                 _mark(pen, at, layout.poster, "same film", theme)
-            told = f"{rows.cosines[row, column]:.2f} · {percent(float(rows.closer_than[row, column]))}"
-            _draw_caption(pen, layout, at, catalogue, query, other, told, theme)
+            text = f"{rows.cosines[row, column]:.2f} · {percent(float(rows.closer_than[row, column]))}"
+            _draw_caption(pen, layout, at, catalogue, query, other, text, theme)
     return picture
 
 

@@ -161,8 +161,8 @@ def _draw_heading(
     pen: ImageDraw.ImageDraw, whole: int, similarity: float, note: str, closer_than: float | None, theme: Theme
 ) -> None:
     pen.text((MARGIN, 58), "What makes them alike", font=font_for("W", 32, "semibold"), fill=theme.ink, anchor="ls")
-    told = f"cosine {similarity:.2f}".replace("-", "−")
-    pen.text((whole - MARGIN, 58), told, font=font_for(told, 32, "semibold"), fill=theme.ink, anchor="rs")
+    found = f"cosine {similarity:.2f}".replace("-", "−")
+    pen.text((whole - MARGIN, 58), found, font=font_for(found, 32, "semibold"), fill=theme.ink, anchor="rs")
     worth = "" if closer_than is None else f"closer than {percent(closer_than)} of random pairs"
     pen.text((whole - MARGIN, 92), worth, font=font_for(worth, 16), fill=theme.ink, anchor="rs")
     cut = shorten(note, round(whole - 2 * MARGIN - text_width(worth, 16) - 30), 16)

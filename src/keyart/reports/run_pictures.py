@@ -133,9 +133,9 @@ def make_pictures(
 def gallery_note(rows: Neighbourhoods, posters: int, split: str, config: Mapping[str, Any]) -> str:
     """Describe in one line what a gallery shows."""
     backbone = (config.get("model") or {}).get("backbone")
-    told = [str(part) for part in (config.get("name"), backbone) if part]
-    told.append(f"{len(rows)} of {posters:,} {split} posters, chosen for variety, search the other {posters - 1:,}")
-    return " · ".join(told)
+    parts = [str(part) for part in (config.get("name"), backbone) if part]
+    parts.append(f"{len(rows)} of {posters:,} {split} posters, chosen for variety, search the other {posters - 1:,}")
+    return " · ".join(parts)
 
 
 def _draw_learning(

@@ -143,8 +143,8 @@ def _metrics(pictures: Pictures, metrics: Mapping[str, float | None], first: str
     if not pictures.scores:
         return Markup()
     queries, gallery = (metrics.get(f"{split}/{name}") for name in ("queries", "gallery"))
-    told = "" if queries is None or gallery is None else f"{queries:,.0f} queries in {gallery:,.0f} posters."
-    return score_tables(pictures.scores, first, told)
+    text = "" if queries is None or gallery is None else f"{queries:,.0f} queries in {gallery:,.0f} posters."
+    return score_tables(pictures.scores, first, text)
 
 
 def _contrasting(

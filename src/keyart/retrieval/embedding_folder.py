@@ -145,8 +145,8 @@ def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
     try:
         part = pq.read_table(path, partitioning=None)
     except (OSError, pa.ArrowException) as error:
-        told = str(error).strip().partition("\n")[0]
-        raise InputError(f"{path}: damaged ({told}); delete it and run keyart embed again") from None
+        reason = str(error).strip().partition("\n")[0]
+        raise InputError(f"{path}: damaged ({reason}); delete it and run keyart embed again") from None
     lacking = [name for name in (*_TEXTS, "year", "embedding") if name not in part.column_names]
     if lacking:
         raise InputError(f"{path}: has no column {', '.join(lacking)}; delete it and run keyart embed again")
@@ -159,8 +159,8 @@ def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
         try:
             columns[name] = part.column(name).cast(wanted).to_pandas()
         except (pa.ArrowException, ValueError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise InputError(f"{path}: column {name} is of {kind} ({told}); run keyart embed again") from None
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(f"{path}: column {name} is of {kind} ({reason}); run keyart embed again") from None
     columns["year"] = pd.array(part.column("year").cast(pa.int64()).to_pylist(), dtype="Int64")
     return pd.DataFrame(columns), _vectors(path, part, width)
 

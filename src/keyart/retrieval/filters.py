@@ -54,11 +54,11 @@ def matching_rows(
             raise InputError(f"--genre {name}: the index has no such genre; it has {', '.join(sorted(spelt.values()))}")
     asked = {name.strip().casefold() for name in genres}
     kept = np.array([asked <= own for own in sets], dtype=bool)
-    told = [*genres]
+    parts = [*genres]
     if years is not None:
         year = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
         kept &= (year >= years[0]) & (year <= years[1])
-        told.append(f"{years[0]}-{years[1]}")
+        parts.append(f"{years[0]}-{years[1]}")
     if not kept.any():
-        raise InputError(f"no poster of the index is {' and '.join(told)}; ask for less")
+        raise InputError(f"no poster of the index is {' and '.join(parts)}; ask for less")
     return np.flatnonzero(kept)

@@ -231,8 +231,8 @@ class PosterIndex:
             raise InputError(f"{folder}: the index is damaged ({sizes}); {AGAIN}")
         if embedder is not None:
             _check_embedder(folder, about, embedder)
-        told = {"version", "engine", "posters", "dimensions", "parameters", "files"}
-        return cls(index, posters, engine, {key: value for key, value in about.items() if key not in told})
+        found = {"version", "engine", "posters", "dimensions", "parameters", "files"}
+        return cls(index, posters, engine, {key: value for key, value in about.items() if key not in found})
 
 
 def _files_of(folder: Path) -> list[str]:
@@ -266,8 +266,8 @@ def _read_engine(folder: Path, about: Mapping[str, Any], flat: Any) -> RowEngine
     engine = find_engine(about["engine"])
     if not issubclass(engine, RowEngine):
         raise ValueError(f"{engine.name} keeps no vectors in the folder")
-    told = about.get("parameters", {})
-    parameters = {name: parameter.read(told[name]) for name, parameter in engine.parameters.items()}
+    found = about.get("parameters", {})
+    parameters = {name: parameter.read(found[name]) for name, parameter in engine.parameters.items()}
     return engine.read(folder, parameters, flat)
 
 

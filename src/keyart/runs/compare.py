@@ -230,16 +230,16 @@ def _per_query(run: Run, split: str) -> pd.DataFrame:
 
 def _refuse_strangers(first: Run, other: Run) -> None:
     """Check that two runs have the same posters, splits and relevance, so that they can be compared."""
-    told = f"{other.folder}: cannot be compared with {first.folder}, it "
+    text = f"{other.folder}: cannot be compared with {first.folder}, it "
     dataset = [run.dataset for run in (first, other)]
     if dataset[0].get("fingerprint") != dataset[1].get("fingerprint"):
         names = [f"{one.get('catalogue')} ({one.get('posters')} posters)" for one in dataset]
-        raise InputError(f"{told}has other posters or genres: {names[1]}, not {names[0]}; train it on the same table")
+        raise InputError(f"{text}has other posters or genres: {names[1]}, not {names[0]}; train it on the same table")
     mine, theirs = first.splits, other.splits
     if len(mine) != len(theirs) or not theirs.reindex(mine.index).equals(mine):
         seeds = [run.config["data"].get("split_seed") for run in (first, other)]
         hint = f" (data.split_seed={seeds[1]}, not {seeds[0]})" if seeds[0] != seeds[1] else ""
-        raise InputError(f"{told}has other splits{hint}; train it with the same data.split_seed and data.split")
+        raise InputError(f"{text}has other splits{hint}; train it with the same data.split_seed and data.split")
     kinds = [run.setting("evaluation", "relevance") for run in (first, other)]
     if kinds[0] != kinds[1]:
-        raise InputError(f"{told}was judged with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same")
+        raise InputError(f"{text}was judged with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same")

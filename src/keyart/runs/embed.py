@@ -126,9 +126,9 @@ def _embed_shard(
         path = part_path(out, piece)
         if not path.is_file():
             computed += _embed_piece(run, table.select(pieces[piece]), path, on_bad_poster, decoder, about)
-        told = part_notes(path)
-        posters += told["posters"]
-        skipped += told["skipped"]
+        found = part_notes(path)
+        posters += found["posters"]
+        skipped += found["skipped"]
         done += len(pieces[piece])
         progress(done, total)
     return Embedded(posters, computed, skipped)
@@ -171,12 +171,12 @@ def _embed_piece(
         raise InputError(summarise(list(bad.values()), part.source))
     good = np.array([at for at in range(len(part)) if at not in bad], dtype=np.int64)
     vectors = encoder.encode(pixels)
-    told = _as_skipped(bad.values())
+    found = _as_skipped(bad.values())
     posters = catalogue_table(part.select(good))
     if len(good):
         check_unit_vectors(vectors, posters["id"], lambda row: f"{part.source}: poster {posters['img'][row]}")
     try:
-        write_part(path, posters, vectors, told, about)
+        write_part(path, posters, vectors, found, about)
     except OSError as error:
         raise InputError(f"--out {path.parent}: cannot be written ({error}); name another folder") from None
     return len(good)

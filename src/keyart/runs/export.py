@@ -51,29 +51,29 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     check_output_folder("--out", out)
     # A copy of its own: exporting changes modules.
     embedder = load_embedder(run.embedder_folder)
-    told: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
+    record: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
     about = {"embedder": embedder_digest(run.embedder_folder), **preprocessing(embedder)}
     names = NAMES[target] if _is_ours(out / "README.md") else [name for name in NAMES[target] if name != "README.md"]
     try:
         with output_folder(out, "exports to this folder"), replacing_folder(out, names) as draft:
             if target == "onnx":
-                told["difference"] = write_onnx(embedder, draft / "embedder.onnx")
+                record["difference"] = write_onnx(embedder, draft / "embedder.onnx")
             else:
                 about["normalisation"] |= {"where": "before the backbone: subtract the mean, divide by the deviation"}
                 about["output"] |= {"of": "the head beside the backbone, each vector divided by its length"}
                 write_timm(embedder, draft)
                 try:
-                    told["difference"] = write_programs(embedder, draft)
+                    record["difference"] = write_programs(embedder, draft)
                     about["program"] = describe_programs(about, (draft / "head.pt2").is_file())
                     if "README.md" in names:
                         write_text(draft / "README.md", readme(about["program"]))
                 except InputError as error:
-                    told["left_out"] = f"embedder.pt2 is left out: {error}"
+                    record["left_out"] = f"embedder.pt2 is left out: {error}"
             write_json(draft / "preprocessing.json", about)
-            told["files"] = sorted(path.name for path in draft.iterdir())
+            record["files"] = sorted(path.name for path in draft.iterdir())
     except OSError as error:
         raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
-    return told
+    return record
 
 
 def _is_ours(readme: Path) -> bool:

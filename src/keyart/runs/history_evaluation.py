@@ -106,11 +106,11 @@ def evaluate_history(
     }
     test = None if splits is None else film_split(table, names, splits)
     scale = events_read.scale
-    told = {
+    record = {
         **{"films": events.films, "unknown_films": unknown, "events": len(events)},
         **{"rating_scale": scale and scale.best, "liked_from": scale and scale.liked_from},
     }
-    return told | judge_events(events, vectors, test, say)
+    return record | judge_events(events, vectors, test, say)
 
 
 def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
@@ -145,10 +145,10 @@ def judge_events(
             raise InputError(
                 "--history: nobody both watched a film before the last fifth of events and liked one in it"
             )
-        told = choose_looks(spaces, KINDS, PAIRS, inner)
-        choose_interaction(told, "posters", inner)
-        flat |= _report("all", [(task, _rank(task, told, interaction=True))])
-        chosen["all"] = told.settings
+        found = choose_looks(spaces, KINDS, PAIRS, inner)
+        choose_interaction(found, "posters", inner)
+        flat |= _report("all", [(task, _rank(task, found, interaction=True))])
+        chosen["all"] = found.settings
     say(f"cold films: {FOLDS} folds")
     whole, part = _cold(events, spaces, test, chosen)
     flat |= _report("cold", whole)
@@ -170,11 +170,11 @@ def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, 
         inner = cold(task.known, folds == (fold + 1) % FOLDS)
         if not len(inner.users()):
             continue
-        told = choose_looks(spaces, KINDS, PAIRS, inner)
-        chosen.setdefault("cold", []).append(told.settings)
+        found = choose_looks(spaces, KINDS, PAIRS, inner)
+        chosen.setdefault("cold", []).append(found.settings)
         for tasks, one in ((whole, task), *([(part, task.within(test))] if test is not None else [])):
             if len(one.users()):
-                tasks.append((one, _rank(one, told, interaction=False)))
+                tasks.append((one, _rank(one, found, interaction=False)))
     if not whole:
         raise InputError("--history: nobody liked films in two folds; cold films cannot be judged by so few events")
     return whole, part
@@ -241,8 +241,8 @@ def trivial(random: npt.NDArray[np.float64]) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for k in CUTS:
         if certain[f"recall@{k}"]:
-            told = f"k = {k} shows every user all candidates: the same for every ranking"
-            reasons |= {f"{name}@{k}": told for name in ("recall", "hit_rate", "novelty", "coverage")}
+            text = f"k = {k} shows every user all candidates: the same for every ranking"
+            reasons |= {f"{name}@{k}": text for name in ("recall", "hit_rate", "novelty", "coverage")}
         elif certain[f"hit_rate@{k}"]:
             reasons[f"hit_rate@{k}"] = f"k = {k} leaves out fewer candidates than any user liked: 1 for every ranking"
     return reasons

@@ -132,9 +132,9 @@ def find_row(index: Listing, asked: str) -> int:
         return rows[0]
     name = _shortened(asked)
     if rows:
-        told = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
+        found = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
         more = f"; and {len(rows) - OFFERED} more" if len(rows) > OFFERED else ""
-        raise InputError(f"{name}: which film is meant? Name one by its id: {told}{more}")
+        raise InputError(f"{name}: which film is meant? Name one by its id: {found}{more}")
     raise InputError(f"{name}: there is no poster of such an id or title, and no such image file")
 
 
@@ -265,8 +265,10 @@ def read_query_list(source: str) -> list[str]:
         try:
             text = sys.stdin.read() if source == "-" else path.read_text(encoding="utf-8-sig")
         except (OSError, ValueError) as error:
-            told = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise InputError(f"--queries {source}: cannot be read ({told}); name a file with a query a line") from None
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise InputError(
+                f"--queries {source}: cannot be read ({reason}); name a file with a query a line"
+            ) from None
         lines = text.splitlines()
     asked = [line.strip() for line in lines if line.strip()]
     if not asked:
@@ -281,10 +283,10 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
         InputError: The folder does not exist.
     """
     if given is None:
-        told = index.notes.get("images")
-        if told is None:
-            told = run.dataset_entry("images")
-        given = Path(told)
+        found = index.notes.get("images")
+        if found is None:
+            found = run.dataset_entry("images")
+        given = Path(found)
     if not given.is_dir():
         raise InputError(f"{given}: the index's posters are not there; name their folder with --images")
     return given

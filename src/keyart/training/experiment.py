@@ -123,7 +123,7 @@ class CallbackSettings:
     Args:
         progress: Whether progress is shown.
         report: Whether gallery, pictures and report are drawn at the end.
-        patience: Validations without a better monitor after which training stops; None: it goes on.
+        patience: Validations without a better monitor after which training stops; None: it does not stop early.
         every_seconds: Least time between two writes of ``last.ckpt``.
         every_n_steps: Steps between two writes of it; None: at the ends of epochs alone.
     """

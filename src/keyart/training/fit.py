@@ -234,7 +234,7 @@ def log_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: Mod
     if timers:
         log.warning(
             "training stopped after %.0f s by trainer.max_time, at %s: %s; python train.py %s trainer.max_time=null"
-            " goes on from there",
+            " continues from there",
             *(timers[0].time_elapsed(), at, kept, shlex.quote(f"resume={folder}")),
         )
     elif any(isinstance(one, EarlyStopping) and one.stopped_epoch for one in callbacks):

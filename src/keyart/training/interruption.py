@@ -104,9 +104,9 @@ class StopOnSignal(Callback):
     ) -> None:
         """Save and stop if any process received a signal; the last step of an epoch is handled at the epoch's end."""
         self._steps = trainer.global_step - self._first_step
-        if batch_idx + 1 < trainer.num_training_batches and (told := self._agreed(trainer, pl_module)):
+        if batch_idx + 1 < trainer.num_training_batches and (found := self._agreed(trainer, pl_module)):
             trainer.save_checkpoint(self.checkpoint)
-            raise CutShort(told, self._steps)
+            raise CutShort(found, self._steps)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save if any process received a signal; the run stops later, so that the epoch's metrics are still logged."""

@@ -242,9 +242,9 @@ class EmbeddingModule(lightning.LightningModule):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore from a checkpoint whether the backbone has been trained."""
-        told = checkpoint.get("keyart") or checkpoint[FORMER_NAME]
-        self.backbone_trained = bool(told["backbone_trained"])
-        log.info("checkpoint of phase %s, step %d", told["phase"], checkpoint.get("global_step", 0))
+        found = checkpoint.get("keyart") or checkpoint[FORMER_NAME]
+        self.backbone_trained = bool(found["backbone_trained"])
+        log.info("checkpoint of phase %s, step %d", found["phase"], checkpoint.get("global_step", 0))
 
 
 def step_seed(seed: int, epoch: int, batch: int, rank: int) -> int:

@@ -83,5 +83,5 @@ def check_arguments(trainer: Mapping[str, Any]) -> None:
             continue
         types = {kind for word in kinds for kind in _KINDS[word]}
         if type(value) not in types:
-            told = " or ".join([*kinds, *(["null"] if "Optional" in words else [])])
-            raise InputError(f"trainer.{name}={value}: lightning.Trainer takes {told} for it")
+            found = " or ".join([*kinds, *(["null"] if "Optional" in words else [])])
+            raise InputError(f"trainer.{name}={value}: lightning.Trainer takes {found} for it")

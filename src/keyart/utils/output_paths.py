@@ -39,8 +39,8 @@ def check_output_folder(option: str, path: Path) -> None:
     """
     nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not nearest.is_dir():
-        told = "is a file" if nearest == path else f"{nearest} is a file"
-        raise InputError(f"{option} {path}: {told}; name another folder")
+        text = "is a file" if nearest == path else f"{nearest} is a file"
+        raise InputError(f"{option} {path}: {text}; name another folder")
     if not os.access(nearest, os.W_OK):
         raise InputError(f"{option} {path}: {nearest} may not be written; name another folder")
 

@@ -284,7 +284,7 @@ def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dic
     if liked is not None:
         with shown.lock:
             viewer = recommending.liked_viewer(index, films, liked)
-        told: dict[str, Any] = {"liked": films.names[viewer.films].tolist()}
+        record: dict[str, Any] = {"liked": films.names[viewer.films].tolist()}
     else:
         if user not in shown.audience.users:
             raise InputError(f"user {user}: the history has no such user with a known film")
@@ -292,16 +292,16 @@ def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dic
         assert shown.history is not None
         audience = recommending.read_audience(shown.history, films, user)
         viewer = audience.viewers[0]
-        told = {"user": user, "known_films": len(viewer.films), **audience.notes}
-    told |= recommending.recommend_one(index, films, viewer, k)
+        record = {"user": user, "known_films": len(viewer.films), **audience.notes}
+    record |= recommending.recommend_one(index, films, viewer, k)
     if shown.history is not None and user is not None:
-        told["rating_scale"] = shown.history.scale and shown.history.scale.best
-    told["watched"] = shown.facts(films.first[viewer.films[np.argsort(-viewer.weights, kind="stable")]][:200])
-    for one in told["candidates"]:
+        record["rating_scale"] = shown.history.scale and shown.history.scale.best
+    record["watched"] = shown.facts(films.first[viewer.films[np.argsort(-viewer.weights, kind="stable")]][:200])
+    for one in record["candidates"]:
         one |= {"row": index.row_of(one["id"])}
-    for one in [*(each["because"] for each in told["candidates"]), *(each["medoid"] for each in told["interests"])]:
+    for one in [*(each["because"] for each in record["candidates"]), *(each["medoid"] for each in record["interests"])]:
         one |= {"row": index.row_of(one["id"])}
-    return told
+    return record
 
 
 def _colours(shown: Shown) -> dict[str, Any]:

@@ -26,14 +26,14 @@ def export(
     """Export the embedder for use without keyart, with its preprocessing."""
     from keyart.api.run import load
 
-    told = load(run).export(to.value, out)
-    if "left_out" in told:
-        echo(told["left_out"], err=True)
+    exported = load(run).export(to.value, out)
+    if "left_out" in exported:
+        echo(exported["left_out"], err=True)
     if as_json:
-        emit_json(told)
+        emit_json(exported)
         return
-    for name in told["files"]:
+    for name in exported["files"]:
         echo(str(out / name))
-    if "difference" in told:
+    if "difference" in exported:
         by = "onnxruntime" if to is Target.onnx else "embedder.pt2"
-        echo(f"{by} agrees with the embedder within {told['difference']:.1e}")
+        echo(f"{by} agrees with the embedder within {exported['difference']:.1e}")

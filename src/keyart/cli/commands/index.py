@@ -91,6 +91,6 @@ def build_index(
         emit_json(built)
     else:
         place = built.get("uri", out)
-        told = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
-        echo(told.rstrip())
+        message = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
+        echo(message.rstrip())
         echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")

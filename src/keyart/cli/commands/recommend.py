@@ -1,8 +1,9 @@
 """The commands ``recommend`` and ``evaluate-history``: films for users, and the quality of the recommendations."""
 
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -70,22 +71,18 @@ def recommend(
 
     opened = load(run)
     with closing(open_index(opened, index, uri, collection)) as table:
-        told = opened.recommend(
-            liked,
-            history=history,
-            user=user,
-            k=k,
-            rating_scale=rating_scale,
-            out=target if everybody else None,
-            index=table,
-            say=lambda text: echo(text, err=True),
-        ).to_dict()
+        settings: Any = {"k": k, "rating_scale": rating_scale, "index": table, "say": partial(echo, err=True)}
+        if everybody:
+            assert history is not None
+            content = opened.recommend_all(history, target, **settings).to_dict()
+        else:
+            content = opened.recommend(liked, history=history, user=user, **settings).to_dict()
     if as_json:
-        emit_json(told)
-    elif "candidates" in told and "interests" in told:
-        print_candidates(told)
+        emit_json(content)
+    elif everybody:
+        print_everybody(content)
     else:
-        print_everybody(told)
+        print_candidates(content)
 
 
 def judge_history(

@@ -65,11 +65,11 @@ def search(
             from keyart.reports.contact_sheet import save_png
 
             save_png("--png", png, answers[0].picture())
-        told = [one.to_dict() for one in answers]
+        results = [one.to_dict() for one in answers]
     if as_json:
-        emit_json({"results": told} if several else told[0])
+        emit_json({"results": results} if several else results[0])
     else:
         from keyart.cli.results import print_neighbours
 
-        for one in told:
+        for one in results:
             print_neighbours(one)

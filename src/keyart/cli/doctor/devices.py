@@ -69,12 +69,12 @@ def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
         mend = "install a torch that is built for it and its driver, or run with trainer=cpu"
         return Finding("GPU", "fault", f"{detail}: {why}", mend, values={"devices": devices})
     if devices:
-        told = [
+        parts = [
             f"{d['name']} (compute capability {d['capability']}, {size_text(d['free_bytes'])} of"
             f" {size_text(d['total_bytes'])} free)"
             for d in devices
         ]
-        return Finding("GPU", "ok", "; ".join(told), values={"devices": devices})
+        return Finding("GPU", "ok", "; ".join(parts), values={"devices": devices})
     if nvidia and answer.fault is None:
         built = answer.values.get("cuda_built_for")
         mend = "update the NVIDIA driver" if built else "install a torch that is built for CUDA"
@@ -88,10 +88,10 @@ def bf16_finding(answer: Answer) -> Finding:
     """Report whether the hardware multiplies in bfloat16."""
     cpu, gpu = bool(answer.values.get("bf16_cpu")), bool(answer.values.get("bf16_cuda"))
     has_gpu = bool(answer.values.get("cuda"))
-    told = f"CPU {'yes' if cpu else 'no'}" + (f", GPU {'yes' if gpu else 'no'}" if has_gpu else "")
+    found = f"CPU {'yes' if cpu else 'no'}" + (f", GPU {'yes' if gpu else 'no'}" if has_gpu else "")
     used = gpu if has_gpu else cpu
     mend = "training.precision=auto uses it" if used else "training.precision=auto takes fp32 here"
-    return Finding("bfloat16", "ok" if used else "absent", told, mend, values={"cpu": cpu, "cuda": gpu})
+    return Finding("bfloat16", "ok" if used else "absent", found, mend, values={"cpu": cpu, "cuda": gpu})
 
 
 def faiss_distributions() -> list[str]:
@@ -121,15 +121,15 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
         return finding("absent", "not installed", "run pip install faiss-cpu")
     if answer.fault is not None:
         return finding("fault", f"{everything} does not work here: {answer.fault}", cure)
-    told = f"{answer.values['version']} ({', '.join(distributions) or 'not from a package'})"
+    text = f"{answer.values['version']} ({', '.join(distributions) or 'not from a package'})"
     if answer.values["gpus"]:
-        return finding("ok", f"{told}, searches on {answer.values['gpus']} GPU(s)")
+        return finding("ok", f"{text}, searches on {answer.values['gpus']} GPU(s)")
     if answer.values["gpu_build"]:
-        return finding("ok", f"{told}, built for GPUs, searches on the CPU: it sees none")
+        return finding("ok", f"{text}, built for GPUs, searches on the CPU: it sees none")
     if has_gpu:
         mend = f"to search on the GPU by FAISS too: pip uninstall -y {everything}; pip install faiss-gpu"
-        return finding("ok", f"{told}, searches on the CPU", mend)
-    return finding("ok", f"{told}, searches on the CPU")
+        return finding("ok", f"{text}, searches on the CPU", mend)
+    return finding("ok", f"{text}, searches on the CPU")
 
 
 def search_finding(torch_answer: Answer, faiss_answer: Answer) -> Finding:

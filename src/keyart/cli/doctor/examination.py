@@ -33,15 +33,15 @@ def diagnose() -> list[Finding]:
         hub, wandb, slurm = pool.submit(hub_finding), pool.submit(wandb_finding), pool.submit(slurm_finding)
         caches, builds = pool.submit(cache_findings), pool.submit(faiss_distributions)
         findings = [python_finding(), *package_findings(own_requirements(), own_extras())]
-        told = torch.result()
+        found = torch.result()
         return [
             *findings,
-            torch_finding(told),
-            cpu_finding(told),
-            gpu_finding(told, has_nvidia()),
-            bf16_finding(told),
-            faiss_finding(faiss.result(), builds.result(), has_gpu=bool(told.values.get("cuda"))),
-            search_finding(told, faiss.result()),
+            torch_finding(found),
+            cpu_finding(found),
+            gpu_finding(found, has_nvidia()),
+            bf16_finding(found),
+            faiss_finding(faiss.result(), builds.result(), has_gpu=bool(found.values.get("cuda"))),
+            search_finding(found, faiss.result()),
             *caches.result(),
             hub.result(),
             wandb.result(),

@@ -115,8 +115,8 @@ def _needed_findings(needed: list[Requirement], version_of: VersionOf) -> Iterat
             values={"version": version, "wanted": str(requirement.specifier)},
         )
     if fine:
-        told = ", ".join(f"{name} {version}" for name, version in fine.items())
-        yield Finding("packages", "ok", told, required=True, values=fine)
+        found = ", ".join(f"{name} {version}" for name, version in fine.items())
+        yield Finding("packages", "ok", found, required=True, values=fine)
 
 
 def _extra_finding(extra: str, wanted: list[Requirement], version_of: VersionOf) -> Finding:

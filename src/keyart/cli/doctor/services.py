@@ -104,9 +104,9 @@ def slurm_finding(version_of: VersionOf = installed_version, path: str | None = 
         why = getattr(error, "stderr", None) or str(error)
         detail = f"{sbatch} does not run: {' '.join(str(why).split())}"
         return Finding("SLURM", "fault", detail, "ask whoever keeps the cluster", values=values)
-    told = f"{done.stdout.strip()} ({sbatch})"
+    text = f"{done.stdout.strip()} ({sbatch})"
     values["version"] = done.stdout.strip()
     if launcher is None:
         mend = "for hydra/launcher=slurm: run pip install -e '.[slurm]'"
-        return Finding("SLURM", "ok", f"{told}, without hydra-submitit-launcher", mend, values=values)
-    return Finding("SLURM", "ok", f"{told}, hydra-submitit-launcher {launcher}", values=values)
+        return Finding("SLURM", "ok", f"{text}, without hydra-submitit-launcher", mend, values=values)
+    return Finding("SLURM", "ok", f"{text}, hydra-submitit-launcher {launcher}", values=values)

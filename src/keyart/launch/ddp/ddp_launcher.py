@@ -69,7 +69,7 @@ def run_processes(
         job = Path(place) / "job.pkl"
         content = {"config": config, "folder": folder, "checkpoint": checkpoint, "logs": logs, "reporter": reporter}
         write_bytes(job, pickle.dumps(content))
-        told = [job.with_name(f"{rank}.json") for rank in range(count)]
+        outcome_files = [job.with_name(f"{rank}.json") for rank in range(count)]
         processes: list[Process] = []
         grace, handed_on = _GRACE_SECONDS, set[int]()
         try:
@@ -78,12 +78,12 @@ def run_processes(
                 # One by one: what has begun is ended also where the next cannot begin.
                 for rank in range(count):
                     processes += [_start(job, rank, about)]
-                _watch(processes, told, signals, handed_on)
+                _watch(processes, outcome_files, signals, handed_on)
             grace = 0.0
         finally:
             left = [process for process in processes if process.poll() is None]
             _end(left, grace)
-        pairs = zip(processes, told, strict=True)
+        pairs = zip(processes, outcome_files, strict=True)
         return _verdict([None if process in left else _outcome(process, at, handed_on) for process, at in pairs])
 
 
@@ -132,12 +132,12 @@ def _handed_on() -> Iterator[list[int]]:
         return
 
     def hand_on(number: int, frame: FrameType | None) -> None:
-        if number == signal.SIGINT and number in told:
+        if number == signal.SIGINT and number in found:
             raise KeyboardInterrupt
-        told.add(number)
+        found.add(number)
         signals.append(number)
 
-    told: set[int] = set()
+    found: set[int] = set()
     before = {number: signal.signal(number, hand_on) for number in stop_signals()}
     try:
         yield signals
@@ -181,8 +181,8 @@ def _end(processes: Sequence[Process], grace: float) -> None:
 
 def _outcome(process: Process, path: Path, handed_on: set[int]) -> Outcome:
     """How an ended process ended."""
-    if told := Outcome.read(path):
-        return told
+    if found := Outcome.read(path):
+        return found
     code = process.returncode
     if -code in handed_on:
         return Outcome("cut", time.time(), signal=-code)  # before it listened

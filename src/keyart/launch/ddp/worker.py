@@ -53,8 +53,8 @@ def work(job: dict[str, Any]) -> Outcome:
     except (KeyboardInterrupt, SystemExit):
         return Outcome("failed", time.time(), text="was interrupted")
     except Exception as error:
-        told = "".join(traceback.format_exception(error)).rstrip()
-        return Outcome("failed", time.time(), text=f"failed with {type(error).__name__}: {error}\n\n{told}")
+        reason = "".join(traceback.format_exception(error)).rstrip()
+        return Outcome("failed", time.time(), text=f"failed with {type(error).__name__}: {error}\n\n{reason}")
 
 
 def main(path: Path) -> None:

@@ -44,15 +44,15 @@ def run_again(cut: CutShort) -> None:
     """Requeue this process's job, where it was preempted or has reached its time limit, and tell."""
     name = job_id()
     assert name is not None
-    told, out = _scontrol("--oneliner", "show", "job", name)
-    if told:
-        log.warning("job %s is not requeued: scontrol says: %s", name, told)
+    found, out = _scontrol("--oneliner", "show", "job", name)
+    if found:
+        log.warning("job %s is not requeued: scontrol says: %s", name, found)
         return
     if reason := why_not_again(cut, parse_job(out)):
         log.warning("job %s is not requeued from here: %s", name, reason)
         return
-    if told := _scontrol("requeue", name)[0]:
-        log.warning("job %s is not requeued: scontrol says: %s", name, told)
+    if found := _scontrol("requeue", name)[0]:
+        log.warning("job %s is not requeued: scontrol says: %s", name, found)
     else:
         log.info("job %s is requeued and will go on from there", name)
 

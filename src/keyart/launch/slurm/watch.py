@@ -83,8 +83,8 @@ def outcome_of(job: Job) -> Any | None:
     for task, result in zip(tasks, results, strict=True):
         if result is not None and result[0] == "error":
             lines = str(result[1]).strip().splitlines()
-            told = lines[-1].removeprefix("keyart.errors.InputError: ") if lines else "it failed"
-            return SlurmJobFailed(f"failed: {told} (log: {task.paths.stderr})")
+            reason = lines[-1].removeprefix("keyart.errors.InputError: ") if lines else "it failed"
+            return SlurmJobFailed(f"failed: {reason} (log: {task.paths.stderr})")
     done = results[0]
     return None if any(result is None for result in results) or done is None else done[1]
 
@@ -118,7 +118,7 @@ def wait_for_jobs(
     name = jobs[0].job_id.partition("_")[0]
     ended: dict[int, Any] = {}
     gone_since: dict[int, float] = {}
-    next_look, pause, told = 0.0, _QUEUE_SECONDS[0], ""
+    next_look, pause, found = 0.0, _QUEUE_SECONDS[0], ""
     try:
         while True:
             for number, job in enumerate(jobs):
@@ -144,7 +144,7 @@ def wait_for_jobs(
                             f"died without a result: SLURM has job {job.job_id} as {state} (log: {job.paths.stderr})"
                         )
                     next_look, pause = clock() + _QUEUE_SECONDS[0], _QUEUE_SECONDS[0]
-                told = _tell(states, len(ended), len(jobs), told)
+                found = _tell(states, len(ended), len(jobs), found)
             sleep(_POLL_SECONDS)
     except (KeyboardInterrupt, SystemExit):
         log.warning("no longer waiting; what SLURM has of job %s goes on: scancel %s ends it", name, name)
@@ -156,10 +156,10 @@ def _tell(states: Mapping[str, str], ended: int, jobs: int, before: str) -> str:
     counts = Counter(state.split()[0] for state in states.values())
     reasons = sorted({state.partition(" ")[2] for state in states.values() if state.startswith("PENDING (")})
     waiting = " ".join([f"{counts['PENDING']} waiting", *reasons])
-    told = f"{ended} of {jobs} jobs ended, {counts['RUNNING']} running, {waiting}"
-    if told != before:
-        log.info(told)
+    text = f"{ended} of {jobs} jobs ended, {counts['RUNNING']} running, {waiting}"
+    if text != before:
+        log.info(text)
     for reason in _NEVER.intersection(reason.strip("()") for reason in reasons):
         if reason not in before:
             log.warning("SLURM says %s: such a job waits until that is changed; scancel ends it", reason)
-    return told
+    return text

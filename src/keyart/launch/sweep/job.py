@@ -50,12 +50,12 @@ def run_sweep_job(
     except Exception as error:
         if isinstance(error, InputError):
             log.error("job %s failed: %s", folder.name, error)
-            told = str(error)
+            reason = str(error)
         else:
             log.exception("job %s failed", folder.name)
-            told = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
         if writes:
-            record_failure(folder, told)
+            record_failure(folder, reason)
         if raises:
             raise
     return math.nan

@@ -139,8 +139,8 @@ class WorkerPool:
             log.error("job %d: its process %s; see %s", number, ended, worker.output)
             return number, None
         value = result._return_value
-        told = "failed" if isinstance(value, float) and math.isnan(value) else f"ended with {value}"
-        log.info("job %d %s after %.1f s", number, told, took)
+        text = "failed" if isinstance(value, float) and math.isnan(value) else f"ended with {value}"
+        log.info("job %d %s after %.1f s", number, text, took)
         return number, result
 
     def _start(self, slot: int) -> Worker:

@@ -60,9 +60,9 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
             program.save(str(path))
             found = max(_difference(embedder, path, images[:1]), _difference(embedder, path, images))
     except Exception as error:
-        told = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"--to onnx: {name} cannot be exported ({type(error).__name__}: {told}); try --to timm"
+            f"--to onnx: {name} cannot be exported ({type(error).__name__}: {reason}); try --to timm"
         ) from error
     if not found <= TOLERANCE:
         raise InputError(f"--to onnx: {name}'s graph differs from the embedder by {found:.1e}; try --to timm")

@@ -58,9 +58,9 @@ def write_programs(embedder: Embedder, folder: Path) -> float:
     except Exception as error:
         for name in parts:
             (folder / name).unlink(missing_ok=True)
-        told = str(error).strip().partition("\n")[0]
+        reason = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"torch.export cannot express {embedder.backbone.name} ({type(error).__name__}: {told})"
+            f"torch.export cannot express {embedder.backbone.name} ({type(error).__name__}: {reason})"
         ) from error
     return found
 

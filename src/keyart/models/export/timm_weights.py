@@ -62,13 +62,13 @@ def timm_config(backbone: Backbone) -> dict[str, Any]:
     }
     for gone in ("test_input_size", "test_crop_pct", "label_offset", "label_names", "label_descriptions", "pool_size"):
         kept.pop(gone, None)
-    told: dict[str, Any] = {
+    record: dict[str, Any] = {
         "architecture": backbone.name.partition(".")[0],
         "num_classes": 0,
         "num_features": int(model.num_features),
     }
     if isinstance(getattr(model, "global_pool", None), str):
-        told["global_pool"] = model.global_pool
+        record["global_pool"] = model.global_pool
     if resized:
-        told["model_args"] = {"img_size": [height, width]}
-    return told | {"pretrained_cfg": kept}
+        record["model_args"] = {"img_size": [height, width]}
+    return record | {"pretrained_cfg": kept}

@@ -58,9 +58,9 @@ class Head(nn.Module, ABC):
         """Return the arguments with which `head_from` rebuilds it (without weights), as plain values."""
 
     @classmethod
-    def from_description(cls, told: dict[str, Any]) -> "Head":
+    def from_description(cls, description: dict[str, Any]) -> "Head":
         """Rebuild a head (without weights) from the result of `describe` without ``kind``."""
-        return cls(**told)
+        return cls(**description)
 
     def fitted_from(self) -> dict[str, Any]:
         """Return the settings that determine the result of `fit`, apart from the training posters."""

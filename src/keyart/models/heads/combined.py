@@ -75,12 +75,12 @@ class CombinedHead(Head):
         self._width = width
 
     @classmethod
-    def from_description(cls, told: dict[str, Any]) -> "CombinedHead":
+    def from_description(cls, description: dict[str, Any]) -> "CombinedHead":
         """Rebuild the head and its branches; see `Head`."""
         for name in ("projection", "seen"):
-            told[name] = Projection(**told[name]) if told[name] else None
-        told["kernel"] = head_from(told["kernel"]) if told["kernel"] else None
-        return cls(told.pop("feature_dim"), head_from(told.pop("learned")), **told)
+            description[name] = Projection(**description[name]) if description[name] else None
+        description["kernel"] = head_from(description["kernel"]) if description["kernel"] else None
+        return cls(description.pop("feature_dim"), head_from(description.pop("learned")), **description)
 
     @property
     def transformed_dim(self) -> int:

@@ -105,8 +105,8 @@ class Projection(nn.Module):
     def describe(self) -> dict[str, Any]:
         """Return the arguments that rebuild it (without weights), as plain values."""
         groups = {name: list(span) for name, span in self.groups.items()}
-        told = {"groups": groups, "components": self.components, "power": self.power}
-        return told | {"rotate": True} if self.rotate else told
+        record = {"groups": groups, "components": self.components, "power": self.power}
+        return record | {"rotate": True} if self.rotate else record
 
 
 def random_rotation(size: int) -> Tensor:

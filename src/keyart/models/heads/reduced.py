@@ -39,9 +39,9 @@ class ReducedHead(Head):
         self.register_buffer("axes", torch.eye(head.embedding_size, size))
 
     @classmethod
-    def from_description(cls, told: dict[str, Any]) -> "ReducedHead":
+    def from_description(cls, description: dict[str, Any]) -> "ReducedHead":
         """Rebuild the head and its inner head; see `Head`."""
-        return cls(head_from(told["head"]), told["embedding_size"])
+        return cls(head_from(description["head"]), description["embedding_size"])
 
     @property
     def transformed_dim(self) -> int:

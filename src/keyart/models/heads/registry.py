@@ -52,8 +52,8 @@ def head_from(description: Mapping[str, Any]) -> "Head":
     Raises:
         InputError: This version does not know the kind of head.
     """
-    told = dict(description)
-    kind = told.pop("kind", None)
+    record = dict(description)
+    kind = record.pop("kind", None)
     if kind not in HEADS:
         raise InputError(f"embedder: unknown kind of head {kind!r}; it was saved by another version of keyart")
-    return HEADS[kind].load().from_description(told)
+    return HEADS[kind].load().from_description(record)

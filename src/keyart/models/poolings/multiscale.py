@@ -65,8 +65,8 @@ class FeatureBank(Pooling):
         EfficientNets and related networks have several stages of one resolution; by default timm returns only the last
         of them.
         """
-        told = inspect.signature(model.forward_intermediates).parameters
-        if "extra_blocks" in told:
+        found = inspect.signature(model.forward_intermediates).parameters
+        if "extra_blocks" in found:
             return list(range(1, len(model.blocks) + 1)), {"extra_blocks": True}
         return list(range(len(model.feature_info))), {}
 

@@ -98,7 +98,7 @@ def choose_interaction(chosen: Chosen, look: str, inner: Task) -> None:
 
 def interaction_scores(chosen: Chosen, look: str, task: Task, users: Ints) -> dict[str, Scores]:
     """Return the scores of ``ease`` and ``hybrid`` with the chosen settings."""
-    told = chosen.settings["ease"]
-    interaction = ease(task.known, users, float(told["ridge"]), bool(told["liked_only"]))
+    found = chosen.settings["ease"]
+    interaction = ease(task.known, users, float(found["ridge"]), bool(found["liked_only"]))
     looks = chosen.looks[look].scores(task.known, users)
     return {"ease": interaction, "hybrid": blended(interaction, looks, float(chosen.settings["hybrid"]["weight"]))}

@@ -45,8 +45,8 @@ def _input_size(facts: Mapping[str, Any]) -> dict[str, Any]:
     height, width = facts["image_size"]
     native = facts["cleanliness"]["native_size"]["median"]
     kept = facts["detail"]
-    told = ", ".join(f"{size} keeps {share:.0%}" for size, share in kept.items())
-    measured = f"of the gradients' energy at {height}×{width}, {told}" if told else ""
+    found = ", ".join(f"{size} keeps {share:.0%}" for size, share in kept.items())
+    measured = f"of the gradients' energy at {height}×{width}, {found}" if found else ""
     start = [height, width]
     if native:
         scale = min(native[1] / height, native[0] / width)
@@ -74,7 +74,7 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
         else "too few labels to judge the frozen backbone"
     )
     dimension = frozen["mle"]["mean"]
-    told = f"; its features have dimension {dimension:.0f}" if dimension else ""
+    text = f"; its features have dimension {dimension:.0f}" if dimension else ""
     small = posters < 50_000
     start = (
         "a pretrained network of some 5 to 30 million weights, frozen, with a trained head"
@@ -83,7 +83,7 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
     )
     return {
         "start": {"model": start},
-        "measured": f"{posters:,} posters; {sees}{told}",
+        "measured": f"{posters:,} posters; {sees}{text}",
         "source": "Pope et al. 2021, arXiv 2104.08894: the images that a task needs grow with their intrinsic "
         "dimension; Kornblith et al. 2019, arXiv 1805.08974: better ImageNet networks transfer better",
         "unknown": "every other backbone: python train.py -m model=efficientnet_lite0,resnet50,convnext,vit "
@@ -109,13 +109,13 @@ def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
             "source": "the default",
             "unknown": "everything: sweep model.embedding_size",
         }
-    told = ", ".join(f"{name} {value:.1f}" for name, value in estimates.items())
+    found = ", ".join(f"{name} {value:.1f}" for name, value in estimates.items())
     needed = 2 * max(estimates.values()) + 1
     start = 2 ** max(5, math.ceil(math.log2(needed)))
     most = frozen["pca"]["95"]
     return {
         "start": {"model.embedding_size": start, "sweep": [start // 2, start, 2 * start]},
-        "measured": f"frozen features: {told}; {most} principal components hold 95% of their variance",
+        "measured": f"frozen features: {found}; {most} principal components hold 95% of their variance",
         "source": f"Sauer, Yorke and Casdagli 1991 (after Whitney 1936): 2d + 1 numbers, here {needed:.0f}, hold a set "
         "of dimension d without folding it; the next power of two",
         "unknown": "how much of that dimension genre needs: estimates are of the look as the frozen backbone sees it, "

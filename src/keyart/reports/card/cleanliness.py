@@ -35,7 +35,7 @@ def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tupl
 
     films = groups_of(bind(posters.groups, posters.catalogue.films))
     heights = audit.sizes[audit.sizes.min(1) > 0]
-    told = {
+    record = {
         "exact_duplicates": [named(group) for group in audit.exact],
         "near_duplicates": [named(group) for group in audit.near],
         "lookalikes": [
@@ -61,7 +61,7 @@ def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tupl
             "in_column_split": _parted(posters),
         },
     }
-    return told, alike
+    return record, alike
 
 
 def lookalikes(frozen: np.ndarray, groups: np.ndarray, most: int = LOOKALIKES) -> tuple[list[Positions], list[float]]:

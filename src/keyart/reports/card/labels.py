@@ -81,24 +81,24 @@ def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
 def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
     """Return chance level and frozen-feature value of each retrieval metric, without the ``/dedup`` variants."""
     judgement: RetrievalResult = judge(frozen, posters, "jaccard")
-    told = {}
+    record = {}
     for name, value in judgement.summary.items():
         if "/dedup" not in name:
             chance = judgement.chance[name]
-            told[name] = {
+            record[name] = {
                 "chance": chance if math.isfinite(chance) else None,
                 "frozen": value if math.isfinite(value) else None,
             }
-    return told
+    return record
 
 
 def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUSPECTS) -> list[dict[str, Any]]:
     """Return the most suspicious posters with their labelled and their likeliest genres, each with its probability."""
-    told = []
+    parts = []
     for at in suspects.order[:most]:
         p = suspects.probabilities[at]
         likely = np.argsort(-p, kind="stable")[:LIKELY]
-        told.append(
+        parts.append(
             {
                 "id": str(catalogue.ids[at]),
                 "misfit": round(float(suspects.scores[at]), 3),
@@ -108,7 +108,7 @@ def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUS
                 "likely": {catalogue.genre_names[g]: round(float(p[g]), 3) for g in likely},
             }
         )
-    return told
+    return parts
 
 
 def disagreeing(catalogue: Catalogue, groups: list[Positions]) -> list[dict[str, Any]]:

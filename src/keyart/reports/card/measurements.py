@@ -24,18 +24,18 @@ def number(value: float) -> float | None:
 
 def tell_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
     """Return mean, 95% bootstrap interval, deviation and quantiles of (N, 3) entropies, by measure, in bits."""
-    told = {}
+    record = {}
     for column, (name, interval) in enumerate(zip(MEASURES, intervals(values), strict=True)):
         spread = np.quantile(values[:, column], [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
         names = ("min", "5%", "25%", "50%", "75%", "95%", "max")
-        told[name] = {
+        record[name] = {
             "mean": number(interval.value),
             "low": number(interval.low),
             "high": number(interval.high),
             "deviation": number(float(values[:, column].std())),
             **{key: float(value) for key, value in zip(names, spread, strict=True)},
         }
-    return told
+    return record
 
 
 def tell_dimension(found: Dimension) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64
 def measure_set(one: ImageSet) -> dict[str, Any]:
     """Measure the entropies and the pixel dimension of a set, at the settings common to all compared sets."""
     flat = one.images.reshape(len(one.images), -1).astype(np.float32)
-    told: dict[str, Any] = {
+    record: dict[str, Any] = {
         "name": one.name,
         "images": len(one.images),
         "total": one.total,
@@ -92,5 +92,5 @@ def measure_set(one: ImageSet) -> dict[str, Any]:
         "intrinsic_dimension": None,
     }
     if len(distinct_rows(flat)) >= FEWEST:
-        told["intrinsic_dimension"] = tell_dimension(intrinsic_dimension(flat))
-    return told
+        record["intrinsic_dimension"] = tell_dimension(intrinsic_dimension(flat))
+    return record

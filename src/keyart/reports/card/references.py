@@ -180,9 +180,9 @@ def _download(name: str) -> ImageSet:
     try:
         held: Any = getattr(datasets, attribute)(str(root), train=True, download=True)
     except Exception as error:  # torchvision passes on any exception of its readers and of the network
-        told = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
+        reason = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
         raise InputError(
-            f"--compare {name}: {title} is not in {root} and cannot be downloaded ({told}); leave it out, or put "
+            f"--compare {name}: {title} is not in {root} and cannot be downloaded ({reason}); leave it out, or put "
             f"torchvision's files of it there"
         ) from None
     finally:

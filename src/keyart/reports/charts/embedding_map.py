@@ -37,10 +37,10 @@ def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int],
     """
     sizes = genres.sum(0)
     common = [int(g) for g in np.argsort(-sizes, kind="stable")[:most] if sizes[g]]
-    told = np.full(len(genres), -1, dtype=np.int64)
+    found = np.full(len(genres), -1, dtype=np.int64)
     for index, genre in enumerate(common):
-        told[genres[:, genre]] = index
-    return common, told
+        found[genres[:, genre]] = index
+    return common, found
 
 
 def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
@@ -67,8 +67,8 @@ def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[
         decades = np.where(known & (decades < first), first - 10, decades)
         present = [first - 10, *present[-MOST_DECADES + 1 :]]
         names = [f"before {first}", *names[-MOST_DECADES + 1 :]]
-    told = np.where(known, np.searchsorted(present, decades) if present else -1, -1)
-    return names, told.astype(np.int64)
+    found = np.where(known, np.searchsorted(present, decades) if present else -1, -1)
+    return names, found.astype(np.int64)
 
 
 def draw_genre_map(

@@ -153,10 +153,10 @@ def _draw_monitor(axes: "Axes", series: Series, metrics: Mapping[str, float | No
         )
     axes.plot(series.steps[best], series.values[best], "o", markersize=11, markerfacecolor="none", color=theme.accent)
     epoch = series.epochs[best]
-    told = f"best {series.values[best]:.3f}" + ("" if np.isnan(epoch) else f", epoch {epoch + 1:.0f}")
+    found = f"best {series.values[best]:.3f}" + ("" if np.isnan(epoch) else f", epoch {epoch + 1:.0f}")
     right = series.steps[best] > series.steps.mean()
     axes.annotate(
-        told,
+        found,
         (series.steps[best], series.values[best]),
         xytext=(-10 if right else 10, 9),
         textcoords="offset points",

@@ -129,11 +129,11 @@ class ApproximateEngine(RowEngine):
 
     def measure(self, probe: RecallProbe) -> tuple[float, float]:
         """Return the engine's recall and a lower confidence bound of it."""
-        if not probe.wanted:
+        if not probe.neighbours:
             return 1.0, 1.0
         # One more proposal, for the query's own row; queries from outside the index do not need it.
-        depth = probe.wanted * self.rescored + 1
-        return probe.share(*self.search(probe.queries, probe.wanted + 1, depth=depth))
+        depth = probe.neighbours * self.rescored + 1
+        return probe.share(*self.search(probe.queries, probe.neighbours + 1, depth=depth))
 
     @classmethod
     def read(cls, folder: Path, parameters: Mapping[str, int], flat: Any) -> Self:

@@ -162,8 +162,8 @@ class RowEngine(ABC):
             notes = {**source.notes, "recall@10": found}
             PosterIndex(source.index, source.posters, engine, notes).save(target.out)
         except (OSError, RuntimeError) as error:
-            told = str(error).strip().partition("\n")[0]
-            raise InputError(f"--out {target.out}: cannot be written ({told}); name another folder") from None
+            reason = str(error).strip().partition("\n")[0]
+            raise InputError(f"--out {target.out}: cannot be written ({reason}); name another folder") from None
         return {"parameters": engine.describe(), "recall@10": found}
 
     @classmethod

@@ -157,14 +157,14 @@ def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Itera
     try:
         yield
     except (MilvusException, grpc.RpcError, OSError) as error:
-        told = str(getattr(error, "message", None) or error).strip().partition("\n")[0]
+        reason = str(getattr(error, "message", None) or error).strip().partition("\n")[0]
         mend = "check the address and the server"
         if is_file(uri):
             mend = (
                 "wait for it to end, or use a server" if (held := opening and is_held(Path(uri))) else "build it again"
             )
-            told = "another process has it open" if held else told
-        raise InputError(f"--uri {shown(uri)}: {told.replace(uri, shown(uri))}; {fix or mend}") from None
+            reason = "another process has it open" if held else reason
+        raise InputError(f"--uri {shown(uri)}: {reason.replace(uri, shown(uri))}; {fix or mend}") from None
 
 
 def is_held(path: Path) -> bool:

@@ -161,8 +161,8 @@ class MilvusIndex:
             terms.append(f"year >= {years[0]} and year <= {years[1]}")
         text = " and ".join(terms)
         if not (count := self.count(text)):
-            told = [*genres, *([f"{years[0]}-{years[1]}"] if years is not None else [])]
-            raise InputError(f"no poster of the index is {' and '.join(told)}; ask for less")
+            parts = [*genres, *([f"{years[0]}-{years[1]}"] if years is not None else [])]
+            raise InputError(f"no poster of the index is {' and '.join(parts)}; ask for less")
         return Expression(text, count)
 
     def count(self, expression: str = "") -> int:

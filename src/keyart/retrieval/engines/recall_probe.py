@@ -21,29 +21,29 @@ class RecallProbe:
         queries: (Q, E) unit vectors.
         own: (Q,) row of each query.
         least: (Q,) lowest score among each query's exact neighbours.
-        wanted: Number of neighbours per query: 10, or all others if there are fewer.
+        neighbours: Number of neighbours per query: 10, or all others if there are fewer.
     """
 
     queries: np.ndarray
     own: np.ndarray
     least: np.ndarray
-    wanted: int
+    neighbours: int
 
     @classmethod
     def of(cls, flat: Any) -> "RecallProbe":
         """Sample up to 1,000 evenly spaced rows of an exact index and search their exact neighbours."""
         own = np.unique(np.linspace(0, flat.ntotal - 1, min(SAMPLE, flat.ntotal)).astype(np.int64))
         queries = np.ascontiguousarray(flat.reconstruct_batch(own))
-        wanted = min(DEPTH, flat.ntotal - 1)
-        scores, rows = numpy_search(flat)(queries, wanted + 1)
-        return cls(queries, own, _others(scores, rows, own).min(axis=1, initial=np.inf), wanted)
+        neighbours = min(DEPTH, flat.ntotal - 1)
+        scores, rows = numpy_search(flat)(queries, neighbours + 1)
+        return cls(queries, own, _others(scores, rows, own).min(axis=1, initial=np.inf), neighbours)
 
     def share(self, scores: np.ndarray, rows: np.ndarray, tolerance: float = 1e-6) -> tuple[float, float]:
         """Return the recall of search results for the queries and a lower confidence bound of it.
 
         Args:
-            scores: (Q, wanted + 1) inner products.
-            rows: (Q, wanted + 1) rows; -1 if fewer were found.
+            scores: (Q, neighbours + 1) inner products.
+            rows: (Q, neighbours + 1) rows; -1 if fewer were found.
             tolerance: Largest difference between the engine's scores and exact ones by numerical error.
         """
         near = _others(np.where(rows < 0, -np.inf, scores), rows, self.own)

@@ -53,9 +53,9 @@ def look(backbone: Backbone, image: Tensor, precision: str) -> tuple[Seen, list[
     if not all(isinstance(maps.final, Tensor) for maps in found):
         return None
     first = found[0]
-    told = Seen(len(first.stages), first.colours is not None, len(found), backbone.flip_average)
+    result = Seen(len(first.stages), first.colours is not None, len(found), backbone.flip_average)
     flat = [[maps.final, *maps.stages, *([maps.colours] if maps.colours is not None else [])] for maps in found]
-    return told, [tensor[0].float() for view in flat for tensor in view]
+    return result, [tensor[0].float() for view in flat for tensor in view]
 
 
 def features(backbone: Backbone, seen: Seen, tensors: Sequence[Tensor]) -> Tensor:

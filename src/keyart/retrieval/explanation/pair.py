@@ -146,8 +146,8 @@ def _over_maps(
         ways = [x - b for x, b in zip(maps[which], baseline, strict=True)]
         return place(backbone, seen, pair[which], parts, ways, grid)
 
-    told = f"the similarity of the average poster's maps (of {len(average)}) to the other poster"
-    return _by_gradients("integrated gradients over feature maps", told, embed, maps, baseline, placed)
+    text = f"the similarity of the average poster's maps (of {len(average)}) to the other poster"
+    return _by_gradients("integrated gradients over feature maps", text, embed, maps, baseline, placed)
 
 
 def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) -> list[Tensor]:
@@ -169,10 +169,10 @@ def _over_pixels(
     def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
         return spread(parts[0].sum(dim=0), grid), 0.0
 
-    told = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
+    text = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
     baseline = [torch.stack(list(average)).mean(dim=0)]
     inputs = [[image] for image in pair]
-    return _by_gradients("integrated gradients over pixels", told, embed, inputs, baseline, placed, most=64)
+    return _by_gradients("integrated gradients over pixels", text, embed, inputs, baseline, placed, most=64)
 
 
 def _by_gradients(
