@@ -69,7 +69,7 @@ def test_more_recall_costs_more_effort_and_agreement_falls_without_it():
     engine, probe = index.engine, RecallProbe.of(index.index)
     lazy = IVFPQEngine(engine.index, 1, 1, index.index)
     assert lazy.measure(probe)[0] < engine.measure(probe)[0]
-    assert probe.share(*index.index.search(probe.queries, probe.wanted + 1))[0] == 1.0
+    assert probe.share(*index.index.search(probe.queries, probe.neighbours + 1))[0] == 1.0
 
 
 def test_queries_that_are_no_rows_find_as_much_as_was_measured():

@@ -74,9 +74,7 @@ def index_run(
     with output_folder(out, "builds this index") if out is not None else nullcontext():
         built = find_engine(kind).build(exact, Target(out, recall, options, say, progress))
     if (found := built["recall@10"]) < recall:
-        say(
-            f"the requested recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another --engine"
-        )
+        say(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another --engine")
     return {"posters": len(source), "dimensions": source.dimensions, "engine": kind, **built}
 
 

@@ -285,11 +285,11 @@ def _choose_effort(
     """Return the lowest ``ef`` whose recall is surely above the target, and that recall (see `RecallProbe`)."""
     report("choosing its parameters")
     exam = RecallProbe.of(source.index)
-    if not exam.wanted:
+    if not exam.neighbours:
         return 16, 1.0
     effort = 16
     while True:
-        found, sure = exam.share(*index.search(exam.queries, exam.wanted + 1, effort=effort), TOLERANCE)
+        found, sure = exam.share(*index.search(exam.queries, exam.neighbours + 1, effort=effort), TOLERANCE)
         if sure >= recall or effort >= min(4096, 2 * len(source)):
             return effort, found
         effort *= 2
