@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# Connections to an embedded Milvus are closed while later tests read standard error; see `milvus_client`.
+os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+
 import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 from tests.shared_run import made  # noqa: F401

@@ -31,17 +31,17 @@ EVERYTHING = {
     "rotate": True,
 }
 CASES = {
-    "linear": ("resnet10t", "avg", "linear", {}),
-    "mlp": ("resnet10t", "depths", "mlp", {"extra": {"norm": "batch"}}),
+    "linear": ("test_resnet", "avg", "linear", {}),
+    "mlp": ("test_resnet", "depths", "mlp", {"extra": {"norm": "batch"}}),
     "ensemble and kernel": (
-        "resnet10t",
+        "test_resnet",
         "bank",
         "ensemble",
         {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
     ),
-    "linear, reduced": ("resnet10t", "avg", "linear", {"output_size": 5}),
-    "ensemble and kernel, reduced": ("resnet10t", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
-    "tokens": ("vit_tiny_patch16_224", "gem", "mlp", {}),
+    "linear, reduced": ("test_resnet", "avg", "linear", {"output_size": 5}),
+    "ensemble and kernel, reduced": ("test_resnet", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
+    "tokens": ("test_vit", "gem", "mlp", {}),
 }
 
 

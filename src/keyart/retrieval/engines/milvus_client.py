@@ -107,6 +107,8 @@ def connect(uri: str, *, create: bool = False) -> Any:
         InputError: pymilvus is not installed, the file or server does not exist, or another process holds the file.
     """
     try:
+        # gRPC writes notes on closed connections to standard error. It reads this when it is loaded.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         import pymilvus
     except ImportError:
         raise InputError("milvus: pymilvus is not installed; pip install -e '.[milvus]'") from None
