@@ -49,6 +49,7 @@ def test_search_shows_what_the_command_prints(open_page, made, keyart):
     assert code == 0
     told = json.loads(out)["neighbours"]
     page = open_page()
+    page.wait_for_selector("main input[type=search]")
     page.keyboard.press("/")
     page.keyboard.type("fillm 11")
     page.wait_for_selector('[role=option][aria-selected=true] >> text="Film 11"')
@@ -351,6 +352,7 @@ def test_is_accessible(open_page, path, theme):
 
 def test_keyboard_alone(open_page):
     page = open_page()
+    page.wait_for_selector("main input[type=search]")
     page.wait_for_selector("figure.poster img")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the posters"

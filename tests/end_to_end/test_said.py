@@ -72,7 +72,7 @@ def test_a_time_limit_is_said_and_the_run_goes_on_to_the_same_end(arguments, tra
     assert "at epoch 3 of 4, step 9 of 16" in said
     assert re.search(r"the best so far \(val/ndcg@10 0\.\d{4}\) is evaluated", said)
     folder = train_here.folder / "cut"
-    assert f"python train.py resume={folder} trainer.max_time=null goes on" in said
+    assert f"python train.py resume={folder} trainer.max_time=null continues from there" in said
     assert json.loads((folder / "metrics.json").read_text())["test/ndcg@10"] > 0
     code, _, err = train_here(f"resume={folder}", "trainer.max_time=null")
     assert code == 0, err
