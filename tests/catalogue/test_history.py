@@ -76,7 +76,7 @@ def test_faults_are_told_in_one_line(write, text, named):
 
 
 def test_no_such_table(tmp_path):
-    with pytest.raises(InputError, match="--history"):
+    with pytest.raises(InputError, match="history"):
         read_history(tmp_path / "nowhere.csv")
 
 

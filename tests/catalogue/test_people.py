@@ -370,9 +370,9 @@ def test_the_scale_can_be_set(folder):
     assert history.stars.tolist() == [1.5, 2.25]
     assert read_history(folder / "h.csv", liked_from=3.5).liked().tolist() == [False, True]
     for options, named in (
-        ({"scale": 4}, "--rating-scale 4: .* up to 4.5"),
-        ({"scale": 0}, "--rating-scale 0"),
-        ({"liked_from": 6}, "--liked-from 6"),
+        ({"scale": 4}, "rating_scale=4: .* up to 4.5"),
+        ({"scale": 0}, "rating_scale=0"),
+        ({"liked_from": 6}, "liked_from=6"),
     ):
         with pytest.raises(InputError, match=named):
             read_history(folder / "h.csv", **options)
@@ -381,7 +381,7 @@ def test_the_scale_can_be_set(folder):
 @pytest.mark.parametrize("ratings", [(-1, 8), (3, 101)])
 def test_ratings_of_no_known_scale_are_refused(folder, ratings):
     (folder / "h.csv").write_text("userId,film,rating\n" + "".join(f"1,f{r},{r}\n" for r in ratings))
-    with pytest.raises(InputError, match=f"from {ratings[0]} to {ratings[1]} fit no known scale.*--rating-scale"):
+    with pytest.raises(InputError, match=f"from {ratings[0]} to {ratings[1]} fit no known scale.*`rating_scale`"):
         read_history(folder / "h.csv")
 
 

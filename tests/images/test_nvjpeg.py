@@ -112,7 +112,7 @@ def test_a_catalogue_has_the_same_good_posters_by_either(poster_folder):
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_without_a_gpu_it_is_refused():
-    with pytest.raises(InputError, match="--decoder nvjpeg: torch finds no GPU"):
+    with pytest.raises(InputError, match="decoder='nvjpeg': torch finds no GPU"):
         check_nvjpeg()
 
 

@@ -89,7 +89,7 @@ def test_a_graph_that_onnxruntime_refuses_is_told_in_one_line(tmp_path, monkeypa
         raise RuntimeError("no such operator")
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", refuses)
-    with pytest.raises(InputError, match=r"no such operator.*--to timm"):
+    with pytest.raises(InputError, match=r"no such operator.*`target=timm`"):
         write_onnx(embedder, tmp_path / "a.onnx")
 
 

@@ -251,7 +251,7 @@ def test_other_contents_are_kept_unless_one_says_so(tmp_path):
     uri = str(tmp_path / "a.db")
     build_milvus(source(120), uri)[0].close()
     other = source(130, seed=5)
-    with pytest.raises(InputError, match=r"something else.*--replace") as told:
+    with pytest.raises(InputError, match=r"something else.*`replace`") as told:
         build_milvus(other, uri)
     assert "\n" not in str(told.value)
     build_milvus(other, uri, "second")[0].close()

@@ -90,7 +90,7 @@ def test_years(text, years):
 
 @pytest.mark.parametrize("text", ["", "-", "90s", "1999-1990", "19901999", "1990-1999-2000"])
 def test_years_that_are_none(text):
-    with pytest.raises(InputError, match="--year"):
+    with pytest.raises(InputError, match="years="):
         parse_years(text)
 
 

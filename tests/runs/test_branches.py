@@ -152,7 +152,7 @@ def test_sizes_that_cannot_be_had_are_refused(trained, keyart, sizes):
 
 
 def test_sizes_need_a_run_that_sorted_its_numbers(trained):
-    with pytest.raises(InputError, match=r"--sizes 8,4: .*model\.output_size=8 or more"):
+    with pytest.raises(InputError, match=r"sizes='8,4': .*model\.output_size=8 or more"):
         evaluate_run(trained[0], sizes=[8, 4])
 
 

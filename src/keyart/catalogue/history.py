@@ -157,7 +157,7 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
             names the first few); or no known scale fits the ratings.
     """
     source = Path(path).expanduser().absolute()
-    if faults := table_faults(source, "--history"):
+    if faults := table_faults(source, "history"):
         raise InputError(faults[0])
     roles: dict[str, int] = {}
 

@@ -65,18 +65,22 @@ class RatingScale:
             if low < 0 or not fitting:
                 raise InputError(
                     f"{source}: ratings from {low:g} to {high:g} fit no known scale (0/1, 5, 10, 100);"
-                    " remove rows that are not rated, or set the best rating with --rating-scale"
+                    " remove rows that are not rated, or set the best rating with ``rating_scale``"
                 )
             top = fitting[0]
         else:
             top = best
             if not 0 < best < np.inf:
-                raise InputError(f"--rating-scale {best:g}: name the best rating, such as 5 or 10")
+                raise InputError("name the best rating, such as 5 or 10", parameter="rating_scale", value=best)
             if high > best:
-                raise InputError(f"--rating-scale {best:g}: {source} holds ratings up to {high:g}; name the best one")
+                raise InputError(
+                    f"{source} holds ratings up to {high:g}; name the best one", parameter="rating_scale", value=best
+                )
         if liked_from is None:
             binary = top == 1 and bool(np.isin(ratings, (0.0, 1.0)).all())
             liked_from = 1.0 if binary else LIKED_SHARE * top
         elif not liked_from <= top:
-            raise InputError(f"--liked-from {liked_from:g}: the best rating is {top:g}; name a rating up to it")
+            raise InputError(
+                f"the best rating is {top:g}; name a rating up to it", parameter="liked_from", value=liked_from
+            )
         return cls(top, liked_from, low, high, best is None)

@@ -57,13 +57,13 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
     readable = not faults
     if not root.is_dir() and (images is not None or readable):
         near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
-        faults.append(f"{root}: no such folder of images{near}; name it with data.images or --images")
+        faults.append(f"{root}: no such folder of images{near}; name it with ``images``")
     table = None
     if readable:
         try:
             table = read_table(source)
         except InputError as error:
-            faults.append(str(error))
+            faults.append(error.text)
     if table is not None:
         columns, more = recognise(table)
         faults += [f"{source}: {fault}" for fault in [*more, *_split_faults(table, columns)]]
@@ -113,7 +113,7 @@ def _raise_unusable(source: Path, folder: ImageFolder, rows: Sequence[Row], prob
         hint = f"{folder.root / below} holds it: " if below else ""
         raise InputError(
             f"{folder.root}: holds none of the {len(rows)} images that {source.name} names, such as "
-            f"{missing[0].file!r}; {hint}name their folder with data.images or --images"
+            f"{missing[0].file!r}; {hint}name their folder with ``images``"
         )
     raise InputError(f"{source}: no usable row: {tell(problems)}")
 

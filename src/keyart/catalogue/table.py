@@ -28,7 +28,6 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 SEPARATORS = (",", "\t", ";", "|")
 #: Separators of files that are usually written without quoting, so that a quote is an ordinary character.
 UNQUOTED = ("\t", "|")
-CATALOGUE_OPTION = "data.catalogue or --catalogue"
 Wanted = Callable[[list[str]], list[int]]
 
 MOST_BYTES = 4 << 30
@@ -78,19 +77,19 @@ class RawTable:
         return len(self.lines) + len(self.problems)
 
 
-def table_faults(path: Path, option: str = CATALOGUE_OPTION) -> list[str]:
+def table_faults(path: Path, parameter: str = "catalogue") -> list[str]:
     """Return the reasons why ``path`` cannot be a table, checked before it is opened.
 
     Args:
         path: The table.
-        option: The key or option that names the table, for messages.
+        parameter: The parameter that names the table, for messages.
     """
     if not path.exists():
         near = near_files(path)
         hint = f"; near it: {', '.join(near)}" if near else ""
-        return [f"{path}: no such table{hint}; name a CSV or Parquet file ({option})"]
+        return [f"{path}: no such table{hint}; name a CSV or Parquet file (``{parameter}``)"]
     if not path.is_file():
-        return [f"{path}: not a file; name a CSV or Parquet table ({option})"]
+        return [f"{path}: not a file; name a CSV or Parquet table (``{parameter}``)"]
     if path.suffix.lower() not in (*TEXT_SUFFIXES, *PARQUET_SUFFIXES):
         known = ", ".join((*TEXT_SUFFIXES, *PARQUET_SUFFIXES))
         return [f"{path}: unsupported suffix {path.suffix or '(none)'!r}; save the table as one of {known}"]

@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 
 from keyart import __version__
 from keyart.cli.commands import COMMANDS
+from keyart.cli.spelling import option_spelling
 from keyart.errors import InputError
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
@@ -96,7 +97,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False)
     except InputError as error:
-        echo(f"keyart: {error}", err=True)
+        echo(f"keyart: {error.render(option_spelling(app, sys.argv[1]))}", err=True)
         code = 2
     except UsageFault as error:
         reason = error.format_message() if hasattr(error, "format_message") else str(error)

@@ -15,6 +15,7 @@ from keyart.config.help import help_text
 from keyart.config.preflight import with_search_path
 from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
+from keyart.launch.config_keys import config_key
 from keyart.utils.files import describe_fault, write_text
 from keyart.utils.text import echo, prepare_streams
 
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         sys.argv[1:] = preflight(given)
     except (InputError, OSError) as error:
-        echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error}", err=True)
+        echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error.render(config_key)}", err=True)
         sys.exit(2)
     code = 0
     # SIGTERM ends the jobs of a sweep in any phase, and the sweep is still reported on.

@@ -47,7 +47,7 @@ IndexCollection = Annotated[
 def output_folder(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
     """Reject an output folder that cannot be written, before the command begins."""
     if path is not None and not context.resilient_parsing:
-        check_output_folder(option.opts[0], path)
+        check_output_folder(str(option.name), path)
     return path
 
 
@@ -60,7 +60,7 @@ def output_file(*suffixes: str) -> Callable[..., Path | None]:
 
     def check(context: typer.Context, option: typer.CallbackParam, path: Path | None) -> Path | None:
         if path is not None and not context.resilient_parsing:
-            check_output_file(option.opts[0], path, suffixes)
+            check_output_file(str(option.name), path, suffixes)
         return path
 
     return check

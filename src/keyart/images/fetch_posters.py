@@ -152,10 +152,12 @@ def fetch_posters(
 def _chosen(ways: FetchOptions, url_column: str | None, catalogue: Path) -> Source:
     source = ways.source or ("url" if url_column else "tmdb")
     if source != "tmdb" and url_column is None:
-        raise InputError(f"{catalogue}: no column of URLs; name it with --url-column, or use --from tmdb")
+        raise InputError(f"{catalogue}: no column of URLs; name it with ``url_column``, or use ``source=tmdb``")
     if source != "url" and not ways.tmdb_key:
-        text = f"{catalogue}: no column of URLs, and " if ways.source is None else "--from: "
-        raise InputError(f"{text}TMDB needs a key of your own: set TMDB_API_KEY, or name a column with --url-column")
+        needs = "TMDB needs a key of your own: set TMDB_API_KEY, or name a column with ``url_column``"
+        if ways.source is not None:
+            raise InputError(needs, parameter="source")
+        raise InputError(f"{catalogue}: no column of URLs, and {needs}")
     return source
 
 

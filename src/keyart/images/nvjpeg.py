@@ -20,11 +20,13 @@ def check_nvjpeg() -> None:
         InputError: There is no GPU, or torchvision was built without nvJPEG.
     """
     if not torch.cuda.is_available():
-        raise InputError("--decoder nvjpeg: torch finds no GPU; leave it out, or take a machine that has one")
+        raise InputError(
+            "torch finds no GPU; leave it out, or take a machine that has one", parameter="decoder", value="nvjpeg"
+        )
     import torchvision.io  # noqa: F401  (it registers the operators in torch)
 
     if not hasattr(torch.ops.image, "decode_jpegs_cuda"):
-        raise InputError("--decoder nvjpeg: this torchvision was built without nvJPEG; leave it out")
+        raise InputError("this torchvision was built without nvJPEG; leave it out", parameter="decoder", value="nvjpeg")
 
 
 def decode_jpegs(

@@ -15,6 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from keyart.errors import InputError
+from keyart.launch.config_keys import config_key
 from keyart.launch.ddp.ddp_launcher import run_processes
 from keyart.launch.slurm.job import cores_of_task, job_id, uses_slurm
 from keyart.launch.slurm.requeue import run_again
@@ -108,7 +109,10 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
         if first_process():
-            echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error}", err=True)
+            echo(
+                f"train.py: {describe_fault(error) if isinstance(error, OSError) else error.render(config_key)}",
+                err=True,
+            )
         sys.exit(2)
     if first_process() and hydra_config.mode != RunMode.MULTIRUN:
         print(Path(hydra_config.runtime.output_dir).resolve(), flush=True)  # noqa: T201

@@ -44,8 +44,8 @@ def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path
     )
 
 
-def save_png(option: str, path: Path, picture: Image.Image) -> None:
-    """Write a requested picture atomically, with an error that names the option.
+def save_png(parameter: str, path: Path, picture: Image.Image) -> None:
+    """Write a requested picture atomically, with an error that names the parameter.
 
     Raises:
         InputError: The file cannot be written.
@@ -53,7 +53,7 @@ def save_png(option: str, path: Path, picture: Image.Image) -> None:
     try:
         write_png(picture, path)
     except OSError as error:
-        raise InputError(f"{option} {path}: cannot be written ({error.strerror or error})") from None
+        raise InputError(f"cannot be written ({error.strerror or error})", parameter=parameter, value=path) from None
 
 
 def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:

@@ -24,11 +24,11 @@ def parse_years(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d{4})?\s*([-–])?\s*(\d{4})?\s*", text)
     if not match or not (match[1] or match[3]) or (match[1] and match[3] and not match[2]):
-        raise InputError(f"--year {text}: write one year, or a range such as 1990-1999")
+        raise InputError("write one year, or a range such as 1990-1999", parameter="years", value=text)
     first = int(match[1] or 0)
     last = int(match[3] or (9999 if match[2] else first))
     if last < first:
-        raise InputError(f"--year {text}: it ends before it begins; write {last}-{first}")
+        raise InputError(f"it ends before it begins; write {last}-{first}", parameter="years", value=text)
     return first, last
 
 
@@ -51,7 +51,11 @@ def matching_rows(
     spelt = {name.casefold(): name for text in posters["genres"].unique() for name in text.split("|") if name}
     for name in genres:
         if name.strip().casefold() not in spelt:
-            raise InputError(f"--genre {name}: the index has no such genre; it has {', '.join(sorted(spelt.values()))}")
+            raise InputError(
+                f"the index has no such genre; it has {', '.join(sorted(spelt.values()))}",
+                parameter="genres",
+                value=name,
+            )
     asked = {name.strip().casefold() for name in genres}
     kept = np.array([asked <= own for own in sets], dtype=bool)
     parts = [*genres]

@@ -60,7 +60,7 @@ def parse_shard(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"(\d+)/(\d+)", text.strip())
     if not match or not 1 <= int(match[1]) <= int(match[2]):
-        raise InputError(f"--shard {text}: write i/n, with i from 1 to n, such as 1/8")
+        raise InputError("write i/n, with i from 1 to n, such as 1/8", parameter="shard", value=text)
     return int(match[1]), int(match[2])
 
 
@@ -152,7 +152,7 @@ def _describe_folder(run: Run, table: Catalogue, out: Path, decoder: Decoder) ->
         ("decoder", f"of images by {(known or {}).get('decoder', 'pillow')}"),
     ):
         if known is not None and known.get(key) != about.get(key):
-            raise InputError(f"--out {out}: the embeddings in it are {what}; name another folder")
+            raise InputError(f"the embeddings in it are {what}; name another folder", parameter="out", value=out)
     return about
 
 
@@ -178,7 +178,9 @@ def _embed_piece(
     try:
         write_part(path, posters, vectors, found, about)
     except OSError as error:
-        raise InputError(f"--out {path.parent}: cannot be written ({error}); name another folder") from None
+        raise InputError(
+            f"cannot be written ({error}); name another folder", parameter="out", value=path.parent
+        ) from None
     return len(good)
 
 

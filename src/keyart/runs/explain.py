@@ -208,4 +208,4 @@ def _check_same(
         with torch.inference_mode(), autocast_for("cpu", precision):
             own = embedder(image[None])[0].float().numpy()
         if float(own @ shelf.vectors(np.array([one]))[0]) < SAME_POSTER:
-            raise InputError(f"{path}: is not the image that was indexed; name the posters' folder with --images")
+            raise InputError(f"{path}: is not the image that was indexed; name the posters' folder with ``images``")

@@ -45,10 +45,10 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
             cannot be written.
     """
     if target not in TARGETS:
-        raise InputError(f"--to {target}: unknown; choose one of {', '.join(TARGETS)}")
+        raise InputError(f"unknown; choose one of {', '.join(TARGETS)}", parameter="target", value=target)
     if target == "onnx":
         check_installed()
-    check_output_folder("--out", out)
+    check_output_folder("out", out)
     # A copy of its own: exporting changes modules.
     embedder = load_embedder(run.embedder_folder)
     record: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
@@ -72,7 +72,9 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
             write_json(draft / "preprocessing.json", about)
             record["files"] = sorted(path.name for path in draft.iterdir())
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
+        raise InputError(
+            f"cannot be written ({error.strerror or error}); name another folder", parameter="out", value=out
+        ) from None
     return record
 
 

@@ -143,7 +143,7 @@ def judge_events(
         inner = by_time(task.known)
         if not len(task.users()) or not len(inner.users()):
             raise InputError(
-                "--history: nobody both watched a film before the last fifth of events and liked one in it"
+                "nobody both watched a film before the last fifth of events and liked one in it", parameter="history"
             )
         found = choose_looks(spaces, KINDS, PAIRS, inner)
         choose_interaction(found, "posters", inner)
@@ -176,7 +176,9 @@ def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, 
             if len(one.users()):
                 tasks.append((one, _rank(one, found, interaction=False)))
     if not whole:
-        raise InputError("--history: nobody liked films in two folds; cold films cannot be judged by so few events")
+        raise InputError(
+            "nobody liked films in two folds; cold films cannot be judged by so few events", parameter="history"
+        )
     return whole, part
 
 

@@ -52,7 +52,7 @@ def index_run(
         InputError: The vectors are missing or from another embedder, or ``out`` cannot be written.
     """
     if not 0 < recall <= 1:
-        raise InputError(f"--recall {recall:g}: give a share above 0 and up to 1, such as 0.95")
+        raise InputError("give a share above 0 and up to 1, such as 0.95", parameter="recall", value=recall)
     if kind is not None:
         find_engine(kind)
     options = {"uri": uri, "collection": collection, "replace": replace or None}
@@ -60,11 +60,11 @@ def index_run(
     for name in options:
         if kind is None or name not in find_engine(kind).options:
             engines = " or ".join(engines_with(name))
-            raise InputError(f"--{name} is for --engine {engines}; name that engine")
+            raise InputError(f"``{name}`` is for ``engine`` {engines}; name that engine")
     if out is None and uri is None:
-        raise InputError("--out: name a folder for the index")
+        raise InputError("name a folder for the index", parameter="out")
     if out is not None:
-        check_output_folder("--out", out)
+        check_output_folder("out", out)
     source, notes = _vectors(run, embeddings)
     posters, remark = shorten_titles(source.posters)
     if remark:
@@ -74,7 +74,7 @@ def index_run(
     with output_folder(out, "builds this index") if out is not None else nullcontext():
         built = find_engine(kind).build(exact, Target(out, recall, options, say, progress))
     if (found := built["recall@10"]) < recall:
-        say(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another --engine")
+        say(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another engine")
     return {"posters": len(source), "dimensions": source.dimensions, "engine": kind, **built}
 
 

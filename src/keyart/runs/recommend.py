@@ -17,7 +17,7 @@ from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidat
 from keyart.recommend.interests import event_weights
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
-from keyart.runs.search import find_row, poster_facts, titles_of
+from keyart.runs.search import find_row, poster_facts, shortened, titles_of
 from keyart.utils.files import replacing
 from keyart.utils.progress import progress_bar
 from keyart.utils.vectors import unit_rows
@@ -65,7 +65,7 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
         frame = frame[everybody == user]
         if not len(frame):
             near = near_users(everybody.unique().tolist(), user)
-            raise InputError(f"--user {user}: {history.source} has no such user{near}")
+            raise InputError(f"{history.source} has no such user{near}", parameter="user", value=user)
     place = films.places(history.column)
     frame["film"] = [place.get(one, -1) for one in frame["id"]]
     unknown = sorted(frame.loc[frame["film"] < 0, "id"].unique().tolist())
@@ -110,7 +110,9 @@ def liked_viewer(index: Searchable, films: Films, liked: str | Sequence[str]) ->
     """
     asked = _split(index, films, liked) if isinstance(liked, str) else list(liked)
     if not asked:
-        raise InputError(f"--liked {liked!r}: name at least one film by its id, such as --liked tt0107822,tt0110912")
+        raise InputError(
+            "name at least one film by its id, such as ``liked=tt0107822,tt0110912``", parameter="liked", value=liked
+        )
     # A film with several posters can also be named by its film name.
     codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
     return Viewer(codes, np.full(len(codes), 1 / len(codes)))
@@ -136,7 +138,8 @@ def _titled(index: Searchable, films: Films, title: str) -> int:
     try:
         return int(films.codes[find_row(index, title)])
     except InputError as error:
-        raise InputError(f"--liked {error}") from None
+        name = shortened(title)
+        raise InputError(error.text.removeprefix(f"{name}: "), parameter="liked", value=name) from None
 
 
 def recommend_run(
@@ -243,7 +246,9 @@ def recommend_all(
                 count += sum(len(one) for one in found)
                 progress(users.stop, len(audience.users))
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another file") from None
+        raise InputError(
+            f"cannot be written ({error.strerror or error}); name another file", parameter="out", value=out
+        ) from None
     seconds = (time.perf_counter() - started) / len(audience.users) * 1000
     done = {"users": len(audience.users), "left_out": len(audience.left_out), "candidates": count}
     return {**done, "seconds_per_1000_users": round(seconds, 3), "out": str(out)}

@@ -74,10 +74,10 @@ def open_index(
     """
     embedder = run.embedder_folder
     if uri is None and collection is not None:
-        raise InputError(f"--collection {collection} needs --uri: name the file or the server that holds it")
+        raise InputError(f"``collection={collection}`` needs ``uri``: name the file or the server that holds it")
     if uri is not None:
         if folder is not None:
-            raise InputError(f"--index {folder} and --uri {uri}: name one of them")
+            raise InputError(f"``index={folder}`` and ``uri={uri}``: name one of them")
         return connect(uri, collection, embedder)
     where = folder or run.folder / "index"
     about = read_about(where)
@@ -130,7 +130,7 @@ def find_row(index: Listing, asked: str) -> int:
     rows, sure = titles_of(index).find(asked)
     if sure:
         return rows[0]
-    name = _shortened(asked)
+    name = shortened(asked)
     if rows:
         found = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
         more = f"; and {len(rows) - OFFERED} more" if len(rows) > OFFERED else ""
@@ -141,13 +141,14 @@ def find_row(index: Listing, asked: str) -> int:
 def describe_row(index: Listing, row: int) -> str:
     """Return title, year and id of a row as text."""
     poster = index.facts(np.array([row])).iloc[0]
-    title = _shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
+    title = shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
     year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
     name = " ".join(filter(None, [title, year]))
     return f"{name}, {poster['id']}" if name else str(poster["id"])
 
 
-def _shortened(text: str) -> str:
+def shortened(text: str) -> str:
+    """Return a query for a message, at most 80 characters of it."""
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
@@ -248,17 +249,23 @@ def read_query_list(source: str) -> list[str]:
     path = Path(source).expanduser()
     if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
         if not path.is_file():
-            raise InputError(f"--queries {source}: there is no such file; name a table or a file with a query a line")
-        if faults := table_faults(path, "--queries"):
-            raise InputError(f"--queries {faults[0]}")
+            raise InputError(
+                "there is no such file; name a table or a file with a query a line", parameter="queries", value=source
+            )
+        if faults := table_faults(path, "queries"):
+            raise InputError(faults[0].removeprefix(f"{path}: "), parameter="queries", value=path)
         table = read_table(path)
         if table.problems:
             problem = table.problems[0]
-            raise InputError(f"--queries {source}: line {problem.row}: {problem.kind} ({problem.detail})")
+            raise InputError(
+                f"line {problem.row}: {problem.kind} ({problem.detail})", parameter="queries", value=source
+            )
         if "query" not in table.names:
             raise InputError(
-                f"--queries {source}: has no column query (its columns: {', '.join(table.names)}); name one so, or give"
-                " a .txt file with a query a line"
+                f"has no column query (its columns: {', '.join(table.names)}); name one so, or give"
+                " a .txt file with a query a line",
+                parameter="queries",
+                value=source,
             )
         lines = [as_text(cell) for cell in table.columns[table.names.index("query")]]
     else:
@@ -267,12 +274,12 @@ def read_query_list(source: str) -> list[str]:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise InputError(
-                f"--queries {source}: cannot be read ({reason}); name a file with a query a line"
+                f"cannot be read ({reason}); name a file with a query a line", parameter="queries", value=source
             ) from None
         lines = text.splitlines()
     asked = [line.strip() for line in lines if line.strip()]
     if not asked:
-        raise InputError(f"--queries {source}: holds no query; give one a line")
+        raise InputError("holds no query; give one a line", parameter="queries", value=source)
     return asked
 
 
@@ -288,7 +295,7 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
             found = run.dataset_entry("images")
         given = Path(found)
     if not given.is_dir():
-        raise InputError(f"{given}: the index's posters are not there; name their folder with --images")
+        raise InputError(f"{given}: the index's posters are not there; name their folder with ``images``")
     return given
 
 
@@ -321,7 +328,7 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     paths = [images / file for file in index.facts(np.concatenate([own, rows]))["img"]]
     pixels, _, bad = open_pixels(paths, run.image_size)
     for i, why in bad.items():
-        raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with --images")
+        raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with ``images``")
     small = thumbnails(pixels)
     if query.pixels is not None:
         small = torch.cat([shrink(torch.from_numpy(query.pixels.copy())[None]), small])

@@ -9,11 +9,11 @@ from keyart.errors import InputError
 from keyart.utils.folder_lock import claim, let_go
 
 
-def check_output_file(option: str, path: Path, suffixes: Sequence[str]) -> None:
+def check_output_file(parameter: str, path: Path, suffixes: Sequence[str]) -> None:
     """Check that a file can be written.
 
     Args:
-        option: The option that names the file, for messages.
+        parameter: The parameter that names the file, for messages.
         path: The file; an existing file is replaced.
         suffixes: Allowed suffixes in lower case; the first is the usual one.
 
@@ -21,17 +21,17 @@ def check_output_file(option: str, path: Path, suffixes: Sequence[str]) -> None:
         InputError: The suffix is not allowed, the path is a folder, or its folder does not exist or is not writable.
     """
     if path.suffix.casefold() not in suffixes:
-        raise InputError(f"{option} {path}: name a file that ends in {suffixes[0]}")
+        raise InputError(f"name a file that ends in {suffixes[0]}", parameter=parameter, value=path)
     if path.is_dir():
-        raise InputError(f"{option} {path}: is a folder; name a file in it")
+        raise InputError("is a folder; name a file in it", parameter=parameter, value=path)
     folder = path.absolute().parent
     if not folder.is_dir():
-        raise InputError(f"{option} {path}: there is no folder {path.parent}; create it first")
+        raise InputError(f"there is no folder {path.parent}; create it first", parameter=parameter, value=path)
     if not os.access(folder, os.W_OK):
-        raise InputError(f"{option} {path}: {path.parent} may not be written; name another folder")
+        raise InputError(f"{path.parent} may not be written; name another folder", parameter=parameter, value=path)
 
 
-def check_output_folder(option: str, path: Path) -> None:
+def check_output_folder(parameter: str, path: Path) -> None:
     """Check that a folder can be written, or created with its parents.
 
     Raises:
@@ -40,14 +40,14 @@ def check_output_folder(option: str, path: Path) -> None:
     nearest = next(one for one in (path, *path.absolute().parents) if one.exists())
     if not nearest.is_dir():
         text = "is a file" if nearest == path else f"{nearest} is a file"
-        raise InputError(f"{option} {path}: {text}; name another folder")
+        raise InputError(f"{text}; name another folder", parameter=parameter, value=path)
     if not os.access(nearest, os.W_OK):
-        raise InputError(f"{option} {path}: {nearest} may not be written; name another folder")
+        raise InputError(f"{nearest} may not be written; name another folder", parameter=parameter, value=path)
 
 
 @contextmanager
 def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
-    """Create the folder of ``--out`` and be its only writer within a block.
+    """Create the output folder ``out`` and be its only writer within a block.
 
     A folder that is created here and stays empty, because the block fails, is removed.
 
@@ -64,9 +64,10 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
         path.mkdir(parents=True, exist_ok=True)
         claim(path, task, part)
     except OSError as error:
-        raise InputError(f"--out {path}: cannot be used ({error.strerror or error}); name another folder") from None
+        told = f"cannot be used ({error.strerror or error}); name another folder"
+        raise InputError(told, parameter="out", value=path) from None
     except InputError as error:
-        raise InputError(f"--out {error}") from None
+        raise InputError(error.text.removeprefix(f"{path}: "), parameter="out", value=path) from None
     try:
         yield
     finally:

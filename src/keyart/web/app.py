@@ -105,12 +105,17 @@ def stylesheet() -> str:
     )
 
 
+def query_parameter(name: str) -> str:
+    """Return the name of a library's parameter in a request's query."""
+    return {"genres": "genre", "years": "year"}.get(name, name)
+
+
 def _answer_errors(app: FastAPI) -> None:
     """Answer every error in JSON, with one line that says what to do."""
 
     @app.exception_handler(InputError)
     def invalid(request: Request, error: InputError) -> Response:
-        return JSONResponse({"error": str(error)}, 400)
+        return JSONResponse({"error": error.render(query_parameter)}, 400)
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> Response:

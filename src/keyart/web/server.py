@@ -48,7 +48,7 @@ def serve(
         listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise InputError(f"--host {host} --port {port}: cannot be used ({reason}); name another port") from None
+        raise InputError(f"``host={host}`` ``port={port}``: cannot be used ({reason}); name another port") from None
     port = listening.getsockname()[1]
     hosts = permitted_hosts(host, port, names)
     app = create_app(library, token, hosts)

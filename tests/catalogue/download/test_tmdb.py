@@ -115,6 +115,6 @@ def test_both_asks_tmdb_only_for_what_the_urls_do_not_bring(bring, table, server
 def test_without_urls_and_key_it_says_what_to_do(bring, table, tmp_path):
     with pytest.raises(InputError, match="TMDB_API_KEY"):
         bring(table({"1": ""}))
-    with pytest.raises(InputError, match="--url-column"):
+    with pytest.raises(InputError, match="`url_column`"):
         bring(table({"1": ""}), source="url")
     assert not (tmp_path / "posters").exists()

@@ -42,7 +42,7 @@ def test_a_folder_of_images_is_a_set(poster_folder, tmp_path):
 
 
 def test_an_unknown_set_is_told_with_those_that_are_known():
-    with pytest.raises(InputError, match=r"--compare imagenet: .*mnist"):
+    with pytest.raises(InputError, match=r"compare='imagenet': .*mnist"):
         references.gather(["imagenet"])
 
 
@@ -53,7 +53,7 @@ def test_what_cannot_be_downloaded_is_told_in_one_line(name, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    with pytest.raises(InputError, match=f"--compare {name}: .*cannot be downloaded") as told:
+    with pytest.raises(InputError, match=f"compare='{name}': .*cannot be downloaded") as told:
         references.gather([name])
     assert "\n" not in str(told.value)
 

@@ -72,7 +72,7 @@ class PosterStore:
                 root.mkdir(parents=True, exist_ok=True)
                 self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
             except (FileExistsError, NotADirectoryError):
-                raise InputError(f"{root}: is not a folder; name another one with --to") from None
+                raise InputError(f"{root}: is not a folder; name another one with ``to``") from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -99,7 +99,7 @@ def _url_column(path: Path, table: RawTable, asked: str | None) -> int | None:
             )
         if not holds_urls(table.columns[found[0]]):
             raise InputError(
-                f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another --url-column"
+                f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another ``url_column``"
             )
         return found[0]
     for wanted in URL_COLUMNS:

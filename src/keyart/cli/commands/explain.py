@@ -31,7 +31,7 @@ def explain(
     if out is not None:
         from keyart.reports.contact_sheet import save_png
 
-        save_png("--out", out, found.picture())
+        save_png("out", out, found.picture())
     if as_json:
         emit_json(found.to_dict())
     else:

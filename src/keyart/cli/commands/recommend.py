@@ -64,7 +64,7 @@ def recommend(
     everybody = user is None and liked is None
     target = out or Path("candidates.parquet")
     if everybody:
-        check_output_file("--out", target, PARQUET)
+        check_output_file("out", target, PARQUET)
     from keyart.api.run import load
     from keyart.cli.results import print_candidates, print_everybody
     from keyart.runs.search import open_index

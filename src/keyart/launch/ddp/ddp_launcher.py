@@ -208,7 +208,7 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
         return min(found, key=lambda pair: pair[1].at, default=None)
 
     if refused := first("refused"):
-        raise InputError(refused[1].text)
+        raise InputError(refused[1].text, parameter=refused[1].parameter, value=refused[1].given)
     if failed := first("died") or first("failed"):
         raise ProcessFailed(f"process {failed[0]} of {len(outcomes)} {failed[1].text}")
     if cut := first("cut"):

@@ -18,6 +18,8 @@ class Outcome:
         at: When, in seconds since the epoch.
         value: Finished: what the training returned, None for NaN. Pruned: the monitor at that time.
         text: Refused, failed or died: what there is to tell.
+        parameter: Refused: the parameter whose value was refused, None if none is named.
+        given: Refused: its value as text, None if the message needs none.
         signal: Cut short: by which signal.
         steps: Cut short: after how many steps. Pruned: after how many epochs.
     """
@@ -26,6 +28,8 @@ class Outcome:
     at: float
     value: float | None = None
     text: str = ""
+    parameter: str | None = None
+    given: str | None = None
     signal: int = 0
     steps: int = 0
 

@@ -49,7 +49,8 @@ def work(job: dict[str, Any]) -> Outcome:
     except CutShort as cut:
         return Outcome("cut", time.time(), signal=int(cut.signal), steps=cut.steps)
     except InputError as error:
-        return Outcome("refused", time.time(), text=str(error))
+        given = None if error.value is None else str(error.value)
+        return Outcome("refused", time.time(), text=error.text, parameter=error.parameter, given=given)
     except (KeyboardInterrupt, SystemExit):
         return Outcome("failed", time.time(), text="was interrupted")
     except Exception as error:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from keyart.errors import InputError
+from keyart.launch.config_keys import config_key
 from keyart.runs.sweep.state import clear_failure, is_finished, pruned_epoch, record_failure, record_pruned
 from keyart.training.callbacks.pruning import TrialPruned
 from keyart.utils.reading import read_json
@@ -49,8 +50,8 @@ def run_sweep_job(
         return math.nan
     except Exception as error:
         if isinstance(error, InputError):
-            log.error("job %s failed: %s", folder.name, error)
-            reason = str(error)
+            reason = error.render(config_key)
+            log.error("job %s failed: %s", folder.name, reason)
         else:
             log.exception("job %s failed", folder.name)
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -25,7 +25,7 @@ def check_installed() -> None:
     """
     missing = [name for name in NEEDS if find_spec(name) is None]
     if missing:
-        raise InputError(f'--to onnx: needs {", ".join(missing)}; run pip install -e ".[onnx]"')
+        raise InputError(f'needs {", ".join(missing)}; run pip install -e ".[onnx]"', parameter="target", value="onnx")
 
 
 def write_onnx(embedder: Embedder, path: Path) -> float:
@@ -62,10 +62,16 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
-            f"--to onnx: {name} cannot be exported ({type(error).__name__}: {reason}); try --to timm"
+            f"{name} cannot be exported ({type(error).__name__}: {reason}); try ``target=timm``",
+            parameter="target",
+            value="onnx",
         ) from error
     if not found <= TOLERANCE:
-        raise InputError(f"--to onnx: {name}'s graph differs from the embedder by {found:.1e}; try --to timm")
+        raise InputError(
+            f"{name}'s graph differs from the embedder by {found:.1e}; try ``target=timm``",
+            parameter="target",
+            value="onnx",
+        )
     return found
 
 

@@ -91,7 +91,9 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
     for name in names:
         if name not in openers and not Path(expand_home(name)).is_dir():
             raise InputError(
-                f"--compare {name}: neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none"
+                f"neither a folder nor a set; choose of {', '.join([*OFFLINE, *DOWNLOADS])}, or none",
+                parameter="compare",
+                value=name,
             )
     # Downloads can fail, so they come before sets that take long.
     first = sorted(dict.fromkeys(names), key=lambda name: name not in DOWNLOADS)
@@ -165,7 +167,7 @@ def _folder(folder: Path) -> ImageSet:
             except (OSError, BadImage, Image.DecompressionBombError):
                 continue
     if not images:
-        raise InputError(f"--compare {folder}: holds no image that can be read; name a folder of images")
+        raise InputError("holds no image that can be read; name a folder of images", parameter="compare", value=folder)
     width, height = np.median(sizes, axis=0).astype(int)
     return ImageSet(folder.name, np.stack(images), len(paths), f"{width}×{height} (median)", str(folder))
 
@@ -182,8 +184,10 @@ def _download(name: str) -> ImageSet:
     except Exception as error:  # torchvision passes on any exception of its readers and of the network
         reason = str(error).strip().partition("\n")[0].rstrip(" :") or type(error).__name__
         raise InputError(
-            f"--compare {name}: {title} is not in {root} and cannot be downloaded ({reason}); leave it out, or put "
-            f"torchvision's files of it there"
+            f"{title} is not in {root} and cannot be downloaded ({reason}); leave it out, or put "
+            f"torchvision's files of it there",
+            parameter="compare",
+            value=name,
         ) from None
     finally:
         socket.setdefaulttimeout(before)

@@ -54,7 +54,7 @@ def make_card(
     """
     wanted = [name for name in compare if name != "none"]
     named = [*([] if "none" in compare else offline), *wanted]
-    check_output_folder("--out", out)
+    check_output_folder("out", out)
     facts = measure_facts(catalogue, images, run=run, compare=named, say=say)
     clock = _begin()
     pictures = out / "pictures"
@@ -67,7 +67,9 @@ def make_card(
         facts.seconds["pictures and page"] = clock()
         write_json(out / "card.json", {**facts.content, "seconds": facts.seconds})
     except OSError as error:
-        raise InputError(f"--out {out}: cannot be written ({error.strerror or error}); name another folder") from None
+        raise InputError(
+            f"cannot be written ({error.strerror or error}); name another folder", parameter="out", value=out
+        ) from None
     say(f"pictures and page: {facts.seconds['pictures and page']:.1f} s")
     say(f"all: {sum(facts.seconds.values()):.1f} s")
     return {**facts.content, "seconds": facts.seconds}

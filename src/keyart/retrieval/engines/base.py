@@ -66,7 +66,7 @@ class Engine(Protocol):
     """
 
     name: ClassVar[str]
-    """Its name in ``--engine`` and in ``index.json``."""
+    """Its name in messages, in `keyart.retrieval.engines.registry` and in ``index.json``."""
     summary: ClassVar[str]
     """What it is, in a few words."""
     parameters: ClassVar[Mapping[str, Parameter]]
@@ -163,7 +163,9 @@ class RowEngine(ABC):
             PosterIndex(source.index, source.posters, engine, notes).save(target.out)
         except (OSError, RuntimeError) as error:
             reason = str(error).strip().partition("\n")[0]
-            raise InputError(f"--out {target.out}: cannot be written ({reason}); name another folder") from None
+            raise InputError(
+                f"cannot be written ({reason}); name another folder", parameter="out", value=target.out
+            ) from None
         return {"parameters": engine.describe(), "recall@10": found}
 
     @classmethod

@@ -58,7 +58,9 @@ class MilvusEngine:
                 out.mkdir(parents=True, exist_ok=True)
                 write_json(out / "index.json", about)
             except OSError as error:
-                raise InputError(f"--out {out}: cannot be written ({error.strerror}); name another folder") from None
+                raise InputError(
+                    f"cannot be written ({error.strerror}); name another folder", parameter="out", value=out
+                ) from None
         return {"parameters": parameters, "recall@10": found, "uri": shown(where), "collection": name}
 
     @classmethod
@@ -82,7 +84,7 @@ class MilvusEngine:
             return MilvusIndex.open(str(path), collection, embedder)
         raise InputError(
             f"{folder}: its vectors are elsewhere; if you trust that place, name it yourself:"
-            f" --uri {shlex.quote(shown(uri))} --collection {shlex.quote(collection)}"
+            f" ``uri={shlex.quote(shown(uri))}`` ``collection={shlex.quote(collection)}``"
         )
 
     @classmethod

@@ -90,7 +90,9 @@ def build_milvus(
     draft = target.with_name(f".{target.name}.building.db")
     for path in (target, draft):
         if is_held(path):
-            raise InputError(f"--uri {path}: another process has it open; wait for it to end, or use a server")
+            raise InputError(
+                "another process has it open; wait for it to end, or use a server", parameter="uri", value=path
+            )
     basis = _basis(target, collection, about["content"], replace)
     resumes = draft.exists()
     try:
@@ -140,8 +142,9 @@ def _basis(target: Path, collection: str, content: str, replace: bool) -> bool:
 
 def _other_contents(uri: str, collection: str) -> InputError:
     return InputError(
-        f"--uri {shown(uri)}: the collection {collection!r} holds something else; name another with --collection, or"
-        " say --replace"
+        f"the collection {collection!r} holds something else; name another with ``collection``, or give ``replace``",
+        parameter="uri",
+        value=shown(uri),
     )
 
 
@@ -205,7 +208,9 @@ def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
     size = len(json.dumps(about, ensure_ascii=False).encode())
     if size > TEXT_BYTES - 1000:  # reserve for fields that are added later
         raise InputError(
-            f"--engine milvus: the names of {len(about['genres']):,} genres are too long for it; use another --engine"
+            f"the names of {len(about['genres']):,} genres are too long for it; use another ``engine``",
+            parameter="engine",
+            value="milvus",
         )
 
 
@@ -215,7 +220,7 @@ def _refuse_long(posters: pd.DataFrame, sizes: np.ndarray, most: int, what: str,
         name = str(posters["id"].iloc[row])
         raise InputError(
             f"poster {name if len(name) <= 80 else name[:79] + '…'}: its {what} {sizes[row]:,} {unit}, and Milvus holds"
-            f" {most:,}; shorten it in the catalogue, or use another --engine"
+            f" {most:,}; shorten it in the catalogue, or use another ``engine``"
         )
 
 
@@ -252,7 +257,9 @@ def _fill(
     # The last batch may be incomplete: insert it again (an upsert leaves stored rows as they are).
     for start in range(done // batch * batch if done < total else total, total, batch):
         rows = np.arange(start, min(start + batch, total))
-        with telling(index.uri, fix="its file or server does not take them; free some space, or use another --engine"):
+        with telling(
+            index.uri, fix="its file or server does not take them; free some space, or use another ``engine``"
+        ):
             index.client.upsert(index.collection, _records(source, rows))
         progress(int(rows[-1]) + 1, total)
     with telling(index.uri):

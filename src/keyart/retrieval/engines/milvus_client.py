@@ -60,10 +60,10 @@ def check_uri(uri: str) -> None:
     if is_file(uri):
         if Path(uri).suffix != ".db":
             raise InputError(
-                f"--uri {uri or repr(uri)}: name a file that ends in .db, or a server such as http://localhost:19530"
+                "name a file that ends in .db, or a server such as http://localhost:19530", parameter="uri", value=uri
             )
         if Path(uri).is_file():
-            raise InputError(f"--uri {uri}: holds something else than Milvus's files; name another")
+            raise InputError("holds something else than Milvus's files; name another", parameter="uri", value=uri)
         return
     try:
         parts = urlsplit(uri)
@@ -72,7 +72,9 @@ def check_uri(uri: str) -> None:
     except ValueError:
         known = False
     if not known:
-        raise InputError(f"--uri {_without_user(uri)}: is no address; name a server such as http://localhost:19530")
+        raise InputError(
+            "is no address; name a server such as http://localhost:19530", parameter="uri", value=_without_user(uri)
+        )
 
 
 def _without_user(uri: str) -> str:
@@ -89,10 +91,12 @@ def check_collection(name: str) -> None:
     """
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise InputError(
-            f"--collection {name[:80]}: name it with at most 255 letters, digits and underscores, no digit first"
+            "name it with at most 255 letters, digits and underscores, no digit first",
+            parameter="collection",
+            value=name[:80],
         )
     if name in REGISTRIES:
-        raise InputError(f"--collection {name}: keyart keeps its own notes there; name another")
+        raise InputError("keyart keeps its own notes there; name another", parameter="collection", value=name)
 
 
 def connect(uri: str, *, create: bool = False) -> Any:
@@ -125,9 +129,13 @@ def connect(uri: str, *, create: bool = False) -> Any:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"--uri {uri}: cannot be written ({error.strerror}); name another file") from None
+                raise InputError(
+                    f"cannot be written ({error.strerror}); name another file", parameter="uri", value=uri
+                ) from None
         elif not path.exists():
-            raise InputError(f"--uri {uri}: there is no such file; make it with keyart index --engine milvus")
+            raise InputError(
+                "there is no such file; make it with keyart index, ``engine=milvus``", parameter="uri", value=uri
+            )
     with telling(uri, opening=True):
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)
 
@@ -166,7 +174,8 @@ def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Itera
                 "wait for it to end, or use a server" if (held := opening and is_held(Path(uri))) else "build it again"
             )
             reason = "another process has it open" if held else reason
-        raise InputError(f"--uri {shown(uri)}: {reason.replace(uri, shown(uri))}; {fix or mend}") from None
+        text = reason.replace(uri, shown(uri))
+        raise InputError(f"{text}; {fix or mend}", parameter="uri", value=shown(uri)) from None
 
 
 def is_held(path: Path) -> bool:
@@ -194,7 +203,9 @@ def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
     try:
         return dict(json.loads(rows[0]["about"])) if rows else None
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"--uri {shown(uri)}: what it says of {collection} is damaged; build it again") from None
+        raise InputError(
+            f"what it says of {collection} is damaged; build it again", parameter="uri", value=shown(uri)
+        ) from None
 
 
 def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -> None:

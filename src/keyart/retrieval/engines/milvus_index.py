@@ -71,7 +71,7 @@ class MilvusIndex:
         Raises:
             InputError: The collection does not exist, is incomplete, or holds another embedder's vectors.
         """
-        again = "build it again with keyart index --engine milvus"
+        again = "build it again with keyart index, ``engine=milvus``"
         check_uri(uri)
         if is_file(uri):
             _check_file(Path(uri), again)
@@ -80,13 +80,18 @@ class MilvusIndex:
         if about is None and collection == COLLECTION and (about := read_about(client, uri, FORMER_NAME)):
             collection = FORMER_NAME
         if about is None:
-            raise InputError(f"--uri {shown(uri)}: holds no posters in a collection {collection!r}; {again}")
+            raise InputError(
+                f"holds no posters in a collection {collection!r}; {again}", parameter="uri", value=shown(uri)
+            )
         if not about.get("whole"):
-            raise InputError(f"--uri {shown(uri)}: {collection!r} is not filled yet; run keyart index to the end")
+            raise InputError(
+                f"{collection!r} is not filled yet; run keyart index to the end", parameter="uri", value=shown(uri)
+            )
         if embedder is not None and about["embedder"] != embedder_digest(embedder):
             raise InputError(
-                f"--uri {shown(uri)}: {collection!r} holds another embedder's vectors than {embedder.parent}'s;"
-                f" name that run, or {again}"
+                f"{collection!r} holds another embedder's vectors than {embedder.parent}'s; name that run, or {again}",
+                parameter="uri",
+                value=shown(uri),
             )
         index = cls(client, uri, collection, about, {key: about[key] for key in ("embedder", "images", "recall@10")})
         with telling(uri):
@@ -94,7 +99,9 @@ class MilvusIndex:
         found = index.count()
         if found != about["posters"]:
             raise InputError(
-                f"--uri {shown(uri)}: {collection!r} is damaged ({found} posters of {about['posters']}); {again}"
+                f"{collection!r} is damaged ({found} posters of {about['posters']}); {again}",
+                parameter="uri",
+                value=shown(uri),
             )
         return index
 
@@ -151,7 +158,9 @@ class MilvusIndex:
         for name in genres:
             if name.strip().casefold() not in spelt:
                 raise InputError(
-                    f"--genre {name}: the index has no such genre; it has {', '.join(sorted(spelt.values()))}"
+                    f"the index has no such genre; it has {', '.join(sorted(spelt.values()))}",
+                    parameter="genres",
+                    value=name,
                 )
         terms = []
         if genres:
@@ -222,7 +231,9 @@ class MilvusIndex:
             found = self.client.get(self.collection, ids=np.unique(rows).tolist(), output_fields=["row", *fields])
         by_row = {int(one["row"]): one for one in found}
         if any(int(row) not in by_row for row in rows):
-            raise InputError(f"--uri {shown(self.uri)}: {self.collection!r} is damaged (rows are missing)")
+            raise InputError(
+                f"{self.collection!r} is damaged (rows are missing)", parameter="uri", value=shown(self.uri)
+            )
         return (by_row[int(row)] for row in rows)
 
 

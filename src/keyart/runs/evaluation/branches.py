@@ -71,12 +71,15 @@ def check_sizes(head: Head, sizes: Sequence[int]) -> None:
     typed = ",".join(map(str, sizes))
     if not isinstance(head, ReducedHead):
         raise InputError(
-            f"--sizes {typed}: the run's embeddings are not sorted by importance; train it with"
-            f" model.output_size={max(sizes)} or more"
+            f"the run's embeddings are not sorted by importance; train it with model.output_size={max(sizes)} or more",
+            parameter="sizes",
+            value=typed,
         )
     if not all(1 <= size <= head.embedding_size for size in sizes):
         raise InputError(
-            f"--sizes {typed}: the run's embeddings have {head.embedding_size} numbers; choose from 1 to that"
+            f"the run's embeddings have {head.embedding_size} numbers; choose from 1 to that",
+            parameter="sizes",
+            value=typed,
         )
 
 

@@ -59,11 +59,11 @@ def open_pairs(
     """
     source = Path(table).expanduser().absolute()
     root = Path(folder).expanduser().absolute() if folder is not None else source.parent
-    if faults := table_faults(source, "--pairs"):
+    if faults := table_faults(source, "pairs"):
         raise InputError(faults[0])
     if not root.is_dir():
         near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
-        raise InputError(f"{root}: no such folder of other artwork{near}; name it with --other-images")
+        raise InputError(f"{root}: no such folder of other artwork{near}; name it with ``other_images``")
     raw = read_table(source, each="pair")
     names, others = (_column(raw, name, source) for name in COLUMNS)
     known = _Known(catalogue)
@@ -79,7 +79,7 @@ def open_pairs(
                 Problem(int(line), "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", mend)
             )
         elif found is None:
-            mend = "put it there, or name its folder with --other-images"
+            mend = "put it there, or name its folder"
             problems.append(Problem(int(line), "", other, "missing other_img", f"{root} holds no {other!r}", mend))
         else:
             targets.append(target)
@@ -89,7 +89,7 @@ def open_pairs(
         pixels, good, bad = open_pixels(paths, image_size, progress=report)
     problems += [Problem(rows[i], "", paths[i].name, why.kind, why.detail, why.mend) for i, why in sorted(bad.items())]
     if problems and (not skip or not len(good)):
-        mend = "; --on-bad-poster skip leaves such rows out" if len(good) else ""
+        mend = "; ``on_bad_poster=skip`` leaves such rows out" if len(good) else ""
         raise InputError(f"{source}: {tell(problems)}{mend}")
     account = Account.of(raw.rows, len(good), problems, "pair")
     summary = f"{source}: {account}{f': {tell(problems, 3)}' if problems else ''}"

@@ -155,7 +155,7 @@ def open_posters(
         catalogue, images = Path(run.dataset_entry("catalogue")), Path(run.dataset_entry("images"))
         if not catalogue.is_file():
             raise InputError(
-                f"{catalogue}: the run's own catalogue is gone; name posters with --catalogue and --images"
+                f"{catalogue}: the run's own catalogue is gone; name posters with ``catalogue`` and ``images``"
             )
         on_bad_poster = run.setting("data", "on_bad_poster")
     table, problems = read_catalogue(catalogue, images)
@@ -167,6 +167,6 @@ def open_posters(
     if split.isna().any():
         raise InputError(
             f"{catalogue}: it holds posters that the run has not seen ({split.index[split.isna()][0]}, say);"
-            " name it with --catalogue to judge all of them"
+            " name it with ``catalogue`` to judge all of them"
         )
     return posters, split.to_numpy()
