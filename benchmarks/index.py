@@ -148,7 +148,7 @@ def main() -> None:
             index.search(queries, K)
             batch_s.append((time.perf_counter() - started) / len(queries))
         chosen = ", ".join(f"{key} {value}" for key, value in index.searcher.describe().items())
-        told = f"{index.searcher.name}, {chosen or 'exact'}"
+        message = f"{index.searcher.name}, {chosen or 'exact'}"
 
     def row(name: str, recall: float, times: list[float], build: float | None) -> None:
         each = statistics.median(times)
@@ -158,7 +158,7 @@ def main() -> None:
     print(f"{given.rows:,} × {WIDTH}, {given.clusters:,} clusters, spread {given.spread:g}; k = {K}, one core")
     print(f"{'':44}{'recall@10':>9}{'ms a query':>12}{'queries/s':>12}{'built in':>12}")
     mean_s = [float(times.mean()) for times in ours_s]
-    row(f"keyart ({told})", our_recall, mean_s, our_build)
+    row(f"keyart ({message})", our_recall, mean_s, our_build)
     row("  the same, all queries at once", our_recall, batch_s, None)
     row(f"Annoy ({given.trees} trees, search_k {equal:,})", equal_recall, equal_s, their_build)
     row(f"  the same, search_k {least:,}", least_recall, least_s, None)

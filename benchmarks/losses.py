@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from keyart import losses as ours
 from keyart.catalogue.relevance import Relevance
-from keyart.losses.base import MetricLoss, Relations, relate
+from keyart.losses.base import MetricLoss, Relations, compute_relations
 
 BATCH, GENRES, SIZE, LIMIT = 256, 23, 128, 1.2
 
@@ -123,15 +123,15 @@ def our_step(loss: MetricLoss, genres: Tensor) -> Callable[[], None]:
     device = genres.device
     x = nn.functional.normalize(torch.randn(BATCH, SIZE, device=device), dim=1).requires_grad_()
     index, relevance = torch.arange(BATCH, device=device), Relevance("jaccard")
-    features = torch.randn(BATCH, SIZE, device=device) if loss.needs_frozen else None
+    features = torch.randn(BATCH, SIZE, device=device) if loss.needs_frozen_features else None
     frozen = None if features is None else (features, features)
     loss.build(SIZE, torch.ones(genres.shape[1]), BATCH)
     loss.to(device)
 
     def relation() -> Relations:
-        return relate(genres, genres, relevance, index, index, frozen=frozen)
+        return compute_relations(genres, genres, relevance, index, index, frozen=frozen)
 
-    given = None if loss.pairwise else relation()
+    given = None if loss.supports_memory else relation()
 
     def step() -> None:
         x.grad = None
@@ -242,13 +242,13 @@ def main() -> None:
         print("| loss | ours | pytorch-metric-learning | ratio | nearest equivalent | ours, several genres |")
         print("|---|---|---|---|---|---|")
         for name in arguments.only:
-            make, theirs, told = CASES[name]
+            make, theirs, summary = CASES[name]
             torch.manual_seed(0)
             labels = labels_for(name, arguments.device)
             single = nn.functional.one_hot(labels, GENRES).float()
             steps = [our_step(make(), single), their_step(theirs(), labels), our_step(make(), several)]
             (mine, other, multi), ratio = medians(steps, arguments.seconds, arguments.device)
-            print(f"| {name} | {mine:.2f} | {other:.2f} | {ratio:.2f} | {told} | {multi:.2f} |", flush=True)
+            print(f"| {name} | {mine:.2f} | {other:.2f} | {ratio:.2f} | {summary} | {multi:.2f} |", flush=True)
             if ratio > LIMIT:
                 over.append(f"{name} ({threads} threads): {ratio:.2f}")
     if "angular" in arguments.only:

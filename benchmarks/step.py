@@ -21,12 +21,12 @@ import measure
 import torch
 from torch import nn
 
-from keyart.losses.base import relate
+from keyart.losses.base import compute_relations
 from keyart.models.precision import autocast_for
 from keyart.training.build import build
-from keyart.training.fit import make_data, make_module
+from keyart.training.fit import build_data, build_module
 from keyart.training.prepare import prepare
-from keyart.training.train import quieten
+from keyart.training.train import filter_warnings
 from keyart.utils.allocator import keep_freed_memory
 
 GOAL = 1.10
@@ -48,9 +48,9 @@ class ByHand:
         images = self.augment(self.data.posters.pixels.take(index), index, 0, 0)
         with autocast_for(images.device, self.precision):
             features = self.embedder.backbone(images)
-        x = self.embedder.from_features(features, raw=self.loss.takes != "normalised")
+        x = self.embedder.from_features(features, raw=self.loss.input_kind != "normalised")
         genres = self.genres[index]
-        loss = self.loss(x, relate(genres, genres, self.relevance, index, index))
+        loss = self.loss(x, compute_relations(genres, genres, self.relevance, index, index))
         self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.parameters, self.clip)
@@ -85,7 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     from hydra import compose, initialize_config_dir
 
-    quieten()
+    filter_warnings()
     keep_freed_memory()  # as `keyart train` does
     with tempfile.TemporaryDirectory() as temporary:
         overrides = ["data=posters", f"data.catalogue={measure.some_posters(Path(temporary), arguments.posters)}"]
@@ -94,8 +94,8 @@ def main() -> None:
         with initialize_config_dir(str(measure.ROOT / "conf"), version_base="1.3"):
             experiment = build(compose("train", overrides))
         prepared, embedder = prepare(experiment)
-        module = make_module(experiment, prepared, embedder)
-        data = make_data(experiment, prepared)
+        module = build_module(experiment, prepared, embedder)
+        data = build_data(experiment, prepared)
         clip = experiment.trainer.others["gradient_clip_val"]
         turns = Turns(ByHand(module, data, clip))
         trainer = lightning.Trainer(

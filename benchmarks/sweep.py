@@ -94,8 +94,8 @@ def splits_of(run: Path) -> Any:
 
     from keyart.catalogue.reader import read_catalogue
 
-    told = yaml.safe_load((run / "config.yaml").read_text())["data"]
-    catalogue, _ = read_catalogue(told["catalogue"], told["images"])
+    record = yaml.safe_load((run / "config.yaml").read_text())["data"]
+    catalogue, _ = read_catalogue(record["catalogue"], record["images"])
     table = pd.read_csv(run / "splits.csv")
     first = catalogue.genres.argmax(axis=1)
     table["file"] = [str(path) for path in catalogue.paths]
@@ -224,9 +224,9 @@ def main() -> None:
             ["Lightning + PML, features in memory", f"{peer:.0f}", ""],
             [f"Lightning + PML, backbone in it: {part}, extrapolated", f"{whole:.0f}", ""],
             *(
-                [f"keyart, {how}, beside the {which}", f"{ours:.0f}", told]
+                [f"keyart, {how}, beside the {which}", f"{ours:.0f}", summary]
                 for how, ours in (("job by job", in_turn), ("two jobs side by side (hydra/launcher=local)", beside))
-                for which, told in (
+                for which, summary in (
                     ("first", measure.told(ours / peer, CACHED, at_most=True)),
                     ("second", measure.told(ours / whole, RECOMPUTED, at_most=True)),
                 )

@@ -41,8 +41,8 @@ def save_run(folder, embedder, catalogue, images, image_size=(96, 64)):
     """The folder of a run, as far as searching reads it: embedder, configuration, environment."""
     folder.mkdir(parents=True)
     embedder.save(folder / "embedder")
-    told = {"data": {"image_size": list(image_size), "on_bad_poster": "error"}, "training": {"precision": "fp32"}}
-    (folder / "config.yaml").write_text(json.dumps(told))
+    record = {"data": {"image_size": list(image_size), "on_bad_poster": "error"}, "training": {"precision": "fp32"}}
+    (folder / "config.yaml").write_text(json.dumps(record))
     (folder / "metrics.json").write_text("{}")
     dataset = {"catalogue": str(catalogue), "images": str(images)}
     (folder / "environment.json").write_text(json.dumps({"dataset": dataset}))

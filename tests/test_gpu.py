@@ -26,7 +26,7 @@ from keyart.losses.miners.hard import HardMiner
 from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
 from keyart.losses.miners.pair_margin import PairMarginMiner
 from keyart.losses.miners.semi_hard import SemiHardMiner
-from keyart.losses.objective import Rows, objective
+from keyart.losses.objective import EmbeddedBatch, compute_loss
 from keyart.metrics.exact_ranking import ExactScores, scoring_device, sort_rows, to_grid
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.functional import evaluate_retrieval
@@ -35,7 +35,7 @@ from keyart.models.backbone_factory import create_backbone
 from keyart.models.feature_cache import cached_features
 from keyart.models.precision import autocast_for, has_bf16, resolve_precision
 from keyart.training.module import seed_draws
-from keyart.training.world_size import processes_wanted
+from keyart.training.world_size import num_processes_to_start
 from tests.end_to_end.conftest import SMALL, start_train
 from tests.fakes import FakePixels, multi_hot, unit
 from tests.helpers import draw_posters
@@ -60,7 +60,7 @@ def batch(device, frozen=True):
     genres, index = multi_hot(24, seed=1), torch.arange(24)
     features = unit(24, 7, seed=3).float() if frozen else None
     embeddings = unit(24, 6, seed=2).float()
-    return Rows(embeddings, genres, index, features), [
+    return EmbeddedBatch(embeddings, genres, index, features), [
         None if part is None else part.to(device) for part in (embeddings, genres, index, features)
     ]
 
@@ -70,13 +70,13 @@ def step(device, loss, miner=None, *, remember=False):
     _, (embeddings, genres, index, features) = batch(device)
     loss = copy.deepcopy(loss).to(device)
     leaf = embeddings.clone().requires_grad_()
-    rows, remembered = Rows(leaf, genres, index, features), None
+    rows, remembered = EmbeddedBatch(leaf, genres, index, features), None
     if remember:
         memory = CrossBatchMemory(16, width=6, genres=5, frozen_width=7).to(device)
-        memory.store(Rows(embeddings.flip(0), genres.flip(0), index.flip(0) + 12, features.flip(0)))
-        remembered = memory.recall(0)
+        memory.store(EmbeddedBatch(embeddings.flip(0), genres.flip(0), index.flip(0) + 12, features.flip(0)))
+        remembered = memory.references(0)
     seed_draws(torch.device(device), 3)
-    value = objective(rows, loss, Relevance("jaccard"), miner=miner, remembered=remembered)
+    value = compute_loss(rows, loss, Relevance("jaccard"), miner=miner, remembered=remembered)
     value.backward()
     assert value.device.type == device
     return [x.detach().cpu() for x in (value, leaf.grad, *(p.grad for p in loss.parameters() if p.grad is not None))]
@@ -88,7 +88,7 @@ def test_losses(name, settings, device):
     loss = make(name, torch.float32, **settings)
     here, there = step("cpu", loss), step(device, loss)
     torch.testing.assert_close(there, here, rtol=1e-3, atol=1e-4)
-    if loss.pairwise and loss.no_references is None:
+    if loss.supports_memory and loss.no_references is None:
         torch.testing.assert_close(
             step(device, loss, remember=True), step("cpu", loss, remember=True), rtol=1e-3, atol=1e-4
         )
@@ -149,19 +149,19 @@ def test_features_of_a_backbone(device, tmp_path):
 
 @each_device
 def test_precision(device):
-    wanted = resolve_precision(device)
-    assert wanted == ("bf16" if has_bf16(device) else "fp32")
+    expected = resolve_precision(device)
+    assert expected == ("bf16" if has_bf16(device) else "fp32")
     if device == "cuda":
         assert has_bf16("cuda") == (torch.cuda.get_device_capability()[0] >= 8)
     a = torch.ones(2, 2, device=device)
-    with autocast_for(device, wanted):
-        assert (a @ a).dtype == {"bf16": torch.bfloat16, "fp32": torch.float32}[wanted]
+    with autocast_for(device, expected):
+        assert (a @ a).dtype == {"bf16": torch.bfloat16, "fp32": torch.float32}[expected]
 
 
 @each_device
 def test_batch_memory(device):
-    made = empty_floats((3, 4), torch.device(device))
-    assert (made.shape, made.dtype, made.device.type) == ((3, 4), torch.float32, device)
+    created = empty_floats((3, 4), torch.device(device))
+    assert (created.shape, created.dtype, created.device.type) == ((3, 4), torch.float32, device)
 
 
 # Neighbours and metrics
@@ -221,9 +221,9 @@ def test_metrics(metrics, device):
 def test_processes_and_jobs_count_gpus(monkeypatch):
     count = torch.cuda.device_count()
     for accelerator in ("auto", "gpu", "cuda"):
-        assert processes_wanted(accelerator, "auto") == count
+        assert num_processes_to_start(accelerator, "auto") == count
         with pytest.raises(InputError, match=rf"trainer\.devices={count + 1}: torch finds {count} GPUs"):
-            processes_wanted(accelerator, count + 1)
+            num_processes_to_start(accelerator, count + 1)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert visible_gpus() == [str(at) for at in range(count)]
 
@@ -257,8 +257,8 @@ def test_a_run_of_both_phases_embeds_indexes_and_searches(device, tmp_path, keya
     decoders = ["pillow", *(["nvjpeg"] if device == "cuda" else [])]
     vectors = []
     for decoder in decoders:
-        made = answer(keyart, "embed", run, *where, "--out", tmp_path / decoder, "--decoder", decoder)
-        assert made["computed"] == 160
+        created = answer(keyart, "embed", run, *where, "--out", tmp_path / decoder, "--decoder", decoder)
+        assert created["computed"] == 160
         vectors.append(np.stack(pd.read_parquet(tmp_path / decoder)["embedding"]))
         np.testing.assert_allclose(np.linalg.norm(vectors[-1], axis=1), 1, atol=1e-3)
     assert (vectors[0] * vectors[-1]).sum(axis=1).mean() > 0.98

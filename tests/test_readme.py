@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from keyart.cli import app as cli
-from keyart.config.preflight import composed, expand
+from keyart.config.preflight import compose_plain, expand
 from keyart.config.rules import check_config
 from keyart.config.tables import with_tables
 
@@ -59,7 +59,7 @@ def test_trainings_compose(command, poster_folder):
     overrides = [a.replace("=posters.csv", f"={poster_folder}/catalogue.csv") for a in overrides]
     overrides = [a.replace("images=posters", f"images={poster_folder}/posters") for a in overrides]
     for job in expand(overrides) if multirun else [overrides]:
-        check_config(composed(job))
+        check_config(compose_plain(job))
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("keyart ")])
@@ -78,10 +78,10 @@ def test_what_does_not_run_has_a_reason(command):
     assert command == "python train.py" or any(command.startswith(start) for start in NOT_RUN)
 
 
-def test_every_experiment_is_told_and_is_there():
-    told = set(re.findall(r"experiment=(\w+)", README))
+def test_every_experiment_is_reported_and_is_there():
+    summary = set(re.findall(r"experiment=(\w+)", README))
     there = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
-    assert told <= there
+    assert summary <= there
 
 
 def test_the_tables_are_those_that_make_tables_writes():

@@ -56,22 +56,22 @@ def is_harmless(path):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """24 drawn posters with hostile titles and file names, one of which is missing."""
-    made = draw_posters(tmp_path_factory.mktemp("hostile") / "made")
-    with (made / "catalogue.csv").open(newline="") as file:
+    created = draw_posters(tmp_path_factory.mktemp("hostile") / "made")
+    with (created / "catalogue.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     names = {0: "x[/b].jpg", 1: "[red]a[ red].jpg", 2: "<i>.jpg", 3: "=1+1.jpg"}
     for at, row in enumerate(rows):
         row["title"] = TITLES[at % len(TITLES)]
         if at in names:
-            (made / "posters" / names[at]).parent.mkdir(exist_ok=True)
-            (made / "posters" / row["img"]).rename(made / "posters" / names[at])
+            (created / "posters" / names[at]).parent.mkdir(exist_ok=True)
+            (created / "posters" / row["img"]).rename(created / "posters" / names[at])
             row["img"] = names[at]
     rows.append(rows[0] | {"img": "gone[/b]<img>.jpg"})
-    with (made / "catalogue.csv").open("w", newline="") as file:
+    with (created / "catalogue.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    return made
+    return created
 
 
 @pytest.fixture(scope="module")
@@ -191,8 +191,8 @@ def test_the_cards_faults_are_text():
     fault = {"row": 2, "id": "x", "file": "<img src=x onerror=alert(1)>.jpg", "kind": "<b>", "detail": "<script>"}
     leak = {"train": 0.7, "test": 0.2, "test_posters": 1, "expected": 0, "expected_with_films": 0}
     clean = {"corrupt": [fault], "leak": leak | {"in_column_split": None}, "lookalikes": []}
-    told = {"groups": [], "more_groups": 0, "lookalikes": [], "oddities": [], "images": None}
-    page = Page(load_macros("card.html.j2", content={"cleanliness": clean}, **told).cleanliness())
+    record = {"groups": [], "more_groups": 0, "lookalikes": [], "oddities": [], "images": None}
+    page = Page(load_macros("card.html.j2", content={"cleanliness": clean}, **record).cleanliness())
     assert {"img", "b", "script"}.isdisjoint(name for name, _ in page.elements)
     assert fault["file"] in page.texts
 

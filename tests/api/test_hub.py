@@ -73,7 +73,7 @@ def test_code_and_pickles_are_not_downloaded(run, posters, hub, tmp_path):
 @pytest.mark.parametrize(
     ("name", "named"), [("user/other", "check the name"), ("no name at all", "write hf-hub:user/name")]
 )
-def test_what_the_hub_lacks_is_told_in_one_line(name, named, hub, tmp_path):
+def test_what_the_hub_lacks_is_reported_in_one_line(name, named, hub, tmp_path):
     code = f"import keyart\ntry: keyart.load('hf-hub:{name}')\nexcept keyart.InputError as error: print(error)"
     done = call(hub, tmp_path, code)
     assert done.returncode == 0, done.stderr

@@ -66,7 +66,7 @@ def test_importing_is_fast_and_loads_no_torch():
     )
     seconds = []
     for _ in range(5):
-        told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-        seconds.append(float(told[0]))
-        assert told[1:] == ["False", "False"]
+        lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        seconds.append(float(lines[0]))
+        assert lines[1:] == ["False", "False"]
     assert statistics.median(seconds) < 0.05

@@ -47,7 +47,7 @@ def test_start_drops_the_token(open_page):
 def test_search_shows_what_the_command_prints(open_page, made, keyart):
     code, out, _ = keyart("search", made[2][0][0], "Film 11", "-k", 23, "--json")
     assert code == 0
-    told = json.loads(out)["neighbours"]
+    record = json.loads(out)["neighbours"]
     page = open_page()
     page.wait_for_selector("main input[type=search]")
     page.keyboard.press("/")
@@ -55,9 +55,9 @@ def test_search_shows_what_the_command_prints(open_page, made, keyart):
     page.wait_for_selector('[role=option][aria-selected=true] >> text="Film 11"')
     page.keyboard.press("Enter")
     page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
-    assert [f"p{row:04d}" for row in ids_of(page, NEAREST)] == [one["id"] for one in told]
+    assert [f"p{row:04d}" for row in ids_of(page, NEAREST)] == [one["id"] for one in record]
     scores = page.locator(f'ul[aria-label="{NEAREST}"] .measure').all_inner_texts()
-    assert [text.strip() for text in scores] == [f"{one['score']:.2f}".replace("-", "−") for one in told]
+    assert [text.strip() for text in scores] == [f"{one['score']:.2f}".replace("-", "−") for one in record]
     shared = set(page.locator(f'ul[aria-label="{NEAREST}"] em').all_inner_texts())
     assert shared <= set(json.loads(out)["query"]["genres"])
     assert "The end" in page.locator(".end").inner_text()

@@ -66,13 +66,13 @@ def test_without_ratings_every_event_is_a_like(write):
         ("userId,imdb_id\n2,tt2,3\n1,tt1\n", ["cannot be read", "row 2", "3 cells"]),
     ],
 )
-def test_faults_are_told_in_one_line(write, text, named):
+def test_faults_are_reported_in_one_line(write, text, named):
     path = write(text)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as summary:
         read_history(path)
     for part in [str(path), *named]:
-        assert part in str(told.value)
-    assert "\n" not in str(told.value)
+        assert part in str(summary.value)
+    assert "\n" not in str(summary.value)
 
 
 def test_no_such_table(tmp_path):
@@ -85,9 +85,9 @@ def test_films_match_by_film_then_by_id(poster_folder, write):
     table["film"] = ["f1", "f1", "f2", "f3"]
     table.to_csv(poster_folder / "films.csv", index=False)
     catalogue, _ = read_catalogue(poster_folder / "films.csv", poster_folder / "posters")
-    matched = read_history(write("user,item\n1,f1\n1,p0001\n2,p0003\n2,gone\n3,gone\n3,lost\n")).match(catalogue)
+    matched = read_history(write("user,item\n1,f1\n1,p0001\n2,p0003\n2,gone\n3,gone\n3,lost\n")).match_films(catalogue)
     assert matched.films.tolist() == ["f1", "f2", "f3"]
-    assert matched.film.tolist() == [0, 0, 2, -1, -1, -1]
+    assert matched.film_index.tolist() == [0, 0, 2, -1, -1, -1]
     assert (matched.unknown_films, matched.unknown_events) == (2, 3)
     with pytest.raises(InputError, match=r"none of its 1 films \(gone"):
-        read_history(write("user,item\n1,gone\n")).match(catalogue)
+        read_history(write("user,item\n1,gone\n")).match_films(catalogue)

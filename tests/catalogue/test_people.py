@@ -238,18 +238,18 @@ def test_ids_that_became_floats_are_whole_numbers_again(read, folder):
     (folder / "h.csv").write_text("user,id\n1.0,862\n,5\n".replace("\n,", "\n2.0,"))
     history = read_history(folder / "h.csv")
     assert history.users.tolist() == ["1", "2"]
-    assert history.match(catalogue).film.tolist() == [0, 1]
+    assert history.match_films(catalogue).film_index.tolist() == [0, 1]
 
 
 def test_a_history_joins_the_column_of_its_own_name(read, folder):
     catalogue, _ = read("id,movieId,img,genres\n862,1,a.jpg,Drama\n1,862,b.jpg,War\n", ["a.jpg", "b.jpg"])
     for column, films in (("movieId", [1, 0]), ("id", [0, 1]), ("posterId", [0, 1])):
         (folder / "h.csv").write_text(f"userId,{column}\n7,862\n7,1\n")
-        assert read_history(folder / "h.csv").match(catalogue).film.tolist() == films, column
+        assert read_history(folder / "h.csv").match_films(catalogue).film_index.tolist() == films, column
     catalogue, _ = read("id,film,img,genres\nx,y,a.jpg,Drama\ny,z,b.jpg,War\n", ["a.jpg", "b.jpg"])
     for column, film in (("film", 0), ("item", 0), ("id", 1)):
         (folder / "h.csv").write_text(f"userId,{column}\n7,y\n")
-        assert read_history(folder / "h.csv").match(catalogue).film.tolist() == [film], column
+        assert read_history(folder / "h.csv").match_films(catalogue).film_index.tolist() == [film], column
 
 
 @pytest.mark.parametrize("column", ["imdb_id", "imdbId", "tconst"])
@@ -264,8 +264,8 @@ def test_artworks_of_one_film_stay_together_and_histories_find_it(read, folder, 
     pairs = splits.reshape(-1, 2)
     assert (pairs[:, 0] == pairs[:, 1]).all()
     (folder / "h.csv").write_text("userId,imdb_id\n1,tt0000007\n1,9\n")
-    matched = read_history(folder / "h.csv").match(catalogue)
-    assert [matched.films[at] for at in matched.film] == ["tt0000007", "tt0000009"]
+    matched = read_history(folder / "h.csv").match_films(catalogue)
+    assert [matched.films[at] for at in matched.film_index] == ["tt0000007", "tt0000009"]
 
 
 def test_a_film_that_only_some_rows_name(read, folder):
@@ -275,7 +275,7 @@ def test_a_film_that_only_some_rows_name(read, folder):
     catalogue, _ = read(table, ["a.jpg", "b.jpg", "c.jpg", "d.jpg"])
     assert list(catalogue.films) == ["heat", "heat", "tt0000002", "4"]
     (folder / "h.csv").write_text("userId,imdb_id\n1,1\n1,2\n")
-    assert read_history(folder / "h.csv").match(catalogue).film.tolist() == [0, 1]
+    assert read_history(folder / "h.csv").match_films(catalogue).film_index.tolist() == [0, 1]
 
 
 # 0/1 columns.

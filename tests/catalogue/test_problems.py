@@ -18,7 +18,7 @@ def fault(read, *args, **kwargs) -> str:
     return str(caught.value)
 
 
-def test_every_faulty_row_is_told_and_left_out(read):
+def test_every_faulty_row_is_reported_and_left_out(read):
     table = (
         "img,genres,id,year\n"  # line 1
         "a.jpg,Drama,1,1999\n"
@@ -53,12 +53,12 @@ def test_every_faulty_row_is_told_and_left_out(read):
     ]
     assert list(catalogue.rows) == [2, 14]
     assert list(catalogue.ids) == ["1", "14"]  # a bad year removes only the year
-    assert all(p.detail and p.mend for p in problems)
+    assert all(p.detail and p.fix for p in problems)
     by_row = {p.row: p for p in problems}
     assert "typos.jpg" in by_row[5].detail
     assert "row 2" in by_row[8].detail
     assert (by_row[8].id, by_row[8].file) == ("1", "c.jpg")
-    assert [p.row for p in problems if p.keeps_row] == [13, 14]
+    assert [p.row for p in problems if p.row_is_usable] == [13, 14]
 
 
 def test_the_first_usable_of_rows_with_one_id_stays(read):
@@ -107,7 +107,7 @@ def test_all_faults_of_a_table_come_together(folder):
     (folder / "t.csv").write_text("image_nme,gneres,split\na.jpg,Drama,train\nb.jpg,Drama,holdout\n")
     with pytest.raises(InputError) as caught:
         read_catalogue(folder / "t.csv", folder / "postres")
-    told = str(caught.value)
+    summary = str(caught.value)
     for part in (
         "t.csv",
         "postres: no such folder",
@@ -115,8 +115,8 @@ def test_all_faults_of_a_table_come_together(folder):
         "rename `gneres` to `genres`",
         "'holdout'",
     ):
-        assert part in told
-    assert "found `image_nme`, `gneres`, `split`" in told
+        assert part in summary
+    assert "found `image_nme`, `gneres`, `split`" in summary
 
 
 def test_no_such_table_and_no_such_folder(folder):
@@ -159,10 +159,10 @@ def test_a_folder_as_table(folder):
 
 def test_the_wrong_folder_is_one_fault_not_thousands(read):
     table = "img,genres\n" + "".join(f"{i}.jpg,Drama\n" for i in range(500))
-    told = fault(read, table, ["posters/0.jpg"])
-    assert "holds none of the 500 images" in told
-    assert "posters holds it" in told
-    assert len(told) < 500
+    summary = fault(read, table, ["posters/0.jpg"])
+    assert "holds none of the 500 images" in summary
+    assert "posters holds it" in summary
+    assert len(summary) < 500
 
 
 def test_a_given_folder_is_searched_alone(read, folder):
@@ -232,22 +232,22 @@ def test_the_folder_is_listed_once(read, folder, monkeypatch):
 
 
 def problem(row: int, kind: str = "missing image") -> Problem:
-    return Problem(row, f"id{row}", f"{row}.jpg", kind, f"no {row}", f"mend {kind}")
+    return Problem(row, f"id{row}", f"{row}.jpg", kind, f"no {row}", f"fix {kind}")
 
 
-def test_summary_is_one_line_with_counts_first_names_and_mends():
+def test_summary_is_one_line_with_counts_first_names_and_fixes():
     many = [problem(i) for i in range(2, 102)] + [problem(7, "no genres"), problem(300, "duplicate id")]
-    told = summarise(many, "films.csv", limit=5)
-    assert "\n" not in told
-    assert told.startswith(
+    summary = summarise(many, "films.csv", limit=5)
+    assert "\n" not in summary
+    assert summary.startswith(
         "films.csv: 102 problems in 101 rows: 100 missing image (row 2 2.jpg: no 2; row 3 3.jpg: no 3; "
     )
-    assert "and 97 more" in told
-    assert "1 no genres (row 7 7.jpg: no 7)" in told
-    assert "1 duplicate id (row 300 300.jpg: no 300)" in told
-    assert "mend missing image" in told
-    assert "data.on_bad_poster=skip" in told
-    assert "`keyart check` lists all" in told
+    assert "and 97 more" in summary
+    assert "1 no genres (row 7 7.jpg: no 7)" in summary
+    assert "1 duplicate id (row 300 300.jpg: no 300)" in summary
+    assert "fix missing image" in summary
+    assert "data.on_bad_poster=skip" in summary
+    assert "`keyart check` lists all" in summary
     assert [summarise(many, "films.csv", limit=n).count(".jpg: ") for n in (0, 2, 5, 500)] == [0, 2, 5, 102]
     assert summarise([], "films.csv") == ""
 
@@ -258,7 +258,7 @@ def test_summary_keeps_to_one_line_whatever_cells_hold():
 
 def test_problems_as_a_table(tmp_path):
     table = problems_table([problem(9), problem(3)])
-    assert list(table.columns) == ["row", "id", "file", "kind", "detail", "mend"]
+    assert list(table.columns) == ["row", "id", "file", "kind", "detail", "fix"]
     assert table["row"].tolist() == [3, 9]
     table.to_csv(tmp_path / "skipped.csv", index=False)
     assert len(pd.read_csv(tmp_path / "skipped.csv")) == 2

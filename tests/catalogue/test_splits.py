@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.splits import SPLITS, make_splits
-from keyart.catalogue.stratify import bind, stratify
+from keyart.catalogue.stratify import connected_groups, stratify
 from keyart.errors import InputError
 
 
@@ -135,7 +135,7 @@ def naive_components(*relations):
 @settings(max_examples=60, deadline=None)
 @given(st.integers(1, 14).flatmap(lambda n: st.tuples(*[st.lists(st.integers(0, 8), min_size=n, max_size=n)] * 2)))
 def test_bind_is_the_transitive_union(relations):
-    units = bind(*relations)
+    units = connected_groups(*relations)
     for i, together in enumerate(naive_components(*relations)):
         assert set(np.flatnonzero(units == units[i])) == together
     firsts = list(dict.fromkeys(units.tolist()))
@@ -146,7 +146,7 @@ def test_bind_follows_a_long_chain():
     count = 20_000
     films = [(i + 1) // 2 for i in range(count)]
     groups = [i // 2 for i in range(count)]
-    assert (bind(films, groups) == 0).all()
+    assert (connected_groups(films, groups) == 0).all()
 
 
 def test_films_and_near_duplicates_bind_through_each_other():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from keyart.catalogue import table as tables
 from keyart.catalogue.history import read_history
-from keyart.catalogue.problems import Account
+from keyart.catalogue.problems import RowCounts
 from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.table import RawTable, read_table
 from keyart.errors import InputError
@@ -43,7 +43,7 @@ def test_an_unquoted_table_keeps_every_row(read, caplog):
     assert problems == []
     assert [catalogue.genre_text(i) for i in range(4)] == ["Drama", "Comedy", "Horror", "War"]
     assert list(catalogue.titles) == ['"Open title', "Middle", 'The 12"', "Last"]
-    assert catalogue.account == Account(4, 4, 0)
+    assert catalogue.account == RowCounts(4, 4, 0)
     assert [r.kind for r in catalogue.remarks] == ["no quoting"]
     assert "without quoting" in caplog.text
 
@@ -105,7 +105,7 @@ def test_swallowed_rows_are_named_and_the_others_kept(read, separator, newline, 
     assert 2 in faulty
     assert faulty <= broken.keys()
     assert {p.kind for p in problems if p.row == 2} <= {"swallowed rows", "broken quotes"}
-    assert catalogue.account == Account(5, 5 - len(faulty), len(faulty))
+    assert catalogue.account == RowCounts(5, 5 - len(faulty), len(faulty))
     for i, line in enumerate(catalogue.rows):
         assert catalogue.genre_text(i) == genres[line - 2]
         assert catalogue.files[i] == files[line - 2]
@@ -164,12 +164,12 @@ def test_every_line_of_any_text_is_a_row_or_a_problem(tmp_path, rows, separator,
         table = read_table(path)
     except InputError:
         return  # rejected with a message: no row was lost silently
-    told = [*map(int, table.lines), *(p.row for p in table.problems)]
-    assert len(told) == len(set(told)) == table.rows
+    messages = [*map(int, table.lines), *(p.row for p in table.problems)]
+    assert len(messages) == len(set(messages)) == table.rows
     assert all(len(column) == len(table) for column in table.columns)
     if not any('"' in line for line in lines):
         filled = [at for at, line in enumerate(lines, 1) if line.strip(separator + " \u00a0") and at > 1]
-        assert {at for at in told if lines[at - 1].isascii()} == {at for at in filled if lines[at - 1].isascii()}
+        assert {at for at in messages if lines[at - 1].isascii()} == {at for at in filled if lines[at - 1].isascii()}
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -229,15 +229,15 @@ def test_rows_in_are_posters_and_faults(tmp_path, rows, dialect, separator, newl
             read_catalogue(path)
         return
     catalogue, problems = read_catalogue(path)
-    assert catalogue.account == Account(len(rows), len(good), len(rows) - len(good))
+    assert catalogue.account == RowCounts(len(rows), len(good), len(rows) - len(good))
     assert list(catalogue.files) == [f"{i}.jpg" for i in good]
     assert len({p.row for p in problems}) == len(rows) - len(good)
 
 
 def test_an_account_that_does_not_add_up_cannot_be_made():
     with pytest.raises(RuntimeError, match="3 rows were read, 1 are posters and 1 are faulty"):
-        Account(3, 1, 1)
-    assert str(Account(1204, 1203, 1)) == "1,204 rows = 1,203 posters + 1 fault"
+        RowCounts(3, 1, 1)
+    assert str(RowCounts(1204, 1203, 1)) == "1,204 rows = 1,203 posters + 1 fault"
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

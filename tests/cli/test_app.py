@@ -46,13 +46,13 @@ def test_bad_usage_is_one_line_and_exit_code_2(keyart, arguments, named):
     assert named in err
 
 
-def test_a_folder_that_is_no_run_is_told(keyart, tmp_path):
+def test_a_folder_that_is_no_run_is_reported(keyart, tmp_path):
     code, _, err = keyart("evaluate", tmp_path)
     assert code == 2
     assert str(tmp_path) in err
 
 
-def test_check_tells_what_cannot_be_used(keyart, poster_folder):
+def test_check_reports_what_cannot_be_used(keyart, poster_folder):
     arguments = ["check", "--catalogue", poster_folder / "catalogue.csv", "--images", poster_folder / "posters"]
     code, out, _ = keyart(*arguments, "--json")
     assert code == 0
@@ -69,7 +69,7 @@ def test_check_tells_what_cannot_be_used(keyart, poster_folder):
     assert {problem["id"] for problem in report["problems"]} == {"p0002", "p0005", "p0007"}
     [strip] = [problem for problem in report["problems"] if problem["id"] == "p0007"]
     assert "3000×20" in strip["detail"]
-    assert "crop" in strip["mend"]
+    assert "crop" in strip["fix"]
     code, out, _ = keyart(*arguments)
     assert code == 1
     assert "p0002" in out

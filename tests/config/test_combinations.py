@@ -12,13 +12,13 @@ from omegaconf import OmegaConf
 
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.relevance import Relevance
-from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.config.preflight import CONFIG_FOLDER, compose_plain
 from keyart.config.rules import check_config
 from keyart.errors import InputError
 from keyart.losses.memory import CrossBatchMemory
-from keyart.losses.objective import Rows, check_use, objective
+from keyart.losses.objective import EmbeddedBatch, check_use, compute_loss
 from keyart.training.build import read_sampler
-from keyart.training.fit import make_sampler
+from keyart.training.fit import build_sampler
 
 WIDTH = 8
 MORE = {("loss", "pml"): ["loss.class=TripletMarginLoss"], ("miner", "pml"): ["miner.class=BatchHardMiner"]}
@@ -32,12 +32,12 @@ def options(group: str) -> list[str]:
 @cache
 def section(group: str, option: str):
     extra = MORE.get((group, option), ["sampler.batch_size=12"] if group == "sampler" else [])
-    return composed([f"{group}={option}", *extra])[group]
+    return compose_plain([f"{group}={option}", *extra])[group]
 
 
 @cache
 def default():
-    return composed([])
+    return compose_plain([])
 
 
 @cache
@@ -58,8 +58,8 @@ def catalogue() -> Catalogue:
 @cache
 def batches(sampler: str) -> list[torch.Tensor]:
     """Return an epoch's batches from the configured sampler."""
-    made = make_sampler(read_sampler(OmegaConf.create(section("sampler", sampler))), catalogue(), seed=0)
-    return [torch.from_numpy(made.batch(0, i)) for i in range(made.batches_per_epoch)]
+    created = build_sampler(read_sampler(OmegaConf.create(section("sampler", sampler))), catalogue(), seed=0)
+    return [torch.from_numpy(created.batch(0, i)) for i in range(created.batches_per_epoch)]
 
 
 def build(name: str, genres: torch.Tensor):
@@ -85,14 +85,14 @@ def test_they_combine_or_are_refused(loss_name, miner_name):
     vectors = 1 + 0.7 * torch.randn(len(genres), WIDTH, generator=torch.Generator().manual_seed(1))
     frozen = torch.randn(len(genres), 6, generator=torch.Generator().manual_seed(2))
     loss, miner = build(loss_name, genres), instantiate(OmegaConf.create(section("miner", miner_name)["build"]))
-    taken = torch.nn.functional.normalize(vectors, dim=1) if loss.takes == "normalised" else vectors
+    taken = torch.nn.functional.normalize(vectors, dim=1) if loss.input_kind == "normalised" else vectors
     for remembers in (False, True):
         config = {**default(), "loss": section("loss", loss_name), "miner": section("miner", miner_name)}
-        told = refused({**config, "memory": {"size": 9 if remembers else 0, "start_step": 0}})
-        if told is not None:
-            assert "\n" not in told
-            assert f"loss={loss_name}" in told
-            assert ("memory" if remembers else f"miner={miner_name}") in told or miner_name != "none"
+        summary = refused({**config, "memory": {"size": 9 if remembers else 0, "start_step": 0}})
+        if summary is not None:
+            assert "\n" not in summary
+            assert f"loss={loss_name}" in summary
+            assert ("memory" if remembers else f"miner={miner_name}") in summary or miner_name != "none"
             with pytest.raises(InputError, match=f"loss={loss_name}"):
                 check_use(loss, miner, memory=remembers)
             continue
@@ -102,9 +102,9 @@ def test_they_combine_or_are_refused(loss_name, miner_name):
             values = []
             for index in batches(sampler):
                 leaf = taken[index].requires_grad_()
-                rows = Rows(leaf, genres[index], index, frozen[index])
-                remembered = memory.recall(0) if remembers else None
-                value = objective(rows, loss, Relevance("jaccard"), miner=miner, remembered=remembered)
+                rows = EmbeddedBatch(leaf, genres[index], index, frozen[index])
+                remembered = memory.references(0) if remembers else None
+                value = compute_loss(rows, loss, Relevance("jaccard"), miner=miner, remembered=remembered)
                 value.backward()
                 memory.store(rows)
                 assert value.isfinite()
@@ -119,8 +119,8 @@ def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
     config = {**default(), "loss": section("loss", loss_name)}
     mined = refused({**config, "miner": section("miner", "hard")})
     remembering = refused({**config, "memory": {"size": 9, "start_step": 0}})
-    assert (mined is None) == (loss.minable and loss.pairwise)
-    assert (remembering is None) == loss.pairwise
+    assert (mined is None) == (loss.supports_miner and loss.supports_memory)
+    assert (remembering is None) == loss.supports_memory
 
 
 @pytest.mark.parametrize(
@@ -144,5 +144,5 @@ def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
 )
 def test_senseless_values_are_refused_at_start(overrides, told):
     with pytest.raises(InputError, match=told) as caught:
-        check_config(composed(overrides))
+        check_config(compose_plain(overrides))
     assert "\n" not in str(caught.value)

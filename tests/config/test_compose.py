@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keyart.config.preflight import CONFIG_FOLDER, composed
+from keyart.config.preflight import CONFIG_FOLDER, compose_plain
 from keyart.config.rules import check_config
 from keyart.errors import InputError
 
@@ -33,10 +33,10 @@ def test_every_option_composes_and_passes_the_rules(group, option, poster_folder
     if option == "pml":
         # The user must choose the class.
         with pytest.raises(InputError, match=rf"{group}\.class=null: takes one of|pip install"):
-            check_config(composed([f"{group}=pml"]))
+            check_config(compose_plain([f"{group}=pml"]))
         pytest.importorskip("pytorch_metric_learning")
         extra = [f"{group}.class={'CircleLoss' if group == 'loss' else 'HDCMiner'}"]
-    config = composed([f"{group}={option}", *extra])
+    config = compose_plain([f"{group}={option}", *extra])
     if group == "logger" and config["logger"].get("needs") and find_spec(config["logger"]["needs"]) is None:
         with pytest.raises(InputError, match="pip install"):
             check_config(config)
@@ -84,5 +84,5 @@ def test_model_files_are_named_after_their_models():
 
 def test_an_option_of_a_group_that_is_not_there_is_one_line():
     with pytest.raises(InputError, match="hydra/sweeper/pruner") as caught:
-        composed(["hydra/sweeper/pruner=median"])
+        compose_plain(["hydra/sweeper/pruner=median"])
     assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from keyart.config import preflight
-from keyart.config.compose import composed
+from keyart.config.compose import compose_plain
 from keyart.errors import InputError
 
 
@@ -21,14 +21,14 @@ def run(tmp_path):
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / "last.ckpt").touch()
-    (folder / "config.yaml").write_text(yaml.safe_dump(composed(["seed=1"])))
+    (folder / "config.yaml").write_text(yaml.safe_dump(compose_plain(["seed=1"])))
     return folder
 
 
-def test_another_run_does_not_go_on_with_a_folders_checkpoint(run):
-    told = refusal([f"hydra.run.dir={run}", "seed=2"])
-    assert told.startswith(f"hydra.run.dir={run}: seed was 1 and is 2 now")
-    assert "start a new run" in told
+def test_another_run_does_not_continue_with_a_folders_checkpoint(run):
+    summary = refusal([f"hydra.run.dir={run}", "seed=2"])
+    assert summary.startswith(f"hydra.run.dir={run}: seed was 1 and is 2 now")
+    assert "start a new run" in summary
 
 
 def test_the_same_line_may_be_started_again(run):

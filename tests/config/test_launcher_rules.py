@@ -69,7 +69,7 @@ def test_the_package_that_is_not_installed_is_named(monkeypatch):
 
 
 @pytest.mark.parametrize("missing", ["sbatch", "srun", "squeue"])
-def test_a_machine_without_slurm_is_told(missing, programs, monkeypatch):
+def test_a_machine_without_slurm_is_reported(missing, programs, monkeypatch):
     programs()
     which = launcher_rules.shutil.which
     monkeypatch.setattr(launcher_rules.shutil, "which", lambda name: None if name == missing else which(name))
@@ -88,14 +88,14 @@ def test_a_machine_without_slurm_is_told(missing, programs, monkeypatch):
     ],
     ids=str,
 )
-def test_what_does_not_fit_together_is_told(arguments, named, programs):
+def test_what_does_not_fit_together_is_reported(arguments, named, programs):
     programs()
     line = refused([*SLURM, *arguments])
     for part in named:
         assert part in line
 
 
-def test_what_slurm_refuses_is_told_in_its_own_words(programs):
+def test_what_slurm_refuses_is_reported_in_its_own_words(programs):
     programs("echo 'sbatch: error: invalid partition specified: nosuch' >&2; exit 1")
     line = refused([*SLURM, "hydra.launcher.partition=nosuch"])
     assert line.endswith("SLURM refuses the job: sbatch: error: invalid partition specified: nosuch")

@@ -8,12 +8,12 @@ import yaml
 
 from keyart.config import plugin_rules as plugins
 from keyart.config import preflight
-from keyart.config.compose import Composer, composed
-from keyart.config.sweep_grid import corners, expand
+from keyart.config.compose import Composer, compose_plain
+from keyart.config.sweep_grid import covering_jobs, expand
 from keyart.errors import InputError
 from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan
-from keyart.utils.folder_lock import claim, let_go
+from keyart.utils.folder_lock import acquire, release
 from tests.helpers import draw_posters
 
 SPACE = "loss.margin=interval(30,60)"
@@ -53,9 +53,9 @@ def refusal(arguments):
     ids=lambda value: " ".join(value),
 )
 def test_refused_in_one_line(arguments, named):
-    told = refusal(arguments)
+    summary = refusal(arguments)
     for part in named:
-        assert part in told
+        assert part in summary
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ class TestSearchSpaces:
 
     @pytest.mark.parametrize("wrong", ["_target_=optuna.pruners.Nosuch", "n_warmup_steps=-1"])
     def test_a_pruner_that_cannot_be_built(self, wrong):
-        told = refusal(["experiment=margin_sweep", f"hydra.sweeper.pruner.{wrong}"])
-        assert "hydra.sweeper.pruner._target_=" in told
+        summary = refusal(["experiment=margin_sweep", f"hydra.sweeper.pruner.{wrong}"])
+        assert "hydra.sweeper.pruner._target_=" in summary
 
     def test_a_study_that_is_gone_is_not_begun_again_over_its_jobs(self, tmp_path):
         Plan((SPACE,), ("hydra/sweeper=optuna_base",), ("loss.margin",), None).write(tmp_path)
@@ -119,20 +119,20 @@ class TestSearchSpaces:
 
 def test_corners_hold_every_pair_of_a_large_space():
     overrides = [f"k{i}=choice(a,b,c,d)" for i in range(8)]
-    found = list(corners(overrides))
+    found = list(covering_jobs(overrides))
     assert len(found) < 4**8
     for one, other in ((0, 7), (3, 4)):
         assert {(job[one], job[other]) for job in found} == {
             (f"k{one}={a}", f"k{other}={b}") for a in "abcd" for b in "abcd"
         }
-    assert list(corners(["a=1,2", "b=interval(0,1)"])) == expand(["a=1,2", "b=0.0,1.0"])
+    assert list(covering_jobs(["a=1,2", "b=interval(0,1)"])) == expand(["a=1,2", "b=0.0,1.0"])
 
 
 def test_values_put_in_equal_values_composed():
     composer = Composer(["loss.margin", "optimizer.lr"])
     for margin in (36, 50, 36):
         job = ["loss.margin=" + str(margin), "model=vit", "optimizer.lr=1e-3", "+experiment=head"][:3]
-        assert composer.job(job) == composed(job)
+        assert composer.job(job) == compose_plain(job)
     with pytest.raises(InputError, match=r"loss\.swap"):
         Composer(["loss.swap"]).job(["loss.swap=true"])
 
@@ -153,7 +153,7 @@ class TestTables:
         ("content", "named"),
         [("img,titles\na.jpg,x\n", "genres"), ("", "table.csv"), ("img,genres\nnone.jpg,Drama\n", "none.jpg")],
     )
-    def test_a_bad_one_is_told_before_any_job(self, posters, content, named):
+    def test_a_bad_one_is_reported_before_any_job(self, posters, content, named):
         table = posters / "table.csv"
         table.write_text(content)
         assert named in refusal(self.sweep(table, posters))
@@ -181,8 +181,8 @@ class TestResuming:
 
     def test_the_same_line_again_and_other_places_to_run(self, folder):
         line = ["-m", "loss.margin=36,45", "trainer=auto", "hydra/launcher=local", f"resume_sweep={folder}"]
-        told = preflight(line)
-        assert told == [
+        summary = preflight(line)
+        assert summary == [
             "-m",
             "loss.margin=36,45",
             "trainer=auto",
@@ -192,9 +192,9 @@ class TestResuming:
 
     @pytest.mark.parametrize("other", ["loss.margin=36,50", "seed=3"])
     def test_another_sweep_is_refused(self, folder, other):
-        told = refusal(["-m", other, f"resume_sweep={folder}"])
-        assert other.split("=")[0] in told
-        assert "start a new sweep" in told
+        summary = refusal(["-m", other, f"resume_sweep={folder}"])
+        assert other.split("=")[0] in summary
+        assert "start a new sweep" in summary
 
     @pytest.mark.parametrize("other", ["trainer.devices=1", "trainer=cpu,auto", "trainer.gradient_clip_val=5"])
     def test_what_numbers_the_jobs_or_bears_on_learning_is_not_free(self, other, tmp_path):
@@ -204,8 +204,8 @@ class TestResuming:
     def test_another_launcher_or_logger_is_asked_nothing_of_the_earlier_ones(self, tmp_path):
         slurm = ("hydra/launcher=slurm", "hydra.launcher.partition=debug")
         Plan(("seed=0,1", "logger=wandb", "logger.project=x"), slurm, ("seed",), None).write(tmp_path)
-        told = preflight([f"resume_sweep={tmp_path}", "hydra.launcher.jobs=1", "hydra/launcher=local", "logger=csv"])
-        assert set(told[1:]) == {
+        summary = preflight([f"resume_sweep={tmp_path}", "hydra.launcher.jobs=1", "hydra/launcher=local", "logger=csv"])
+        assert set(summary[1:]) == {
             "seed=0,1",
             "hydra/launcher=local",
             "hydra.launcher.jobs=1",
@@ -214,12 +214,14 @@ class TestResuming:
         }
 
     def test_a_sweep_that_still_runs_is_not_begun_a_second_time(self, folder):
-        claim(folder, TASK)
+        acquire(folder, TASK)
         try:
-            told = refusal([f"resume_sweep={folder}"])
+            summary = refusal([f"resume_sweep={folder}"])
         finally:
-            let_go(folder)
-        assert f"resume_sweep={folder}: process {os.getpid()} on {socket.gethostname()} runs this sweep; wait" in told
+            release(folder)
+        assert (
+            f"resume_sweep={folder}: process {os.getpid()} on {socket.gethostname()} runs this sweep; wait" in summary
+        )
         preflight([f"resume_sweep={folder}"])
 
     def test_a_killed_sweeps_claim_ends_with_it(self, folder):
@@ -234,8 +236,8 @@ class TestResuming:
         (folder / "bin" / "squeue").chmod(0o755)
         monkeypatch.setenv("PATH", f"{folder / 'bin'}:/bin:/usr/bin")
         if alive:
-            told = refusal([f"resume_sweep={folder}"])
-            assert "SLURM has its job 12 as PENDING; wait for its end, or end it with scancel 12" in told
+            summary = refusal([f"resume_sweep={folder}"])
+            assert "SLURM has its job 12 as PENDING; wait for its end, or end it with scancel 12" in summary
         else:
             preflight([f"resume_sweep={folder}"])
 

@@ -40,15 +40,15 @@ from keyart.errors import InputError
         (["trainer=cpu", "trainer.devices=9999"], ["trainer.devices=9999", "cores"]),
         (["name=../x"], ["name=../x", "outputs"]),
         (["--nosuch"], ["--nosuch"]),
-        (["model.flip_average=true"], ["model.flip_average=true", "model.pooling=bank"]),
-        (["model.bank_size=[64,64]"], ["model.bank_size=[64,64]", "model.pooling=bank"]),
+        (["model.flip_average=true"], ["model.flip_average=true", "model.pooling=multiscale"]),
+        (["model.multiscale_size=[64,64]"], ["model.multiscale_size=[64,64]", "model.pooling=multiscale"]),
         (["-m", "experiment=head", "model.head=ensemble,mlp"], ["model.kernel.weight=3", "model.head=ensemble"]),
         (["word"], ["word"]),
         (["loss.margin=${nosuch}"], ["nosuch"]),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
-def test_bad_input_is_one_line_that_names_key_value_and_mend(arguments, named):
+def test_bad_input_is_one_line_that_names_key_value_and_fix(arguments, named):
     with pytest.raises(InputError) as caught:
         preflight(arguments)
     assert "\n" not in str(caught.value)

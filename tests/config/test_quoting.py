@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keyart.config import preflight
-from keyart.config.compose import composed
-from keyart.config.quoting import quote, quote_paths, to_type
+from keyart.config.compose import compose_plain
+from keyart.config.quoting import quote, quote_paths, shell_quoted
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan
@@ -58,7 +58,7 @@ def test_paths_that_exist_reach_the_configuration_as_they_were_typed(name, multi
     path = Path(name) if relative else tmp_path / name
     path.mkdir(parents=True)
     given = quote_paths([f"data.images={path}", "data=posters"], multirun=multirun)
-    assert str(composed(given)["data"]["images"]) == str(path)
+    assert str(compose_plain(given)["data"]["images"]) == str(path)
 
 
 @pytest.mark.parametrize("key", ["data.catalogue", "data.images", "model.weights", "+data.catalogue", "++data.images"])
@@ -113,25 +113,25 @@ def test_several_paths_are_swept(tmp_path):
 
 @pytest.mark.parametrize("arguments", [[], ["-m"]])
 def test_an_unclear_comma_is_refused_with_the_form_to_type(arguments):
-    told = refusal([*arguments, "data=posters", "data.catalogue=/no/it's,b.csv"])
-    assert told.startswith("data.catalogue=/no/it's,b.csv: ")
-    assert to_type("data.catalogue", "/no/it's,b.csv") in told
+    summary = refusal([*arguments, "data=posters", "data.catalogue=/no/it's,b.csv"])
+    assert summary.startswith("data.catalogue=/no/it's,b.csv: ")
+    assert shell_quoted("data.catalogue", "/no/it's,b.csv") in summary
 
 
 @pytest.mark.parametrize("override", ["name=it's", "name=a#b", "+name=x(", "logger.project=ü"])
 def test_other_values_are_refused_with_the_form_to_type(override):
-    told = refusal([override])
+    summary = refusal([override])
     key, _, value = override.partition("=")
-    form = told.partition("quote its value, ")[2]
+    form = summary.partition("quote its value, ")[2]
     (typed,) = shlex.split(form)
     assert typed.startswith(f"{key}=")
     assert parse([typed])[0].value() == value
 
 
-def test_one_value_with_a_comma_is_told_how_to_be_quoted():
-    told = refusal(["name=a,b"])
-    assert "-m" in told
-    assert shlex.split(told)[-1] == "name='a,b'"
+def test_one_value_with_a_comma_is_reported_how_to_be_quoted():
+    summary = refusal(["name=a,b"])
+    assert "-m" in summary
+    assert shlex.split(summary)[-1] == "name='a,b'"
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,7 +141,7 @@ def test_runs_and_sweeps_are_resumed_wherever_they_lie(name, tmp_path):
         (run / part).mkdir(parents=True)
     (run / ".hydra" / "overrides.yaml").write_text("- seed=3\n")
     (run / "checkpoints" / "last.ckpt").touch()
-    (run / "config.yaml").write_text(yaml.safe_dump(composed(["seed=3"])))
+    (run / "config.yaml").write_text(yaml.safe_dump(compose_plain(["seed=3"])))
     arguments = preflight([f"resume={run}"])
     assert {o.key_or_group: o.value() for o in parse(arguments)} == {
         "seed": 3,

@@ -77,9 +77,9 @@ def refusal(arguments):
 def test_a_runs_folder_cannot_choose_what_runs(name, tmp_path):
     override = payloads(tmp_path / "canary")[name]
     run = run_with(tmp_path / "run", ["seed=1", override])
-    told = refusal([f"resume={run}"])
-    assert told.startswith(f"resume={run}: {run / '.hydra' / 'overrides.yaml'} sets ")
-    assert override.partition("=")[0].lstrip("+~") in told
+    summary = refusal([f"resume={run}"])
+    assert summary.startswith(f"resume={run}: {run / '.hydra' / 'overrides.yaml'} sets ")
+    assert override.partition("=")[0].lstrip("+~") in summary
     assert not (tmp_path / "canary").exists()
 
 
@@ -98,8 +98,8 @@ def test_a_sweeps_folder_cannot_either(place, name, tmp_path):
     if place == "job":
         run_with(sweep / "0", ["seed=0", override])
     file = {"plan": "sweep.yaml", "hydra": "multirun.yaml", "job": "0/.hydra/overrides.yaml"}[place]
-    told = refusal([f"resume_sweep={sweep}"])
-    assert told.startswith(f"resume_sweep={sweep}: {sweep / file} sets ")
+    summary = refusal([f"resume_sweep={sweep}"])
+    assert summary.startswith(f"resume_sweep={sweep}: {sweep / file} sets ")
     assert not (tmp_path / "canary").exists()
 
 
@@ -142,7 +142,7 @@ def test_what_the_user_names_again_is_the_users(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["{a: 1}", "[", "- {a: 1}", "- [x]"])
-def test_a_record_that_is_none_is_told(content, tmp_path):
+def test_a_record_that_is_none_is_reported(content, tmp_path):
     run = run_with(tmp_path / "run", [])
     (run / ".hydra" / "overrides.yaml").write_text(content)
     assert str(run / ".hydra" / "overrides.yaml") in refusal([f"resume={run}"])

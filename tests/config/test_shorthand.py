@@ -13,10 +13,10 @@ import yaml
 from omegaconf import OmegaConf
 
 from keyart.config import preflight
-from keyart.config.compose import CONFIG_FOLDER, compose_all, composed, dotted_keys
+from keyart.config.compose import CONFIG_FOLDER, compose_all, compose_plain, dotted_keys
 from keyart.config.recorded import check_recorded
 from keyart.config.rules import RULES, lookup
-from keyart.config.shorthand import NULLS, in_full, options_of
+from keyart.config.shorthand import NULLS, expand_shorthand, options_of
 from keyart.errors import InputError
 from keyart.models.heads.build import parameters_of
 from keyart.models.heads.registry import PROJECTED, TRAINED
@@ -59,7 +59,7 @@ def test_every_key_that_is_taken_away_works_or_is_refused(form):
     for chosen, key in KEYS:
         override, before = form.format(key), lookup(WHOLE[chosen], key)
         try:
-            meant = in_full([*chosen, override])[len(chosen) :]
+            meant = expand_shorthand([*chosen, override])[len(chosen) :]
         except InputError as error:
             refused = str(error)
         else:
@@ -82,7 +82,7 @@ def test_what_stands_for_null_composes_and_passes_the_rules(key):
     chosen = ["experiment=head"] if key.startswith("model.") else []
     given = preflight([*chosen, f"{key}=null"])
     name, _, value = NULLS[key].partition("=")
-    config = composed(given)
+    config = compose_plain(given)
     found = lookup(config, name)
     assert str("null" if found is None else found) == value or name in GROUPS
 
@@ -123,27 +123,27 @@ class TestLoggers:
         ],
     )
     def test_one_or_a_list(self, given, names):
-        assert set(composed(preflight(given)).get("logger") or {}) == names
+        assert set(compose_plain(preflight(given)).get("logger") or {}) == names
 
     @pytest.mark.parametrize("sign", ["", "+", "++"])
     @pytest.mark.parametrize("chosen", ["logger=wandb", "logger=[csv,wandb]", "logger=[wandb]", "++logger=wandb"])
     def test_one_loggers_keys_need_not_name_it(self, chosen, sign):
-        given = in_full([chosen, f"{sign}logger.mode=offline"])
+        given = expand_shorthand([chosen, f"{sign}logger.mode=offline"])
         assert given == [chosen, f"{sign}logger.wandb.mode=offline"]
 
     def test_a_key_reaches_its_logger_in_a_list(self):
-        config = composed(preflight(["logger=[wandb,tensorboard]", "logger.wandb.mode=offline"]))
+        config = compose_plain(preflight(["logger=[wandb,tensorboard]", "logger.wandb.mode=offline"]))
         assert config["logger"]["wandb"]["build"]["mode"] == "offline"
 
     def test_of_several_it_must(self):
-        told = said(["logger=[wandb,tensorboard]", "logger.mode=offline"])
-        assert told.startswith("logger.mode=offline: several loggers are chosen; write logger.wandb.mode or ")
+        summary = said(["logger=[wandb,tensorboard]", "logger.mode=offline"])
+        assert summary.startswith("logger.mode=offline: several loggers are chosen; write logger.wandb.mode or ")
 
     def test_without_one_there_is_nothing_to_set(self):
         assert "logger=wandb" in said(["logger.mode=offline"])
 
     def test_the_recorded_line_of_an_earlier_version_is_read(self):
-        assert in_full(["logger.project=x", "logger=wandb"]) == ["logger.wandb.project=x", "logger=wandb"]
+        assert expand_shorthand(["logger.project=x", "logger=wandb"]) == ["logger.wandb.project=x", "logger=wandb"]
 
     def test_an_experiment_may_choose_it(self, tmp_path):
         conf = tmp_path / "conf"
@@ -151,9 +151,9 @@ class TestLoggers:
         text = "# @package _global_\ndefaults:\n  - override /logger: [csv, wandb]\n"
         (conf / "experiment" / "mine.yaml").write_text(text)
         given = preflight(["experiment=mine", "logger.mode=offline"], conf)
-        assert composed(given, conf)["logger"]["wandb"]["mode"] == "offline"
+        assert compose_plain(given, conf)["logger"]["wandb"]["mode"] == "offline"
 
-    def test_a_value_that_is_wrong_is_told_by_its_full_key(self):
+    def test_a_value_that_is_wrong_is_reported_by_its_full_key(self):
         assert said(["logger=wandb", "logger.mode=sometimes"]).startswith("logger.wandb.mode=sometimes: ")
 
     def test_every_file_is_of_its_own_package(self):
@@ -185,7 +185,7 @@ class TestTrainer:
     def test_any_argument_is_handed_over(self, name, value, sign):
         written = yaml.safe_dump(value).partition("\n")[0]
         given = preflight([f"{sign}trainer.{name}={written}"])
-        assert composed(given)["trainer"][name] == value
+        assert compose_plain(given)["trainer"][name] == value
 
     @pytest.mark.parametrize("name", sorted(INSTEAD))
     @pytest.mark.parametrize("sign", ["", "+"])
@@ -238,8 +238,8 @@ def test_a_hint_is_what_was_meant_or_what_there_is(override, hint):
 class TestHeads:
     @pytest.mark.parametrize("sign", ["", "+", "++"])
     def test_a_model_s_head_is_the_option_of_the_group(self, sign):
-        assert in_full([f"{sign}model.head=ensemble", "model.heads=8"]) == ["head=ensemble", "model.heads=8"]
-        assert in_full(["-m", f"{sign}model.head=linear,ensemble"][1:]) == ["head=linear,ensemble"]
+        assert expand_shorthand([f"{sign}model.head=ensemble", "model.heads=8"]) == ["head=ensemble", "model.heads=8"]
+        assert expand_shorthand(["-m", f"{sign}model.head=linear,ensemble"][1:]) == ["head=linear,ensemble"]
 
     def test_every_head_has_a_file_with_its_keys(self):
         assert options_of("head") == sorted(TRAINED)
@@ -258,22 +258,22 @@ class TestSums:
     def test_a_loss_is_added_by_its_name(self):
         given = preflight(["loss=sum", "loss.weights.supcon=0.5", "loss.terms.supcon.temperature=0.2"])
         assert given[1] == "+loss@loss.terms.supcon=supcon"
-        loss = composed(given)["loss"]
+        loss = compose_plain(given)["loss"]
         assert loss["weights"] == {"angular": 1.0, "distillation": 1.0, "supcon": 0.5}
         assert set(loss["terms"]) == set(loss["weights"])
         assert loss["terms"]["supcon"]["build"]["temperature"] == 0.2
-        assert in_full(given) == given
+        assert expand_shorthand(given) == given
 
     @pytest.mark.parametrize("name", [name for name in options_of("loss") if name not in ("sum", "pml")])
     def test_every_loss_may_be_a_term(self, name):
         given = preflight(["loss=sum", f"loss.weights.{name}=2"])
-        assert composed(given)["loss"]["build"]["weights"][name] == 2
+        assert compose_plain(given)["loss"]["build"]["weights"][name] == 2
 
     def test_a_second_term_of_the_same_loss_has_a_name_of_its_own(self):
         given = preflight(
             ["loss=sum", "+loss@loss.terms.wide=angular", "loss.terms.wide.margin=50", "loss.weights.wide=1"]
         )
-        assert composed(given)["loss"]["terms"]["wide"]["margin"] == 50
+        assert compose_plain(given)["loss"]["terms"]["wide"]["margin"] == 50
 
     def test_a_weight_may_be_swept(self):
         given = preflight(["-m", "loss=sum", "loss.weights.supcon=0.1,0.5"])

@@ -53,7 +53,7 @@ def test_a_sweep_over_the_number_of_processes_learns_the_same_each_time(small, s
     assert not training.left()
 
 
-def test_told_to_stop_they_save_amid_an_epoch_and_one_process_goes_on_alike(small, start):
+def test_reported_to_stop_they_save_amid_an_epoch_and_one_process_continues_alike(small, start):
     more = [*small, "training.head_epochs=120", "callbacks.checkpoint.every_n_steps=3", "evaluation.batch_size=256"]
     undisturbed = start(*more, "trainer.devices=1", "hydra.run.dir=undisturbed")
     assert undisturbed.ended()[0] == 0
@@ -93,7 +93,7 @@ def endless(small, start):
     return begin
 
 
-def test_a_fault_in_one_process_ends_all_and_is_told(small, start):
+def test_a_fault_in_one_process_ends_all_and_is_reported(small, start):
     faulty = "miner.build._target_=tests.distributed.faulty.FaultyMiner"
     training = start(*small, "training.head_epochs=100000", faulty)
     code, out, err = training.ended()
@@ -103,7 +103,7 @@ def test_a_fault_in_one_process_ends_all_and_is_told(small, start):
     assert not training.left()
 
 
-def test_bad_input_is_told_once_and_leaves_no_folder(small, start):
+def test_bad_input_is_reported_once_and_leaves_no_folder(small, start):
     training = start(*small, "model.backbone=nosuch_net")
     code, out, err = training.ended()
     assert (code, out) == (2, "")
@@ -112,7 +112,7 @@ def test_bad_input_is_told_once_and_leaves_no_folder(small, start):
     assert not training.left()
 
 
-def test_told_to_stop_before_they_listen_they_stop(small, start):
+def test_reported_to_stop_before_they_listen_they_stop(small, start):
     training = start(*small, "training.head_epochs=100000", "hydra.run.dir=run")
     wait_for(lambda: len(training.workers()) == 2)
     training.process.send_signal(signal.SIGTERM)
@@ -130,7 +130,7 @@ def test_ctrl_c_ends_all(endless, start):
     assert not (start.folder / "run" / "metrics.json").exists()
 
 
-def test_a_killed_process_ends_the_others_and_is_told(endless):
+def test_a_killed_process_ends_the_others_and_is_reported(endless):
     training = endless()
     os.kill(training.workers()[-1], signal.SIGKILL)
     code, _, err = training.ended(60)

@@ -100,9 +100,9 @@ def test_the_blocks_of_contributing_add_one_of_each(tmp_path, posters):
     run = Path(clone.out("train.py", *TRAINING, MONITOR, *dict.fromkeys(CHOICES.values()), *posters).splitlines()[-1])
     config = yaml.safe_load((run / "config.yaml").read_text())
     assert (config["loss"]["name"], config["miner"]["name"], config["sampler"]["name"]) == ("hinge", "near", "reversed")
-    told = json.loads((run / "embedder" / "embedder.json").read_text())
-    assert (told["backbone"]["name"], told["backbone"]["pooling"]) == ("test_efficientnet.r160_in1k", "max")
-    assert told["head"]["kind"] == "plain"
+    record = json.loads((run / "embedder" / "embedder.json").read_text())
+    assert (record["backbone"]["name"], record["backbone"]["pooling"]) == ("test_efficientnet.r160_in1k", "max")
+    assert record["head"]["kind"] == "plain"
     metrics = json.loads((run / "metrics.json").read_text())
     assert 0 < metrics["test/hits@5/chance"] < 5
     assert 0 <= metrics["test/hits@5"] <= 5

@@ -3,7 +3,7 @@
 from keyart.runs.run import Run
 
 
-def test_the_demo_trains_and_is_judged(train_here):
+def test_the_demo_trains_and_is_evaluated(train_here):
     code, out, err = train_here("data.posters=120", "training.head_epochs=3", "data.image_size=[96,64]", "name=demo")
     assert code == 0, err
     run = Run.open(out.splitlines()[-1])

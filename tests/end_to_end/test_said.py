@@ -51,7 +51,7 @@ def test_nothing_is_said_where_all_is_as_asked(arguments, train_here):
     assert "WARNING" not in err
 
 
-def test_a_time_limit_is_said_and_the_run_goes_on_to_the_same_end(arguments, train_here, monkeypatch):
+def test_a_time_limit_is_said_and_the_run_continues_to_the_same_end(arguments, train_here, monkeypatch):
     epochs = [*arguments, "training.head_epochs=4", "trainer.check_val_every_n_epoch=2", "optimizer.lr=0.003"]
     code, _, undisturbed = train_here(*epochs, "hydra.run.dir=whole")
     assert code == 0

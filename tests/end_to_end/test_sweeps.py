@@ -64,7 +64,7 @@ def test_a_failing_job_is_reported_and_resumed_alone(line, train_here):
     assert "job 3 failed" in err
 
 
-def test_a_job_cut_short_goes_on_where_it_was(line, train_here):
+def test_a_job_cut_short_continues_where_it_was(line, train_here):
     arguments = [*line, "loss.margin=36,45", "training.head_epochs=4"]
     assert train_here(*arguments)[0] == 0
     sweep = only(train_here.folder)
@@ -80,7 +80,7 @@ def test_a_job_cut_short_goes_on_where_it_was(line, train_here):
     assert len(list((train_here.folder / "multirun").iterdir())) == 2
 
 
-def test_a_job_does_not_go_on_as_another_where_the_configuration_has_changed_meanwhile(line, train_here):
+def test_a_job_does_not_continue_as_another_where_the_configuration_has_changed_meanwhile(line, train_here):
     assert train_here(*line, "loss.margin=36,45", "hydra.sweep.dir=s")[0] == 0
     job = train_here.folder / "s" / "1"
     (job / "metrics.json").unlink()
@@ -105,15 +105,15 @@ def test_the_same_line_gives_the_same_metrics_in_any_order_and_alone(line, train
     assert one["0"] != one["1"]
 
 
-def test_environment_tells_what_is_needed_elsewhere(line, train_here):
+def test_environment_reports_what_is_needed_elsewhere(line, train_here):
     assert train_here(*line, "seed=0", "hydra.sweep.dir=s")[0] == 0
-    told = json.loads((train_here.folder / "s" / "0" / "environment.json").read_text())
-    assert {"python", "packages", "git", "device", "cpu_capability", "threads", "dataset"} <= told.keys()
-    assert told["packages"]["torch"]
-    assert {"fingerprint", "pixels", "catalogue", "images"} <= told["dataset"].keys()
+    record = json.loads((train_here.folder / "s" / "0" / "environment.json").read_text())
+    assert {"python", "packages", "git", "device", "cpu_capability", "threads", "dataset"} <= record.keys()
+    assert record["packages"]["torch"]
+    assert {"fingerprint", "pixels", "catalogue", "images"} <= record["dataset"].keys()
 
 
-def test_a_bad_table_is_told_before_any_job(line, posters, train_here):
+def test_a_bad_table_is_reported_before_any_job(line, posters, train_here):
     table = posters / "no_genres.csv"
     table.write_text("img,title\np0000.jpg,x\n")
     code, out, err = train_here(*line, f"data.catalogue={table}", "loss.margin=36,45")
@@ -199,7 +199,7 @@ def test_a_dead_job_costs_itself_alone_and_nothing_outlives_the_sweep(line, tmp_
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("launcher", ["local", "basic"])
-def test_a_sweep_that_is_told_to_stop_saves_its_jobs_and_reports(launcher, number, line, tmp_path):
+def test_a_sweep_that_is_reported_to_stop_saves_its_jobs_and_reports(launcher, number, line, tmp_path):
     grid = [*line, "loss.margin=36,45", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
     process = start_train(tmp_path, *grid, "training.head_epochs=4000", "callbacks.checkpoint.every_n_steps=1")
     last = tmp_path / "s" / "0" / "checkpoints" / "last.ckpt"
@@ -258,7 +258,7 @@ def study_of(sweep):
 
 
 @pytest.mark.slow
-def test_a_search_goes_on_where_it_was(line, train_here):
+def test_a_search_continues_where_it_was(line, train_here):
     pytest.importorskip("optuna")
     space = ["hydra/sweeper=optuna_base", "loss.margin=interval(30,60)", "model.embedding_size=choice(8,16)"]
     code, out, err = train_here(*line, *space, "hydra.sweeper.n_trials=2", "hydra.sweep.dir=s")
@@ -355,10 +355,10 @@ def test_a_sweep_in_wandb_is_one_group_and_one_line(line, train_here, monkeypatc
     code, _, err = train_here(*line, "loss.margin=36,45", "logger=wandb", "hydra.sweep.dir=s")
     assert code == 0, err
     sweep = train_here.folder / "s"
-    (told,) = [text for text in err.splitlines() if text.startswith("wandb sync")]
+    (summary,) = [text for text in err.splitlines() if text.startswith("wandb sync")]
     sessions = [*sweep.glob("*/wandb/offline-run-*"), *sweep.glob("wandb/offline-run-*")]
     assert len(sessions) == 3
-    assert sorted(told.split()[2:]) == sorted(map(str, sessions))
+    assert sorted(summary.split()[2:]) == sorted(map(str, sessions))
     groups = {yaml.safe_load((sweep / job / "config.yaml").read_text())["logger"]["wandb"]["group"] for job in "01"}
     assert groups == {"s"}
     tables = list(sweep.glob("wandb/offline-run-*/files/media/table/sweep/jobs_*.json"))

@@ -67,9 +67,9 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     again = evaluate_run(run).metrics
     assert again["test/ndcg@10"] == pytest.approx(metrics["test/ndcg@10"], abs=1e-6)
     unseen = draw_posters(posters.parent / "unseen", 60, seed=9)
-    judged = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters").metrics
-    assert judged["eval/queries"] == 60
-    assert judged["eval/ndcg@10"] > judged["eval/ndcg@10/chance"]
+    evaluated = evaluate_run(run, unseen / "catalogue.csv", unseen / "posters").metrics
+    assert evaluated["eval/queries"] == 60
+    assert evaluated["eval/ndcg@10"] > evaluated["eval/ndcg@10/chance"]
 
 
 def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
@@ -91,8 +91,8 @@ def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, trai
     moved = [key for key, value in weights.items() if not torch.equal(value, frozen[key.split(".", 2)[2]])]
     assert moved
     assert not any("running_" in key for key in moved)
-    judged = evaluate_run(run).metrics
-    assert judged["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-6)
+    evaluated = evaluate_run(run).metrics
+    assert evaluated["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-6)
 
 
 def finished(process):
@@ -233,7 +233,7 @@ def test_a_failing_job_does_not_stop_a_sweep(arguments, train_here):
     assert (sweep / "1" / "metrics.json").exists()
 
 
-def test_a_sweep_tells_its_folder_last(arguments, train_here):
+def test_a_sweep_reports_its_folder_last(arguments, train_here):
     fast = ["training.head_epochs=1", "callbacks.report=false"]
     code, out, err = train_here("-m", *arguments, *fast, "loss.margin=40,45")
     assert code == 0, err

@@ -17,26 +17,26 @@ def nothing_spare(monkeypatch):
 
 
 def test_what_is_given():
-    made = empty_floats((2, 3, 4), CPU)
-    assert made.shape == (2, 3, 4)
-    assert made.dtype == torch.float32
-    assert made.is_contiguous()
+    created = empty_floats((2, 3, 4), CPU)
+    assert created.shape == (2, 3, 4)
+    assert created.dtype == torch.float32
+    assert created.is_contiguous()
     assert empty_floats((0, 3), CPU).shape == (0, 3)
 
 
 def test_memory_is_used_again():
-    made = empty_floats((5, 7), CPU)
-    where = made.data_ptr()
-    del made
+    created = empty_floats((5, 7), CPU)
+    where = created.data_ptr()
+    del created
     assert empty_floats((7, 5), CPU).data_ptr() == where
 
 
 @pytest.mark.parametrize("hold", [lambda t: t[3:], lambda t: t.numpy(), lambda t: t.detach().permute(1, 0)])
 def test_what_is_held_is_left_alone(hold):
-    made = empty_floats((5, 7), CPU).fill_(1)
-    where = made.data_ptr()
-    held = hold(made)
-    del made
+    created = empty_floats((5, 7), CPU).fill_(1)
+    where = created.data_ptr()
+    held = hold(created)
+    del created
     other = empty_floats((5, 7), CPU).fill_(2)
     assert other.data_ptr() != where
     assert (held == 1).all()

@@ -108,12 +108,12 @@ def test_posters_are_measured_once(tmp_path):
             tmp_path / f"{i}.png"
         )
     pixels, *_ = open_pixels([tmp_path / f"{i}.png" for i in range(3)], (64, 48))
-    told = []
-    found = measured_complexity(pixels, lambda done, total: told.append((done, total)))
+    lines = []
+    found = measured_complexity(pixels, lambda done, total: lines.append((done, total)))
     np.testing.assert_array_equal(found, measure(pixels[i] for i in range(3)))
-    assert told == [(3, 3)]
-    np.testing.assert_array_equal(measured_complexity(pixels, lambda *_: told.append(None)), found)
-    assert told == [(3, 3)]
+    assert lines == [(3, 3)]
+    np.testing.assert_array_equal(measured_complexity(pixels, lambda *_: lines.append(None)), found)
+    assert lines == [(3, 3)]
 
 
 def test_bringing_to_a_size_keeps_what_has_it():

@@ -9,11 +9,17 @@ from keyart.images.counter_rng import _mix, _mix_number, text_keys, uniforms
 def test_mixing_is_splitmix64():
     """The outputs equal the first outputs of the reference implementation for seed 1234567."""
     golden, state = 0x9E3779B97F4A7C15, 1234567
-    wanted = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    expected = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     states = [(state + i * golden) % 2**64 for i in range(6)]
-    assert [_mix_number(s) for s in states[:5]] == wanted
+    assert [_mix_number(s) for s in states[:5]] == expected
     signed = torch.tensor([s - 2**64 if s >= 2**63 else s for s in states[1:]])
-    assert [n % 2**64 for n in _mix(signed).tolist()] == wanted
+    assert [n % 2**64 for n in _mix(signed).tolist()] == expected
 
 
 def test_each_key_has_its_own_numbers_whatever_the_batch():

@@ -52,13 +52,13 @@ def test_head_epochs_give_frozen_features(make, posters):
     for epoch in range(HEAD_EPOCHS):
         loader.set_epoch(epoch)
         for batch in loader:
-            made = transferred(data, batch)
-            assert set(made) == {"index", "genres", "features"}
-            at = made["index"].numpy()
+            created = transferred(data, batch)
+            assert set(created) == {"index", "genres", "features"}
+            at = created["index"].numpy()
             assert (data.splits[at] == "train").all()
-            np.testing.assert_array_equal(made["features"].numpy()[:, 0], at * 5 / 128)
-            np.testing.assert_array_equal(made["genres"].numpy(), posters.catalogue.genres[at])
-            assert made["genres"].dtype == made["features"].dtype == torch.float32
+            np.testing.assert_array_equal(created["features"].numpy()[:, 0], at * 5 / 128)
+            np.testing.assert_array_equal(created["genres"].numpy(), posters.catalogue.genres[at])
+            assert created["genres"].dtype == created["features"].dtype == torch.float32
 
 
 def test_later_epochs_give_augmented_pixels(make, posters):
@@ -66,12 +66,12 @@ def test_later_epochs_give_augmented_pixels(make, posters):
     loader = data.train_dataloader()
     loader.set_epoch(HEAD_EPOCHS)
     for batch in loader:
-        made = transferred(data, batch)
-        assert set(made) == {"index", "genres", "pixels"}
-        at = made["index"]
+        created = transferred(data, batch)
+        assert set(created) == {"index", "genres", "pixels"}
+        at = created["index"]
         keys = torch.from_numpy(text_keys(posters.catalogue.ids[at.numpy()]))
-        wanted = Augment.preset("medium")(posters.pixels.take(at), keys, 9, HEAD_EPOCHS)
-        assert made["pixels"].equal(wanted)
+        expected = Augment.preset("medium")(posters.pixels.take(at), keys, 9, HEAD_EPOCHS)
+        assert created["pixels"].equal(expected)
 
 
 def test_augmentation_follows_the_poster_not_its_place(make, posters, splits):
@@ -91,11 +91,11 @@ def test_augmentation_follows_the_poster_not_its_place(make, posters, splits):
 def test_evaluation_gives_plain_pixels_in_order(make, posters, splits, split):
     data = make(head_epochs=0, features=None)
     loader = data.val_dataloader() if split == "val" else data.test_dataloader()
-    made = [transferred(data, batch) for batch in loader]
-    at = torch.cat([m["index"] for m in made]).numpy()
+    created = [transferred(data, batch) for batch in loader]
+    at = torch.cat([m["index"] for m in created]).numpy()
     np.testing.assert_array_equal(at, np.flatnonzero(splits == split))
-    wanted = torch.from_numpy(np.stack([posters.pixels[i] for i in at])).permute(0, 3, 1, 2) / 255
-    assert torch.cat([m["pixels"] for m in made]).equal(wanted)
+    expected = torch.from_numpy(np.stack([posters.pixels[i] for i in at])).permute(0, 3, 1, 2) / 255
+    assert torch.cat([m["pixels"] for m in created]).equal(expected)
 
 
 def test_arguments_are_checked(make):
@@ -203,24 +203,24 @@ def undisturbed(tmp_path, make):
 
 def test_a_fit_sees_both_phases_and_every_batch(undisturbed, make, splits):
     model, data, runner = undisturbed
-    wanted = []
+    expected = []
     loader = make().train_dataloader()
     for epoch in range(4):
         loader.set_epoch(epoch)
-        wanted += [(epoch, "features" if epoch < HEAD_EPOCHS else "pixels", b["index"].tolist()) for b in loader]
-    assert model.seen == wanted
+        expected += [(epoch, "features" if epoch < HEAD_EPOCHS else "pixels", b["index"].tolist()) for b in loader]
+    assert model.frozen_features == expected
     val = [("val", "features" if epoch < HEAD_EPOCHS else "pixels") for epoch in range(4) for _ in range(2)]
-    assert [judged[:2] for judged in model.judged] == val
-    assert [i for judged in model.judged[:2] for i in judged[2]] == np.flatnonzero(splits == "val").tolist()
+    assert [evaluated[:2] for evaluated in model.judged] == val
+    assert [i for evaluated in model.judged[:2] for i in evaluated[2]] == np.flatnonzero(splits == "val").tolist()
 
     model.judged.clear()
     runner.test(model, datamodule=data, verbose=False)
-    assert {judged[:2] for judged in model.judged} == {("test", "pixels")}
+    assert {evaluated[:2] for evaluated in model.judged} == {("test", "pixels")}
     model.judged.clear()
     data.evaluate_on = "features"
     runner.test(model, datamodule=data, verbose=False)
-    assert {judged[:2] for judged in model.judged} == {("test", "features")}
-    assert [i for judged in model.judged for i in judged[2]] == np.flatnonzero(splits == "test").tolist()
+    assert {evaluated[:2] for evaluated in model.judged} == {("test", "features")}
+    assert [i for evaluated in model.judged for i in evaluated[2]] == np.flatnonzero(splits == "test").tolist()
 
 
 # 3 batches per epoch: the middle of an epoch of each phase, after its last batch, and after the very first batch.
@@ -264,6 +264,6 @@ def test_batches_on_a_gpu_are_those_of_the_cpu(make, residence):
         for batch in loader:
             sent = data.on_before_batch_transfer(batch, 0)
             sent = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in sent.items()}
-            made, wanted = data.on_after_batch_transfer(sent, 0), transferred(here, batch)
-            for name, value in wanted.items():
-                assert torch.allclose(made[name].cpu().float(), value.float(), atol=2e-3)
+            created, expected = data.on_after_batch_transfer(sent, 0), transferred(here, batch)
+            for name, value in expected.items():
+                assert torch.allclose(created[name].cpu().float(), value.float(), atol=2e-3)

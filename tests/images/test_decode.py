@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.images.decode import MOST_STRETCH, BadImage, decode_poster, quiet_pillow, upright_size
+from keyart.images.decode import MAX_STRETCH, BadImage, decode_poster, oriented_size, quiet_pillow
 
 RED, GREEN = (220, 30, 20), (20, 200, 40)
 
@@ -127,7 +127,7 @@ def test_transparent_palette_colour_shows_white_paper(files):
 
 def test_slightly_other_shapes_keep_their_edges(files):
     """Edges in another colour stay visible, because nothing is cropped up to the maximum stretch."""
-    image = Image.new("RGB", (int(120 * MOST_STRETCH) - 1, 180), GREEN)
+    image = Image.new("RGB", (int(120 * MAX_STRETCH) - 1, 180), GREEN)
     image.paste(RED, (0, 0, 20, 180))
     image.paste(RED, (image.width - 20, 0, image.width, 180))
     pixels = decode_poster(files.encode(image, "PNG"), (90, 60))
@@ -142,7 +142,7 @@ def test_a_landscape_still_loses_its_outer_edges_and_keeps_its_middle(files):
     red = (pixels[..., 0] > 120) & (pixels[..., 1] < 120)
     height, width = red.any(1).sum(), red.any(0).sum()
     assert abs(height / 90 - 0.5) < 0.03
-    assert abs(width / height - 1 / MOST_STRETCH) < 0.05
+    assert abs(width / height - 1 / MAX_STRETCH) < 0.05
     assert close(pixels[45, 30], RED)
 
 
@@ -173,7 +173,7 @@ def test_what_is_no_image(data, kind):
     with pytest.raises(BadImage) as caught:
         decode_poster(data, (90, 60))
     assert caught.value.kind == kind
-    assert caught.value.mend
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
@@ -206,10 +206,10 @@ def test_no_poster_is_so_long(files, width, height, told):
     with pytest.raises(BadImage) as caught:
         decode_poster(files.encode(Image.new("RGB", (width, height)), "PNG"), (90, 60))
     assert (caught.value.kind, caught.value.detail) == ("extreme shape", told)
-    assert "crop" in caught.value.mend
+    assert "crop" in caught.value.fix
 
 
-def test_the_shape_is_told_as_it_is_seen(files):
+def test_the_shape_is_reported_as_it_is_seen(files):
     exif = Image.Exif()
     exif[0x0112] = 6
     with pytest.raises(BadImage, match="20×3000 pixels, 150 times as high as wide"):
@@ -233,14 +233,14 @@ def test_absurdly_large_by_its_header(files, width, height):
         with quiet_pillow(), pytest.raises(BadImage) as caught:
             decode_poster(files.png_that_claims(width, height), (90, 60))
     assert caught.value.kind == "huge image"
-    assert "64 megapixels" in caught.value.mend
+    assert "64 megapixels" in caught.value.fix
 
 
 def test_a_reason_survives_pickling():
     import pickle
 
     again = pickle.loads(pickle.dumps(BadImage("tiny image", "3×3 pixels", "replace it")))
-    assert (again.kind, again.detail, again.mend) == ("tiny image", "3×3 pixels", "replace it")
+    assert (again.kind, again.detail, again.fix) == ("tiny image", "3×3 pixels", "replace it")
 
 
 def exif_block(kind: int, count: int, value: bytes) -> bytes:
@@ -264,13 +264,13 @@ ORIENTATIONS = {
 
 @pytest.mark.parametrize("suffix", ["JPEG", "PNG", "WEBP"])
 @pytest.mark.parametrize("orientation", ORIENTATIONS)
-def test_any_orientation_gives_pixels_of_the_wanted_shape(files, suffix, orientation):
+def test_any_orientation_gives_pixels_of_the_requested_shape(files, suffix, orientation):
     """Only 1 to 8 are orientations: any other value neither rotates the image nor swaps its sides."""
     exif = exif_block(*ORIENTATIONS[orientation])
     data = files.encode(quadrants(), suffix, exif=exif, **({} if suffix == "PNG" else {"quality": 95}))
     with quiet_pillow():
         pixels = decode_poster(data, (90, 60))
-        size = upright_size(data)
+        size = oriented_size(data)
     assert pixels.shape == (90, 60, 3)
     read = {"long": 6, "two": 6}.get(orientation, int(orientation) if orientation.isdecimal() else 1)
     assert size == ((180, 120) if read in range(5, 9) else (120, 180))

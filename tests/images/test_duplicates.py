@@ -10,9 +10,9 @@ from PIL import Image, ImageEnhance
 
 from keyart.images import duplicates
 from keyart.images.duplicates import (
-    chain_thumbnails,
+    component_thumbnails,
     group_thumbnails,
-    near_duplicate_chains,
+    near_duplicate_components,
     near_duplicate_groups,
     thumbnails,
 )
@@ -95,7 +95,7 @@ def test_chains_join_what_groups_leave_apart():
     other = rng.uniform(60, 200, (2, 3, 24, 16))
     line = [start + i * step for i in (3, 0, 5, 1, 4, 2)]
     thumbs = torch.from_numpy(np.stack([other[0], *line, other[1]])).float()
-    assert chain_thumbnails(thumbs, 20.0, 0.8).tolist() == [0, 1, 1, 1, 1, 1, 1, 7]
+    assert component_thumbnails(thumbs, 20.0, 0.8).tolist() == [0, 1, 1, 1, 1, 1, 1, 7]
     assert len(np.unique(group_thumbnails(thumbs, **RULE))) > 3
 
 
@@ -104,7 +104,7 @@ def test_chains_join_what_groups_leave_apart():
 def test_no_near_duplicates_are_in_different_chains(seed, max_group):
     """Chains join all near-duplicates that the cap or the order of groups separates, and nothing else."""
     thumbs = random_thumbs(seed, spread=20.0)
-    groups, chains = group_thumbnails(thumbs, 20.0, 0.8, max_group), chain_thumbnails(thumbs, 20.0, 0.8)
+    groups, chains = group_thumbnails(thumbs, 20.0, 0.8, max_group), component_thumbnails(thumbs, 20.0, 0.8)
     parent = list(range(len(thumbs)))
     for i, j in combinations(range(len(thumbs)), 2):
         if naive_groups(thumbs[[i, j]], 20.0, 0.8, 2)[1] == 0:
@@ -117,8 +117,8 @@ def test_no_near_duplicates_are_in_different_chains(seed, max_group):
 
 
 def test_chains_of_nothing_and_one():
-    assert chain_thumbnails(torch.empty(0, 3, 24, 16), 20.0, 0.8).tolist() == []
-    assert chain_thumbnails(torch.zeros(1, 3, 24, 16), 20.0, 0.8).tolist() == [0]
+    assert component_thumbnails(torch.empty(0, 3, 24, 16), 20.0, 0.8).tolist() == []
+    assert component_thumbnails(torch.zeros(1, 3, 24, 16), 20.0, 0.8).tolist() == [0]
 
 
 def test_flat_posters_are_alike_only_in_the_same_colour():
@@ -149,7 +149,7 @@ def pictures(tmp_path, files):
     def again(image, quality=90):
         return Image.open(io.BytesIO(files.encode(image, "JPEG", quality=quality)))
 
-    made = {
+    created = {
         "0": first,
         "recompressed": again(first, 30),
         "small": again(first.resize((70, 105))),
@@ -160,7 +160,7 @@ def pictures(tmp_path, files):
         "mirrored": first.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
     }
     paths = []
-    for i, (name, image) in enumerate(made.items()):
+    for i, (name, image) in enumerate(created.items()):
         paths.append(tmp_path / f"{i:02} {name}.png")
         image.save(paths[-1])
     return open_pixels(paths, (256, 176), cache_dir=tmp_path)[0]
@@ -185,7 +185,7 @@ def test_no_split_parts_near_duplicates_of_a_chain(tmp_path, files):
         rows.append(f"{i:03}.png,{'Drama' if i % 2 else 'War'}")
     (tmp_path / "catalogue.csv").write_text("\n".join(rows))
     posters, splits = prepare_posters(DataSettings(tmp_path / "catalogue.csv", folder, image_size=(96, 64)))
-    assert len(set(near_duplicate_chains(posters.pixels)[:60])) == 1
+    assert len(set(near_duplicate_components(posters.pixels)[:60])) == 1
     assert len(set(posters.groups[:60].tolist())) > 1
     assert len(set(splits[:60])) == 1
     assert set(splits) == {"train", "val", "test"}
@@ -195,7 +195,7 @@ def test_groups_are_kept_beside_the_pixels(pictures, monkeypatch):
     first = near_duplicate_groups(pictures)
     monkeypatch.setattr(duplicates, "thumbnails", None)  # would fail if it were called
     np.testing.assert_array_equal(near_duplicate_groups(pictures), first)
-    np.testing.assert_array_equal(near_duplicate_chains(pictures), first)
+    np.testing.assert_array_equal(near_duplicate_components(pictures), first)
     with pytest.raises(TypeError):
         near_duplicate_groups(pictures, max_difference=10)  # another rule, other groups
     with pytest.raises(TypeError):
@@ -219,10 +219,10 @@ def test_real_near_duplicates(real_posters):
         {"tt2072230", "tt4294052"},
     ]
     ids = real_posters.catalogue.ids
-    wanted = {frozenset(group & set(ids)) for group in planted}
+    expected = {frozenset(group & set(ids)) for group in planted}
     found = {
         frozenset(ids[real_posters.groups == group])
         for group, size in zip(*np.unique(real_posters.groups, return_counts=True), strict=True)
         if size > 1
     }
-    assert found == {group for group in wanted if len(group) > 1}
+    assert found == {group for group in expected if len(group) > 1}

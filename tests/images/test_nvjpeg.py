@@ -56,10 +56,10 @@ def turned():
 )
 def test_pixels_are_close_to_pillows(data, device):
     (found,) = decode_jpegs([data], SIZE, device)
-    wanted = decode_poster(data, SIZE)
-    assert found.shape == wanted.shape == (*SIZE, 3)
+    expected = decode_poster(data, SIZE)
+    assert found.shape == expected.shape == (*SIZE, 3)
     assert found.dtype == np.uint8
-    apart = np.abs(found.astype(int) - wanted)
+    apart = np.abs(found.astype(int) - expected)
     assert apart.mean() < 2
     assert np.quantile(apart, 0.99) < 16
 

@@ -27,12 +27,12 @@ SIZE = (48, 32)
 def paths(tmp_path, files):
     folder = tmp_path / "images"
     folder.mkdir()
-    made = []
+    created = []
     for i in range(12):
         path = folder / f"{i:02}.jpg"
         path.write_bytes(files.encode(files.noise(96, 64, seed=i), "JPEG"))
-        made.append(path)
-    return made
+        created.append(path)
+    return created
 
 
 @pytest.fixture
@@ -95,10 +95,10 @@ def test_a_warm_start_decodes_nothing(paths, tmp_path, decoded):
     mixed = [*paths, tmp_path / "images" / "bad.jpg"]
     first = open_pixels(mixed, SIZE, cache_dir=tmp_path)
     assert len(decoded) == 13
-    told = []
-    second = open_pixels(mixed, SIZE, cache_dir=tmp_path, progress=lambda *at: told.append(at))
+    lines = []
+    second = open_pixels(mixed, SIZE, cache_dir=tmp_path, progress=lambda *at: lines.append(at))
     assert len(decoded) == 13
-    assert not told
+    assert not lines
     assert first[0].digest == second[0].digest
     assert {i: str(why) for i, why in first[2].items()} == {i: str(why) for i, why in second[2].items()}
 
@@ -135,7 +135,7 @@ def test_posters_are_shared_between_catalogues(paths, tmp_path, decoded):
     assert_holds(some.select([1]), [paths[3]])
 
 
-def test_bad_files_are_told_by_position_and_left_out(paths, tmp_path, files):
+def test_bad_files_are_reported_by_position_and_left_out(paths, tmp_path, files):
     folder = tmp_path / "images"
     faulty = {
         "gone.jpg": None,
@@ -181,9 +181,9 @@ def test_stricter_checks_look_at_known_files_again(paths, tmp_path, monkeypatch,
 
 
 def test_progress_counts_to_the_end(paths, tmp_path, capsys):
-    told = []
-    open_pixels(paths, SIZE, cache_dir=tmp_path, progress=lambda done, total: told.append((done, total)))
-    assert told[-1] == (12, 12)
+    lines = []
+    open_pixels(paths, SIZE, cache_dir=tmp_path, progress=lambda done, total: lines.append((done, total)))
+    assert lines[-1] == (12, 12)
     assert not capsys.readouterr().out
 
 
@@ -202,14 +202,14 @@ def test_image_size_is_checked(paths, tmp_path, size):
         open_pixels(paths, size, cache_dir=tmp_path)
 
 
-def test_a_cache_that_cannot_be_made_is_told_in_one_line(paths, tmp_path):
+def test_a_cache_that_cannot_be_made_is_reported_in_one_line(paths, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="KEYART_CACHE") as caught:
         open_pixels(paths, SIZE, cache_dir=tmp_path / "file")
     assert "\n" not in str(caught.value)
 
 
-def test_a_full_disk_is_told_in_one_line_and_nothing_is_taken_for_whole(paths, tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_in_one_line_and_nothing_is_taken_for_whole(paths, tmp_path, monkeypatch):
     def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -258,12 +258,12 @@ def test_two_processes_build_at_once(paths, tmp_path):
     ]
     wait_for(folder / "ready-a", folder / "ready-b")
     (folder / "go").touch()
-    told = []
+    lines = []
     for builder in builders:
         out, err = builder.communicate(timeout=60)
         assert builder.returncode == 0, err
-        told.append(out.split())
-    counts, digests, sums = zip(*told, strict=True)
+        lines.append(out.split())
+    counts, digests, sums = zip(*lines, strict=True)
     assert sum(int(count) for count in counts) == len(paths)  # nothing is decoded twice
     own, _, _ = open_pixels(paths, SIZE, cache_dir=tmp_path / "own")
     assert set(digests) == {own.digest}

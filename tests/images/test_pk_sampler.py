@@ -65,12 +65,12 @@ def test_pk_takes_m_of_each_drawn_class(made, epoch):
 def test_pk_is_a_pure_function_of_seed_epoch_and_batch(made, random):
     fresh, _ = made
     one, other = fresh(), fresh()
-    wanted = {(epoch, i): one.batch(epoch, i) for epoch in (0, 1) for i in range(one.batches_per_epoch)}
-    asked = list(wanted)
+    expected = {(epoch, i): one.batch(epoch, i) for epoch in (0, 1) for i in range(one.batches_per_epoch)}
+    asked = list(expected)
     random.shuffle(asked)
     for epoch, i in asked[:8]:
-        np.testing.assert_array_equal(other.batch(epoch, i), wanted[epoch, i])
-        np.testing.assert_array_equal(fresh().batch(epoch, i), wanted[epoch, i])
+        np.testing.assert_array_equal(other.batch(epoch, i), expected[epoch, i])
+        np.testing.assert_array_equal(fresh().batch(epoch, i), expected[epoch, i])
 
 
 def test_pk_draws_classes_by_tempered_count_and_deals_them_evenly():
@@ -172,7 +172,7 @@ def test_classes_are_genre_sets_or_values_of_a_column(column, classes):
                 assert (labels[i] == labels[j]) == (one == other)
 
 
-def test_columns_that_make_no_classes_are_told():
+def test_columns_that_make_no_classes_are_reported():
     with pytest.raises(InputError, match=r"sampler\.column=nosuch: table\.csv .*genres, year, decade.*franchise"):
         class_labels(catalogue(), "nosuch")
     with pytest.raises(InputError, match=r"sampler\.column=nothing: .*no value"):

@@ -30,32 +30,32 @@ def test_good_posters(posters, poster_catalogue):
     assert posters.groups.dtype == np.int64
 
 
-def test_error_tells_all_problems_at_once(faulty, tmp_path):
+def test_error_reports_all_problems_at_once(faulty, tmp_path):
     catalogue, problems = faulty
     with pytest.raises(InputError) as caught:
         load_posters(catalogue, problems, image_size=(48, 32), cache_dir=tmp_path)
-    told = str(caught.value)
+    summary = str(caught.value)
     for words in (
         "catalogue.csv", "5 problems", "no genres", "missing image", "unreadable image", "truncated image",
         "huge image", "p0003.jpg", "p0007.jpg", "p0011.jpg", "12000×10000", "data.on_bad_poster=skip",
     ):  # fmt: skip
-        assert words in told
-    assert "\n" not in told
+        assert words in summary
+    assert "\n" not in summary
 
 
-def test_skip_goes_on_with_the_good_ones(faulty, tmp_path):
+def test_skip_continues_with_the_good_ones(faulty, tmp_path):
     catalogue, problems = faulty
     posters = load_posters(catalogue, problems, image_size=(48, 32), on_bad_poster="skip", cache_dir=tmp_path)
     left = [f"p{i:04}" for i in range(24) if i not in (3, 5, 7, 9, 11)]
     assert posters.catalogue.ids.tolist() == left
     assert len(posters.pixels) == len(posters.groups) == 19
-    told = [(problem.row, problem.file, problem.kind) for problem in posters.skipped]
-    assert [t for t in told if t[2] in ("unreadable image", "truncated image", "huge image")] == [
+    lines = [(problem.row, problem.file, problem.kind) for problem in posters.skipped]
+    assert [t for t in lines if t[2] in ("unreadable image", "truncated image", "huge image")] == [
         (5, "p0003.jpg", "unreadable image"),
         (9, "p0007.jpg", "truncated image"),
         (13, "p0011.jpg", "huge image"),
     ]
-    assert [row for row, _, _ in told] == [5, 7, 9, 11, 13]
+    assert [row for row, _, _ in lines] == [5, 7, 9, 11, 13]
 
 
 def test_problems_name_the_tables_own_lines(poster_folder, tmp_path):

@@ -76,13 +76,13 @@ def test_batches_are_pure_functions_of_seed_epoch_and_index(sampler, random):
             sampler.genres, batch_size=sampler.batch_size, m=sampler.m, tempering=sampler.tempering, seed=sampler.seed
         )
 
-    wanted = {(epoch, i): sampler.batch(epoch, i) for epoch in (0, 1) for i in range(sampler.batches_per_epoch)}
-    asked = list(wanted)
+    expected = {(epoch, i): sampler.batch(epoch, i) for epoch in (0, 1) for i in range(sampler.batches_per_epoch)}
+    asked = list(expected)
     random.shuffle(asked)
     other = fresh()
     for epoch, i in asked[:12]:  # in any order, forwards and backwards through epochs
-        np.testing.assert_array_equal(other.batch(epoch, i), wanted[epoch, i])
-        np.testing.assert_array_equal(fresh().batch(epoch, i), wanted[epoch, i])
+        np.testing.assert_array_equal(other.batch(epoch, i), expected[epoch, i])
+        np.testing.assert_array_equal(fresh().batch(epoch, i), expected[epoch, i])
 
 
 @ALL
@@ -182,7 +182,7 @@ def test_bad_arguments(arguments, told):
         MPerClassSampler(np.ones((20, 2), dtype=bool), **arguments)
 
 
-def test_an_empty_split_is_told():
+def test_an_empty_split_is_reported():
     with pytest.raises(InputError, match="train split holds no posters"):
         RandomSampler(np.ones((0, 2), dtype=bool), batch_size=4)
 

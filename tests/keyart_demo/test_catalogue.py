@@ -171,7 +171,7 @@ def test_what_a_killed_process_left_is_swept_up(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"target", ".target.other", ".target.lock"}
 
 
-def test_a_failing_process_is_told(tmp_path, monkeypatch):
+def test_a_failing_process_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr(render, "_ALONE", 0)
     monkeypatch.setattr(Share, "to_json", lambda self: json.dumps({"folder": "nowhere"}))
     with pytest.raises(RuntimeError, match="KeyError: 'seed'"):

@@ -10,7 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
-from keyart.losses.base import MetricLoss, Relations, relate
+from keyart.losses.base import MetricLoss, Relations, compute_relations
 from keyart.losses.pml import SUPPORTED as PML_LOSSES
 from tests.fakes import jaccard, multi_hot
 
@@ -86,7 +86,7 @@ def make(name: str, dtype: torch.dtype = torch.float64, **settings) -> MetricLos
 def takes_references(name: str, settings: dict) -> bool:
     """Return whether a loss can compare a batch with other posters."""
     special = settings.get("class_name")
-    return loss_class(name).pairwise and (special is None or PML_LOSSES[special].no_references is None)
+    return loss_class(name).supports_memory and (special is None or PML_LOSSES[special].no_references is None)
 
 
 def own_settings(name: str) -> dict:
@@ -100,17 +100,17 @@ def related(genres: Tensor, reference_genres: Tensor | None = None, relevance=ja
     torch.manual_seed(2)
     index, features = torch.arange(len(genres)), torch.randn(len(genres), 7)
     if reference_genres is None:
-        return relate(genres, genres, relevance, index, index, frozen=(features, features))
+        return compute_relations(genres, genres, relevance, index, index, frozen=(features, features))
     other = len(genres) + torch.arange(len(reference_genres))
     frozen = (features, torch.randn(len(reference_genres), 7))
-    return relate(genres, reference_genres, relevance, index, other, frozen=frozen)
+    return compute_relations(genres, reference_genres, relevance, index, other, frozen=frozen)
 
 
 def batches() -> dict[str, tuple[Relations, int | None]]:
     """Return multi-hot batches with their number of references, or None if a batch is compared with itself."""
     own = related(multi_hot(11, GENRES, seed=1))
     assert own.positive.any()
-    assert (own.compared() & ~own.positive & ~own.negative).any()
+    assert (own.valid_pairs() & ~own.positive & ~own.negative).any()
     memory = related(multi_hot(7, GENRES, seed=14), multi_hot(10, GENRES, seed=15))
     torch.manual_seed(3)
     mined = dataclasses.replace(

@@ -304,9 +304,9 @@ def regression(loss, x, y, rel):
 def divergences(loss, target, x, y, rel):
     terms = []
     for a, others in enumerate(compared_of(rel)):
-        wanted = [torch.exp(target(a, j)) for j in others]
+        expected = [torch.exp(target(a, j)) for j in others]
         given = [torch.exp(x[a] @ y[j] / loss.temperature) for j in others]
-        p, q = [w / sum(wanted) for w in wanted], [v / sum(given) for v in given]
+        p, q = [w / sum(expected) for w in expected], [v / sum(given) for v in given]
         terms.append(sum(u * (torch.log(u) - torch.log(v)) for u, v in zip(p, q, strict=True)))
     return terms
 
@@ -327,7 +327,7 @@ def distillation(loss, x, y, rel):
 def sum_(loss, x, y, rel):
     total = ZERO
     for name, term in loss.losses().items():
-        takes = (lambda v: v) if term.takes == "raw" else (lambda v: normalize(v, dim=1))
+        takes = (lambda v: v) if term.input_kind == "raw" else (lambda v: normalize(v, dim=1))
         mine = takes(x)
         total = total + loss.weights[name] * NAIVE[name](term, mine, mine if y is x else takes(y), rel)
     return total

@@ -36,7 +36,7 @@ BATCHES = {
 
 
 def taken(loss, x):
-    return x if loss.takes == "raw" else normalize(x, dim=1)
+    return x if loss.input_kind == "raw" else normalize(x, dim=1)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -121,7 +121,7 @@ def test_obeys_a_miner_or_says_that_it_does_not(name):
     for mined in ("mined", "triplets"):
         narrowed = loss(x, all_of_them[mined][0])
         # Smooth-AP ranks the items of any masks, although it does not accept a miner.
-        if loss.minable or name == "smooth_ap":
+        if loss.supports_miner or name == "smooth_ap":
             assert narrowed != full
         else:
             assert narrowed == full
@@ -131,7 +131,7 @@ def test_obeys_a_miner_or_says_that_it_does_not(name):
 def test_asks_for_what_it_needs(name):
     loss, rel = make(name), related(multi_hot(6, GENRES))
     without = dataclasses.replace(rel, frozen=None)
-    if loss.needs_frozen:
+    if loss.needs_frozen_features:
         with pytest.raises(RuntimeError, match="frozen"):
             loss(unit(6, SIZE), without)
     else:
@@ -164,5 +164,5 @@ def test_smooth_ap_is_the_same_in_parts(monkeypatch):
 def test_compared_pairs_made_by_hand_follow_from_gain_and_masks():
     rel = related(multi_hot(9, GENRES, seed=1))
     by_hand = Relations(rel.gain, rel.positive, rel.negative, rel.genres, rel.reference_genres)
-    assert torch.equal(by_hand.compared(), rel.compared())
-    assert torch.equal(rel.compared(), ~torch.eye(9, dtype=torch.bool))
+    assert torch.equal(by_hand.valid_pairs(), rel.valid_pairs())
+    assert torch.equal(rel.valid_pairs(), ~torch.eye(9, dtype=torch.bool))

@@ -25,7 +25,7 @@ def leaf(rows: int, seed: int) -> torch.Tensor:
 def value_and_gradients(function, loss, rel, memory):
     """Return the value and the gradients of raw vectors, of references, and of the loss's own parameters."""
     raw, others = leaf(len(rel.positive), 1), None if memory is None else leaf(memory, 2)
-    takes = (lambda v: v) if loss.takes == "raw" else (lambda v: normalize(v, dim=1))
+    takes = (lambda v: v) if loss.input_kind == "raw" else (lambda v: normalize(v, dim=1))
     loss.zero_grad()
     value = function(takes(raw), None if others is None else takes(others), rel)
     value.backward()

@@ -17,19 +17,19 @@ from pytorch_metric_learning import distances, losses, miners, reducers, regular
 from keyart.catalogue.relevance import Relevance
 from keyart.config.loss_rules import check_combination
 from keyart.config.pml_table import pml_table
-from keyart.config.preflight import composed
+from keyart.config.preflight import compose_plain
 from keyart.config.rules import check_config
 from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
 from keyart.losses.contrastive import ContrastiveLoss
 from keyart.losses.miners.hard import HardMiner
 from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
-from keyart.losses.miners.pml import REFUSED as REFUSED_MINERS
 from keyart.losses.miners.pml import SUPPORTED as SUPPORTED_MINERS
+from keyart.losses.miners.pml import UNSUPPORTED as REFUSED_MINERS
 from keyart.losses.miners.pml import PMLMiner
 from keyart.losses.miners.semi_hard import SemiHardMiner
-from keyart.losses.pml import REFUSED, SUPPORTED, PMLLoss, from_pml, list_triplets
-from keyart.losses.relations import relate_labels
+from keyart.losses.pml import SUPPORTED, UNSUPPORTED, PMLLoss, from_pml, list_triplets
+from keyart.losses.relations import compute_label_relations
 from keyart.losses.triplet import TripletLoss
 
 LABELS = torch.tensor([4, 4, 1, 1, 1, 2, 2, 3, 4, 2, 0, 1, 4, 2, 2, 1, 0, 0, 4, 1, 2, 4, 0, 1, 2, 2, 4, 1])
@@ -62,9 +62,9 @@ def classes(module) -> set[str]:
 
 
 def test_every_class_is_used_or_refused():
-    assert set(SUPPORTED) | set(REFUSED) == classes(losses)
+    assert set(SUPPORTED) | set(UNSUPPORTED) == classes(losses)
     assert set(SUPPORTED_MINERS) | set(REFUSED_MINERS) == classes(miners)
-    assert not set(SUPPORTED) & set(REFUSED)
+    assert not set(SUPPORTED) & set(UNSUPPORTED)
     assert not set(SUPPORTED_MINERS) & set(REFUSED_MINERS)
 
 
@@ -117,7 +117,7 @@ def test_miners_equal_pml_on_single_labels(name, loss, references):
 def test_distance_weighted_miner_draws_as_pml_does():
     labels, others = LABELS[:4], LABELS.repeat(2)
     x, y = random(4), random(len(others), seed=5)
-    relations = relate_labels(labels, 4, Relevance("exact"), others, len(others))
+    relations = compute_label_relations(labels, 4, Relevance("exact"), others, len(others))
     miner, theirs = PMLMiner("DistanceWeightedMiner"), miners.DistanceWeightedMiner()
     torch.manual_seed(0)
     # In how many triplets each reference is the positive, and the negative.
@@ -144,10 +144,10 @@ def test_miners_equal_keyarts_own_on_several_labels(name, ours):
         "semi": PMLMiner("TripletMarginMiner", {"type_of_triplets": "semihard", "margin": 0.3}),
         "ms": PMLMiner("MultiSimilarityMiner", {"epsilon": 0.1}),
     }[name]
-    x, rel = random(24), relate_labels(multi_hot(24, seed=1), 24, Relevance("jaccard"))
+    x, rel = random(24), compute_label_relations(multi_hot(24, seed=1), 24, Relevance("jaccard"))
     assert not (rel.positive | rel.negative | torch.eye(24, dtype=torch.bool)).all()
     mine, other = ours(x, rel), theirs(x, rel)
-    for a, b in zip(mine.chosen(), other.chosen(), strict=True):
+    for a, b in zip(mine.pair_masks(), other.pair_masks(), strict=True):
         assert torch.equal(a, b)
     if mine.triplets is not None and other.triplets is not None:
         assert sorted(mine.triplets.T.tolist()) == sorted(other.triplets.T.tolist())
@@ -215,7 +215,7 @@ def test_regularizers_see_raw_embeddings():
 
 
 def test_triplets_are_listed_in_order():
-    rel = relate_labels(multi_hot(13, seed=1), 13, Relevance("jaccard"), multi_hot(9, seed=2), 9)
+    rel = compute_label_relations(multi_hot(13, seed=1), 13, Relevance("jaccard"), multi_hot(9, seed=2), 9)
     expected = torch.where(rel.positive[:, :, None] & rel.negative[:, None])
     assert len(expected[0]) > 20
     assert all(torch.equal(a, b) for a, b in zip(list_triplets(rel), expected, strict=True))
@@ -224,7 +224,7 @@ def test_triplets_are_listed_in_order():
 # Why classes are refused
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("name", UNSUPPORTED)
 def test_refused_losses_name_the_reason(name):
     with pytest.raises(InputError, match=rf"loss.class={name}: cannot be used: it "):
         PMLLoss(name)
@@ -242,17 +242,17 @@ NOT_BUILT = ("CrossBatchMemory", "MultipleLosses", "SelfSupervisedLoss")
 def built(name):
     """Build a refused loss with the arguments that it needs."""
     given = {"RankedListLoss": {"margin": 0.4, "Tn": 4}, "ManifoldLoss": {"l": 6, "K": 3}, "InstanceLoss": {}}
-    if "learns a direction" in REFUSED[name] and name not in given:
+    if "learns a direction" in UNSUPPORTED[name] and name not in given:
         given[name] = {"num_classes": 5, "descriptors_dim" if name == "P2SGradLoss" else "embedding_size": 6}
     return getattr(losses, name)(**given.get(name, {}))
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", [n for n in REFUSED if "base class" not in REFUSED[n] and n not in NOT_BUILT])
+@pytest.mark.parametrize("name", [n for n in UNSUPPORTED if "base class" not in UNSUPPORTED[n] and n not in NOT_BUILT])
 def test_refused_losses_cannot_work_from_pairs(name):
     """Check that they require labels, refuse pairs, or give the same value for other pairs."""
-    rel = relate_labels(LABELS, len(LABELS), Relevance("exact"))
-    x, all_of_them = random(len(LABELS)).float(), rel.pairs()
+    rel = compute_label_relations(LABELS, len(LABELS), Relevance("exact"))
+    x, all_of_them = random(len(LABELS)).float(), rel.pml_indices()
     fewer = tuple(indices[::2] for indices in all_of_them)
     values = []
     for indices in (all_of_them, fewer):
@@ -310,14 +310,14 @@ def test_a_users_own_loss_on_pairs_is_taken():
 
 def test_labels_are_checked():
     loss, x = from_pml(losses.CircleLoss()), random(4)
-    for labels, more, told in (
+    for labels, more, summary in (
         (torch.zeros(3), {}, r"labels must be \(4,\) or \(4, G\)"),
         (torch.zeros(4, 2, 2), {}, r"labels must be"),
         (torch.zeros(4), {"ref_emb": x}, "together"),
         (torch.zeros(4), {"ref_emb": x, "ref_labels": torch.zeros(5)}, r"ref_labels must be \(4,\)"),
         (torch.zeros(4), {"ref_emb": x, "ref_labels": torch.zeros(4, 3)}, "do not match"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=summary):
             loss(x, labels, **more)
 
 
@@ -327,7 +327,7 @@ def test_references_are_refused_where_pml_would_be_wrong(name):
     with pytest.raises(InputError, match=f"loss=pml loss.class={name}: .*no references"):
         PMLLoss(name)(x, torch.arange(6) % 2, x + 1, torch.arange(6) % 2)
     with pytest.raises(InputError, match=r"memory.*; leave the memory out"):
-        check_combination(composed(["loss=pml", f"loss.class={name}"])["loss"], memory=True)
+        check_combination(compose_plain(["loss=pml", f"loss.class={name}"])["loss"], memory=True)
 
 
 # Margins
@@ -353,7 +353,7 @@ def test_schedules_move_pmls_margin(name):
     spec, x = SUPPORTED[name].margin, random(len(LABELS))
     loss = PMLLoss(name, spec.default, {"kind": "linear", "start": spec.low, "share": 0.5})
     for step, margin in ((0, spec.low), (25, (spec.low + spec.default) / 2), (80, spec.default)):
-        loss.to_step(step, 100)
+        loss.set_step(step, 100)
         torch.testing.assert_close(loss(x, LABELS), pml_class(name, margin)(x, LABELS).reshape(()))
 
 
@@ -396,7 +396,7 @@ def test_classes_without_a_margin_refuse_one(name):
 )
 def test_wrong_values_are_refused_at_start(overrides, told):
     with pytest.raises(InputError, match=told) as caught:
-        check_config(composed(overrides))
+        check_config(compose_plain(overrides))
     assert "\n" not in str(caught.value)
 
 
@@ -410,20 +410,20 @@ def test_wrong_values_are_refused_at_start(overrides, told):
     ],
 )
 def test_right_values_pass(overrides):
-    check_config(composed(overrides))
+    check_config(compose_plain(overrides))
 
 
 def test_a_term_of_a_sum_is_checked_by_its_own_key():
     overrides = ["loss=sum", "+loss@loss.terms.pml=pml", "loss.terms.pml.class=CircleLoss", "+loss.weights.pml=0.5"]
     with pytest.raises(InputError, match=r"^loss\.terms\.pml\.margin=3: "):
-        check_config(composed([*overrides, "loss.terms.pml.margin=3"]))
+        check_config(compose_plain([*overrides, "loss.terms.pml.margin=3"]))
 
 
 def test_the_page_holds_the_tables():
     root = Path(__file__).resolve().parents[2]
     page = (root / "docs" / "pml.md").read_text(encoding="utf-8")
     assert pml_table() in page
-    assert all(f"`{name}`" in page for name in (*SUPPORTED, *REFUSED, *SUPPORTED_MINERS, *REFUSED_MINERS))
+    assert all(f"`{name}`" in page for name in (*SUPPORTED, *UNSUPPORTED, *SUPPORTED_MINERS, *REFUSED_MINERS))
 
 
 # An extra

@@ -14,7 +14,7 @@ from keyart.losses.margin import MarginLoss
 from keyart.losses.memory import CrossBatchMemory
 from keyart.losses.miners.distance_weighted import DistanceWeightedMiner
 from keyart.losses.miners.pml import PMLMiner
-from keyart.losses.objective import Rows
+from keyart.losses.objective import EmbeddedBatch
 from keyart.losses.pml import PMLLoss
 from keyart.losses.supcon import SupConLoss
 from keyart.losses.triplet import TripletLoss
@@ -41,10 +41,10 @@ def batches(kind: str):
 
 def memory(frozen_width: int) -> CrossBatchMemory:
     """Return a half-full memory that contains one of the batch's posters."""
-    made = CrossBatchMemory(24, width=8, genres=5, frozen_width=frozen_width)
+    created = CrossBatchMemory(24, width=8, genres=5, frozen_width=frozen_width)
     frozen = unit(12, frozen_width, seed=8).float() if frozen_width else None
-    made.store(Rows(unit(12, 8, seed=7).float(), multi_hot(12, seed=7), torch.arange(7, 19), frozen))
-    return made
+    created.store(EmbeddedBatch(unit(12, 8, seed=7).float(), multi_hot(12, seed=7), torch.arange(7, 19), frozen))
+    return created
 
 
 LOSSES = {
@@ -61,7 +61,7 @@ LOSSES = {
 class TwoParts(LinearHead):
     """A head with two vectors; the loss is applied to each."""
 
-    part_size = 4
+    branch_size = 4
 
     def parts(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self(features).chunk(2, dim=1)
@@ -79,18 +79,18 @@ def module(loss_name: str, extra: str = "") -> EmbeddingModule:
     head = TwoParts(96, 8)
     loss = LOSSES[loss_name]()
     loss.build(4, torch.ones(5), 10)
-    made = EmbeddingModule(
+    created = EmbeddingModule(
         Embedder(backbone, head),
         loss,
         jaccard,
         miner=miner(extra),
-        memory=memory(96 if loss.needs_frozen else 0) if "memory" in extra else None,
+        memory=memory(96 if loss.needs_frozen_features else 0) if "memory" in extra else None,
         chunk_size=2 if "chunks" in extra else None,
         finetune_epochs=1,
         precision="fp32",
     )
-    made.log = lambda *args, **kwargs: None
-    return made
+    created.log = lambda *args, **kwargs: None
+    return created
 
 
 def gradients(made: EmbeddingModule, batch) -> dict[str, torch.Tensor]:
@@ -129,14 +129,14 @@ def _work(rank: int, folder: str) -> None:
         share = batches(kind)[1][rank]
         if loss_name == "triplet":
             share["sizes"] = list(ROWS)
-        made = module(loss_name, extra)
-        found = gradients(made, share)
+        created = module(loss_name, extra)
+        found = gradients(created, share)
         for name, value in found.items():
             if name != "loss":  # as DistributedDataParallel does
                 dist.all_reduce(value)
                 value /= 2
-        if made.memory is not None:
-            found |= {f"memory.{name}": buffer for name, buffer in made.memory.named_buffers()}
+        if created.memory is not None:
+            found |= {f"memory.{name}": buffer for name, buffer in created.memory.named_buffers()}
         results[case] = found
     rows = torch.arange(ROWS[rank] * 2).view(-1, 2) + 100 * rank
     results["rows"] = gather_rows(rows)
@@ -151,11 +151,11 @@ def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
         results = torch.load(tmp_path / f"{rank}.pt")
         for case in CASES:
             loss_name, kind, extra = case
-            made = module(loss_name, extra)
-            expected = gradients(made, batches(kind)[0])
+            created = module(loss_name, extra)
+            expected = gradients(created, batches(kind)[0])
             assert any(value.abs().max() > 1e-3 for name, value in expected.items() if name != "loss")
-            if made.memory is not None:
-                expected |= {f"memory.{name}": buffer for name, buffer in made.memory.named_buffers()}
+            if created.memory is not None:
+                expected |= {f"memory.{name}": buffer for name, buffer in created.memory.named_buffers()}
             found = results[case]
             assert found.keys() == expected.keys()
             for name, value in expected.items():
@@ -174,7 +174,7 @@ def test_a_single_process_gathers_nothing():
 
 @pytest.mark.parametrize("kind", ["features", "pixels"])
 def test_only_what_learns_gets_a_gradient(kind):
-    made = module("angular")
-    found = gradients(made, batches(kind)[0])
+    created = module("angular")
+    found = gradients(created, batches(kind)[0])
     assert "embedder.head.project.weight" in found
     assert any(name.startswith("embedder.backbone") for name in found) == (kind == "pixels")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
-from keyart.losses.base import Relations, relate
+from keyart.losses.base import Relations, compute_relations
 from keyart.losses.bce import BCELoss
 from keyart.losses.triplet import TripletLoss
 from tests.fakes import jaccard, multi_hot, unit
@@ -17,8 +17,10 @@ from tests.fakes import jaccard, multi_hot, unit
 def relations(genres: Tensor, reference_genres: Tensor | None = None) -> Relations:
     index = torch.arange(len(genres))
     if reference_genres is None:
-        return relate(genres, genres, jaccard, index, index)
-    return relate(genres, reference_genres, jaccard, index, len(genres) + torch.arange(len(reference_genres)))
+        return compute_relations(genres, genres, jaccard, index, index)
+    return compute_relations(
+        genres, reference_genres, jaccard, index, len(genres) + torch.arange(len(reference_genres))
+    )
 
 
 def gradient(loss, raw: Tensor, *args) -> tuple[Tensor, Tensor]:
@@ -198,12 +200,12 @@ def test_degenerate_batches_give_finite_values_and_gradients(case, dtype):
     for loss in every_loss():
         x = torch.randn(len(genres), 8) if rows is None else rows
         x = x.detach().to(dtype, copy=True).requires_grad_()
-        value = loss(x if loss.takes == "raw" else torch.nn.functional.normalize(x, dim=1), relations(genres))
+        value = loss(x if loss.input_kind == "raw" else torch.nn.functional.normalize(x, dim=1), relations(genres))
         assert value.dtype == torch.float32
         assert value.isfinite()
         value.backward()
         assert x.grad.isfinite().all()
-        if case in ("no positives", "one poster", "nobody", "no genres") and loss.pairwise:
+        if case in ("no positives", "one poster", "nobody", "no genres") and loss.supports_memory:
             assert value == 0
             assert (x.grad == 0).all()
 
@@ -224,10 +226,10 @@ def test_losses_compute_in_float32_under_autocast():
 
 def test_a_poster_and_itself_are_neither():
     genres = torch.tensor([[1.0, 0], [1, 0], [0, 1]])
-    rel = relate(genres, genres, jaccard, torch.tensor([7, 7, 9]), torch.tensor([7, 3, 9]))
+    rel = compute_relations(genres, genres, jaccard, torch.tensor([7, 7, 9]), torch.tensor([7, 3, 9]))
     assert rel.positive.tolist() == [[False, True, False], [False, True, False], [False, False, False]]
     assert rel.negative.tolist() == [[False, False, True], [False, False, True], [True, True, False]]
-    anchors, positives, others, negatives = rel.pairs()
+    anchors, positives, others, negatives = rel.pml_indices()
     assert list(zip(anchors.tolist(), positives.tolist(), strict=True)) == [(0, 1), (1, 1)]
     assert list(zip(others.tolist(), negatives.tolist(), strict=True)) == [(0, 2), (1, 2), (2, 0), (2, 1)]
 

@@ -6,14 +6,14 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
-from keyart.losses.base import relate
+from keyart.losses.base import compute_relations
 from keyart.losses.bce import BCELoss
 from keyart.losses.distillation import DistillationLoss
 from keyart.losses.memory import CrossBatchMemory
 from keyart.losses.miners.distance_weighted import DistanceWeightedMiner
 from keyart.losses.miners.hard import HardMiner
 from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
-from keyart.losses.objective import Rows, objective
+from keyart.losses.objective import EmbeddedBatch, compute_loss
 from keyart.losses.regression import RegressionLoss
 from keyart.losses.supcon import SupConLoss
 from keyart.losses.triplet import TripletLoss
@@ -21,8 +21,8 @@ from tests.fakes import jaccard, multi_hot, unit
 from tests.training.test_module import POSTERS, Recorder, fit, make
 
 
-def batch(n: int, seed: int, start: int = 0, frozen: int = 0) -> Rows:
-    return Rows(
+def batch(n: int, seed: int, start: int = 0, frozen: int = 0) -> EmbeddedBatch:
+    return EmbeddedBatch(
         unit(n, 8, seed=seed, dtype=torch.float32),
         multi_hot(n, seed=seed),
         torch.arange(start, start + n),
@@ -38,7 +38,7 @@ def test_it_holds_the_latest_posters(sizes):
         everything.append(batch(n, seed, start, frozen=3))
         memory.store(everything[-1])
         start += n
-        held = memory.recall(0)
+        held = memory.references(0)
         kept = held.index >= 0
         assert sorted(held.index[kept].tolist()) == list(range(max(0, start - 10), start))
         stored = everything[0]
@@ -54,7 +54,7 @@ LOSSES = [AngularLoss(), TripletLoss(), SupConLoss(), RegressionLoss(), Distilla
 
 
 MINERS = [None, HardMiner(), MultiSimilarityMiner()]
-PAIRS = [(loss, miner) for loss in LOSSES for miner in MINERS if miner is None or loss.minable]
+PAIRS = [(loss, miner) for loss in LOSSES for miner in MINERS if miner is None or loss.supports_miner]
 
 
 @pytest.mark.parametrize(("loss", "miner"), PAIRS, ids=lambda one: getattr(one, "name", "none"))
@@ -64,19 +64,25 @@ def test_a_loss_sees_the_batch_and_what_is_filled_but_no_poster_twice(loss, mine
     memory = CrossBatchMemory(20, width=8, genres=5, frozen_width=3)
     memory.store(old)
     leaf = new.embeddings.clone().requires_grad_()
-    found = objective(
-        Rows(leaf, new.genres, new.index, new.frozen), loss, jaccard, miner=miner, remembered=memory.recall(0)
+    found = compute_loss(
+        EmbeddedBatch(leaf, new.genres, new.index, new.frozen),
+        loss,
+        jaccard,
+        miner=miner,
+        remembered=memory.references(0),
     )
     (gradient,) = torch.autograd.grad(found, leaf)
 
-    others = new.followed_by(Rows(old.embeddings[2:], old.genres[2:], old.index[2:], old.frozen[2:]))
-    relations = relate(new.genres, others.genres, jaccard, new.index, others.index, frozen=(new.frozen, others.frozen))
+    others = new.followed_by(EmbeddedBatch(old.embeddings[2:], old.genres[2:], old.index[2:], old.frozen[2:]))
+    relations = compute_relations(
+        new.genres, others.genres, jaccard, new.index, others.index, frozen=(new.frozen, others.frozen)
+    )
     leaf = new.embeddings.clone().requires_grad_()
     references = torch.cat((leaf, old.embeddings[2:]))
     expected = loss(leaf, relations if miner is None else miner(leaf, relations, references), references)
     torch.testing.assert_close(found, expected)
     torch.testing.assert_close(gradient, torch.autograd.grad(expected, leaf)[0], rtol=1e-4, atol=1e-6)
-    without = objective(new, loss, jaccard, miner=miner)
+    without = compute_loss(new, loss, jaccard, miner=miner)
     assert not torch.isclose(found, without)
 
 
@@ -84,7 +90,7 @@ def test_an_empty_memory_changes_nothing():
     new, memory = batch(6, 0), CrossBatchMemory(20, width=8, genres=5)
     for loss in (AngularLoss(), TripletLoss(), SupConLoss(), RegressionLoss()):
         torch.testing.assert_close(
-            objective(new, loss, jaccard, remembered=memory.recall(0)), objective(new, loss, jaccard)
+            compute_loss(new, loss, jaccard, remembered=memory.references(0)), compute_loss(new, loss, jaccard)
         )
 
 
@@ -146,6 +152,6 @@ def test_what_has_no_use_for_it_is_refused():
         make(BCELoss(), miner=HardMiner())
     with pytest.raises(InputError, match=r"miner=hard: loss=regression weighs every pair by its gain"):
         make(RegressionLoss(), miner=HardMiner())
-    for arguments, told in (((0,), "memory.size=0"), ((3, -1), "memory.start_step=-1")):
-        with pytest.raises(InputError, match=told):
+    for arguments, summary in (((0,), "memory.size=0"), ((3, -1), "memory.start_step=-1")):
+        with pytest.raises(InputError, match=summary):
             CrossBatchMemory(*arguments, width=8, genres=5)

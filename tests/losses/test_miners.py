@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from keyart.errors import InputError
-from keyart.losses.base import relate
+from keyart.losses.base import compute_relations
 from keyart.losses.miners.distance_weighted import DistanceWeightedMiner
 from keyart.losses.miners.hard import HardMiner
 from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
@@ -40,10 +40,10 @@ def case(with_references: bool, n: int = 20, m: int = 26, size: int = 4):
     """Create embeddings, references, relations, labels and reference labels, with one genre per item."""
     genres, labels, index = single(n)
     if not with_references:
-        return unit(n, size), None, relate(genres, genres, jaccard, index, index), labels, None
+        return unit(n, size), None, compute_relations(genres, genres, jaccard, index, index), labels, None
     others, other_labels, other_index = single(m, seed=1, offset=100)
     x, y = unit(n, size), unit(m, size, seed=1)
-    return x, y, relate(genres, others, jaccard, index, other_index), labels, other_labels
+    return x, y, compute_relations(genres, others, jaccard, index, other_index), labels, other_labels
 
 
 def rows(*columns):
@@ -51,7 +51,7 @@ def rows(*columns):
 
 
 def pair_sets(relations):
-    a, p, b, n = relations.pairs()
+    a, p, b, n = relations.pml_indices()
     return rows(a, p), rows(b, n)
 
 
@@ -146,7 +146,7 @@ def test_distance_weights_are_the_papers():
 
 def test_every_positive_pair_gets_one_negative_of_its_anchor():
     genres, index = multi_hot(30, seed=3), torch.arange(30)
-    relations = relate(genres, genres, jaccard, index, index)
+    relations = compute_relations(genres, genres, jaccard, index, index)
     a, p, n = DistanceWeightedMiner(nonzero_loss_cutoff=2.0)(unit(30), relations).triplets
     anchors, positives = torch.where(relations.positive & relations.negative.any(1, keepdim=True))
     assert rows(a, p) == rows(anchors, positives)
@@ -158,7 +158,7 @@ def test_every_positive_pair_gets_one_negative_of_its_anchor():
 def test_triplets_equal_their_definition_on_several_genres(kind, low, high, monkeypatch):
     monkeypatch.setattr("keyart.losses.miners.semi_hard._AT_ONCE", 70)  # several steps, the last one partial
     genres, index, x = multi_hot(16, seed=5), torch.arange(16), unit(16)
-    relations = relate(genres, genres, jaccard, index, index)
+    relations = compute_relations(genres, genres, jaccard, index, index)
     d = torch.cdist(x, x)
     expected, nearest = set(), set()
     for a, p in relations.positive.nonzero().tolist():
@@ -175,10 +175,10 @@ def test_triplets_equal_their_definition_on_several_genres(kind, low, high, monk
 def test_degenerate_batches(miner, genres):
     """Check batches without positives, without negatives, with one poster, and with equal embeddings."""
     index = torch.arange(len(genres))
-    relations = relate(genres, genres, jaccard, index, index)
+    relations = compute_relations(genres, genres, jaccard, index, index)
     for x in (unit(len(genres), dtype=torch.float32), torch.ones(len(genres), 8)):
         found = miner(x, relations)
-        positive, negative = found.chosen()
+        positive, negative = found.pair_masks()
         assert not (positive & ~relations.positive).any()
         assert not (negative & ~relations.negative).any()
 
@@ -186,13 +186,13 @@ def test_degenerate_batches(miner, genres):
 @pytest.mark.parametrize("miner", MINERS, ids=lambda m: m.name)
 def test_choices_are_among_the_relations_scale_free_and_repeatable(miner):
     genres, index = multi_hot(24, seed=2), torch.arange(24)
-    relations = relate(genres, genres, jaccard, index, index)
+    relations = compute_relations(genres, genres, jaccard, index, index)
     x = unit(24, 4)
     scales = torch.linspace(0.5, 3, 24, dtype=torch.float64)[:, None]
     found = []
     for vectors in (x, (x * scales).requires_grad_()):
         torch.manual_seed(7)
-        found.append(miner(vectors, relations).chosen())
+        found.append(miner(vectors, relations).pair_masks())
     allowed = (relations.positive, relations.negative)
     for chosen, again, mask in zip(*found, allowed, strict=True):
         assert torch.equal(chosen, again)

@@ -112,7 +112,7 @@ PAIRS = {
 @pytest.mark.parametrize("name", PAIRS)
 def test_equals_pml_on_the_pairs_of_several_genres(name):
     rel = related(multi_hot(20, C, seed=6))
-    check(make(name), PAIRS[name](), raw(20), rel, None, rel.pairs())
+    check(make(name), PAIRS[name](), raw(20), rel, None, rel.pml_indices())
 
 
 @pytest.mark.parametrize(("name", "theirs"), [("triplet", pml.TripletMarginLoss), ("margin", pml.MarginLoss)])

@@ -10,7 +10,7 @@ from torch import nn
 
 import keyart
 from keyart.catalogue.relevance import Relevance
-from keyart.losses import AngularLoss, BCELoss, HardMiner, TrainingLoss, TripletLoss, relate
+from keyart.losses import AngularLoss, BCELoss, HardMiner, TrainingLoss, TripletLoss, compute_relations
 from tests.fakes import jaccard, multi_hot, unit
 
 
@@ -24,7 +24,7 @@ def test_relevance_is_an_argument():
     index = torch.arange(len(labels))
     for given in ("any", "exact", "jaccard", jaccard):
         function = given if callable(given) else Relevance(given)
-        expected = loss(embeddings, relate(labels, labels, function, index, index))
+        expected = loss(embeddings, compute_relations(labels, labels, function, index, index))
         torch.testing.assert_close(loss(embeddings, labels, relevance=given), expected)
     assert loss(embeddings, labels, relevance="any") != loss(embeddings, labels)
     with pytest.raises(keyart.InputError, match="needs the genres' weights"):
@@ -34,7 +34,7 @@ def test_relevance_is_an_argument():
 def test_a_miner_takes_labels_and_its_pairs_go_to_the_loss():
     embeddings, labels = batch()
     index = torch.arange(len(labels))
-    relations = relate(labels, labels, jaccard, index, index)
+    relations = compute_relations(labels, labels, jaccard, index, index)
     loss, miner = TripletLoss(), HardMiner()
     expected = loss(embeddings, miner(embeddings, relations))
     assert loss(embeddings, labels, indices_tuple=miner(embeddings, labels)) == expected
@@ -85,15 +85,15 @@ def test_class_numbers():
 
 def test_a_memory_compares_with_earlier_batches_and_is_saved():
     first, second = batch(seed=0), batch(seed=1)
-    made = [TrainingLoss(AngularLoss(40), memory_size=24, embedding_size=8, num_labels=5) for _ in range(2)]
-    made[0](*first)
-    made[1].load_state_dict(made[0].state_dict())
-    values = [loss(*second) for loss in made]
+    created = [TrainingLoss(AngularLoss(40), memory_size=24, embedding_size=8, num_labels=5) for _ in range(2)]
+    created[0](*first)
+    created[1].load_state_dict(created[0].state_dict())
+    values = [loss(*second) for loss in created]
     assert values[0] == values[1]
     both = torch.cat((second[0], first[0].detach().float().double()))
     index = torch.arange(48)
     labels = torch.cat((second[1], first[1]))
-    expected = AngularLoss(40)(second[0], relate(second[1], labels, jaccard, index[:24], index), both)
+    expected = AngularLoss(40)(second[0], compute_relations(second[1], labels, jaccard, index[:24], index), both)
     torch.testing.assert_close(values[0], expected)
 
 

@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from keyart import losses
-from keyart.config.loss_rules import check_combination, check_loss, used_terms
+from keyart.config.loss_rules import active_terms, check_combination, check_loss
 from keyart.config.loss_table import loss_table, read_losses
-from keyart.config.preflight import CONFIG_FOLDER, composed
-from keyart.config.shorthand import in_full
+from keyart.config.preflight import CONFIG_FOLDER, compose_plain
+from keyart.config.shorthand import expand_shorthand
 from keyart.errors import InputError
 from keyart.losses.base import MarginSchedule, MetricLoss
 from tests.fakes import multi_hot, unit
@@ -26,7 +26,7 @@ WITH_MARGIN = [name for name in NAMES if loss_class(name).margin_spec is not Non
 
 def built(*overrides: str) -> MetricLoss:
     """Build the loss that training builds from these overrides."""
-    full = in_full(overrides)
+    full = expand_shorthand(overrides)
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         return instantiate(compose("train", overrides=full).loss.build)
 
@@ -42,7 +42,7 @@ def test_yaml_and_class_agree(name):
     cls, content = loss_class(name), YAMLS[name]
     about, spec = content["about"], cls.margin_spec
     assert cls.name == name == content["name"]
-    assert (about["miner"], about["memory"]) == (cls.minable, cls.pairwise)
+    assert (about["miner"], about["memory"]) == (cls.supports_miner, cls.supports_memory)
     if spec is None:
         assert (content["margin"], about["unit"], about["range"]) == (None, None, None)
         assert ("margin_schedule" in content) == (name == "pml")
@@ -57,8 +57,8 @@ def test_yaml_and_class_agree(name):
         return
     if name == "pml":
         parameters = {"class_name": "class", "margin": "margin", "margin_schedule": "margin_schedule", "args": "args"}
-        wanted = {parameter: f"${{..{key}}}" for parameter, key in parameters.items()}
-        assert {key: value for key, value in content["build"].items() if not key.startswith("_")} == wanted
+        expected = {parameter: f"${{..{key}}}" for parameter, key in parameters.items()}
+        assert {key: value for key, value in content["build"].items() if not key.startswith("_")} == expected
         return
     assert {key: content[key] for key in own_settings(name)} == own_settings(name)
     own = {"margin", "margin_schedule"} if spec else set()
@@ -73,7 +73,7 @@ def test_hydra_builds_it(name):
     loss.build(SIZE, torch.ones(GENRES), 9)
     rel = related(multi_hot(9, GENRES, seed=1))
     assert loss(unit(9, SIZE).float(), rel).isfinite()
-    check_loss(composed([f"loss={name}", *MORE.get(name, [])])["loss"])
+    check_loss(compose_plain([f"loss={name}", *MORE.get(name, [])])["loss"])
 
 
 @pytest.mark.parametrize("name", WITH_MARGIN)
@@ -92,13 +92,13 @@ def test_margins_out_of_range_are_refused_by_class_and_rules(name):
 @pytest.mark.parametrize("name", [name for name in (*SINGLE, "sum") if name not in WITH_MARGIN])
 def test_losses_without_margin_refuse_one(name):
     with pytest.raises(InputError, match=f"loss={name} has no margin"):
-        check_loss({**composed([f"loss={name}"])["loss"], "margin": 0.5})
+        check_loss({**compose_plain([f"loss={name}"])["loss"], "margin": 0.5})
     with pytest.raises(InputError, match=f"loss={name} has no margin"):
         loss_class(name)(**({"terms": {}, "weights": {}} if name == "sum" else {}), margin=0.5)
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_wrong_numbers_of_its_own_are_told_with_their_key(name):
+def test_wrong_numbers_of_its_own_are_reported_with_their_key(name):
     for key, value in own_settings(name).items():
         wrong = -7.0 if isinstance(value, float) or key == "alpha" else "nonsense"
         with pytest.raises(InputError, match=f"loss.{key}={wrong}") as caught:
@@ -119,7 +119,7 @@ def test_a_schedule_moves_the_margin_of_every_loss_that_has_one(name):
     assert loss.margin == start
     assert loss(x, rel) == low_value
     for step, margin in ((25, spec.default * 0.75), (50, spec.default), (99, spec.default), (0, start)):
-        loss.to_step(step, 100)
+        loss.set_step(step, 100)
         assert loss.margin == pytest.approx(margin)
         torch.testing.assert_close(loss(x, rel), make(name, margin=margin)(x, rel))
     assert low_value != make(name)(x, rel)
@@ -128,19 +128,19 @@ def test_a_schedule_moves_the_margin_of_every_loss_that_has_one(name):
 def test_schedules_are_checked():
     angular = losses.AngularLoss
     assert angular(45, {"kind": "linear"}).margin == 1
-    for bad, told in (
+    for bad, summary in (
         ({"kind": "cosine"}, "loss.margin_schedule.kind=cosine"),
         ({"kind": "linear", "share": 0}, "loss.margin_schedule.share=0"),
         ({"kind": "linear", "start": 200}, "loss.margin_schedule.start=200"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=summary):
             angular(45, bad)
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=summary):
             check_loss({**YAMLS["angular"], "margin_schedule": bad})
     with pytest.raises(InputError, match=r"loss.margin_schedule.steps"):
         angular(45, {"steps": 9})
     loss = built("loss=angular", "loss.margin_schedule.kind=linear", "loss.margin_schedule.start=20")
-    loss.to_step(10, 100)
+    loss.set_step(10, 100)
     assert loss.margin == pytest.approx(32.5)
 
 
@@ -148,50 +148,60 @@ def test_sum_takes_weights_and_terms_from_the_command_line():
     overrides = ("loss.weights.distillation=0", "loss.weights.supcon=0.5", "loss.terms.supcon.temperature=0.2")
     margins = ("loss.terms.angular.margin=40", "loss.terms.angular.margin_schedule.kind=linear")
     loss = built("loss=sum", *overrides, *margins)
-    loss.to_step(99, 100)
+    loss.set_step(99, 100)
     x, rel = unit(9, SIZE, seed=1), related(multi_hot(9, GENRES, seed=1))
     expected = losses.AngularLoss(40)(x, rel) + 0.5 * losses.SupConLoss(temperature=0.2)(x, rel)
     torch.testing.assert_close(loss(x, rel), expected)
     assert loss.weights == {"angular": 1.0, "supcon": 0.5}
-    loss.to_step(0, 100)
+    loss.set_step(0, 100)
     assert loss.losses()["angular"].margin == 1
 
 
 def test_sum_needs_what_its_terms_need():
     plain = losses.SumLoss({"supcon": losses.SupConLoss(), "bce": losses.BCELoss()}, {"supcon": 1})
-    assert (plain.takes, plain.pairwise, plain.minable, plain.needs_frozen) == ("normalised", True, True, False)
+    assert (plain.input_kind, plain.supports_memory, plain.supports_miner, plain.needs_frozen_features) == (
+        "normalised",
+        True,
+        True,
+        False,
+    )
     terms = {"bce": losses.BCELoss(), "keep": losses.DistillationLoss()}
     mixed = losses.SumLoss(terms, {"bce": 1, "keep": 1})
-    assert (mixed.takes, mixed.pairwise, mixed.minable, mixed.needs_frozen) == ("raw", True, False, True)
-    for weights, told in (
+    assert (mixed.input_kind, mixed.supports_memory, mixed.supports_miner, mixed.needs_frozen_features) == (
+        "raw",
+        True,
+        False,
+        True,
+    )
+    for weights, summary in (
         ({"bce": -1}, "loss.weights.bce=-1"),
         ({"bce": "x"}, "loss.weights.bce=x"),
         ({"nope": 1}, "loss.weights.nope"),
         ({"bce": 0}, "loss.weights: all are 0"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=summary):
             losses.SumLoss(terms, weights)
-        with pytest.raises(InputError, match=told):
-            list(used_terms({"name": "sum", "terms": terms, "weights": weights}))
+        with pytest.raises(InputError, match=summary):
+            list(active_terms({"name": "sum", "terms": terms, "weights": weights}))
 
 
 def test_sums_check_the_margins_of_the_terms_at_work():
-    check_loss(composed(in_full(["loss=sum", "loss.terms.triplet.margin=45"]))["loss"])
-    used = composed(in_full(["loss=sum", "loss.terms.triplet.margin=45", "loss.weights.triplet=1"]))
+    check_loss(compose_plain(expand_shorthand(["loss=sum", "loss.terms.triplet.margin=45"]))["loss"])
+    used = compose_plain(expand_shorthand(["loss=sum", "loss.terms.triplet.margin=45", "loss.weights.triplet=1"]))
     with pytest.raises(InputError, match=r"loss.terms.triplet.margin=45: .*distance"):
         check_loss(used["loss"])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_miners_and_memories_are_refused_where_they_have_nothing_to_do(name):
-    loss, cls = composed([f"loss={name}", *MORE.get(name, [])])["loss"], loss_class(name)
+    loss, cls = compose_plain([f"loss={name}", *MORE.get(name, [])])["loss"], loss_class(name)
     check_combination(loss, miner="none")
-    if cls.minable:
+    if cls.supports_miner:
         check_combination(loss, miner="semi_hard")
     else:
         with pytest.raises(InputError, match=f"miner=semi_hard: loss={name} .* miner=none"):
             check_combination(loss, miner="semi_hard")
-    if cls.pairwise:
+    if cls.supports_memory:
         check_combination(loss, memory=True)
     else:
         with pytest.raises(InputError, match=f"memory: loss={name}"):
@@ -200,7 +210,7 @@ def test_miners_and_memories_are_refused_where_they_have_nothing_to_do(name):
 
 def test_a_sum_without_pairs_refuses_a_miner():
     none = [f"loss.weights.{name}=0" for name in ("angular", "distillation")]
-    loss = composed(in_full(["loss=sum", *none, "loss.weights.bce=1"]))["loss"]
+    loss = compose_plain(expand_shorthand(["loss=sum", *none, "loss.weights.bce=1"]))["loss"]
     with pytest.raises(InputError, match="miner=hard: loss=sum"):
         check_combination(loss, miner="hard")
 

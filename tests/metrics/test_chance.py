@@ -15,13 +15,13 @@ from tests.metrics.strategies import problems
 @settings(max_examples=40, deadline=None)
 @given(problems(max_size=5))
 def test_chance_is_the_mean_over_all_rankings(problem):
-    judgement = problem.judge()
+    result = problem.judge()
     for name, values in naive.expect(*problem.naive_arguments()).items():
         known = [v for v in values.values() if v is not None]
         if known:
-            assert judgement.chance[name] == pytest.approx(np.mean(known), abs=1e-6), name
+            assert result.chance[name] == pytest.approx(np.mean(known), abs=1e-6), name
         else:
-            assert math.isnan(judgement.chance[name]), name
+            assert math.isnan(result.chance[name]), name
 
 
 @pytest.mark.parametrize(("n", "relevant", "k"), [(200, 30, 10), (57, 1, 10), (40, 39, 5), (6, 4, 10), (300, 150, 50)])

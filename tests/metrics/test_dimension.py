@@ -7,12 +7,12 @@ import pytest
 from sklearn.datasets import make_swiss_roll
 
 from keyart.metrics.dimension import (
+    collapse_stats,
     distinct_rows,
     intrinsic_dimension,
     mle,
     nearest_distances,
     principal_components,
-    spread_of,
     two_nn,
 )
 
@@ -118,29 +118,29 @@ def test_a_regular_grid_has_no_ratio_to_fit():
     assert math.isnan(two_nn(nearest_distances(grid, 2)))
 
 
-def test_spread_tells_a_point_and_a_line_from_a_cloud():
+def test_spread_reports_a_point_and_a_line_from_a_cloud():
     rng = np.random.default_rng(0)
     cloud = rng.normal(size=(400, 16)).astype(np.float32)
-    found = spread_of(cloud)
+    found = collapse_stats(cloud)
     unit = cloud / np.linalg.norm(cloud, axis=1, keepdims=True)
     cosines = (unit @ unit.T)[~np.eye(400, dtype=bool)]
     assert found.mean_cosine == pytest.approx(cosines.mean(), abs=1e-6)
     assert found.collapse() == ""
     assert found.twonn > 6
-    point = spread_of(np.float32(1) + 1e-3 * cloud)
+    point = collapse_stats(np.float32(1) + 1e-3 * cloud)
     assert "to a point" in point.collapse()
-    line = spread_of(np.outer(rng.normal(size=400), np.eye(16)[0]).astype(np.float32) + 0.01 * cloud)
+    line = collapse_stats(np.outer(rng.normal(size=400), np.eye(16)[0]).astype(np.float32) + 0.01 * cloud)
     assert "to a line" in line.collapse()
-    same = spread_of(np.ones((50, 4), np.float32))
+    same = collapse_stats(np.ones((50, 4), np.float32))
     assert same.mean_cosine == pytest.approx(1)
     assert "to a point" in same.collapse()
     assert math.isnan(same.twonn)
-    assert spread_of(cloud[:2]).collapse() == ""
+    assert collapse_stats(cloud[:2]).collapse() == ""
 
 
 def test_spread_looks_at_one_of_each_group_and_at_few_of_many():
     x = cube(600, 3, 8)
     doubled = np.vstack([x, x + 1e-6])
     groups = np.tile(np.arange(600), 2)
-    assert spread_of(doubled, groups) == spread_of(x)
-    assert spread_of(x, most=100).twonn == spread_of(x[::6]).twonn
+    assert collapse_stats(doubled, groups) == collapse_stats(x)
+    assert collapse_stats(x, most=100).twonn == collapse_stats(x[::6]).twonn

@@ -15,29 +15,29 @@ from tests.metrics import naive
 from tests.metrics.strategies import NAMES, problems
 
 
-def assert_equals_naive(judgement, table, queries):
-    macro = [name for name in judgement.summary if "/genre_macro" in name]
-    assert set(judgement.per_query) == set(judgement.summary) - set(macro)
+def assert_equals_naive(result, table, queries):
+    macro = [name for name in result.summary if "/genre_macro" in name]
+    assert set(result.per_query) == set(result.summary) - set(macro)
     # A genre that no query has is a metric without queries, and the reference has no value for it.
-    for name in set(judgement.per_query) - set(table):
+    for name in set(result.per_query) - set(table):
         assert "/genre/" in name
-        assert np.isnan(judgement.per_query[name]).all()
-        assert judgement.left_out[name] == 0
+        assert np.isnan(result.per_query[name]).all()
+        assert result.left_out[name] == 0
     for name, values in table.items():
         want = np.array([math.nan if values.get(q) is None else values[q] for q in queries])
-        np.testing.assert_allclose(judgement.per_query[name], want, rtol=0, atol=1e-12, err_msg=name)
-        assert judgement.left_out[name] == sum(v is None for v in values.values()), name
+        np.testing.assert_allclose(result.per_query[name], want, rtol=0, atol=1e-12, err_msg=name)
+        assert result.left_out[name] == sum(v is None for v in values.values()), name
         known = [v for v in values.values() if v is not None]
-        assert judgement.summary[name] == pytest.approx(np.mean(known), abs=1e-12) if known else True
-        assert known or math.isnan(judgement.summary[name])
+        assert result.summary[name] == pytest.approx(np.mean(known), abs=1e-12) if known else True
+        assert known or math.isnan(result.summary[name])
     for name in macro:
         suffix = name.partition("/genre_macro")[2]
         parts = {n: v for n, v in table.items() if "/genre/" in n and n.endswith("/dedup") == bool(suffix)}
         means = [np.mean([x for x in v.values() if x is not None]) for v in parts.values() if set(v.values()) != {None}]
-        assert judgement.summary[name] == pytest.approx(np.mean(means), abs=1e-12) if means else True
-        assert means or math.isnan(judgement.summary[name])
+        assert result.summary[name] == pytest.approx(np.mean(means), abs=1e-12) if means else True
+        assert means or math.isnan(result.summary[name])
         counted = {q for v in parts.values() for q, x in v.items() if x is not None}
-        assert judgement.left_out[name] == len(queries) - len(counted)
+        assert result.left_out[name] == len(queries) - len(counted)
 
 
 @settings(max_examples=150, deadline=None)
@@ -52,11 +52,11 @@ def test_every_metric_equals_the_naive_reference(problem):
 def test_some_queries_in_the_whole_gallery(problem, data):
     queries = np.array(data.draw(st.lists(st.sampled_from(range(len(problem.ids))), min_size=1, unique=True)))
     table = naive.judge(problem.embeddings, *problem.naive_arguments(), queries=queries)
-    judgement = problem.judge(queries=queries)
-    assert_equals_naive(judgement, table, queries)
-    assert judgement.queries == len(queries)
-    assert judgement.gallery == len(problem.ids)
-    assert judgement.ids.tolist() == [problem.ids[q] for q in queries]
+    result = problem.judge(queries=queries)
+    assert_equals_naive(result, table, queries)
+    assert result.queries == len(queries)
+    assert result.gallery == len(problem.ids)
+    assert result.ids.tolist() == [problem.ids[q] for q in queries]
 
 
 @settings(max_examples=60, deadline=None)
@@ -97,7 +97,7 @@ def test_order_of_rows_changes_nothing(problem, random):
 @pytest.mark.parametrize("metrics", [("recall@1", "map"), ("recall@1",)])
 def test_a_query_does_not_find_itself(metrics):
     """Check with orthogonal vectors: a self-match would give 1 everywhere; without it all rows tie, ordered by id."""
-    judgement = evaluate_retrieval(
+    result = evaluate_retrieval(
         np.eye(6),
         np.eye(3)[[0, 1, 2, 0, 1, 2]],
         list("abcdef"),
@@ -106,10 +106,10 @@ def test_a_query_does_not_find_itself(metrics):
         metrics=metrics,
     )
     # The first other id is relevant only to d, whose one relevant row is a.
-    assert judgement.per_query["recall@1"].tolist() == [0, 0, 0, 1, 0, 0]
+    assert result.per_query["recall@1"].tolist() == [0, 0, 0, 1, 0, 0]
     if "map" in metrics:
         # a b c e f d → rank 3 for a, and so on: 1 / rank of the one relevant row.
-        np.testing.assert_allclose(judgement.per_query["map"], [1 / 3, 1 / 4, 1 / 5, 1, 1 / 2, 1 / 3])
+        np.testing.assert_allclose(result.per_query["map"], [1 / 3, 1 / 4, 1 / 5, 1, 1 / 2, 1 / 3])
 
 
 def test_nothing_but_the_query_itself_is_excluded():
@@ -123,11 +123,11 @@ def test_nothing_but_the_query_itself_is_excluded():
         "metrics": ["recall@1"],
         "groups": np.array([5, 5, 6, 7]),
     }
-    judgement = evaluate_retrieval(**arguments)
-    assert judgement.per_query["recall@1"][0] == 1
-    assert judgement.per_query["recall@1/dedup"][0] == 0
+    result = evaluate_retrieval(**arguments)
+    assert result.per_query["recall@1"][0] == 1
+    assert result.per_query["recall@1/dedup"][0] == 0
     # Queries without duplicates keep their value; without groups of two or more, there are no dedup metrics.
-    assert judgement.per_query["recall@1/dedup"][3] == judgement.per_query["recall@1"][3]
+    assert result.per_query["recall@1/dedup"][3] == result.per_query["recall@1"][3]
     assert "recall@1/dedup" not in evaluate_retrieval(**arguments | {"groups": np.arange(4)}).summary
     assert "recall@1/dedup" not in evaluate_retrieval(**arguments | {"groups": np.full(4, -1)}).summary
 
@@ -136,11 +136,11 @@ def test_decades_only_where_years_are_known():
     arguments = {"relevance": Relevance("jaccard"), "genre_names": ["x"], "metrics": ["recall@1", "precision@2/decade"]}
     embeddings, genres = np.array([[1.0, 0], [1, 1], [0, 1]]), np.ones((3, 1))
     for unknown in (None, np.full(3, np.nan)):
-        judgement = evaluate_retrieval(embeddings, genres, list("abc"), years=unknown, **arguments)
-        assert set(judgement.summary) == {"recall@1"}
-    judgement = evaluate_retrieval(embeddings, genres, list("abc"), years=np.array([1990.0, np.nan, 1999]), **arguments)
-    np.testing.assert_array_equal(judgement.per_query["precision@2/decade"], [0.5, np.nan, 0.5])
-    assert judgement.left_out["precision@2/decade"] == 1
+        result = evaluate_retrieval(embeddings, genres, list("abc"), years=unknown, **arguments)
+        assert set(result.summary) == {"recall@1"}
+    result = evaluate_retrieval(embeddings, genres, list("abc"), years=np.array([1990.0, np.nan, 1999]), **arguments)
+    np.testing.assert_array_equal(result.per_query["precision@2/decade"], [0.5, np.nan, 0.5])
+    assert result.left_out["precision@2/decade"] == 1
 
 
 def test_scale_and_type_of_embeddings_do_not_matter():
@@ -164,7 +164,7 @@ def test_chance_on_real_genres(posters_dir):
     table = pd.read_csv(posters_dir / "onehot.csv")
     years = pd.read_csv(posters_dir / "catalogue.csv")["year"].to_numpy()
     rows = np.random.default_rng(0).permutation(len(table))[:1500]
-    judgement = evaluate_retrieval(
+    result = evaluate_retrieval(
         random_vectors(table.img[rows], 64),
         table.iloc[rows, 1:].to_numpy(),
         table.img[rows].to_numpy(),
@@ -172,11 +172,11 @@ def test_chance_on_real_genres(posters_dir):
         genre_names=list(table.columns[1:]),
         years=years[rows],
     )
-    for name, values in judgement.per_query.items():
+    for name, values in result.per_query.items():
         known = values[np.isfinite(values)]
         if len(known) > 50:
             error = known.std() / math.sqrt(len(known))
-            assert abs(judgement.summary[name] - judgement.chance[name]) < 5 * error, name
+            assert abs(result.summary[name] - result.chance[name]) < 5 * error, name
 
 
 @pytest.mark.parametrize(
@@ -187,10 +187,10 @@ def test_chance_on_real_genres(posters_dir):
         ({"embeddings": np.array([[1.0, 0], [np.inf, 1], [0, 1]])}, "row 1 holds NaN or infinity"),
         ({"metrics": ["ndcg@0"]}, "'ndcg@0' is unknown"),
         ({"metrics": []}, "none given"),
-        ({"embeddings": np.empty((0, 2)), "genres": np.empty((0, 1)), "ids": []}, "none to judge"),
+        ({"embeddings": np.empty((0, 2)), "genres": np.empty((0, 1)), "ids": []}, "none to evaluate"),
     ],
 )
-def test_bad_input_is_told(change, message):
+def test_bad_input_is_reported(change, message):
     good = {"embeddings": np.eye(3)[:, :2], "genres": np.ones((3, 1)), "ids": list("abc")}
     with pytest.raises(InputError, match=message):
         evaluate_retrieval(**good | {"relevance": Relevance("jaccard"), "genre_names": ["x"]} | change)

@@ -29,7 +29,7 @@ def test_torchmetrics(embeddings):
     """Shift the scores: torchmetrics treats scores ≤ 0 as not relevant."""
     genres = torch.rand(N, 6, generator=torch.Generator().manual_seed(2)) < 0.3
     relevance = Relevance("jaccard")
-    judgement = evaluate_retrieval(embeddings, genres, ids(), relevance=relevance, genre_names=list("abcdef"))
+    result = evaluate_retrieval(embeddings, genres, ids(), relevance=relevance, genre_names=list("abcdef"))
     gains = relevance(genres, genres)
     others = ~torch.eye(N, dtype=torch.bool)
     checked = 0
@@ -37,7 +37,7 @@ def test_torchmetrics(embeddings):
         score, gain = (embeddings @ embeddings[i] + 2)[others[i]], gains[i][others[i]]
         relevant = gain >= POSITIVE_GAIN
         if not relevant.any():
-            assert np.isnan(judgement.per_query["map"][i])
+            assert np.isnan(result.per_query["map"][i])
             continue
         checked += 1
         want = {
@@ -47,7 +47,7 @@ def test_torchmetrics(embeddings):
             "recall@5": retrieval_hit_rate(score, relevant, top_k=5),
         }
         for name, value in want.items():
-            assert judgement.per_query[name][i] == pytest.approx(float(value), abs=1e-5), (name, i)
+            assert result.per_query[name][i] == pytest.approx(float(value), abs=1e-5), (name, i)
     assert checked > N // 2
 
 

@@ -89,7 +89,7 @@ def test_genres_at_chance_have_no_lift_and_others_have():
     genres = rng.random((400, 2)) < 0.4
     frozen = np.concatenate([genres[:, :1] + rng.normal(0, 1.0, (400, 1)), rng.normal(0, 1.0, (400, 4))], axis=1)
     ours = np.concatenate([genres + rng.normal(0, 0.3, (400, 2)), rng.normal(0, 0.3, (400, 4))], axis=1)
-    judged = [
+    evaluated = [
         evaluate_retrieval(
             vectors - vectors.mean(0),
             genres,
@@ -100,10 +100,10 @@ def test_genres_at_chance_have_no_lift_and_others_have():
         )
         for vectors in (ours, frozen)
     ]
-    flat = merge_frozen(*judged, "test")
+    flat = merge_frozen(*evaluated, "test")
     key = "test/precision@10/genre/Music"
     gap = flat[f"{key}/frozen"] - flat[f"{key}/chance"]
-    assert abs(gap) < 1.96 * judged[1].errors["precision@10/genre/Music"]
+    assert abs(gap) < 1.96 * evaluated[1].errors["precision@10/genre/Music"]
     assert abs((flat[key] - flat[f"{key}/chance"]) / gap) > 3
     assert flat[f"{key}/lift"] is None
     for name in ("ndcg@10", "precision@10/genre/Drama", "precision@10/genre_macro"):

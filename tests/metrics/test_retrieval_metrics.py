@@ -82,7 +82,7 @@ def test_shapes_that_do_not_fit_raise(labels):
         metric.update(embeddings[:4], labels, list("abcd"))
 
 
-def test_an_unknown_metric_is_told_at_once():
+def test_an_unknown_metric_is_reported_at_once():
     with pytest.raises(InputError, match="'nDCG' is unknown"):
         RetrievalMetrics(metrics=["nDCG"])
 

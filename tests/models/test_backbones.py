@@ -25,7 +25,7 @@ def test_first_columns_are_timms_own_pooled_features(name):
     x = (images - torch.tensor(cfg["mean"]).view(3, 1, 1)) / torch.tensor(cfg["std"]).view(3, 1, 1)
     with torch.no_grad():
         expected = model.forward_head(model.forward_features(x), pre_logits=True)
-    for pooling in ("avg", "gem", "depths", "bank"):
+    for pooling in ("avg", "gem", "depths", "multiscale"):
         torch.manual_seed(0)
         backbone = create_backbone(name, "none", pooling, SIZE)
         with torch.no_grad():
@@ -63,7 +63,7 @@ def test_depths_of_the_default_model_are_4856_numbers():
 
 
 def test_the_bank_of_the_default_model_holds_seven_groups():
-    backbone = create_backbone("tf_efficientnet_lite0.in1k", "none", "bank", SIZE)
+    backbone = create_backbone("tf_efficientnet_lite0.in1k", "none", "multiscale", SIZE)
     widths = {name: stop - start for name, (start, stop) in backbone.groups.items()}
     assert widths == {
         "pooled": 1280,
@@ -80,7 +80,7 @@ def test_the_bank_of_the_default_model_holds_seven_groups():
 
 def test_the_bank_pools_every_stage():
     torch.manual_seed(0)
-    backbone = create_backbone("test_efficientnet", "none", "bank", SIZE)
+    backbone = create_backbone("test_efficientnet", "none", "multiscale", SIZE)
     images = torch.rand(2, 3, *SIZE)
     x = (images - backbone.mean) / backbone.std
     with torch.no_grad():
@@ -113,9 +113,9 @@ def test_the_bank_pools_every_stage():
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
 def test_averaging_over_the_mirror_image_leaves_the_pooled_features_alone(name):
     torch.manual_seed(0)
-    plain = create_backbone(name, "none", "bank", SIZE)
+    plain = create_backbone(name, "none", "multiscale", SIZE)
     torch.manual_seed(0)
-    averaged = create_backbone(name, "none", "bank", SIZE, flip_average=True)
+    averaged = create_backbone(name, "none", "multiscale", SIZE, flip_average=True)
     images = torch.rand(2, 3, *SIZE)
     with torch.no_grad():
         features, mirrored, out = plain(images), plain(images.flip(3)), averaged(images)
@@ -211,9 +211,9 @@ def test_images_that_are_too_small_are_refused():
 
 def test_the_bank_may_be_pooled_from_resized_images():
     torch.manual_seed(0)
-    plain = create_backbone("test_resnet", "none", "bank", SIZE)
+    plain = create_backbone("test_resnet", "none", "multiscale", SIZE)
     torch.manual_seed(0)
-    resized = create_backbone("test_resnet", "none", "bank", SIZE, bank_size=(96, 72), flip_average=True)
+    resized = create_backbone("test_resnet", "none", "multiscale", SIZE, multiscale_size=(96, 72), flip_average=True)
     images = torch.rand(2, 3, *SIZE)
     larger = torch.nn.functional.interpolate(images, (96, 72), mode="bilinear", antialias=True)
     with torch.no_grad():
@@ -221,8 +221,8 @@ def test_the_bank_may_be_pooled_from_resized_images():
     kept = plain.num_features
     torch.testing.assert_close(out[:, :kept], pooled[:, :kept])
     torch.testing.assert_close(out[:, kept:], (big + mirrored)[:, kept:] / 2)
-    assert resized.describe()["bank_size"] == [96, 72]
-    with pytest.raises(InputError, match=r"model\.bank_size=96,72: model\.pooling=avg"):
-        create_backbone("test_resnet", "none", "avg", SIZE, bank_size=(96, 72))
-    with pytest.raises(InputError, match=r"model\.bank_size=96,72: test_vit"):
-        create_backbone("test_vit", "none", "bank", SIZE, bank_size=(96, 72))
+    assert resized.describe()["multiscale_size"] == [96, 72]
+    with pytest.raises(InputError, match=r"model\.multiscale_size=96,72: model\.pooling=avg"):
+        create_backbone("test_resnet", "none", "avg", SIZE, multiscale_size=(96, 72))
+    with pytest.raises(InputError, match=r"model\.multiscale_size=96,72: test_vit"):
+        create_backbone("test_vit", "none", "multiscale", SIZE, multiscale_size=(96, 72))

@@ -19,7 +19,7 @@ SIZE = (64, 48)
 PARTS = {
     "components": 20,
     "kernel": {"weight": 0.5, "size": 3, "ridge": 1.0},
-    "seen": {"balance": 0.8, "components": 9, "power": 0.5},
+    "frozen_features": {"balance": 0.8, "components": 9, "power": 0.5},
 }
 
 
@@ -62,7 +62,7 @@ def test_the_head_computes_in_float32_under_autocast(images):
         ("test_resnet", "avg", None),
         ("test_efficientnet", "depths", lambda dim: MLPHead(dim, 8, 16, norm="batch")),
         ("test_vit", "gem", lambda dim: LinearHead(dim, 4)),
-        ("test_efficientnet", "bank", lambda dim: build_head("ensemble", dim, 4, **PARTS)),
+        ("test_efficientnet", "multiscale", lambda dim: build_head("ensemble", dim, 4, **PARTS)),
     ],
 )
 def test_a_saved_embedder_comes_back_bit_by_bit(tmp_path, images, name, pooling, head):
@@ -85,16 +85,22 @@ def test_transformed_features_stand_for_features(images, as_wide):
     """Also where they are as wide as the features, so that their width does not tell them apart."""
 
     def head(dim):
-        seen = {**PARTS["seen"], "components": dim - PARTS["components"]} if as_wide else PARTS["seen"]
-        return build_head("ensemble", {"pooled": (0, dim)} if as_wide else dim, 4, **{**PARTS, "seen": seen})
+        seen = (
+            {**PARTS["frozen_features"], "components": dim - PARTS["components"]}
+            if as_wide
+            else PARTS["frozen_features"]
+        )
+        return build_head("ensemble", {"pooled": (0, dim)} if as_wide else dim, 4, **{**PARTS, "frozen_features": seen})
 
-    embedder = make("test_efficientnet", "bank", head)
+    embedder = make("test_efficientnet", "multiscale", head)
     features = embedder.backbone(images).detach()
     embedder.head.fit(torch.randn(30, features.shape[1]), torch.arange(90).view(30, 3) % 4 != 0)
     transformed = transformed_features(embedder, features.numpy())
     assert transformed.shape == (5, embedder.head.transformed_dim) == (5, features.shape[1] if as_wide else 29)
     torch.testing.assert_close(embedder.from_transformed(transformed), embedder.from_features(features))
-    for ours, theirs in zip(embedder.parts(transformed), embedder.parts(embedder.transform(features)), strict=True):
+    for ours, theirs in zip(
+        embedder.branches(transformed), embedder.branches(embedder.transform(features)), strict=True
+    ):
         torch.testing.assert_close(ours, theirs)
     embedder.backbone.train()
     embedder(images).sum().backward()
@@ -131,7 +137,7 @@ def test_a_write_that_fails_leaves_the_old_embedder(tmp_path, images, monkeypatc
     assert [path.name for path in tmp_path.iterdir()] == ["embedder"]
 
 
-def test_damaged_folders_are_told_in_one_line(tmp_path):
+def test_damaged_folders_are_reported_in_one_line(tmp_path):
     with pytest.raises(InputError, match=r"embedder\.json"):
         load_embedder(tmp_path)
     make().save(tmp_path)
@@ -139,8 +145,8 @@ def test_damaged_folders_are_told_in_one_line(tmp_path):
     (tmp_path / "model.safetensors").write_bytes(weights[:1000])
     with pytest.raises(InputError, match=r"model\.safetensors"):
         load_embedder(tmp_path)
-    told = json.loads((tmp_path / "embedder.json").read_text())
-    (tmp_path / "embedder.json").write_text(json.dumps({**told, "format": 99}))
+    record = json.loads((tmp_path / "embedder.json").read_text())
+    (tmp_path / "embedder.json").write_text(json.dumps({**record, "format": 99}))
     with pytest.raises(InputError, match="format 99"):
         load_embedder(tmp_path)
     with pytest.raises(InputError, match="format 99"):

@@ -24,10 +24,10 @@ def images():
 
 
 def test_timm_reads_its_configuration(embedder):
-    told = embedder.pretrained_cfg
-    assert told["input_size"] == (3, *SIZE)
-    assert told["num_features"] == embedder.embedding_size == 8
-    assert told["architecture"].startswith("resnet10t")
+    summary = embedder.pretrained_cfg
+    assert summary["input_size"] == (3, *SIZE)
+    assert summary["num_features"] == embedder.embedding_size == 8
+    assert summary["architecture"].startswith("resnet10t")
     config = resolve_model_data_config(embedder)
     assert config["input_size"] == (3, *SIZE)
     picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (144, 96, 3), dtype=np.uint8))

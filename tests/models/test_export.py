@@ -18,7 +18,7 @@ from keyart.models.embedder import Embedder
 from keyart.models.export.onnx import write_onnx
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
 from keyart.runs.export import export_run
 from keyart.runs.run import Run
 from tests.helpers import draw_posters
@@ -26,7 +26,7 @@ from tests.indexes import refused, save_run
 
 SIZE = (96, 64)
 EVERYTHING = {
-    "seen": {"balance": 1.0, "components": 16, "power": 0.5},
+    "frozen_features": {"balance": 1.0, "components": 16, "power": 0.5},
     "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0, "mean": 0.5, "confidence": 0.5},
     "rotate": True,
 }
@@ -35,12 +35,12 @@ CASES = {
     "mlp": ("test_resnet", "depths", "mlp", {"extra": {"norm": "batch"}}),
     "ensemble and kernel": (
         "test_resnet",
-        "bank",
+        "multiscale",
         "ensemble",
-        {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
+        {"extra": EVERYTHING, "flip_average": True, "multiscale_size": (128, 96)},
     ),
     "linear, reduced": ("test_resnet", "avg", "linear", {"output_size": 5}),
-    "ensemble and kernel, reduced": ("test_resnet", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
+    "ensemble and kernel, reduced": ("test_resnet", "multiscale", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
     "tokens": ("test_vit", "gem", "mlp", {}),
 }
 
@@ -80,7 +80,7 @@ def run_graph(path, inputs):
     return session.run(None, {"images": inputs})[0]
 
 
-def test_a_graph_that_onnxruntime_refuses_is_told_in_one_line(tmp_path, monkeypatch):
+def test_a_graph_that_onnxruntime_refuses_is_reported_in_one_line(tmp_path, monkeypatch):
     onnxruntime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")
     _, embedder = make_run(tmp_path / "run")
@@ -99,15 +99,15 @@ def test_the_graph_equals_the_embedder_for_any_number_of_images(case, tmp_path):
     pytest.importorskip("onnxscript")
     pytest.importorskip("onnxruntime")
     run, embedder = make_run(tmp_path / "run", case)
-    told = export_run(run, "onnx", tmp_path / "out")
-    assert told["files"] == ["embedder.onnx", "preprocessing.json"]
-    assert told["difference"] <= 1e-4
+    summary = export_run(run, "onnx", tmp_path / "out")
+    assert summary["files"] == ["embedder.onnx", "preprocessing.json"]
+    assert summary["difference"] <= 1e-4
     for count in (1, 2, 5):
         shown = images(count, seed=7)
         with torch.no_grad():
-            wanted = embedder(shown).numpy()
+            expected = embedder(shown).numpy()
         found = run_graph(tmp_path / "out" / "embedder.onnx", shown.numpy())
-        np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+        np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
@@ -145,12 +145,12 @@ def without_program(monkeypatch):
 def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
     run, _ = make_run(tmp_path / "run")
     export_run(run, "timm", tmp_path / "out")
-    told = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
-    assert told["input"]["shape"] == ["batch", 3, *SIZE]
-    assert told["output"]["shape"] == ["batch", 8]
+    record = json.loads((tmp_path / "out" / "preprocessing.json").read_text())
+    assert record["input"]["shape"] == ["batch", 3, *SIZE]
+    assert record["output"]["shape"] == ["batch", 8]
     data = (draw_posters(tmp_path / "made", 1, shape) / "posters" / "p0000.jpg").read_bytes()
-    wanted = decode_poster(data, SIZE).transpose(2, 0, 1)[None] / 255
-    np.testing.assert_allclose(by_the_letter(data, told), wanted, atol=1e-6)
+    expected = decode_poster(data, SIZE).transpose(2, 0, 1)[None] / 255
+    np.testing.assert_allclose(by_the_letter(data, record), expected, atol=1e-6)
 
 
 @pytest.mark.usefixtures("without_program")
@@ -161,8 +161,14 @@ def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
 
     run, embedder = make_run(tmp_path / "run", case)
     out = tmp_path / "out"
-    told = export_run(run, "timm", out)
-    assert told["files"] == ["config.json", "head.json", "head.safetensors", "model.safetensors", "preprocessing.json"]
+    summary = export_run(run, "timm", out)
+    assert summary["files"] == [
+        "config.json",
+        "head.json",
+        "head.safetensors",
+        "model.safetensors",
+        "preprocessing.json",
+    ]
     config = json.loads((out / "config.json").read_text())
     if by == "checkpoint":
         model = timm.create_model(
@@ -184,7 +190,7 @@ def test_timm_loads_the_backbone_and_the_head_follows(case, by, tmp_path):
         pooled = embedder.backbone(shown)
     np.testing.assert_allclose(features, pooled[:, : features.shape[1]], atol=1e-5)
     if case.startswith("linear"):
-        head = head_from(json.loads((out / "head.json").read_text())["head"])
+        head = build_head_from_description(json.loads((out / "head.json").read_text())["head"])
         head.load_state_dict(load_file(out / "head.safetensors"))
         with torch.no_grad():
             found = torch.nn.functional.normalize(head.eval()(features), dim=1)
@@ -218,11 +224,11 @@ def test_a_program_does_it_all_without_us(case, tmp_path):
     """Run the README's five lines, from pixels to vectors, in a process that cannot import keyart or timm."""
     run, embedder = make_run(tmp_path / "run", case)
     out = tmp_path / "out"
-    told = export_run(run, "timm", out)
-    assert told["difference"] <= 1e-4
-    wanted = {"README.md", "config.json", "embedder.pt2", "head.json", "head.safetensors", "model.safetensors"}
-    wanted |= {"preprocessing.json", *(["head.pt2"] if CASES[case][1] == "avg" else [])}
-    assert set(told["files"]) == wanted
+    summary = export_run(run, "timm", out)
+    assert summary["difference"] <= 1e-4
+    expected = {"README.md", "config.json", "embedder.pt2", "head.json", "head.safetensors", "model.safetensors"}
+    expected |= {"preprocessing.json", *(["head.pt2"] if CASES[case][1] == "avg" else [])}
+    assert set(summary["files"]) == expected
     use = json.loads((out / "preprocessing.json").read_text())["program"]["use"]
     assert len(use) == 5
     assert "\n".join(use) in (out / "README.md").read_text()
@@ -231,7 +237,7 @@ def test_a_program_does_it_all_without_us(case, tmp_path):
         vectors, features = embedder(shown).numpy(), embedder.backbone(shown).numpy()
     np.save(out / "images.npy", shown.numpy())
     np.save(out / "features.npy", features)
-    with_head = ["head"] if "head.pt2" in wanted else []
+    with_head = ["head"] if "head.pt2" in expected else []
     script = ALONE.format(use="\n".join(use).replace("images = ", "unused = "))
     script = script.replace("embed(images)", "embed(unused)")
     done = subprocess.run(
@@ -334,7 +340,7 @@ def test_real_posters_come_out_the_same(posters_dir, tmp_path):
         ).float()
         / 255
     )
-    backbone = create_backbone("tf_efficientnet_lite0", pooling="bank", image_size=size, flip_average=True)
+    backbone = create_backbone("tf_efficientnet_lite0", pooling="multiscale", image_size=size, flip_average=True)
     torch.manual_seed(0)
     head = build_head("ensemble", backbone.groups, 16, components=24, **EVERYTHING)
     genres = np.random.default_rng(0).random((len(files), 4)) < 0.4
@@ -342,9 +348,9 @@ def test_real_posters_come_out_the_same(posters_dir, tmp_path):
     embedder = Embedder(backbone, head).eval()
     with torch.no_grad():
         head.fit(torch.cat([backbone(part) for part in shown.split(8)]), genres)
-        wanted = torch.cat([embedder(part) for part in shown.split(8)]).numpy()
+        expected = torch.cat([embedder(part) for part in shown.split(8)]).numpy()
     run = Run.open(save_run(tmp_path / "run", embedder, "catalogue.csv", "posters", size))
     export_run(run, "onnx", tmp_path / "out")
     path = tmp_path / "out" / "embedder.onnx"
     found = np.concatenate([run_graph(path, part.numpy()) for part in shown.split(8)])
-    np.testing.assert_allclose(found, wanted, atol=1e-4, rtol=0)
+    np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)

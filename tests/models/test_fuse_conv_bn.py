@@ -24,18 +24,18 @@ def test_the_outputs_stay_and_the_norms_go(name):
     model = with_lively_norms(timm.create_model(name, num_classes=0))
     before = {key: value.clone() for key, value in model.state_dict().items()}
     images = torch.rand(2, 3, 64, 48)
-    made = folded(model, images[:1])
+    created = folded(model, images[:1])
     with torch.no_grad():
-        torch.testing.assert_close(made(images), model(images), rtol=1e-3, atol=1e-4)
-    assert not [module for module in made.modules() if isinstance(module, nn.BatchNorm2d)]
+        torch.testing.assert_close(created(images), model(images), rtol=1e-3, atol=1e-4)
+    assert not [module for module in created.modules() if isinstance(module, nn.BatchNorm2d)]
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
 
 
 def test_channels_last_stays():
     model = with_lively_norms(timm.create_model("resnet18", num_classes=0)).to(memory_format=torch.channels_last)
-    made = folded(model, torch.rand(1, 3, 32, 32))
+    created = folded(model, torch.rand(1, 3, 32, 32))
     kernels = [
-        module.weight for module in made.modules() if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1
+        module.weight for module in created.modules() if isinstance(module, nn.Conv2d) and module.kernel_size[0] > 1
     ]
     assert all(kernel.is_contiguous(memory_format=torch.channels_last) for kernel in kernels)
 
@@ -51,14 +51,14 @@ def test_a_network_that_applies_its_parts_in_another_order_is_not_folded():
 
     model = with_lively_norms(NormFirst())
     images = torch.rand(2, 3, 8, 8)
-    made = folded(model, images)
+    created = folded(model, images)
     with torch.no_grad():
-        assert torch.equal(made(images), model(images))
+        assert torch.equal(created(images), model(images))
 
 
 def test_a_network_without_norms_is_a_copy():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()).eval()
-    made = folded(model, torch.rand(1, 3, 8, 8))
-    assert made is not model
-    made[0].weight.data.zero_()
+    created = folded(model, torch.rand(1, 3, 8, 8))
+    assert created is not model
+    created[0].weight.data.zero_()
     assert model[0].weight.abs().sum() > 0

@@ -26,7 +26,7 @@ def make(balance: float = 0.5, components: int = 9, heads: int = 2) -> Embedder:
         heads=heads,
         components=components,
         kernel={"weight": 1.0, "size": 5, "ridge": 1.0},
-        seen={"balance": balance, "components": 7, "power": 0.5},
+        frozen_features={"balance": balance, "components": 7, "power": 0.5},
     )
     return Embedder(NoBackbone(), head)
 

@@ -17,7 +17,7 @@ from keyart.models.heads.kernel import KernelHead, relevance_coordinates
 from keyart.models.heads.linear import LinearHead
 from keyart.models.heads.mlp import MLPHead
 from keyart.models.heads.projection import Projection, random_rotation
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
 from keyart.models.heads.standardise import Standardise
 
 FEATURES = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)) * torch.tensor([1, 10, 0.1, 1e4, 1, 1]) + 100
@@ -40,10 +40,12 @@ def heads():
         "relu": EnsembleHead(6, 3, heads=1, hidden_size=8, output="relu"),
         "kernel": KernelHead(6, 3),
         "projected": build_head("ensemble", GROUPS, 3, hidden_size=8, components=3),
-        "seen": build_head("mlp", GROUPS, 3, hidden_size=8, seen=SEEN),
-        "all": build_head("ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, kernel=KERNEL, seen=SEEN),
+        "seen": build_head("mlp", GROUPS, 3, hidden_size=8, frozen_features=SEEN),
+        "all": build_head(
+            "ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, kernel=KERNEL, frozen_features=SEEN
+        ),
         "sure": build_head(
-            "ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, rotate=True, kernel=SURE, seen=SEEN
+            "ensemble", GROUPS, 3, hidden_size=8, heads=2, components=3, rotate=True, kernel=SURE, frozen_features=SEEN
         ),
     }
 
@@ -74,7 +76,7 @@ def test_fitting_in_pieces_equals_fitting_at_once(monkeypatch):
 def test_descriptions_rebuild_heads(kind):
     head = heads()[kind]
     head.fit(FEATURES, GENRES)
-    again = head_from(json.loads(json.dumps(head.describe())))
+    again = build_head_from_description(json.loads(json.dumps(head.describe())))
     again.load_state_dict(head.state_dict(), strict=True)
     transformed = head.transform(FEATURES)
     assert transformed.shape == (40, head.transformed_dim)
@@ -83,7 +85,7 @@ def test_descriptions_rebuild_heads(kind):
     assert torch.equal(again.eval()(again.transform(FEATURES)), out)
     assert out.shape == (40, head.embedding_size)
     assert out.isfinite().all()
-    assert all(part.shape == (40, head.part_size) for part in head.parts(transformed))
+    assert all(part.shape == (40, head.branch_size) for part in head.branches(transformed))
     assert again.describe() == head.describe()
 
 
@@ -99,7 +101,7 @@ def test_an_ensembles_networks_are_networks_of_their_own():
     for k in range(3):
         hidden = torch.nn.functional.gelu(x * ensemble.scale @ ensemble.hidden[k] + ensemble.hidden_bias.view(3, 8)[k])
         each.append(normalize(hidden @ ensemble.project[k] + ensemble.bias.view(3, 3)[k], dim=1))
-    for part, expected in zip(ensemble.parts(x), each, strict=True):
+    for part, expected in zip(ensemble.branches(x), each, strict=True):
         torch.testing.assert_close(normalize(part, dim=1), expected)
     joined = ensemble(x)
     torch.testing.assert_close(joined @ joined.T, torch.stack([unit @ unit.T for unit in each]).mean(0))
@@ -204,8 +206,8 @@ def test_combined_cosines_are_weighed_means_of_the_parts_cosines():
     parts = [(1, head.learned(shown)), (0.5, head.kernel(shown)), (0.8, seen)]
     cosines = sum(w**2 * normalize(part, dim=1) @ normalize(part, dim=1).T for w, part in parts)
     torch.testing.assert_close(joined @ joined.T, cosines / (1 + 0.5**2 + 0.8**2), atol=1e-5, rtol=1e-4)
-    assert len(head.parts(transformed)) == 2
-    torch.testing.assert_close(head.parts(transformed)[0], head.learned.parts(shown)[0])
+    assert len(head.branches(transformed)) == 2
+    torch.testing.assert_close(head.branches(transformed)[0], head.learned.branches(shown)[0])
     assert {name.split(".")[0] for name, _ in head.named_parameters()} == {"learned"}
 
 
@@ -227,9 +229,14 @@ def test_a_surer_kernel_part_is_longer_and_the_frozen_features_have_the_rest():
 
 
 def test_confidence_keeps_what_was_seen_though_its_balance_is_0():
-    head = build_head("ensemble", GROUPS, 3, components=3, kernel=SURE, seen=SEEN | {"balance": 0.0})
-    assert head.seen is not None
-    assert build_head("ensemble", GROUPS, 3, components=3, kernel=KERNEL, seen=SEEN | {"balance": 0.0}).seen is None
+    head = build_head("ensemble", GROUPS, 3, components=3, kernel=SURE, frozen_features=SEEN | {"balance": 0.0})
+    assert head.frozen_features is not None
+    assert (
+        build_head(
+            "ensemble", GROUPS, 3, components=3, kernel=KERNEL, frozen_features=SEEN | {"balance": 0.0}
+        ).frozen_features
+        is None
+    )
 
 
 def test_heads_train_and_drop():
@@ -248,7 +255,7 @@ def test_heads_train_and_drop():
         (lambda: build_head("mlp", 6, 0), "model.embedding_size=0"),
         (lambda: build_head("mlp", 6, 3, dropout=1.0), "model.dropout=1.0"),
         (lambda: build_head("mlp", 6, 3, norm="group"), "model.norm=group"),
-        (lambda: CombinedHead(6, LinearHead(6, 3), balance=-1), "model.seen.balance=-1"),
+        (lambda: CombinedHead(6, LinearHead(6, 3), balance=-1), "model.frozen_features.balance=-1"),
         (lambda: EnsembleHead(6, 3, heads=0), "model.heads=0"),
         (lambda: EnsembleHead(6, 3, output="tanh"), "model.output=tanh"),
         (lambda: KernelHead(6, 3, ridge=0), "model.kernel.ridge=0"),
@@ -257,7 +264,7 @@ def test_heads_train_and_drop():
         (lambda: CombinedHead(6, LinearHead(6, 3), confidence=0.5), "model.kernel.confidence=0.5"),
         (lambda: build_head("linear", 6, 3, kernel=KERNEL), "model.kernel.weight=0.5"),
         (lambda: Projection({"pooled": (0, 6)}, 6), "model.components=6"),
-        (lambda: head_from({"kind": "future"}), "future"),
+        (lambda: build_head_from_description({"kind": "future"}), "future"),
     ],
 )
 def test_values_out_of_range_are_refused(make, told):

@@ -8,7 +8,7 @@ from torch.nn.functional import normalize
 from keyart.errors import InputError
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
 
 GROUPS = {"pooled": (0, 30), "low": (30, 44), "high": (44, 60)}
 KERNEL = {"weight": 3.0, "size": 5, "ridge": 1.0, "mean": 0.5, "confidence": 0.5}
@@ -18,10 +18,19 @@ def features(n=80, seed=0):
     return torch.randn(n, 60, generator=torch.Generator().manual_seed(seed)) * torch.linspace(3, 0.1, 60)
 
 
-def fitted(kernel=None, seen=None):
+def fitted(kernel=None, frozen_features=None):
     torch.manual_seed(0)
-    seen = {"balance": 0.9, "components": 12, "power": 0.5} if seen is None else seen
-    head = build_head("ensemble", GROUPS, 4, hidden_size=8, heads=3, components=20, kernel=kernel or KERNEL, seen=seen)
+    frozen_features = {"balance": 0.9, "components": 12, "power": 0.5} if frozen_features is None else frozen_features
+    head = build_head(
+        "ensemble",
+        GROUPS,
+        4,
+        hidden_size=8,
+        heads=3,
+        components=20,
+        kernel=kernel or KERNEL,
+        frozen_features=frozen_features,
+    )
     head.fit(features(), torch.arange(240).view(80, 3) % 4 != 0)
     return head.eval()
 
@@ -38,7 +47,7 @@ def test_branches_are_the_columns_of_each_part():
         alone = normalize(whole[:, head.branch_columns[name]], dim=1)
         torch.testing.assert_close(alone, normalize(part, dim=1))
     frozen = normalize(whole[:, head.branch_columns["frozen"]], dim=1)
-    torch.testing.assert_close(frozen, normalize(head.seen(features()), dim=1))
+    torch.testing.assert_close(frozen, normalize(head.frozen_features(features()), dim=1))
 
 
 @pytest.mark.parametrize(
@@ -46,8 +55,8 @@ def test_branches_are_the_columns_of_each_part():
     [(0.0, 1.0, ["learned", "frozen"]), (2.0, 0.0, ["learned", "closed_form"])],
 )
 def test_a_head_names_the_branches_that_it_has(kernel, balance, expected):
-    seen = {"balance": balance, "components": 12, "power": 0.5}
-    head = fitted(KERNEL | {"weight": kernel, "confidence": 0.0}, seen)
+    frozen_features = {"balance": balance, "components": 12, "power": 0.5}
+    head = fitted(KERNEL | {"weight": kernel, "confidence": 0.0}, frozen_features)
     assert list(head.branch_columns) == expected
     assert sum(head.branch_sizes.values()) == head.embedding_size
 
@@ -100,13 +109,13 @@ def test_vectors_of_any_length_count_alike():
 def test_it_comes_back_from_its_description():
     head = ReducedHead(fitted(), 7)
     head.fit_components(head.whole(head.transform(features())))
-    again = head_from(head.describe())
+    again = build_head_from_description(head.describe())
     again.load_state_dict(head.state_dict())
     transformed = head.transform(features(9, seed=4))
     assert torch.equal(again.eval()(again.transform(features(9, seed=4))), head(transformed))
     assert torch.equal(head.reduce(head.whole(transformed)), head(transformed))
     assert again.embedding_size == 7
-    assert again.part_size == 4
+    assert again.branch_size == 4
     assert again.branch_sizes == head.head.branch_sizes
 
 

@@ -53,12 +53,12 @@ def test_loading_by_position_refuses_what_does_not_fit(tmp_path):
     bad_shape = {**good, "x0.weight": torch.zeros(4, 2)}
     bad_name = {("x0.bias" if key == "x0.weight" else key): value for key, value in good.items()}
     short = dict(list(good.items())[:-1])
-    for state, told in (
+    for state, summary in (
         (bad_shape, "4×2 does not fit 0.weight 3×2"),
         (bad_name, "x0.bias"),
         (short, "holds 3 tensors"),
     ):
-        with pytest.raises(InputError, match=told):
+        with pytest.raises(InputError, match=summary):
             load_by_position(model, state, tmp_path / "w.pth")
     load_by_position(model, good, tmp_path / "w.pth")
     assert torch.equal(model[1].bias, good["x3.bias"])
@@ -70,9 +70,9 @@ def test_a_hub_that_does_not_answer_stops_within_seconds(no_hub):
     with pytest.raises(InputError) as caught:
         create_backbone(name, "pretrained", image_size=SIZE)
     assert time.monotonic() - start < 8
-    told = str(caught.value)
-    assert all(part in told for part in (name, "model.weights=<file>", "efficientnet_lite0", "model.weights=none"))
-    assert "\n" not in told
+    summary = str(caught.value)
+    assert all(part in summary for part in (name, "model.weights=<file>", "efficientnet_lite0", "model.weights=none"))
+    assert "\n" not in summary
 
 
 def test_a_cached_hub_file_is_used_without_the_hub(no_hub):
@@ -90,7 +90,7 @@ def test_a_cached_hub_file_is_used_without_the_hub(no_hub):
     assert all(torch.equal(value, model.state_dict()[key]) for key, value in loaded.items())
 
 
-def test_offline_mode_and_missing_weights_are_told(no_hub, monkeypatch):
+def test_offline_mode_and_missing_weights_are_reported(no_hub, monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -142,12 +142,14 @@ def test_a_file_without_classifier_will_do_and_one_that_misses_more_will_not(tmp
     save_file(wrong, tmp_path / "wrong.safetensors")
     with pytest.raises(InputError) as caught:
         create_backbone("test_resnet", str(tmp_path / "wrong.safetensors"), image_size=SIZE)
-    told = str(caught.value)
-    assert all(part in told for part in (f"1 missing ({first})", "1 unexpected (extra)", "1 of another shape", "1×2"))
+    summary = str(caught.value)
+    assert all(
+        part in summary for part in (f"1 missing ({first})", "1 unexpected (extra)", "1 of another shape", "1×2")
+    )
 
 
 @pytest.mark.parametrize("content", [b"not weights at all", b""])
-def test_a_file_that_holds_no_weights_is_told(tmp_path, content):
+def test_a_file_that_holds_no_weights_is_reported(tmp_path, content):
     for name in ("w.pth", "w.safetensors"):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=name):
@@ -157,11 +159,11 @@ def test_a_file_that_holds_no_weights_is_told(tmp_path, content):
 
 
 def test_random_weights_only_when_asked_for_and_they_follow_the_seed():
-    made = []
+    created = []
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
-        made.append(digest(create_backbone("test_resnet", "none", image_size=SIZE)))
-    assert made[0] == made[1] != made[2]
+        created.append(digest(create_backbone("test_resnet", "none", image_size=SIZE)))
+    assert created[0] == created[1] != created[2]
 
 
 @pytest.mark.posters

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from keyart.recommend.candidates import Films, Viewer, find_candidates, index_space
+from keyart.recommend.candidates import Films, User, find_candidates, index_space
 from keyart.recommend.interests import event_weights, find_interests
-from keyart.recommend.user_profile import Space
+from keyart.recommend.user_profile import ProfileSpace
 from keyart.retrieval.engines.registry import find_engine
 from keyart.retrieval.index import PosterIndex
 from tests.indexes import clustered, make_index, table
@@ -14,14 +14,14 @@ from tests.indexes import clustered, make_index, table
 DAY = 86_400.0
 
 
-def viewer(films, weights=None):
+def user(films, weights=None):
     films = np.asarray(films, dtype=np.int64)
-    return Viewer(films, np.full(len(films), 1 / len(films)) if weights is None else np.asarray(weights))
+    return User(films, np.full(len(films), 1 / len(films)) if weights is None else np.asarray(weights))
 
 
-def ask(index, viewers, k=10, **given):
+def ask(index, users, k=10, **given):
     films = Films(index.posters)
-    return find_candidates(index, films, index_space(index), viewers, k, **given)
+    return find_candidates(index, films, index_space(index), users, k, **given)
 
 
 def test_a_star_less_and_a_half_life_ago_each_count_half():
@@ -54,7 +54,7 @@ def naive_ward(vectors, most):
 
 @pytest.mark.parametrize("most", [1, 3, 6])
 def test_interests_are_wards_clusters_with_medoids(most):
-    vectors = clustered(40, seed=4, spread=0.2).astype(np.float64)
+    vectors = clustered(40, seed=4, scale=0.2).astype(np.float64)
     weights = np.random.default_rng(0).random(40) + 0.1
     found = find_interests(vectors, weights, most, alike=0.0)
     assert {frozenset(one.members.tolist()) for one in found} == naive_ward(vectors, most)
@@ -76,41 +76,41 @@ def test_films_that_are_alike_are_one_interest():
 def test_a_taste_is_the_ridge_regression_of_what_was_watched():
     vectors = clustered(300).astype(np.float64)
     films, weights, ridge = np.array([3, 50, 51]), np.array([0.5, 0.2, 0.3]), 0.05
-    space = Space.fit(vectors, ridge)
-    taste = space.tastes(space.pull(vectors[films], weights)[None])[0]
+    space = ProfileSpace.fit(vectors, ridge)
+    profile = space.profiles(space.pull(vectors[films], weights)[None])[0]
     offset = vectors - vectors.mean(0)
     watched = np.zeros(300)
     watched[films] = weights
     penalty = ridge * np.trace(offset.T @ offset)
-    wanted = np.linalg.solve(offset.T @ offset + penalty * np.eye(16), offset.T @ watched)
-    np.testing.assert_allclose(taste.direction / 300, wanted, rtol=1e-3, atol=1e-6)
-    scores = space.scores(taste, vectors)
-    parts = space.parts(vectors[films], weights, space.lift(vectors))
-    np.testing.assert_allclose(parts.sum(1) / (taste.length * space.spread), scores, atol=1e-4)
-    np.testing.assert_allclose(np.argsort(-scores)[:20], np.argsort(-(offset @ wanted))[:20])
+    expected = np.linalg.solve(offset.T @ offset + penalty * np.eye(16), offset.T @ watched)
+    np.testing.assert_allclose(profile.direction / 300, expected, rtol=1e-3, atol=1e-6)
+    scores = space.scores(profile, vectors)
+    parts = space.attributions(vectors[films], weights, space.lift(vectors))
+    np.testing.assert_allclose(parts.sum(1) / (profile.length * space.scale), scores, atol=1e-4)
+    np.testing.assert_allclose(np.argsort(-scores)[:20], np.argsort(-(offset @ expected))[:20])
 
 
 def test_a_great_ridge_leaves_the_mean_profile():
     vectors = clustered(300)
-    space = Space.fit(vectors, 1e6)
-    taste = space.tastes(space.pull(vectors[:4], np.full(4, 0.25))[None])[0]
+    space = ProfileSpace.fit(vectors, 1e6)
+    profile = space.profiles(space.pull(vectors[:4], np.full(4, 0.25))[None])[0]
     profile = vectors[:4].mean(0) - vectors.mean(0)
-    cosine = taste.direction @ profile / np.linalg.norm(taste.direction) / np.linalg.norm(profile)
+    cosine = profile.direction @ profile / np.linalg.norm(profile.direction) / np.linalg.norm(profile)
     assert cosine == pytest.approx(1, abs=1e-4)
 
 
 def test_the_best_unseen_films_are_found_and_reasoned():
     index = make_index(400)
-    one, two = viewer([1, 2, 40, 41, 200], [0.3, 0.1, 0.2, 0.2, 0.2]), viewer([7])
+    one, two = user([1, 2, 40, 41, 200], [0.3, 0.1, 0.2, 0.2, 0.2]), user([7])
     space = index_space(index)
     for who, found in zip((one, two), ask(index, [one, two], 8, balance=1.0), strict=True):
         vectors = index.vectors()
-        taste = space.tastes(space.pull(vectors[who.films], who.weights)[None])[0]
-        scores = space.scores(taste, vectors)
-        wanted = [row for row in np.argsort(-scores, kind="stable") if row not in who.films][:8]
-        assert found.rows.tolist() == wanted
-        np.testing.assert_allclose(found.scores, scores[wanted], atol=1e-5)
-        parts = space.parts(vectors[who.films], who.weights, space.lift(vectors[wanted]))
+        profile = space.profiles(space.pull(vectors[who.films], who.weights)[None])[0]
+        scores = space.scores(profile, vectors)
+        expected = [row for row in np.argsort(-scores, kind="stable") if row not in who.films][:8]
+        assert found.rows.tolist() == expected
+        np.testing.assert_allclose(found.scores, scores[expected], atol=1e-5)
+        parts = space.attributions(vectors[who.films], who.weights, space.lift(vectors[expected]))
         assert found.because.tolist() == parts.argmax(1).tolist()
         for because, interest in zip(found.because, found.interest, strict=True):
             assert because in found.interests[interest].members
@@ -118,9 +118,9 @@ def test_the_best_unseen_films_are_found_and_reasoned():
 
 def test_viewers_are_independent_of_the_batch():
     index = make_index(300)
-    viewers = [viewer([i, i + 9, i + 100]) for i in range(6)]
-    together = ask(index, viewers)
-    for one, found in zip(viewers, together, strict=True):
+    users = [user([i, i + 9, i + 100]) for i in range(6)]
+    together = ask(index, users)
+    for one, found in zip(users, together, strict=True):
         alone = ask(index, [one])[0]
         assert alone.rows.tolist() == found.rows.tolist()
         np.testing.assert_allclose(alone.scores, found.scores, atol=1e-5)
@@ -137,7 +137,7 @@ def test_no_poster_of_a_seen_film_and_no_film_twice():
         (mean := index.vectors(films.posters(5)).mean(0)) / np.linalg.norm(mean),
         atol=1e-6,
     )
-    found = ask(index, [viewer(watched)], 30)[0]
+    found = ask(index, [user(watched)], 30)[0]
     shown = posters["film"].iloc[found.rows].tolist()
     assert len(shown) == len(set(shown)) == 30
     assert not {"f0", "f5", "f17"} & set(shown)
@@ -145,14 +145,14 @@ def test_no_poster_of_a_seen_film_and_no_film_twice():
 
 def test_who_has_seen_nearly_all_gets_the_rest_and_who_has_seen_all_gets_nothing():
     index = make_index(120)
-    most, everything = ask(index, [viewer(np.arange(115)), viewer(np.arange(120))], 10)
+    most, everything = ask(index, [user(np.arange(115)), user(np.arange(120))], 10)
     assert sorted(most.rows.tolist()) == [115, 116, 117, 118, 119]
     assert len(everything) == 0
 
 
 def test_variety_keeps_the_best_and_repeats_less():
     index = make_index(400)
-    who = viewer([1, 2, 40])
+    who = user([1, 2, 40])
     plain, varied = (ask(index, [who], 10, balance=balance)[0] for balance in (1.0, 0.5))
     assert varied.rows[0] == plain.rows[0]
 
@@ -169,8 +169,8 @@ def test_an_approximate_engine_finds_nearly_the_same(kind):
     engine, _ = find_engine(kind).fit(exact.index, 0.95)
     index = PosterIndex(exact.index, exact.posters, engine)
     near = exact.search(exact.vectors(np.arange(0, 3000, 100)), 8)[1]
-    viewers = [viewer(np.unique(near[i : i + 2])) for i in range(0, 30, 2)]
-    approximate, wanted = (ask(one, viewers, balance=1.0) for one in (index, exact))
-    assert np.mean([np.isin(a.rows, b.rows).mean() for a, b in zip(approximate, wanted, strict=True)]) >= 0.8
-    assert np.mean([a.scores.sum() / b.scores.sum() for a, b in zip(approximate, wanted, strict=True)]) >= 0.95
+    users = [user(np.unique(near[i : i + 2])) for i in range(0, 30, 2)]
+    approximate, expected = (ask(one, users, balance=1.0) for one in (index, exact))
+    assert np.mean([np.isin(a.rows, b.rows).mean() for a, b in zip(approximate, expected, strict=True)]) >= 0.8
+    assert np.mean([a.scores.sum() / b.scores.sum() for a, b in zip(approximate, expected, strict=True)]) >= 0.95
     assert ask(exact, []) == []

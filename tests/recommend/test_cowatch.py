@@ -8,8 +8,8 @@ import pytest
 from keyart.catalogue.history import History, read_history
 from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
-from keyart.recommend.cowatch import co_watched, joined
-from keyart.utils.vectors import unit_rows
+from keyart.recommend.cowatch import co_watched, concatenate_unit
+from keyart.utils.vectors import normalise_rows
 from tests.metrics import naive
 
 
@@ -124,8 +124,8 @@ def test_real_histories_know_genres(posters_dir, blind):
 
 def test_joined_weighs_cosines():
     a, b = np.random.default_rng(0).normal(size=(2, 6, 3))
-    both = joined(a, b, 0.5)
-    cosine = unit_rows(both) @ unit_rows(both).T
-    expected = (unit_rows(a) @ unit_rows(a).T + 0.25 * unit_rows(b) @ unit_rows(b).T) / 1.25
+    both = concatenate_unit(a, b, 0.5)
+    cosine = normalise_rows(both) @ normalise_rows(both).T
+    expected = (normalise_rows(a) @ normalise_rows(a).T + 0.25 * normalise_rows(b) @ normalise_rows(b).T) / 1.25
     np.testing.assert_allclose(cosine, expected, atol=1e-6)
-    assert (unit_rows(np.zeros((1, 2))) == 0).all()
+    assert (normalise_rows(np.zeros((1, 2))) == 0).all()

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from keyart.reports.contrasting_pairs import alike_other_genre, same_genres_unlike
-from keyart.reports.gallery_queries import choose_drivers
+from keyart.reports.contrasting_pairs import dissimilar_same_genres, similar_other_genres
+from keyart.reports.gallery_queries import choose_queries
 from keyart.reports.neighbours import describe, find_neighbours, shared_genres
 from keyart.retrieval.titles import display_title
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 
 def random_posters(n=120, genres=5, size=6, seed=0):
@@ -21,13 +21,13 @@ def random_posters(n=120, genres=5, size=6, seed=0):
 
 
 def coverage(embeddings, chosen):
-    unit = unit_rows(embeddings)
+    unit = normalise_rows(embeddings)
     return (unit @ unit[chosen].T).max(1).mean()
 
 
 def test_drivers_are_distinct_cover_the_genres_and_represent_better_than_chance():
     embeddings, genres = random_posters()
-    chosen = choose_drivers(embeddings, genres, 5)
+    chosen = choose_queries(embeddings, genres, 5)
     assert len(set(chosen.tolist())) == 5
     assert genres[chosen].any(0).all()
     assert len(np.unique(genres[chosen], axis=0)) == 5
@@ -40,41 +40,41 @@ def test_the_first_choice_is_the_medoid_of_the_rarest_genre():
     embeddings, genres = random_posters(seed=3)
     rarest = int(genres.sum(0).argmin())
     members = np.flatnonzero(genres[:, rarest])
-    unit = unit_rows(embeddings)
+    unit = normalise_rows(embeddings)
     naive = max(members, key=lambda m: sum(float(unit[i] @ unit[m]) for i in members))
-    assert choose_drivers(embeddings, genres, 5)[-1] == naive
+    assert choose_queries(embeddings, genres, 5)[-1] == naive
 
 
 def test_drivers_do_not_depend_on_scale_and_repeat_exactly():
     embeddings, genres = random_posters(seed=4)
     scale = np.linspace(0.5, 3, len(embeddings))[:, None]
-    first = choose_drivers(embeddings, genres, 8)
-    np.testing.assert_array_equal(first, choose_drivers(embeddings, genres, 8))
-    np.testing.assert_array_equal(first, choose_drivers(embeddings * scale, genres, 8))
+    first = choose_queries(embeddings, genres, 8)
+    np.testing.assert_array_equal(first, choose_queries(embeddings, genres, 8))
+    np.testing.assert_array_equal(first, choose_queries(embeddings * scale, genres, 8))
 
 
 def test_near_duplicates_are_not_both_drivers():
     # Two clusters; the first has three copies of one poster, which would be the medoid of all.
     embeddings = np.array([[1, 0], [1, 0], [1, 0], [0.9, 0.1], [0, 1], [0.1, 0.9]], dtype=np.float32)
     genres = np.array([[1, 0], [1, 1], [0, 1], [1, 1], [0, 1], [1, 0]], dtype=bool)
-    chosen = choose_drivers(embeddings, genres, 4, groups=[7, 7, 7, 1, 2, 3])
+    chosen = choose_queries(embeddings, genres, 4, groups=[7, 7, 7, 1, 2, 3])
     assert np.isin([0, 1, 2], chosen).sum() == 1
 
 
 @pytest.mark.parametrize("n", [1, 3])
 def test_few_posters_are_all_chosen_once(n):
     embeddings, genres = random_posters(n=n)
-    assert sorted(choose_drivers(embeddings, genres, 8).tolist()) == list(range(n))
+    assert sorted(choose_queries(embeddings, genres, 8).tolist()) == list(range(n))
 
 
 def test_posters_without_genres_can_still_be_chosen():
     embeddings, genres = random_posters(n=20)
-    assert len(set(choose_drivers(embeddings, np.zeros_like(genres), 3).tolist())) == 3
+    assert len(set(choose_queries(embeddings, np.zeros_like(genres), 3).tolist())) == 3
 
 
 def test_many_posters_are_thinned_out_evenly():
     embeddings, genres = random_posters(n=4100)
-    chosen = choose_drivers(embeddings, genres, 5)
+    chosen = choose_queries(embeddings, genres, 5)
     assert (chosen % 3 == 0).all()
     assert chosen.max() > 2000
 
@@ -135,8 +135,8 @@ def test_pairs_are_the_extremes_without_repetition(alike, tile, monkeypatch):
     monkeypatch.setattr("keyart.reports.contrasting_pairs.TILE", tile)
     embeddings, genres = random_posters(n=60, genres=4, seed=2)
     groups = np.arange(60) // 2
-    pairs = (alike_other_genre if alike else same_genres_unlike)(embeddings, genres, 5, groups)
-    unit = unit_rows(embeddings)
+    pairs = (similar_other_genres if alike else dissimilar_same_genres)(embeddings, genres, 5, groups)
+    unit = normalise_rows(embeddings)
     allowed = {
         (a, b): float(unit[a] @ unit[b])
         for a, b in itertools.combinations(range(60), 2)
@@ -157,6 +157,6 @@ def test_pairs_are_the_extremes_without_repetition(alike, tile, monkeypatch):
 
 def test_genre_sets_repeat_only_when_no_other_is_left():
     embeddings, genres = random_posters(n=20, genres=1)
-    assert len(same_genres_unlike(embeddings, genres, 3)) == 3
-    assert alike_other_genre(embeddings, genres, 3) == []
-    assert same_genres_unlike(embeddings[:1], genres[:1], 3) == []
+    assert len(dissimilar_same_genres(embeddings, genres, 3)) == 3
+    assert similar_other_genres(embeddings, genres, 3) == []
+    assert dissimilar_same_genres(embeddings[:1], genres[:1], 3) == []

@@ -50,7 +50,7 @@ def test_what_is_there_is_drawn(tmp_path, text):
 def test_chance_frozen_best_and_the_phases_are_marked(run_folder):
     curves = read_curves(run_folder / "metrics.csv", {"training": {"head_epochs": 2}})
     axes = draw_curves(curves, {"val/ndcg@10/frozen": 0.33, "val/ndcg@10/chance": 0.2}, LIGHT).axes[1]
-    told = {text.get_text() for text in axes.texts}
-    assert {"frozen backbone", "chance", "best 0.360, epoch 2", "head", "fine-tuning"} <= told
+    summary = {text.get_text() for text in axes.texts}
+    assert {"frozen backbone", "chance", "best 0.360, epoch 2", "head", "fine-tuning"} <= summary
     levels = {float(line.get_ydata()[0]) for line in axes.lines if len(set(np.asarray(line.get_ydata()))) == 1}
     assert {0.33, 0.2, 0.36} <= levels

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keyart.reports.gallery import Layout, draw_gallery, write_png
-from keyart.reports.neighbours import Neighbourhoods, find_neighbours
+from keyart.reports.neighbours import NeighbourLists, find_neighbours
 from keyart.reports.poster_frames import frame_poster, frame_posters
 from keyart.reports.text_layout import Span, shorten, text_width, wrap_spans
 from keyart.reports.theme import DARK, LIGHT, fallback_file, font_for, to_variables
@@ -64,13 +64,13 @@ def test_the_query_is_framed_and_only_marked_neighbours_are(catalogue, rows):
 def test_shared_genres_are_emphasised(catalogue):
     genres = np.zeros_like(catalogue.genres)
     genres[[0, 1], 0] = genres[2, 1] = True
-    told = replace(catalogue, genres=genres)
+    summary = replace(catalogue, genres=genres)
     none = np.zeros((1, 2), dtype=bool)
-    rows = Neighbourhoods(
+    rows = NeighbourLists(
         np.array([0]), np.array([[1, 2]]), np.ones((1, 2), np.float32), none, none, np.full((1, 2), 0.97)
     )
     layout = Layout()
-    picture = np.asarray(draw_gallery(told, rows))
+    picture = np.asarray(draw_gallery(summary, rows))
     below = layout.top(0) + layout.poster[1] + 4
     accent = [
         int((picture[below : below + 100, x : x + layout.poster[0]] == rgb(LIGHT.accent)).all(-1).sum())
@@ -84,15 +84,15 @@ def test_unknown_genres_are_no_empty_bar(catalogue):
     """An image file as query has no genres: the overlap is unknown, so no bar is drawn."""
     genres = np.zeros_like(catalogue.genres)
     genres[[0, 1], 0] = True
-    told = replace(catalogue, genres=genres)
+    summary = replace(catalogue, genres=genres)
     none = np.zeros((1, 2), dtype=bool)
     shares = np.full((1, 2), 0.97)
     layout = Layout()
     y = layout.top(0) + layout.poster[1] + 12
 
     def track(query, others):
-        rows = Neighbourhoods(np.array([query]), np.array([others]), np.ones((1, 2), np.float32), none, none, shares)
-        line = np.asarray(draw_gallery(told, rows))[y]
+        rows = NeighbourLists(np.array([query]), np.array([others]), np.ones((1, 2), np.float32), none, none, shares)
+        line = np.asarray(draw_gallery(summary, rows))[y]
         return [tuple(line[layout.left(column) + 4]) for column in range(2)]
 
     assert track(0, [1, 3]) == [rgb(LIGHT.accent), rgb(LIGHT.paper)]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from keyart.reports.charts.embedding_map import tell_decade, tell_genre
-from keyart.reports.poster_map import draw_wall, hang
+from keyart.reports.charts.embedding_map import choose_decades, choose_genres
+from keyart.reports.poster_map import draw_poster_map, hang
 from keyart.reports.projection import project, sample_evenly
 
 
@@ -50,24 +50,24 @@ def test_samples_are_even_and_distinct():
 
 def test_a_poster_takes_the_rarest_of_its_common_genres():
     genres = np.array([[1, 1, 1], [1, 1, 0], [1, 0, 0], [0, 0, 1], [1, 1, 0]], dtype=bool)
-    common, told = tell_genre(genres, most=2)
+    common, summary = choose_genres(genres, most=2)
     assert common == [0, 1]
-    assert told.tolist() == [1, 1, 0, -1, 1]
+    assert summary.tolist() == [1, 1, 0, -1, 1]
 
 
 def test_old_decades_share_a_colour():
     years = np.array([1915.0, 1925, *range(1935, 2020, 10), np.nan])
-    names, told = tell_decade(years)
+    names, summary = choose_decades(years)
     assert len(names) == 8
     assert names[0] == "before 1950"
     assert names[-1] == "2010s"
-    assert told.tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, -1]
+    assert summary.tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, -1]
 
 
 def test_no_year_known_means_no_decade():
-    names, told = tell_decade(np.full(3, np.nan))
+    names, summary = choose_decades(np.full(3, np.nan))
     assert names == []
-    assert (told == -1).all()
+    assert (summary == -1).all()
 
 
 def test_each_place_of_the_wall_holds_its_nearest_poster():
@@ -82,6 +82,6 @@ def test_each_place_of_the_wall_holds_its_nearest_poster():
 
 
 def test_the_wall_is_transparent_where_nothing_hangs(catalogue):
-    wall = draw_wall(project(np.random.default_rng(0).normal(size=(24, 4))), catalogue.paths)
+    wall = draw_poster_map(project(np.random.default_rng(0).normal(size=(24, 4))), catalogue.paths)
     alpha = np.asarray(wall)[..., 3]
     assert set(np.unique(alpha).tolist()) == {0, 255}

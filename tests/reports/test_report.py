@@ -10,7 +10,7 @@ from PIL import Image
 
 from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
-from keyart.reports.run_pictures import make_pictures
+from keyart.reports.run_pictures import draw_pictures
 from keyart.reports.run_report import write_report
 from keyart.reports.theme import LIGHT
 from tests.reports.inputs import make_inputs
@@ -88,19 +88,19 @@ def report(tmp_path_factory):
     from tests.helpers import draw_posters
 
     folder = tmp_path_factory.mktemp("report")
-    made = draw_posters(folder / "made", n=40)
-    catalogue = read_catalogue(made / "catalogue.csv", made / "posters")[0]
+    created = draw_posters(folder / "made", n=40)
+    catalogue = read_catalogue(created / "catalogue.csv", created / "posters")[0]
     run = folder / "run"
     run.mkdir()
     (run / "metrics.csv").write_text("step,epoch,train/loss,val/ndcg@10\n1,0,1.0,0.3\n2,1,0.5,0.4\n")
     inputs = make_inputs(catalogue, test=24)
-    told = []
-    path = write_report(run, **inputs, progress=told.append)
-    return path, inputs, check(path), told
+    lines = []
+    path = write_report(run, **inputs, progress=lines.append)
+    return path, inputs, check(path), lines
 
 
 def test_the_report_is_valid_and_complete(report):
-    path, _, page, told = report
+    path, _, page, summary = report
     titles = {attrs.get("id") for attrs in page.all("section")}
     assert titles == {"neighbours", "metrics", "learning", "map", "genres", "contrasts"}
     assert "small-run" in page.text
@@ -109,7 +109,7 @@ def test_the_report_is_valid_and_complete(report):
     assert "Alike, other genre" in page.text
     assert "torch2.6" in page.text
     assert "faiss-cpuNone" not in page.text
-    assert told[-1] == "report"
+    assert summary[-1] == "report"
     assert path == path.parent / "report.html"
 
 
@@ -205,7 +205,7 @@ def test_titles_and_names_are_escaped(catalogue, run_folder):
 
 def test_an_empty_split_is_refused(inputs, tmp_path):
     with pytest.raises(InputError, match="split=val: no poster"):
-        make_pictures(tmp_path, **{k: v for k, v in (inputs | {"split": "val"}).items() if k not in DROPPED})
+        draw_pictures(tmp_path, **{k: v for k, v in (inputs | {"split": "val"}).items() if k not in DROPPED})
     assert list(tmp_path.glob("**/*.png")) == []
 
 
@@ -214,7 +214,7 @@ DROPPED = ("frozen", "environment")
 
 def test_pictures_alone_name_their_files(inputs, run_folder):
     inputs = {key: value for key, value in inputs.items() if key not in DROPPED}
-    pictures = make_pictures(run_folder, **inputs, drivers=3, neighbours=4)
+    pictures = draw_pictures(run_folder, **inputs, drivers=3, neighbours=4)
     assert pictures.files["gallery"] == run_folder / "gallery.png"
     assert all(path.is_file() for path in pictures.files.values())
     assert set(pictures.charts) == set(pictures.files) - {"gallery", "map_posters"}
@@ -282,15 +282,15 @@ def test_one_branch_is_said_to_be_one(report, tmp_path):
     assert "The embedding has one branch, learned, trained with the bce loss: nothing to attribute." in page.text
 
 
-def test_a_lift_without_meaning_is_told_by_values():
+def test_a_lift_without_meaning_is_reported_by_values():
     from keyart.reports.branches import credit
 
     flat = {"test/ndcg@10": 0.4, "test/ndcg@10/lift": None}
     for name, value in (("learned", 0.3), ("frozen", 0.35)):
         flat |= {f"test/{row}/{name}/ndcg@10": value for row in ("branch", "without")}
         flat |= {f"test/{row}/{name}/ndcg@10/lift": None for row in ("branch", "without")}
-    told = credit(flat, "test")
-    assert told == (
+    summary = credit(flat, "test")
+    assert summary == (
         "nDCG@10 on test: learned alone 0.300, frozen alone 0.350; together 0.400; without learned 0.300, without"
         " frozen 0.350."
     )

@@ -10,7 +10,7 @@ from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
 from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.pair import explain_pair
-from keyart.retrieval.explanation.resample import spread
+from keyart.retrieval.explanation.resample import resample
 
 SIZE = (96, 64)
 
@@ -23,11 +23,11 @@ def posters(n, seed=0):
 
 def fitted(name, pooling, head, *, seed=0, extra=None, output_size=None, **backbone):
     torch.manual_seed(seed)
-    made = create_backbone(name, "none", pooling=pooling, image_size=SIZE, **backbone)
-    built = build_head(head, made.groups, 8, hidden_size=16, components=20, heads=2, **(extra or {}))
-    embedder = Embedder(made, built).eval()
+    created = create_backbone(name, "none", pooling=pooling, image_size=SIZE, **backbone)
+    built = build_head(head, created.groups, 8, hidden_size=16, components=20, heads=2, **(extra or {}))
+    embedder = Embedder(created, built).eval()
     with torch.no_grad():
-        features = torch.cat([made(torch.stack(posters(40, 1)[at : at + 8])) for at in range(0, 40, 8)])
+        features = torch.cat([created(torch.stack(posters(40, 1)[at : at + 8])) for at in range(0, 40, 8)])
         genres = np.random.default_rng(0).random((40, 4)) < 0.4
         genres[:, 0] |= ~genres.any(1)
         built.fit(features, genres)
@@ -38,7 +38,7 @@ def fitted(name, pooling, head, *, seed=0, extra=None, output_size=None, **backb
 
 
 EVERYTHING = {
-    "seen": {"balance": 1.0, "components": 16, "power": 0.5},
+    "frozen_features": {"balance": 1.0, "components": 16, "power": 0.5},
     "kernel": {"weight": 1.0, "size": 8, "ridge": 1.0, "mean": 0.5, "confidence": 0.5},
     "rotate": True,
 }
@@ -50,11 +50,11 @@ CASES = {
     "depths": ("resnet10t", "depths", "mlp", {}),
     "everything": (
         "resnet10t",
-        "bank",
+        "multiscale",
         "ensemble",
-        {"extra": EVERYTHING, "flip_average": True, "bank_size": (128, 96)},
+        {"extra": EVERYTHING, "flip_average": True, "multiscale_size": (128, 96)},
     ),
-    "everything, reduced": ("resnet10t", "bank", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
+    "everything, reduced": ("resnet10t", "multiscale", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
     "class token": ("vit_tiny_patch16_224", "avg", "linear", {}),
     "class token and depths": ("vit_tiny_patch16_224", "depths", "mlp", {}),
 }
@@ -96,7 +96,7 @@ def test_a_sum_over_positions_is_what_plain_loops_say():
     weight, bias = head.project.weight.detach().double().numpy(), head.project.bias.detach().double().numpy()
     mean, std = head.standardise.mean.double().numpy(), head.standardise.std.double().numpy()
     with torch.no_grad():
-        maps = [embedder.backbone.look(image[None]).final[0].double().numpy() for image in pair]
+        maps = [embedder.backbone.feature_maps(image[None]).final[0].double().numpy() for image in pair]
     _, rows, columns = maps[0].shape
     vectors = []
     for one in maps:
@@ -105,8 +105,8 @@ def test_a_sum_over_positions_is_what_plain_loops_say():
     lengths = np.linalg.norm(vectors[0][1]) * np.linalg.norm(vectors[1][1])
     found = explain_pair(embedder, pair, [])
     for share, (each, _), (_, other) in zip(found.shares, vectors, reversed(vectors), strict=True):
-        wanted = np.array([[each[y, x] @ other / lengths for x in range(columns)] for y in range(rows)])
-        np.testing.assert_allclose(share.attributions, spread(torch.from_numpy(wanted), (12, 8)), atol=1e-6)
+        expected = np.array([[each[y, x] @ other / lengths for x in range(columns)] for y in range(rows)])
+        np.testing.assert_allclose(share.attributions, resample(torch.from_numpy(expected), (12, 8)), atol=1e-6)
         assert share.baseline == pytest.approx(bias @ other / lengths, abs=1e-6)
 
 
@@ -140,7 +140,7 @@ def test_integrated_gradients_of_a_polynomial():
     """For f(x, y) = x²y from 0, x receives two thirds and y one third."""
     x, y = torch.tensor([3.0]), torch.tensor([2.0])
     found = integrated_gradients(lambda v: (v[0].square() * v[1]).sum(1), [x, y], [torch.zeros(1), torch.zeros(1)])
-    assert [float(part) for part in found.parts] == pytest.approx([12.0, 6.0])
+    assert [float(part) for part in found.attributions] == pytest.approx([12.0, 6.0])
     assert (found.score, found.baseline, found.points) == (18.0, 0.0, 16)
     assert found.residual == pytest.approx(0, abs=1e-5)
 
@@ -155,12 +155,12 @@ def test_more_points_where_the_way_is_rough():
 @pytest.mark.parametrize("old", [(4, 3), (8, 5), (128, 88), (1, 1)])
 def test_spreading_keeps_the_sum_and_the_place(old):
     parts = torch.rand(old, generator=torch.Generator().manual_seed(0), dtype=torch.float64) - 0.4
-    moved = spread(parts, (12, 8))
+    moved = resample(parts, (12, 8))
     assert float(moved.sum()) == pytest.approx(float(parts.sum()))
     if old[0] > 1:
         corner = torch.zeros(old)
         corner[0, 0] = 1
-        assert float(spread(corner, (12, 8))[:6, :6].sum()) == pytest.approx(1)
+        assert float(resample(corner, (12, 8))[:6, :6].sum()) == pytest.approx(1)
 
 
 @pytest.mark.posters

@@ -33,18 +33,18 @@ class Copy:
 @pytest.fixture
 def pretended(monkeypatch):
     """Provide a fake GPU: weak references to everything that was allocated on it."""
-    made = []
+    created = []
 
     def copy(resources, device, index):
-        made.append(weakref.ref(resources))
+        created.append(weakref.ref(resources))
         other = Copy(resources, index)
-        made.append(weakref.ref(other))
+        created.append(weakref.ref(other))
         return other
 
     monkeypatch.setattr(faiss, "StandardGpuResources", Resources, raising=False)
     monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
     monkeypatch.setattr(faiss, "index_cpu_to_gpu", copy, raising=False)
-    return made
+    return created
 
 
 def alive(made):
@@ -63,11 +63,11 @@ def test_a_machine_without_one_searches_where_it_is():
 def test_one_copy_answers_what_a_gpu_can(pretended):
     index = make_index(300)
     queries = clustered(300)[:4]
-    wanted = index.index.search(queries, 5)[1]
+    expected = index.index.search(queries, 5)[1]
     for _ in range(3):
-        np.testing.assert_array_equal(index.search(queries, 5)[1], wanted)
+        np.testing.assert_array_equal(index.search(queries, 5)[1], expected)
     assert len(pretended) == 2
-    assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == wanted.tolist()
+    assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == expected.tolist()
     assert len(pretended) == 2
     del index
     assert not alive(pretended)
@@ -81,8 +81,8 @@ def test_an_index_without_room_is_searched_on_the_cpu_and_freed(pretended, monke
     for _ in range(3):
         assert index.search(index.vectors(np.array([7])), 1)[1].tolist() == [[7]]
     assert not pretended
-    (told,) = caplog.messages
-    assert "0.0 GiB of its memory are free" in told
+    (summary,) = caplog.messages
+    assert "0.0 GiB of its memory are free" in summary
     del index
     gc.collect()
     assert flat() is None
@@ -105,9 +105,9 @@ def test_what_a_failing_gpu_allocated_is_released(when, pretended, monkeypatch, 
     for _ in range(3):
         assert index.search(queries, 1)[1].tolist() == [[7], [8]]
     assert not alive(pretended)
-    (told,) = caplog.messages
-    assert "cudaMalloc error out of memory): searching on the CPU" in told
-    assert "\n" not in told
+    (summary,) = caplog.messages
+    assert "cudaMalloc error out of memory): searching on the CPU" in summary
+    assert "\n" not in summary
     del index
     gc.collect()
     assert flat() is None

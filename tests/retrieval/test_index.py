@@ -37,22 +37,22 @@ def test_flat_search_is_exact_and_comes_back_from_disk(tmp_path):
     again = PosterIndex.load(tmp_path / "index")
     for one in (index, again):
         scores, rows = one.search(vectors[:7], 10)
-        wanted_scores, wanted = exact(vectors, vectors[:7], 10)
-        np.testing.assert_array_equal(rows, wanted)
+        wanted_scores, expected = exact(vectors, vectors[:7], 10)
+        np.testing.assert_array_equal(rows, expected)
         np.testing.assert_allclose(scores, wanted_scores, atol=1e-6)
     np.testing.assert_array_equal(again.vectors(), vectors)
     assert again.posters.equals(index.posters)
 
 
 @pytest.mark.parametrize("kind", ["hnsw", "ivfpq"])
-def test_an_engine_reaches_the_wanted_recall_with_exact_scores(kind, tmp_path):
+def test_an_engine_reaches_the_requested_recall_with_exact_scores(kind, tmp_path):
     index, found = with_engine(kind)
     assert found >= 0.95
     vectors = index.vectors()
     queries = clustered(3040)[::76]  # from the same clusters; most are not rows of the index
-    _, wanted = exact(vectors, queries, 10)
+    _, expected = exact(vectors, queries, 10)
     scores, rows = index.search(queries, 10)
-    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.85
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, expected, strict=True)]) >= 0.85
     np.testing.assert_allclose(scores, np.einsum("qe,qke->qk", queries, vectors[rows]), atol=1e-6)
     assert (np.diff(scores, axis=1) <= 0).all()
     index.save(tmp_path / "index")
@@ -78,19 +78,19 @@ def test_queries_that_are_no_rows_find_as_much_as_was_measured():
     own, queries = vectors[:6000], vectors[6000:]
     index = PosterIndex.of(own, table(6000))
     engine, found = IVFPQEngine.fit(index.index, 0.9)
-    wanted = exact(own, queries, 10)[1]
+    expected = exact(own, queries, 10)[1]
     rows = engine.search(queries, 10)[1]
     assert found >= 0.9
-    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.88
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, expected, strict=True)]) >= 0.88
 
 
 def test_many_neighbours_are_found_too():
     """Parameters are chosen for 10 neighbours; more neighbours need more lists."""
     index, _ = with_engine("ivfpq", 6000)
     queries = index.vectors()[::100]
-    wanted = exact(index.vectors(), queries, 400)[1]
+    expected = exact(index.vectors(), queries, 400)[1]
     scores, rows = index.search(queries, 400)
-    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.9
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, expected, strict=True)]) >= 0.9
     assert (np.diff(scores, axis=1) <= 0).all()
 
 
@@ -105,7 +105,7 @@ def test_a_handful_of_posters(kind, n):
 @pytest.mark.parametrize("kind", ["flat", "hnsw", "ivfpq"])
 @pytest.mark.parametrize("scored_whole", [0, 10_000], ids=["selector", "scored whole"])
 def test_a_filtered_search_finds_only_the_allowed_rows(kind, scored_whole, monkeypatch):
-    monkeypatch.setattr("keyart.retrieval.index.SCORED_WHOLE", scored_whole)
+    monkeypatch.setattr("keyart.retrieval.index.MAX_EXACT_FILTERED_ROWS", scored_whole)
     index, _ = with_engine(kind, 1000)
     allowed = np.arange(1, 1000, 3)
     queries = clustered(9, seed=2)
@@ -116,7 +116,7 @@ def test_a_filtered_search_finds_only_the_allowed_rows(kind, scored_whole, monke
     assert np.isneginf(scores[rows < 0]).all()
 
 
-def test_more_wanted_than_there_is():
+def test_more_requested_than_there_is():
     scores, rows = make_index(4).search(clustered(1), 6)
     assert (rows[0] >= 0).sum() == 4
     assert np.isneginf(scores[0, 4:]).all()
@@ -124,7 +124,7 @@ def test_more_wanted_than_there_is():
 
 @pytest.mark.parametrize("name", ["vectors.faiss", "posters.parquet", "engine.faiss", "index.json"])
 @pytest.mark.parametrize("harm", ["cut", "flip", "remove"])
-def test_damage_is_told(name, harm, tmp_path):
+def test_damage_is_reported(name, harm, tmp_path):
     index, _ = with_engine("hnsw", 400)
     index.save(tmp_path)
     path = tmp_path / name
@@ -136,9 +136,9 @@ def test_damage_is_told(name, harm, tmp_path):
         path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
     else:
         path.unlink()
-    with pytest.raises(InputError, match=str(tmp_path)) as told:
+    with pytest.raises(InputError, match=str(tmp_path)) as summary:
         PosterIndex.load(tmp_path)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(summary.value)
 
 
 def embedder_folder(folder, weights):

@@ -17,7 +17,7 @@ from keyart.retrieval.engines import milvus_build
 from keyart.retrieval.engines.base import Target
 from keyart.retrieval.engines.milvus import MilvusEngine
 from keyart.retrieval.engines.milvus_build import build_milvus
-from keyart.retrieval.engines.milvus_client import shown
+from keyart.retrieval.engines.milvus_client import redact_uri
 from keyart.retrieval.engines.milvus_index import MilvusIndex
 
 NOTES = {"embedder": "mine", "images": "/posters"}
@@ -43,10 +43,10 @@ def pair(tmp_path_factory):
 def test_it_finds_what_exact_search_finds(pair):
     exact, index = pair
     queries = clustered(640)[::16]
-    wanted_scores, wanted = exact.search(queries, 10)
+    wanted_scores, expected = exact.search(queries, 10)
     scores, rows = index.search(queries, 10)
-    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, wanted, strict=True)]) >= 0.97
-    same = rows == wanted
+    assert np.mean([np.isin(a, b).mean() for a, b in zip(rows, expected, strict=True)]) >= 0.97
+    same = rows == expected
     np.testing.assert_allclose(scores[same], wanted_scores[same], atol=1e-5)
     assert (np.diff(scores, axis=1) <= 1e-6).all()
 
@@ -57,12 +57,12 @@ def test_it_holds_all_that_is_known_of_the_posters(pair):
     assert index.dimensions == 16
     assert index.notes == {**NOTES, "recall@10": index.notes["recall@10"]}
     rows = np.array([5, 599, 0, 5])
-    for columns in (index.posters, index.facts(rows)):
-        wanted = exact.posters if len(columns) == 600 else exact.facts(rows)
+    for columns in (index.posters, index.metadata(rows)):
+        expected = exact.posters if len(columns) == 600 else exact.metadata(rows)
         for name in ("id", "film", "img", "title", "genres", "split"):
-            assert columns[name].tolist() == wanted[name].tolist(), name
-        assert columns["year"].isna().tolist() == wanted["year"].isna().tolist()
-        assert columns["year"].dropna().tolist() == wanted["year"].dropna().tolist()
+            assert columns[name].tolist() == expected[name].tolist(), name
+        assert columns["year"].isna().tolist() == expected["year"].isna().tolist()
+        assert columns["year"].dropna().tolist() == expected["year"].dropna().tolist()
     np.testing.assert_array_equal(index.vectors(rows), exact.vectors(rows))
     np.testing.assert_array_equal(index.vectors(), exact.vectors())
     assert (index.row_of("p17"), index.row_of('no"such')) == (17, None)
@@ -126,8 +126,8 @@ def test_engines_agree_on_titles_that_are_too_long(title, keyart, made, tmp_path
         )
     monkeypatch.undo()
     for engine in ("flat", "milvus"):
-        told = found(keyart("search", run, "p0000", "--index", tmp_path / engine, "--json"))
-        titles[engine] = told["query"]["title"]
+        summary = found(keyart("search", run, "p0000", "--index", tmp_path / engine, "--json"))
+        titles[engine] = summary["query"]["title"]
     assert titles["flat"] == titles["milvus"]
     assert title.startswith(titles["flat"])
     assert 65_535 - 3 < len(titles["flat"].encode()) <= 65_535
@@ -163,7 +163,7 @@ def test_more_genres_than_the_registry_holds(tmp_path):
 def test_the_longest_texts_come_back(column, text, tmp_path):
     exact = lengthened(column, text)
     built, _ = build_milvus(exact, str(tmp_path / "a.db"))
-    assert built.facts(np.array([7]))[column].tolist() == [text]
+    assert built.metadata(np.array([7]))[column].tolist() == [text]
     built.close()
 
 
@@ -175,7 +175,7 @@ def test_an_index_stays_where_another_cannot_be_made(tmp_path, monkeypatch):
     assert len(PosterIndex.load(tmp_path)) == 20
 
 
-def test_more_wanted_than_there_is(pair):
+def test_more_requested_than_there_is(pair):
     _, index = pair
     few = index.selection(["Comedy"], (1981, 1981))
     scores, rows = index.search(clustered(1), 600, few)
@@ -192,7 +192,7 @@ def test_filters_that_leave_nothing(pair):
         index.selection(["Comedy"], (1800, 1801))
 
 
-def test_a_stopped_filling_goes_on(tmp_path, monkeypatch):
+def test_a_stopped_filling_continues(tmp_path, monkeypatch):
     uri, exact = str(tmp_path / "a.db"), source(450)
     monkeypatch.setattr(milvus_build, "BATCH_BYTES", 0)  # batches of 100
 
@@ -251,9 +251,9 @@ def test_other_contents_are_kept_unless_one_says_so(tmp_path):
     uri = str(tmp_path / "a.db")
     build_milvus(source(120), uri)[0].close()
     other = source(130, seed=5)
-    with pytest.raises(InputError, match=r"something else.*`replace`") as told:
+    with pytest.raises(InputError, match=r"something else.*`replace`") as summary:
         build_milvus(other, uri)
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(summary.value)
     build_milvus(other, uri, "second")[0].close()
     built, _ = build_milvus(other, uri, replace=True)
     np.testing.assert_array_equal(built.vectors(), other.vectors())
@@ -273,7 +273,7 @@ def test_a_file_of_the_former_name_is_read(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["flip", "remove", "unfinished"])
-def test_damage_is_told(harm, tmp_path):
+def test_damage_is_reported(harm, tmp_path):
     uri = tmp_path / "a.db"
     build_milvus(source(120), str(uri))[0].close()
     data = next((uri / "collections" / "keyart").rglob("*.parquet"))
@@ -285,9 +285,9 @@ def test_damage_is_told(harm, tmp_path):
         data.unlink()
     else:
         (uri / "keyart.json").unlink()
-    with pytest.raises(InputError, match=str(uri)) as told:
+    with pytest.raises(InputError, match=str(uri)) as summary:
         MilvusIndex.open(str(uri))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(summary.value)
 
 
 def test_one_process_at_a_time_holds_the_file(tmp_path):
@@ -301,11 +301,11 @@ def test_one_process_at_a_time_holds_the_file(tmp_path):
             MilvusIndex.open(str(uri))
 
 
-def test_passwords_are_not_told():
-    assert shown("https://me:secret@host.example:19530/db") == "https://host.example:19530/db"
-    with pytest.raises(InputError) as told:
+def test_passwords_are_not_reported():
+    assert redact_uri("https://me:secret@host.example:19530/db") == "https://host.example:19530/db"
+    with pytest.raises(InputError) as summary:
         MilvusIndex.open("http://me:secret@127.0.0.1:9")
-    assert "secret" not in str(told.value)
+    assert "secret" not in str(summary.value)
 
 
 @pytest.mark.parametrize(
@@ -385,7 +385,7 @@ def test_a_folder_never_chooses_the_server(uri, command, keyart, made, tmp_path,
     dialled = []
     monkeypatch.setattr("pymilvus.MilvusClient", lambda *given, **named: dialled.append(given))
     rest = {"search": ["p0005"], "recommend": ["--liked", "p0005"], "explain": ["p0005", "p0006", "--json"]}[command]
-    refused(keyart(command, run, *rest), "elsewhere", f"--uri {shown(uri)} --collection 'a b'")
+    refused(keyart(command, run, *rest), "elsewhere", f"--uri {redact_uri(uri)} --collection 'a b'")
     assert not dialled
 
 

@@ -15,10 +15,10 @@ def test_neighbours_are_the_exact_ones_without_the_query():
     index = make_index(120)
     vectors = index.vectors()
     scores = vectors @ vectors[17]
-    wanted = [i for i in np.argsort(-scores, kind="stable") if i != 17][:8]
+    expected = [i for i in np.argsort(-scores, kind="stable") if i != 17][:8]
     hits = search_index(index, vectors[17], 8, own=17)
-    assert hits.rows.tolist() == wanted
-    np.testing.assert_allclose(hits.scores, scores[wanted], atol=1e-6)
+    assert hits.rows.tolist() == expected
+    np.testing.assert_allclose(hits.scores, scores[expected], atol=1e-6)
     assert search_index(index, vectors[17], 8).rows[0] == 17
     assert len(search_index(index, vectors[17], 500, own=17)) == 119
 
@@ -27,8 +27,8 @@ def test_thinning_fetches_more_until_enough_are_left():
     index = make_index(120)
     hits = search_index(index, index.vectors()[3], 10, own=3, thin=lambda rows: rows % 10 == 0)
     scores = index.vectors() @ index.vectors()[3]
-    wanted = [i for i in np.argsort(-scores, kind="stable") if i % 10 == 0][:10]
-    assert hits.rows.tolist() == wanted
+    expected = [i for i in np.argsort(-scores, kind="stable") if i % 10 == 0][:10]
+    assert hits.rows.tolist() == expected
 
 
 def naive_mmr(relevance, vectors, k, balance):

@@ -59,7 +59,7 @@ def test_equal_scores_go_by_row(device, tile, monkeypatch):
 
 
 @each_device
-def test_fewer_rows_than_wanted(device):
+def test_fewer_rows_than_requested(device):
     queries = np.eye(4, dtype=np.float32)
     scores, rows = TorchFlat(queries[:2], device).search(queries, 3)
     assert rows[:, 2].tolist() == [-1] * 4
@@ -73,32 +73,32 @@ def test_fewer_rows_than_wanted(device):
 @pytest.fixture
 def only_torch(monkeypatch):
     """Simulate a machine where torch has a GPU and FAISS has none; return the copies created on it."""
-    made = []
+    created = []
     create = TorchFlat.of_blocks
 
     def of_blocks(*given):
         copy = create(*given)
-        made.append(weakref.ref(copy))
+        created.append(weakref.ref(copy))
         return copy
 
     monkeypatch.setattr(gpu, "has_gpu", lambda: False)
     monkeypatch.setattr(gpu, "torch_device", lambda scores: torch.device("cpu"))
     monkeypatch.setattr(TorchFlat, "of_blocks", of_blocks)
-    return made
+    return created
 
 
 def test_an_index_is_searched_by_torch_where_only_torch_has_a_gpu(only_torch):
     index = make_index(300)
     queries = clustered(300)[:4]
-    wanted = index.index.search(queries, 5)
+    expected = index.index.search(queries, 5)
     for _ in range(3):
         scores, rows = index.search(queries, 5)
-        np.testing.assert_array_equal(rows, wanted[1])
-        np.testing.assert_allclose(scores, wanted[0], atol=1e-6)
+        np.testing.assert_array_equal(rows, expected[1])
+        np.testing.assert_allclose(scores, expected[0], atol=1e-6)
     (copy,) = only_torch
     assert copy() is not None
     # FAISS's limit on a GPU does not apply to torch.
-    assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == wanted[1].tolist()
+    assert index.search(queries, gpu.GPU_MAX_K + 1)[1][:, :5].tolist() == expected[1].tolist()
     assert len(only_torch) == 1
     del index
     gc.collect()
@@ -131,8 +131,8 @@ def test_a_device_without_room_is_left_alone(when, only_torch, monkeypatch, capl
         assert index.search(queries, 1)[1].tolist() == [[7], [8]]
     gc.collect()
     assert all(copy() is None for copy in only_torch)
-    (told,) = caplog.messages
-    assert "CUDA out of memory. Tried to allocate): searching on the CPU" in told
+    (summary,) = caplog.messages
+    assert "CUDA out of memory. Tried to allocate): searching on the CPU" in summary
 
 
 def test_an_index_larger_than_the_free_memory_is_not_copied(only_torch, monkeypatch, caplog):

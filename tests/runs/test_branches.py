@@ -25,8 +25,8 @@ HEAD = [
     "model.kernel.size=6",
     "model.kernel.mean=0.5",
     "model.kernel.confidence=0.5",
-    "model.seen.balance=0.9",
-    "model.seen.components=20",
+    "model.frozen_features.balance=0.9",
+    "model.frozen_features.components=20",
     "training.head_epochs=4",
     "loss=angular",
 ]
@@ -120,8 +120,8 @@ def test_a_run_says_how_many_numbers_its_embeddings_have(trained):
     assert twelve == {"size": 12, "branches": SIZES, "output_size": 12}
     for run, line in zip(trained, ("58 numbers a poster (learned 2 × 16", "output_size=12 keeps"), strict=True):
         assert line in (run.folder / "train.log").read_text(encoding="utf-8")
-        told = json.loads((run.folder / "embedder" / "embedder.json").read_text())
-        assert told["branches"] == SIZES
+        record = json.loads((run.folder / "embedder" / "embedder.json").read_text())
+        assert record["branches"] == SIZES
     assert any("axes" in key for key in load_file(trained[1].folder / "embedder" / "model.safetensors"))
 
 
@@ -132,15 +132,15 @@ def test_sizes_are_evaluated_by_cutting(trained, artwork, keyart):
         "--json",
     )
     assert code == 0, err
-    told = json.loads(out)
-    assert told["test/size/12/ndcg@10"] == pytest.approx(told["test/ndcg@10"], abs=1e-6)
-    assert told["pairs/size/12/recall@10"] == told["pairs/recall@10"]
+    record = json.loads(out)
+    assert record["test/size/12/ndcg@10"] == pytest.approx(record["test/ndcg@10"], abs=1e-6)
+    assert record["pairs/size/12/recall@10"] == record["pairs/recall@10"]
     embeddings = run.embedder.head.reduce
     import torch
 
     vectors = embeddings(torch.from_numpy(whole_of(run))).detach().numpy()[:, :5]
-    assert told["test/size/5/ndcg@10"] == pytest.approx(recomputed(run, vectors, "ndcg@10"), abs=1e-6)
-    assert told["pairs/size/5/recall@10/lift"] is None or np.isfinite(told["pairs/size/5/recall@10/lift"])
+    assert record["test/size/5/ndcg@10"] == pytest.approx(recomputed(run, vectors, "ndcg@10"), abs=1e-6)
+    assert record["pairs/size/5/recall@10/lift"] is None or np.isfinite(record["pairs/size/5/recall@10/lift"])
 
 
 @pytest.mark.parametrize("sizes", ["64,x", "0", "13", "-1"])

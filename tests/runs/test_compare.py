@@ -128,10 +128,10 @@ def test_a_run_does_not_differ_from_itself(runs):
 )
 def test_strangers_are_refused(runs, tmp_path, changed, named):
     other = make_run(tmp_path / "other", **changed)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as summary:
         compare_runs([runs[0], runs[1], other])
     for part in [str(other.folder), *named]:
-        assert part in str(told.value)
+        assert part in str(summary.value)
     assert compare_runs(runs).queries == N
 
 
@@ -152,11 +152,11 @@ def test_the_command_prints_the_same_numbers(runs, monkeypatch, capfd):
     with pytest.raises(SystemExit) as stop:
         cli.main()
     assert not stop.value.code
-    told = json.loads(capfd.readouterr().out)
-    assert told["runs"] == [str(run.folder) for run in runs]
+    record = json.loads(capfd.readouterr().out)
+    assert record["runs"] == [str(run.folder) for run in runs]
     found = compare_runs(runs)
     row = found.rows[0]
-    entries = told["metrics"][row.metric]["runs"]
+    entries = record["metrics"][row.metric]["runs"]
     assert [entry["value"] for entry in entries] == list(row.values)
     assert "difference" not in entries[0]
     assert entries[1]["significant"] is True

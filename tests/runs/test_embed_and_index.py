@@ -18,8 +18,8 @@ from tests.indexes import found, refused
 
 @pytest.fixture(autouse=True)
 def _small_pieces(monkeypatch):
-    monkeypatch.setattr("keyart.runs.embed.PIECE", 10)
-    monkeypatch.setattr("keyart.retrieval.embedding_folder.PIECE", 10)
+    monkeypatch.setattr("keyart.runs.embed.PART_SIZE", 10)
+    monkeypatch.setattr("keyart.retrieval.embedding_folder.PART_SIZE", 10)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_shards_together_are_the_catalogue(keyart, made, where, tmp_path):
     np.testing.assert_allclose(np.stack(table["embedding"]), vectors, atol=1e-5)
 
 
-def test_a_stopped_job_goes_on(keyart, made, where, tmp_path):
+def test_a_stopped_job_continues(keyart, made, where, tmp_path):
     run = made[2][0][0]
     keyart("embed", run, *where, "--out", tmp_path)
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in parts(tmp_path)}
@@ -172,11 +172,11 @@ HARM = {
 def test_vectors_and_ids_that_cannot_be_searched(harm, engine, keyart, made, where, tmp_path, ten_parts):
     if engine == "milvus":
         pytest.importorskip("milvus_lite")
-    change, *told = HARM[harm]
+    change, *summary = HARM[harm]
     out = shutil.copytree(ten_parts, tmp_path / "out")
     change(out / "part-000001.parquet")
     line = ["index", made[2][0][0], "--embeddings", out, "--engine", engine, "--out", tmp_path / "i"]
-    refused(keyart(*line), "part-000001.parquet", *told)
+    refused(keyart(*line), "part-000001.parquet", *summary)
     assert not (tmp_path / "i").exists()
 
 
@@ -188,7 +188,7 @@ def ten_parts(made, tmp_path_factory):
 
     out, folder = tmp_path_factory.mktemp("ten") / "out", made[1]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embed_job, "PIECE", 10)
+        patch.setattr(embed_job, "PART_SIZE", 10)
         embed_job.embed_catalogue(Run.open(made[2][0][0]), folder / "catalogue.csv", folder / "posters", out)
     return out
 
@@ -241,14 +241,14 @@ def test_posters_that_cannot_be_used(keyart, made, tmp_path):
     (folder / "posters" / "p0004.jpg").write_text("no image")
     where = ["--catalogue", folder / "catalogue.csv", "--images", folder / "posters", "--out", tmp_path / "out"]
     refused(keyart("embed", run, *where), "p0004")
-    told = found(keyart("embed", run, *where, "--on-bad-poster", "skip", "--json"))
-    assert told["posters"] == 23
-    assert [one["id"] for one in told["skipped"]] == ["p0004"]
+    summary = found(keyart("embed", run, *where, "--on-bad-poster", "skip", "--json"))
+    assert summary["posters"] == 23
+    assert [one["id"] for one in summary["skipped"]] == ["p0004"]
     built = found(keyart("index", run, "--embeddings", tmp_path / "out", "--out", tmp_path / "index", "--json"))
     assert built["posters"] == 23
 
 
-def test_rows_that_the_reader_left_out_are_told_as_skipped(keyart, made, tmp_path):
+def test_rows_that_the_reader_left_out_are_reported_as_skipped(keyart, made, tmp_path):
     run, table = made[2][0][0], tmp_path / "t.csv"
     table.write_text((made[1] / "catalogue.csv").read_text() + "gone.jpg,Drama,x,1990\np0001.jpg,N/A,y,1990\n")
     where = [
@@ -261,12 +261,12 @@ def test_rows_that_the_reader_left_out_are_told_as_skipped(keyart, made, tmp_pat
         "--on-bad-poster",
         "skip",
     ]
-    told = [found(keyart("embed", run, *where, "--shard", f"{i}/2", "--json")) for i in (1, 2)]
-    assert sum(one["posters"] for one in told) == 24
+    lines = [found(keyart("embed", run, *where, "--shard", f"{i}/2", "--json")) for i in (1, 2)]
+    assert sum(one["posters"] for one in lines) == 24
     # The second row of p0001 has two faults: no genres, and a duplicate id.
-    assert [one["id"] for one in told[0]["skipped"]] == ["gone", "p0001", "p0001"]
-    assert told[1]["skipped"] == []
-    assert "missing image" in told[0]["skipped"][0]["problem"]
+    assert [one["id"] for one in lines[0]["skipped"]] == ["gone", "p0001", "p0001"]
+    assert lines[1]["skipped"] == []
+    assert "missing image" in lines[0]["skipped"][0]["problem"]
 
 
 def test_another_decoder_gives_nearly_the_same_and_does_not_mix(keyart, made, where, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from keyart.errors import InputError
 from keyart.images.pixel_cache import open_pixels
 from keyart.images.posters import load_posters
 from keyart.models.embedder import embed, load_frozen
-from keyart.recommend.cowatch import co_watched, joined
+from keyart.recommend.cowatch import co_watched, concatenate_unit
 from keyart.runs.evaluate import evaluate_run
 from keyart.runs.evaluation.baselines import classifier_probabilities
 from keyart.runs.evaluation.pairs import open_pairs
@@ -76,17 +76,17 @@ def test_a_given_catalogue_is_the_gallery(run, posters, artwork, tmp_path):
     assert not any(key.startswith(("test/", "val/")) for key in metrics)
 
 
-def test_bad_pairs_are_told_at_once_or_left_out(run, posters, artwork):
+def test_bad_pairs_are_reported_at_once_or_left_out(run, posters, artwork):
     table = pd.read_csv(artwork / "pairs.csv")
     table.loc[3, "img"] = "nosuch.jpg"
     table.loc[7, "other_img"] = "gone.png"
     (artwork / "o09.png").write_text("no image")
     table.loc[11, "other_img"] = "../o11.png"
     table.to_csv(artwork / "pairs.csv", index=False)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as summary:
         evaluate_run(run, pairs=artwork / "pairs.csv")
     for part in ("pairs.csv", "row 5", "nosuch.jpg", "row 9", "gone.png", "row 11", "o09.png", "row 13", "../o11.png"):
-        assert part in str(told.value)
+        assert part in str(summary.value)
     catalogue = posters / "catalogue.csv", posters / "posters"
     metrics = evaluate_run(run, *catalogue, pairs=artwork / "pairs.csv", on_bad_poster="skip").metrics
     assert (metrics["pairs/queries"], metrics["pairs/left_out"]) == (16, 4)
@@ -116,8 +116,8 @@ def test_co_watch_of_a_run(run, posters, history, artwork):
         "": vectors[at],
         "/frozen": frozen[at],
         "/genres": genres,
-        "/with_genres": joined(genres, vectors[at], 0.5),
-        "/with_genres/frozen": joined(genres, frozen[at], 0.5),
+        "/with_genres": concatenate_unit(genres, vectors[at], 0.5),
+        "/with_genres/frozen": concatenate_unit(genres, frozen[at], 0.5),
     }
     for end, rows in expected.items():
         assert metrics[f"cowatch/ndcg@10{end}"] == pytest.approx(np.nanmean(watched.ndcg(rows)), abs=1e-6), end
@@ -177,9 +177,9 @@ def test_the_command_takes_all_of_it(run, artwork, history, monkeypatch, capfd):
         assert not stop.value.code
         return capfd.readouterr().out
 
-    told = json.loads(call("--json"))
+    record = json.loads(call("--json"))
     for key in ("test/ndcg@10", "pairs/recall@10/lift", "cowatch/ndcg@10/with_genres", "test/ndcg@10/random"):
-        assert isinstance(told[key], float)
+        assert isinstance(record[key], float)
     table = call()
     for name in ("pairs", "cowatch", "ndcg@10/with_genres", "ndcg@10/colour_histogram", "pairs/recall@1"):
         assert name in table
@@ -193,7 +193,7 @@ def test_unseen_posters_have_no_splits(run, tmp_path, history):
     assert metrics["cowatch/unknown_films"] == 60
 
 
-def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
+def test_what_the_reader_left_out_is_reported(run, posters, tmp_path, keyart):
     """With ``--on-bad-poster skip``, invalid rows of the table count as skipped, like invalid images."""
     table = pd.read_csv(posters / "catalogue.csv").head(30)
     table.loc[3, "genres"] = "N/A"
@@ -202,8 +202,8 @@ def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
     line = ["evaluate", run.folder, "--catalogue", tmp_path / "some.csv", "--images", posters / "posters"]
     code, out, err = keyart(*line, "--on-bad-poster", "skip", "--json")
     assert code == 0
-    told = json.loads(out)
-    assert (told["eval/rows"], told["eval/skipped"], told["eval/gallery"]) == (30, 2, 28)
+    record = json.loads(out)
+    assert (record["eval/rows"], record["eval/skipped"], record["eval/gallery"]) == (30, 2, 28)
     for part in ("30 rows = 28 posters + 2 faults", "row 5", "row 7", "gone.jpg"):
         assert part in err
     code, _, err = keyart(*line)
@@ -211,7 +211,7 @@ def test_what_the_reader_left_out_is_told(run, posters, tmp_path, keyart):
     assert len(err.splitlines()) == 1
 
 
-def test_the_scale_of_ratings_is_told_and_can_be_set(run, history, keyart):
+def test_the_scale_of_ratings_is_reported_and_can_be_set(run, history, keyart):
     """On a scale of ten the same films count as liked, and `--rating-scale` changes that."""
     table = pd.read_csv(history)
     five = evaluate_run(run, history=history).metrics
@@ -254,7 +254,7 @@ def test_pairs_are_read_as_catalogues_are(run, posters, artwork):
     with pytest.raises(InputError, match=r"missing other_img \(row 6.*swallowed rows \(row 8|swallowed rows \(row 8"):
         evaluate_run(run, *own, pairs=artwork / "dialect.csv")
     lines = []
-    found = evaluate_run(run, *own, pairs=artwork / "dialect.csv", on_bad_poster="skip", say=lines.append).metrics
+    found = evaluate_run(run, *own, pairs=artwork / "dialect.csv", on_bad_poster="skip", report=lines.append).metrics
     assert found["pairs/queries"] + found["pairs/left_out"] == 8
     assert any(f"8 rows = {found['pairs/queries']} pairs + {found['pairs/left_out']} faults" in line for line in lines)
 
@@ -291,7 +291,7 @@ def test_a_runs_folder_cannot_choose_code_as_a_metric(run, tmp_path, monkeypatch
     config["evaluation"]["metrics"] = ["canary.sing", "recall@3"]
     (copied.folder / "config.yaml").write_text(json.dumps(config))
     messages = []
-    metrics = evaluate_run(Run.open(copied.folder), say=messages.append).metrics
+    metrics = evaluate_run(Run.open(copied.folder), report=messages.append).metrics
     assert not (tmp_path / "sang").exists()
     assert any("canary.sing" in line and "left out" in line for line in messages)
     assert "test/recall@3" in metrics

@@ -14,12 +14,12 @@ from keyart.cli import app as cli
 from keyart.cli.history_tables import DESCRIPTIONS, answer
 from keyart.errors import InputError
 from keyart.recommend.evaluation.events import Events, by_time, cold, cold_folds
-from keyart.recommend.evaluation.models import Looks, blended, ease, popularity
-from keyart.recommend.evaluation.ranking import CUTS, NAMES, chance, information, judge
-from keyart.recommend.evaluation.tuning import BESIDE, CRITERION, RIDGES, Spaces, best, choose_looks
+from keyart.recommend.evaluation.models import ContentModel, blend, ease, popularity
+from keyart.recommend.evaluation.ranking import CUTS, NAMES, chance, evaluate, information
+from keyart.recommend.evaluation.tuning import BESIDE, CRITERION, RIDGES, Spaces, best, choose_content_model
 from keyart.recommend.interests import event_weights
-from keyart.recommend.user_profile import Space
-from keyart.runs.history_evaluation import DIFFERENCES, ROWS, best_row, judge_events, of_films, trivial
+from keyart.recommend.user_profile import ProfileSpace
+from keyart.runs.history_evaluation import DIFFERENCES, ROWS, best_row, evaluate_events, of_films, trivial
 
 
 def make_events(users=30, films=120, each=25, seed=0, times=True, taste=None):
@@ -55,8 +55,8 @@ def test_the_cut_in_time_is_one_for_all():
     assert len(held) == pytest.approx(0.2 * len(events), abs=1)
     when = dict(zip(zip(events.user, events.film, strict=True), events.time, strict=True))
     assert max(task.known.time) < min(when[pair] for pair in held)
-    wanted = set(zip(*(part.tolist() for part in task.targets.nonzero()), strict=True))
-    assert wanted == held & pairs(events.select(events.liked))
+    expected = set(zip(*(part.tolist() for part in task.targets.nonzero()), strict=True))
+    assert expected == held & pairs(events.select(events.liked))
     assert task.gallery.all()
 
 
@@ -79,9 +79,9 @@ def test_each_film_is_cold_once_and_its_events_are_out_of_sight():
         task = cold(events, folds == fold)
         assert not np.isin(task.known.film, np.flatnonzero(folds == fold)).any()
         assert (task.gallery == (folds == fold)).all()
-        wanted = set(zip(*(part.tolist() for part in task.targets.nonzero()), strict=True))
-        assert not wanted & every
-        every |= wanted
+        expected = set(zip(*(part.tolist() for part in task.targets.nonzero()), strict=True))
+        assert not expected & every
+        every |= expected
     assert every == pairs(events.select(events.liked))
 
 
@@ -93,14 +93,14 @@ def naive(task, scores):
         seen = set(task.known.film[task.known.user == user].tolist())
         films = [f for f in np.flatnonzero(task.gallery) if f not in seen]
         ranked = sorted(films, key=lambda f: -scores[place, f])
-        wanted = {f for f in films if task.targets[user, f]}
+        expected = {f for f in films if task.targets[user, f]}
         row = []
         for k in CUTS:
             first = ranked[:k]
-            gain = sum(1 / np.log2(rank + 2) for rank, f in enumerate(first) if f in wanted)
-            ideal = sum(1 / np.log2(rank + 2) for rank in range(min(len(wanted), k)))
-            found = sum(f in wanted for f in first)
-            row += [found / len(wanted), gain / ideal, float(found > 0), np.mean(news[first])]
+            gain = sum(1 / np.log2(rank + 2) for rank, f in enumerate(first) if f in expected)
+            ideal = sum(1 / np.log2(rank + 2) for rank in range(min(len(expected), k)))
+            found = sum(f in expected for f in first)
+            row += [found / len(expected), gain / ideal, float(found > 0), np.mean(news[first])]
         rows.append(row)
     return np.array(rows)
 
@@ -110,7 +110,7 @@ def test_metrics_are_those_of_plain_loops(kind):
     events = make_events()
     task = by_time(events) if kind == "time" else cold(events, cold_folds(120) == 0)
     scores = np.random.default_rng(1).random((len(task.users()), 120))
-    ranked = judge(task, scores)
+    ranked = evaluate(task, scores)
     np.testing.assert_allclose(ranked.values[task.users()], naive(task, scores))
     others = np.setdiff1d(np.arange(30), task.users())
     assert np.isnan(ranked.values[others]).all()
@@ -123,7 +123,7 @@ def test_coverage_is_the_share_of_films_that_anybody_is_shown():
     for user in task.users():
         unseen = np.setdiff1d(np.arange(120), task.known.film[task.known.user == user])
         shown |= set(unseen[-10:].tolist())
-    assert judge(task, scores).coverage(task.gallery)[10] == pytest.approx(len(shown) / 120)
+    assert evaluate(task, scores).coverage(task.gallery)[10] == pytest.approx(len(shown) / 120)
 
 
 @pytest.mark.parametrize("kind", ["time", "cold"])
@@ -131,7 +131,7 @@ def test_chance_is_the_mean_of_random_orders(kind):
     events = make_events()
     task = by_time(events) if kind == "time" else cold(events, cold_folds(120) == 0)
     rng = np.random.default_rng(0)
-    drawn = [judge(task, rng.random((len(task.users()), 120))) for _ in range(400)]
+    drawn = [evaluate(task, rng.random((len(task.users()), 120))) for _ in range(400)]
     expected = chance(task)
     mean = np.nanmean([one.values for one in drawn], axis=(0, 1))
     error = np.nanstd([np.nanmean(one.values, axis=0) for one in drawn], axis=0) / 20
@@ -143,7 +143,7 @@ def test_chance_is_the_mean_of_random_orders(kind):
 
 def test_equal_scores_are_no_advantage_of_the_first_films():
     task = by_time(make_events(200, 300, 20))
-    constant = judge(task, np.zeros((len(task.users()), 300)))
+    constant = evaluate(task, np.zeros((len(task.users()), 300)))
     expected = np.nanmean(chance(task).values, axis=0)
     mean, error = np.nanmean(constant.values, axis=0), np.nanstd(constant.values, axis=0) / len(task.users()) ** 0.5
     assert (np.abs(mean - expected) <= 4 * error + 1e-9).all()
@@ -173,25 +173,25 @@ def test_looks_are_tastes_side_by_side():
     rng = np.random.default_rng(0)
     first, second = (rng.standard_normal((120, width)).astype(np.float32) for width in (6, 9))
     events, users = make_events(), np.array([4, 9])
-    one, two = Looks.of(first, 0.1), Looks.of(second, 0.2)
+    one, two = ContentModel.of(first, 0.1), ContentModel.of(second, 0.2)
     for place, user in enumerate(users):
         own = events.user == user
         weights = event_weights(events.rating[own], events.time[own], int(own.sum()))
-        space = Space.fit(first, 0.1)
-        parts = space.parts(first[events.film[own]], weights, space.lift(first))
-        wanted = parts.sum(1) / space.spread**2
-        np.testing.assert_allclose(one.scores(events, users)[place], wanted, atol=1e-4)
+        space = ProfileSpace.fit(first, 0.1)
+        parts = space.attributions(first[events.film[own]], weights, space.lift(first))
+        expected = parts.sum(1) / space.scale**2
+        np.testing.assert_allclose(one.scores(events, users)[place], expected, atol=1e-4)
     both = one.beside(two, 3.0).scores(events, users)
     np.testing.assert_allclose(both, one.scores(events, users) + 3.0 * two.scores(events, users), atol=1e-4)
 
 
 def test_blending_nothing_keeps_the_order_and_unknown_films_come_last():
     interaction = np.array([[0.3, -np.inf, 0.9, 0.1]], dtype=np.float32)
-    look = np.array([[0.0, 9.0, 1.0, 2.0]], dtype=np.float32)
-    plain = blended(interaction, look, 0.0)[0]
+    content = np.array([[0.0, 9.0, 1.0, 2.0]], dtype=np.float32)
+    plain = blend(interaction, content, 0.0)[0]
     assert np.argsort(-plain, kind="stable").tolist()[:2] == [2, 0]
     assert plain[1] == plain[3] == plain.min()
-    assert blended(interaction, look, 9.0)[0].argmax() == 1
+    assert blend(interaction, content, 9.0)[0].argmax() == 1
 
 
 def test_popularity_counts_likes():
@@ -211,17 +211,17 @@ def test_settings_are_those_that_are_best_on_the_validation_events():
         for name, s in (("a", 0.3), ("b", 2.0))
     }
     task = by_time(events)
-    chosen = choose_looks(Spaces(vectors), ["a", "b"], [("a", "b")], task)
+    chosen = choose_content_model(Spaces(vectors), ["a", "b"], [("a", "b")], task)
     users = task.users()
 
     def worth(model):
-        return np.nanmean(judge(task, model.scores(task.known, users)).values[:, CRITERION])
+        return np.nanmean(evaluate(task, model.scores(task.known, users)).values[:, CRITERION])
 
     for name in "ab":
-        values = [worth(Looks.of(vectors[name], ridge)) for ridge in RIDGES]
-        assert worth(chosen.looks[name]) == pytest.approx(max(values))
-    values = [worth(chosen.looks["a"].beside(chosen.looks["b"], weight)) for weight in BESIDE]
-    assert worth(chosen.looks["a+b"]) == pytest.approx(max(values))
+        values = [worth(ContentModel.of(vectors[name], ridge)) for ridge in RIDGES]
+        assert worth(chosen.content_model[name]) == pytest.approx(max(values))
+    values = [worth(chosen.content_model["a"].beside(chosen.content_model["b"], weight)) for weight in BESIDE]
+    assert worth(chosen.content_model["a+b"]) == pytest.approx(max(values))
 
 
 @pytest.fixture(scope="module")
@@ -235,10 +235,10 @@ def judged():
         "posters": np.eye(6)[taste] + 0.3 * rng.standard_normal((150, 6)),
     }
     vectors = {name: of_films(rows.astype(np.float32), np.arange(150)) for name, rows in vectors.items()}
-    return judge_events(make_events(60, 150, 30, taste=taste), vectors, np.arange(150) % 3 == 0)
+    return evaluate_events(make_events(60, 150, 30, taste=taste), vectors, np.arange(150) % 3 == 0)
 
 
-def test_what_tells_the_taste_is_above_what_does_not(judged):
+def test_what_reports_the_taste_is_above_what_does_not(judged):
     for setting in ("all", "cold", "test/cold"):
         values = {row: judged[f"{setting}/ndcg@10/{row}"] for row in ROWS}
         assert values["posters"] > values["frozen"] > values["random"], setting
@@ -252,7 +252,7 @@ def test_what_tells_the_taste_is_above_what_does_not(judged):
     assert judged["test/cold/gallery"] == 10
 
 
-def test_differences_are_paired_and_silence_is_told(judged):
+def test_differences_are_paired_and_silence_is_reported(judged):
     for a, b in DIFFERENCES:
         if f"all/recall@50/{a}-{b}" in judged:
             difference = judged[f"all/recall@50/{a}"] - judged[f"all/recall@50/{b}"]
@@ -287,7 +287,7 @@ def test_a_hit_that_cannot_be_missed_is_left_out():
     assert list(trivial(random)) == ["hit_rate@10"]
 
 
-def test_the_best_row_is_told_beside_popularity_and_chance(judged):
+def test_the_best_row_is_reported_beside_popularity_and_chance(judged):
     best = judged["all/best"]
     metric = best["metric"]
     assert metric == "ndcg@100"
@@ -303,9 +303,9 @@ def test_the_best_row_is_told_beside_popularity_and_chance(judged):
     assert cold["metric"] == "ndcg@10"
     assert list(cold["over"]) == ["random"]
     assert cold["row"] != "hybrid"
-    told = answer(judged, "all")
-    assert DESCRIPTIONS[best["row"]] in told
-    assert "significantly above popularity" in told
+    summary = answer(judged, "all")
+    assert DESCRIPTIONS[best["row"]] in summary
+    assert "significantly above popularity" in summary
 
 
 def test_a_best_row_that_is_no_better_says_so():
@@ -315,20 +315,20 @@ def test_a_best_row_that_is_no_better_says_so():
     assert "not significantly" in answer(found, "all")
 
 
-def test_without_times_only_cold_films_are_judged():
+def test_without_times_only_cold_films_are_evaluated():
     vectors = {name: np.eye(120, dtype=np.float32)[:, :9] + 0.1 for name in ("genres", "frozen", "posters")}
-    told = []
-    found = judge_events(make_events(times=False), vectors, None, told.append)
+    lines = []
+    found = evaluate_events(make_events(times=False), vectors, None, lines.append)
     assert "all/users" not in found
     assert found["cold/users"] > 0
-    assert any("no timestamps" in one for one in told)
+    assert any("no timestamps" in one for one in lines)
 
 
 def test_too_few_events_are_refused():
     vectors = {name: np.eye(120, dtype=np.float32)[:, :9] for name in ("genres", "frozen", "posters")}
     few = make_events(1, 120, 2)
     with pytest.raises(InputError, match="nobody"):
-        judge_events(few, vectors)
+        evaluate_events(few, vectors)
 
 
 def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
@@ -343,17 +343,17 @@ def test_the_command_on_a_run(run, history, tmp_path, monkeypatch, capfd):
         assert not stop.value.code
         return capfd.readouterr()
 
-    told = json.loads(call("--history", tmp_path / "timed.csv", "--json").out)
-    assert told["films"] == 120
-    assert told["events"] == len(table)
+    record = json.loads(call("--history", tmp_path / "timed.csv", "--json").out)
+    assert record["films"] == 120
+    assert record["events"] == len(table)
     for setting in ("all", "cold", "test/cold"):
-        assert isinstance(told[f"{setting}/ndcg@10/posters"], float)
+        assert isinstance(record[f"{setting}/ndcg@10/posters"], float)
     shown = call("--history", tmp_path / "timed.csv").out
     for text in ("cold films of the test split", "genres+posters", "posters − frozen"):
         assert text in shown
     first = " ".join(shown.split("\n\n")[0].split())
     for setting, name in (("all", "all films"), ("test/cold", "cold films of the test split")):
-        best = told[f"{setting}/best"]
+        best = record[f"{setting}/best"]
         assert f"Among {name}, {DESCRIPTIONS[best['row']]} ranks best" in first
         assert f"{best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]" in first
     assert shown.count("━") == 0

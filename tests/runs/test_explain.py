@@ -12,18 +12,18 @@ from tests.indexes import found, refused
 
 def test_json_adds_up_and_the_picture_is_written(keyart, made, tmp_path):
     run, vectors = made[2][0]
-    told = found(keyart("explain", run, "p0005", "Film 9", "--out", tmp_path / "why.png", "--json"))
-    assert told["similarity"] == pytest.approx(float(vectors[5] @ vectors[9]), abs=1e-4)
-    assert told["method"] == "sum over positions"
-    assert [poster["id"] for poster in told["posters"]] == ["p0005", "p0009"]
-    for poster in told["posters"]:
+    summary = found(keyart("explain", run, "p0005", "Film 9", "--out", tmp_path / "why.png", "--json"))
+    assert summary["similarity"] == pytest.approx(float(vectors[5] @ vectors[9]), abs=1e-4)
+    assert summary["method"] == "sum over positions"
+    assert [poster["id"] for poster in summary["posters"]] == ["p0005", "p0009"]
+    for poster in summary["posters"]:
         assert np.shape(poster["attributions"]) == (12, 8)
         assert np.sum(poster["attributions"]) == pytest.approx(poster["sum_of_attributions"])
         rest = poster["baseline"] + poster["non_spatial"] + poster["approximation_error"]
-        assert np.sum(poster["attributions"]) + rest == pytest.approx(told["similarity"], abs=1e-6)
+        assert np.sum(poster["attributions"]) + rest == pytest.approx(summary["similarity"], abs=1e-6)
         assert abs(poster["approximation_error"]) < 1e-5
     pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
-    assert told["closer_than"] == pytest.approx((pairs < told["similarity"] - 2e-6).mean(), abs=1e-3)
+    assert summary["closer_than"] == pytest.approx((pairs < summary["similarity"] - 2e-6).mean(), abs=1e-3)
     with Image.open(tmp_path / "why.png") as picture:
         shown = np.asarray(picture.convert("RGB"))
     assert shown.shape[1] > 1000
@@ -40,14 +40,14 @@ def test_image_files_and_other_catalogues(keyart, made, tmp_path):
     assert by_file["similarity"] == pytest.approx(float(vectors[5] @ vectors[9]), abs=1e-4)
     table = tmp_path / "other.csv"
     table.write_text("img,genres,title\np0005.jpg,Drama,Unheard Of\np0011.jpg,Comedy,Quite New\ngone.jpg,Comedy,Gone\n")
-    told = keyart("explain", run, "unheard of", "quite new", "--catalogue", table, "--images", posters / "posters")
-    assert told[0] == 2  # neither a picture nor JSON was requested
+    summary = keyart("explain", run, "unheard of", "quite new", "--catalogue", table, "--images", posters / "posters")
+    assert summary[0] == 2  # neither a picture nor JSON was requested
     code, out, err = keyart(
         "explain", run, "unheard of", "quite new", "--catalogue", table, "--images", posters / "posters", "--json"
     )
     assert "gone.jpg" in err
-    told = found((code, out, err))
-    assert told["similarity"] == pytest.approx(float(vectors[5] @ vectors[11]), abs=1e-4)
+    summary = found((code, out, err))
+    assert summary["similarity"] == pytest.approx(float(vectors[5] @ vectors[11]), abs=1e-4)
 
 
 def test_without_the_posters_of_training_the_catalogue_gives_the_average(keyart, made, tmp_path):

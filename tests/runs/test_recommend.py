@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from keyart.recommend.candidates import Films, Viewer, find_candidates, index_space
+from keyart.recommend.candidates import Films, User, find_candidates, index_space
 from keyart.recommend.interests import event_weights
 from keyart.retrieval.index import PosterIndex
 from tests.indexes import found, refused
@@ -29,22 +29,22 @@ def history(tmp_path):
 
 def test_one_user(keyart, made, history):
     run = made[2][0][0]
-    told = found(keyart("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"))
-    assert told["user"] == "1"
-    assert (told["known_films"], told["unknown_films"], told["unknown"]) == (4, 1, ["p9999"])
-    ids = [one["id"] for one in told["candidates"]]
+    summary = found(keyart("recommend", run, "--history", history, "--user", 1, "-k", 5, "--json"))
+    assert summary["user"] == "1"
+    assert (summary["known_films"], summary["unknown_films"], summary["unknown"]) == (4, 1, ["p9999"])
+    ids = [one["id"] for one in summary["candidates"]]
     assert len(set(ids)) == 5
     watched = {"p0001", "p0004", "p0006", "p0009"}
     assert not watched & set(ids)
-    assert {one["because"]["id"] for one in told["candidates"]} <= watched
-    assert {one["medoid"]["id"] for one in told["interests"]} <= watched
-    assert sum(one["weight"] for one in told["interests"]) == pytest.approx(1, abs=1e-3)
-    assert sum(one["films"] for one in told["interests"]) == 4
+    assert {one["because"]["id"] for one in summary["candidates"]} <= watched
+    assert {one["medoid"]["id"] for one in summary["interests"]} <= watched
+    assert sum(one["weight"] for one in summary["interests"]) == pytest.approx(1, abs=1e-3)
+    assert sum(one["films"] for one in summary["interests"]) == 4
     index = PosterIndex.load(run / "index")
     at = np.array([1, 4, 6, 9])
     weights = event_weights(5.0 - at % 3, 1e9 + 1e6 * at, 4)
-    wanted = find_candidates(index, Films(index.posters), index_space(index), [Viewer(at, weights)], 5)[0]
-    assert ids == index.posters["id"].iloc[wanted.rows].tolist()
+    expected = find_candidates(index, Films(index.posters), index_space(index), [User(at, weights)], 5)[0]
+    assert ids == index.posters["id"].iloc[expected.rows].tolist()
 
 
 def test_ratings_of_ten_rank_as_those_of_five(keyart, made, history):
@@ -70,9 +70,9 @@ def test_everybody_into_parquet(keyart, made, history, tmp_path, monkeypatch):
     run = made[2][0][0]
     monkeypatch.setattr("keyart.runs.recommend.BATCH", 2)
     out = tmp_path / "out.parquet"
-    told = found(keyart("recommend", run, "--history", history, "-k", 4, "--out", out, "--json"))
-    assert (told["users"], told["left_out"], told["candidates"], told["unknown_films"]) == (3, 1, 8, 2)
-    assert told["seconds_per_1000_users"] > 0
+    summary = found(keyart("recommend", run, "--history", history, "-k", 4, "--out", out, "--json"))
+    assert (summary["users"], summary["left_out"], summary["candidates"], summary["unknown_films"]) == (3, 1, 8, 2)
+    assert summary["seconds_per_1000_users"] > 0
     table = pd.read_parquet(out)
     assert table["user"].tolist() == ["1"] * 4 + ["2"] * 4
     assert table["rank"].tolist() == [1, 2, 3, 4] * 2
@@ -91,9 +91,9 @@ def test_everybody_into_parquet(keyart, made, history, tmp_path, monkeypatch):
 
 def test_films_that_somebody_likes(keyart, made):
     run = made[2][0][0]
-    told = found(keyart("recommend", run, "--liked", "p0003, p0010", "-k", 3, "--json"))
-    assert told["liked"] == ["p0003", "p0010"]
-    ids = [one["id"] for one in told["candidates"]]
+    summary = found(keyart("recommend", run, "--liked", "p0003, p0010", "-k", 3, "--json"))
+    assert summary["liked"] == ["p0003", "p0010"]
+    ids = [one["id"] for one in summary["candidates"]]
     assert len(ids) == 3
     assert not {"p0003", "p0010"} & set(ids)
     code, out, _ = keyart("recommend", run, "--liked", "p0003", "-k", 3)

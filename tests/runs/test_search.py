@@ -19,15 +19,15 @@ from tests.indexes import found, refused
 
 def test_by_id(keyart, made):
     run, vectors = made[2][0]
-    told = found(keyart("search", run, "p0005", "-k", 4, "--json"))
+    summary = found(keyart("search", run, "p0005", "-k", 4, "--json"))
     scores = vectors @ vectors[5]
-    wanted = [i for i in np.argsort(-scores, kind="stable") if i != 5][:4]
-    assert told["query"]["id"] == "p0005"
-    assert [one["id"] for one in told["neighbours"]] == [f"p{i:04d}" for i in wanted]
-    np.testing.assert_allclose([one["score"] for one in told["neighbours"]], scores[wanted], atol=1e-5)
-    first = told["neighbours"][0]
-    assert first["title"] == f"Film {wanted[0]}"
-    assert first["img"] == f"p{wanted[0]:04d}.jpg"
+    expected = [i for i in np.argsort(-scores, kind="stable") if i != 5][:4]
+    assert summary["query"]["id"] == "p0005"
+    assert [one["id"] for one in summary["neighbours"]] == [f"p{i:04d}" for i in expected]
+    np.testing.assert_allclose([one["score"] for one in summary["neighbours"]], scores[expected], atol=1e-5)
+    first = summary["neighbours"][0]
+    assert first["title"] == f"Film {expected[0]}"
+    assert first["img"] == f"p{expected[0]:04d}.jpg"
     assert set(first["genres"]) <= {"Action", "Comedy", "Drama", "Horror"}
     assert first["genres"]
 
@@ -59,14 +59,14 @@ def test_filters_and_duplicates(keyart, made):
 
 def test_each_cosine_comes_with_its_percentile_among_random_pairs(keyart, made):
     run, vectors = made[2][0]
-    told = found(keyart("search", run, "p0005", "-k", 6, "--json"))["neighbours"]
+    summary = found(keyart("search", run, "p0005", "-k", 6, "--json"))["neighbours"]
     pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
-    naive = [(pairs < one["score"] - 2e-6).mean() for one in told]
-    assert [one["closer_than"] for one in told] == pytest.approx(naive, abs=1e-3)
-    assert 0 < told[-1]["closer_than"] <= told[0]["closer_than"] <= 1
+    naive = [(pairs < one["score"] - 2e-6).mean() for one in summary]
+    assert [one["closer_than"] for one in summary] == pytest.approx(naive, abs=1e-3)
+    assert 0 < summary[-1]["closer_than"] <= summary[0]["closer_than"] <= 1
     out = keyart("search", run, "p0005", "-k", 6)[1]
     assert "closer than" in out
-    assert percent(told[0]["closer_than"]) in out
+    assert percent(summary[0]["closer_than"]) in out
 
 
 def test_filters_are_counted_in_json_table_and_picture(keyart, made, tmp_path, monkeypatch):
@@ -79,10 +79,10 @@ def test_filters_are_counted_in_json_table_and_picture(keyart, made, tmp_path, m
     plain = found(keyart("search", run, "p0003", "-k", 3, "--json"))
     assert plain["searched"] == plain["posters"]
     asked = ["search", run, "p0003", "-k", 3, "--genre", "drama", "--png", tmp_path / "a.png"]
-    told = found(keyart(*asked, "--json"))
+    summary = found(keyart(*asked, "--json"))
     table = pd.read_parquet(run / "index" / "posters.parquet")
     passed = int(table["genres"].str.contains("Drama").sum())
-    assert told["searched"] == passed < told["posters"] == len(table)
+    assert summary["searched"] == passed < summary["posters"] == len(table)
     heading = f"the 3 nearest of the {passed} that pass the filters, of {len(table)}"
     assert notes == [heading]
     assert heading in " ".join(keyart(*asked)[1].split())
@@ -153,8 +153,8 @@ def test_films_that_may_be_meant_are_named(command, keyart, titled):
 
 
 def test_titles_with_commas_among_liked_films(keyart, titled):
-    told = found(keyart("recommend", titled, "--liked", "rango,Good, the Bad and the Ugly, The , p0007", "--json"))
-    assert told["liked"] == ["p0000", "p0004", "p0007"]
+    summary = found(keyart("recommend", titled, "--liked", "rango,Good, the Bad and the Ugly, The , p0007", "--json"))
+    assert summary["liked"] == ["p0000", "p0004", "p0007"]
     refused(keyart("recommend", titled, "--liked", "rango, heat"), "--liked heat", "which film")
 
 
@@ -199,27 +199,27 @@ def test_many_queries_at_once(keyart, made, tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["csv", "parquet", "txt", "-", "tsv"])
 def test_queries_from_a_file(kind, keyart, made, tmp_path, monkeypatch):
     run = made[2][0][0]
-    wanted = ["p0005", "Film, 7", "film 9"]
+    expected = ["p0005", "Film, 7", "film 9"]
     path = tmp_path / f"queries.{kind}"
     if kind == "csv":
         path.write_text('note,query\na,p0005\nb,"Film, 7"\nc,film 9\n', encoding="utf-8-sig")
     elif kind == "tsv":
         path.write_text("query\tnote\np0005\ta\nFilm, 7\tb\nfilm 9\t\n")
     elif kind == "parquet":
-        pd.DataFrame({"query": wanted}).to_parquet(path)
+        pd.DataFrame({"query": expected}).to_parquet(path)
     elif kind == "txt":
         path.write_text("\n".join(["p0005", "", "  Film, 7 ", "film 9"]) + "\n")
     else:
         path = "-"
-        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(wanted)))
-    told = found(keyart("search", run, "p0001", "--queries", path, "--json"))["results"]
-    assert [one["query"]["id"] for one in told] == ["p0001", "p0005", "p0007", "p0009"]
+        monkeypatch.setattr("sys.stdin", io.StringIO("\n".join(expected)))
+    summary = found(keyart("search", run, "p0001", "--queries", path, "--json"))["results"]
+    assert [one["query"]["id"] for one in summary] == ["p0001", "p0005", "p0007", "p0009"]
 
 
 def test_one_query_of_a_list_is_a_list(keyart, made, tmp_path):
     (tmp_path / "a.txt").write_text("p0005\n")
-    told = found(keyart("search", made[2][0][0], "--queries", tmp_path / "a.txt", "--json"))
-    assert [one["query"]["id"] for one in told["results"]] == ["p0005"]
+    summary = found(keyart("search", made[2][0][0], "--queries", tmp_path / "a.txt", "--json"))
+    assert [one["query"]["id"] for one in summary["results"]] == ["p0005"]
 
 
 def test_a_query_that_cannot_be_used_ends_all_of_them(keyart, made, tmp_path, monkeypatch):

@@ -5,8 +5,8 @@ import signal
 import pytest
 
 from keyart.launch.slurm.job import cores_of_task, job_id
-from keyart.launch.slurm.requeue import parse_job, run_again, why_not_again
-from keyart.training.interruption import CutShort
+from keyart.launch.slurm.requeue import parse_job, requeue, requeue_refusal
+from keyart.training.interruption import TrainingInterrupted
 
 RUNNING = "JobId=5 JobState=RUNNING Reason=None Requeue=1 Restarts=0"
 PREEMPTED = f"{RUNNING} PreemptEligibleTime=2026-11-25T09:26:02 PreemptTime=2026-11-25T09:26:04"
@@ -30,7 +30,7 @@ CANCELLED = "JobId=5 JobState=COMPLETING Reason=None Requeue=1 Restarts=0"
     ],
 )
 def test_only_what_was_preempted_or_reached_its_limit_with_something_done(number, steps, job, reason):
-    found = why_not_again(CutShort(number, steps), parse_job(job))
+    found = requeue_refusal(TrainingInterrupted(number, steps), parse_job(job))
     assert found is None if reason is None else reason in found
 
 
@@ -48,13 +48,13 @@ def test_a_task_of_an_array_requeues_itself_alone(scontrol, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "12")
     monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
-    run_again(CutShort(signal.SIGUSR1, 4))
+    requeue(TrainingInterrupted(signal.SIGUSR1, 4))
     assert scontrol.read_text().splitlines()[-1] == "requeue 12_3"
 
 
-def test_what_does_not_queue_again_is_told(scontrol, monkeypatch, caplog):
+def test_what_does_not_queue_again_is_reported(scontrol, monkeypatch, caplog):
     monkeypatch.setenv("SLURM_JOB_ID", "12")
-    run_again(CutShort(signal.SIGTERM, 4))
+    requeue(TrainingInterrupted(signal.SIGTERM, 4))
     assert "job 12 is not requeued" in caplog.text
     assert "requeue" not in scontrol.read_text()
 

@@ -36,7 +36,7 @@ def check_as_undisturbed(run, undisturbed, **tolerance):
     assert list(pd.read_csv(run / "metrics.csv")["step"]) == list(log["step"])
 
 
-def test_two_jobs_end_and_the_sweep_tells_its_folder(sweep, cluster, small):
+def test_two_jobs_end_and_the_sweep_reports_its_folder(sweep, cluster, small):
     two = sweep(*small, "training.head_epochs=2", "loss.margin=40,45")
     first = two.job()
     code, out, err = two.waited()
@@ -56,7 +56,7 @@ def test_a_job_of_two_tasks_learns_what_one_process_learns(sweep, small, undistu
     check_as_undisturbed(ddp.folder / "0", undisturbed, abs=TOLERANCE)
 
 
-def test_told_of_its_time_limit_a_job_queues_again_and_goes_on_in_its_folder_and_wandb_run(
+def test_reported_of_its_time_limit_a_job_queues_again_and_continues_in_its_folder_and_wandb_run(
     sweep, cluster, small, undisturbed
 ):
     pytest.importorskip("wandb")
@@ -77,7 +77,7 @@ def test_told_of_its_time_limit_a_job_queues_again_and_goes_on_in_its_folder_and
 
 
 @pytest.mark.parametrize("partition", ["low", "polite"])
-def test_a_preempted_job_goes_on_when_its_place_is_free_again(sweep, cluster, small, undisturbed, partition):
+def test_a_preempted_job_continues_when_its_place_is_free_again(sweep, cluster, small, undisturbed, partition):
     low = sweep(*small, *LONG, f"hydra.launcher.partition={partition}")
     job = low.job()
     low.trains()
@@ -90,7 +90,7 @@ def test_a_preempted_job_goes_on_when_its_place_is_free_again(sweep, cluster, sm
     check_as_undisturbed(low.folder / "0", undisturbed)
 
 
-def test_a_job_that_dies_is_told_and_the_others_end(sweep, cluster, small):
+def test_a_job_that_dies_is_reported_and_the_others_end(sweep, cluster, small):
     two = sweep(*small, "training.head_epochs=100000,2")
     job = two.job()
     two.trains()
@@ -113,7 +113,7 @@ def test_a_job_that_dies_is_told_and_the_others_end(sweep, cluster, small):
     assert (two.folder / "1" / "metrics.json").exists()
 
 
-def test_a_cancelled_job_stays_cancelled_and_is_told(sweep, cluster, small):
+def test_a_cancelled_job_stays_cancelled_and_is_reported(sweep, cluster, small):
     cancelled = sweep(*small, "training.head_epochs=100000")
     job = cancelled.job()
     cancelled.trains()
@@ -133,7 +133,7 @@ def test_a_job_that_fails_has_failed_to_slurm_and_to_the_sweep(sweep, cluster, s
     assert cluster.ended(job) == "FAILED"
 
 
-def test_what_slurm_refuses_is_told_in_its_own_words_before_anything_is_there(sweep, small):
+def test_what_slurm_refuses_is_reported_in_its_own_words_before_anything_is_there(sweep, small):
     refused = sweep(*small, "hydra.launcher.partition=nosuch")
     code, out, err = refused.ended(60)
     assert (code, out) == (2, "")

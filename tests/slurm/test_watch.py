@@ -56,7 +56,7 @@ def test_results_come_in_the_jobs_order_whatever_the_queue_says(tmp_path):
     assert time.now == 9
 
 
-def test_a_job_that_died_is_told_with_slurms_state_and_the_others_are_waited_for(tmp_path):
+def test_a_job_that_died_is_reported_with_slurms_state_and_the_others_are_waited_for(tmp_path):
     jobs = [FakeJob(tmp_path, "7_0"), FakeJob(tmp_path, "7_1")]
     time = Time(t60=lambda: jobs[1].write("success", "b"))
     died, other = wait(jobs, {"7_0": "FAILED (NonZeroExitCode)", "7_1": "RUNNING"}, time)
@@ -118,7 +118,7 @@ def test_a_silent_slurm_is_asked_again(tmp_path, caplog):
     assert "Unable to contact slurm controller" in caplog.text
 
 
-def test_a_wait_that_does_not_end_by_itself_is_told_once(tmp_path, caplog):
+def test_a_wait_that_does_not_end_by_itself_is_reported_once(tmp_path, caplog):
     job = FakeJob(tmp_path, "7")
     wait([job], {"7": "PENDING (PartitionTimeLimit)"}, Time(t90=lambda: job.write("success", 0)))
     assert caplog.text.count("SLURM says PartitionTimeLimit") == 1

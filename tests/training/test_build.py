@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from keyart.config.compose import compose_all, composed
+from keyart.config.compose import compose_all, compose_plain
 from keyart.config.shorthand import options_of
 from keyart.errors import InputError
 from keyart.training.build import build
@@ -29,14 +29,14 @@ def of_omegaconf(value):
     "chosen",
     [
         [],
-        ["loss=sum", "sampler=pk", "model.pooling=bank", "model.bank_size=[64,48]"],
+        ["loss=sum", "sampler=pk", "model.pooling=multiscale", "model.multiscale_size=[64,48]"],
         ["debug=limit"],
         *([f"experiment={name}"] for name in options_of("experiment")),
     ],
     ids=" ".join,
 )
 def test_every_experiment_is_built_of_typed_values(chosen):
-    config = composed(chosen)
+    config = compose_plain(chosen)
     own = compose_all(chosen)[0]
     experiment = build(OmegaConf.masked_copy(own, [key for key in own if key != "hydra"]))
     assert isinstance(experiment, Experiment)

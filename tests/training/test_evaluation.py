@@ -13,7 +13,7 @@ import pytest
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
-from keyart.metrics.dimension import spread_of
+from keyart.metrics.dimension import collapse_stats
 from tests.training import ddp_evaluation
 from tests.training.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, informed, judge, vectors
 
@@ -60,8 +60,8 @@ def test_logs_each_metric_and_the_headline_beside_chance_and_frozen(tmp_path):
     assert {"val/ndcg@10", "val/ndcg@10/lift"} <= trainer.progress_bar_metrics.keys()
     trainer.test(SmallModule(), SmallData(), verbose=False)
     assert_logged({k: float(v) for k, v in trainer.callback_metrics.items()}, "test")
-    assert callback.judgements["val"].queries == 45
-    assert callback.judgements["test"].queries == 25
+    assert callback.results["val"].queries == 45
+    assert callback.results["test"].queries == 25
 
 
 def test_checkpoints_and_early_stopping_can_monitor_it(tmp_path):
@@ -82,11 +82,11 @@ def test_the_sanity_check_logs_nothing(tmp_path):
     watch, callback = Watch(), evaluation()
     fit(tmp_path, callback, watch, num_sanity_val_steps=2)
     assert watch.seen == {}
-    assert callback.judgements["val"].queries == 45
+    assert callback.results["val"].queries == 45
 
 
 def test_limited_batches_have_no_lift(tmp_path):
-    with pytest.warns(UserWarning, match="16 posters were seen, but the frozen backbone was judged on 45"):
+    with pytest.warns(UserWarning, match="16 posters were seen, but the frozen backbone was evaluated on 45"):
         trainer = fit(tmp_path, evaluation(), limit_val_batches=1)
     assert "val/ndcg@10/chance" in trainer.callback_metrics
     assert "val/ndcg@10/lift" not in trainer.callback_metrics
@@ -105,7 +105,7 @@ def test_without_a_frozen_judgement_there_is_chance_only(tmp_path):
     assert not any(key.endswith(("/lift", "/frozen")) for key in trainer.callback_metrics)
 
 
-def test_a_step_that_returns_no_embeddings_is_told(tmp_path):
+def test_a_step_that_returns_no_embeddings_is_reported(tmp_path):
     class Silent(SmallModule):
         def validation_step(self, batch, batch_idx):
             return None
@@ -117,19 +117,19 @@ def test_a_step_that_returns_no_embeddings_is_told(tmp_path):
         trainer.validate(Silent(), SmallData(), verbose=False)
 
 
-def test_validation_tells_how_far_the_embeddings_are_spread(tmp_path, recwarn):
+def test_validation_reports_how_far_the_embeddings_are_spread(tmp_path, recwarn):
     trainer = fit(tmp_path, evaluation())
     logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
     at = SPLITS["val"]
     at = at[np.argsort(catalogue()["ids"][at])]  # of near-duplicates, the first id counts
-    want = spread_of(vectors()[at].numpy(), catalogue()["groups"][at])
+    want = collapse_stats(vectors()[at].numpy(), catalogue()["groups"][at])
     assert logged["val/intrinsic_dimension/twonn"] == pytest.approx(want.twonn, rel=1e-4)
     assert logged["val/intrinsic_dimension/participation_ratio"] == pytest.approx(want.participation_ratio, rel=1e-4)
     assert logged["val/mean_cosine"] == pytest.approx(want.mean_cosine, abs=1e-5)
     assert not any("collapsed" in str(warning.message) for warning in recwarn)
 
 
-def test_a_collapsed_embedding_is_told_once(tmp_path):
+def test_a_collapsed_embedding_is_reported_once(tmp_path):
     class Collapsed(SmallModule):
         def validation_step(self, batch, batch_idx):
             return {"embedding": 1 + 1e-4 * self.vectors[batch["index"]], "index": batch["index"]}
@@ -143,9 +143,9 @@ def test_a_collapsed_embedding_is_told_once(tmp_path):
         enable_progress_bar=False,
         default_root_dir=tmp_path,
     )
-    with pytest.warns(UserWarning, match="collapsed to a point") as told:
+    with pytest.warns(UserWarning, match="collapsed to a point") as summary:
         trainer.fit(Collapsed(), SmallData())
-    assert sum("collapsed" in str(warning.message) for warning in told) == 1
+    assert sum("collapsed" in str(warning.message) for warning in summary) == 1
 
 
 def test_two_processes_log_what_one_does(tmp_path):

@@ -7,7 +7,7 @@ from torch.multiprocessing.reductions import StorageWeakRef
 
 from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
-from keyart.losses.base import relate
+from keyart.losses.base import compute_relations
 from keyart.training.gradient_cache import in_chunks
 from tests.fakes import jaccard, multi_hot
 from tests.training.test_module import Recorder, fit, make
@@ -31,7 +31,9 @@ def gradients(network, embed, rows, genres):
     network.zero_grad()
     torch.manual_seed(3)
     index = torch.arange(len(rows))
-    loss = AngularLoss()(nn.functional.normalize(embed(rows), dim=1), relate(genres, genres, jaccard, index, index))
+    loss = AngularLoss()(
+        nn.functional.normalize(embed(rows), dim=1), compute_relations(genres, genres, jaccard, index, index)
+    )
     loss.backward()
     return [loss.detach(), *(p.grad.clone() for p in network.parameters())]
 
@@ -58,12 +60,12 @@ def test_the_gradient_is_that_of_one_big_batch(size, dropout):
 
 def most_alive(network, embed, rows) -> int:
     """Return the maximum number of rows with hidden activations in memory, over a forward and a backward pass."""
-    made, most = [], 0
+    created, most = [], 0
 
     def look(module, inputs, output) -> None:
         nonlocal most
-        made.append((StorageWeakRef(output.untyped_storage()), len(output)))
-        most = max(most, sum(n for activations, n in made if not activations.expired()))
+        created.append((StorageWeakRef(output.untyped_storage()), len(output)))
+        most = max(most, sum(n for activations, n in created if not activations.expired()))
 
     handle = network.layers[1].register_forward_hook(look)
     embed(rows).sum().backward()

@@ -12,10 +12,10 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from keyart.training.callbacks.best_checkpoint import BestCheckpoint
 from keyart.training.callbacks.last_checkpoint import LastCheckpoint
-from keyart.training.interruption import CutShort, StopOnSignal
+from keyart.training.interruption import StopOnSignal, TrainingInterrupted
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import rewind_loggers
-from keyart.utils.checkpoint_files import CheckpointFiles, read_checkpoint
+from keyart.utils.checkpoint_files import AtomicCheckpointIO, read_checkpoint
 
 
 class Model(BoringModel):
@@ -54,7 +54,7 @@ def fit(folder, at=None, number=signal.SIGTERM, resume=False):
         num_sanity_val_steps=0,
         logger=log,
         callbacks=[BestCheckpoint(last.parent, "val/quality"), LastCheckpoint(last.parent, 1000), stop],
-        plugins=[CheckpointFiles()],
+        plugins=[AtomicCheckpointIO()],
         enable_progress_bar=False,
         enable_model_summary=False,
         default_root_dir=folder,
@@ -66,9 +66,9 @@ def fit(folder, at=None, number=signal.SIGTERM, resume=False):
 
 
 @pytest.mark.parametrize("at", [0, 1, 3, 4, 10])
-def test_it_is_saved_at_the_steps_end_and_goes_on_alike(at, tmp_path):
+def test_it_is_saved_at_the_steps_end_and_continues_alike(at, tmp_path):
     undisturbed = fit(tmp_path / "undisturbed")
-    with pytest.raises(CutShort) as cut:
+    with pytest.raises(TrainingInterrupted) as cut:
         fit(tmp_path / "run", at)
     assert (cut.value.signal, cut.value.steps, cut.value.exit_code) == (signal.SIGTERM, at + 1, 143)
     state = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
@@ -92,7 +92,7 @@ def texts(node):
 @pytest.mark.parametrize("at", [8, 9])
 @pytest.mark.parametrize("old_place", ["gone", "another run", "a file"])
 def test_moved_and_resumed_it_keeps_its_best_checkpoint(at, old_place, tmp_path):
-    with pytest.raises(CutShort):
+    with pytest.raises(TrainingInterrupted):
         fit(tmp_path / "run", at)
     best = (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes()
     shutil.move(tmp_path / "run", tmp_path / "moved")
@@ -112,9 +112,9 @@ def test_moved_and_resumed_it_keeps_its_best_checkpoint(at, old_place, tmp_path)
         assert (tmp_path / "run" / "checkpoints" / "best.ckpt").read_bytes() == other
 
 
-def test_ctrl_c_is_saved_too_and_goes_on_alike(tmp_path):
+def test_ctrl_c_is_saved_too_and_continues_alike(tmp_path):
     undisturbed = fit(tmp_path / "undisturbed")
-    with pytest.raises(CutShort) as cut:
+    with pytest.raises(TrainingInterrupted) as cut:
         fit(tmp_path / "run", 5, signal.SIGINT)
     assert cut.value.exit_code == 130
     assert fit(tmp_path / "run", resume=True)[1] == undisturbed[1]
@@ -127,7 +127,7 @@ def test_ctrl_c_does_not_wait_a_second_time_nor_for_a_complete_run(begin, tmp_pa
         if begin == "complete":
             stop.complete()
         else:
-            with pytest.raises(CutShort):
+            with pytest.raises(TrainingInterrupted):
                 os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
@@ -142,8 +142,8 @@ def test_what_is_ignored_stays_ignored(tmp_path):
         signal.signal(signal.SIGINT, before)
 
 
-def test_told_in_the_last_step_it_is_cut_short_all_the_same(tmp_path):
-    with pytest.raises(CutShort):
+def test_reported_in_the_last_step_it_is_cut_short_all_the_same(tmp_path):
+    with pytest.raises(TrainingInterrupted):
         fit(tmp_path, 11)
     assert read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 12
 
@@ -152,7 +152,7 @@ def test_outside_of_training_it_stops_at_once_and_only_once(tmp_path):
     stop = StopOnSignal(tmp_path / "last.ckpt")
     before = signal.getsignal(signal.SIGTERM)
     with stop.listening():
-        with pytest.raises(CutShort) as cut:
+        with pytest.raises(TrainingInterrupted) as cut:
             os.kill(os.getpid(), signal.SIGTERM)
         assert cut.value.steps == 0
         os.kill(os.getpid(), signal.SIGTERM)
@@ -173,7 +173,7 @@ def test_slurms_signals_are_listened_to_in_slurm_alone(tmp_path, monkeypatch):
         with StopOnSignal(tmp_path / "last.ckpt").listening():
             assert signal.getsignal(signal.SIGUSR1) is before
     monkeypatch.setenv("SLURM_JOB_ID", "1")
-    with pytest.raises(CutShort) as cut:
+    with pytest.raises(TrainingInterrupted) as cut:
         fit(tmp_path, 2, signal.SIGUSR2)
     assert cut.value.signal == signal.SIGUSR2
 

@@ -11,7 +11,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 from PIL import Image
 
 from keyart.catalogue.catalogue import Catalogue
-from keyart.config.preflight import composed
+from keyart.config.preflight import compose_plain
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results
 
 
@@ -42,7 +42,7 @@ def fit(logger, folder):
 
 
 def built(name, folder):
-    return instantiate(composed([f"logger={name}", "name=a-run"])["logger"][name]["build"], save_dir=str(folder))
+    return instantiate(compose_plain([f"logger={name}", "name=a-run"])["logger"][name]["build"], save_dir=str(folder))
 
 
 METRICS = {

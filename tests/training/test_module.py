@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 
 from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
-from keyart.losses.base import MetricLoss, relate
+from keyart.losses.base import MetricLoss, compute_relations
 from keyart.losses.bce import BCELoss
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
@@ -256,14 +256,14 @@ class CentredContrast(MetricLoss):
     """Custom loss that owns parameters and uses gains and frozen similarities."""
 
     name = "centred_contrast"
-    needs_frozen = True
+    needs_frozen_features = True
 
     def build(self, embedding_size, genre_counts, num_train) -> None:
         self.scale = torch.nn.Parameter(torch.ones(1))
 
     def compute(self, rows, references, relations):
-        wanted = 0.5 * relations.gain + 0.5 * relations.frozen
-        return (self.scale * rows @ references.T - wanted).square().mean()
+        expected = 0.5 * relations.gain + 0.5 * relations.frozen
+        return (self.scale * rows @ references.T - expected).square().mean()
 
 
 def test_a_new_loss_is_one_class():
@@ -279,7 +279,9 @@ def test_a_new_loss_is_one_class():
 
 def test_frozen_similarities_are_cosines():
     frozen = torch.randn(4, 3)
-    relations = relate(torch.eye(4), torch.eye(4), jaccard, torch.arange(4), torch.arange(4), frozen=(frozen, frozen))
+    relations = compute_relations(
+        torch.eye(4), torch.eye(4), jaccard, torch.arange(4), torch.arange(4), frozen=(frozen, frozen)
+    )
     expected = torch.nn.functional.cosine_similarity(frozen[:, None], frozen[None], dim=2)
     torch.testing.assert_close(relations.frozen, expected)
 

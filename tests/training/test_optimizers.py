@@ -3,20 +3,20 @@
 import pytest
 import torch
 
-from keyart.config.compose import composed
+from keyart.config.compose import compose_plain
 from keyart.config.shorthand import options_of
 from keyart.errors import InputError
-from keyart.training.build import make_optimizer, make_scheduler
+from keyart.training.build import build_optimizer, build_scheduler
 from keyart.training.schedule import PhaseSchedule
 from tests.training.test_module import STEPS, Recorder, check_resumed_equals, fit, make
 
 
 def chosen(*overrides):
     """Return the arguments of the module that the overrides choose."""
-    config = composed(list(overrides))
+    config = compose_plain(list(overrides))
     optimizer = config["optimizer"]
     rates = {key: optimizer[key] for key in ("lr", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")}
-    return {"optimizer": make_optimizer(optimizer), "scheduler": make_scheduler(config["scheduler"]), **rates}
+    return {"optimizer": build_optimizer(optimizer), "scheduler": build_scheduler(config["scheduler"]), **rates}
 
 
 @pytest.mark.parametrize("scheduler", options_of("scheduler"))
@@ -56,9 +56,9 @@ def test_the_default_is_fused_adamw_with_cosine():
     ],
 )
 def test_any_other_class_works_with_its_own_arguments(target, more, value):
-    optimizer = make_optimizer({**composed([])["optimizer"], "_target_": target, **more})
-    made = optimizer([{"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 0.1, "weight_decay": 0.0}])
-    assert made.defaults[value[0]] == value[1]
+    optimizer = build_optimizer({**compose_plain([])["optimizer"], "_target_": target, **more})
+    created = optimizer([{"params": [torch.nn.Parameter(torch.zeros(2))], "lr": 0.1, "weight_decay": 0.0}])
+    assert created.defaults[value[0]] == value[1]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_any_other_class_works_with_its_own_arguments(target, more, value):
 )
 def test_what_is_no_optimizer_is_refused(changes):
     with pytest.raises(InputError, match=r"optimizer\._target_=") as caught:
-        make_optimizer({**composed([])["optimizer"], **changes})
+        build_optimizer({**compose_plain([])["optimizer"], **changes})
     assert "\n" not in str(caught.value)
 
 
@@ -89,5 +89,5 @@ def test_what_is_no_optimizer_is_refused(changes):
 )
 def test_what_is_no_scheduler_is_refused(changes):
     with pytest.raises(InputError, match=r"scheduler\.(_target_|warmup)=") as caught:
-        make_scheduler({**composed([])["scheduler"], **changes})
+        build_scheduler({**compose_plain([])["scheduler"], **changes})
     assert "\n" not in str(caught.value)

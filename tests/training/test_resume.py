@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from keyart.config.compose import composed
+from keyart.config.compose import compose_plain
 from keyart.errors import InputError
 from keyart.training.resume import check_same_config, check_same_dataset
 
@@ -25,15 +25,15 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_the_same_and_other_hardware_may_go_on(run):
+def test_the_same_and_other_hardware_may_continue(run):
     check_resumed(run, CONFIG, DATASET)
     check_resumed(run, {**CONFIG, "resume": str(run), "trainer": {"devices": 2, "gradient_clip_val": 1.0}}, DATASET)
 
 
 def test_the_record_of_version_0_1_is_read(run):
     """It has no ``_target_`` of the optimizer, and the keys of every head and every loss."""
-    now = composed(["loss=sum"])
-    before = composed(["loss=sum"])
+    now = compose_plain(["loss=sum"])
+    before = compose_plain(["loss=sum"])
     for group in ("optimizer", "scheduler"):
         before[group] = {key: value for key, value in now[group].items() if not key.startswith("_")}
     before["model"] |= {"heads": 4, "kernel": {"weight": 0.0}}

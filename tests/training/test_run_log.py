@@ -6,7 +6,7 @@ import signal
 import pytest
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from keyart.training.interruption import CutShort
+from keyart.training.interruption import TrainingInterrupted
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import RunLogger, finishing, log_results, rewind_loggers
 
@@ -44,8 +44,8 @@ def test_lightnings_loggers_are_passed_over(tmp_path):
         (KeyboardInterrupt(), "failed"),
         (SystemExit(1), "failed"),
         (SIGTERMException(), "preempted"),
-        (CutShort(signal.SIGTERM), "preempted"),
-        (CutShort(signal.SIGINT), "failed"),
+        (TrainingInterrupted(signal.SIGTERM), "preempted"),
+        (TrainingInterrupted(signal.SIGINT), "failed"),
     ],
     ids=repr,
 )
@@ -60,7 +60,7 @@ def test_the_status_is_how_the_block_ended(error, status):
     assert [spy.seen for spy in spies] == [[("finish", status)]] * 2
 
 
-def test_a_loggers_fault_is_told_and_hides_nothing(caplog):
+def test_a_loggers_fault_is_reported_and_hides_nothing(caplog):
     first, second = Spy(OSError("disk full")), Spy()
     with caplog.at_level(logging.WARNING), finishing([first, second]):
         log_results([first, second], "results")

@@ -200,6 +200,6 @@ def test_nothing_that_will_be_uploaded_lies_outside_the_runs_folder(finished, re
     ("recorded", "asked", "project"),
     [("onesheet", "keyart", "onesheet"), ("onesheet", "mine", "mine"), ("keyart", "keyart", "keyart")],
 )
-def test_a_run_begun_under_the_former_name_goes_on_in_its_project(recorded, asked, project, tmp_path):
+def test_a_run_begun_under_the_former_name_continues_in_its_project(recorded, asked, project, tmp_path):
     (tmp_path / "config.yaml").write_text(f"logger:\n  name: wandb\n  project: {recorded}\n")
     assert WandbLog(save_dir=tmp_path, project=asked, mode="offline").name == project

@@ -72,11 +72,11 @@ def test_a_training_ends_as_it_ended(tmp_path, capfd, open_run, read_summary, re
         with pytest.raises(type(fault)):
             fit(folder, fault)
     [session] = (folder / "wandb").glob("offline-run-*")
-    told, records = read_summary(session), read_records(session)
-    assert (told["state"], told["exit_code"]) == (("finished", 0) if fault is None else ("failed", 1))
+    summary, records = read_summary(session), read_records(session)
+    assert (summary["state"], summary["exit_code"]) == (("finished", 0) if fault is None else ("failed", 1))
     steps = [r["history"]["step"]["num"] for r in records if r["type"] == "history"]
     assert steps == list(range(8 if fault is None else 5))
-    assert told["summary"]["val/ndcg@10"]["max"] == pytest.approx(0.1 if fault is None else 0.0)
+    assert summary["summary"]["val/ndcg@10"]["max"] == pytest.approx(0.1 if fault is None else 0.0)
     assert any(r["type"] == "preempting" for r in records) is isinstance(fault, SIGTERMException)
     out, err = capfd.readouterr()
     assert f"wandb sync {shlex.quote(str(session))}" in err.splitlines()
@@ -131,9 +131,9 @@ def test_a_resumed_run_continues_its_id_and_lacks_nothing(
     second = session(range(4, 8), rewind=4)
     [whole] = second.offline_folders()
     assert second.run_id() == first.run_id()
-    told = read_summary(whole)
-    assert told["run_id"] == first.run_id()
-    assert told["summary"]["val/ndcg@10"] == {"max": 0.7}
+    summary = read_summary(whole)
+    assert summary["run_id"] == first.run_id()
+    assert summary["summary"]["val/ndcg@10"] == {"max": 0.7}
     undisturbed = {s: {"train/loss": 1 / (s + 1), **({"val/ndcg@10": s / 10} if s % 2 else {})} for s in range(8)}
     assert history_of(read_records(whole)) == undisturbed
     assert not interrupted.exists()
@@ -244,7 +244,7 @@ def test_steps_never_go_back(tmp_path, monkeypatch):
     assert [step for step, _ in server.rows] == [4, 4, 4, 5]
 
 
-def test_a_server_that_refuses_is_told_and_the_run_goes_on_offline(
+def test_a_server_that_refuses_is_reported_and_the_run_continues_offline(
     tmp_path, open_run, read_summary, read_records, history_of
 ):
     class Refuse(BaseHTTPRequestHandler):
@@ -287,7 +287,7 @@ def test_auto_goes_online_only_with_login_and_network(monkeypatch, tmp_path):
     mode, reason = choose_mode()
     assert mode == "offline"
     assert "http://127.0.0.1:1 cannot be reached" in reason
-    monkeypatch.setattr("keyart.training.loggers.wandb_mode.why_unreachable", lambda host: None)
+    monkeypatch.setattr("keyart.training.loggers.wandb_mode.unreachable_reason", lambda host: None)
     assert choose_mode() == ("online", None)
     for outside, meant in (("offline", "offline"), ("dryrun", "offline"), ("disabled", "disabled")):
         monkeypatch.setenv("WANDB_MODE", outside)

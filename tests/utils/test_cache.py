@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keyart.errors import InputError
-from keyart.utils.cache import cache_folder, cache_root, storage_faults, write_atomically
+from keyart.utils.cache import cache_folder, cache_root, report_storage_errors, write_atomically
 
 
 def test_root(monkeypatch, tmp_path):
@@ -27,10 +27,10 @@ def test_a_file_in_the_way(tmp_path):
         cache_folder("pixels", tmp_path)
 
 
-def test_faults_of_storage_are_told_and_others_pass(tmp_path):
-    with pytest.raises(InputError, match="no space is left"), storage_faults(tmp_path):
+def test_faults_of_storage_are_reported_and_others_pass(tmp_path):
+    with pytest.raises(InputError, match="no space is left"), report_storage_errors(tmp_path):
         raise OSError(errno.ENOSPC, "full")
-    with pytest.raises(BrokenPipeError), storage_faults(tmp_path):
+    with pytest.raises(BrokenPipeError), report_storage_errors(tmp_path):
         raise BrokenPipeError(errno.EPIPE, "broken")
 
 

@@ -14,7 +14,7 @@ import torch
 
 from keyart.errors import InputError
 from keyart.training.callbacks.best_checkpoint import BestCheckpoint
-from keyart.utils.checkpoint_files import CheckpointFiles, read_checkpoint
+from keyart.utils.checkpoint_files import AtomicCheckpointIO, read_checkpoint
 
 STATE = {"state_dict": {"weight": torch.arange(4.0)}, "global_step": 7, "callbacks": {"a": {"best": 0.5}}}
 
@@ -31,9 +31,9 @@ class Payload:
 
 def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "checkpoints" / "last.ckpt"
-    CheckpointFiles().save_checkpoint(STATE, path)
+    AtomicCheckpointIO().save_checkpoint(STATE, path)
     assert list(path.parent.iterdir()) == [path]
-    for read in (read_checkpoint, CheckpointFiles().load_checkpoint):
+    for read in (read_checkpoint, AtomicCheckpointIO().load_checkpoint):
         state = read(path)
         assert torch.equal(state.pop("state_dict")["weight"], STATE["state_dict"]["weight"])
         assert state == {key: value for key, value in STATE.items() if key != "state_dict"}
@@ -50,7 +50,7 @@ def test_a_payload_is_refused_and_runs_nothing(where, form, tmp_path):
     else:
         torch.save(state, path, _use_new_zipfile_serialization=form == "zip")
     with pytest.raises(InputError, match=r"last\.ckpt: holds more than tensors and plain values") as caught:
-        CheckpointFiles().load_checkpoint(path, weights_only=False)
+        AtomicCheckpointIO().load_checkpoint(path, weights_only=False)
     assert "\n" not in str(caught.value)
     assert not canary.exists()
 
@@ -67,7 +67,7 @@ def test_what_is_no_checkpoint_is_refused_in_one_line(content, tmp_path):
 
 def test_half_a_checkpoint_is_refused_in_one_line(tmp_path):
     path = tmp_path / "last.ckpt"
-    CheckpointFiles().save_checkpoint(STATE, path)
+    AtomicCheckpointIO().save_checkpoint(STATE, path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(InputError, match=r"last\.ckpt: is damaged"):
         read_checkpoint(path)
@@ -76,12 +76,12 @@ def test_half_a_checkpoint_is_refused_in_one_line(tmp_path):
 WRITER = """
     import os, resource, signal, sys, tempfile, torch
     from pathlib import Path
-    from keyart.utils.checkpoint_files import CheckpointFiles
+    from keyart.utils.checkpoint_files import AtomicCheckpointIO
 
     folder, how = Path(sys.argv[1]), sys.argv[2]
     def state(step, n):
         return {"state_dict": {"weight": torch.full((n,), float(step))}, "global_step": step}
-    files, path = CheckpointFiles(), folder / "checkpoints" / "last.ckpt"
+    files, path = AtomicCheckpointIO(), folder / "checkpoints" / "last.ckpt"
     files.save_checkpoint(state(1, 10), path)
     def watch(event, arguments):
         if event == "open" and str(arguments[0]) == str(path) and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
@@ -134,7 +134,7 @@ def test_the_old_checkpoint_outlives_a_writer_that_does_not_end(how, tmp_path, e
         assert f"resume={tmp_path}" in done.stderr
     path = tmp_path / "checkpoints" / "last.ckpt"
     assert read_checkpoint(path)["global_step"] == 1
-    CheckpointFiles().save_checkpoint(STATE, path)
+    AtomicCheckpointIO().save_checkpoint(STATE, path)
     assert list(path.parent.iterdir()) == [path], "what the dead writer left is still there"
 
 
@@ -145,13 +145,13 @@ def test_the_old_checkpoint_is_never_written_over(tmp_path, elsewhere):
 
 
 def callback(folder, score=None):
-    made = BestCheckpoint(folder, "val/ndcg@10")
+    created = BestCheckpoint(folder, "val/ndcg@10")
     if score is not None:
-        path = str(made.path)
-        made.best_model_path = made.kth_best_model_path = path
-        made.best_k_models = {path: torch.tensor(score)}
-        made.best_model_score = made.kth_value = torch.tensor(score)
-    return made
+        path = str(created.path)
+        created.best_model_path = created.kth_best_model_path = path
+        created.best_k_models = {path: torch.tensor(score)}
+        created.best_model_score = created.kth_value = torch.tensor(score)
+    return created
 
 
 def test_the_best_value_goes_along_to_another_folder(tmp_path):
@@ -179,11 +179,11 @@ def test_lightnings_own_state_is_read_without_its_paths(tmp_path):
         "last_model_path": "",
     }
     (tmp_path / "best.ckpt").touch()
-    made = callback(tmp_path)
-    assert made.state_key.startswith("ModelCheckpoint{")
-    made.load_state_dict(old)
-    assert made.best_model_path == str(tmp_path / "best.ckpt")
-    assert made.kth_value == 0.25
+    created = callback(tmp_path)
+    assert created.state_key.startswith("ModelCheckpoint{")
+    created.load_state_dict(old)
+    assert created.best_model_path == str(tmp_path / "best.ckpt")
+    assert created.kth_value == 0.25
 
 
 def test_a_best_checkpoint_that_is_missing_is_not_replaced_by_a_worse_one(tmp_path):

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from keyart.errors import InputError
-from keyart.utils.folder_lock import claim, find_writer, let_go, sole_writer
+from keyart.utils.folder_lock import acquire, find_writer, release, sole_writer
 
 HOLD = """
 import sys, pathlib
@@ -50,12 +50,12 @@ def hold(request, monkeypatch):
         process.wait()
 
 
-def test_the_second_is_told_who_holds_it(hold, tmp_path):
+def test_the_second_is_reported_who_holds_it(hold, tmp_path):
     process = hold(tmp_path)
-    wanted = f"process {process.pid} on {socket.gethostname()} runs this sweep"
-    assert wanted in find_writer(tmp_path)
-    with pytest.raises(InputError, match=wanted):
-        claim(tmp_path, "runs this sweep")
+    expected = f"process {process.pid} on {socket.gethostname()} runs this sweep"
+    assert expected in find_writer(tmp_path)
+    with pytest.raises(InputError, match=expected):
+        acquire(tmp_path, "runs this sweep")
 
 
 def test_a_dead_processs_lock_does_not_hold(hold, tmp_path):
@@ -63,11 +63,11 @@ def test_a_dead_processs_lock_does_not_hold(hold, tmp_path):
     process.kill()
     process.wait()
     assert find_writer(tmp_path) is None
-    claim(tmp_path, "runs this sweep")
+    acquire(tmp_path, "runs this sweep")
     try:
         assert str(os.getpid()) in find_writer(tmp_path)
     finally:
-        let_go(tmp_path)
+        release(tmp_path)
     assert find_writer(tmp_path) is None
 
 
@@ -83,9 +83,9 @@ def test_another_machines_lock_names_the_file_to_remove(tmp_path):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fcntl, "flock", refuse)
-        told = find_writer(tmp_path)
-    assert "process 1 on elsewhere" in told
-    assert f"remove {tmp_path.parent / f'.{tmp_path.name}.running.lock'}" in told
+        summary = find_writer(tmp_path)
+    assert "process 1 on elsewhere" in summary
+    assert f"remove {tmp_path.parent / f'.{tmp_path.name}.running.lock'}" in summary
 
 
 def test_looking_leaves_nothing_behind(tmp_path):
@@ -94,7 +94,7 @@ def test_looking_leaves_nothing_behind(tmp_path):
     with sole_writer(tmp_path, "trains this run"):
         assert "trains this run" in find_writer(tmp_path)
         with pytest.raises(InputError, match=f"process {os.getpid()} "):
-            claim(tmp_path, "trains this run")
+            acquire(tmp_path, "trains this run")
     assert not list(tmp_path.parent.glob(f".{tmp_path.name}*"))
     assert not list(tmp_path.iterdir())
 
@@ -105,7 +105,7 @@ def test_parts_of_a_folder_have_a_writer_each(tmp_path):
         sole_writer(tmp_path, "embeds shard 2/2", "2-of-2"),
         pytest.raises(InputError, match="embeds shard 1/2"),
     ):
-        claim(tmp_path, "embeds shard 1/2", "1-of-2")
+        acquire(tmp_path, "embeds shard 1/2", "1-of-2")
 
 
 def test_a_forked_child_that_outlives_the_writer_does_not_hold(tmp_path):
@@ -125,7 +125,7 @@ def test_a_forked_child_that_outlives_the_writer_does_not_hold(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="cannot be written"):
-        claim(tmp_path, "runs this sweep")
+        acquire(tmp_path, "runs this sweep")

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from keyart.utils.network import wandb_account, why_unreachable
+from keyart.utils.network import unreachable_reason, wandb_account
 
 KEY = "k" * 40
 
@@ -43,14 +43,14 @@ def _no_proxy(monkeypatch):
 
 @pytest.mark.parametrize(("status", "why"), [(200, None), (404, None), (403, None), (503, "HTTP 503")])
 def test_any_answer_of_the_server_itself_counts(answering, status, why):
-    assert why_unreachable(answering(status)) == why
+    assert unreachable_reason(answering(status)) == why
 
 
-def test_a_closed_port_is_told_by_its_reason():
+def test_a_closed_port_is_reported_by_its_reason():
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    assert "refused" in why_unreachable(f"http://127.0.0.1:{port}")
+    assert "refused" in unreachable_reason(f"http://127.0.0.1:{port}")
 
 
 def test_silence_ends_at_the_time_limit():
@@ -58,7 +58,7 @@ def test_silence_ends_at_the_time_limit():
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         started = time.monotonic()
-        assert why_unreachable(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3) is not None
+        assert unreachable_reason(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=0.3) is not None
         assert time.monotonic() - started < 1.5
 
 

@@ -135,7 +135,7 @@ def test_images_stay_in_their_folder(library, tmp_path):
         def __len__(self):
             return len(names)
 
-        def facts(self, rows):
+        def metadata(self, rows):
             return self.posters.iloc[rows]
 
     shown = Shown(library[0].run, Index(), inside)

@@ -87,7 +87,7 @@ class OptunaSearch(Sweeper):
                 return
             failures = failures + len(states) if all(state.name == "FAIL" for state in states) else 0
         if failures >= self.patience:
-            log.error("the search is given up: %d trials in a row have failed", failures)
+            log.error("the search stops: %d trials in a row have failed", failures)
 
     def _open_study(self) -> "Study":
         import optuna

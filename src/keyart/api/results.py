@@ -21,7 +21,7 @@ from keyart.runs import explain
 from keyart.runs.evaluation.scores import Score, collect_scores
 from keyart.runs.run import Run
 from keyart.runs.search import Query, as_json, images_folder, searched_text
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 
 if TYPE_CHECKING:
     from keyart.runs.evaluate import Evaluated  # imports torch, which a search by id or title does not need
@@ -347,8 +347,9 @@ class Evaluation(Mapping[str, Score]):
     def __repr__(self) -> str:
         main = [key for key in self if "/" not in key]
         lines = [
-            f"{key:<14} {cell(self[key].value)}  chance {cell(self[key].chance)}  frozen {cell(self[key].frozen)}"
-            f"  lift {cell(self[key].lift, 2)}"
+            f"{key:<14} {format_number(self[key].value)}  chance {format_number(self[key].chance)}  frozen"
+            f" {format_number(self[key].frozen)}"
+            f"  lift {format_number(self[key].lift, 2)}"
             for key in main
         ]
         return "\n  ".join([f"Evaluation on {self._about()}", *lines])

@@ -227,7 +227,7 @@ class Run(folders.Run):
         k: int = 20,
         rating_scale: float | None = None,
         index: "Searchable | PathLike | None" = None,
-        say: Callable[[str], None] = log.info,
+        report: Callable[[str], None] = log.info,
     ) -> "Recommendation":
         """Recommend films that suit a user and that the user has not watched.
 
@@ -238,7 +238,7 @@ class Run(folders.Run):
             k: Number of films.
             rating_scale: The best rating of the history; None: found from the ratings.
             index: Another index, or its folder; None for the run's own.
-            say: Called with a line about the history.
+            report: Called with a line about the history.
 
         Raises:
             InputError: The arguments contradict one another, a film or the user is unknown, or a file cannot be used.
@@ -250,7 +250,7 @@ class Run(folders.Run):
         if (user is None) != (history is None):
             raise InputError("recommend: give history and user together; recommend_all takes all users of a history")
         asked = (liked, _path(history), None if user is None else str(user), k)
-        return Recommendation(self, *self._recommend(index, asked, rating_scale, None, say))
+        return Recommendation(self, *self._recommend(index, asked, rating_scale, None, report))
 
     def recommend_all(
         self,
@@ -260,7 +260,7 @@ class Run(folders.Run):
         k: int = 20,
         rating_scale: float | None = None,
         index: "Searchable | PathLike | None" = None,
-        say: Callable[[str], None] = log.info,
+        report: Callable[[str], None] = log.info,
     ) -> "UserRecommendations":
         """Recommend films to all users of a history, into a Parquet file; see `recommend`.
 
@@ -270,7 +270,7 @@ class Run(folders.Run):
             k: Number of films per user.
             rating_scale: The best rating of the history; None: found from the ratings.
             index: Another index, or its folder; None for the run's own.
-            say: Called with a line about the history.
+            report: Called with a line about the history.
 
         Raises:
             InputError: A file cannot be used.
@@ -278,7 +278,7 @@ class Run(folders.Run):
         from keyart.api.results import UserRecommendations
 
         asked = (None, _path(history), None, k)
-        return UserRecommendations(self._recommend(index, asked, rating_scale, _path(out), say)[1])
+        return UserRecommendations(self._recommend(index, asked, rating_scale, _path(out), report)[1])
 
     def _recommend(
         self,
@@ -286,14 +286,14 @@ class Run(folders.Run):
         asked: tuple[str | Sequence[str] | None, Path | None, str | None, int],
         rating_scale: float | None,
         out: Path | None,
-        say: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> "tuple[Searchable, dict[str, Any]]":
         from keyart.runs.recommend import recommend_run
 
         if asked[-1] < 1:
             raise InputError(f"k={asked[-1]}: ask for at least one film")
         table = self._index(index)
-        return table, recommend_run(table, *asked, rating_scale=rating_scale, out=out, say=say)
+        return table, recommend_run(table, *asked, rating_scale=rating_scale, out=out, report=report)
 
     def explain(
         self,
@@ -302,7 +302,7 @@ class Run(folders.Run):
         *,
         catalogue: PathLike | None = None,
         images: PathLike | None = None,
-        say: Callable[[str], None] = log.warning,
+        report: Callable[[str], None] = log.warning,
     ) -> "Explanation":
         """Explain which regions of two posters contribute to their similarity.
 
@@ -311,7 +311,7 @@ class Run(folders.Run):
             second: Another one.
             catalogue: A table in which ids and titles are looked up; None for the run's own posters.
             images: The folder of the posters, if they have moved; or of the catalogue's images.
-            say: Called with a line about posters of the catalogue that are left out, and about missing posters.
+            report: Called with a line about posters of the catalogue that are left out, and about missing posters.
 
         Raises:
             InputError: A poster is unknown or ambiguous, or its image is not the one that was indexed.
@@ -321,12 +321,12 @@ class Run(folders.Run):
 
         folder = _path(images)
         if catalogue is None:
-            shelf = typical = explaining.index_shelf(self, folder)
+            shelf = typical = explaining.index_poster_table(self, folder)
         else:
-            shelf, left_out = explaining.catalogue_shelf(Path(catalogue), folder)
-            typical, instead = explaining.typical_shelf(self, shelf)
+            shelf, left_out = explaining.catalogue_poster_table(Path(catalogue), folder)
+            typical, instead = explaining.typical_poster_table(self, shelf)
             for note in filter(None, (left_out, instead)):
-                say(note)
+                report(note)
         return Explanation(self, explaining.explain_run(self, shelf, (str(first), str(second)), typical))
 
     def evaluate(
@@ -343,7 +343,7 @@ class Run(folders.Run):
         liked_from: float | None = None,
         baselines: bool = False,
         sizes: Sequence[int] = (),
-        say: Callable[[str], None] = log.info,
+        report: Callable[[str], None] = log.info,
     ) -> "Evaluation":
         """Evaluate the run with chance and its frozen backbone as references: on its test split, or on new posters.
 
@@ -359,7 +359,7 @@ class Run(folders.Run):
             liked_from: Lowest rating that counts as liked; None: four fifths of the best.
             baselines: Whether to evaluate baseline embeddings too.
             sizes: Numbers of leading dimensions of each embedding to evaluate too.
-            say: Called with a line on each table.
+            report: Called with a line on each table.
 
         Returns:
             ``result["ndcg@10"]`` and so on, each with value, chance, frozen, lift and interval.
@@ -391,7 +391,7 @@ class Run(folders.Run):
             liked_from=liked_from,
             baselines=baselines,
             sizes=sizes,
-            say=say,
+            report=report,
         )
         return Evaluation(found)
 
@@ -404,7 +404,7 @@ class Run(folders.Run):
         on_bad_poster: OnBad = "error",
         rating_scale: float | None = None,
         liked_from: float | None = None,
-        say: Callable[[str], None] = log.info,
+        report: Callable[[str], None] = log.info,
     ) -> dict[str, Any]:
         """Evaluate the run by the films that users liked later; see `keyart.runs.evaluate_history` for the keys."""
         from keyart.runs.history_evaluation import evaluate_history
@@ -421,7 +421,7 @@ class Run(folders.Run):
             on_bad_poster=on_bad_poster,
             rating_scale=rating_scale,
             liked_from=liked_from,
-            say=say,
+            report=report,
         )
 
     def embed_catalogue(

@@ -33,7 +33,7 @@ def train(
 
     Raises:
         InputError: A setting or the data is invalid; nothing is left behind.
-        CutShort: A signal or Ctrl-C stopped the training.
+        TrainingInterrupted: A signal or Ctrl-C stopped the training.
 
     Examples:
         >>> train("loss=anglar")

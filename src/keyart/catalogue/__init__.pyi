@@ -6,7 +6,7 @@ from keyart.catalogue.download.addresses import (
     may_connect_publicly as may_connect_publicly,
 )
 from keyart.catalogue.download.download import (
-    Fetched as Fetched,
+    FetchResult as FetchResult,
 )
 from keyart.catalogue.download.download import (
     Missing as Missing,
@@ -17,13 +17,13 @@ from keyart.catalogue.download.download import (
 from keyart.catalogue.download.download import (
     fetch as fetch,
 )
-from keyart.catalogue.download.failure import Limits as Limits
+from keyart.catalogue.download.failure import RequestLimits as RequestLimits
 from keyart.catalogue.download.poster_store import PosterStore as PosterStore
-from keyart.catalogue.download.requests import Wanted as Wanted
-from keyart.catalogue.download.requests import wanted_posters as wanted_posters
+from keyart.catalogue.download.requests import PosterRequest as PosterRequest
+from keyart.catalogue.download.requests import read_requests as read_requests
 from keyart.catalogue.download.retry_policy import RetryPolicy as RetryPolicy
 from keyart.catalogue.history import History as History
-from keyart.catalogue.history import Matched as Matched
+from keyart.catalogue.history import MatchedHistory as MatchedHistory
 from keyart.catalogue.history import read_history as read_history
 from keyart.catalogue.problems import Problem as Problem
 from keyart.catalogue.problems import problems_table as problems_table

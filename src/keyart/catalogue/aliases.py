@@ -37,7 +37,7 @@ KEYS = frozenset(
 )
 
 
-def plain(name: str) -> str:
+def normalise_name(name: str) -> str:
     """Normalise a column name: remove case, spaces and punctuation.
 
     Examples:

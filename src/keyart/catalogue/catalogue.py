@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from keyart.catalogue.problems import Account, Problem
+from keyart.catalogue.problems import Problem, RowCounts
 from keyart.utils.paths import FORMER_NAME
 
 
@@ -51,7 +51,7 @@ class Catalogue:
     split: npt.NDArray[np.object_] | None
     extra: pd.DataFrame
     rows: npt.NDArray[np.int64] | None = None
-    account: Account | None = None
+    account: RowCounts | None = None
     remarks: tuple[Problem, ...] = ()
 
     def __post_init__(self) -> None:
@@ -105,9 +105,9 @@ class Catalogue:
             catalogue that is not required is dropped.
         """
         own = {name.casefold(): column for column, name in enumerate(self.genre_names)}
-        wanted = list(names)
-        result = np.zeros((len(self), len(wanted)), dtype=np.bool_)
-        for column, name in enumerate(wanted):
+        requested = list(names)
+        result = np.zeros((len(self), len(requested)), dtype=np.bool_)
+        for column, name in enumerate(requested):
             if name.casefold() in own:
                 result[:, column] = self.genres[:, own[name.casefold()]]
         return result

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from keyart.catalogue.aliases import ALIASES, plain
+from keyart.catalogue.aliases import ALIASES, normalise_name
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.table import RawTable
 from keyart.catalogue.values import as_text, check_genre, clean_name
@@ -72,7 +72,7 @@ def flag_value(text: str) -> bool | None:
     return bool(number) if number in (0.0, 1.0) else None
 
 
-def recognise(table: RawTable) -> tuple[Columns, list[str]]:
+def detect_columns(table: RawTable) -> tuple[Columns, list[str]]:
     """Find the columns of a table by name and, for 0/1 genre columns, by content.
 
     A column is a genre if it has no other role, its name is not in :data:`NEVER_GENRES` (and does not start with
@@ -85,7 +85,7 @@ def recognise(table: RawTable) -> tuple[Columns, list[str]]:
         The columns, and the table's faults: the missing columns, the names found, and the names most similar to the
         missing ones.
     """
-    names = [plain(name) for name in table.names]
+    names = [normalise_name(name) for name in table.names]
     faults = []
     roles: dict[str, int] = {}
     for role, aliases in ALIASES.items():

@@ -13,9 +13,9 @@ import pandas as pd
 from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
-from keyart.catalogue.aliases import HISTORY_ALIASES, IMDB_NAMES, plain
+from keyart.catalogue.aliases import HISTORY_ALIASES, IMDB_NAMES, normalise_name
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.problems import Account, tell
+from keyart.catalogue.problems import RowCounts, describe_problems
 from keyart.catalogue.ratings import RatingScale
 from keyart.catalogue.table import read_table, table_faults
 from keyart.catalogue.values import as_key, as_text, parse_imdb_id
@@ -35,7 +35,7 @@ class History:
         ratings: (E,) float64; None if the table has no ratings.
         timestamps: (E,) float64, seconds since 1970, NaN where unknown; None if the table has none.
         scale: The scale of the ratings, by default inferred from them; None if the table has no ratings.
-        column: The normalised name of the ids' column, such as ``imdbid`` or ``movieid``; see `plain`.
+        column: The normalised name of the ids' column, such as ``imdbid`` or ``movieid``; see `normalise_name`.
     """
 
     source: Path
@@ -62,7 +62,7 @@ class History:
     def summary(self) -> str:
         """One-line summary: the number of events and the rating scale."""
         rated = f"{self.scale}, liked from {self.scale.liked_from:g} on" if self.scale else "no ratings: each is a like"
-        return f"{self.source}: {Account(len(self), len(self), 0, 'event')}; {rated}"
+        return f"{self.source}: {RowCounts(len(self), len(self), 0, 'event')}; {rated}"
 
     def liked(self, at_least: float | None = None) -> npt.NDArray[np.bool_]:
         """Return whether the user liked the film, (E,) bool; without ratings, every event counts as a like.
@@ -74,7 +74,7 @@ class History:
             return np.ones(len(self), dtype=np.bool_)
         return np.asarray(self.ratings >= (self.scale.liked_from if at_least is None else at_least))
 
-    def match(self, catalogue: Catalogue) -> "Matched":
+    def match_films(self, catalogue: Catalogue) -> "MatchedHistory":
         """Match the events to the films of a catalogue by film, else by poster id.
 
         If the catalogue has a column of the same name as the history's ids, such as ``movieId``, only that column is
@@ -88,7 +88,7 @@ class History:
         place = {str(film): i for i, film in enumerate(films)}
         codes_of = [place[str(film)] for film in catalogue.films]
         same = IMDB_NAMES if self.column in IMDB_NAMES else (self.column,)
-        own = [name for name in catalogue.extra if plain(str(name)) in same]
+        own = [name for name in catalogue.extra if normalise_name(str(name)) in same]
         known = film_places(catalogue.ids, codes_of, films, self.column) if not own or len(same) > 1 else {}
         for name in own:
             keys = map(_key_reader(self.column), catalogue.extra[name])
@@ -100,7 +100,7 @@ class History:
                 f"{self.source}: none of its {len(names)} films ({names[0]}, say) is in {catalogue.source.name}"
                 f" ({films[0]}, say); give both the same ids, in a column imdb_id or film"
             )
-        return Matched(films, where[codes], int((where < 0).sum()))
+        return MatchedHistory(films, where[codes], int((where < 0).sum()))
 
 
 def film_places(
@@ -121,23 +121,23 @@ def film_places(
 
 
 @dataclass(frozen=True, eq=False)
-class Matched:
+class MatchedHistory:
     """The events of a history, matched to the films of a catalogue.
 
     Attributes:
         films: (F,) the catalogue's distinct films, in its order.
-        film: (E,) int64 position in ``films`` of each event's film; −1 if the catalogue does not contain it.
+        film_index: (E,) int64 position in ``films`` of each event's film; −1 if the catalogue does not contain it.
         unknown_films: Number of films of the history that the catalogue does not contain.
     """
 
     films: npt.NDArray[np.object_]
-    film: npt.NDArray[np.int64]
+    film_index: npt.NDArray[np.int64]
     unknown_films: int
 
     @property
     def unknown_events(self) -> int:
         """Number of events whose film is not in the catalogue."""
-        return int((self.film < 0).sum())
+        return int((self.film_index < 0).sum())
 
 
 def read_history(path: str | Path, *, scale: float | None = None, liked_from: float | None = None) -> History:
@@ -168,9 +168,9 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
 
     table = read_table(source, wanted=wanted, each="event")
     if table.problems:
-        raise InputError(f"{source}: rows that cannot be read: {tell(table.problems)}")
+        raise InputError(f"{source}: rows that cannot be read: {describe_problems(table.problems)}")
     columns = {role: pd.Series(table.columns[at]) for role, at in roles.items()}
-    column = plain(table.names[roles["id"]])
+    column = normalise_name(table.names[roles["id"]])
     bad: dict[str, npt.NDArray[np.bool_]] = {}
     users, bad["user"] = _texts(columns["user"], _user_name)
     ids, bad["id"] = _texts(columns["id"], _key_reader(column))
@@ -185,13 +185,13 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
     return History(source, users, ids, ratings, timestamps, found, column)
 
 
-def near_users(users: Sequence[str], asked: str) -> str:
+def similar_users(users: Sequence[str], asked: str) -> str:
     """Return a hint for error messages: users with a similar name, else examples of user names.
 
     Examples:
-        >>> near_users(["1", "2", "610"], "1000")
+        >>> similar_users(["1", "2", "610"], "1000")
         '; it has 3 users, from 1 to 610'
-        >>> near_users(["anna", "bert"], "Ana")
+        >>> similar_users(["anna", "bert"], "Ana")
         '; did you mean anna?'
     """
     if not (asked.isdecimal() or len(asked) < 3):
@@ -207,7 +207,7 @@ def near_users(users: Sequence[str], asked: str) -> str:
 
 def _roles(path: Path, names: Sequence[str]) -> dict[str, int]:
     """Return the column position of each role."""
-    plain_names = [plain(name) for name in names]
+    plain_names = [normalise_name(name) for name in names]
     roles = {}
     for role, aliases in HISTORY_ALIASES.items():
         found = next((alias for alias in aliases if alias in plain_names), None)

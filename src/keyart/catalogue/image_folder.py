@@ -18,7 +18,7 @@ _ABSOLUTE = re.compile(r"[\\/]|[A-Za-z]:[\\/]")
 _SUFFIX = re.compile(r"(.+)\.[A-Za-z0-9]{1,5}")
 
 
-def escapes(name: str) -> bool:
+def leaves_folder(name: str) -> bool:
     r"""Return whether a path could point outside its folder: it is absolute, names a drive, or contains ``..``.
 
     Examples:
@@ -28,7 +28,7 @@ def escapes(name: str) -> bool:
     return bool(_ABSOLUTE.match(name)) or ".." in re.split(r"[\\/]", name)
 
 
-def unrooted(name: str) -> str:
+def strip_leading_slash(name: str) -> str:
     """Remove the leading slash of a path with a single part, as in TMDB's ``poster_path``.
 
     Examples:
@@ -62,24 +62,24 @@ class ImageFolder:
         self.root = root
         self._listings: dict[str, _Listing] = {}
 
-    def inside(self, name: str) -> str | None:
+    def relative_path(self, name: str) -> str | None:
         """Return a path from the table relative to the folder, or None if it points outside the folder.
 
         An absolute path is accepted if it is in the folder. A path with a leading slash is also accepted if it is
         relative to the folder: ``/a.jpg`` as TMDB writes it, or ``/posters/a.jpg`` if the folder contains such a file.
         """
-        if not escapes(name):
+        if not leaves_folder(name):
             return name
         absolute = Path(name)
         for root, path in ((self.root, absolute), (Path(os.path.realpath(self.root)), absolute)):
             if absolute.is_absolute() and path.is_relative_to(root) and path != root:
                 below = path.relative_to(root).as_posix()
-                return None if escapes(below) else below
-        below = unrooted(name)
-        if escapes(below) and re.match(r"[\\/]+[^\\/]", name):
+                return None if leaves_folder(below) else below
+        below = strip_leading_slash(name)
+        if leaves_folder(below) and re.match(r"[\\/]+[^\\/]", name):
             rest = name.lstrip("/\\").replace("\\", "/")
-            below = rest if not escapes(rest) and (self.root / rest).is_file() else below
-        return None if escapes(below) else below
+            below = rest if not leaves_folder(rest) and (self.root / rest).is_file() else below
+        return None if leaves_folder(below) else below
 
     @cached_property
     def bare_numbers(self) -> frozenset[int]:
@@ -95,7 +95,7 @@ class ImageFolder:
         ``tt`` or matches ``imdb_id``, the last attempt is that IMDb id with and without ``tt`` and leading zeros.
 
         Args:
-            name: A path for which :func:`escapes` is False.
+            name: A path for which :func:`leaves_folder` is False.
             imdb_id: The poster's IMDb id, as ``parse_imdb_id`` returns it.
             bare: Whether a bare number as a file name is an IMDb id.
         """
@@ -113,9 +113,9 @@ class ImageFolder:
                     return f"{folder}/{found}" if folder else found
         return None
 
-    def near(self, name: str, limit: int = 2) -> list[str]:
+    def similar(self, name: str, limit: int = 2) -> list[str]:
         """Return up to ``limit`` file names in the folder that are similar to ``name``."""
-        return self._listing("").near(_parted(name)[1], limit)
+        return self._listing("").similar(_parted(name)[1], limit)
 
     def somewhere_below(self, name: str) -> str | None:
         """Return the direct sub-folder that contains ``name``, probably the folder that the user meant, or None."""
@@ -166,7 +166,7 @@ class _Listing:
                 found.setdefault(imdb_id, name)
         return found
 
-    def near(self, base: str, limit: int) -> list[str]:
+    def similar(self, base: str, limit: int) -> list[str]:
         candidates = {*_neighbours(self._forward, _fold(base)), *_neighbours(self._backward, _fold(base)[::-1])}
         near = difflib.get_close_matches(
             _fold(base), [_fold(name) for name in sorted(candidates)], n=limit, cutoff=0.75

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 
-def expected_leak(sizes: Sequence[int], posters: int, train: float, test: float) -> float:
+def expected_leakage(sizes: Sequence[int], posters: int, train: float, test: float) -> float:
     """Return the expected number of test posters with a member of their group in train, if posters are split at random.
 
     Of N posters, T = round(test · N) go to test and R = round(train · N) to train; all choices are equally likely. A
@@ -19,7 +19,7 @@ def expected_leak(sizes: Sequence[int], posters: int, train: float, test: float)
         test: Fraction of posters for the test.
 
     Examples:
-        >>> round(expected_leak([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways
+        >>> round(expected_leakage([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways
         0.6667
     """
     in_test, in_train = round(test * posters), round(train * posters)

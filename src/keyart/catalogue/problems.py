@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 #: Kinds of problem that remove one value of a row but keep the row in the catalogue.
-KEEPING_KINDS = frozenset({"bad year"})
+NON_FATAL_KINDS = frozenset({"bad year"})
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Problem:
         file: The image as the table names it, or ``""``.
         kind: A short name for this type of fault, such as ``"no genres"`` or ``"missing image"``.
         detail: What exactly was found.
-        mend: How to fix it.
+        fix: How to fix it.
     """
 
     row: int
@@ -29,16 +29,16 @@ class Problem:
     file: str
     kind: str
     detail: str
-    mend: str
+    fix: str
 
     @property
-    def keeps_row(self) -> bool:
+    def row_is_usable(self) -> bool:
         """Whether the poster stays in the catalogue, with only one value unknown."""
-        return self.kind in KEEPING_KINDS
+        return self.kind in NON_FATAL_KINDS
 
 
 @dataclass(frozen=True)
-class Account:
+class RowCounts:
     """Row counts of a table: each row is either usable or left out because of a fault.
 
     Attributes:
@@ -63,9 +63,9 @@ class Account:
             )
 
     @classmethod
-    def of(cls, rows: int, posters: int, problems: Iterable[Problem], noun: str = "poster") -> "Account":
+    def of(cls, rows: int, posters: int, problems: Iterable[Problem], noun: str = "poster") -> "RowCounts":
         """Count ``rows`` rows; each row with a problem that does not keep it is left out."""
-        return cls(rows, posters, len({problem.row for problem in problems if not problem.keeps_row}), noun)
+        return cls(rows, posters, len({problem.row for problem in problems if not problem.row_is_usable}), noun)
 
     def __str__(self) -> str:
         return f"{_count(self.rows, 'row')} = {_count(self.posters, self.noun)} + {_count(self.faults, 'fault')}"
@@ -86,22 +86,24 @@ def summarise(problems: Sequence[Problem], source: str | Path, limit: int = 10) 
         >>> gone = Problem(7, "tt1", "tt1.jpg", "missing image", "posters/ holds no tt1.jpg", "put it there")
         >>> print(*summarise([gone], "films.csv").split("; "), sep=";" + chr(10))
         films.csv: 1 problem in 1 row: 1 missing image (row 7 tt1.jpg: posters/ holds no tt1.jpg);
-        mend: put it there;
+        fix: put it there;
         data.on_bad_poster=skip leaves such rows out, `keyart check` lists all
     """
     if not problems:
         return ""
     rows = len({p.row for p in problems})
     skip = (
-        "data.on_bad_poster=skip goes on without the years"
-        if all(p.keeps_row for p in problems)
+        "data.on_bad_poster=skip continues without the years"
+        if all(p.row_is_usable for p in problems)
         else "data.on_bad_poster=skip leaves such rows out"
     )
-    line = f"{source}: {_count(len(problems), 'problem')} in {_count(rows, 'row')}: {tell(problems, limit)}"
+    line = (
+        f"{source}: {_count(len(problems), 'problem')} in {_count(rows, 'row')}: {describe_problems(problems, limit)}"
+    )
     return " ".join(f"{line}; {skip}, `keyart check` lists all".split())
 
 
-def tell(problems: Sequence[Problem], limit: int = 10) -> str:
+def describe_problems(problems: Sequence[Problem], limit: int = 10) -> str:
     """Return the kinds with their counts, the first ``limit`` faults, and the three most common fixes, as text."""
     by_kind: dict[str, list[Problem]] = {}
     for problem in sorted(problems, key=lambda p: (p.row, p.kind)):
@@ -113,12 +115,12 @@ def tell(problems: Sequence[Problem], limit: int = 10) -> str:
         if share and len(found) > share:
             named.append(f"and {len(found) - share} more")
         parts.append(f"{len(found)} {kind}" + (f" ({'; '.join(named)})" if named else ""))
-    mends = [mend for mend, _ in Counter(p.mend for p in problems).most_common(3)]
-    return f"{', '.join(parts)}; mend: {' / '.join(mends)}"
+    fixes = [fix for fix, _ in Counter(p.fix for p in problems).most_common(3)]
+    return f"{', '.join(parts)}; fix: {' / '.join(fixes)}"
 
 
 def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:
-    """Build a table of all problems, one per row, with columns ``row, id, file, kind, detail, mend``, sorted by row."""
+    """Build a table of all problems, one per row, with columns ``row, id, file, kind, detail, fix``, sorted by row."""
     names = [field.name for field in fields(Problem)]
     ordered = sorted(problems, key=lambda p: (p.row, p.kind, p.id))
     return pd.DataFrame([asdict(problem) for problem in ordered], columns=names)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.columns import Columns, recognise
+from keyart.catalogue.columns import Columns, detect_columns
 from keyart.catalogue.image_folder import ImageFolder
-from keyart.catalogue.problems import Account, Problem, tell
+from keyart.catalogue.problems import Problem, RowCounts, describe_problems
 from keyart.catalogue.rows import Row, mark_duplicates, read_rows
-from keyart.catalogue.table import RawTable, near_files, read_table, table_faults
+from keyart.catalogue.table import RawTable, read_table, similar_files, table_faults
 from keyart.catalogue.values import as_text, parse_split
 from keyart.errors import InputError
 
@@ -56,7 +56,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
     faults = table_faults(source)
     readable = not faults
     if not root.is_dir() and (images is not None or readable):
-        near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
+        near = f"; near it: {', '.join(similar_files(root))}" if similar_files(root) else ""
         faults.append(f"{root}: no such folder of images{near}; name it with ``images``")
     table = None
     if readable:
@@ -65,7 +65,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
         except InputError as error:
             faults.append(error.text)
     if table is not None:
-        columns, more = recognise(table)
+        columns, more = detect_columns(table)
         faults += [f"{source}: {fault}" for fault in [*more, *_split_faults(table, columns)]]
     if faults or table is None:
         raise InputError("; ".join(faults))
@@ -91,7 +91,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
         split=_split(table, columns, kept),
         extra=_extra(table, columns, kept),
         rows=np.array([rows[i].line for i in kept], dtype=np.int64),
-        account=Account.of(table.rows, len(kept), problems),
+        account=RowCounts.of(table.rows, len(kept), problems),
         remarks=(*table.remarks, *columns.remarks, *_rare_genres(names, genres)),
     )
     return catalogue, problems
@@ -115,7 +115,7 @@ def _raise_unusable(source: Path, folder: ImageFolder, rows: Sequence[Row], prob
             f"{folder.root}: holds none of the {len(rows)} images that {source.name} names, such as "
             f"{missing[0].file!r}; {hint}name their folder with ``images``"
         )
-    raise InputError(f"{source}: no usable row: {tell(problems)}")
+    raise InputError(f"{source}: no usable row: {describe_problems(problems)}")
 
 
 def _multi_hot(genres: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], npt.NDArray[np.bool_]]:

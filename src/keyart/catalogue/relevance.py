@@ -158,7 +158,7 @@ def check_learnable(
     if present < 2:
         raise InputError(
             f"{source}: its {len(hot)} training posters have {present} genre{'' if present == 1 else 's'} between "
-            "them; at least two are needed to tell posters apart: give a catalogue with more genres"
+            "them; at least two are needed to distinguish posters: give a catalogue with more genres"
         )
     has_positive = has_negative = False
     for gain, pairs in _distinct_pairs(hot, relevance):
@@ -174,7 +174,7 @@ def check_learnable(
         )
     raise InputError(
         f"relevance.kind={relevance.kind}: every two of the {len(hot)} training posters of {source} are alike (no pair "
-        "has gain 0), so nothing can be told apart; choose relevance.kind=exact, or give posters that share no genre"
+        "has gain 0), so nothing can be distinguished; choose relevance.kind=exact, or give posters that share no genre"
     )
 
 

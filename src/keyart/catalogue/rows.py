@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from keyart.catalogue.aliases import OTHER_IDS, plain
+from keyart.catalogue.aliases import OTHER_IDS, normalise_name
 from keyart.catalogue.columns import Columns, flag_value
 from keyart.catalogue.image_folder import ImageFolder, stem
 from keyart.catalogue.problems import Problem
@@ -27,18 +27,18 @@ class Row:
     genres: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def note(self, kind: str, detail: str, mend: str) -> None:
+    def note(self, kind: str, detail: str, fix: str) -> None:
         """Add a problem to this row."""
-        self.problems.append(Problem(self.line, self.id, self.file, kind, detail, mend))
+        self.problems.append(Problem(self.line, self.id, self.file, kind, detail, fix))
 
     @property
     def usable(self) -> bool:
         """Whether the row can become a poster of the catalogue."""
-        return all(problem.keeps_row for problem in self.problems)
+        return all(problem.row_is_usable for problem in self.problems)
 
 
 @dataclass(frozen=True)
-class Identity:
+class RowIds:
     """The identifiers in one row, read before its image is searched for.
 
     Attributes:
@@ -71,22 +71,24 @@ class Identity:
         return {column: int(text) for column, text in bare.items() if text.isdecimal()}
 
 
-def identities(table: RawTable, columns: Columns) -> list[Identity]:
+def read_row_ids(table: RawTable, columns: Columns) -> list[RowIds]:
     """Read the identifiers of each row."""
     absent = ("",) * len(table)
     cells = {role: list(table.columns[at]) for role, at in columns.roles.items() if role in ("img", "id", "imdb_id")}
-    others = {name: list(table.columns[at]) for at in columns.rest if (name := plain(table.names[at])) in OTHER_IDS}
+    others = {
+        name: list(table.columns[at]) for at in columns.rest if (name := normalise_name(table.names[at])) in OTHER_IDS
+    }
     found = []
     for i in range(len(table)):
         imdb_text = as_text(cells.get("imdb_id", absent)[i])
         own_id = as_key(cells.get("id", absent)[i])
         img = as_text(cells["img"][i]) if "img" in cells else None
         elsewhere = {name: as_key(column[i]) for name, column in others.items()}
-        found.append(Identity(own_id, imdb_text, parse_imdb_id(imdb_text), img, elsewhere))
+        found.append(RowIds(own_id, imdb_text, parse_imdb_id(imdb_text), img, elsewhere))
     return found
 
 
-def naming_column(rows: Sequence[Identity], files: Collection[int]) -> str | None:
+def naming_column(rows: Sequence[RowIds], files: Collection[int]) -> str | None:
     """Return the column whose numbers name the image files that have a bare number as their name.
 
     It is the column that matches most of these files. The same number may be one film's id at TMDB and another film's
@@ -114,7 +116,7 @@ def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Ro
     cells = {role: list(table.columns[at]) for role, at in columns.roles.items()}
     flags = [(table.names[at], genre, list(table.columns[at])) for at, genre in columns.genre_flags]
     by_text: dict[str, list[str] | ValueError] = {}
-    named = identities(table, columns)
+    named = read_row_ids(table, columns)
     numbered_by = naming_column(named, folder.bare_numbers)
     film_of: dict[str | None, str] = {}
     rows = []
@@ -138,31 +140,31 @@ def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Ro
     return rows
 
 
-def _find_image(row: Row, named: Identity, folder: ImageFolder, numbered_by: str | None) -> None:
+def _find_image(row: Row, named: RowIds, folder: ImageFolder, numbered_by: str | None) -> None:
     row.file = named.image
     named_by_file = not row.id
     row.id = row.id or stem(named.image)
     if not named.image:
         row.note("no image name", "the row names no image", "name the image's file")
         return
-    wanted = [folder.inside(name) for name in _image_names(named, numbered_by)]
-    if None in wanted:
+    requested = [folder.relative_path(name) for name in _image_names(named, numbered_by)]
+    if None in requested:
         detail = f"{named.image!r} leads out of {folder.root}"
         row.note("path outside the folder", detail, "name a file under data.images")
         return
     bare = numbered_by in (None, "imdb_id")
-    found = next(filter(None, (folder.find(str(name), named.imdb_id, bare=bare) for name in wanted)), None)
+    found = next(filter(None, (folder.find(str(name), named.imdb_id, bare=bare) for name in requested)), None)
     if found:
         row.file = found
         row.id = stem(found) if named_by_file else row.id
     else:
-        near = folder.near(named.image)
+        near = folder.similar(named.image)
         hint = f", but {' and '.join(near)}" if near else ""
         detail = f"{folder.root} holds no {named.image!r}{hint}"
-        row.note("missing image", detail, "put the file there or mend its name")
+        row.note("missing image", detail, "put the file there or correct its name")
 
 
-def _image_names(named: Identity, numbered_by: str | None) -> list[str]:
+def _image_names(named: RowIds, numbered_by: str | None) -> list[str]:
     """Return possible names of a row's image, best first; bare numbers only from the column that names the files."""
     if named.img is not None:
         return [named.img]
@@ -212,8 +214,8 @@ def _read_flags(row: Row, flags: Sequence[tuple[str, str, Any]]) -> None:
         text = as_text(cell)
         value = flag_value(text)
         if value is None:
-            mend = "write 0 or 1 (a column that is no genre: rename it is_<name>)"
-            row.note("bad genre value", f"column `{name}` holds {text!r}", mend)
+            fix = "write 0 or 1 (a column that is no genre: rename it is_<name>)"
+            row.note("bad genre value", f"column `{name}` holds {text!r}", fix)
         elif value:
             row.genres.append(genre)
     if not row.genres and row.usable:
@@ -229,7 +231,7 @@ def mark_duplicates(rows: Sequence[Row]) -> None:
     for shared in by_id.values():
         if len(shared) > 1:
             stays = next((row for row in shared if row.usable), shared[0])
-            mend = "remove the row, or give every poster its own id in a column `id`"
+            fix = "remove the row, or give every poster its own id in a column `id`"
             for row in shared:
                 if row is not stays:
-                    row.note("duplicate id", f"{row.id!r} is also the id of row {stays.line}", mend)
+                    row.note("duplicate id", f"{row.id!r} is also the id of row {stays.line}", fix)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.stratify import bind, stratify
+from keyart.catalogue.stratify import connected_groups, stratify
 from keyart.errors import InputError
 
 SPLITS = ("train", "val", "test")
@@ -39,8 +39,8 @@ def make_splits(
         val: Fraction of posters for validation, in (0, 1).
         test: Fraction of posters for the test, in (0, 1); ``val + test`` is below 1.
         seed: Decides between equally good assignments (``data.split_seed``).
-        groups: (N,) ids of chains of near-duplicates (`keyart.images.duplicates.near_duplicate_chains`): posters with
-            equal ids stay in one split. ``None``: no near-duplicates are known.
+        groups: (N,) ids of chains of near-duplicates (`keyart.images.duplicates.near_duplicate_components`): posters
+            with equal ids stay in one split. ``None``: no near-duplicates are known.
 
     Returns:
         (N,) strings.
@@ -76,7 +76,7 @@ def _deal(
     """Split a whole catalogue, processed in the order of ids so that the order of rows has no influence."""
     by_id = np.argsort(catalogue.ids.astype(str), kind="stable")
     relations = [catalogue.films[by_id]] + ([] if groups is None else [groups[by_id]])
-    unit_of = bind(*relations)
+    unit_of = connected_groups(*relations)
     count = int(unit_of.max(initial=-1)) + 1
     label_counts = np.zeros((count, len(catalogue.genre_names)), dtype=np.int64)
     np.add.at(label_counts, unit_of, catalogue.genres[by_id])
@@ -100,7 +100,7 @@ def _from_column(
         names = " and ".join(missing)
         raise InputError(
             f"{catalogue.source}: column `split` gives no poster to {names}; mark some posters {names}, or rename the "
-            "column to have splits made"
+            "column to have splits created"
         )
     parted = [] if groups is None else _parted(groups, split)
     if groups is not None and parted:
@@ -132,7 +132,7 @@ def _check_films_whole(catalogue: Catalogue, column: npt.NDArray[np.object_]) ->
         more = f" (and parts {len(parted) - 1} more)" if len(parted) > 1 else ""
         raise InputError(
             f"{catalogue.source}: column `split` puts film {parted[0]!r} into {found}{more}; give all of a film "
-            "one split, or rename the column to have splits made"
+            "one split, or rename the column to have splits created"
         )
 
 

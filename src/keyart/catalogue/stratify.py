@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-def bind(*relations: npt.ArrayLike) -> npt.NDArray[np.int64]:
+def connected_groups(*relations: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Number the connected components of rows that share a value in any relation.
 
     Args:

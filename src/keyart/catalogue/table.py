@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from keyart.catalogue.aliases import KEYS, plain
+from keyart.catalogue.aliases import KEYS, normalise_name
 from keyart.catalogue.problems import Problem
 from keyart.catalogue.values import cell_form
 from keyart.errors import InputError
@@ -28,7 +28,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 SEPARATORS = (",", "\t", ";", "|")
 #: Separators of files that are usually written without quoting, so that a quote is an ordinary character.
 UNQUOTED = ("\t", "|")
-Wanted = Callable[[list[str]], list[int]]
+PosterRequest = Callable[[list[str]], list[int]]
 
 MOST_BYTES = 4 << 30
 """Maximum size of a table as text; one of a million posters has a tenth of it."""
@@ -85,7 +85,7 @@ def table_faults(path: Path, parameter: str = "catalogue") -> list[str]:
         parameter: The parameter that names the table, for messages.
     """
     if not path.exists():
-        near = near_files(path)
+        near = similar_files(path)
         hint = f"; near it: {', '.join(near)}" if near else ""
         return [f"{path}: no such table{hint}; name a CSV or Parquet file (``{parameter}``)"]
     if not path.is_file():
@@ -96,7 +96,7 @@ def table_faults(path: Path, parameter: str = "catalogue") -> list[str]:
     return []
 
 
-def near_files(path: Path, limit: int = 3) -> list[str]:
+def similar_files(path: Path, limit: int = 3) -> list[str]:
     """Return up to ``limit`` file names in the same folder that are similar to the name of ``path``."""
     try:
         beside = [entry.name for entry in path.parent.iterdir()]
@@ -105,7 +105,7 @@ def near_files(path: Path, limit: int = 3) -> list[str]:
     return difflib.get_close_matches(path.name, beside, n=limit)
 
 
-def read_table(path: Path, *, wanted: Wanted | None = None, each: str = "poster") -> RawTable:
+def read_table(path: Path, *, wanted: PosterRequest | None = None, each: str = "poster") -> RawTable:
     """Read a table into a `RawTable`; every table that a user names is read here.
 
     Call :func:`table_faults` first and continue only if there are none.
@@ -136,7 +136,7 @@ def read_table(path: Path, *, wanted: Wanted | None = None, each: str = "poster"
     return table
 
 
-def _read_parquet(path: Path, wanted: Wanted | None) -> RawTable:
+def _read_parquet(path: Path, wanted: PosterRequest | None) -> RawTable:
     import pyarrow.parquet as pq
 
     try:
@@ -396,7 +396,7 @@ class _Reading:
     def _usual_forms(self) -> dict[int, set[str]]:
         """Return, for each identifier column, the forms (see `cell_form`) of at least a tenth of its cells."""
         if self._usual is None:
-            at = [i for i, name in enumerate(self.names) if plain(name) in KEYS] or [0]
+            at = [i for i, name in enumerate(self.names) if normalise_name(name) in KEYS] or [0]
             counts: dict[int, Counter[str]] = {i: Counter() for i in at}
             reader = self._reader(self._first)
             while True:

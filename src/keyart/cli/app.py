@@ -22,7 +22,7 @@ from keyart.utils.paths import expand_home
 from keyart.utils.text import echo, prepare_streams
 
 # Typer contains its own copy of click since 0.2x; its error classes are accessible only through Typer's exports.
-UsageFault: type[Exception] = typer.BadParameter.__mro__[2]
+UsageError: type[Exception] = typer.BadParameter.__mro__[2]
 
 
 class Commands(TyperGroup):
@@ -99,7 +99,7 @@ def main() -> None:
     except InputError as error:
         echo(f"keyart: {error.render(option_spelling(app, sys.argv[1]))}", err=True)
         code = 2
-    except UsageFault as error:
+    except UsageError as error:
         reason = error.format_message() if hasattr(error, "format_message") else str(error)
         reason = " ".join(reason.split())
         if reason:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from keyart.images.complexity import MEASURES
 from keyart.reports.card.charts import NAMES
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import terminal
 
 
@@ -22,8 +22,8 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     )
     for one in content["references"]["sets"]:
         space = one["intrinsic_dimension"] or {"twonn": None, "mle": {"mean": None}}
-        means = [cell(one["complexity"][name]["mean"], 2) for name in MEASURES]
-        among.add_row(one["name"], *means, cell(space["twonn"], 1), cell(space["mle"]["mean"], 1))
+        means = [format_number(one["complexity"][name]["mean"], 2) for name in MEASURES]
+        among.add_row(one["name"], *means, format_number(space["twonn"], 1), format_number(space["mle"]["mean"], 1))
     console.print(among)
     height, width = content["complexity"]["image_size"]
     own = ", ".join(f"{NAMES[name]} {content['complexity'][name]['mean']:.2f}" for name in MEASURES)
@@ -33,9 +33,9 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     for name, space in content["intrinsic_dimension"].items():
         pca = space["pca"]
         row = [
-            cell(space["twonn"], 1),
-            cell(space["mle"]["mean"], 1),
-            cell(pca["participation_ratio"], 1),
+            format_number(space["twonn"], 1),
+            format_number(space["mle"]["mean"], 1),
+            format_number(pca["participation_ratio"], 1),
             str(pca["95"]),
         ]
         spaces.add_row(NAMES[name], str(space["ambient"]), *row)
@@ -43,8 +43,8 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     pairs, metric, found = labels["random_pairs"], labels["metrics"]["ndcg@10"], labels["suspects_found"]
     parts = [
         f"{labels['posters']:,} posters, {len(labels['genres'])} genres, {labels['genre_sets']['distinct']:,} genre "
-        f"sets; random pairs share a genre: {cell(pairs['share_a_genre'], 3)}",
-        f"nDCG@10: chance {cell(metric['chance'])}, frozen backbone {cell(metric['frozen'])}",
+        f"sets; random pairs share a genre: {format_number(pairs['share_a_genre'], 3)}",
+        f"nDCG@10: chance {format_number(metric['chance'])}, frozen backbone {format_number(metric['frozen'])}",
         f"near-duplicates {sum(len(g) - 1 for g in clean['near_duplicates'])}, landscape {len(clean['landscape'])}, "
         f"grey {len(clean['grey'])}, tiny {len(clean['tiny'])}, blank {len(clean['blank'])}, "
         f"faults {len(clean['corrupt'])}; "

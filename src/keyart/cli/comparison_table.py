@@ -7,7 +7,7 @@ from rich.text import Text
 
 from keyart.runs.compare import Comparison, Difference
 from keyart.utils.bootstrap import SIGNS
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import terminal
 
 STYLES = {"better": "bold green", "worse": "bold red", "no difference": "dim"}
@@ -31,7 +31,7 @@ def print_comparison(found: Comparison, console: Console | None = None) -> None:
         for at, (value, lift) in enumerate(zip(row.values, row.lifts, strict=True)):
             metric = row.metric.partition("/")[2] if at == 0 else ""
             text = _difference(row.differences[at]) if at else Text("")
-            table.add_row(metric, str(at + 1), cell(value), cell(lift, 2), text)
+            table.add_row(metric, str(at + 1), format_number(value), format_number(lift, 2), text)
         table.add_section()
     console.print(table)
     signs = ", ".join(f"{sign} {verdict}" for verdict, sign in SIGNS.items())

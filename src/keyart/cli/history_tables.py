@@ -9,7 +9,7 @@ from rich.table import Table
 
 from keyart.runs.history_evaluation import DIFFERENCES, ROWS
 from keyart.utils.bootstrap import SIGNS, verdict
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import terminal
 
 SETTINGS = {
@@ -32,7 +32,7 @@ DESCRIPTIONS = {
 }
 
 
-def print_viewers(found: Mapping[str, Any], console: Console | None = None) -> None:
+def print_evaluation(found: Mapping[str, Any], console: Console | None = None) -> None:
     """Print which model ranks best, then the values by row and setting, then the paired differences."""
     console = console or terminal()
     known = [setting for setting in SETTINGS if found.get(f"{setting}/users")]
@@ -93,7 +93,7 @@ def _print_values(found: Mapping[str, Any], known: list[str], console: Console) 
     for row in ROWS:
         values = [found[f"{column}/{row}"] for column in columns]
         if any(value is not None for value in values):
-            table.add_row(row, *(cell(value) for value in values))
+            table.add_row(row, *(format_number(value) for value in values))
     console.print(table)
 
 

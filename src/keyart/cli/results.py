@@ -9,7 +9,7 @@ from rich.table import Table
 
 from keyart.retrieval.random_pairs import percent
 from keyart.runs.search import searched_text
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import terminal
 
 CLOSER_THAN = "closer than: share of random pairs of the index's posters with a lower cosine"
@@ -25,7 +25,7 @@ def print_neighbours(found: Mapping[str, Any], console: Console | None = None) -
     table = Table(*heads, title=f"like {name}: {about}", title_justify="left")
     for place, poster in enumerate(found["neighbours"], 1):
         year = str(poster["year"] or "")
-        measures = cell(poster["score"], 3), percent(poster["closer_than"])
+        measures = format_number(poster["score"], 3), percent(poster["closer_than"])
         table.add_row(str(place), *measures, poster["id"], poster["title"], year, ", ".join(poster["genres"]))
     console.print(table)
     console.print(CLOSER_THAN)
@@ -74,12 +74,14 @@ def print_candidates(found: Mapping[str, Any], console: Console | None = None) -
     for place, film in enumerate(found["candidates"], 1):
         name, reason = _title(film), _name(film["because"])
         share = percent(film["because"]["closer_than"])
-        table.add_row(str(place), cell(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason, share)
+        table.add_row(
+            str(place), format_number(film["score"], 3), film["id"], name, ", ".join(film["genres"]), reason, share
+        )
     console.print(table)
     console.print(f"{CLOSER_THAN}, of a film and its because")
 
 
-def print_everybody(done: Mapping[str, Any], console: Console | None = None) -> None:
+def print_batch_summary(done: Mapping[str, Any], console: Console | None = None) -> None:
     """Print a summary of the recommendations for all users of a history."""
     console = console or terminal()
     text = f"{done['candidates']:,} candidates for {done['users']:,} users in {done['out']}"

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.table import Table
 
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import terminal
 
 if TYPE_CHECKING:
-    from keyart.images.check import Check
+    from keyart.images.check import CheckResult
 
 COLUMNS = ("chance", "frozen", "lift")
 #: Last parts of keys that are not metrics themselves.
@@ -33,7 +33,9 @@ def print_metrics(metrics: Mapping[str, float | None], console: Console | None =
         for name, value in sorted(inner.items(), key=lambda item: item[0].count("/")):
             if name.rpartition("/")[2] not in BESIDE:
                 table.add_row(
-                    name, cell(value), *(cell(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS)
+                    name,
+                    format_number(value),
+                    *(format_number(inner.get(f"{name}/{c}"), 2 if c == "lift" else 4) for c in COLUMNS),
                 )
         console.print(table)
         _print_branches(metrics, split, console)
@@ -52,12 +54,12 @@ def _print_branches(metrics: Mapping[str, float | None], split: str, console: Co
         column.justify = "right"
     for one in scores:
         values = (one.alone, 4), (one.alone_lift, 2), (one.without, 4), (one.without_lift, 2)
-        table.add_row(one.branch, *(cell(value, digits) for value, digits in values))
+        table.add_row(one.branch, *(format_number(value, digits) for value, digits in values))
     console.print(table)
     console.print(credit(metrics, split), highlight=False)
 
 
-def print_check(found: "Check", console: Console | None = None) -> None:
+def print_check(found: "CheckResult", console: Console | None = None) -> None:
     """Print the results of a catalogue check."""
     console = console or terminal()
     genres = ", ".join(f"{name} {n:,}" for name, n in sorted(found.genres.items(), key=lambda item: -item[1]))

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from keyart.config.hints import hint_for
 from keyart.config.nodes import check_nodes
-from keyart.config.quoting import to_type
+from keyart.config.quoting import shell_quoted
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import free_keys
@@ -36,7 +36,7 @@ def dotted_keys(config: Any, prefix: str = "") -> Iterator[str]:
             yield from dotted_keys(value, f"{prefix}{name}.")
 
 
-def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> str:
+def format_hydra_error(error: Exception, overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> str:
     """Return Hydra's error as one line that names the key, the value and the fix."""
     message = str(error)
     if match := re.search(r"Could not find '(?:.*/)?([^'/]+)/([^'/]+)'", message):
@@ -58,11 +58,11 @@ def one_line(error: Exception, overrides: list[str], config_folder: Path = CONFI
         return f"{written}: there is no key {key}; {hint_for(key, known_keys(overrides, config_folder), config_folder)}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
         key, _, value = match[1].partition("=")
-        one = to_type(key, value)
+        one = shell_quoted(key, value)
         return f"{match[1]}: several values need a sweep, -m; one value that holds a comma is quoted, {one}"
     if isinstance(error, OverrideParseException):
         key, equals, value = error.override.partition("=")
-        how = f"quote its value, {to_type(key, value)}" if equals else "overrides are written key=value"
+        how = f"quote its value, {shell_quoted(key, value)}" if equals else "overrides are written key=value"
         return f"{error.override}: cannot be read as key=value; {how}"
     if match := re.search(r"Error merging override (.*)", message):
         why = str(error.__cause__ or "it is not taken").partition("\n")[0]
@@ -81,7 +81,7 @@ def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -
     try:
         return _compose(overrides, config_folder)
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error, list(overrides), config_folder)) from None
+        raise InputError(format_hydra_error(error, list(overrides), config_folder)) from None
 
 
 def _compose(overrides: Sequence[str], config_folder: Path) -> tuple[DictConfig, ConfigLoader]:
@@ -91,7 +91,7 @@ def _compose(overrides: Sequence[str], config_folder: Path) -> tuple[DictConfig,
         return config, GlobalHydra.instance().config_loader()
 
 
-def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
+def to_plain(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
     """Return a configuration without Hydra's part, as resolved plain dicts and lists.
 
     Raises:
@@ -104,18 +104,18 @@ def resolved(config: DictConfig, overrides: Sequence[str], config_folder: Path =
     try:
         result = OmegaConf.to_container(own, resolve=True)
     except OmegaConfBaseException as error:
-        raise InputError(one_line(error, list(overrides), config_folder)) from None
+        raise InputError(format_hydra_error(error, list(overrides), config_folder)) from None
     assert isinstance(result, dict)
     return {str(key): value for key, value in result.items()}
 
 
-def composed(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
+def compose_plain(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
     """Compose the configuration of some overrides as resolved plain dicts and lists, without Hydra's part.
 
     Raises:
         InputError: The overrides do not compose.
     """
-    return resolved(compose_all(overrides, config_folder)[0], overrides, config_folder)
+    return to_plain(compose_all(overrides, config_folder)[0], overrides, config_folder)
 
 
 def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> set[str]:
@@ -129,11 +129,11 @@ def known_keys(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) ->
         if is_search_path(o) or (re.match(r"\+*[\w/]+(@[\w.]+)?=[\w-]+$", o) and (config_folder / _key_of(o)).is_dir())
     ]
     try:
-        # Not by `composed`: to explain an error it asks for the known keys.
+        # Not by `compose_plain`: to explain an error it asks for the known keys.
         _compose(groups, config_folder)
     except (HydraException, OmegaConfBaseException):
         groups = []
-    return {*dotted_keys(composed(groups, config_folder)), *free_keys()}
+    return {*dotted_keys(compose_plain(groups, config_folder)), *free_keys()}
 
 
 def is_search_path(override: str) -> bool:
@@ -170,7 +170,7 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
         return
     known = free_keys()
     for groups in dict.fromkeys(tuple(filter(is_group, job)) for job in jobs):
-        known.update(dotted_keys(composed(list(groups), config_folder)))
+        known.update(dotted_keys(compose_plain(list(groups), config_folder)))
     for override in added:
         key = _key_of(override)
         if key not in known:
@@ -192,7 +192,7 @@ class Composer:
         self._bases: dict[tuple[str, ...], DictConfig] = {}
 
     def job(self, overrides: list[str]) -> dict[str, Any]:
-        """Compose one job's configuration, as `composed` does.
+        """Compose one job's configuration, as `compose_plain` does.
 
         Raises:
             InputError: The overrides do not compose.
@@ -200,7 +200,7 @@ class Composer:
         values = [o for o in overrides if o.split("=", 1)[0] in self.plain]
         rest = tuple(o for o in overrides if o.split("=", 1)[0] not in self.plain)
         if any(value.endswith("=null") for value in values):
-            return composed(overrides, self.config_folder)
+            return compose_plain(overrides, self.config_folder)
         if rest not in self._bases:
             self._bases[rest] = compose_all(overrides, self.config_folder)[0]
         config = OmegaConf.masked_copy(self._bases[rest], [str(key) for key in self._bases[rest] if key != "hydra"])
@@ -209,5 +209,5 @@ class Composer:
             for override in parse(values):
                 OmegaConf.update(config, override.key_or_group, override.value(), merge=False)
         except OmegaConfBaseException:
-            return composed(overrides, self.config_folder)
-        return resolved(config, overrides, self.config_folder)
+            return compose_plain(overrides, self.config_folder)
+        return to_plain(config, overrides, self.config_folder)

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from keyart.config.compose import CONFIG_FOLDER, compose_all
 from keyart.config.nodes import package_of
-from keyart.config.shorthand import in_full, options_of
+from keyart.config.shorthand import expand_shorthand, options_of
 
 _WIDTH = 120
 _COMMENT_AT = 34
@@ -30,7 +30,7 @@ def help_text(overrides: Sequence[str] = (), config_folder: Path = CONFIG_FOLDER
     Raises:
         InputError: The overrides do not compose.
     """
-    config = compose_all(in_full(overrides, config_folder), config_folder)[0]
+    config = compose_all(expand_shorthand(overrides, config_folder), config_folder)[0]
     content: Any = OmegaConf.to_container(config, resolve=False)
     hydra = content.pop("hydra")
     choices = {key: option for key, option in hydra["runtime"]["choices"].items() if not key.startswith("hydra/")}

@@ -21,7 +21,7 @@ def _shown(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def used_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[str, Mapping[str, Any]]]:
+def active_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the active losses with their dotted keys: the terms of a sum with a positive weight, or the loss itself.
 
     Raises:
@@ -97,9 +97,9 @@ def check_loss(loss: Mapping[str, Any]) -> None:
     """Check a loss, or every term of a sum that has a positive weight.
 
     Raises:
-        InputError: See `used_terms` and `check_one_margin`.
+        InputError: See `active_terms` and `check_one_margin`.
     """
-    for key, one in used_terms(loss):
+    for key, one in active_terms(loss):
         check_one_margin(one, key)
     if "terms" in loss and loss.get("margin") is not None:
         raise InputError(
@@ -119,7 +119,7 @@ def check_combination(loss: Mapping[str, Any], *, miner: str | None = None, memo
     Raises:
         InputError: No active loss can use it; the message says why.
     """
-    terms = list(used_terms(loss))
+    terms = list(active_terms(loss))
     abouts = [one["about"] for _, one in terms]
     name = loss["name"]
     if miner not in (None, "none") and not any(about["miner"] for about in abouts):

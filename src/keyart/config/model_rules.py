@@ -20,11 +20,12 @@ def check_model(model: Mapping[str, Any]) -> None:
     if not adds_columns(pooling := model["pooling"]):
         if model["flip_average"]:
             raise InputError(
-                f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=bank"
+                f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=multiscale"
             )
-        if (size := model["bank_size"]) is not None:
+        if (size := model["multiscale_size"]) is not None:
             raise InputError(
-                f"model.bank_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set model.pooling=bank"
+                f"model.multiscale_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set"
+                " model.pooling=multiscale"
             )
     weight = (model.get("kernel") or {}).get("weight", 0)
     if weight > 0 and model["head"] not in PROJECTED:

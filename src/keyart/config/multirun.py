@@ -13,7 +13,7 @@ from keyart.config.launcher_rules import check_programs, check_slurm
 from keyart.config.output_folders import check_job_folders, check_sweep_folder, named_folder
 from keyart.config.plugin_rules import check_installed, check_plugins, check_search
 from keyart.config.rules import check_config
-from keyart.config.sweep_grid import corners, expand, parse, values_of, with_params
+from keyart.config.sweep_grid import covering_jobs, expand, parse, values_of, with_params
 from keyart.errors import InputError
 from keyart.launch.slurm.job import uses_slurm
 
@@ -37,7 +37,7 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
             check_installed(*override.split("=", 1))
     loader = compose_all([], config_folder)[1] if any("glob(" in override for override in overrides) else None
     base = base_config(overrides, config_folder, loader)
-    hydra = hydras_own(base)
+    hydra = hydra_settings(base)
     check_plugins(hydra, hydra["choices"])
     launcher, target = str(hydra["choices"].get("hydra/launcher")), str(hydra["launcher"]["_target_"])
     check_programs(launcher, target)
@@ -54,7 +54,7 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
                 raise InputError(f"{one.input_line}: {_INTERVALS_NEED}")
     plain = [o.key_or_group for o in swept if o.package is None and not (config_folder / o.key_or_group).is_dir()]
     composer = Composer(plain, config_folder)
-    lines = list(corners(asked, loader, search=search))
+    lines = list(covering_jobs(asked, loader, search=search))
     check_additions(lines, config_folder)
     jobs = []
     for line in lines:
@@ -93,7 +93,7 @@ def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader 
         ) from None
 
 
-def hydras_own(config: DictConfig) -> dict[str, Any]:
+def hydra_settings(config: DictConfig) -> dict[str, Any]:
     """Return the relevant part of Hydra's configuration: launcher, sweeper, chosen options and the sweep's folder."""
     hydra = config.hydra
     found: dict[str, Any] = {}

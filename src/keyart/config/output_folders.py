@@ -7,7 +7,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from keyart.errors import InputError
-from keyart.launch.sweep.running import who_runs
+from keyart.launch.sweep.running import running_process
 from keyart.runs.sweep.state import is_sweep
 from keyart.training.resume import check_same_config
 
@@ -55,7 +55,7 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
         return
     key = "resume_sweep" if resumes else "hydra.sweep.dir"
     _check_is_folder(key, folder)
-    if found := who_runs(Path(folder)):
+    if found := running_process(Path(folder)):
         raise InputError(f"{key}={folder}: {found}")
     if resumes:
         return
@@ -78,7 +78,7 @@ def check_job_folders(subdir: str) -> None:
     if subdir != "${hydra.job.num}":
         raise InputError(
             f"hydra.sweep.subdir={subdir}: a sweep's jobs lie in folders by their numbers; leave it out, and"
-            " sweep.csv tells what each is"
+            " sweep.csv lists what each is"
         )
 
 

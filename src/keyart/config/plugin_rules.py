@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from keyart.config.rules import Rule, one_of, show, whole
+from keyart.config.rules import Rule, integer, one_of, show
 from keyart.errors import InputError
 
 #: Part of the name of a launcher or sweeper, the module that it needs, and the extra that installs it.
@@ -19,11 +19,11 @@ NEEDS = (
 
 #: Rules for the presets' own keys.
 _RULES: dict[str, dict[str, Rule]] = {
-    "LocalLauncher": {"launcher.jobs": whole(1), "launcher.threads": whole(1, optional=True)},
+    "LocalLauncher": {"launcher.jobs": integer(1), "launcher.threads": integer(1, optional=True)},
     "OptunaSearch": {
-        "sweeper.n_trials": whole(1),
-        "sweeper.n_jobs": whole(1),
-        "sweeper.patience": whole(1),
+        "sweeper.n_trials": integer(1),
+        "sweeper.n_jobs": integer(1),
+        "sweeper.patience": integer(1),
         "sweeper.direction": one_of("maximize", "minimize"),
     },
 }
@@ -112,10 +112,10 @@ def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
     for kind in ("launcher", "sweeper"):
         key, target = f"hydra/{kind}", str((hydra.get(kind) or {}).get("_target_", ""))
         name = str(choices.get(key) or target)
-        for told in (name, target):
-            check_installed(key, told)
+        for summary in (name, target):
+            check_installed(key, summary)
         for dotted, rule in _RULES.get(target.rpartition(".")[2], {}).items():
             value = hydra[kind].get(dotted.partition(".")[2], "missing")
-            wanted = None if value == "missing" else rule(value)
-            if wanted is not None:
-                raise InputError(f"hydra.{dotted}={show(value)}: hydra.{dotted} takes {wanted}")
+            requested = None if value == "missing" else rule(value)
+            if requested is not None:
+                raise InputError(f"hydra.{dotted}={show(value)}: hydra.{dotted} takes {requested}")

@@ -22,9 +22,9 @@ def pml_table() -> str:
         "### Miners that can be used",
         ", ".join(f"`{name}`" for name in miners.SUPPORTED),
         "### Losses that are refused",
-        _table(["`loss.class`", "because it"], _reasons(losses.REFUSED)),
+        _table(["`loss.class`", "because it"], _reasons(losses.UNSUPPORTED)),
         "### Miners that are refused",
-        _table(["`miner.class`", "because it"], _reasons(miners.REFUSED)),
+        _table(["`miner.class`", "because it"], _reasons(miners.UNSUPPORTED)),
     ]
     return "\n\n".join(parts)
 

@@ -12,7 +12,14 @@ from hydra._internal.utils import get_args_parser
 from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
-from keyart.config.compose import CONFIG_FOLDER, check_additions, compose_all, composed, one_line, resolved
+from keyart.config.compose import (
+    CONFIG_FOLDER,
+    check_additions,
+    compose_all,
+    compose_plain,
+    format_hydra_error,
+    to_plain,
+)
 from keyart.config.launcher_rules import check_no_launcher
 from keyart.config.multirun import check_multirun
 from keyart.config.output_folders import check_run_folder, named_folder
@@ -20,7 +27,7 @@ from keyart.config.quoting import key_of, quote, quote_paths
 from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.resume_sweep import given_folder, resumed_sweep, sweep_to_resume
 from keyart.config.rules import check_config
-from keyart.config.shorthand import in_full
+from keyart.config.shorthand import expand_shorthand
 from keyart.config.sweep_grid import expand, parse
 from keyart.errors import InputError
 from keyart.runs.latest import resumable_run
@@ -29,10 +36,10 @@ from keyart.training.resume import check_same_config
 from keyart.utils.paths import expand_home, path_from
 from keyart.utils.text import echo
 
-__all__ = ["CONFIG_FOLDER", "composed", "expand", "one_line", "preflight"]
+__all__ = ["CONFIG_FOLDER", "compose_plain", "expand", "format_hydra_error", "preflight"]
 
 
-def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path = CONFIG_FOLDER) -> list[str]:
+def resume_overrides(overrides: list[str], *, multirun: bool = False, config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """Return the overrides that resume a run in its folder: its recorded ones, replaced by those of the command line.
 
     Args:
@@ -59,7 +66,7 @@ def resumed(overrides: list[str], *, multirun: bool = False, config_folder: Path
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
     before = read_overrides(recorded)
-    overrides = in_full(overrides, config_folder, before=before)
+    overrides = expand_shorthand(overrides, config_folder, before=before)
     replaced = {"resume", "resume_sweep", "hydra.run.dir", "hydra.mode", *map(key_of, overrides)}
     # Up to version 0.1 the keys of a logger did not contain its name.
     replaced |= {re.sub(r"^logger\.\w+\.", "logger.", key) for key in replaced}
@@ -99,7 +106,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
     if arguments.config_name or arguments.config_path:
         return argv
     if arguments.cfg:
-        return [*flags, *in_full(quote_paths(overrides, multirun=bool(arguments.multirun)), config_folder)]
+        return [*flags, *expand_shorthand(quote_paths(overrides, multirun=bool(arguments.multirun)), config_folder)]
     if arguments.run and arguments.multirun:
         raise InputError("--run and --multirun: it is one run or a sweep; leave one of them out")
     may_sweep = arguments.multirun or any(key_of(o) in ("resume_sweep", "hydra.mode", "experiment") for o in overrides)
@@ -107,13 +114,13 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         overrides = quote_paths(overrides, multirun=may_sweep)
         sweep = sweep_to_resume(overrides)
         if sweep is not None:
-            overrides = in_full(overrides, config_folder, before=Plan.read(sweep).overrides)
+            overrides = expand_shorthand(overrides, config_folder, before=Plan.read(sweep).overrides)
             overrides = resumed_sweep(sweep, overrides, config_folder)
             flags = flags if arguments.multirun else [*flags, "--multirun"]
         else:
-            overrides = resumed(overrides, multirun=arguments.multirun, config_folder=config_folder)
+            overrides = resume_overrides(overrides, multirun=arguments.multirun, config_folder=config_folder)
         # The records of a run or a sweep may come from an earlier version.
-        overrides = in_full(overrides, config_folder)
+        overrides = expand_shorthand(overrides, config_folder)
         multirun = bool(arguments.multirun or sweep)
         multirun = multirun or (not arguments.run and asks_multirun(overrides, config_folder))
         if multirun:
@@ -121,7 +128,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
         else:
             check_run(overrides, config_folder)
     except (HydraException, OmegaConfBaseException) as error:
-        raise InputError(one_line(error, overrides, config_folder)) from None
+        raise InputError(format_hydra_error(error, overrides, config_folder)) from None
     return [*flags, *overrides]
 
 
@@ -166,7 +173,7 @@ def check_run(overrides: list[str], config_folder: Path) -> None:
     check_no_launcher(overrides)
     check_additions([overrides], config_folder)
     whole = compose_all(overrides, config_folder)[0]
-    config = resolved(whole, overrides, config_folder)
+    config = to_plain(whole, overrides, config_folder)
     check_config(config)
     if whole.hydra.job.chdir:
         # As the run records it.

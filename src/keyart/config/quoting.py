@@ -39,7 +39,7 @@ def quote(text: str, *, literal: bool = False) -> str:
     return QuotedString(text, mark).with_quotes()
 
 
-def to_type(key: str, value: str) -> str:
+def shell_quoted(key: str, value: str) -> str:
     """Return an override with its value quoted, as a user types it in a shell."""
     return shlex.quote(f"{key}={quote(value)}")
 
@@ -82,7 +82,8 @@ def _quoted_path(override: str, multirun: bool) -> str:
             return override
         if key in PATH_KEYS and not multirun:
             raise InputError(
-                f"{override}: there is no such file; a path that holds a comma is quoted, {to_type(key, text)}, and"
+                f"{override}: there is no such file; a path that holds a comma is quoted, {shell_quoted(key, text)},"
+                " and"
                 " several paths need a sweep, -m"
             )
         if key in PATH_KEYS:
@@ -90,7 +91,7 @@ def _quoted_path(override: str, multirun: bool) -> str:
             several = ",".join(map(quote, pieces))
             if not all(map(_exists, pieces)):
                 raise InputError(
-                    f"{override}: holds a comma; quote one path as {to_type(key, text)}, several as"
+                    f"{override}: holds a comma; quote one path as {shell_quoted(key, text)}, several as"
                     f" {shlex.quote(f'{key}={several}')}"
                 )
             return f"{written}={several}"

@@ -20,6 +20,7 @@ from keyart.config.sweep_grid import expand, parse, values_of
 from keyart.errors import InputError
 from keyart.metrics.registry import import_paths
 from keyart.training.trainer_arguments import free_keys
+from keyart.utils.former import current_override
 
 #: Keys of Hydra that a sweep's jobs need. Keys that reach a shell (``setup``), a server or a class are excluded.
 HYDRA_KEYS = re.compile(
@@ -89,7 +90,7 @@ def read_overrides(file: Path) -> list[str]:
         raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); copy the run again") from None
     if not isinstance(content, list) or not all(isinstance(one, str | int | float) for one in content):
         raise InputError(f"{file}: is no list of overrides; copy the run again")
-    return [str(one) for one in content]
+    return [current_override(str(one)) for one in content]
 
 
 def _fault(override: str, config_folder: Path) -> str | None:

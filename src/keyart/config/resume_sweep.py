@@ -9,10 +9,10 @@ from keyart.config.recorded import check_recorded, read_overrides
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan, is_sweep, plan_file
-from keyart.training.resume import BOUND
+from keyart.training.resume import FIXED_KEYS
 
 #: Keys that may change on resume: where and how the jobs run, but not what they learn.
-FREE = (
+MUTABLE_KEYS = (
     "callbacks",
     "data.catalogue",
     "data.images",
@@ -79,7 +79,7 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
         if key in _OWN or own.get(key) == override:
             continue
         # Swept keys determine the numbers of the jobs, so none of them may change.
-        if key in plan.keys or not key.startswith(FREE) or key in BOUND or _sweeps(override):
+        if key in plan.keys or not key.startswith(MUTABLE_KEYS) or key in FIXED_KEYS or _sweeps(override):
             before = own[key].partition("=")[2] if key in own else "not given"
             raise InputError(
                 f"resume_sweep={folder}: {key} was {before} and is {override.partition('=')[2]} now; a sweep is"

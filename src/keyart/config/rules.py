@@ -31,30 +31,30 @@ MOST_COMPONENTS = 65_536
 """Maximum number of components: more than any backbone has features."""
 
 
-def whole(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
+def integer(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
     """Create a rule for whole numbers in [low, high]."""
-    wanted = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    requested = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
 
     def rule(value: Any) -> str | None:
         if value is None and optional:
             return None
         fits = isinstance(value, int) and not isinstance(value, bool) and low <= value
-        return None if fits and (high is None or value <= high) else wanted + (" or null" if optional else "")
+        return None if fits and (high is None or value <= high) else requested + (" or null" if optional else "")
 
     return rule
 
 
-def number(low: float, high: float = math.inf, *, above: bool = False, optional: bool = False) -> Rule:
+def real(low: float, high: float = math.inf, *, above: bool = False, optional: bool = False) -> Rule:
     """Create a rule for numbers in [low, high], or in (low, high] with ``above``."""
     floor = f"above {low:g}" if above else f"of at least {low:g}"
-    wanted = f"a number {floor}" if high == math.inf else f"a number {floor} and at most {high:g}"
+    requested = f"a number {floor}" if high == math.inf else f"a number {floor} and at most {high:g}"
 
     def rule(value: Any) -> str | None:
         if value is None and optional:
             return None
         fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         fits = fits and (value > low if above else value >= low) and value <= high
-        return None if fits else wanted + (" or null" if optional else "")
+        return None if fits else requested + (" or null" if optional else "")
 
     return rule
 
@@ -71,7 +71,7 @@ def one_of(*choices: Any) -> Rule:
     return rule
 
 
-def text(value: Any) -> str | None:
+def nonempty_text(value: Any) -> str | None:
     """Check for a non-empty text on one line."""
     fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
     return None if fits else "a word, not nothing"
@@ -79,7 +79,7 @@ def text(value: Any) -> str | None:
 
 def folder_name(value: Any) -> str | None:
     """Check for a name that is also a valid folder below ``outputs``."""
-    fits = text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
+    fits = nonempty_text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
     return None if fits else "the name of a folder below outputs/"
 
 
@@ -112,87 +112,87 @@ def validation_metric(value: Any) -> str | None:
 
 RULES: dict[str, Rule] = {
     "name": folder_name,
-    "seed": whole(0, 2**31 - 1),
+    "seed": integer(0, 2**31 - 1),
     "monitor": validation_metric,
-    "training.head_epochs": whole(0),
-    "training.finetune_epochs": whole(0),
-    "training.chunk_size": whole(1, optional=True),
+    "training.head_epochs": integer(0),
+    "training.finetune_epochs": integer(0),
+    "training.chunk_size": integer(1, optional=True),
     "training.precision": one_of("auto", "fp32", "bf16"),
     "data.on_bad_poster": one_of("error", "skip"),
     "data.image_size": image_size,
-    "data.split_seed": whole(0, 2**31 - 1),
-    "data.split.val": number(0, 0.9, above=True),
-    "data.split.test": number(0, 0.9, above=True),
-    "data.posters": whole(60, 100_000),
+    "data.split_seed": integer(0, 2**31 - 1),
+    "data.split.val": real(0, 0.9, above=True),
+    "data.split.test": real(0, 0.9, above=True),
+    "data.posters": integer(60, 100_000),
     "relevance.kind": one_of("jaccard", "idf_cosine", "any", "exact"),
     "evaluation.relevance": one_of("jaccard", "idf_cosine", "any", "exact"),
-    "evaluation.batch_size": whole(1, 1_000_000),
-    "sampler.batch_size": whole(2, 1_000_000),
-    "sampler.m": whole(1, optional=True),
-    "sampler.tempering": number(0, 1),
-    "sampler.column": text,
-    "memory.size": whole(0),
-    "memory.start_step": whole(0),
+    "evaluation.batch_size": integer(1, 1_000_000),
+    "sampler.batch_size": integer(2, 1_000_000),
+    "sampler.m": integer(1, optional=True),
+    "sampler.tempering": real(0, 1),
+    "sampler.column": nonempty_text,
+    "memory.size": integer(0),
+    "memory.start_step": integer(0),
     "augment.strength": one_of("none", "light", "medium", "strong"),
-    "model.weights": text,
-    "model.backbone": text,
+    "model.weights": nonempty_text,
+    "model.backbone": nonempty_text,
     "model.pooling": one_of(*POOLINGS),
     "model.flip_average": one_of(True, False),
     "model.rotate": one_of(True, False),
-    "model.bank_size": lambda value: None if value is None else image_size(value),
+    "model.multiscale_size": lambda value: None if value is None else image_size(value),
     "model.head": one_of(*TRAINED),
-    "model.heads": whole(1, 64),
-    "model.components": whole(1, MOST_COMPONENTS),
-    "model.feature_dropout": number(0, 0.99),
+    "model.heads": integer(1, 64),
+    "model.components": integer(1, MOST_COMPONENTS),
+    "model.feature_dropout": real(0, 0.99),
     "model.output": one_of("linear", "relu"),
-    "model.kernel.weight": number(0),
-    "model.kernel.size": whole(1, 4096),
-    "model.kernel.ridge": number(0, above=True),
-    "model.kernel.mean": number(0, 1),
-    "model.kernel.confidence": number(0, 1),
-    "model.seen.balance": number(0),
-    "model.seen.components": whole(1, MOST_COMPONENTS),
-    "model.seen.power": number(0, 1),
-    "model.hidden_size": whole(1),
-    "model.dropout": number(0, 0.99),
-    "model.embedding_size": whole(2, 8192),
-    "model.output_size": whole(2, optional=True),
-    "optimizer.lr": number(0, above=True),
-    "optimizer.backbone_lr": number(0),
+    "model.kernel.weight": real(0),
+    "model.kernel.size": integer(1, 4096),
+    "model.kernel.ridge": real(0, above=True),
+    "model.kernel.mean": real(0, 1),
+    "model.kernel.confidence": real(0, 1),
+    "model.frozen_features.balance": real(0),
+    "model.frozen_features.components": integer(1, MOST_COMPONENTS),
+    "model.frozen_features.power": real(0, 1),
+    "model.hidden_size": integer(1),
+    "model.dropout": real(0, 0.99),
+    "model.embedding_size": integer(2, 8192),
+    "model.output_size": integer(2, optional=True),
+    "optimizer.lr": real(0, above=True),
+    "optimizer.backbone_lr": real(0),
     "sampler.one_label": one_of(True, False),
-    "optimizer.frozen_share": number(0, 1),
-    "optimizer.layer_decay": number(0, 1, above=True),
-    "optimizer.weight_decay": number(0),
-    "scheduler.warmup": number(0, 0.99),
+    "optimizer.frozen_share": real(0, 1),
+    "optimizer.layer_decay": real(0, 1, above=True),
+    "optimizer.weight_decay": real(0),
+    "scheduler.warmup": real(0, 0.99),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
     "trainer.devices": devices,
-    "trainer.strategy": text,
+    "trainer.strategy": nonempty_text,
     "trainer.max_time": duration,
-    "trainer.num_nodes": whole(1),
+    "trainer.num_nodes": integer(1),
     "trainer.profiler": one_of(None, "simple", "advanced", "pytorch"),
-    "trainer.gradient_clip_val": number(0, above=True, optional=True),
-    "trainer.check_val_every_n_epoch": whole(1),
+    "trainer.gradient_clip_val": real(0, above=True, optional=True),
+    "trainer.check_val_every_n_epoch": integer(1),
     "logger.wandb.mode": one_of("auto", "online", "offline", "disabled"),
     "logger.wandb.checkpoints": one_of(True, False),
     "logger.wandb.embeddings": one_of(True, False),
     "callbacks.progress": one_of(True, False),
     "callbacks.report": one_of(True, False),
-    "callbacks.early_stopping.patience": whole(1, optional=True),
-    "callbacks.checkpoint.every_seconds": number(0),
-    "callbacks.checkpoint.every_n_steps": whole(1, optional=True),
+    "callbacks.early_stopping.patience": integer(1, optional=True),
+    "callbacks.checkpoint.every_seconds": real(0),
+    "callbacks.checkpoint.every_n_steps": integer(1, optional=True),
 }
 
 _RANKS = one_of("hard", "semi_hard", "easy", "all")
 MINER_RULES: dict[str, dict[str, Rule]] = {
     "semi_hard": {
-        "margin": number(0, 2, above=True),
+        "margin": real(0, 2, above=True),
         "kind": one_of("semi_hard", "hard", "violating"),
         "negatives": one_of("all", "nearest"),
     },
     "hard": {"positives": _RANKS, "negatives": _RANKS},
-    "multi_similarity": {"epsilon": number(0)},
-    "distance_weighted": {"cutoff": number(0, 2, above=True), "nonzero_loss_cutoff": number(0, 2, above=True)},
-    "pair_margin": {"positive_margin": number(0, 2), "negative_margin": number(0, 2)},
+    "multi_similarity": {"epsilon": real(0)},
+    "distance_weighted": {"cutoff": real(0, 2, above=True), "nonzero_loss_cutoff": real(0, 2, above=True)},
+    "pair_margin": {"positive_margin": real(0, 2), "negative_margin": real(0, 2)},
 }
 """Rules of the keys of keyart's own miners, by miner. Other miners are checked when they are built."""
 
@@ -228,8 +228,8 @@ def check_miner(miner: Mapping[str, Any]) -> None:
         PMLMiner(miner["class"], miner["args"])
     name = miner["name"]
     for key, rule in MINER_RULES.get(name, {}).items():
-        if wanted := rule(miner.get(key)):
-            raise InputError(f"miner.{key}={show(miner.get(key))}: with miner={name} it takes {wanted}")
+        if requested := rule(miner.get(key)):
+            raise InputError(f"miner.{key}={show(miner.get(key))}: with miner={name} it takes {requested}")
     if name == "hard":
         for key, other in (("positives", "negatives"), ("negatives", "positives")):
             if miner[key] == "semi_hard" and miner[other] in ("semi_hard", "all"):
@@ -334,10 +334,10 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
     Raises:
         InputError: They do.
     """
-    cores, wanted = os.cpu_count() or 1, trainer.get("devices")
-    if trainer.get("accelerator") == "cpu" and isinstance(wanted, int) and wanted > cores:
+    cores, requested = os.cpu_count() or 1, trainer.get("devices")
+    if trainer.get("accelerator") == "cpu" and isinstance(requested, int) and requested > cores:
         raise InputError(
-            f"trainer.devices={wanted}: this machine has {cores} cores; take trainer.devices={cores} or less"
+            f"trainer.devices={requested}: this machine has {cores} cores; take trainer.devices={cores} or less"
         )
 
 
@@ -356,9 +356,9 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
             value = lookup(config, key)
         except KeyError:
             continue
-        wanted = rule(value)
-        if wanted is not None:
-            raise InputError(f"{key}={show(value)}: {key} takes {wanted}")
+        requested = rule(value)
+        if requested is not None:
+            raise InputError(f"{key}={show(value)}: {key} takes {requested}")
     if config["training"]["head_epochs"] + config["training"]["finetune_epochs"] == 0:
         raise InputError(
             "training.head_epochs=0 and training.finetune_epochs=0: nothing would be trained; set one above 0"

@@ -21,6 +21,7 @@ from keyart.config.rules import RULES, show
 from keyart.config.sweep_grid import parse, values_of
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
+from keyart.utils.former import current_override
 
 #: Meaning of a group or key that is set to null or deleted; all other groups and keys are required.
 NULLS = {
@@ -33,11 +34,13 @@ NULLS = {
     "memory": "memory.size=0",
     "miner": "miner=none",
     "model.kernel": "model.kernel.weight=0",
-    "model.seen": "model.seen.balance=0",
+    "model.frozen_features": "model.frozen_features.balance=0",
 }
 
 
-def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, before: Sequence[str] = ()) -> list[str]:
+def expand_shorthand(
+    overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, before: Sequence[str] = ()
+) -> list[str]:
     """Translate overrides into the keys of conf/; overrides that need no translation remain unchanged.
 
     Args:
@@ -49,6 +52,7 @@ def in_full(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER, *, be
     Raises:
         InputError: An override deletes a required key or sets it to null, or its logger or ``trainer`` key is invalid.
     """
+    overrides = [current_override(override, warn=True) for override in overrides]
     found: list[str] = []
     for written in overrides:
         try:

@@ -11,7 +11,7 @@ from keyart.config.sweep_grid import expand, swept_keys, with_params
 from keyart.errors import InputError
 from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan, is_sweep
-from keyart.utils.folder_lock import claim, let_go
+from keyart.utils.folder_lock import acquire, release
 from keyart.utils.text import echo
 
 
@@ -35,13 +35,13 @@ class SweepReport(Callback):
                 turns any other exception of a callback into a warning.
         """
         from keyart.launch.run_job import TASK
-        from keyart.training.train import first_process
+        from keyart.training.train import is_rank_zero
 
         folder = Path(config.hydra.run.dir).resolve()
         try:
-            if first_process():
+            if is_rank_zero():
                 folder.parent.mkdir(parents=True, exist_ok=True)
-                claim(folder, TASK)
+                acquire(folder, TASK)
         except OSError as error:
             raise SystemExit(2) from InputError(f"{folder.parent}: {error.strerror}; name another folder")
         except InputError as error:
@@ -59,11 +59,11 @@ class SweepReport(Callback):
         plan = plan_of(config)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            claim(folder, TASK)
+            acquire(folder, TASK)
             if is_sweep(folder):
                 resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
         except (InputError, OSError) as error:
-            let_go(folder)
+            release(folder)
             echo(f"train.py: {error}", err=True)
             raise SystemExit(2) from None
         plan.write(folder)
@@ -87,7 +87,7 @@ class SweepReport(Callback):
         try:
             finished = finish_sweep(folder)
         finally:
-            let_go(folder)
+            release(folder)
         print(folder, flush=True)  # noqa: T201
         return finished
 

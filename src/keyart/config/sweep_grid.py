@@ -7,7 +7,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
 
-MOST_CORNERS = 4096
+MAX_JOBS_CHECKED = 4096
 """Maximum number of combinations to check; in larger spaces only all pairs of values are checked."""
 
 
@@ -75,7 +75,7 @@ def expand(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list
     return [list(job) for job in product(*(values_of(override) for override in parse(overrides, loader)))]
 
 
-def corners(
+def covering_jobs(
     overrides: Sequence[str], loader: ConfigLoader | None = None, *, search: bool = False
 ) -> Iterator[list[str]]:
     """Yield jobs that cover every value and every pair of values of a grid or search space.
@@ -86,7 +86,7 @@ def corners(
     size = 1
     for values in choices:
         size *= len(values)
-    if size <= MOST_CORNERS:
+    if size <= MAX_JOBS_CHECKED:
         yield from (list(job) for job in product(*choices))
         return
     first = [values[0] for values in choices]

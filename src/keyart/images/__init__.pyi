@@ -6,12 +6,12 @@ from keyart.images.datamodule import PosterDataModule as PosterDataModule
 from keyart.images.decode import BadImage as BadImage
 from keyart.images.decode import decode_poster as decode_poster
 from keyart.images.duplicates import (
-    near_duplicate_chains as near_duplicate_chains,
+    near_duplicate_components as near_duplicate_components,
 )
 from keyart.images.duplicates import (
     near_duplicate_groups as near_duplicate_groups,
 )
-from keyart.images.expand_labels import one_label_rows as one_label_rows
+from keyart.images.expand_labels import expand_labels as expand_labels
 from keyart.images.loader import BatchLoader as BatchLoader
 from keyart.images.loader import EvaluationLoader as EvaluationLoader
 from keyart.images.pixel_cache import PixelCache as PixelCache

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.catalogue.problems import Problem
-from keyart.images.decode import MOST_BYTES, BadImage, quiet_pillow, upright_size
+from keyart.images.decode import MOST_BYTES, BadImage, oriented_size, quiet_pillow
 from keyart.images.pixel_cache import PixelCache
 from keyart.images.posters import Posters
 from keyart.utils.reading import read_bytes
@@ -90,7 +90,7 @@ def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
 
     def size(path: Path) -> tuple[int, int]:
         try:
-            return upright_size(read_bytes(path, MOST_BYTES))
+            return oriented_size(read_bytes(path, MOST_BYTES))
         except (OSError, BadImage):
             return (0, 0)
 
@@ -98,7 +98,7 @@ def native_sizes(paths: list[Path]) -> npt.NDArray[np.int64]:
         return np.array(list(pool.map(size, paths, chunksize=64)), dtype=np.int64).reshape(-1, 2)
 
 
-def tell_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Problem]]:
+def describe_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Problem]]:
     """Convert an audit to problems and remarks of table rows.
 
     Returns:
@@ -108,12 +108,12 @@ def tell_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list[Pro
     catalogue = posters.catalogue
     lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
 
-    def fault(at: int, kind: str, detail: str, mend: str) -> Problem:
-        return Problem(int(lines[at]), str(catalogue.ids[at]), str(catalogue.files[at]), kind, detail, mend)
+    def fault(at: int, kind: str, detail: str, fix: str) -> Problem:
+        return Problem(int(lines[at]), str(catalogue.ids[at]), str(catalogue.files[at]), kind, detail, fix)
 
-    def repeated(groups: list[Positions], kind: str, told: str, mend: str) -> list[Problem]:
+    def repeated(groups: list[Positions], kind: str, told: str, fix: str) -> list[Problem]:
         return [
-            fault(int(at), kind, f"{told} {catalogue.ids[group[0]]} (row {lines[group[0]]})", mend)
+            fault(int(at), kind, f"{told} {catalogue.ids[group[0]]} (row {lines[group[0]]})", fix)
             for group in groups
             for at in group[1:]
         ]

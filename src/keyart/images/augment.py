@@ -148,7 +148,7 @@ class Augment(nn.Module):
         if not (self._moves or self._tints or self.erase or self.blur):
             return self.to_float(pixels)
         count, height, width, _ = pixels.shape
-        drawn = self._plan(uniforms(keys, seed, epoch, _DRAWS), _mean(pixels), height, width)
+        drawn = self._draw_parameters(uniforms(keys, seed, epoch, _DRAWS), _mean(pixels), height, width)
         views = empty_floats((count, 3, height, width), pixels.device)
         # One poster per thread at a time, so that intermediate results stay in each core's cache.
         piece = torch.get_num_threads() if pixels.device.type == "cpu" else max(count, 1)
@@ -172,10 +172,10 @@ class Augment(nn.Module):
         count, height, width, channels = pixels.shape
         images = empty_floats((count, height, width, channels), pixels.device)
         # On a CPU, a combined conversion and division takes seven times as long as two separate operations.
-        made = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
-        return made.permute(0, 3, 1, 2)
+        created = images.copy_(pixels).div_(255) if pixels.device.type == "cpu" else torch.div(pixels, 255, out=images)
+        return created.permute(0, 3, 1, 2)
 
-    def _plan(self, drawn: Tensor, mean: Tensor, height: int, width: int) -> _Plan:
+    def _draw_parameters(self, drawn: Tensor, mean: Tensor, height: int, width: int) -> _Plan:
         """Map (B, 16) uniform numbers to augmentation parameters of B posters with mean colours (B, 3)."""
         flip, zoom, right, down, turn, *rest = drawn.unbind(1)
         bright, contrast, saturation, hue, grey, erase, area, aspect, left, top, blur = rest

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from keyart.catalogue.leaks import expected_leak
-from keyart.catalogue.problems import Account, problems_table
+from keyart.catalogue.leaks import expected_leakage
+from keyart.catalogue.problems import RowCounts, problems_table
 from keyart.catalogue.reader import read_catalogue
-from keyart.images.audit import audit_posters, tell_faults
+from keyart.images.audit import audit_posters, describe_faults
 from keyart.images.pixel_cache import Progress
 from keyart.images.posters import load_posters
 
@@ -18,7 +18,7 @@ TRAIN, TEST = 0.7, 0.2
 
 
 @dataclass(frozen=True, eq=False)
-class Check:
+class CheckResult:
     """Result of a catalogue check.
 
     Attributes:
@@ -28,12 +28,12 @@ class Check:
         near_duplicates: Number of usable posters that are near-duplicates of an earlier one.
         leak: Expected number of test posters with a near-duplicate in train, if posters were split at random.
         problems: Unusable rows and images, blank images and exact duplicates, with columns ``row, id, file, kind,
-            detail, mend``.
+            detail, fix``.
         remarks: Near-duplicates, landscape, tiny and grey images, and assumptions made when the table was read (those
             about the whole table have row 1, the header), in the same columns.
     """
 
-    account: Account
+    account: RowCounts
     posters: int
     genres: dict[str, int]
     near_duplicates: int
@@ -55,7 +55,7 @@ class Check:
         }
 
 
-def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Progress | None = None) -> Check:
+def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Progress | None = None) -> CheckResult:
     """Check a table of posters and every image in it.
 
     Args:
@@ -69,14 +69,14 @@ def check_catalogue(catalogue: Path, images: Path | None = None, *, progress: Pr
     table, problems = read_catalogue(catalogue, images)
     posters = load_posters(table, problems, on_bad_poster="skip", progress=progress)
     audit = audit_posters(posters)
-    faults, remarks = tell_faults(posters, audit)
+    faults, remarks = describe_faults(posters, audit)
     kept = posters.catalogue
-    return Check(
+    return CheckResult(
         posters.account,
         len(kept),
         {name: int(n) for name, n in zip(kept.genre_names, kept.genres.sum(0), strict=True)},
         sum(len(group) - 1 for group in audit.near),
-        expected_leak([len(group) for group in audit.near], len(kept), TRAIN, TEST),
+        expected_leakage([len(group) for group in audit.near], len(kept), TRAIN, TEST),
         problems_table([*posters.skipped, *faults]),
         problems_table([*table.remarks, *remarks]),
     )

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from keyart.images.augment import Augment
 from keyart.images.counter_rng import text_keys
-from keyart.images.device_table import DeviceRows, Residence
-from keyart.images.expand_labels import one_label_rows
+from keyart.images.device_table import DeviceRows, Placement
+from keyart.images.expand_labels import expand_labels
 from keyart.images.loader import Batch, BatchLoader, EvaluationLoader
 from keyart.images.posters import Posters
 from keyart.images.samplers.base import Sampler
@@ -33,7 +33,7 @@ class PosterDataModule(LightningDataModule):
     Args:
         posters: N posters.
         splits: (N,) strings ``train``, ``val``, ``test``.
-        sampler: Draws from the posters of the train split; with ``one_label``, from the rows of `one_label_rows`.
+        sampler: Draws from the posters of the train split; with ``one_label``, from the rows of `expand_labels`.
         augment: Augmentation in training; ``None`` for none.
         features: (N, D) features of the frozen backbone, on the CPU; required if ``head_epochs`` is above 0.
         features_are: Their name in a batch: ``features``, or ``transformed`` if the head's fixed part is applied.
@@ -60,7 +60,7 @@ class PosterDataModule(LightningDataModule):
         head_epochs: int = 0,
         batch_size_eval: int = 256,
         seed: int = 0,
-        pixels_on_device: Residence = "auto",
+        pixels_on_device: Placement = "auto",
         one_label: bool = False,
     ) -> None:
         super().__init__()
@@ -91,7 +91,7 @@ class PosterDataModule(LightningDataModule):
         """Return batches of the train split in the sampler's order; the same in each epoch with ``overfit_batches``."""
         positions, labels = self.positions("train"), None
         if self.one_label:
-            rows, labels = one_label_rows(self.posters.catalogue.genres[positions])
+            rows, labels = expand_labels(self.posters.catalogue.genres[positions])
             positions = positions[rows]
         # Lightning cannot turn this loader's shuffling off itself.
         repeat = self.trainer is not None and self.trainer.overfit_batches > 0  # type: ignore[attr-defined]
@@ -112,24 +112,24 @@ class PosterDataModule(LightningDataModule):
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert positions to the model's input; all operations run on the device."""
-        index, wanted = batch["index"], self._wanted(batch["epoch"])
-        rows = batch["rows"] if batch["rows"] is not None else self._rows(wanted).gather(index)
+        index, requested = batch["index"], self._wanted(batch["epoch"])
+        rows = batch["rows"] if batch["rows"] is not None else self._rows(requested).gather(index)
         if self._genres.device != index.device:
             self._genres, self._keys = self._genres.to(index.device), self._keys.to(index.device)
             self.augment.to(index.device)
         genres = self._genres.index_select(0, index)
         if "label" in batch:
             genres = torch.zeros_like(genres).scatter_(1, batch["label"][:, None], 1.0)
-        made: Batch = {"index": index, "genres": genres}
+        created: Batch = {"index": index, "genres": genres}
         if "sizes" in batch:
-            made["sizes"] = batch["sizes"]
-        if wanted == "features":
-            made[self.features_are] = rows.float()
+            created["sizes"] = batch["sizes"]
+        if requested == "features":
+            created[self.features_are] = rows.float()
         elif batch["training"]:
-            made["pixels"] = self.augment(rows, self._keys.index_select(0, index), self.seed, batch["epoch"])
+            created["pixels"] = self.augment(rows, self._keys.index_select(0, index), self.seed, batch["epoch"])
         else:
-            made["pixels"] = self.augment.to_float(rows)
-        return made
+            created["pixels"] = self.augment.to_float(rows)
+        return created
 
     def _wanted(self, epoch: int) -> Literal["pixels", "features"]:
         if self.trainer is not None and self.trainer.state.fn != "fit":

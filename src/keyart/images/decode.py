@@ -20,22 +20,22 @@ DECODING_VERSION = 2
 CHECKING_VERSION = 3
 """Increase it with every change that rejects other files: all files are then checked again."""
 
-SHORTEST_SIDE = 16
+MIN_SIDE = 16
 """Minimum length of an image's shorter side in pixels."""
 
-MOST_PIXELS = 64_000_000
+MAX_PIXELS = 64_000_000
 """Maximum number of pixels of an image, according to its header."""
 
 MOST_BYTES = 512 << 20
-"""Maximum size of an image file: `MOST_PIXELS` with 16 bits in four channels, uncompressed."""
+"""Maximum size of an image file: `MAX_PIXELS` with 16 bits in four channels, uncompressed."""
 
 HEAVY_PIXELS = 8_000_000
 """Larger images are decoded one at a time: some formats take more than 20 bytes for each pixel."""
 
-LONGEST = 4.0
+MAX_ASPECT_RATIO = 4.0
 """Maximum ratio of the long to the short side: door panels have 3, the widest cinema stills 2.8."""
 
-MOST_STRETCH = 1.25
+MAX_STRETCH = 1.25
 """Maximum stretch of a poster to the required aspect ratio; beyond it, the edges are cropped."""
 
 # Accepted formats; all others are rejected (EPS would start Ghostscript).
@@ -68,15 +68,15 @@ class BadImage(Exception):
         kind: ``missing image``, ``unreadable image``, ``truncated image``, ``tiny image``, ``huge image`` or ``extreme
             shape``.
         detail: What was found.
-        mend: How to fix it.
+        fix: How to fix it.
     """
 
-    def __init__(self, kind: str, detail: str, mend: str) -> None:
-        super().__init__(f"{detail}: {mend}")
-        self.kind, self.detail, self.mend = kind, " ".join(detail.split()), mend
+    def __init__(self, kind: str, detail: str, fix: str) -> None:
+        super().__init__(f"{detail}: {fix}")
+        self.kind, self.detail, self.fix = kind, " ".join(detail.split()), fix
 
     def __reduce__(self) -> tuple[type["BadImage"], tuple[str, str, str]]:
-        return BadImage, (self.kind, self.detail, self.mend)
+        return BadImage, (self.kind, self.detail, self.fix)
 
 
 def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
@@ -84,7 +84,7 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
 
     JPEGs much larger than the target are decoded at a reduced scale (DCT scaling). The EXIF orientation is applied,
     transparent areas become white, and every colour mode is converted to RGB. The image is then resized (bicubic,
-    antialiased) to ``image_size``. It is stretched by at most `MOST_STRETCH`, which keeps all of an ordinary poster
+    antialiased) to ``image_size``. It is stretched by at most `MAX_STRETCH`, which keeps all of an ordinary poster
     visible. An image that is still wider or taller, such as a landscape still, is first cropped evenly at its outer
     edges. So faces and letters nearly keep their shape, and no bars are added.
 
@@ -123,7 +123,7 @@ def _as_bad_image() -> Iterator[None]:
         raise BadImage(kind, detail, "replace the file with a whole one") from error
 
 
-def upright_size(data: bytes) -> tuple[int, int]:
+def oriented_size(data: bytes) -> tuple[int, int]:
     """Return width and height in pixels after EXIF rotation, from the file's header.
 
     Raises:
@@ -146,8 +146,8 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
             plain = image.mode in ("L", "RGB") and _orientation(image) == _UPRIGHT
     except Exception:  # Pillow raises nearly any exception on broken files; `decode_poster` reports them
         return None
-    fit = min(width, height) >= SHORTEST_SIDE and max(width, height) <= LONGEST * min(width, height)
-    return (width, height) if plain and fit and width * height <= MOST_PIXELS else None
+    fit = min(width, height) >= MIN_SIDE and max(width, height) <= MAX_ASPECT_RATIO * min(width, height)
+    return (width, height) if plain and fit and width * height <= MAX_PIXELS else None
 
 
 _heavy = threading.Lock()
@@ -208,8 +208,8 @@ def fit_poster(image: Image.Image, image_size: tuple[int, int]) -> np.ndarray:
 def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
     _check_shape(image)
     width, height = image.size
-    wanted = image_size if _orientation(image) >= 5 else (image_size[1], image_size[0])
-    scale = 2 * max(wanted[0] / width, wanted[1] / height)
+    requested = image_size if _orientation(image) >= 5 else (image_size[1], image_size[0])
+    scale = 2 * max(requested[0] / width, requested[1] / height)
     least = (math.ceil(scale * width), math.ceil(scale * height))
     image.draft(None, least)
     if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
@@ -221,31 +221,31 @@ def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]
 
 def _check_shape(image: Image.Image) -> None:
     width, height = image.size
-    if min(width, height) < SHORTEST_SIDE:
+    if min(width, height) < MIN_SIDE:
         raise BadImage(
             "tiny image",
             f"{width}×{height} pixels",
-            f"replace it with an image of at least {SHORTEST_SIDE} pixels a side",
+            f"replace it with an image of at least {MIN_SIDE} pixels a side",
         )
-    if width * height > MOST_PIXELS:
+    if width * height > MAX_PIXELS:
         raise _huge(f"{width}×{height} pixels")
-    if max(width, height) > LONGEST * min(width, height):
+    if max(width, height) > MAX_ASPECT_RATIO * min(width, height):
         raise _long(*((height, width) if _orientation(image) >= 5 else (width, height)))
 
 
 def _fit(image: Image.Image, image_size: tuple[int, int]) -> np.ndarray:
     """Convert to RGB, crop, resize and turn upright."""
     orientation = _orientation(image)
-    wanted = image_size if orientation >= 5 else (image_size[1], image_size[0])
+    requested = image_size if orientation >= 5 else (image_size[1], image_size[0])
     rgb = _to_rgb(image)
-    rgb = rgb.resize(wanted, Image.Resampling.BICUBIC, box=crop_box(rgb.size, wanted), reducing_gap=3.0)
+    rgb = rgb.resize(requested, Image.Resampling.BICUBIC, box=crop_box(rgb.size, requested), reducing_gap=3.0)
     if orientation in _TURNS:
         rgb = rgb.transpose(_TURNS[orientation])
     return np.asarray(rgb)
 
 
 def _huge(detail: str) -> BadImage:
-    return BadImage("huge image", detail, f"scale it down to at most {MOST_PIXELS // 1_000_000} megapixels")
+    return BadImage("huge image", detail, f"scale it down to at most {MAX_PIXELS // 1_000_000} megapixels")
 
 
 def _long(width: int, height: int) -> BadImage:
@@ -257,7 +257,7 @@ def _long(width: int, height: int) -> BadImage:
     return BadImage(
         "extreme shape",
         f"{width}×{height} pixels, {how}",
-        f"crop it to the poster, at most {LONGEST:g} times as long as short, or replace the file",
+        f"crop it to the poster, at most {MAX_ASPECT_RATIO:g} times as long as short, or replace the file",
     )
 
 
@@ -307,11 +307,11 @@ def _ends_early(image: JpegImageFile, data: bytes, least: tuple[int, int]) -> bo
 
 
 def crop_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
-    """Return the largest centred box (left, top, right, bottom) of ``size`` that needs at most `MOST_STRETCH`."""
+    """Return the largest centred box (left, top, right, bottom) of ``size`` that needs at most `MAX_STRETCH`."""
     width, height = size
     stretch = (width / height) / (wanted[0] / wanted[1])
-    kept_width = width * min(1.0, MOST_STRETCH / stretch)
-    kept_height = height * min(1.0, MOST_STRETCH * stretch)
+    kept_width = width * min(1.0, MAX_STRETCH / stretch)
+    kept_height = height * min(1.0, MAX_STRETCH * stretch)
     left, top = (width - kept_width) / 2, (height - kept_height) / 2
     return left, top, left + kept_width, top + kept_height
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache
 
-Residence = Literal["auto", "always", "never"]
+Placement = Literal["auto", "always", "never"]
 _SHARE = 0.5  # fraction of the free GPU memory; the rest is for the model and its activations
 
 
@@ -26,11 +26,11 @@ class DeviceRows:
         shape: Shape of one row.
         dtype: Data type of the rows.
         gather: Gathers CPU rows by (B,) int64 CPU positions, into ``out`` if it is not None.
-        residence: Where to store the table. ``auto``: on the device if it is a CUDA GPU and the table needs at most
+        placement: Where to store the table. ``auto``: on the device if it is a CUDA GPU and the table needs at most
             half of its free memory; ``always``: on any device; ``never``: in CPU memory.
 
     Raises:
-        InputError: ``residence`` is unknown.
+        InputError: ``placement`` is unknown.
     """
 
     def __init__(
@@ -40,26 +40,26 @@ class DeviceRows:
         shape: tuple[int, ...],
         dtype: torch.dtype,
         gather: Callable[[Tensor, Tensor | None], Tensor],
-        residence: Residence = "auto",
+        placement: Placement = "auto",
     ) -> None:
-        if residence not in get_args(Residence):
-            raise InputError(f"{name} on the device: {residence!r}; use {', '.join(get_args(Residence))}")
+        if placement not in get_args(Placement):
+            raise InputError(f"{name} on the device: {placement!r}; use {', '.join(get_args(Placement))}")
         self.nbytes = count * math.prod(shape) * dtype.itemsize
         self._count, self._shape, self._dtype = count, shape, dtype
-        self._gather, self._residence = gather, residence
+        self._gather, self._placement = gather, placement
         self._resident: Tensor | None = None
         self._settled: torch.device | None = None
 
     @classmethod
-    def of_pixels(cls, pixels: PixelCache, residence: Residence = "auto") -> "DeviceRows":
+    def of_pixels(cls, pixels: PixelCache, placement: Placement = "auto") -> "DeviceRows":
         """Create the table from a pixel cache: rows of (H, W, 3) uint8."""
         shape = (*pixels.image_size, 3)
-        return cls("pixels", len(pixels), shape, torch.uint8, partial(_gather_pixels, pixels), residence)
+        return cls("pixels", len(pixels), shape, torch.uint8, partial(_gather_pixels, pixels), placement)
 
     @classmethod
-    def of_tensor(cls, name: str, rows: Tensor, residence: Residence = "auto") -> "DeviceRows":
+    def of_tensor(cls, name: str, rows: Tensor, placement: Placement = "auto") -> "DeviceRows":
         """Create the table from a CPU tensor."""
-        return cls(name, len(rows), tuple(rows.shape[1:]), rows.dtype, partial(_gather_rows, rows), residence)
+        return cls(name, len(rows), tuple(rows.shape[1:]), rows.dtype, partial(_gather_rows, rows), placement)
 
     def fetch(self, positions: Tensor, device: torch.device) -> Tensor | None:
         """Gather rows on the CPU, by positions on the CPU; return ``None`` if the table is on the device."""
@@ -82,9 +82,9 @@ class DeviceRows:
         return self._resident
 
     def _fits(self, device: torch.device) -> bool:
-        if device.type == "cpu" or self._residence == "never":
+        if device.type == "cpu" or self._placement == "never":
             return False
-        if self._residence == "always":
+        if self._placement == "always":
             return True
         return device.type == "cuda" and self.nbytes <= _SHARE * torch.cuda.mem_get_info(device)[0]
 

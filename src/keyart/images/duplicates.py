@@ -30,7 +30,7 @@ def near_duplicate_groups(
     correlate. (Two posters that differ by at most 2 levels are the same image, also flat ones.) The posters are
     processed in order. Each poster without a group starts a new group and adds all later near-duplicates of *itself*,
     so groups do not chain. A group that would be larger than ``max_group`` keeps the nearest ones, and any number of
-    same images. Near-duplicates can therefore be in different groups: splits keep `near_duplicate_chains` together
+    same images. Near-duplicates can therefore be in different groups: splits keep `near_duplicate_components` together
     instead.
 
     Candidates are found by comparing all pairs at 6×4 cells. Averaging never increases a root mean square difference,
@@ -47,10 +47,10 @@ def near_duplicate_groups(
     Returns:
         (N,) int64 group ids: the smallest position in the group. A poster without near-duplicates has its own position.
     """
-    return _groups_and_chains(pixels, max_difference, min_correlation, max_group)[0]
+    return _groups_and_components(pixels, max_difference, min_correlation, max_group)[0]
 
 
-def near_duplicate_chains(
+def near_duplicate_components(
     pixels: PixelCache, *, max_difference: float = 20.0, min_correlation: float = 0.8
 ) -> np.ndarray:
     """Return the connected components of near-duplicate posters, which splits must keep together.
@@ -67,10 +67,12 @@ def near_duplicate_chains(
     Returns:
         (N,) int64 chain ids: the smallest position in the chain.
     """
-    return _groups_and_chains(pixels, max_difference, min_correlation, 32)[1]
+    return _groups_and_components(pixels, max_difference, min_correlation, 32)[1]
 
 
-def _groups_and_chains(pixels: PixelCache, max_difference: float, min_correlation: float, max_group: int) -> np.ndarray:
+def _groups_and_components(
+    pixels: PixelCache, max_difference: float, min_correlation: float, max_group: int
+) -> np.ndarray:
     """Return (2, N) int64: the groups and the chains, cached in one file because both come from the same pairs."""
     rule = f"v{_VERSION}-{max_difference:g}-{min_correlation:g}-{max_group}"
     path = pixels.folder / f"groups-{pixels.digest}-{rule}.npy"
@@ -101,8 +103,8 @@ def group_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: flo
     return _join(len(thumbs), _pairs(thumbs, max_difference, min_correlation), max_group)
 
 
-def chain_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
-    """Return the chains of `near_duplicate_chains`, from (N, 3, height, width) thumbnails."""
+def component_thumbnails(thumbs: Tensor, max_difference: float, min_correlation: float) -> np.ndarray:
+    """Return the chains of `near_duplicate_components`, from (N, 3, height, width) thumbnails."""
     return _link(len(thumbs), _pairs(thumbs, max_difference, min_correlation))
 
 

@@ -17,8 +17,8 @@ from keyart.utils.text import csv_cell
 
 if TYPE_CHECKING:
     from keyart.catalogue.download.addresses import MayConnect
-    from keyart.catalogue.download.download import Fetched, Missing
-    from keyart.catalogue.download.failure import Limits
+    from keyart.catalogue.download.download import FetchResult, Missing
+    from keyart.catalogue.download.failure import RequestLimits
     from keyart.catalogue.download.retry_policy import RetryPolicy
 
 Source = Literal["url", "tmdb", "both"]
@@ -69,7 +69,7 @@ def verify_poster(data: bytes) -> str:
         with Image.open(BytesIO(data)) as image:
             kind = str(image.format)
     except BadImage as fault:
-        raise NotAPoster(f"{fault.kind}: {fault.detail}", passing=fault.kind == "truncated image") from None
+        raise NotAPoster(f"{fault.kind}: {fault.detail}", temporary=fault.kind == "truncated image") from None
     if kind not in _SUFFIXES:
         raise NotAPoster(f"the format {kind}; known are JPEG, PNG and WebP")
     return _SUFFIXES[kind]
@@ -80,12 +80,12 @@ def fetch_posters(
     to: Path,
     ways: FetchOptions | None = None,
     *,
-    limits: "Limits | None" = None,
+    limits: "RequestLimits | None" = None,
     patience: "RetryPolicy | None" = None,
     may_connect: "MayConnect | None" = None,
     resolver: Any = None,
     progress: Callable[[int, int], None] | None = None,
-) -> "Fetched":
+) -> "FetchResult":
     """Download the posters of a table into a folder that can then be used as its images.
 
     Existing posters that can be decoded are kept. All others are written atomically, so a download that was stopped can
@@ -113,22 +113,22 @@ def fetch_posters(
     from keyart.catalogue.download.download import fetch
     from keyart.catalogue.download.http_client import Client
     from keyart.catalogue.download.poster_store import PosterStore
-    from keyart.catalogue.download.requests import wanted_posters
+    from keyart.catalogue.download.requests import read_requests
     from keyart.catalogue.download.retry_policy import RateLimiter
     from keyart.catalogue.download.tmdb import API, Tmdb
 
     ways = ways or FetchOptions()
-    wanted = wanted_posters(catalogue, ways.url_column)
-    source = _chosen(ways, wanted.url_column, catalogue)
+    requested = read_requests(catalogue, ways.url_column)
+    source = _chosen(ways, requested.url_column, catalogue)
 
-    async def run(store: PosterStore) -> "Fetched":
+    async def run(store: PosterStore) -> "FetchResult":
         pace = RateLimiter(ways.rate)
         async with Client(pace, limits, ways.workers, may_connect or may_connect_publicly, resolver) as client:
             lookup = None
             if source != "url":
                 lookup = Tmdb(client, ways.tmdb_key or "", ways.width, ways.tmdb_api or API)
             return await fetch(
-                wanted.posters,
+                requested.posters,
                 store,
                 client,
                 verify_poster,

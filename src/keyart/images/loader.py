@@ -91,7 +91,7 @@ class BatchLoader(_EpochLoader):
             )
         self._sampler = sampler
         self._positions, self._labels = positions, labels
-        self._repeat, self._handed_out = repeat, 0
+        self._repeat, self._yielded = repeat, 0
 
     def __len__(self) -> int:
         """Return the number of batches in a full epoch, also if the epoch was resumed in the middle."""
@@ -100,7 +100,7 @@ class BatchLoader(_EpochLoader):
     def set_epoch(self, epoch: int) -> None:
         """Go to the start of ``epoch``, unless it is already the current epoch."""
         if epoch != self.epoch:
-            self.epoch, self._handed_out = epoch, 0
+            self.epoch, self._yielded = epoch, 0
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the remaining batches of the epoch.
@@ -108,22 +108,23 @@ class BatchLoader(_EpochLoader):
         A batch contains ``index`` (B,) int64 positions in the catalogue, ``epoch`` and ``training``. With labels, it
         also contains ``label`` (B,) int64; with several processes, also ``sizes``, the number of rows of each process.
         """
-        while self._handed_out < len(self):
-            drawn = self._sampler.batch(0 if self._repeat else self.epoch, self._handed_out)
+        while self._yielded < len(self):
+            drawn = self._sampler.batch(0 if self._repeat else self.epoch, self._yielded)
             batch = self._batch(self._positions[drawn])
             if self._labels is not None:
                 batch["label"] = torch.from_numpy(self._labels[drawn][self.rank :: self.world_size].copy())
-            self._handed_out += 1
+            self._yielded += 1
             yield batch
-        self._handed_out = 0
+        self._yielded = 0
 
     def state_dict(self) -> dict[str, int]:
         """Return the epoch and its number of yielded batches."""
-        return {"epoch": self.epoch, "handed_out": self._handed_out}
+        return {"epoch": self.epoch, "yielded": self._yielded}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Resume after the last batch that was yielded."""
-        self.epoch, self._handed_out = state["epoch"], state["handed_out"]
+        # Version 0.1 wrote `handed_out`.
+        self.epoch, self._yielded = state["epoch"], state["yielded" if "yielded" in state else "handed_out"]
 
 
 class EvaluationLoader(_EpochLoader):

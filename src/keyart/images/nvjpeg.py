@@ -52,10 +52,12 @@ def decode_jpegs(
     for start in range(0, len(fit), _GROUP):
         group = fit[start : start + _GROUP]
         whole = _whole([files[at] for at in group], device)
-        made = [(at, _resized(image, image_size)) for at, image in zip(group, whole, strict=True) if image is not None]
-        if made:
-            rows = torch.stack([image for _, image in made]).cpu().numpy()
-            for (at, _), row in zip(made, rows, strict=True):
+        created = [
+            (at, _resized(image, image_size)) for at, image in zip(group, whole, strict=True) if image is not None
+        ]
+        if created:
+            rows = torch.stack([image for _, image in created]).cpu().numpy()
+            for (at, _), row in zip(created, rows, strict=True):
                 found[at] = row
     return found
 

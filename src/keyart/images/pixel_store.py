@@ -10,7 +10,7 @@ import numpy as np
 import PIL
 
 from keyart.images.decode import CHECKING_VERSION, DECODING_VERSION, BadImage
-from keyart.utils.cache import cache_folder, locked, storage_faults, write_atomically
+from keyart.utils.cache import cache_folder, locked, report_storage_errors, write_atomically
 from keyart.utils.reading import read_json
 
 HASH_BYTES = 16
@@ -84,7 +84,7 @@ class PixelStore:
         Raises:
             InputError: The disk is full, or the folder cannot be written.
         """
-        with storage_faults(self.folder):
+        with report_storage_errors(self.folder):
             count = len(self.found())
             _write_from(self.rows_path, count * self.row_bytes, (np.ascontiguousarray(row).data for row in rows))
             _write_from(self._hashes_path, count * HASH_BYTES, hashes)
@@ -92,7 +92,7 @@ class PixelStore:
     def append_bad(self, files: dict[bytes, BadImage]) -> None:
         """Record files that are not usable posters; the caller holds the lock."""
         known = {**self.bad(), **files}
-        record = {key.hex(): (why.kind, why.detail, why.mend) for key, why in known.items()}
+        record = {key.hex(): (why.kind, why.detail, why.fix) for key, why in known.items()}
         text = json.dumps({"pillow": PIL.__version__, "files": record}, indent=1)
         write_atomically(self._bad_path, lambda file: file.write(text.encode()))
 

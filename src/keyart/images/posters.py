@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from keyart.catalogue.catalogue import Catalogue
-from keyart.catalogue.problems import Account, Problem, summarise, tell
+from keyart.catalogue.problems import Problem, RowCounts, describe_problems, summarise
 from keyart.errors import InputError
 from keyart.images.decode import BadImage
 from keyart.images.duplicates import near_duplicate_groups
@@ -31,7 +31,7 @@ class Posters:
     pixels: PixelCache
     groups: np.ndarray
     skipped: list[Problem]
-    account: Account
+    account: RowCounts
 
     def __len__(self) -> int:
         return len(self.catalogue)
@@ -40,7 +40,7 @@ class Posters:
     def summary(self) -> str:
         """One-line summary: the number of usable posters and the problems of the other rows."""
         text = f"{self.catalogue.source}: {self.account}"
-        return " ".join(f"{text}: {tell(self.skipped, 3)}".split()) if self.skipped else text
+        return " ".join(f"{text}: {describe_problems(self.skipped, 3)}".split()) if self.skipped else text
 
 
 def load_posters(
@@ -79,17 +79,17 @@ def load_posters(
         raise InputError(f"{catalogue.source}: no posters; give a table with at least one")
     kept = catalogue.select(good) if bad else catalogue
     rows = catalogue.account.rows if catalogue.account is not None else len(catalogue) + _left_out(problems)
-    account = Account.of(rows, len(kept), found)
+    account = RowCounts.of(rows, len(kept), found)
     return Posters(kept, pixels, near_duplicate_groups(pixels), found, account)
 
 
 def _left_out(problems: Sequence[Problem]) -> int:
-    return len({problem.row for problem in problems if not problem.keeps_row})
+    return len({problem.row for problem in problems if not problem.row_is_usable})
 
 
 def _as_problems(catalogue: Catalogue, bad: dict[int, BadImage]) -> list[Problem]:
     lines = catalogue.rows if catalogue.rows is not None else np.arange(2, len(catalogue) + 2)
     return [
-        Problem(int(lines[i]), str(catalogue.ids[i]), str(catalogue.files[i]), why.kind, why.detail, why.mend)
+        Problem(int(lines[i]), str(catalogue.ids[i]), str(catalogue.files[i]), why.kind, why.detail, why.fix)
         for i, why in sorted(bad.items())
     ]

@@ -18,14 +18,14 @@ from keyart.errors import InputError
 from keyart.launch.config_keys import config_key
 from keyart.launch.ddp.ddp_launcher import run_processes
 from keyart.launch.slurm.job import cores_of_task, job_id, uses_slurm
-from keyart.launch.slurm.requeue import run_again
+from keyart.launch.slurm.requeue import requeue
 from keyart.launch.sweep.job import run_sweep_job
-from keyart.training.interruption import CutShort, StopOnSignal
-from keyart.training.train import first_process, train
-from keyart.training.world_size import processes_wanted
+from keyart.training.interruption import StopOnSignal, TrainingInterrupted
+from keyart.training.train import is_rank_zero, train
+from keyart.training.world_size import num_processes_to_start
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
-from keyart.utils.folder_lock import claim, let_go
+from keyart.utils.folder_lock import acquire, release
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.text import echo
 
@@ -43,7 +43,7 @@ def is_new(folder: Path) -> bool:
 
 def remove_run(folder: Path, start: Path) -> None:
     """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
-    let_go(folder)
+    release(folder)
     # Hydra may have made the folder itself the working directory.
     os.chdir(start)
     for handler in logging.root.handlers:
@@ -55,12 +55,12 @@ def remove_run(folder: Path, start: Path) -> None:
         parent.rmdir()
 
 
-def train_here_or_together(
+def train_in_processes(
     cfg: DictConfig, folder: Path, checkpoint: Path | None, reporter: "TrialReporter | None" = None
 ) -> float:
     """Train in this process, or in as many of this machine as ``trainer`` asks for; see `train`."""
     devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
-    count = processes_wanted(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
+    count = num_processes_to_start(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
     if count == 1:
         stop = StopOnSignal(folder / "checkpoints" / "last.ckpt")
         with stop.listening():
@@ -83,9 +83,9 @@ def trial_reporter(hydra_config: Any) -> "TrialReporter | None":
     return TrialReporter(storage, sweeper.study_name, int(hydra_config.job.num), instantiate(sweeper.pruner))
 
 
-def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
+def exit_cut_short(cut: TrainingInterrupted, folder: Path) -> NoReturn:
     """Tell how a run that was cut short goes on, have SLURM run its job again, and exit."""
-    if not first_process():
+    if not is_rank_zero():
         # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
         sys.exit(0 if job_id() else cut.exit_code)
     if (folder / "checkpoints" / "last.ckpt").is_file():
@@ -93,7 +93,7 @@ def leave_cut_short(cut: CutShort, folder: Path) -> NoReturn:
     else:
         log.warning("cut short by %s before anything was trained; start it again", cut.signal.name)
     if job_id():
-        run_again(cut)
+        requeue(cut)
     sys.exit(cut.exit_code)
 
 
@@ -103,18 +103,18 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
     keep_freed_memory()
     try:
         monitor = train_job(cfg)
-    except CutShort as cut:
-        leave_cut_short(cut, Path(hydra_config.runtime.output_dir).resolve())
+    except TrainingInterrupted as cut:
+        exit_cut_short(cut, Path(hydra_config.runtime.output_dir).resolve())
     except (InputError, OSError) as error:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
-        if first_process():
+        if is_rank_zero():
             echo(
                 f"train.py: {describe_fault(error) if isinstance(error, OSError) else error.render(config_key)}",
                 err=True,
             )
         sys.exit(2)
-    if first_process() and hydra_config.mode != RunMode.MULTIRUN:
+    if is_rank_zero() and hydra_config.mode != RunMode.MULTIRUN:
         print(Path(hydra_config.runtime.output_dir).resolve(), flush=True)  # noqa: T201
     return monitor
 
@@ -124,7 +124,7 @@ def train_job(cfg: DictConfig) -> float:
 
     Raises:
         InputError: The configuration or the data is invalid.
-        CutShort: A signal stopped the run.
+        TrainingInterrupted: A signal stopped the run.
     """
     hydra_config = HydraConfig.get()
     folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
@@ -134,36 +134,36 @@ def train_job(cfg: DictConfig) -> float:
     checkpoint = last if last.is_file() else None
     # What else lies in a folder that was there before is never removed.
     new = is_new(folder)
-    if not first_process():
+    if not is_rank_zero():
         logging.getLogger().setLevel(logging.ERROR)
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
         if hydra_config.mode == RunMode.MULTIRUN:
-            if first_process():
+            if is_rank_zero():
                 try:
-                    claim(folder, TASK)
+                    acquire(folder, TASK)
                 except InputError as error:
                     log.error("job %s is left to another process: %s", folder.name, error)
                     return math.nan
             return run_sweep_job(
                 folder,
                 cfg.monitor,
-                lambda: train_here_or_together(
+                lambda: train_in_processes(
                     in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
                 ),
-                writes=first_process(),
+                writes=is_rank_zero(),
                 # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
                 raises=uses_slurm(str(hydra_config.launcher._target_)),
             )
-        return train_here_or_together(cfg, folder, checkpoint)
+        return train_in_processes(cfg, folder, checkpoint)
     except InputError:
         # A run that began and could not go on, for want of space say, is there to be resumed.
-        if hydra_config.mode != RunMode.MULTIRUN and first_process() and new and not last.is_file():
+        if hydra_config.mode != RunMode.MULTIRUN and is_rank_zero() and new and not last.is_file():
             remove_run(folder, start)
         raise
     finally:
-        let_go(folder)
+        release(folder)
 
 
 def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:

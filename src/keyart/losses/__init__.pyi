@@ -15,7 +15,7 @@ from keyart.losses.base import (
     Relations as Relations,
 )
 from keyart.losses.base import (
-    relate as relate,
+    compute_relations as compute_relations,
 )
 from keyart.losses.bce import BCELoss as BCELoss
 from keyart.losses.circle import CircleLoss as CircleLoss

@@ -41,16 +41,16 @@ class AngularLoss(MetricLoss):
     name: ClassVar[str] = "angular"
     margin_spec: ClassVar[Margin] = Margin("degrees", 1, 80, 45, "Wang et al. 2017, arXiv 1708.01682")
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
         tangent = math.tan(math.radians(self.margin)) ** 2
         pull, push = 2 * (1 + tangent), 4 * tangent
-        given = rows.dtype
+        given = embeddings.dtype
         if 2 * push + pull > _SAFE_EXPONENT[given]:
-            rows, references = rows.double(), references.double()
-        similar = rows @ references.T
-        between = similar if references is rows else references @ references.T
+            embeddings, ref_emb = embeddings.double(), ref_emb.double()
+        similar = embeddings @ ref_emb.T
+        between = similar if ref_emb is embeddings else ref_emb @ ref_emb.T
         if relations.triplets is not None:
             return _named_triplets(similar, between, relations.triplets, push, pull).to(given)
         away = torch.exp(push * similar) * relations.negative

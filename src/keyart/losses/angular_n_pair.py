@@ -5,7 +5,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from keyart.losses.angular import AngularLoss
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.n_pair import NPairLoss, Pairs
 
@@ -39,12 +39,12 @@ class AngularNPairLoss(MetricLoss):
         pairs: Pairs = "all",
     ) -> None:
         super().__init__(margin, margin_schedule)
-        self.angular_weight = number("angular_weight", angular_weight, 0)
+        self.angular_weight = check_number("angular_weight", angular_weight, 0)
         self.angular = AngularLoss(margin)
         self.n_pair = NPairLoss(pairs=pairs)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         self.angular.margin = self.margin
-        angular = self.angular.compute(rows, references, relations)
-        return self.n_pair.compute(rows, references, relations) + self.angular_weight * angular
+        angular = self.angular.compute(embeddings, ref_emb, relations)
+        return self.n_pair.compute(embeddings, ref_emb, relations) + self.angular_weight * angular

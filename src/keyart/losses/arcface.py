@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, Relations, Schedule
 from keyart.losses.proxies import ProxyLoss, each_true_genre
 
@@ -39,13 +39,13 @@ class ArcFaceLoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, scale: float = 64.0) -> None:
         super().__init__(margin, margin_schedule)
-        self.scale = number("scale", scale, 0, above=True)
+        self.scale = check_number("scale", scale, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings``; see the class."""
         assert self.margin is not None
         margin = math.radians(self.margin)
-        cosines = self.cosines(rows)
+        cosines = self.cosines(embeddings)
         sines = (1 - cosines * cosines).clamp(min=_LEAST_SQUARE[cosines.dtype]).sqrt()
         turned = cosines * math.cos(margin) - sines * math.sin(margin)
         targets = torch.where(cosines >= -math.cos(margin), turned, cosines - margin * math.sin(margin))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from keyart.errors import InputError
 
 
-def number(
+def check_number(
     key: str, value: object, low: float, high: float = math.inf, *, above: bool = False, below: bool = False
 ) -> float:
     """Check that ``value`` is in [low, high] and return it as a finite float.
@@ -25,15 +25,15 @@ def number(
         assert isinstance(value, int | float)
         fits = (value > low if above else value >= low) and (value < high if below else value <= high)
     if not fits:
-        wanted = f"above {low:g}" if above else f"of at least {low:g}"
+        requested = f"above {low:g}" if above else f"of at least {low:g}"
         if high < math.inf:
-            wanted += f" and {'below' if below else 'at most'} {high:g}"
-        raise InputError(f"loss.{key}={value}: takes a number {wanted}")
+            requested += f" and {'below' if below else 'at most'} {high:g}"
+        raise InputError(f"loss.{key}={value}: takes a number {requested}")
     assert isinstance(value, int | float)
     return float(value)
 
 
-def choice(key: str, value: object, choices: Sequence[object]) -> None:
+def check_choice(key: str, value: object, choices: Sequence[object]) -> None:
     """Check that ``value`` is one of ``choices``.
 
     Raises:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from keyart.errors import InputError
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, Relations, Schedule
 from keyart.losses.classifier import ClassifierLoss
 
@@ -42,16 +42,16 @@ class AsymmetricLoss(ClassifierLoss):
         negative_focus: float = 4.0,
     ) -> None:
         super().__init__(margin, margin_schedule)
-        self.positive_focus = number("positive_focus", positive_focus, 0)
-        self.negative_focus = number("negative_focus", negative_focus, 0)
+        self.positive_focus = check_number("positive_focus", positive_focus, 0)
+        self.negative_focus = check_number("negative_focus", negative_focus, 0)
         for key, value in (("positive_focus", positive_focus), ("negative_focus", negative_focus)):
             if 0 < value < 1:
                 raise InputError(f"loss.{key}={value}: 0, or 1 and more; between them its gradient has no bound")
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of raw vectors ``rows``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of raw vectors ``embeddings``; see the class."""
         assert self.margin is not None
-        logits = self.logits(rows)
+        logits = self.logits(embeddings)
         # sigmoid(−x) has full precision where p is near 1; 1 − p does not.
         with_it, without = logits.sigmoid(), (-logits).sigmoid()
         positive = torch.nn.functional.logsigmoid(logits)

@@ -12,9 +12,9 @@ from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.losses.margin_spec import Margin, MarginSchedule
 from keyart.losses.reductions import masked_mean
-from keyart.losses.relations import AnyRelevance, Relations, relate, relate_labels, to_relevance
+from keyart.losses.relations import AnyRelevance, Relations, compute_label_relations, compute_relations, to_relevance
 
-__all__ = ["Margin", "MarginSchedule", "MetricLoss", "Relations", "Schedule", "masked_mean", "relate"]
+__all__ = ["Margin", "MarginSchedule", "MetricLoss", "Relations", "Schedule", "compute_relations", "masked_mean"]
 
 #: Accepted types of a loss's ``margin_schedule``.
 Schedule = MarginSchedule | Mapping[str, Any] | None
@@ -44,16 +44,16 @@ class MetricLoss(nn.Module, ABC):
     #: Unit, range and default of the margin; None for a loss without a margin.
     margin_spec: ClassVar[Margin | None] = None
     #: Whether `compute` gets L2-normalised embeddings or the head's raw output.
-    takes: Literal["normalised", "raw"] = "normalised"
+    input_kind: Literal["normalised", "raw"] = "normalised"
     #: Whether the loss compares posters with each other; only then can it use a memory of other batches.
-    pairwise: bool = True
+    supports_memory: bool = True
     #: Whether the loss can use a selection of pairs; only then can it use a miner. Losses on whole rankings or on the
     #: graded gain of every pair cannot.
-    minable: bool = True
+    supports_miner: bool = True
     #: The reason why the loss cannot compare a batch with other embeddings; None if it can.
     no_references: str | None = None
     #: Whether the loss needs `Relations.frozen`.
-    needs_frozen: bool = False
+    needs_frozen_features: bool = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class MetricLoss(nn.Module, ABC):
 
     def _check_schedule(self, given: Schedule) -> MarginSchedule:
         """Check the schedule and return it with its start value set."""
-        schedule = MarginSchedule.of(given)
+        schedule = MarginSchedule.from_config(given)
         if schedule.kind == "constant":
             return schedule
         spec, title = self.own_margin_spec(), self.title()
@@ -100,7 +100,7 @@ class MetricLoss(nn.Module, ABC):
         start = spec.check(start, title, "loss.margin_schedule.start")
         return dataclasses.replace(schedule, start=start)
 
-    def to_step(self, step: int, steps: int) -> None:
+    def set_step(self, step: int, steps: int) -> None:
         """Set ``margin`` to its scheduled value for a step; training calls this before each step.
 
         Args:
@@ -132,7 +132,7 @@ class MetricLoss(nn.Module, ABC):
         """Compute the loss of a batch.
 
         Args:
-            embeddings: (N, E). With relations: normalised or raw, as `takes` requires. With labels: as the model
+            embeddings: (N, E). With relations: normalised or raw, as `input_kind` requires. With labels: as the model
                 returns them.
             labels: Relations between the N embeddings and the M references; or labels, (N,) class numbers or (N, G)
                 multi-hot, from which `relevance` derives the relations.
@@ -154,22 +154,22 @@ class MetricLoss(nn.Module, ABC):
             if not isinstance(labels, Relations):
                 if (ref_emb is None) != (ref_labels is None):
                     raise ValueError("ref_emb and ref_labels must be given together")
-                if self.takes == "normalised":
+                if self.input_kind == "normalised":
                     rows = nn.functional.normalize(rows, dim=1)
                     others = rows if ref_emb is None else nn.functional.normalize(others, dim=1)
                 gains = self.relevance if relevance is None else to_relevance(relevance)
-                labels = relate_labels(labels, len(rows), gains, ref_labels, len(others))
+                labels = compute_label_relations(labels, len(rows), gains, ref_labels, len(others))
             if indices_tuple is not None:
                 labels = labels.narrowed_to(indices_tuple)
             return self.compute(rows, others, labels)
 
     @abstractmethod
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
         """Compute the loss by its formula.
 
         Args:
-            rows: (N, E) float32 or float64.
-            references: (M, E) of the same dtype; ``rows`` itself if the batch is compared with itself.
+            embeddings: (N, E) float32 or float64.
+            ref_emb: (M, E) of the same dtype; ``embeddings`` itself if the batch is compared with itself.
             relations: Relations between the two.
         """
 

@@ -46,10 +46,12 @@ class BCELoss(ClassifierLoss):
             weights = weights * float(self._weighting)
         self.register_buffer("pos_weight", weights.float())
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of raw vectors ``rows``; see the class."""
-        if len(rows) == 0:
-            return self.logits(rows).sum()
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of raw vectors ``embeddings``; see the class."""
+        if len(embeddings) == 0:
+            return self.logits(embeddings).sum()
         return nn.functional.binary_cross_entropy_with_logits(
-            self.logits(rows), relations.genres.to(rows.dtype), pos_weight=self.pos_weight.to(rows.dtype)
+            self.logits(embeddings),
+            relations.genres.to(embeddings.dtype),
+            pos_weight=self.pos_weight.to(embeddings.dtype),
         )

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import masked_logsumexp, nonzero_mean, softplus
 
@@ -35,13 +35,13 @@ class CircleLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, gamma: float = 80.0) -> None:
         super().__init__(margin, margin_schedule)
-        self.gamma = number("gamma", gamma, 0, above=True)
+        self.gamma = check_number("gamma", gamma, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        positive, negative = relations.chosen()
-        similar = rows @ references.T
+        positive, negative = relations.pair_masks()
+        similar = embeddings @ ref_emb.T
         fixed = similar.detach()
         pull = -self.gamma * torch.relu(1 + self.margin - fixed) * (similar - (1 - self.margin))
         push = self.gamma * torch.relu(fixed + self.margin) * (similar - self.margin)

@@ -12,9 +12,9 @@ class ClassifierLoss(MetricLoss):
     So this vector is the classifier's penultimate layer. References are not used.
     """
 
-    takes = "raw"
-    pairwise = False
-    minable = False
+    input_kind = "raw"
+    supports_memory = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
         super().__init__(margin, margin_schedule)

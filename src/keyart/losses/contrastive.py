@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import distances, nonzero_mean
 
@@ -36,11 +36,11 @@ class ContrastiveLoss(MetricLoss):
         self, margin: float | None = None, margin_schedule: Schedule = None, positive_margin: float = 0.0
     ) -> None:
         super().__init__(margin, margin_schedule)
-        self.positive_margin = number("positive_margin", positive_margin, 0, 2)
+        self.positive_margin = check_number("positive_margin", positive_margin, 0, 2)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        positive, negative = relations.chosen()
-        apart = distances(rows, references)
+        positive, negative = relations.pair_masks()
+        apart = distances(embeddings, ref_emb)
         return nonzero_mean(apart - self.positive_margin, positive) + nonzero_mean(self.margin - apart, negative)

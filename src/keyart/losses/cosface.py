@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, Relations, Schedule
 from keyart.losses.proxies import ProxyLoss, each_true_genre
 
@@ -34,10 +34,10 @@ class CosFaceLoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, scale: float = 64.0) -> None:
         super().__init__(margin, margin_schedule)
-        self.scale = number("scale", scale, 0, above=True)
+        self.scale = check_number("scale", scale, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings``; see the class."""
         assert self.margin is not None
-        logits = self.scale * self.cosines(rows)
+        logits = self.scale * self.cosines(embeddings)
         return each_true_genre(logits, logits - self.scale * self.margin, relations.genres)

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal, get_args
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import choice, number
+from keyart.losses.argument_checks import check_choice, check_number
 from keyart.losses.base import MetricLoss, Relations
 from keyart.losses.listwise import row_divergence
 from keyart.losses.reductions import masked_mean
@@ -35,29 +35,29 @@ class DistillationLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "distillation"
-    minable = False
-    needs_frozen = True
+    supports_miner = False
+    needs_frozen_features = True
 
     def __init__(self, margin: float | None = None, form: Form = "kl", temperature: float = 0.1) -> None:
         super().__init__(margin)
-        choice("form", form, get_args(Form))
+        check_choice("form", form, get_args(Form))
         self.form = form
-        self.temperature = number("temperature", temperature, 0, above=True)
+        self.temperature = check_number("temperature", temperature, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class.
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class.
 
         Raises:
             RuntimeError: The relations lack the frozen similarities.
         """
         if relations.frozen is None:
             raise RuntimeError(
-                "DistillationLoss: the relations hold no frozen similarities; give `relate` the features"
+                "DistillationLoss: the relations hold no frozen similarities; give `compute_relations` the features"
             )
-        compared = relations.compared()
-        frozen = relations.frozen.to(rows.dtype)
+        valid_pairs = relations.valid_pairs()
+        frozen = relations.frozen.to(embeddings.dtype)
         if self.form == "mse":
-            return masked_mean((rows @ references.T - frozen) ** 2, compared)
-        logits = (rows / self.temperature) @ references.T
-        losses = row_divergence(frozen / self.temperature, logits, compared)
-        return masked_mean(losses, compared.any(dim=1))
+            return masked_mean((embeddings @ ref_emb.T - frozen) ** 2, valid_pairs)
+        logits = (embeddings / self.temperature) @ ref_emb.T
+        losses = row_divergence(frozen / self.temperature, logits, valid_pairs)
+        return masked_mean(losses, valid_pairs.any(dim=1))

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import MetricLoss, Relations
 from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
 
@@ -30,16 +30,16 @@ class GainSupConLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "gain_supcon"
-    minable = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, temperature: float = 0.1, power: float = 1.0) -> None:
         super().__init__(margin)
-        self.temperature = number("temperature", temperature, 0, above=True)
-        self.power = number("power", power, 0, above=True)
+        self.temperature = check_number("temperature", temperature, 0, above=True)
+        self.power = check_number("power", power, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        compared = relations.compared()
-        logits = (rows / self.temperature) @ references.T
-        weights = relations.gain.to(logits.dtype) ** self.power * compared
-        return nonzero_mean(log_likelihood_loss(logits, weights, compared))
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        valid_pairs = relations.valid_pairs()
+        logits = (embeddings / self.temperature) @ ref_emb.T
+        weights = relations.gain.to(logits.dtype) ** self.power * valid_pairs
+        return nonzero_mean(log_likelihood_loss(logits, weights, valid_pairs))

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import MetricLoss, Relations
 from keyart.losses.reductions import masked_logsumexp, masked_mean
 
@@ -31,36 +31,36 @@ class ListwiseLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "listwise"
-    minable = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, temperature: float = 0.1, gain_temperature: float = 0.2) -> None:
         super().__init__(margin)
-        self.temperature = number("temperature", temperature, 0, above=True)
-        self.gain_temperature = number("gain_temperature", gain_temperature, 0, above=True)
+        self.temperature = check_number("temperature", temperature, 0, above=True)
+        self.gain_temperature = check_number("gain_temperature", gain_temperature, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        compared = relations.compared()
-        gain = relations.gain.to(rows.dtype)
-        logits = (rows / self.temperature) @ references.T
-        losses = row_divergence(gain / self.gain_temperature, logits, compared)
-        return masked_mean(losses, (compared & (gain > 0)).any(dim=1))
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        valid_pairs = relations.valid_pairs()
+        gain = relations.gain.to(embeddings.dtype)
+        logits = (embeddings / self.temperature) @ ref_emb.T
+        losses = row_divergence(gain / self.gain_temperature, logits, valid_pairs)
+        return masked_mean(losses, (valid_pairs & (gain > 0)).any(dim=1))
 
 
-def row_divergence(target_logits: Tensor, logits: Tensor, compared: Tensor) -> Tensor:
-    """Compute the Kullback–Leibler divergence of each row's softmax from that of its target, over ``compared`` columns.
+def row_divergence(target_logits: Tensor, logits: Tensor, valid_pairs: Tensor) -> Tensor:
+    """Compute the Kullback–Leibler divergence of each row's softmax from that of its target, over some columns.
 
     Args:
         target_logits: (N, M), without gradient.
         logits: (N, M).
-        compared: (N, M) bool.
+        valid_pairs: (N, M) bool.
 
     Returns:
         (N,), 0 for rows without columns to compare.
     """
-    wanted = masked_logsumexp(target_logits, compared)
-    share = torch.where(compared, (target_logits - wanted[:, None]).clamp(max=0).exp(), 0)
+    requested = masked_logsumexp(target_logits, valid_pairs)
+    share = torch.where(valid_pairs, (target_logits - requested[:, None]).clamp(max=0).exp(), 0)
     # The shares sum to 1, so the normalisers are not part of the sum.
     inner = (share * (target_logits - logits)).sum(dim=1)
-    given = masked_logsumexp(logits, compared)
-    return torch.where(compared.any(dim=1), inner - wanted + given, 0)
+    given = masked_logsumexp(logits, valid_pairs)
+    return torch.where(valid_pairs.any(dim=1), inner - requested + given, 0)

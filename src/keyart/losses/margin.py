@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from keyart.losses.argument_checks import choice, number
+from keyart.losses.argument_checks import check_choice, check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import distances
 
@@ -51,10 +51,10 @@ class MarginLoss(MetricLoss):
         nu: float = 0.0,
     ) -> None:
         super().__init__(margin, margin_schedule)
-        choice("learn_beta", learn_beta, (False, True, "genre"))
+        check_choice("learn_beta", learn_beta, (False, True, "genre"))
         self.learn_beta = learn_beta
-        self.nu = number("nu", nu, 0)
-        start = torch.tensor([number("beta", beta, 0, 2, above=True, below=True)])
+        self.nu = check_number("nu", nu, 0)
+        start = torch.tensor([check_number("beta", beta, 0, 2, above=True, below=True)])
         if learn_beta:
             self.beta = nn.Parameter(start)
         else:
@@ -73,17 +73,17 @@ class MarginLoss(MetricLoss):
         genres = relations.genres.to(dtype)
         return genres @ beta / genres.sum(dim=1).clamp(min=1)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        apart = distances(rows, references)
-        beta = self.boundaries(relations, rows.dtype)
+        apart = distances(embeddings, ref_emb)
+        beta = self.boundaries(relations, embeddings.dtype)
         near = torch.relu(apart - beta[:, None] + self.margin)
         far = torch.relu(beta[:, None] - apart + self.margin)
         if relations.triplets is not None:
             times = _times_named(relations.triplets, apart)
         else:
-            times = _times_all(relations, rows.dtype)
+            times = _times_all(relations, embeddings.dtype)
         as_positive, as_negative = times
         total = (near * as_positive).sum() + (far * as_negative).sum()
         above = (as_positive * (near > 0)).sum() + (as_negative * (far > 0)).sum()
@@ -93,7 +93,7 @@ class MarginLoss(MetricLoss):
         triplets = as_positive.sum(dim=1)
         if self.learn_beta == "genre":
             return loss + self.nu * (triplets @ beta) / above.clamp(min=1)
-        return loss + self.nu * self.beta.to(rows.dtype).sum() * (triplets.sum() > 0)
+        return loss + self.nu * self.beta.to(embeddings.dtype).sum() * (triplets.sum() > 0)
 
 
 def _times_all(relations: Relations, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -87,7 +87,7 @@ class MarginSchedule:
             raise InputError(f"loss.margin_schedule.share={self.share}: a share of all steps, above 0 and at most 1")
 
     @classmethod
-    def of(cls, given: "MarginSchedule | Mapping[str, Any] | None") -> "MarginSchedule":
+    def from_config(cls, given: "MarginSchedule | Mapping[str, Any] | None") -> "MarginSchedule":
         """Convert ``given`` to a schedule; None means ``constant``.
 
         Raises:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from keyart.errors import InputError
-from keyart.losses.objective import Rows
+from keyart.losses.objective import EmbeddedBatch
 
 
 class CrossBatchMemory(nn.Module):
@@ -49,15 +49,15 @@ class CrossBatchMemory(nn.Module):
         self.register_buffer("frozen", torch.zeros(size, frozen_width))
         self.register_buffer("next", torch.zeros((), dtype=torch.int64))
 
-    def recall(self, step: int) -> Rows | None:
+    def references(self, step: int) -> EmbeddedBatch | None:
         """Return all places of the queue, with index -1 in empty ones; None before `start_step`."""
         if step < self.start_step:
             return None
         frozen = self.frozen if self.frozen.shape[1] else None
-        return Rows(self.embeddings, self.genres, self.index, frozen)
+        return EmbeddedBatch(self.embeddings, self.genres, self.index, frozen)
 
     @torch.no_grad()
-    def store(self, rows: Rows) -> None:
+    def store(self, rows: EmbeddedBatch) -> None:
         """Store a batch in place of the oldest posters; if a batch is larger than the queue, store its last rows."""
         start = max(0, len(rows.index) - self.size)
         places = (self.next + torch.arange(len(rows.index) - start, device=self.next.device)) % self.size

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import masked_logsumexp, softplus
 
@@ -36,14 +36,14 @@ class MultiSimilarityLoss(MetricLoss):
         self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 2.0, beta: float = 50.0
     ) -> None:
         super().__init__(margin, margin_schedule)
-        self.alpha = number("alpha", alpha, 0, above=True)
-        self.beta = number("beta", beta, 0, above=True)
+        self.alpha = check_number("alpha", alpha, 0, above=True)
+        self.beta = check_number("beta", beta, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        positive, negative = relations.chosen()
-        beyond = rows @ references.T - self.margin
+        positive, negative = relations.pair_masks()
+        beyond = embeddings @ ref_emb.T - self.margin
         near = softplus(masked_logsumexp(-self.alpha * beyond, positive)) / self.alpha
         far = softplus(masked_logsumexp(self.beta * beyond, negative)) / self.beta
-        return (near + far).sum() / max(1, len(rows))
+        return (near + far).sum() / max(1, len(embeddings))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from keyart.losses.argument_checks import choice
+from keyart.losses.argument_checks import check_choice
 from keyart.losses.base import MetricLoss, Relations
 from keyart.losses.reductions import as_numbers, masked_logsumexp, masked_mean, softplus
 
@@ -39,17 +39,17 @@ class NPairLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, pairs: Pairs = "all") -> None:
         super().__init__(margin)
-        choice("pairs", pairs, get_args(Pairs))
+        check_choice("pairs", pairs, get_args(Pairs))
         self.pairs = pairs
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        positive, negative = relations.chosen()
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        positive, negative = relations.pair_masks()
         if self.pairs == "all" or positive.numel() == 0:
-            loss: Tensor = _AllPairs.apply(rows, references, references is rows, positive, negative)
+            loss: Tensor = _AllPairs.apply(embeddings, ref_emb, ref_emb is embeddings, positive, negative)
             return loss
         anchors, partners, found = _one_per_genre(relations, positive)
-        similar = rows[anchors] @ references[partners].T
+        similar = embeddings[anchors] @ ref_emb[partners].T
         against = masked_logsumexp(similar, negative[anchors][:, partners] & found)
         return masked_mean(softplus(against - similar.diagonal()), found)
 
@@ -62,28 +62,28 @@ class _AllPairs(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, rows: Tensor, references: Tensor, same: bool, positive: Tensor, negative: Tensor) -> Tensor:
+    def forward(ctx: Any, rows: Tensor, ref_emb: Tensor, same: bool, positive: Tensor, negative: Tensor) -> Tensor:
         """Compute the mean over positive pairs; 0 if there are none."""
-        similar = rows @ references.T
-        wanted, unwanted = as_numbers(positive, similar.dtype), as_numbers(negative, similar.dtype)
-        pairs = wanted.sum().clamp_(min=1)
+        similar = rows @ ref_emb.T
+        requested, unwanted = as_numbers(positive, similar.dtype), as_numbers(negative, similar.dtype)
+        pairs = requested.sum().clamp_(min=1)
         exponentials = similar.exp()
         total = exponentials + torch.linalg.vecdot(exponentials, unwanted)[:, None]
-        inverse = wanted / total
-        gradient = unwanted.mul_(inverse.sum(dim=1, keepdim=True)).add_(inverse).mul_(exponentials).sub_(wanted)
+        inverse = requested / total
+        gradient = unwanted.mul_(inverse.sum(dim=1, keepdim=True)).add_(inverse).mul_(exponentials).sub_(requested)
         ctx.same = same
-        ctx.save_for_backward(rows, references, gradient, pairs)
-        return torch.vdot(total.log_().sub_(similar).flatten(), wanted.flatten()) / pairs
+        ctx.save_for_backward(rows, ref_emb, gradient, pairs)
+        return torch.vdot(total.log_().sub_(similar).flatten(), requested.flatten()) / pairs
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_output: Tensor) -> tuple[Tensor, Tensor | None, None, None, None]:
         """Return the gradients of rows and references; if the batch is compared with itself, the rows get their sum."""
-        rows, references, gradient, pairs = ctx.saved_tensors
+        rows, ref_emb, gradient, pairs = ctx.saved_tensors
         scale = grad_output / pairs
         if ctx.same:
             return (gradient + gradient.T) @ rows * scale, None, None, None, None
-        return gradient @ references * scale, gradient.T @ rows * scale, None, None, None
+        return gradient @ ref_emb * scale, gradient.T @ rows * scale, None, None, None
 
 
 def _one_per_genre(relations: Relations, positive: Tensor) -> tuple[Tensor, Tensor, Tensor]:

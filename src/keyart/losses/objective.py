@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 from keyart.errors import InputError
-from keyart.losses.base import MetricLoss, Relations, relate
+from keyart.losses.base import MetricLoss, Relations, compute_relations
 from keyart.losses.gather import gather_rows
 from keyart.losses.miners.base import Miner
 from keyart.losses.miners.none import NoMiner
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class EmbeddedBatch:
     """A batch of embedded posters with the data that a loss needs.
 
     Args:
@@ -29,7 +29,7 @@ class Rows:
     index: Tensor
     frozen: Tensor | None = None
 
-    def gathered(self, sizes: list[int]) -> "Rows":
+    def gathered(self, sizes: list[int]) -> "EmbeddedBatch":
         """Gather the rows of all processes, with gradient; see `gather_rows`.
 
         Process r of w has rows r, r + w, r + 2w … of the batch. The result has the batch's order, so that random miners
@@ -42,14 +42,14 @@ class Rows:
             gather_rows(rows, sizes)[order] for rows in (self.embeddings, self.genres, self.index)
         )
         frozen = None if self.frozen is None else gather_rows(self.frozen, sizes)[order]
-        return Rows(embeddings, genres, index, frozen)
+        return EmbeddedBatch(embeddings, genres, index, frozen)
 
-    def followed_by(self, others: "Rows") -> "Rows":
+    def followed_by(self, others: "EmbeddedBatch") -> "EmbeddedBatch":
         """Concatenate these rows and the others."""
         frozen = None
         if self.frozen is not None and others.frozen is not None:
             frozen = torch.cat((self.frozen, others.frozen))
-        return Rows(
+        return EmbeddedBatch(
             torch.cat((self.embeddings, others.embeddings)),
             torch.cat((self.genres, others.genres)),
             torch.cat((self.index, others.index)),
@@ -57,14 +57,14 @@ class Rows:
         )
 
 
-def objective(
-    rows: Rows,
+def compute_loss(
+    rows: EmbeddedBatch,
     loss: MetricLoss,
     relevance: Callable[[Tensor, Tensor], Tensor],
     *,
-    parts: int = 1,
+    branches: int = 1,
     miner: Miner | None = None,
-    remembered: Rows | None = None,
+    remembered: EmbeddedBatch | None = None,
 ) -> Tensor:
     """Compute the loss of a batch; each poster is compared with the batch and with the remembered posters.
 
@@ -74,7 +74,7 @@ def objective(
         rows: The whole batch, from all processes.
         loss: The loss; it is applied to each part separately.
         relevance: Function that returns gains (N, M) in [0, 1] of two multi-hot tensors.
-        parts: Number of vectors of equal width into which the embeddings are split.
+        branches: Number of vectors of equal width into which the embeddings are split.
         miner: Selects pairs or triplets; None for all.
         remembered: Posters of other batches, without gradient; None for none.
 
@@ -83,14 +83,14 @@ def objective(
     """
     others = rows if remembered is None else rows.followed_by(remembered)
     frozen = None if rows.frozen is None or others.frozen is None else (rows.frozen, others.frozen)
-    relations = relate(rows.genres, others.genres, relevance, rows.index, others.index, frozen=frozen)
-    references: tuple[Tensor | None, ...] = (None,) * parts
+    relations = compute_relations(rows.genres, others.genres, relevance, rows.index, others.index, frozen=frozen)
+    ref_emb: tuple[Tensor | None, ...] = (None,) * branches
     if remembered is not None:
         there = (remembered.index >= 0) & ~torch.isin(remembered.index, rows.index)
         relations = _among(relations, torch.cat((torch.ones_like(rows.index, dtype=torch.bool), there)))
-        references = others.embeddings.chunk(parts, dim=1)
+        ref_emb = others.embeddings.chunk(branches, dim=1)
     losses = []
-    for part, reference in zip(rows.embeddings.chunk(parts, dim=1), references, strict=True):
+    for part, reference in zip(rows.embeddings.chunk(branches, dim=1), ref_emb, strict=True):
         chosen = relations if miner is None else miner(part, relations, reference)
         losses.append(loss(part, chosen, reference))
     return torch.stack(losses).mean()
@@ -103,7 +103,7 @@ def _among(relations: Relations, there: Tensor) -> Relations:
         gain=relations.gain * there,
         positive=relations.positive & there,
         negative=relations.negative & there,
-        other=None if relations.other is None else relations.other & there,
+        different=None if relations.different is None else relations.different & there,
     )
 
 
@@ -113,16 +113,16 @@ def check_use(loss: MetricLoss, miner: Miner | None, *, memory: bool) -> None:
     Raises:
         InputError: It cannot; the message gives the reason.
     """
-    if miner is not None and not isinstance(miner, NoMiner) and not (loss.pairwise and loss.minable):
+    if miner is not None and not isinstance(miner, NoMiner) and not (loss.supports_memory and loss.supports_miner):
         reason = (
             "weighs every pair by its gain or its rank"
-            if loss.pairwise
+            if loss.supports_memory
             else "compares posters with genres and not with each other"
         )
         raise InputError(
             f"miner={miner.name}: loss={loss.name} {reason}, so there are no pairs to choose; take miner=none"
         )
-    if memory and not loss.pairwise:
+    if memory and not loss.supports_memory:
         raise InputError(
             f"memory.size: loss={loss.name} compares posters with genres and not with each other,"
             " so posters of other batches are of no use; take memory.size=0"

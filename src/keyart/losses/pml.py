@@ -71,12 +71,12 @@ SUPPORTED: dict[str, PMLClass] = {
     "TupletMarginLoss": _with_margin("margin", "degrees", 0, 90, 5.73, bounded=True),
 }
 
-_LABELS = "compares class labels itself, whatever pairs it is given"
+_LABELS = "compares class labels itself, whatever pairs it receives"
 _ONE_CLASS = "learns a direction for each class and needs exactly one class per item"
 _BASE = "is a base class, not a loss"
 
 #: The unsupported losses, with the reason.
-REFUSED: dict[str, str] = {
+UNSUPPORTED: dict[str, str] = {
     "AngularLoss": f"{_LABELS}; take loss=angular",
     "ArcFaceLoss": f"{_ONE_CLASS}; take loss=arcface",
     "BaseLossWrapper": _BASE,
@@ -211,7 +211,7 @@ class PMLLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "pml"
-    takes = "raw"  # PML normalises by itself, and its regularizers use the norms
+    input_kind = "raw"  # PML normalises by itself, and its regularizers use the norms
 
     def __init__(
         self,
@@ -220,7 +220,7 @@ class PMLLoss(MetricLoss):
         margin_schedule: Schedule = None,
         args: Mapping[str, Any] | None = None,
     ) -> None:
-        self.class_name = find_class(class_name, SUPPORTED, REFUSED, "loss")
+        self.class_name = find_class(class_name, SUPPORTED, UNSUPPORTED, "loss")
         self.about = SUPPORTED[self.class_name]
         super().__init__(margin, margin_schedule)
         arguments = dict(args or {})
@@ -232,15 +232,15 @@ class PMLLoss(MetricLoss):
             raise refusal("loss.args", self.class_name, arguments, error) from error
 
     @classmethod
-    def of(cls, loss: nn.Module) -> "PMLLoss":
+    def from_config(cls, loss: nn.Module) -> "PMLLoss":
         """Wrap an existing loss object, including its margin; see `from_pml`."""
-        made = cls.__new__(cls)
-        made.class_name = type(loss).__name__
-        made.about = PMLClass()
-        MetricLoss.__init__(made)
-        made.about = _about(loss)
-        made._adopt(loss)
-        return made
+        created = cls.__new__(cls)
+        created.class_name = type(loss).__name__
+        created.about = PMLClass()
+        MetricLoss.__init__(created)
+        created.about = _about(loss)
+        created._adopt(loss)
+        return created
 
     def _adopt(self, loss: Any) -> None:
         """Store a loss of PML and its properties."""
@@ -261,9 +261,9 @@ class PMLLoss(MetricLoss):
         """Return the loss's name for messages."""
         return f"{self.name} loss.class={self.class_name}"
 
-    def to_step(self, step: int, steps: int) -> None:
+    def set_step(self, step: int, steps: int) -> None:
         """Set the margin to its scheduled value for a step."""
-        super().to_step(step, steps)
+        super().set_step(step, steps)
         self._set_margin()
 
     def _set_margin(self) -> None:
@@ -285,21 +285,21 @@ class PMLLoss(MetricLoss):
             rows = torch.randn(6, 4)
         self(rows, torch.tensor([0, 0, 0, 1, 1, 1]))
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of raw vectors ``rows`` and ``references``; see the class."""
-        own = references is rows
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of raw vectors ``embeddings`` and ``ref_emb``; see the class."""
+        own = ref_emb is embeddings
         if not own and self.no_references is not None:
             raise InputError(f"loss={self.title()}: {self.no_references}, so it takes no references")
-        others = None if own else references
+        others = None if own else ref_emb
         if self.miner is not None:
-            relations = self.miner(rows, relations, others)
+            relations = self.miner(embeddings, relations, others)
         if relations.triplets is not None:
             indices = tuple(relations.triplets)
         elif self.about.indices == "pairs":
-            indices = relations.pairs()
+            indices = relations.pml_indices()
         else:
             indices = list_triplets(relations)
-        loss: Tensor = self.loss(rows, indices_tuple=indices, ref_emb=others)
+        loss: Tensor = self.loss(embeddings, indices_tuple=indices, ref_emb=others)
         return loss.reshape(())
 
     def extra_repr(self) -> str:
@@ -334,9 +334,9 @@ def _about(loss: object) -> PMLClass:
     names = [cls.__name__ for cls in type(loss).__mro__]
     if not isinstance(loss, losses.BaseMetricLossFunction | losses.BaseLossWrapper | losses.MultipleLosses):
         raise InputError(f"from_pml: takes a loss of pytorch-metric-learning, not {names[0]}")
-    known = next((name for name in names if name in SUPPORTED or name in REFUSED), names[0])
-    if known in REFUSED and (known != "GenericPairLoss" or names[0] == known):
-        raise InputError(f"from_pml: {names[0]} cannot be used: it {REFUSED[known]}")
+    known = next((name for name in names if name in SUPPORTED or name in UNSUPPORTED), names[0])
+    if known in UNSUPPORTED and (known != "GenericPairLoss" or names[0] == known):
+        raise InputError(f"from_pml: {names[0]} cannot be used: it {UNSUPPORTED[known]}")
     if getattr(loss, "triplets_per_anchor", "all") != "all":
         raise InputError(f"from_pml: {names[0]}(triplets_per_anchor=…) draws triplets by class labels; give a miner")
     beta = getattr(loss, "beta", None)
@@ -383,8 +383,8 @@ def from_pml(
     """
     from keyart.losses.miners.pml import PMLMiner
 
-    wrapped = PMLLoss.of(pml_loss)
+    wrapped = PMLLoss.from_config(pml_loss)
     if miner is not None:
-        wrapped.miner = PMLMiner.of(miner)
+        wrapped.miner = PMLMiner.from_config(miner)
     wrapped.relevance = to_relevance(relevance)
     return wrapped

@@ -10,8 +10,8 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean, softplus
 class ProxyLoss(MetricLoss):
     """Base class of losses on similarities of unit embeddings to one learned proxy per genre, without references."""
 
-    pairwise = False
-    minable = False
+    supports_memory = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:
         super().__init__(margin, margin_schedule)

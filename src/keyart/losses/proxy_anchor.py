@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, Relations, Schedule
 from keyart.losses.proxies import ProxyLoss
 from keyart.losses.reductions import masked_logsumexp, softplus
@@ -36,13 +36,13 @@ class ProxyAnchorLoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, alpha: float = 32.0) -> None:
         super().__init__(margin, margin_schedule)
-        self.alpha = number("alpha", alpha, 0, above=True)
+        self.alpha = check_number("alpha", alpha, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings``; see the class."""
         assert self.margin is not None
-        similar = self.cosines(rows)
-        if len(rows) == 0:
+        similar = self.cosines(embeddings)
+        if len(embeddings) == 0:
             return similar.sum()
         true = relations.genres > 0
         near = softplus(masked_logsumexp(self.alpha * (self.margin - similar), true, dim=0))

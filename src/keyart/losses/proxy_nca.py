@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Relations
 from keyart.losses.proxies import ProxyLoss, each_true_genre
 
@@ -32,10 +32,10 @@ class ProxyNCALoss(ProxyLoss):
 
     def __init__(self, margin: float | None = None, scale: float = 9.0) -> None:
         super().__init__(margin)
-        self.scale = number("scale", scale, 0, above=True)
+        self.scale = check_number("scale", scale, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings``; see the class."""
         # The part that all distances of a poster share (2 and its own squared length) cancels in the quotient.
-        logits = 2 * self.scale * self.cosines(rows)
+        logits = 2 * self.scale * self.cosines(embeddings)
         return each_true_genre(logits, logits, relations.genres)

@@ -5,7 +5,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.reductions import distances
 
@@ -50,21 +50,21 @@ class RankedListLoss(MetricLoss):
         imbalance: float = 0.5,
     ) -> None:
         super().__init__(margin, margin_schedule)
-        self.alpha = None if alpha is None else number("alpha", alpha, 0, 2, above=True)
+        self.alpha = None if alpha is None else check_number("alpha", alpha, 0, 2, above=True)
         # Above 20, the exponentials overflow.
-        self.negative_temperature = number("negative_temperature", negative_temperature, 0, 20)
-        self.positive_temperature = number("positive_temperature", positive_temperature, 0, 20)
-        self.imbalance = number("imbalance", imbalance, 0, 1)
+        self.negative_temperature = check_number("negative_temperature", negative_temperature, 0, 20)
+        self.positive_temperature = check_number("positive_temperature", positive_temperature, 0, 20)
+        self.imbalance = check_number("imbalance", imbalance, 0, 1)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        positive, negative = relations.chosen()
+        positive, negative = relations.pair_masks()
         alpha = 1 + self.margin / 2 if self.alpha is None else self.alpha
-        apart = distances(rows, references)
+        apart = distances(embeddings, ref_emb)
         near = _trespass(apart - (alpha - self.margin), positive, self.positive_temperature)
         far = _trespass(alpha - apart, negative, self.negative_temperature)
-        return ((1 - self.imbalance) * near + self.imbalance * far).sum() / max(1, len(rows))
+        return ((1 - self.imbalance) * near + self.imbalance * far).sum() / max(1, len(embeddings))
 
 
 def _trespass(beyond: Tensor, mask: Tensor, temperature: float) -> Tensor:

@@ -58,22 +58,22 @@ def softplus(values: Tensor) -> Tensor:
     return torch.nn.functional.softplus(values, threshold=_LINEAR_FROM)
 
 
-def distances(rows: Tensor, references: Tensor) -> Tensor:
+def distances(rows: Tensor, ref_emb: Tensor) -> Tensor:
     """Return the (N, M) Euclidean distances of (N, E) and (M, E); the gradient is 0 where the distance is 0."""
-    return torch.cdist(rows, references)
+    return torch.cdist(rows, ref_emb)
 
 
-def log_likelihood_loss(logits: Tensor, weights: Tensor, compared: Tensor) -> Tensor:
+def log_likelihood_loss(logits: Tensor, weights: Tensor, valid_pairs: Tensor) -> Tensor:
     """Compute −Σ_j w_ij log softmax_j(logits) / Σ_j w_ij of each row; 0 for rows without weight.
 
     Args:
         logits: (N, M).
-        weights: (N, M) non-negative, 0 outside ``compared``.
-        compared: (N, M) bool, over which the softmax is taken.
+        weights: (N, M) non-negative, 0 outside ``valid_pairs``.
+        valid_pairs: (N, M) bool, over which the softmax is taken.
 
     Returns:
         (N,).
     """
     total = weights.sum(dim=1)
     mean = (logits * weights).sum(dim=1) / torch.where(total > 0, total, 1)
-    return torch.where(total > 0, masked_logsumexp(logits, compared) - mean, 0)
+    return torch.where(total > 0, masked_logsumexp(logits, valid_pairs) - mean, 0)

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import choice, number
+from keyart.losses.argument_checks import check_choice, check_number
 from keyart.losses.base import MetricLoss, Relations
 
 Weighting = Literal["balanced", "none"]
@@ -31,23 +31,23 @@ class RegressionLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "regression"
-    minable = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, low: float = 0.0, weighting: Weighting = "balanced") -> None:
         super().__init__(margin)
-        self.low = number("low", low, -1, 1, below=True)
-        choice("weighting", weighting, get_args(Weighting))
+        self.low = check_number("low", low, -1, 1, below=True)
+        check_choice("weighting", weighting, get_args(Weighting))
         self.weighting = weighting
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        compared = relations.compared()
-        gain = relations.gain.to(rows.dtype)
-        errors = (rows @ references.T - (self.low + (1 - self.low) * gain)) ** 2
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        valid_pairs = relations.valid_pairs()
+        gain = relations.gain.to(embeddings.dtype)
+        errors = (embeddings @ ref_emb.T - (self.low + (1 - self.low) * gain)) ** 2
         if self.weighting == "none":
-            return torch.where(compared, errors, 0).sum() / compared.sum().clamp(min=1)
-        related = compared & (gain > 0)
-        unrelated = compared & (gain <= 0)
+            return torch.where(valid_pairs, errors, 0).sum() / valid_pairs.sum().clamp(min=1)
+        related = valid_pairs & (gain > 0)
+        unrelated = valid_pairs & (gain <= 0)
         weights = sum(kind.to(errors.dtype) / kind.sum().clamp(min=1) for kind in (related, unrelated))
         kinds = related.any().to(torch.int64) + unrelated.any()
         return (errors * weights).sum() / kinds.clamp(min=1)

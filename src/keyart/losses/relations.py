@@ -30,7 +30,8 @@ class Relations:
         triplets: (3, T) int64 positions of anchors, positives and negatives, if a miner selected some. None means all
             triplets that the masks allow.
         frozen: (N, M) cosine similarities of the frozen backbone's pooled features, if the loss needs them.
-        other: (N, M) bool, whether row and reference are different posters, independent of a miner. None only if the
+        different: (N, M) bool, whether row and reference are different posters, independent of a miner. None only if
+            the
             masks were created by hand: then it is derived from gain and masks.
     """
 
@@ -41,9 +42,9 @@ class Relations:
     reference_genres: Tensor
     triplets: Tensor | None = None
     frozen: Tensor | None = None
-    other: Tensor | None = None
+    different: Tensor | None = None
 
-    def pairs(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def pml_indices(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return pytorch-metric-learning's ``indices_tuple``: positions of anchors, positives, anchors, negatives.
 
         Their number depends on the data, so this waits for the device.
@@ -52,7 +53,7 @@ class Relations:
         others, negatives = torch.where(self.negative)
         return anchors, positives, others, negatives
 
-    def chosen(self) -> tuple[Tensor, Tensor]:
+    def pair_masks(self) -> tuple[Tensor, Tensor]:
         """Return positive and negative pairs as (N, M) masks, restricted to the pairs in ``triplets`` if there are any.
 
         This is for losses on pairs, which cannot distinguish the triplets of a pair.
@@ -87,10 +88,10 @@ class Relations:
         negative[indices[2], indices[3]] = True
         return replace(self, positive=positive, negative=negative, triplets=None)
 
-    def compared(self) -> Tensor:
+    def valid_pairs(self) -> Tensor:
         """Return (N, M) bool, whether row and reference are different posters, for losses on the gain of every pair."""
-        if self.other is not None:
-            return self.other
+        if self.different is not None:
+            return self.different
         return self.positive | self.negative | ((self.gain > 0) & (self.gain < POSITIVE_GAIN))
 
 
@@ -99,7 +100,7 @@ def to_relevance(relevance: AnyRelevance) -> Gains:
     return Relevance(relevance) if isinstance(relevance, str) else relevance
 
 
-def relate(
+def compute_relations(
     genres: Tensor,
     reference_genres: Tensor,
     relevance: Callable[[Tensor, Tensor], Tensor],
@@ -121,23 +122,23 @@ def relate(
     """
     with torch.no_grad():
         gain = relevance(genres, reference_genres)
-        other = index[:, None] != reference_index[None]
+        different = index[:, None] != reference_index[None]
         similar = None
         if frozen is not None:
             mine, theirs = (nn.functional.normalize(part.float(), dim=1) for part in frozen)
             similar = mine @ theirs.T
         return Relations(
             gain=gain,
-            positive=positive_mask(gain) & other,
-            negative=negative_mask(gain) & other,
+            positive=positive_mask(gain) & different,
+            negative=negative_mask(gain) & different,
             genres=genres.float(),
             reference_genres=reference_genres.float(),
             frozen=similar,
-            other=other,
+            different=different,
         )
 
 
-def relate_labels(
+def compute_label_relations(
     labels: Tensor,
     count: int,
     relevance: Callable[[Tensor, Tensor], Tensor],
@@ -160,7 +161,7 @@ def relate_labels(
 
     Examples:
         >>> from keyart.catalogue.relevance import Relevance
-        >>> relations = relate_labels(torch.tensor([7, 7, 3]), 3, Relevance("jaccard"))
+        >>> relations = compute_label_relations(torch.tensor([7, 7, 3]), 3, Relevance("jaccard"))
         >>> relations.positive.nonzero().tolist(), relations.negative.sum(dim=1).tolist()
         ([[0, 1], [1, 0]], [1, 1, 2])
     """
@@ -176,5 +177,7 @@ def relate_labels(
         labels, ref_labels = hot[:count], None if ref_labels is None else hot[count:]
     index = torch.arange(count, device=labels.device)
     if ref_labels is None:
-        return relate(labels, labels, relevance, index, index)
-    return relate(labels, ref_labels, relevance, index, count + torch.arange(ref_count, device=labels.device))
+        return compute_relations(labels, labels, relevance, index, index)
+    return compute_relations(
+        labels, ref_labels, relevance, index, count + torch.arange(ref_count, device=labels.device)
+    )

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import MetricLoss, Relations
 
 # Number of elements in one table of comparisons: 64 MB of float32.
@@ -39,19 +39,21 @@ class SmoothAPLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "smooth_ap"
-    minable = False
+    supports_miner = False
 
     def __init__(self, margin: float | None = None, temperature: float = 0.01) -> None:
         super().__init__(margin)
-        self.temperature = number("temperature", temperature, 0, above=True)
+        self.temperature = check_number("temperature", temperature, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        positive, negative = relations.chosen()
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        positive, negative = relations.pair_masks()
         asked = positive.any(dim=1)
-        if references is rows:
-            positive = positive | (torch.eye(len(rows), dtype=torch.bool, device=rows.device) & asked[:, None])
-        logits = (rows / self.temperature) @ references.T
+        if ref_emb is embeddings:
+            positive = positive | (
+                torch.eye(len(embeddings), dtype=torch.bool, device=embeddings.device) & asked[:, None]
+            )
+        logits = (embeddings / self.temperature) @ ref_emb.T
         relevant = positive.to(logits.dtype)
         ranked = relevant + negative.to(logits.dtype)
         queries, items = torch.where(positive)

@@ -50,12 +50,12 @@ class SumLoss(MetricLoss):
             raise InputError("loss.weights: all are 0; give at least one term a weight, such as loss.weights.angular=1")
         self.terms = nn.ModuleDict({term: _loss_of(terms[term]) for term in self.weights})
         losses = self.losses()
-        self.takes = "raw" if any(loss.takes == "raw" for loss in losses.values()) else "normalised"
-        self.pairwise = any(loss.pairwise for loss in losses.values())
-        self.minable = any(loss.minable for loss in losses.values())
+        self.input_kind = "raw" if any(loss.input_kind == "raw" for loss in losses.values()) else "normalised"
+        self.supports_memory = any(loss.supports_memory for loss in losses.values())
+        self.supports_miner = any(loss.supports_miner for loss in losses.values())
         reasons = [f"{loss.title()} {loss.no_references}" for loss in losses.values() if loss.no_references is not None]
         self.no_references = reasons[0] if reasons else None
-        self.needs_frozen = any(loss.needs_frozen for loss in losses.values())
+        self.needs_frozen_features = any(loss.needs_frozen_features for loss in losses.values())
 
     def losses(self) -> dict[str, MetricLoss]:
         """Return the terms that have a weight above 0."""
@@ -66,20 +66,20 @@ class SumLoss(MetricLoss):
         for loss in self.losses().values():
             loss.build(embedding_size, genre_counts, num_train)
 
-    def to_step(self, step: int, steps: int) -> None:
+    def set_step(self, step: int, steps: int) -> None:
         """Set each term's margin to its scheduled value for a step."""
         for loss in self.losses().values():
-            loss.to_step(step, steps)
+            loss.set_step(step, steps)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of ``rows`` and ``references``, raw or unit vectors as `takes` specifies; see the class."""
-        unit, unit_references = rows, references
-        if self.takes == "raw":
-            unit = nn.functional.normalize(rows, dim=1)
-            unit_references = unit if references is rows else nn.functional.normalize(references, dim=1)
-        total = rows.new_zeros(())
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of raw or unit vectors, as `input_kind` specifies; see the class."""
+        unit, unit_ref_emb = embeddings, ref_emb
+        if self.input_kind == "raw":
+            unit = nn.functional.normalize(embeddings, dim=1)
+            unit_ref_emb = unit if ref_emb is embeddings else nn.functional.normalize(ref_emb, dim=1)
+        total = embeddings.new_zeros(())
         for term, loss in self.losses().items():
-            pair = (rows, references) if loss.takes == "raw" else (unit, unit_references)
+            pair = (embeddings, ref_emb) if loss.input_kind == "raw" else (unit, unit_ref_emb)
             total = total + self.weights[term] * loss.compute(*pair, relations)
         return total
 

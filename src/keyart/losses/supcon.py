@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from keyart.losses.argument_checks import number
+from keyart.losses.argument_checks import check_number
 from keyart.losses.base import MetricLoss, Relations
 from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
 
@@ -32,11 +32,11 @@ class SupConLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, temperature: float = 0.1) -> None:
         super().__init__(margin)
-        self.temperature = number("temperature", temperature, 0, above=True)
+        self.temperature = check_number("temperature", temperature, 0, above=True)
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
-        positive, negative = relations.chosen()
-        logits = (rows / self.temperature) @ references.T
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
+        positive, negative = relations.pair_masks()
+        logits = (embeddings / self.temperature) @ ref_emb.T
         losses = log_likelihood_loss(logits, positive.to(logits.dtype), positive | negative)
         return nonzero_mean(losses) * negative.any()

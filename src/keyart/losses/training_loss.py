@@ -11,7 +11,7 @@ from keyart.losses.base import MetricLoss
 from keyart.losses.gather import exchange_sizes
 from keyart.losses.memory import CrossBatchMemory
 from keyart.losses.miners.base import Miner
-from keyart.losses.objective import Rows, check_use, objective
+from keyart.losses.objective import EmbeddedBatch, check_use, compute_loss
 from keyart.losses.relations import AnyRelevance, to_relevance
 
 
@@ -80,17 +80,17 @@ class TrainingLoss(nn.Module):
         """
         with torch.autocast(embeddings.device.type, enabled=False):
             vectors = embeddings if embeddings.dtype == torch.float64 else embeddings.float()
-            if self.loss.takes == "normalised":
+            if self.loss.input_kind == "normalised":
                 vectors = nn.functional.normalize(vectors, dim=1)
         sizes = exchange_sizes(len(vectors), vectors.device)
         numbers = torch.arange(len(vectors), device=vectors.device) if ids is None else ids.to(torch.int64)
-        rows = Rows(vectors, self._multi_hot(labels, len(sizes)), numbers)
+        rows = EmbeddedBatch(vectors, self._multi_hot(labels, len(sizes)), numbers)
         if len(sizes) > 1:
             rows = rows.gathered(sizes)
         if ids is None:
             rows = replace(rows, index=self._items + torch.arange(len(rows.index), device=vectors.device))
-        remembered = None if self.memory is None else self.memory.recall(self._calls)
-        value = objective(rows, self.loss, self.relevance, miner=self.miner, remembered=remembered)
+        remembered = None if self.memory is None else self.memory.references(self._calls)
+        value = compute_loss(rows, self.loss, self.relevance, miner=self.miner, remembered=remembered)
         if self.memory is not None:
             self.memory.store(rows)
         self._calls += 1

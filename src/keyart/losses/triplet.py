@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, get_args
 import torch
 from torch import Tensor
 
-from keyart.losses.argument_checks import choice
+from keyart.losses.argument_checks import check_choice
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 
 Mining = Literal["all", "semi_hard"]
@@ -39,13 +39,13 @@ class TripletLoss(MetricLoss):
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None, mining: Mining = "all") -> None:
         super().__init__(margin, margin_schedule)
-        choice("mining", mining, get_args(Mining))
+        check_choice("mining", mining, get_args(Mining))
         self.mining = mining
 
-    def compute(self, rows: Tensor, references: Tensor, relations: Relations) -> Tensor:
-        """Compute the loss of unit vectors ``rows`` and ``references``; see the class."""
+    def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
+        """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""
         assert self.margin is not None
-        distances = torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
+        distances = torch.cdist(embeddings, ref_emb, compute_mode="donot_use_mm_for_euclid_dist")
         if relations.triplets is not None:
             anchors, positives, negatives = relations.triplets
             gaps = distances[anchors, positives] - distances[anchors, negatives] + self.margin
@@ -67,4 +67,4 @@ class TripletLoss(MetricLoss):
             summed = summed - running.gather(1, nearer)
         losses = torch.where(relations.positive, count * reach.double() - summed, 0)
         total = torch.where(relations.positive, count, 0).sum()
-        return (losses.sum() / total.clamp(min=1)).to(rows.dtype)
+        return (losses.sum() / total.clamp(min=1)).to(embeddings.dtype)

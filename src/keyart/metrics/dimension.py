@@ -92,7 +92,7 @@ def intrinsic_dimension(vectors: npt.ArrayLike, ks: Sequence[int] = NEIGHBOURS) 
 
 
 @dataclass(frozen=True)
-class Spread:
+class CollapseStats:
     """Statistics that show whether an embedding has collapsed; NaN where a statistic is not defined.
 
     Attributes:
@@ -119,9 +119,9 @@ class Spread:
         return ""
 
 
-def spread_of(
+def collapse_stats(
     vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64] | None = None, *, most: int = 2000
-) -> Spread:
+) -> CollapseStats:
     """Compute collapse statistics of embeddings from a sample, in 0.1 s or less.
 
     Args:
@@ -134,13 +134,13 @@ def spread_of(
         rows = rows[np.sort(np.unique(groups, return_index=True)[1])]
     rows = rows[:: -(-len(rows) // most)] if len(rows) > most else rows
     if len(rows) < 3:
-        return Spread(math.nan, math.nan, math.nan)
+        return CollapseStats(math.nan, math.nan, math.nan)
     rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     total = rows.sum(0, dtype=np.float64)
     squares = float((rows.astype(np.float64) ** 2).sum())
     cosine = (float(total @ total) - squares) / (len(rows) * (len(rows) - 1))
     distinct = rows[distinct_rows(rows)]
-    return Spread(
+    return CollapseStats(
         two_nn(nearest_distances(distinct, 2)), principal_components(distinct).participation_ratio, float(cosine)
     )
 

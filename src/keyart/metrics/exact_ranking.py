@@ -34,8 +34,8 @@ _CACHED = 2**16
 
 def scoring_device(device: torch.device | str) -> torch.device:
     """Return the device for scoring: ``device``, or the CPU if ``device`` does not support float64."""
-    wanted = torch.device(device)
-    return wanted if wanted.type in ("cpu", "cuda") else torch.device("cpu")
+    requested = torch.device(device)
+    return requested if requested.type in ("cpu", "cuda") else torch.device("cpu")
 
 
 def to_grid(embeddings: Tensor, order: Tensor | None = None, device: torch.device | str = "cpu") -> Tensor:
@@ -136,9 +136,9 @@ class ExactScores:
         Returns:
             int64 of the same shape.
         """
-        return self.coarse(scores).bitwise_left_shift_(self._code_bits).add_(positions << 1)
+        return self.round_distances(scores).bitwise_left_shift_(self._code_bits).add_(positions << 1)
 
-    def coarse(self, scores: Tensor) -> Tensor:
+    def round_distances(self, scores: Tensor) -> Tensor:
         """Round whole float64 scores in units of 2⁻⁵⁰ to distances as keys store them: int64, smaller is nearer."""
         return (-scores).to(torch.int64).bitwise_right_shift_(self._drop)
 

@@ -15,7 +15,7 @@ from keyart.metrics.metric import Metric
 from keyart.metrics.neighbours import DEEP_K, search_grid
 from keyart.metrics.ranking import Ranking, keys_of
 from keyart.metrics.registry import DEFAULT_METRICS, MACRO, find_metrics
-from keyart.metrics.result import RetrievalResult, mean_of, standard_error
+from keyart.metrics.result import RetrievalResult, nan_mean, standard_error
 
 _BUDGET = {"cpu": 128 * 2**20, "cuda": 2**30}
 # More queries per tile do not make the matrix product faster on a CPU.
@@ -104,7 +104,7 @@ def evaluate_retrieval(
     )
     searching = place[asked]
     rows = np.arange(len(order))
-    results = task.judge(searching, Exclusion(searching, rows))
+    results = task.evaluate(searching, Exclusion(searching, rows))
     if groups is not None:
         results |= _without_duplicates(task, searching, np.asarray(groups)[order], results)
     return _summarise(results, hot[asked], names, np.asarray(ids, dtype=object)[asked], len(order))
@@ -126,7 +126,7 @@ class _Task:
         self.k = min(max((depth for depth in self.depths if isinstance(depth, int)), default=1), len(grid))
         self.deep = self.k > DEEP_K or any(isinstance(depth, str) for depth in self.depths)
 
-    def judge(self, queries: np.ndarray, exclusion: Exclusion) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def evaluate(self, queries: np.ndarray, exclusion: Exclusion) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Compute (Q,) values and (Q,) chance levels of each metric, NaN where a query is left out."""
         found: dict[str, tuple[Tensor, Tensor]] = {}
         near = None
@@ -187,7 +187,7 @@ class _Task:
             relevant = int(tile.relevant.max()) if "relevant" in self.depths else 0
             depth = min(depth, max(self.k, relevant, 1))
         keys = self.scores.keys(self.grid[tile.queries], (marks, tile.rows))
-        keys[tile.hidden] = EXCLUDED
+        keys[tile.excluded] = EXCLUDED
         return sort_rows(keys, depth)
 
 
@@ -202,7 +202,7 @@ def _without_duplicates(
     if sizes.max() < 2:
         return {}
     grouped = np.flatnonzero(sizes[labels[queries]] > 1)
-    again = task.judge(queries[grouped], Exclusion(labels[queries[grouped]], labels)) if len(grouped) else {}
+    again = task.evaluate(queries[grouped], Exclusion(labels[queries[grouped]], labels)) if len(grouped) else {}
     results = {}
     for name, pair in plain.items():
         columns = tuple(column.copy() for column in pair)
@@ -224,7 +224,7 @@ def _summarise(
     families: dict[str, list[str]] = {}
     has = {genre: int(hot[:, i].sum()) for i, genre in enumerate(names)}
     for name, (values, expected) in results.items():
-        summary[name], chance[name] = mean_of(values), mean_of(expected)
+        summary[name], chance[name] = nan_mean(values), nan_mean(expected)
         errors[name] = standard_error(values - expected)
         per_query[name] = values
         head, family, genre = name.partition("/genre/")
@@ -234,8 +234,8 @@ def _summarise(
         if family:
             families.setdefault(f"{head}/genre{MACRO}{genre[len(bare) :]}", []).append(name)
     for macro, members in families.items():
-        summary[macro] = mean_of(np.array([summary[m] for m in members]))
-        chance[macro] = mean_of(np.array([chance[m] for m in members]))
+        summary[macro] = nan_mean(np.array([summary[m] for m in members]))
+        chance[macro] = nan_mean(np.array([chance[m] for m in members]))
         errors[macro] = standard_error(np.stack([results[m][0] - results[m][1] for m in members], axis=1))
         counted = np.any([np.isfinite(per_query[m]) for m in members], axis=0)
         left_out[macro] = len(counted) - int(counted.sum())

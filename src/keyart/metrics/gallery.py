@@ -52,7 +52,7 @@ class Tile:
         queries: (T,) int64 positions of the queries among the gallery rows.
         gains: (U, S) float32, gains between the tile's genre sets and all.
         rows: (T,) int64, each query's row of ``gains``.
-        hidden: (P,) rows of the tile and (P,) gallery positions of the rows excluded for them.
+        excluded: (P,) rows of the tile and (P,) gallery positions of the rows excluded for them.
         n: (T,) float64, number of gallery rows that each query ranks.
         relevant: (T,) float64, number of these rows that are relevant (gain ≥ 0.5).
         gain_sum: (T,) float64, the sum of their gains.
@@ -62,7 +62,7 @@ class Tile:
     queries: Tensor
     gains: Tensor
     rows: Tensor
-    hidden: tuple[Tensor, Tensor]
+    excluded: tuple[Tensor, Tensor]
     n: Tensor
     relevant: Tensor
     gain_sum: Tensor
@@ -86,26 +86,28 @@ def make_tile(labels: Labels, queries: np.ndarray, at: np.ndarray, exclusion: Ex
     different, local = np.unique(labels.set_of_host[queries], return_inverse=True)
     gains = labels.relevance(labels.sets[torch.from_numpy(different).to(device)], labels.sets)
     rows = torch.from_numpy(local).to(device)
-    hidden_row, hidden_at = exclusion.pairs(at, device)
-    hidden_set = labels.set_of[hidden_at]
-    hidden_gain = gains[rows[hidden_row], hidden_set].to(torch.float64)
+    excluded_row, excluded_at = exclusion.pairs(at, device)
+    hidden_set = labels.set_of[excluded_at]
+    hidden_gain = gains[rows[excluded_row], hidden_set].to(torch.float64)
 
-    def less_hidden(total: Tensor, part: Tensor) -> Tensor:
-        return total[rows].index_add_(0, hidden_row, part, alpha=-1)
+    def less_excluded(total: Tensor, part: Tensor) -> Tensor:
+        return total[rows].index_add_(0, excluded_row, part, alpha=-1)
 
     wide = gains.to(torch.float64)
-    gain_sum = less_hidden((wide * labels.set_counts).sum(dim=1), hidden_gain)
+    gain_sum = less_excluded((wide * labels.set_counts).sum(dim=1), hidden_gain)
     positive = (gains >= POSITIVE_GAIN).to(torch.float64)
-    relevant = less_hidden((positive * labels.set_counts).sum(dim=1), (hidden_gain >= POSITIVE_GAIN).to(torch.float64))
+    relevant = less_excluded(
+        (positive * labels.set_counts).sum(dim=1), (hidden_gain >= POSITIVE_GAIN).to(torch.float64)
+    )
     counts = exclusion.counts[at]
-    ideal = partial(_ideal_gains, labels, wide, rows, (hidden_row, hidden_set), int(counts.max(initial=0)))
+    ideal = partial(_ideal_gains, labels, wide, rows, (excluded_row, hidden_set), int(counts.max(initial=0)))
     n = torch.from_numpy(len(labels.set_of_host) - counts).to(device, torch.float64)
     where = torch.from_numpy(np.ascontiguousarray(queries, dtype=np.int64)).to(device)
-    return Tile(where, gains, rows, (hidden_row, hidden_at), n, relevant, gain_sum, ideal)
+    return Tile(where, gains, rows, (excluded_row, excluded_at), n, relevant, gain_sum, ideal)
 
 
 def _ideal_gains(
-    labels: Labels, gains: Tensor, rows: Tensor, hidden: tuple[Tensor, Tensor], most_hidden: int, k: int
+    labels: Labels, gains: Tensor, rows: Tensor, excluded: tuple[Tensor, Tensor], most_hidden: int, k: int
 ) -> Tensor:
     """Return the (T, k) largest gains; each set has a member, so the best k + (number excluded) sets contain them."""
     width = min(gains.shape[1], k + most_hidden)
@@ -113,7 +115,7 @@ def _ideal_gains(
     slot = torch.full(gains.shape, -1, dtype=torch.int64, device=gains.device)
     slot.scatter_(1, top_set, torch.arange(width, device=gains.device).expand(len(gains), -1))
     counts = labels.set_counts[top_set][rows]
-    row, column = hidden[0], slot[rows[hidden[0]], hidden[1]]
+    row, column = excluded[0], slot[rows[excluded[0]], excluded[1]]
     counts.index_put_((row, column.clamp(min=0)), -(column >= 0).to(counts.dtype), accumulate=True)
     reach = counts.cumsum(dim=1)
     ranks = torch.arange(1, k + 1, dtype=reach.dtype, device=reach.device).expand(len(reach), -1).contiguous()

@@ -64,7 +64,7 @@ def order_by_id(
     if hot.ndim != 2 or hot.shape[1] != len(names):
         raise ValueError(f"genres must be ({n}, {len(names)}), not {hot.shape}")
     if n == 0:
-        raise InputError("embeddings: there are none to judge; the split holds no posters: enlarge it")
+        raise InputError("embeddings: there are none to evaluate; the split holds no posters: enlarge it")
     text = np.asarray(ids).astype(str)
     order = np.argsort(text, kind="stable")
     twice = np.flatnonzero(text[order][1:] == text[order][:-1])

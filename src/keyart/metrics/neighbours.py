@@ -86,8 +86,8 @@ def search_grid(
 ) -> Neighbours:
     """Find the exact k nearest rows as :func:`exact_neighbours` does, for (Q, D) and (N, D) int32 grid vectors."""
     scores, (n, width), device = ExactScores(gallery), gallery.shape, gallery.device
-    hidden = int(exclude.counts.max(initial=0)) if exclude is not None else 0
-    depth = min(n, k + min(hidden, _MOST_HIDDEN) + _SLACK)
+    excluded = int(exclude.counts.max(initial=0)) if exclude is not None else 0
+    depth = min(n, k + min(excluded, _MOST_HIDDEN) + _SLACK)
     keys = torch.full((len(queries), k), EXCLUDED, dtype=torch.int64, device=device)
     proven = np.zeros(len(queries), dtype=bool)
     on_cpu = device.type == "cpu"

@@ -94,8 +94,8 @@ class Ranking:
             return self.tile.relevant
         return torch.full_like(self.tile.relevant, self._keys.shape[1] if depth == "all" else float(depth))
 
-    def _less_hidden(self, total: Tensor, hidden: Tensor) -> Tensor:
-        return total.index_add_(0, self.tile.hidden[0], hidden.to(torch.float64), alpha=-1)
+    def _less_hidden(self, total: Tensor, excluded: Tensor) -> Tensor:
+        return total.index_add_(0, self.tile.excluded[0], excluded.to(torch.float64), alpha=-1)
 
 
 class GenreRanking(Ranking):
@@ -113,7 +113,7 @@ class GenreRanking(Ranking):
         """Number of these rows that are relevant, (T, G) float64."""
         genres = self.labels.genres
         counts = self.labels.genre_counts.expand(len(self.tile.queries), -1).clone()
-        return self._less_hidden(counts, genres[self.tile.hidden[1]]) * genres[self.tile.queries]
+        return self._less_hidden(counts, genres[self.tile.excluded[1]]) * genres[self.tile.queries]
 
     def hits(self, k: int) -> Tensor:
         """Return which of the k nearest rows have each genre, (T, ≤ k, G) bool."""
@@ -141,7 +141,7 @@ class DecadeRanking(Ranking):
     def relevant(self) -> Tensor:
         """Number of rows of the query's decade, (T,) float64."""
         own = self._decades[self.tile.queries]
-        row, at = self.tile.hidden
+        row, at = self.tile.excluded
         return self._less_hidden(
             self.labels.decade_counts[self.tile.queries], (self._decades[at] == own[row]) & (own[row] >= 0)
         )

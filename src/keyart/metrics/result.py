@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keyart.utils.bootstrap import Interval, intervals
+from keyart.utils.bootstrap import Interval, bootstrap_intervals
 
 Z_95 = 1.96
 """Number of standard errors on each side of a mean that contain 95% of a normal distribution."""
@@ -66,7 +66,7 @@ class RetrievalResult:
         if metric not in self.summary:
             raise KeyError(f"{metric}: choose one of {', '.join(self.summary)}")
         value, left_out = self.summary[metric], self.left_out[metric]
-        interval = intervals(self.per_query[metric][:, None])[0] if metric in self.per_query else None
+        interval = bootstrap_intervals(self.per_query[metric][:, None])[0] if metric in self.per_query else None
         return MetricValue(value, self.chance[metric], interval, left_out)
 
     def __repr__(self) -> str:
@@ -120,11 +120,11 @@ def ratio(numerator: float, denominator: float, error: float = 0.0) -> float | N
     return numerator / denominator
 
 
-def merge_frozen(judgement: RetrievalResult, frozen: RetrievalResult | None, split: str) -> dict[str, float | None]:
+def merge_frozen(result: RetrievalResult, frozen: RetrievalResult | None, split: str) -> dict[str, float | None]:
     """Combine the results of an embedder and its frozen backbone into one flat dict, the content of ``metrics.json``.
 
     Args:
-        judgement: Results of the embedder.
+        result: Results of the embedder.
         frozen: Results of its frozen backbone on the same queries and gallery; None if there are none.
         split: ``train``, ``val``, ``test`` or ``eval``.
 
@@ -135,24 +135,24 @@ def merge_frozen(judgement: RetrievalResult, frozen: RetrievalResult | None, spl
     Raises:
         ValueError: The two results have different queries or galleries.
     """
-    if frozen is not None and not same_queries(judgement, frozen):
+    if frozen is not None and not same_queries(result, frozen):
         raise ValueError(
-            f"{split}: the frozen backbone was judged on other posters ({frozen.queries} in {frozen.gallery}, not"
-            f" {judgement.queries} in {judgement.gallery})"
+            f"{split}: the frozen backbone was evaluated on other posters ({frozen.queries} in {frozen.gallery}, not"
+            f" {result.queries} in {result.gallery})"
         )
     flat: dict[str, float | None] = {
-        f"{split}/queries": judgement.queries,
-        f"{split}/gallery": judgement.gallery,
+        f"{split}/queries": result.queries,
+        f"{split}/gallery": result.gallery,
     }
-    for name, value in judgement.summary.items():
-        chance = judgement.chance[name]
+    for name, value in result.summary.items():
+        chance = result.chance[name]
         base = math.nan if frozen is None else frozen.summary.get(name, math.nan)
         flat[f"{split}/{name}"] = _number(value)
         flat[f"{split}/{name}/chance"] = _number(chance)
         flat[f"{split}/{name}/frozen"] = _number(base)
         error = math.nan if frozen is None else frozen.errors.get(name, math.nan)
         flat[f"{split}/{name}/lift"] = lift(value, chance, base, error)
-        flat[f"{split}/{name}/left_out"] = judgement.left_out[name]
+        flat[f"{split}/{name}/left_out"] = result.left_out[name]
     return flat
 
 
@@ -161,7 +161,7 @@ def same_queries(a: RetrievalResult, b: RetrievalResult) -> bool:
     return a.gallery == b.gallery and a.queries == b.queries and set(a.ids.tolist()) == set(b.ids.tolist())
 
 
-def mean_of(values: np.ndarray) -> float:
+def nan_mean(values: np.ndarray) -> float:
     """Return the mean of the values that are not NaN; NaN if all are."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
@@ -169,7 +169,7 @@ def mean_of(values: np.ndarray) -> float:
 
 
 def standard_error(values: np.ndarray) -> float:
-    """Return the standard error of `mean_of`; NaN if fewer than two values are known.
+    """Return the standard error of `nan_mean`; NaN if fewer than two values are known.
 
     A mean of means, such as the mean over genres, is also a sum over queries: each query contributes its deviation from
     each column's mean, divided by that column's count.

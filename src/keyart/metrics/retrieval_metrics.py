@@ -12,7 +12,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
-from keyart.metrics.dimension import Spread, spread_of
+from keyart.metrics.dimension import CollapseStats, collapse_stats
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.metrics.registry import DEFAULT_METRICS, result_names
 from keyart.metrics.result import RetrievalResult
@@ -73,7 +73,7 @@ class RetrievalMetrics(Metric):
         #: All results of the last :meth:`compute`: also chance levels, intervals, counts and per-query values.
         self.result: RetrievalResult | None = None
         #: Collapse statistics of the embeddings of the last :meth:`compute`.
-        self.spread: Spread | None = None
+        self.collapse_stats: CollapseStats | None = None
         self._count = 0
         for name in ("embedding", "labels", "id", "year", "group"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
@@ -148,7 +148,7 @@ class RetrievalMetrics(Metric):
             metrics=self.metrics,
             memory_budget=self.memory_budget,
         )
-        self.spread = spread_of(embedding.cpu().numpy(), groups if (groups >= 0).any() else None)
+        self.collapse_stats = collapse_stats(embedding.cpu().numpy(), groups if (groups >= 0).any() else None)
         return {
             name: torch.tensor(value, dtype=torch.float64, device=embedding.device)
             for name, value in self.result.summary.items()
@@ -157,7 +157,7 @@ class RetrievalMetrics(Metric):
     def reset(self) -> None:
         """Discard all batches and the results of the last `compute`."""
         super().reset()
-        self.result = self.spread = None
+        self.result = self.collapse_stats = None
         self._count = 0
 
 

@@ -19,7 +19,7 @@ from keyart.models.embedder import (
 from keyart.models.embedder import (
     transformed_features as transformed_features,
 )
-from keyart.models.export.image_preprocessing import preprocessing as preprocessing
+from keyart.models.export.image_preprocessing import describe_preprocessing as describe_preprocessing
 from keyart.models.feature_cache import cached_features as cached_features
 from keyart.models.head_cache import fit_head as fit_head
 from keyart.models.heads.base import Head as Head
@@ -32,7 +32,7 @@ from keyart.models.heads.linear import LinearHead as LinearHead
 from keyart.models.heads.mlp import MLPHead as MLPHead
 from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead
-from keyart.models.heads.registry import head_from as head_from
+from keyart.models.heads.registry import build_head_from_description as build_head_from_description
 from keyart.models.heads.standardise import Standardise as Standardise
 from keyart.models.precision import autocast_for as autocast_for
 from keyart.models.precision import resolve_precision as resolve_precision

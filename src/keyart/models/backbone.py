@@ -11,6 +11,7 @@ from keyart.errors import InputError
 from keyart.models.pooling import colour_histogram, to_map
 from keyart.models.poolings.base import Groups, Maps
 from keyart.models.poolings.registry import create_pooling
+from keyart.utils.former import rename_modules
 
 
 class Backbone(nn.Module):
@@ -19,10 +20,10 @@ class Backbone(nn.Module):
     The first `num_features` columns of the output are timm's own pooled features for every ``pooling``:
 
     - ``avg``: only these (each architecture's own final pooling: a mean for most, the class token for many ViTs).
-    - ``gem``, ``depths``, ``bank``: also the groups of a class in `keyart.models.poolings`.
+    - ``gem``, ``depths``, ``added_pooling``: also the groups of a class in `keyart.models.poolings`.
 
     With ``flip_average``, the additional columns are the mean over the image and its mirror image; the first columns
-    remain timm's. With ``bank_size``, the additional columns are computed from the images resized to it: networks
+    remain timm's. With ``multiscale_size``, the additional columns are computed from the images resized to it: networks
     extract more from the same pixels if the image is larger than those that they were trained on (Touvron et al. 2019,
     arXiv 1906.06423).
 
@@ -36,7 +37,7 @@ class Backbone(nn.Module):
         name: Its timm name.
         pooling: See above.
         flip_average: See above; needs a pooling that adds columns.
-        bank_size: (height, width), see above; None does not resize the images.
+        multiscale_size: (height, width), see above; None does not resize the images.
         image_size: (height, width) of the input images.
         input_size: (height, width) that the network requires; images are resized to it. None if it takes any size.
 
@@ -57,22 +58,23 @@ class Backbone(nn.Module):
         image_size: tuple[int, int],
         input_size: tuple[int, int] | None = None,
         flip_average: bool = False,
-        bank_size: tuple[int, int] | None = None,
+        multiscale_size: tuple[int, int] | None = None,
     ) -> None:
         super().__init__()
         self._memory_format = _memory_format(model)
         self.model = model.to(memory_format=self._memory_format)
         self.name = name
         self.pooling = pooling
-        self.flip_average, self.bank_size = flip_average, bank_size
+        self.flip_average, self.multiscale_size = flip_average, multiscale_size
         self.image_size = image_size
         self.input_size = input_size
         cfg: dict[str, Any] = model.pretrained_cfg
         self.register_buffer("mean", torch.tensor(cfg["mean"]).view(1, 3, 1, 1))
         self.register_buffer("std", torch.tensor(cfg["std"]).view(1, 3, 1, 1))
-        # Saved weights have this name.
-        self.bank = create_pooling(pooling)
-        self._stages, self._asked = ([], {}) if self.bank is None else self.bank.requested_stages(model, name, pooling)
+        self.added_pooling = create_pooling(pooling)
+        self._stages, self._asked = (
+            ([], {}) if self.added_pooling is None else self.added_pooling.requested_stages(model, name, pooling)
+        )
         #: First and last column + 1 of each group of the output: ``pooled``, and the groups that the pooling adds.
         self.groups: Groups = self._measure()
         self.num_features = self.groups["pooled"][1]
@@ -91,18 +93,18 @@ class Backbone(nn.Module):
 
     def _parts(self, images: Tensor) -> dict[str, Tensor]:
         """Return the pooled features, then the groups that the pooling adds, by name."""
-        return self.join([self.pool(self.look(view)) for view in self.views(images)])
+        return self.join([self.pool(self.feature_maps(view)) for view in self.views(images)])
 
     def views(self, images: Tensor) -> list[Tensor]:
         """Return the views of images (B, 3, H, W) that the network gets: plain, then resized and mirrored if set."""
         views = [images]
-        if self.bank_size is not None:
-            views.append(nn.functional.interpolate(images, self.bank_size, mode="bilinear", antialias=True))
+        if self.multiscale_size is not None:
+            views.append(nn.functional.interpolate(images, self.multiscale_size, mode="bilinear", antialias=True))
         if self.flip_average:
             views.append(views[-1].flip(3))
         return views
 
-    def look(self, view: Tensor) -> Maps:
+    def feature_maps(self, view: Tensor) -> Maps:
         """Compute the feature maps of one of the `views`."""
         x = ((view - self.mean) / self.std).contiguous(memory_format=self._memory_format)
         if self.input_size is not None and x.shape[2:] != self.input_size:
@@ -112,7 +114,11 @@ class Backbone(nn.Module):
             final, stages = self.model.forward_intermediates(x, indices=self._stages, output_fmt="NCHW", **self._asked)
         else:
             final = self.model.forward_features(x)
-        return Maps(final, tuple(stages), colour_histogram(view.float()) if self.bank and self.bank.colours else None)
+        return Maps(
+            final,
+            tuple(stages),
+            colour_histogram(view.float()) if self.added_pooling and self.added_pooling.colours else None,
+        )
 
     def pool(self, maps: Maps) -> dict[str, Tensor]:
         """Pool the feature maps of one view: float32 pooled features, then the groups added by the pooling, by name."""
@@ -120,16 +126,16 @@ class Backbone(nn.Module):
         with torch.autocast(self.mean.device.type, enabled=False):
             final = final.float() if isinstance(final, Tensor) else final
             parts = {"pooled": self.model.forward_head(final, pre_logits=True).float()}
-            if self.bank is None:
+            if self.added_pooling is None:
                 return parts
             grid = (int(stages[-1].shape[2]), int(stages[-1].shape[3])) if stages else None
             last = to_map(final, self.model.num_features, getattr(self.model, "num_prefix_tokens", 0), grid)
-            return parts | self.bank(last, maps)
+            return parts | self.added_pooling(last, maps)
 
     def join(self, pooled: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
         """Combine the pooled features of the `views` of images into the images' features, by name."""
         parts, *others = pooled
-        if self.bank_size is not None:
+        if self.multiscale_size is not None:
             parts = parts | _added(others.pop(0))
         if self.flip_average:
             parts = parts | {name: (parts[name] + part) / 2 for name, part in _added(others[0]).items()}
@@ -159,13 +165,17 @@ class Backbone(nn.Module):
                 module.eval()
         return self
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        rename_modules(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def describe(self) -> dict[str, Any]:
         """Return the arguments with which `create_backbone` rebuilds it (without weights), as plain values."""
         record: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
         if self.flip_average:
             record["flip_average"] = True
-        if self.bank_size is not None:
-            record["bank_size"] = list(self.bank_size)
+        if self.multiscale_size is not None:
+            record["multiscale_size"] = list(self.multiscale_size)
         return record
 
     def extra_repr(self) -> str:

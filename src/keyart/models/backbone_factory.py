@@ -41,7 +41,7 @@ def create_backbone(
     pooling: str = "avg",
     image_size: tuple[int, int] = (256, 176),
     flip_average: bool = False,
-    bank_size: tuple[int, int] | None = None,
+    multiscale_size: tuple[int, int] | None = None,
 ) -> Backbone:
     """Create a backbone with the requested weights; never fall back to others.
 
@@ -52,8 +52,8 @@ def create_backbone(
         pooling: A name in `POOLINGS`; see `Backbone`.
         image_size: (height, width) of the images.
         flip_average: Whether to average the columns that the pooling adds over the image and its mirror image.
-        bank_size: (height, width) to which images are resized for the columns that the pooling adds; None does not
-            resize them.
+        multiscale_size: (height, width) to which images are resized for the columns that the pooling adds; None does
+            not resize them.
 
     Returns:
         The backbone, in evaluation mode.
@@ -67,12 +67,12 @@ def create_backbone(
     source = check_backbone(name, weights, pooling)
     if flip_average and not adds_columns(pooling):
         raise InputError(
-            f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=bank"
+            f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=multiscale"
         )
-    if bank_size is not None and not adds_columns(pooling):
+    if multiscale_size is not None and not adds_columns(pooling):
         raise InputError(
-            f"model.bank_size={bank_size[0]},{bank_size[1]}: model.pooling={pooling} adds nothing;"
-            " set model.pooling=bank"
+            f"model.multiscale_size={multiscale_size[0]},{multiscale_size[1]}: model.pooling={pooling} adds nothing;"
+            " set model.pooling=multiscale"
         )
     if source.kind in ("none", "package", "file"):
         model: Any = timm.create_model(name, pretrained=False)
@@ -86,9 +86,10 @@ def create_backbone(
         model = _from_hub(name, source)
     model.reset_classifier(0)
     model, input_size = _fit_input(model, name, image_size)
-    if bank_size is not None and input_size is not None:
+    if multiscale_size is not None and input_size is not None:
         raise InputError(
-            f"model.bank_size={bank_size[0]},{bank_size[1]}: {name} takes images of one size alone; leave it null"
+            f"model.multiscale_size={multiscale_size[0]},{multiscale_size[1]}: {name} takes images of one size alone;"
+            " leave it null"
         )
     return Backbone(
         model,
@@ -97,7 +98,7 @@ def create_backbone(
         image_size=image_size,
         input_size=input_size,
         flip_average=flip_average,
-        bank_size=bank_size,
+        multiscale_size=multiscale_size,
     )
 
 

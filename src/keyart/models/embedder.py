@@ -13,11 +13,12 @@ from keyart.errors import InputError
 from keyart.models.backbone import Backbone
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.heads.base import Head
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
 from keyart.models.hub import local_folder
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.files import replacing_folder, write_text
+from keyart.utils.former import current_names
 from keyart.utils.reading import COPY_AGAIN, faults_of, read_json
 
 if TYPE_CHECKING:
@@ -82,9 +83,9 @@ class Embedder(nn.Module):
         return to_images(pixels[None], torch.device("cpu"))[0]
 
     @property
-    def part_size(self) -> int:
-        """Return the width of the vectors that a loss receives; see `parts`."""
-        return self.head.part_size
+    def branch_size(self) -> int:
+        """Return the width of the vectors that a loss receives; see `branches`."""
+        return self.head.branch_size
 
     def forward(self, images: Tensor, raw: bool = False) -> Tensor:
         """Compute the embeddings of images.
@@ -126,10 +127,10 @@ class Embedder(nn.Module):
         """Reduce (B, W) from `whole` to (B, E): the same embeddings as those of `from_features`."""
         return nn.functional.normalize(self.head.reduce(whole), dim=1)
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
-        """Return the raw vectors that a loss receives in training, each (B, `part_size`), from (B, C)."""
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
+        """Return the raw vectors that a loss receives in training, each (B, `branch_size`), from (B, C)."""
         with torch.autocast(transformed.device.type, enabled=False):
-            return self.head.parts(transformed)
+            return self.head.branches(transformed)
 
     def encoder(self, device: torch.device | str | None = None, precision: str = "fp32") -> "Encoder":
         """Return a copy for inference, which embeds paths, PIL images, arrays and tensors: see `Encoder`."""
@@ -175,7 +176,7 @@ def load_embedder(folder: Path | str) -> Embedder:
     folder = local_folder(folder)
     description = _read_description(folder)
     with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
-        embedder = Embedder(_backbone_from(description["backbone"]), head_from(description["head"]))
+        embedder = Embedder(_backbone_from(description["backbone"]), build_head_from_description(description["head"]))
     _load_state(embedder, folder / _WEIGHTS)
     return embedder.eval()
 
@@ -223,7 +224,7 @@ def embed(
     Returns:
         (N, E) float32 on the CPU, in the order of ``positions``; (N, W) with ``whole``.
     """
-    wanted = np.arange(len(pixels)) if positions is None else np.asarray(positions, dtype=np.int64)
+    requested = np.arange(len(pixels)) if positions is None else np.asarray(positions, dtype=np.int64)
     module = embedder if isinstance(embedder, nn.Module) else None
     if device is None:
         device = next((p.device for p in module.parameters()), torch.device("cpu")) if module else torch.device("cpu")
@@ -235,12 +236,12 @@ def embed(
     step = step_size(batch_size, device)
     compute = embedder.whole_of_images if whole and isinstance(embedder, Embedder) else embedder
     try:
-        for start in range(0, len(wanted), step):
-            images = to_images(pixels.take(wanted[start : start + step]), device)
+        for start in range(0, len(requested), step):
+            images = to_images(pixels.take(requested[start : start + step]), device)
             with torch.inference_mode(), autocast_for(device, precision):
                 done.append(compute(images).float())
             if progress is not None:
-                progress(min(start + step, len(wanted)), len(wanted))
+                progress(min(start + step, len(requested)), len(requested))
     finally:
         if module is not None:
             for part, mode in modes.items():
@@ -291,7 +292,7 @@ def _backbone_from(description: dict[str, Any]) -> Backbone:
         pooling=description["pooling"],
         image_size=(height, width),
         flip_average=description.get("flip_average", False),
-        bank_size=tuple(description["bank_size"]) if "bank_size" in description else None,
+        multiscale_size=tuple(description["multiscale_size"]) if "multiscale_size" in description else None,
     )
 
 
@@ -302,7 +303,7 @@ def _read_description(folder: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}: has format {description.get('format')}, this keyart reads {FORMAT}; use the keyart that wrote it"
         )
-    return description
+    return current_names(description)
 
 
 def _load_state(module: nn.Module, path: Path) -> None:

@@ -156,4 +156,4 @@ class Encoder:
 
 
 def _reason(why: BadImage) -> str:
-    return f"{why.kind} ({why.detail}); {why.mend}"
+    return f"{why.kind} ({why.detail}); {why.fix}"

@@ -33,14 +33,14 @@ def folded(model: _M, images: torch.Tensor) -> _M:
         A copy for inference only: it has no norms to train.
     """
     plain = copy.deepcopy(model).eval()
-    made = copy.deepcopy(plain)
-    count = _fold(made)
+    created = copy.deepcopy(plain)
+    count = _fold(created)
     if not count:
         return plain
     with torch.autocast(images.device.type, enabled=False):
-        wanted, found = plain(images), made(images)
-    if bool((wanted - found).abs().max() <= TOLERANCE * wanted.abs().max().clamp(min=1e-6)):
-        return made
+        requested, found = plain(images), created(images)
+    if bool((requested - found).abs().max() <= TOLERANCE * requested.abs().max().clamp(min=1e-6)):
+        return created
     log.info("batch norms are not folded: this network holds its layers in another order than it applies them")
     return plain
 

@@ -16,7 +16,7 @@ from keyart.utils.cache import cache_folder, load_array, locked, write_atomicall
 
 log = logging.getLogger(__name__)
 #: Increased whenever the same head and features would give a different fit.
-FITS_VERSION = 2
+HEAD_CACHE_VERSION = 2
 
 
 def fit_head(
@@ -56,24 +56,24 @@ def fit_head(
     fitted, transformed = folder / f"{name}.safetensors", folder / f"{name}.npy"
 
     def load() -> np.ndarray | None:
-        made = load_array(transformed, np.float32, (len(features), None), "c")
-        return made if made is not None and _load_buffers(head, fitted) else None
+        created = load_array(transformed, np.float32, (len(features), None), "c")
+        return created if created is not None and _load_buffers(head, fitted) else None
 
     if (found := load()) is None:
         with locked(folder / f"{name}.lock"):
             if (found := load()) is None:
                 log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
                 head.fit(features[train], genres[train])
-                made = transformed_features(embedder, features).numpy()
+                created = transformed_features(embedder, features).numpy()
                 write_atomically(fitted, lambda file: file.write(_buffers(head)), alone=True)
-                write_atomically(transformed, lambda file: np.save(file, made), alone=True)
+                write_atomically(transformed, lambda file: np.save(file, created), alone=True)
                 found = load()
     assert found is not None
     return torch.from_numpy(found)
 
 
 def _fit_key(head: Head, train: np.ndarray, genres: np.ndarray) -> str:
-    record = json.dumps({"version": FITS_VERSION, **head.fitted_from()}, sort_keys=True)
+    record = json.dumps({"version": HEAD_CACHE_VERSION, **head.fitted_from()}, sort_keys=True)
     whole = hashlib.sha256(record.encode())
     for values in (train, genres):
         whole.update(np.ascontiguousarray(values, dtype=np.uint8).tobytes())

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from keyart.errors import InputError
-from keyart.utils.files import replacing
+from keyart.utils.files import atomic_path
 
 log = logging.getLogger(__name__)
 
@@ -153,15 +153,15 @@ def load_by_position(model: nn.Module, state: dict[str, Tensor], source: Path) -
     Raises:
         InputError: The number of tensors, a shape or a last name part (``weight``, ``running_mean`` …) differs.
     """
-    wanted = model.state_dict()
-    if len(wanted) != len(state):
-        raise InputError(f"{source}: holds {len(state)} tensors, the model has {len(wanted)}; reinstall its package")
-    for (ours, tensor), (theirs, given) in zip(wanted.items(), state.items(), strict=True):
+    requested = model.state_dict()
+    if len(requested) != len(state):
+        raise InputError(f"{source}: holds {len(state)} tensors, the model has {len(requested)}; reinstall its package")
+    for (ours, tensor), (theirs, given) in zip(requested.items(), state.items(), strict=True):
         if ours.rpartition(".")[2] != theirs.rpartition(".")[2] or tensor.shape != given.shape:
             raise InputError(
                 f"{source}: {theirs} {_shape(given)} does not fit {ours} {_shape(tensor)}; reinstall its package"
             )
-    model.load_state_dict(dict(zip(wanted, state.values(), strict=True)), strict=True)
+    model.load_state_dict(dict(zip(requested, state.values(), strict=True)), strict=True)
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -192,14 +192,14 @@ def mismatch(model: nn.Module, state: dict[str, Tensor], ignore: tuple[str, ...]
         state: Tensors by name.
         ignore: Name prefixes to ignore, such as the classifier's.
     """
-    wanted = {key: value for key, value in model.state_dict().items() if not key.startswith(ignore)}
+    requested = {key: value for key, value in model.state_dict().items() if not key.startswith(ignore)}
     given = {key: value for key, value in state.items() if not key.startswith(ignore)}
-    shared = wanted.keys() & given.keys()
-    wrong = [key for key in wanted if key in shared and wanted[key].shape != given[key].shape]
+    shared = requested.keys() & given.keys()
+    wrong = [key for key in requested if key in shared and requested[key].shape != given[key].shape]
     kinds = {
-        "missing": [key for key in wanted if key not in shared],
+        "missing": [key for key in requested if key not in shared],
         "unexpected": [key for key in given if key not in shared],
-        "of another shape": [f"{key} {_shape(given[key])} instead of {_shape(wanted[key])}" for key in wrong],
+        "of another shape": [f"{key} {_shape(given[key])} instead of {_shape(requested[key])}" for key in wrong],
     }
     return ", ".join(
         f"{len(keys)} {kind} ({keys[0]}{' …' if len(keys) > 1 else ''})" for kind, keys in kinds.items() if keys
@@ -221,7 +221,7 @@ def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = N
     """
     from safetensors.torch import save_file
 
-    with replacing(path) as draft:
+    with atomic_path(path) as draft:
         save_file(state_of(model), draft, metadata)
 
 

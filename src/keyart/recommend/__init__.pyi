@@ -5,7 +5,7 @@ from keyart.recommend.candidates import (
     Films as Films,
 )
 from keyart.recommend.candidates import (
-    Viewer as Viewer,
+    User as User,
 )
 from keyart.recommend.candidates import (
     find_candidates as find_candidates,
@@ -20,7 +20,7 @@ from keyart.recommend.cowatch import (
     co_watched as co_watched,
 )
 from keyart.recommend.cowatch import (
-    joined as joined,
+    concatenate_unit as concatenate_unit,
 )
 from keyart.recommend.interests import (
     Interest as Interest,
@@ -31,5 +31,5 @@ from keyart.recommend.interests import (
 from keyart.recommend.interests import (
     find_interests as find_interests,
 )
-from keyart.recommend.user_profile import Space as Space
-from keyart.utils.vectors import unit_rows as unit_rows
+from keyart.recommend.user_profile import ProfileSpace as ProfileSpace
+from keyart.utils.vectors import normalise_rows as normalise_rows

@@ -9,10 +9,10 @@ import pandas as pd
 
 from keyart.catalogue.history import film_places
 from keyart.recommend.interests import Interest, find_interests
-from keyart.recommend.user_profile import SAMPLE, Space, Taste
+from keyart.recommend.user_profile import SAMPLE, ProfileSpace, UserProfile
 from keyart.retrieval.diversity import diversify
 from keyart.retrieval.searchable import Searchable
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 Ints = npt.NDArray[np.int64]
 BALANCE = 0.8
@@ -58,11 +58,11 @@ class Films:
         rows = np.concatenate(owned) if owned else np.empty(0, dtype=np.int64)
         sums = np.zeros((len(films), index.dimensions), dtype=np.float32)
         np.add.at(sums, np.repeat(np.arange(len(films)), [len(own) for own in owned]), index.vectors(rows))
-        return unit_rows(sums)
+        return normalise_rows(sums)
 
 
 @dataclass(frozen=True, eq=False)
-class Viewer:
+class User:
     """Watch history of one user, as weighted films.
 
     Attributes:
@@ -80,7 +80,7 @@ class Candidates:
 
     Attributes:
         rows: (K,) posters of the index, one per film.
-        scores: (K,) scores of `Space.scores`.
+        scores: (K,) scores of `ProfileSpace.scores`.
         because: (K,) the watched film that contributes most to the score, as a position in the user's ``films``.
         interest: (K,) the interest of that watched film.
         interests: The user's interests, the one with the highest weight first.
@@ -96,14 +96,14 @@ class Candidates:
         return len(self.rows)
 
 
-def index_space(index: Searchable) -> Space:
+def index_space(index: Searchable) -> ProfileSpace:
     """Fit the space of an index's posters: of all of them, or of 20,000 evenly spaced ones."""
     rows = np.unique(np.linspace(0, len(index) - 1, min(len(index), SAMPLE)).astype(np.int64))
-    return Space.fit(index.vectors(rows))
+    return ProfileSpace.fit(index.vectors(rows))
 
 
 def find_candidates(
-    index: Searchable, films: Films, space: Space, viewers: Sequence[Viewer], k: int, *, balance: float = BALANCE
+    index: Searchable, films: Films, space: ProfileSpace, users: Sequence[User], k: int, *, balance: float = BALANCE
 ) -> list[Candidates]:
     """Return the k best films of an index for each user, without the films that the user has watched.
 
@@ -116,7 +116,7 @@ def find_candidates(
         index: The index to search.
         films: The index's films.
         space: The index's space.
-        viewers: B users.
+        users: B users.
         k: Number of films per user.
         balance: Weight of relevance against variety, see :func:`keyart.retrieval.diversity.diversify`; 1: relevance
             alone.
@@ -129,11 +129,11 @@ def find_candidates(
     """
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")
-    if not viewers:
+    if not users:
         return []
-    watched = np.unique(np.concatenate([viewer.films for viewer in viewers]))
+    watched = np.unique(np.concatenate([user.films for user in users]))
     table = films.vectors(index, watched)
-    minds = _read_minds(viewers, [table[np.searchsorted(watched, viewer.films)] for viewer in viewers], space)
+    minds = _read_minds(users, [table[np.searchsorted(watched, user.films)] for user in users], space)
     pools: list[_Pool] = [_Pool.empty(index.dimensions)] * len(minds)
     waiting, depth = list(range(len(minds))), min(len(index), POOL * k + 50)
     while waiting:
@@ -171,13 +171,13 @@ class _Pool:
     def empty(cls, width: int) -> "_Pool":
         return cls(np.empty(0, np.int64), np.empty(0, np.float32), np.empty((0, width), np.float32))
 
-    def varied(self, space: Space, k: int, balance: float) -> "_Pool":
+    def varied(self, space: ProfileSpace, k: int, balance: float) -> "_Pool":
         """Select k of these films that differ from each other."""
         if not len(self.rows):
             return self
         # Scale the scores so that the best candidate's relevance equals the cosine of two copies.
         relevance = self.scores / max(float(np.abs(self.scores).max()), 1e-12)
-        order = diversify(relevance, unit_rows(self.vectors - space.mean), k, balance)
+        order = diversify(relevance, normalise_rows(self.vectors - space.mean), k, balance)
         return _Pool(self.rows[order], self.scores[order], self.vectors[order])
 
 
@@ -186,58 +186,58 @@ class _Mind:
     """User with interests and profile.
 
     Attributes:
-        viewer: The user's watch history.
+        user: The user's watch history.
         vectors: (H, E) vectors of the watched films.
         interests: Clusters of the watched films.
-        taste: Profile of all watched films.
+        profile: Profile of all watched films.
         queries: (I, E) unit vectors to search with: the whole profile and, if there are several interests, the profile
             of each.
     """
 
-    viewer: Viewer
+    user: User
     vectors: npt.NDArray[np.float32]
     interests: list[Interest]
-    taste: Taste
+    profile: UserProfile
     queries: npt.NDArray[np.float32]
 
 
-def _read_minds(viewers: Sequence[Viewer], vectors: Sequence[npt.NDArray[np.float32]], space: Space) -> list[_Mind]:
+def _read_minds(users: Sequence[User], vectors: Sequence[npt.NDArray[np.float32]], space: ProfileSpace) -> list[_Mind]:
     """Compute interests and profiles of users; one matrix product with the space's matrix serves all users."""
     interests = [
-        find_interests(unit_rows(films - space.mean), viewer.weights)
-        for viewer, films in zip(viewers, vectors, strict=True)
+        find_interests(normalise_rows(films - space.mean), user.weights)
+        for user, films in zip(users, vectors, strict=True)
     ]
     pulls: list[npt.NDArray[np.float32]] = []
-    for viewer, films, own in zip(viewers, vectors, interests, strict=True):
+    for user, films, own in zip(users, vectors, interests, strict=True):
         members = [one.members for one in own] if len(own) > 1 else []
-        pulls.append(np.stack([space.pull(films[at], viewer.weights[at]) for at in [np.arange(len(films)), *members]]))
-    tastes = space.tastes(np.concatenate(pulls))
+        pulls.append(np.stack([space.pull(films[at], user.weights[at]) for at in [np.arange(len(films)), *members]]))
+    profiles = space.profiles(np.concatenate(pulls))
     minds, start = [], 0
-    for viewer, films, own, some in zip(viewers, vectors, interests, pulls, strict=True):
-        mine = tastes[start : start + len(some)]
+    for user, films, own, some in zip(users, vectors, interests, pulls, strict=True):
+        mine = profiles[start : start + len(some)]
         start += len(some)
-        minds.append(_Mind(viewer, films, own, mine[0], unit_rows(np.stack([one.direction for one in mine]))))
+        minds.append(_Mind(user, films, own, mine[0], normalise_rows(np.stack([one.direction for one in mine]))))
     return minds
 
 
 def _unseen(
-    films: Films, space: Space, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints, most: int
+    films: Films, space: ProfileSpace, mind: _Mind, rows: Ints, vectors: npt.NDArray[np.float32], at: Ints, most: int
 ) -> _Pool:
     """Return the best unwatched films, one poster each; ``vectors[at]`` are the vectors of ``rows``."""
-    new = ~np.isin(films.codes[rows], mind.viewer.films)
+    new = ~np.isin(films.codes[rows], mind.user.films)
     rows, at = rows[new], at[new]
     if not len(rows):
         return _Pool.empty(vectors.shape[1])
-    scores = space.scores(mind.taste, vectors[at])
+    scores = space.scores(mind.profile, vectors[at])
     order = np.lexsort((rows, -scores))
     first = order[np.sort(np.unique(films.codes[rows[order]], return_index=True)[1])[:most]]
     return _Pool(rows[first], scores[first], vectors[at[first]])
 
 
-def _reasoned(space: Space, mind: _Mind, pool: _Pool, lifted: npt.NDArray[np.float32]) -> Candidates:
+def _reasoned(space: ProfileSpace, mind: _Mind, pool: _Pool, lifted: npt.NDArray[np.float32]) -> Candidates:
     """Return the candidates with the watched film that contributes most to each."""
-    because = np.asarray(space.parts(mind.vectors, mind.viewer.weights, lifted).argmax(axis=1), dtype=np.int64)
-    owner = np.empty(len(mind.viewer.films), dtype=np.int64)
+    because = np.asarray(space.attributions(mind.vectors, mind.user.weights, lifted).argmax(axis=1), dtype=np.int64)
+    owner = np.empty(len(mind.user.films), dtype=np.int64)
     for at, interest in enumerate(mind.interests):
         owner[interest.members] = at
     return Candidates(pool.rows, pool.scores, because, owner[because], mind.interests)

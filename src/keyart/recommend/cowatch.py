@@ -15,7 +15,7 @@ from keyart.errors import InputError
 from keyart.metrics.chance import discounts
 from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.neighbours import exact_neighbours
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 MIN_USERS = 10
 _TILE = 512
@@ -57,8 +57,8 @@ class CoWatch:
 
     def of_films(self, vectors: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Convert (N, D) vectors of posters to (F, D) vectors of films: the unit mean of the posters' unit vectors."""
-        unit = unit_rows(np.asarray(vectors))
-        return unit_rows(np.stack([unit[own].mean(0) for own in self.posters]))
+        unit = normalise_rows(np.asarray(vectors))
+        return normalise_rows(np.stack([unit[own].mean(0) for own in self.posters]))
 
     def ndcg(self, vectors: npt.ArrayLike, k: int = 10) -> npt.NDArray[np.float64]:
         """Compute nDCG@k of each film as a query for the others by cosine.
@@ -127,19 +127,19 @@ def co_watched(
 
     Args:
         history: Ratings or watch events of users.
-        catalogue: The posters; films are matched by `History.match`.
+        catalogue: The posters; films are matched by `History.match_films`.
         min_users: Minimum number of users who liked a film.
         at_least: Lowest rating that counts as liked; None: that of the history's scale.
 
     Raises:
         InputError: Enough users liked fewer than two films of the catalogue.
     """
-    matched = history.match(catalogue)
-    kept = history.liked(at_least) & (matched.film >= 0)
+    matched = history.match_films(catalogue)
+    kept = history.liked(at_least) & (matched.film_index >= 0)
     threshold = at_least if history.scale is None or at_least is not None else history.scale.liked_from
     text = "" if threshold is None else f" (rated {threshold:g} or more)"
     users, names = np.unique(history.users[kept].astype(str), return_inverse=True)[::-1]
-    liked = np.unique(np.stack([matched.film[kept], users], axis=1), axis=0)
+    liked = np.unique(np.stack([matched.film_index[kept], users], axis=1), axis=0)
     counts = np.bincount(liked[:, 0], minlength=len(matched.films))
     enough = np.flatnonzero(counts >= min_users)
     if len(enough) < 2:
@@ -161,11 +161,11 @@ def co_watched(
     return CoWatch(matched.films[enough], owned, liked, len(names), matched.unknown_films)
 
 
-def joined(first: npt.ArrayLike, second: npt.ArrayLike, weight: float = 1.0) -> npt.NDArray[np.float32]:
+def concatenate_unit(first: npt.ArrayLike, second: npt.ArrayLike, weight: float = 1.0) -> npt.NDArray[np.float32]:
     """Concatenate two embeddings, first ⊕ weight · second, after scaling each to unit length.
 
     Examples:
         >>> joined([[2.0]], [[0.0, 3.0]], 0.5).tolist()
         [[1.0, 0.0, 0.5]]
     """
-    return np.hstack([unit_rows(np.asarray(first)), np.float32(weight) * unit_rows(np.asarray(second))])
+    return np.hstack([normalise_rows(np.asarray(first)), np.float32(weight) * normalise_rows(np.asarray(second))])

@@ -11,8 +11,8 @@ SAMPLE = 20_000
 
 
 @dataclass(frozen=True, eq=False)
-class Taste:
-    """User profile: a direction in a :class:`Space`.
+class UserProfile:
+    """User profile: a direction in a :class:`ProfileSpace`.
 
     Attributes:
         direction: (E,) a = P v, where v is the weighted sum of the watched films' offsets from the mean.
@@ -24,7 +24,7 @@ class Taste:
 
 
 @dataclass(frozen=True, eq=False)
-class Space:
+class ProfileSpace:
     """Mean and regularised inverse covariance (precision) of a catalogue's vectors, for user profiles.
 
     A user's profile is a ridge regression (Hoerl and Kennard 1970) of the weights of films (0 for every film that was
@@ -37,15 +37,15 @@ class Space:
     Attributes:
         mean: (E,) μ.
         precision: (E, E) (C + ridge · tr(C) · I)⁻¹.
-        spread: Root mean square length of the catalogue's vectors in this metric, which scales the scores.
+        scale: Root mean square length of the catalogue's vectors in this metric, which scales the scores.
     """
 
     mean: Array
     precision: Array
-    spread: float
+    scale: float
 
     @classmethod
-    def fit(cls, vectors: npt.ArrayLike, ridge: float = RIDGE) -> "Space":
+    def fit(cls, vectors: npt.ArrayLike, ridge: float = RIDGE) -> "ProfileSpace":
         """Fit the space of a catalogue.
 
         Args:
@@ -59,30 +59,31 @@ class Space:
         # The covariance of one poster, or of equal ones, is 0.
         trace = max(float(np.trace(covariance)), 1e-12)
         precision = np.linalg.inv(covariance + ridge * trace * np.eye(len(covariance)))
-        spread = max(float(np.sqrt((precision * covariance).sum())), 1e-12)
-        return cls(mean, precision.astype(np.float32), spread)
+        scale = max(float(np.sqrt((precision * covariance).sum())), 1e-12)
+        return cls(mean, precision.astype(np.float32), scale)
 
     def pull(self, vectors: npt.ArrayLike, weights: npt.ArrayLike) -> Array:
         """Return (E,) v = Σ wⱼ (xⱼ − μ) of watched films with (H, E) vectors and (H,) weights."""
         return np.asarray(np.asarray(weights, np.float32) @ (np.asarray(vectors, np.float32) - self.mean), np.float32)
 
-    def tastes(self, pulls: npt.ArrayLike) -> "list[Taste]":
+    def profiles(self, pulls: npt.ArrayLike) -> "list[UserProfile]":
         """Return the profiles of (Q, E) sums from :meth:`pull`."""
         many = np.asarray(pulls, np.float32)
         directions = many @ self.precision
         squares = np.einsum("qe,qe->q", many, directions)
         return [
-            Taste(a, float(np.sqrt(max(float(square), 0.0)))) for a, square in zip(directions, squares, strict=True)
+            UserProfile(a, float(np.sqrt(max(float(square), 0.0))))
+            for a, square in zip(directions, squares, strict=True)
         ]
 
-    def scores(self, taste: "Taste", vectors: npt.ArrayLike) -> Array:
+    def scores(self, profile: "UserProfile", vectors: npt.ArrayLike) -> Array:
         """Return (C,) scores of (C, E) films, comparable between users.
 
         The score is a · (c − μ), divided by the profile's length in this metric and by the root mean square length of
         the catalogue's films. It equals the cosine to the profile times the relative length of the film's offset.
         """
         offset = np.asarray(vectors, np.float32) - self.mean
-        return np.asarray(offset @ taste.direction / max(taste.length * self.spread, 1e-12), np.float32)
+        return np.asarray(offset @ profile.direction / max(profile.length * self.scale, 1e-12), np.float32)
 
     def lift(self, vectors: npt.ArrayLike) -> Array:
         """Return (C, E) vectors P (c − μ) of (C, E) films.
@@ -91,7 +92,7 @@ class Space:
         """
         return np.asarray((np.asarray(vectors, np.float32) - self.mean) @ self.precision, np.float32)
 
-    def parts(self, watched: npt.ArrayLike, weights: npt.ArrayLike, lifted: Array) -> Array:
+    def attributions(self, watched: npt.ArrayLike, weights: npt.ArrayLike, lifted: Array) -> Array:
         """Return (C, H) contributions of each watched film to each lifted film's ``a · (c − μ)``; rows sum to it."""
         films = np.asarray(watched, np.float32) - self.mean
         return np.asarray((lifted @ films.T) * np.asarray(weights, np.float32), np.float32)

@@ -1,19 +1,19 @@
-from keyart.reports.card.write import make_card as make_card
+from keyart.reports.card.write import write_card as write_card
 from keyart.reports.contrasting_pairs import (
     Pair as Pair,
 )
 from keyart.reports.contrasting_pairs import (
-    alike_other_genre as alike_other_genre,
+    dissimilar_same_genres as dissimilar_same_genres,
 )
 from keyart.reports.contrasting_pairs import (
-    same_genres_unlike as same_genres_unlike,
+    similar_other_genres as similar_other_genres,
 )
 from keyart.reports.gallery import draw_gallery as draw_gallery
 from keyart.reports.gallery import write_png as write_png
-from keyart.reports.gallery_queries import choose_drivers as choose_drivers
-from keyart.reports.neighbours import Neighbourhoods as Neighbourhoods
+from keyart.reports.gallery_queries import choose_queries as choose_queries
+from keyart.reports.neighbours import NeighbourLists as NeighbourLists
 from keyart.reports.neighbours import find_neighbours as find_neighbours
 from keyart.reports.projection import project as project
 from keyart.reports.run_pictures import Pictures as Pictures
-from keyart.reports.run_pictures import make_pictures as make_pictures
+from keyart.reports.run_pictures import draw_pictures as draw_pictures
 from keyart.reports.run_report import write_report as write_report

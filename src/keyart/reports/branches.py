@@ -57,7 +57,7 @@ BESIDE_IT = ("lift", "without it", "lift")
 _CELLS = (("branch", ""), ("branch", "/lift"), ("without", ""), ("without", "/lift"))
 
 
-def together(metrics: Mapping[str, float | None], split: str, metric: str) -> tuple[float | None, float | None]:
+def without_each(metrics: Mapping[str, float | None], split: str, metric: str) -> tuple[float | None, float | None]:
     """Return value and lift of all branches combined, before the embedding is reduced to fewer dimensions."""
     key = f"{split}/whole/{metric}" if f"{split}/whole/{metric}" in metrics else f"{split}/{metric}"
     return metrics.get(key), metrics.get(f"{key}/lift")
@@ -71,7 +71,7 @@ def credit(metrics: Mapping[str, float | None], split: str, metric: str = "ndcg@
     scores = branch_scores(metrics, split, metric)
     if not scores:
         return ""
-    value, lift = together(metrics, split, metric)
+    value, lift = without_each(metrics, split, metric)
     # If the frozen backbone is not better than chance, the lift has no meaning: show values instead.
     by_lift = lift is not None and all(None not in (one.alone_lift, one.without_lift) for one in scores)
     unit, digits = ("lift", 2) if by_lift else (metric_name(metric), 3)
@@ -112,5 +112,5 @@ def branch_section(
     ]
     names = ("ndcg@10", "map")
     heads = [head for name in names for head in (f"{metric_name(name)} alone", *BESIDE_IT)]
-    totals = [together(metrics, split, name) for name in names]
+    totals = [without_each(metrics, split, name) for name in names]
     return Markup(parts.table(credit(metrics, split), heads, rows, totals, output_size))

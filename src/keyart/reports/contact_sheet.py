@@ -9,7 +9,7 @@ from PIL import Image
 from keyart.catalogue.catalogue import Catalogue
 from keyart.errors import InputError
 from keyart.reports.gallery import draw_gallery, write_png
-from keyart.reports.neighbours import Neighbourhoods
+from keyart.reports.neighbours import NeighbourLists
 from keyart.retrieval.random_pairs import RandomPairs
 from keyart.retrieval.search import Hits
 from keyart.retrieval.searchable import Searchable
@@ -31,7 +31,7 @@ def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path
     shown = _as_catalogue(index, query, hits.rows, images)
     count = len(hits)
     films = shown.films
-    rows = Neighbourhoods(
+    rows = NeighbourLists(
         queries=np.array([0]),
         neighbours=np.arange(1, count + 1)[None],
         cosines=np.asarray(hits.scores, dtype=np.float32)[None],
@@ -58,7 +58,7 @@ def save_png(parameter: str, path: Path, picture: Image.Image) -> None:
 
 def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
     """Return a catalogue of the query (row 0) and the results; of an image file only the name is known."""
-    known = index.facts(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
+    known = index.metadata(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
     columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
     years: np.ndarray = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
     genres = [str(text).split("|") for text in known["genres"]]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.retrieval.random_pairs import RandomPairs
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 TILE = 1024
 KEPT = 2000
@@ -30,7 +30,7 @@ class Pair:
     closer_than: float
 
 
-def same_genres_unlike(
+def dissimilar_same_genres(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 6, groups: npt.ArrayLike | None = None
 ) -> list[Pair]:
     """Return pairs of posters with the same genre set and the lowest cosine.
@@ -46,13 +46,13 @@ def same_genres_unlike(
     return _extremes(embeddings, genres, count, groups, alike=False)
 
 
-def alike_other_genre(
+def similar_other_genres(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 6, groups: npt.ArrayLike | None = None
 ) -> list[Pair]:
     """Return pairs of posters without a common genre and with the highest cosine, excluding near-duplicates.
 
     No poster occurs twice. No pair of genre sets occurs twice as long as there are others. Posters without genres are
-    excluded. The arguments are those of :func:`same_genres_unlike`.
+    excluded. The arguments are those of :func:`dissimilar_same_genres`.
     """
     return _extremes(embeddings, genres, count, groups, alike=True)
 
@@ -60,7 +60,7 @@ def alike_other_genre(
 def _extremes(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int, groups: npt.ArrayLike | None, *, alike: bool
 ) -> list[Pair]:
-    unit = unit_rows(embeddings)
+    unit = normalise_rows(embeddings)
     has = np.asarray(genres, dtype=bool)
     group = np.arange(len(has)) if groups is None else np.asarray(groups)
     some: npt.NDArray[np.bool_] = np.asarray(has.any(1))
@@ -70,10 +70,10 @@ def _extremes(
     found: list[tuple[float, int, int]] = []
     for start in range(0, len(has), TILE):
         rows = slice(start, start + TILE)
-        wanted: npt.NDArray[np.bool_] = bits[rows] @ bits.T == 0 if alike else kinds[rows, None] == kinds[None]
-        wanted &= some[rows, None] & some[None] & np.not_equal(group[rows, None], group[None])
-        wanted &= np.arange(len(has))[None] > np.arange(len(has))[rows, None]
-        score = np.where(wanted, sign * (unit[rows] @ unit.T), np.float32(np.inf)).ravel()
+        requested: npt.NDArray[np.bool_] = bits[rows] @ bits.T == 0 if alike else kinds[rows, None] == kinds[None]
+        requested &= some[rows, None] & some[None] & np.not_equal(group[rows, None], group[None])
+        requested &= np.arange(len(has))[None] > np.arange(len(has))[rows, None]
+        score = np.where(requested, sign * (unit[rows] @ unit.T), np.float32(np.inf)).ravel()
         best = np.argpartition(score, KEPT)[:KEPT] if len(score) > KEPT else np.arange(len(score))
         best = best[np.isfinite(score[best])]
         first, second = np.divmod(best, len(has))

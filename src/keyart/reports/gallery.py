@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw
 
-from keyart.reports.neighbours import Neighbourhoods, genre_overlap, poster_name, shared_genres, year_text
+from keyart.reports.neighbours import NeighbourLists, genre_overlap, poster_name, shared_genres, year_text
 from keyart.reports.poster_frames import Size, frame_posters
 from keyart.reports.text_layout import Span, draw_line, shorten, text_width, wrap_spans
 from keyart.reports.theme import LIGHT, Theme, font_for
@@ -72,7 +72,7 @@ class Layout:
 
 def draw_gallery(
     catalogue: "Catalogue",
-    rows: Neighbourhoods,
+    rows: NeighbourLists,
     *,
     title: str = "Nearest neighbours",
     note: str = "",

@@ -3,12 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
-MOST_CANDIDATES = 2000
+MAX_CANDIDATES = 2000
 
 
-def choose_drivers(
+def choose_queries(
     embeddings: npt.ArrayLike, genres: npt.NDArray[np.bool_], count: int = 8, groups: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.int64]:
     """Choose query posters that represent the variety of the catalogue: one per genre, by greedy facility location.
@@ -32,14 +32,14 @@ def choose_drivers(
     Examples:
         >>> vectors = np.eye(6)
         >>> genres = np.array([[1, 0], [1, 0], [1, 1], [0, 1], [0, 1], [1, 0]], dtype=bool)
-        >>> chosen = choose_drivers(vectors, genres, 2)
+        >>> chosen = choose_queries(vectors, genres, 2)
         >>> genres[chosen].any(0).tolist()
         [True, True]
     """
     total = len(genres)
-    stride = -(-total // MOST_CANDIDATES) if total else 1
+    stride = -(-total // MAX_CANDIDATES) if total else 1
     at = np.arange(0, total, stride)
-    unit, has = unit_rows(np.asarray(embeddings)[at]), np.asarray(genres, dtype=bool)[at]
+    unit, has = normalise_rows(np.asarray(embeddings)[at]), np.asarray(genres, dtype=bool)[at]
     group = at if groups is None else np.asarray(groups)[at]
     similarity = unit @ unit.T
     covered = np.full(len(at), -1.0, dtype=np.float32)

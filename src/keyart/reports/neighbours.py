@@ -12,7 +12,7 @@ from keyart.metrics.exclusion import Exclusion
 from keyart.metrics.neighbours import exact_neighbours
 from keyart.retrieval.random_pairs import RandomPairs, percent
 from keyart.retrieval.titles import display_title
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
@@ -40,7 +40,7 @@ class Neighbour:
 
 
 @dataclass(frozen=True, eq=False)
-class Neighbourhoods:
+class NeighbourLists:
     """K query posters, each with its k nearest other posters.
 
     Attributes:
@@ -76,7 +76,7 @@ class Neighbourhoods:
             for other, cosine, share, mark in zip(*columns, strict=True)
         ]
 
-    def shared_with(self, other: "Neighbourhoods", row: int) -> int:
+    def shared_with(self, other: "NeighbourLists", row: int) -> int:
         """Return how many neighbours of one query poster another embedding finds too."""
         return len(np.intersect1d(self.neighbours[row], other.neighbours[row]))
 
@@ -89,7 +89,7 @@ def find_neighbours(
     *,
     k: int = 10,
     groups: npt.ArrayLike | None = None,
-) -> Neighbourhoods:
+) -> NeighbourLists:
     """Find the exact cosine neighbours of ``queries`` in ``gallery``, excluding the query; ties are ordered by id.
 
     Args:
@@ -103,7 +103,7 @@ def find_neighbours(
     at = np.asarray(gallery, dtype=np.int64)
     asked = np.asarray(queries, dtype=np.int64)
     matrix = np.asarray(embeddings)
-    unit = unit_rows(matrix[at])
+    unit = normalise_rows(matrix[at])
     k = min(k, len(at) - (1 if np.isin(asked, at).any() else 0))
     at = at[np.argsort(catalogue.ids[at].astype(str), kind="stable")]
     neighbours, cosines = np.empty((len(asked), 0), dtype=np.int64), np.empty((len(asked), 0), dtype=np.float32)
@@ -113,7 +113,7 @@ def find_neighbours(
         neighbours, cosines = at[found.positions.numpy()], found.similarity.numpy().astype(np.float32)
     group = np.arange(len(catalogue)) if groups is None else np.asarray(groups)
     films = catalogue.films
-    return Neighbourhoods(
+    return NeighbourLists(
         asked,
         neighbours,
         cosines,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from PIL import Image, ImageFilter, ImageOps
 
-from keyart.images.decode import BadImage, decode_poster, upright_size
+from keyart.images.decode import BadImage, decode_poster, oriented_size
 
 log = logging.getLogger(__name__)
 
-MOST_CUT = 0.12
+MAX_CUT = 0.12
 """Largest share of a poster that may be cropped to fill the frame."""
 
 Size = tuple[int, int]
@@ -38,10 +38,10 @@ def frame_poster(path: Path, size: Size) -> Image.Image:
         BadImage: The file is no usable poster.
     """
     data = path.read_bytes()
-    width, height = upright_size(data)
+    width, height = oriented_size(data)
     shape, frame = width / height, size[0] / size[1]
     fill = max(size[0] / width, size[1] / height)
-    if 1 - min(shape / frame, frame / shape) <= MOST_CUT:
+    if 1 - min(shape / frame, frame / shape) <= MAX_CUT:
         return ImageOps.fit(_decode(data, (width * fill, height * fill)), size, Image.Resampling.BICUBIC)
     fit = min(size[0] / width, size[1] / height)
     whole = _decode(data, (width * fit, height * fit))

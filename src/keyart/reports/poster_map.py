@@ -43,7 +43,7 @@ def hang(points: npt.NDArray[np.float64], columns: int = COLUMNS) -> dict[tuple[
     return dict(sorted(hung.items()))
 
 
-def draw_wall(points: npt.NDArray[np.float64], paths: list[Path], columns: int = COLUMNS) -> Image.Image:
+def draw_poster_map(points: npt.NDArray[np.float64], paths: list[Path], columns: int = COLUMNS) -> Image.Image:
     """Draw the grid of posters on a transparent background.
 
     Args:

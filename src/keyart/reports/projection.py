@@ -3,9 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
-MOST_POINTS = 1500
+MAX_POINTS = 1500
 """Maximum number of posters on a map: Barnes-Hut t-SNE of this number takes about 2 s on one core."""
 
 FEWEST_FOR_TSNE = 12
@@ -13,7 +13,7 @@ ANGLE = 0.8
 """Barnes-Hut angle: neighbours are preserved as well as with 0.5, in two thirds of the time."""
 
 
-def sample_evenly(total: int, most: int = MOST_POINTS) -> npt.NDArray[np.int64]:
+def sample_evenly(total: int, most: int = MAX_POINTS) -> npt.NDArray[np.int64]:
     """Return at most ``most`` of ``total`` positions, evenly spaced.
 
     Examples:
@@ -39,7 +39,7 @@ def project(embeddings: npt.ArrayLike, *, iterations: int = 500, seed: int = 0) 
     Returns:
         (N, 2) positions, centred, with x in [-1, 1] and a smaller range of y; all zero if all rows are equal.
     """
-    rows = unit_rows(embeddings).astype(np.float64)
+    rows = normalise_rows(embeddings).astype(np.float64)
     centred = rows - rows.mean(0) if len(rows) else rows
     u, s, _ = np.linalg.svd(centred, full_matrices=False)
     sign = np.sign(u[np.abs(u).argmax(0), np.arange(u.shape[1])]) if len(u) else 1.0

@@ -17,9 +17,9 @@ from keyart.reports.charts.figure import save_chart
 from keyart.reports.charts.genre_bars import draw_genre_bars, genre_rows
 from keyart.reports.charts.training_curves import draw_curves, read_curves
 from keyart.reports.gallery import draw_gallery, write_png
-from keyart.reports.gallery_queries import choose_drivers
-from keyart.reports.neighbours import Neighbourhoods, describe, find_neighbours
-from keyart.reports.poster_map import draw_wall
+from keyart.reports.gallery_queries import choose_queries
+from keyart.reports.neighbours import NeighbourLists, describe, find_neighbours
+from keyart.reports.poster_map import draw_poster_map
 from keyart.reports.projection import project, sample_evenly
 from keyart.reports.theme import LIGHT
 from keyart.runs.evaluation.scores import Score, collect_scores
@@ -45,12 +45,12 @@ class Pictures:
 
     files: dict[str, Path] = field(default_factory=dict)
     charts: dict[str, str] = field(default_factory=dict)
-    rows: Neighbourhoods | None = None
+    rows: NeighbourLists | None = None
     wall: Image.Image | None = None
     scores: list[Score] = field(default_factory=list)
 
 
-def make_pictures(
+def draw_pictures(
     folder: str | Path,
     *,
     embeddings: npt.ArrayLike,
@@ -109,7 +109,7 @@ def make_pictures(
             matrix,
             catalogue,
             at,
-            at[choose_drivers(matrix[at], catalogue.genres[at], drivers, group[at])],
+            at[choose_queries(matrix[at], catalogue.genres[at], drivers, group[at])],
             k=neighbours,
             groups=group,
         )
@@ -122,7 +122,7 @@ def make_pictures(
         tell("maps")
         points = layout.result()
     _draw_maps(folder, drawn, points, catalogue.select(shown))
-    wall = draw_wall(points, catalogue.select(shown).paths)
+    wall = draw_poster_map(points, catalogue.select(shown).paths)
     ground = Image.new("RGB", (wall.width + 48, wall.height + 48), LIGHT.paper)
     ground.paste(wall, (24, 24), wall)
     drawn.files["map_posters"] = folder / "pictures" / "map_posters.png"
@@ -130,7 +130,7 @@ def make_pictures(
     return Pictures(drawn.files, drawn.charts, rows, wall, drawn.scores)
 
 
-def gallery_note(rows: Neighbourhoods, posters: int, split: str, config: Mapping[str, Any]) -> str:
+def gallery_note(rows: NeighbourLists, posters: int, split: str, config: Mapping[str, Any]) -> str:
     """Describe in one line what a gallery shows."""
     backbone = (config.get("model") or {}).get("backbone")
     parts = [str(part) for part in (config.get("name"), backbone) if part]

@@ -13,12 +13,12 @@ import pandas as pd
 from PIL import Image
 
 from keyart.reports.branches import branch_section
-from keyart.reports.contrasting_pairs import Pair, alike_other_genre, same_genres_unlike
+from keyart.reports.contrasting_pairs import Pair, dissimilar_same_genres, similar_other_genres
 from keyart.reports.html import load_macros
 from keyart.reports.neighbours import find_neighbours
 from keyart.reports.page import build_credits, build_page
 from keyart.reports.poster_html import LARGE, PosterImages, cosine_text
-from keyart.reports.run_pictures import Pictures, Progress, make_pictures
+from keyart.reports.run_pictures import Pictures, Progress, draw_pictures
 from keyart.reports.score_table import headline, score_tables
 from keyart.utils.files import write_text
 from keyart.utils.text import Markup
@@ -26,7 +26,7 @@ from keyart.utils.text import Markup
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
 
-MOST_COMPARED = 20_000
+MAX_COMPARED = 20_000
 """Maximum number of posters among which contrasting pairs are searched."""
 
 
@@ -70,7 +70,7 @@ def write_report(
         InputError: The split has no posters.
     """
     folder = Path(folder)
-    pictures = make_pictures(
+    pictures = draw_pictures(
         folder,
         embeddings=embeddings,
         catalogue=catalogue,
@@ -151,18 +151,18 @@ def _contrasting(
     embeddings: npt.NDArray[np.float32], catalogue: "Catalogue", groups: npt.NDArray[Any], at: npt.NDArray[np.int64]
 ) -> list[tuple[str, str, list[Pair]]]:
     """Return title, text and pairs of each kind of contrast that occurs."""
-    at = at[:: -(-len(at) // MOST_COMPARED)]
+    at = at[:: -(-len(at) // MAX_COMPARED)]
     inputs = embeddings[at], catalogue.genres[at], 6, groups[at]
     kinds = (
         (
             "Same genres, unlike",
             "Posters with exactly the same genres that the embedding sets farthest apart.",
-            same_genres_unlike(*inputs),
+            dissimilar_same_genres(*inputs),
         ),
         (
             "Alike, other genre",
             "Posters without a genre in common that the embedding takes for alike; near-duplicates are left out.",
-            alike_other_genre(*inputs),
+            similar_other_genres(*inputs),
         ),
     )
     return [(title, text, [_whole(pair, at) for pair in pairs]) for title, text, pairs in kinds if pairs]

@@ -27,8 +27,8 @@ class Theme:
         frozen: The frozen backbone.
         better: Significantly better values; a sign is shown too.
         worse: Significantly worse values.
-        c: Categories (genres), distinguishable with impaired colour vision too.
-        d: Colour ramp from early to late (decades).
+        categories: Categories (genres), distinguishable with impaired colour vision too.
+        ramp_colours: Colour ramp from early to late (decades).
     """
 
     paper: str
@@ -40,8 +40,8 @@ class Theme:
     frozen: str
     better: str
     worse: str
-    c: tuple[str, ...]
-    d: tuple[str, ...]
+    categories: tuple[str, ...]
+    ramp_colours: tuple[str, ...]
 
     def named(self) -> dict[str, str]:
         """Return every colour by the name of its style-sheet variable."""
@@ -57,9 +57,9 @@ class Theme:
 
     def ramp(self, steps: int) -> list[str]:
         """Return ``steps`` evenly spaced colours of the ramp."""
-        last = len(self.d) - 1
+        last = len(self.ramp_colours) - 1
         at = np.linspace(0, last, steps) if steps > 1 else np.array([last])
-        return [self.d[round(i)] for i in at]
+        return [self.ramp_colours[round(i)] for i in at]
 
 
 def _blend(stops: tuple[str, ...], steps: int = 9) -> tuple[str, ...]:
@@ -80,8 +80,8 @@ LIGHT = Theme(
     frozen="#1f7a8c",
     better="#1c5fb0",
     worse="#9c4a00",
-    c=("#cc3311", "#0077bb", "#e69f00", "#228833", "#aa3377", "#33aacc", "#7a5c2e", "#5b4fc7"),
-    d=_blend(("#cf8a12", "#d4502f", "#a32a5b", "#2f1f6b")),
+    categories=("#cc3311", "#0077bb", "#e69f00", "#228833", "#aa3377", "#33aacc", "#7a5c2e", "#5b4fc7"),
+    ramp_colours=_blend(("#cf8a12", "#d4502f", "#a32a5b", "#2f1f6b")),
 )
 DARK = Theme(
     paper="#141312",
@@ -93,8 +93,8 @@ DARK = Theme(
     frozen="#6cc3d5",
     better="#86b9ff",
     worse="#ffad5c",
-    c=("#ff6b52", "#4fa8ec", "#f2b53a", "#55c46a", "#dd77b4", "#7fd6ee", "#c39a5f", "#a399ff"),
-    d=_blend(("#fff0b8", "#fdae61", "#f0627a", "#9a6bf0")),
+    categories=("#ff6b52", "#4fa8ec", "#f2b53a", "#55c46a", "#dd77b4", "#7fd6ee", "#c39a5f", "#a399ff"),
+    ramp_colours=_blend(("#fff0b8", "#fdae61", "#f0627a", "#9a6bf0")),
 )
 
 

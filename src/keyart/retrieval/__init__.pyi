@@ -12,7 +12,7 @@ from keyart.retrieval.engines.registry import (
     find_engine as find_engine,
 )
 from keyart.retrieval.explanation.gradients import (
-    Shares as Shares,
+    Attributions as Attributions,
 )
 from keyart.retrieval.explanation.gradients import (
     integrated_gradients as integrated_gradients,
@@ -24,12 +24,12 @@ from keyart.retrieval.explanation.pair import (
     Explanation as Explanation,
 )
 from keyart.retrieval.explanation.pair import (
-    Share as Share,
+    PosterAttribution as PosterAttribution,
 )
 from keyart.retrieval.explanation.pair import (
     explain_pair as explain_pair,
 )
-from keyart.retrieval.explanation.resample import spread as spread
+from keyart.retrieval.explanation.resample import resample as resample
 from keyart.retrieval.index import PosterIndex as PosterIndex
 from keyart.retrieval.search import Hits as Hits
 from keyart.retrieval.search import search_index as search_index

@@ -21,9 +21,9 @@ from keyart.utils.files import write_atomically
 from keyart.utils.paths import FORMER_NAME
 from keyart.utils.reading import read_json
 
-PIECE = 1024
+PART_SIZE = 1024
 """Number of posters per part."""
-FORMER_ABOUT = "embeddings.json"
+FORMER_METADATA = "embeddings.json"
 """Metadata file of folders that version 0.1 wrote. Other readers of Parquet folders mistake it for a part."""
 _TEXTS = ("id", "film", "img", "title", "genres", "split")
 
@@ -34,7 +34,7 @@ def part_path(folder: Path, piece: int) -> Path:
 
 
 def write_part(
-    path: Path, posters: pd.DataFrame, vectors: np.ndarray, skipped: list[dict[str, str]], about: Mapping[str, Any]
+    path: Path, posters: pd.DataFrame, vectors: np.ndarray, skipped: list[dict[str, str]], metadata: Mapping[str, Any]
 ) -> None:
     """Write one part atomically.
 
@@ -43,14 +43,14 @@ def write_part(
         posters: (M rows) table of the posters, as :func:`keyart.retrieval.index.catalogue_table` returns it.
         vectors: (M, E) float32 unit vectors.
         skipped: Posters that were skipped, as ``{"id", "img", "problem"}``.
-        about: Metadata of the whole folder: ``embedder``, ``catalogue``, ``images``, ``posters``, ``dimensions``.
+        metadata: Metadata of the whole folder: ``embedder``, ``catalogue``, ``images``, ``posters``, ``dimensions``.
     """
     width = vectors.shape[1]
     fields = [pa.field(name, pa.int64() if name == "year" else pa.string()) for name in posters.columns]
     table = pa.Table.from_pandas(posters, pa.schema(fields), preserve_index=False)
     values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), width)
     table = table.add_column(1, pa.field("embedding", pa.list_(pa.float32(), width)), values)
-    notes = {"posters": len(posters), "skipped": skipped, "about": dict(about)}
+    notes = {"posters": len(posters), "skipped": skipped, "about": dict(metadata)}
     table = table.replace_schema_metadata({"keyart": json.dumps(notes)})
     write_atomically(path, lambda file: pq.write_table(table, file))
 
@@ -73,13 +73,13 @@ def part_notes(path: Path) -> dict[str, Any]:
     return notes
 
 
-def folder_about(folder: Path) -> dict[str, Any] | None:
+def folder_metadata(folder: Path) -> dict[str, Any] | None:
     """Read the metadata that all parts of a folder share; None if the folder has no parts or no such metadata.
 
     Raises:
         InputError: The metadata cannot be read.
     """
-    former = folder / FORMER_ABOUT
+    former = folder / FORMER_METADATA
     if former.is_file():
         return read_json(former, fix="run keyart embed into another folder")
     first = min(folder.glob("part-*.parquet"), default=None)
@@ -98,22 +98,22 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
         InputError: Parts are missing or damaged, another embedder wrote them, or their vectors or ids are invalid (see
             :func:`keyart.retrieval.unit_vectors.check_unit_vectors`).
     """
-    about = folder_about(folder) if folder.is_dir() else None
-    if about is None:
+    metadata = folder_metadata(folder) if folder.is_dir() else None
+    if metadata is None:
         raise InputError(f"{folder}: holds no embeddings by keyart; write them with keyart embed")
-    width, total = about.get("dimensions"), about.get("posters")
+    width, total = metadata.get("dimensions"), metadata.get("posters")
     if not isinstance(width, int) or not isinstance(total, int) or total < 1:
         raise InputError(f"{folder}: what its parts say of it is damaged; run keyart embed into another folder")
-    if about.get("embedder") != embedder:
+    if metadata.get("embedder") != embedder:
         raise InputError(f"{folder}: these embeddings are another embedder's than {run}'s; name that run")
-    if (folder / FORMER_ABOUT).is_file():
+    if (folder / FORMER_METADATA).is_file():
         warnings.warn(
-            f"{folder / FORMER_ABOUT}: folders with this file are deprecated; keyart embed into a new folder writes"
+            f"{folder / FORMER_METADATA}: folders with this file are deprecated; keyart embed into a new folder writes"
             " what other readers of Parquet folders take too",
             FutureWarning,
             stacklevel=2,
         )
-    paths = [part_path(folder, piece) for piece in range(-(-total // PIECE))]
+    paths = [part_path(folder, piece) for piece in range(-(-total // PART_SIZE))]
     missing = [path.name for path in paths if not path.is_file()]
     if missing:
         raise InputError(
@@ -123,7 +123,7 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
     tables, vectors = [], []
     for path in paths:
         # An old part has no metadata of the folder. The images' path may differ between machines.
-        if {**part_notes(path).get("about", about), "images": None} != {**about, "images": None}:
+        if {**part_notes(path).get("about", metadata), "images": None} != {**metadata, "images": None}:
             raise InputError(f"{path}: is of another catalogue, embedder or decoder than {paths[0].name}; delete it")
         table, block = _read_part(path, width)
         tables.append(table)
@@ -136,7 +136,7 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
         piece = int(np.searchsorted(ends, row, side="right"))
         return f"{paths[piece]}: row {row - int(ends[piece]) + len(tables[piece])}"
 
-    notes = {"embedder": about["embedder"], "images": about.get("images")}
+    notes = {"embedder": metadata["embedder"], "images": metadata.get("images")}
     return PosterIndex.of(np.concatenate(vectors), posters, notes, place=place)
 
 
@@ -152,12 +152,12 @@ def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
         raise InputError(f"{path}: has no column {', '.join(lacking)}; delete it and run keyart embed again")
     columns: dict[str, Any] = {}
     for name in (*_TEXTS, "year"):
-        wanted = pa.int64() if name == "year" else pa.string()
+        requested = pa.int64() if name == "year" else pa.string()
         kind = part.schema.field(name).type
         if name == "id" and not _is_text(kind):
             raise InputError(f"{path}: column id is of {kind}, not text; delete it and run keyart embed again")
         try:
-            columns[name] = part.column(name).cast(wanted).to_pandas()
+            columns[name] = part.column(name).cast(requested).to_pandas()
         except (pa.ArrowException, ValueError) as error:
             reason = str(error).strip().partition("\n")[0]
             raise InputError(f"{path}: column {name} is of {kind} ({reason}); run keyart embed again") from None

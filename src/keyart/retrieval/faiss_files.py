@@ -5,11 +5,11 @@ from typing import Any
 
 import faiss
 
-from keyart.utils.files import replacing
+from keyart.utils.files import atomic_path
 
 
 def write_faiss(index: Any, path: Path, flags: int = 0) -> None:
     """Write an index, which may be memory-mapped from this very path: the old file stays until the new is complete."""
-    with replacing(path) as draft:
+    with atomic_path(path) as draft:
         write: Any = faiss.write_index
         write(index, str(draft), flags)

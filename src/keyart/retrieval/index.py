@@ -19,14 +19,14 @@ from keyart.retrieval.engines.registry import find_engine
 from keyart.retrieval.faiss_files import write_faiss
 from keyart.retrieval.filters import matching_rows
 from keyart.retrieval.unit_vectors import check_unit_vectors
-from keyart.utils.checksums import describe_files, embedder_digest, find_damage
+from keyart.utils.checksums import describe_files, embedder_digest, verify_files
 from keyart.utils.files import replacing_folder, write_json
 from keyart.utils.reading import read_json
 
 VERSION = 1
 TITLE_BYTES = 65_535
 """Maximum length of a title in bytes: Milvus's limit."""
-SCORED_WHOLE = 100_000
+MAX_EXACT_FILTERED_ROWS = 100_000
 """Largest number of allowed rows for which a filtered search scores every row.
 
 That is exact, and faster than a graph most of whose rows are filtered out.
@@ -141,7 +141,7 @@ class PosterIndex:
         """Return the row of an id; None if the index does not have it."""
         return self.rows.get(one)
 
-    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
         """Return the metadata of some rows, in the order of ``rows``."""
         return self.posters.iloc[rows]
 
@@ -168,7 +168,7 @@ class PosterIndex:
             (Q, k) cosine similarities and (Q, k) row numbers, best first; -inf and -1 if fewer than k rows are found.
         """
         asked = np.ascontiguousarray(queries, dtype=np.float32)
-        if rows is not None and len(rows) <= SCORED_WHOLE:
+        if rows is not None and len(rows) <= MAX_EXACT_FILTERED_ROWS:
             return self._score_all(asked, k, rows)
         scores, found = self.searcher.search(asked, k, rows)
         scores[found < 0] = -np.inf
@@ -193,16 +193,16 @@ class PosterIndex:
 
         ``index.json`` holds sizes and checksums.
         """
-        about: dict[str, Any] = {"version": VERSION, "engine": self.searcher.name}
-        about |= {"posters": len(self.posters), "dimensions": self.index.d}
+        metadata: dict[str, Any] = {"version": VERSION, "engine": self.searcher.name}
+        metadata |= {"posters": len(self.posters), "dimensions": self.index.d}
         if parameters := self.searcher.describe():
-            about["parameters"] = parameters
+            metadata["parameters"] = parameters
         # The index may be memory-mapped from this very folder.
         with replacing_folder(folder, [*_files_of(folder), "vectors.faiss", "posters.parquet", "index.json"]) as draft:
             write_faiss(self.index, draft / "vectors.faiss")
             self.posters.to_parquet(draft / "posters.parquet", index=False)
             names = ["vectors.faiss", "posters.parquet", *self.searcher.write(draft)]
-            write_json(draft / "index.json", about | self.notes | {"files": describe_files(draft, names)})
+            write_json(draft / "index.json", metadata | self.notes | {"files": describe_files(draft, names)})
 
     @classmethod
     def load(cls, folder: Path, embedder: Path | None = None) -> "PosterIndex":
@@ -215,24 +215,24 @@ class PosterIndex:
         Raises:
             InputError: The folder holds no complete index, or its vectors are from another embedder.
         """
-        about = read_about(folder)
+        metadata = read_description(folder)
         try:
-            if damage := find_damage(folder, about.get("files", {})):
+            if damage := verify_files(folder, metadata.get("files", {})):
                 raise InputError(f"{folder}: the index is damaged ({damage}); {AGAIN}")
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
             posters = pd.read_parquet(folder / "posters.parquet")
-            engine = _read_engine(folder, about, index)
+            engine = _read_engine(folder, metadata, index)
         except InputError:
             raise
         except (OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{folder}: the index cannot be read ({_first_line(error)}); {AGAIN}") from None
-        if not len(posters) == index.ntotal == about.get("posters"):
+        if not len(posters) == index.ntotal == metadata.get("posters"):
             sizes = f"{index.ntotal} vectors, {len(posters)} posters"
             raise InputError(f"{folder}: the index is damaged ({sizes}); {AGAIN}")
         if embedder is not None:
-            _check_embedder(folder, about, embedder)
+            _check_embedder(folder, metadata, embedder)
         found = {"version", "engine", "posters", "dimensions", "parameters", "files"}
-        return cls(index, posters, engine, {key: value for key, value in about.items() if key not in found})
+        return cls(index, posters, engine, {key: value for key, value in metadata.items() if key not in found})
 
 
 def _files_of(folder: Path) -> list[str]:
@@ -243,7 +243,7 @@ def _files_of(folder: Path) -> list[str]:
         return ["engine.faiss"]
 
 
-def read_about(folder: Path) -> dict[str, Any]:
+def read_description(folder: Path) -> dict[str, Any]:
     """Read ``index.json``, which every index's folder has, whatever its engine.
 
     Raises:
@@ -251,34 +251,34 @@ def read_about(folder: Path) -> dict[str, Any]:
     """
     if not (folder / "index.json").is_file():
         raise InputError(f"{folder}: there is no index (no index.json); {AGAIN}, or name another folder")
-    about = read_json(folder / "index.json", {"version": object, "engine": str}, fix=AGAIN)
-    version, engine = about["version"], about["engine"]
+    metadata = read_json(folder / "index.json", {"version": object, "engine": str}, fix=AGAIN)
+    version, engine = metadata["version"], metadata["engine"]
     if version != VERSION:
         raise InputError(f"{folder}: an index of version {version}, not {VERSION}; {AGAIN}")
     try:
         find_engine(engine)
     except InputError as error:
         raise InputError(f"{folder}: {error}, or {AGAIN}") from None
-    return about
+    return metadata
 
 
-def _read_engine(folder: Path, about: Mapping[str, Any], flat: Any) -> RowEngine:
-    engine = find_engine(about["engine"])
+def _read_engine(folder: Path, metadata: Mapping[str, Any], flat: Any) -> RowEngine:
+    engine = find_engine(metadata["engine"])
     if not issubclass(engine, RowEngine):
         raise ValueError(f"{engine.name} keeps no vectors in the folder")
-    found = about.get("parameters", {})
+    found = metadata.get("parameters", {})
     parameters = {name: parameter.read(found[name]) for name, parameter in engine.parameters.items()}
     return engine.read(folder, parameters, flat)
 
 
-def _check_embedder(folder: Path, about: dict[str, Any], embedder: Path) -> None:
+def _check_embedder(folder: Path, metadata: dict[str, Any], embedder: Path) -> None:
     """Check that an index holds the vectors of an embedder.
 
     An index that training wrote does not name its embedder: it belongs to the embedder in the same run folder.
     """
     beside = folder.resolve().parent / "embedder"
-    known = about.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
-    if beside == embedder.resolve() and "embedder" not in about:
+    known = metadata.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
+    if beside == embedder.resolve() and "embedder" not in metadata:
         return
     if known != embedder_digest(embedder):
         raise InputError(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.retrieval.searchable import Searchable
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 SAMPLE = 1000
 """Number of sampled posters. All their pairs are used: half a million cosines, computed in a few milliseconds."""
@@ -34,7 +34,7 @@ class RandomPairs:
     def of(cls, vectors: npt.ArrayLike) -> "RandomPairs":
         """Compute the distribution from (N, E) embeddings, normalised or not."""
         matrix = np.asarray(vectors)
-        unit = unit_rows(matrix[sampled_rows(len(matrix))])
+        unit = normalise_rows(matrix[sampled_rows(len(matrix))])
         return cls(np.sort((unit @ unit.T)[np.triu_indices(len(unit), 1)]))
 
     @classmethod

@@ -84,8 +84,8 @@ def search_batch(
     if k < 1:
         raise ValueError(f"k={k}: must be at least 1")
     total = len(index) if rows is None else len(rows)
-    wanted = max(5 * k, 50) if diverse else k
-    first = min(total, wanted + 1)
+    requested = max(5 * k, 50) if diverse else k
+    first = min(total, requested + 1)
     batch = index.search(queries, first, rows)
     answers = []
     for at, query in enumerate(queries):
@@ -97,7 +97,7 @@ def search_batch(
             if drop is not None and len(hits):
                 keep = drop(hits.rows)
                 hits = Hits(hits.rows[keep], hits.scores[keep], total)
-            if len(hits) >= min(k, wanted) or depth >= total:
+            if len(hits) >= min(k, requested) or depth >= total:
                 break
             depth = min(total, 2 * depth)
             scores, found = (part[0] for part in index.search(query[None], depth, rows))

@@ -33,7 +33,7 @@ class Searchable(Protocol):
     def row_of(self, one: str) -> int | None:
         """Return the row of an id; None if the index does not have it."""
 
-    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
         """Return the metadata of some rows, in the order of ``rows``."""
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:

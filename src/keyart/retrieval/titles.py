@@ -38,11 +38,11 @@ class TitleMatch(NamedTuple):
 
     Attributes:
         rows: Positions of the matching titles, the most likely first.
-        sure: Whether the first match is certain. If not, the matches are suggestions.
+        certain: Whether the first match is certain. If not, the matches are suggestions.
     """
 
     rows: list[int]
-    sure: bool
+    certain: bool
 
 
 def display_title(title: str) -> str:
@@ -137,13 +137,13 @@ class TitleTable:
         if same.rows:
             return same
         stem, year = _split_year(asked)
-        near, sure = self._near(plain_title(asked))
+        near, certain = self._near(plain_title(asked))
         if not near and year is not None:
             near, _ = self._near(plain_title(stem))
             of_year = [row for row in near if self._year[row] == year]
-            near, sure = of_year or near, len(self._distinct(of_year)) == 1
+            near, certain = of_year or near, len(self._distinct(of_year)) == 1
         rows = self._distinct(near)
-        return TitleMatch(rows, sure and len(rows) == 1)
+        return TitleMatch(rows, certain and len(rows) == 1)
 
     def find_equal(self, asked: str) -> TitleMatch:
         """Find titles that differ only in case, accents, punctuation, spaces or article.
@@ -153,18 +153,18 @@ class TitleTable:
         stem, year = _split_year(asked)
         attempts = [(plain_title(asked), None), *([(plain_title(stem), year)] if year is not None else [])]
         for lookup in (lambda name: self._whole.get(name), self._by_bare):
-            for name, wanted in attempts:
+            for name, requested in attempts:
                 rows = lookup(name) or []
-                if wanted is None:
+                if requested is None:
                     found = self._distinct(rows)
                 else:
-                    found = self._distinct(row for row in rows if self._year[row] == wanted)
+                    found = self._distinct(row for row in rows if self._year[row] == requested)
                 if found:
                     return TitleMatch(found, len(found) == 1)
-                if rows and wanted is not None:
+                if rows and requested is not None:
                     # The year may be wrong, or that of the release in another country.
                     return TitleMatch(
-                        self._distinct(sorted(rows, key=lambda row: abs(self._year[row] - wanted))), False
+                        self._distinct(sorted(rows, key=lambda row: abs(self._year[row] - requested))), False
                     )
         return TitleMatch([], False)
 
@@ -206,7 +206,7 @@ class TitleTable:
                         found.setdefault(name, (True, False))
         order = sorted(found, key=lambda name: (not found[name][0], -fuzz.ratio(bare, _bare(name)), name))
         rows = list(dict.fromkeys(row for name in order for row in self._whole[name]))
-        return rows, all(sure for _, sure in found.values())
+        return rows, all(certain for _, certain in found.values())
 
     def _with_words(self, words: Sequence[str]) -> list[str]:
         """Return titles that have all the words: long words may be misspelt, and the last word may be only a prefix."""

@@ -242,4 +242,6 @@ def _refuse_strangers(first: Run, other: Run) -> None:
         raise InputError(f"{text}has other splits{hint}; train it with the same data.split_seed and data.split")
     kinds = [run.setting("evaluation", "relevance") for run in (first, other)]
     if kinds[0] != kinds[1]:
-        raise InputError(f"{text}was judged with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same")
+        raise InputError(
+            f"{text}was evaluated with evaluation.relevance={kinds[1]}, not {kinds[0]}; give both the same"
+        )

@@ -18,7 +18,7 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.problems import Problem, summarise
 from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
-from keyart.retrieval.embedding_folder import PIECE, folder_about, part_notes, part_path, write_part
+from keyart.retrieval.embedding_folder import PART_SIZE, folder_metadata, part_notes, part_path, write_part
 from keyart.retrieval.index import catalogue_table
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
@@ -116,12 +116,12 @@ def _embed_shard(
 ) -> Embedded:
     """Embed the pieces of a shard that the folder does not have."""
     about = _describe_folder(run, table, out, decoder)
-    pieces = [np.arange(at, min(at + PIECE, len(table))) for at in range(0, len(table), PIECE)]
+    pieces = [np.arange(at, min(at + PART_SIZE, len(table))) for at in range(0, len(table), PART_SIZE)]
     own = range(shard[0] - 1, len(pieces), shard[1])
     total = sum(len(pieces[piece]) for piece in own)
     done = computed = posters = 0
     # Rows that the reader left out are in no piece: the first shard lists them.
-    skipped = _as_skipped(problem for problem in problems if not problem.keeps_row) if shard[0] == 1 else []
+    skipped = _as_skipped(problem for problem in problems if not problem.row_is_usable) if shard[0] == 1 else []
     for piece in own:
         path = part_path(out, piece)
         if not path.is_file():
@@ -145,7 +145,7 @@ def _describe_folder(run: Run, table: Catalogue, out: Path, decoder: Decoder) ->
         "dimensions": run.embedder.embedding_size,
         **({} if decoder == "pillow" else {"decoder": decoder}),
     }
-    known = folder_about(out)
+    known = folder_metadata(out)
     for key, what in (
         ("embedder", "another embedder's"),
         ("catalogue", "of another catalogue"),
@@ -230,7 +230,7 @@ def _decode(
         results = list(pool.map(decode, part.paths, done))
     rows = part.rows if part.rows is not None else np.arange(len(part)) + 2
     bad = {
-        at: Problem(int(rows[at]), str(part.ids[at]), str(part.files[at]), why.kind, why.detail, why.mend)
+        at: Problem(int(rows[at]), str(part.ids[at]), str(part.files[at]), why.kind, why.detail, why.fix)
         for at, why in enumerate(results)
         if isinstance(why, BadImage)
     }

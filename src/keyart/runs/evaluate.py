@@ -14,18 +14,18 @@ from keyart.metrics.result import merge_frozen
 from keyart.recommend.cowatch import co_watched
 from keyart.runs.evaluation.baselines import baseline_metrics
 from keyart.runs.evaluation.branches import branch_metrics, check_sizes, size_metrics
+from keyart.runs.evaluation.cowatch_metrics import history_metrics
 from keyart.runs.evaluation.pairs import open_pairs, pairs_metrics
 from keyart.runs.evaluation.posters import (
-    Judged,
+    EmbeddedPosters,
     embed_and_frozen,
+    embed_plain,
+    embed_posters,
     from_whole,
-    judge,
     open_posters,
-    plain_judge,
     whole_and_frozen,
 )
 from keyart.runs.evaluation.scores import per_query_table
-from keyart.runs.evaluation.watched_together import history_metrics
 from keyart.runs.run import Run
 from keyart.utils.reading import COPY_AGAIN, faults_of
 
@@ -47,7 +47,7 @@ class Evaluated:
     frozen_per_query: pd.DataFrame
 
 
-def recorded_metrics(run: Run, say: Callable[[str], None]) -> list[str] | None:
+def recorded_metrics(run: Run, report: Callable[[str], None]) -> list[str] | None:
     """Return the metrics that the run was trained with; None: the usual ones.
 
     Metrics that are import paths are left out, because a folder from elsewhere may not choose code that runs here.
@@ -60,7 +60,9 @@ def recorded_metrics(run: Run, say: Callable[[str], None]) -> list[str] | None:
         names = run.config["evaluation"].get("metrics")
         own = import_paths(names or ())
     if own:
-        say(f"{file}: evaluation.metrics names code ({', '.join(own)}), which a run's folder may not choose; left out")
+        report(
+            f"{file}: evaluation.metrics names code ({', '.join(own)}), which a run's folder may not choose; left out"
+        )
     return [name for name in names or () if name not in own] or None
 
 
@@ -78,7 +80,7 @@ def evaluate_run(
     sizes: Sequence[int] = (),
     rating_scale: float | None = None,
     liked_from: float | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Evaluated:
     """Evaluate a run's embedder, with chance level and frozen backbone for comparison.
 
@@ -97,7 +99,8 @@ def evaluate_run(
             that was trained with ``model.output_size``.
         rating_scale: The best rating of ``history``; None: found from the ratings.
         liked_from: Lowest rating that counts as liked; None: four fifths of the best.
-        say: Called with a line on each table: how many rows became posters, which are left out, how ratings are read.
+        report: Called with a line on each table: how many rows became posters, which are left out, how ratings are
+            read.
 
     Returns:
         Flat metrics, including those of each branch of the head (`branch_metrics`), and per-query values. For posters
@@ -119,31 +122,31 @@ def evaluate_run(
         artwork = open_pairs(pairs, other_images, posters.catalogue, run.image_size, skip=on_bad_poster == "skip")
     for line in (posters.summary, artwork and artwork.summary, events and events.summary):
         if line:
-            say(line)
+            report(line)
 
     kind = relevance or run.setting("evaluation", "relevance")
-    metrics = recorded_metrics(run, say)
+    metrics = recorded_metrics(run, report)
     precision = run.precision
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
-    judged = Judged(posters, from_whole(embedder, whole), base, splits)
-    at = judged.positions(judged.split)
-    frozen = judge(judged.frozen, posters, kind, at, metrics)
-    own = judge(judged.embeddings, posters, kind, at, metrics)
-    flat = merge_frozen(own, frozen, judged.split)
-    others = plain_judge(posters, kind, at), frozen, judged.split
+    evaluated = EmbeddedPosters(posters, from_whole(embedder, whole), base, splits)
+    at = evaluated.positions(evaluated.split)
+    frozen = embed_posters(evaluated.frozen, posters, kind, at, metrics)
+    own = embed_posters(evaluated.embeddings, posters, kind, at, metrics)
+    flat = merge_frozen(own, frozen, evaluated.split)
+    others = embed_plain(posters, kind, at), frozen, evaluated.split
     flat |= branch_metrics(embedder.head, whole[at], *others)
-    flat |= size_metrics(judged.embeddings[at], sizes, *others)
+    flat |= size_metrics(evaluated.embeddings[at], sizes, *others)
     if splits is None:
         flat |= {"eval/rows": posters.account.rows, "eval/skipped": posters.account.faults}
     if baselines:
-        flat |= baseline_metrics(run, embedder, judged, kind, frozen, precision)
+        flat |= baseline_metrics(run, embedder, evaluated, kind, frozen, precision)
     if artwork is not None:
         flat |= pairs_metrics(
-            judged, artwork, *embed_and_frozen(run, embedder, artwork.pixels, precision=precision), sizes
+            evaluated, artwork, *embed_and_frozen(run, embedder, artwork.pixels, precision=precision), sizes
         )
     if watched is not None:
-        flat |= history_metrics(judged, watched)
+        flat |= history_metrics(evaluated, watched)
         if events is not None and events.scale is not None:
             flat |= {"cowatch/rating_scale": events.scale.best, "cowatch/liked_from": events.scale.liked_from}
-    tables = [per_query_table(one, judged.split) for one in (own, frozen)]
-    return Evaluated(judged.split, flat, tables[0], tables[1])
+    tables = [per_query_table(one, evaluated.split) for one in (own, frozen)]
+    return Evaluated(evaluated.split, flat, tables[0], tables[1])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.runs.run import Run
-from keyart.runs.search import Listing, decode_image, find_poster, images_folder, open_index, poster_facts
+from keyart.runs.search import PosterLookup, decode_image, find_poster, images_folder, open_index, poster_metadata
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,7 @@ SAME_POSTER = 0.98
 
 
 @dataclass(frozen=True, eq=False)
-class Shelf:
+class PosterTable:
     """Table of posters that can be explained, with their images and vectors.
 
     Attributes:
@@ -42,7 +42,7 @@ class Shelf:
         """Return the row of an id; None if there is no such id."""
         return self._rows.get(one)
 
-    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
         """Return the metadata of some rows, in the order of ``rows``."""
         return self.posters.iloc[rows]
 
@@ -72,17 +72,17 @@ class Explained:
     closer_than: float | None
 
 
-def index_shelf(run: Run, images: Path | None = None) -> Shelf:
+def index_poster_table(run: Run, images: Path | None = None) -> PosterTable:
     """Return the posters of the run's own index.
 
     Raises:
         InputError: The index is missing or incomplete, or its images are missing.
     """
     index = open_index(run)
-    return Shelf(index.posters, images_folder(run, index, images), index.vectors)
+    return PosterTable(index.posters, images_folder(run, index, images), index.vectors)
 
 
-def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf, str]:
+def catalogue_poster_table(catalogue: Path, images: Path | None = None) -> tuple[PosterTable, str]:
     """Return the posters of a table, and a line about its invalid rows; the line is empty if there are none.
 
     Raises:
@@ -93,21 +93,21 @@ def catalogue_shelf(catalogue: Path, images: Path | None = None) -> tuple[Shelf,
     from keyart.retrieval.index import catalogue_table
 
     table, problems = read_catalogue(catalogue, images)
-    return Shelf(catalogue_table(table, table.split), table.root), summarise(problems, table.source)
+    return PosterTable(catalogue_table(table, table.split), table.root), summarise(problems, table.source)
 
 
-def typical_shelf(run: Run, shelf: Shelf) -> tuple[Shelf, str]:
+def typical_poster_table(run: Run, shelf: PosterTable) -> tuple[PosterTable, str]:
     """Return the posters whose mean is the average poster, and a line that reports a fall-back.
 
     These are the run's own posters, or those of ``shelf`` if the run's own are missing.
     """
     try:
-        return index_shelf(run), ""
+        return index_poster_table(run), ""
     except InputError as why:
         return shelf, f"the average poster is that of the catalogue, not of training: {why}"
 
 
-def explain_run(run: Run, shelf: Shelf, asked: Sequence[str], typical: Shelf | None = None) -> Explained:
+def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: PosterTable | None = None) -> Explained:
     """Explain which regions of two posters contribute to their similarity.
 
     Args:
@@ -170,8 +170,8 @@ def as_json(explained: Explained) -> dict[str, Any]:
     }
 
 
-def _name(shelf: Listing, found: int | Path) -> dict[str, Any]:
-    return {"image": str(found)} if isinstance(found, Path) else poster_facts(shelf, np.array([found]))[0]
+def _name(shelf: PosterLookup, found: int | Path) -> dict[str, Any]:
+    return {"image": str(found)} if isinstance(found, Path) else poster_metadata(shelf, np.array([found]))[0]
 
 
 def _image(run: Run, path: Path) -> "Tensor":
@@ -191,7 +191,7 @@ def _average_rows(posters: pd.DataFrame) -> list[int]:
 
 def _check_same(
     embedder: Any,
-    shelf: Shelf,
+    shelf: PosterTable,
     found: Sequence[int | Path],
     paths: Sequence[Path],
     pair: "list[Tensor]",

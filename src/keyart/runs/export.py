@@ -5,7 +5,7 @@ from typing import Any
 
 from keyart.errors import InputError
 from keyart.models.embedder import load_embedder
-from keyart.models.export.image_preprocessing import preprocessing
+from keyart.models.export.image_preprocessing import describe_preprocessing
 from keyart.models.export.onnx import check_installed, write_onnx
 from keyart.models.export.program import HEADING, describe_programs, readme, write_programs
 from keyart.models.export.timm_weights import write_timm
@@ -52,7 +52,7 @@ def export_run(run: Run, target: str, out: Path) -> dict[str, Any]:
     # A copy of its own: exporting changes modules.
     embedder = load_embedder(run.embedder_folder)
     record: dict[str, Any] = {"to": target, "out": str(out), "embedding_size": embedder.embedding_size}
-    about = {"embedder": embedder_digest(run.embedder_folder), **preprocessing(embedder)}
+    about = {"embedder": embedder_digest(run.embedder_folder), **describe_preprocessing(embedder)}
     names = NAMES[target] if _is_ours(out / "README.md") else [name for name in NAMES[target] if name != "README.md"]
     try:
         with output_folder(out, "exports to this folder"), replacing_folder(out, names) as draft:

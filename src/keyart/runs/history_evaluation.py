@@ -12,19 +12,19 @@ from keyart.catalogue.history import read_history
 from keyart.errors import InputError
 from keyart.recommend.evaluation.events import FOLDS, Bools, Events, Task, by_time, cold, cold_folds, film_split
 from keyart.recommend.evaluation.models import popularity
-from keyart.recommend.evaluation.ranking import CUTS, NAMES, Ranked, chance, judge
+from keyart.recommend.evaluation.ranking import CUTS, NAMES, RankingResult, chance, evaluate
 from keyart.recommend.evaluation.tuning import (
-    Chosen,
+    ChosenModels,
     Spaces,
     Vectors,
+    choose_content_model,
     choose_interaction,
-    choose_looks,
     interaction_scores,
 )
 from keyart.runs.evaluation.posters import embed_and_frozen, open_posters
 from keyart.runs.run import Run
-from keyart.utils.bootstrap import intervals
-from keyart.utils.vectors import unit_rows
+from keyart.utils.bootstrap import bootstrap_intervals
+from keyart.utils.vectors import normalise_rows
 
 KINDS = ("genres", "frozen", "posters")
 PAIRS = (("genres", "posters"), ("genres", "frozen"))
@@ -48,7 +48,7 @@ def evaluate_history(
     on_bad_poster: Literal["error", "skip"] = "error",
     rating_scale: float | None = None,
     liked_from: float | None = None,
-    say: Say = lambda text: None,
+    report: Say = lambda text: None,
 ) -> dict[str, Any]:
     """Evaluate how well a run predicts which films users like later, compared with other models.
 
@@ -60,7 +60,7 @@ def evaluate_history(
 
     Rows: ``random`` (in expectation), ``popularity``, ``genres``, ``frozen`` and ``posters`` (a user profile on
     multi-hot genres, on the frozen backbone's features, on the run's embedding: see
-    :class:`keyart.recommend.user_profile.Space`),
+    :class:`keyart.recommend.user_profile.ProfileSpace`),
     ``genres+posters`` and ``genres+frozen``, ``ease`` (Steck 2019) and ``hybrid`` (a blend of EASE and posters). All
     settings are chosen on events other than those evaluated: by an earlier cut within the known events, and by the next
     fold.
@@ -76,7 +76,7 @@ def evaluate_history(
         on_bad_poster: ``error`` or ``skip``.
         rating_scale: The best rating; None: found from the ratings.
         liked_from: Lowest rating that counts as liked; None: four fifths of the best.
-        say: Called with a message before long steps and about data that is left out.
+        report: Called with a message before long steps and about data that is left out.
 
     Returns:
         ``<setting>/<metric>@<k>/<row>`` with ``/low`` and ``/high`` (95% over users), ``…/<row>-<row>`` for paired
@@ -92,11 +92,11 @@ def evaluate_history(
     posters, splits = open_posters(run, catalogue, images, on_bad_poster)
     table = posters.catalogue
     events, unknown = Events.of(events_read, table)
-    say(posters.summary)
-    say(events_read.summary)
-    say("embedding posters")
+    report(posters.summary)
+    report(events_read.summary)
+    report("embedding posters")
     embeddings, frozen = embed_and_frozen(run, run.embedder, posters, precision=run.precision)
-    names = events_read.match(table).films
+    names = events_read.match_films(table).films
     place = {film: at for at, film in enumerate(names)}
     film = np.array([place[one] for one in table.films], dtype=np.int64)
     vectors = {
@@ -110,19 +110,19 @@ def evaluate_history(
         **{"films": events.films, "unknown_films": unknown, "events": len(events)},
         **{"rating_scale": scale and scale.best, "liked_from": scale and scale.liked_from},
     }
-    return record | judge_events(events, vectors, test, say)
+    return record | evaluate_events(events, vectors, test, report)
 
 
 def of_films(vectors: npt.ArrayLike, film: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """Convert (N, D) vectors of posters to (F, D) vectors of films: the unit mean of the posters' unit vectors."""
-    rows = unit_rows(np.asarray(vectors))
+    rows = normalise_rows(np.asarray(vectors))
     sums = np.zeros((int(film.max()) + 1, rows.shape[1]), dtype=np.float32)
     np.add.at(sums, film, rows)
-    return unit_rows(sums)
+    return normalise_rows(sums)
 
 
-def judge_events(
-    events: Events, vectors: Vectors, test: Bools | None = None, say: Say = lambda text: None
+def evaluate_events(
+    events: Events, vectors: Vectors, test: Bools | None = None, report: Say = lambda text: None
 ) -> dict[str, Any]:
     """Evaluate all protocols on film vectors; see :func:`evaluate_history`.
 
@@ -130,26 +130,26 @@ def judge_events(
         events: Watch events.
         vectors: ``genres``, ``frozen`` and ``posters``: (F, D) unit vectors each.
         test: (F,) films that the embedding has not learned from; None: unknown.
-        say: Called with a message before long steps and about data that is left out.
+        report: Called with a message before long steps and about data that is left out.
     """
     spaces = Spaces(vectors)
     flat: dict[str, Any] = {}
     chosen: dict[str, Any] = {}
     if events.time is None:
-        say("the history has no timestamps: films are not judged by time, only cold ones")
+        report("the history has no timestamps: films are not evaluated by time, only cold ones")
     else:
-        say("all films: the last fifth of events")
+        report("all films: the last fifth of events")
         task = by_time(events)
         inner = by_time(task.known)
         if not len(task.users()) or not len(inner.users()):
             raise InputError(
                 "nobody both watched a film before the last fifth of events and liked one in it", parameter="history"
             )
-        found = choose_looks(spaces, KINDS, PAIRS, inner)
+        found = choose_content_model(spaces, KINDS, PAIRS, inner)
         choose_interaction(found, "posters", inner)
         flat |= _report("all", [(task, _rank(task, found, interaction=True))])
         chosen["all"] = found.settings
-    say(f"cold films: {FOLDS} folds")
+    report(f"cold films: {FOLDS} folds")
     whole, part = _cold(events, spaces, test, chosen)
     flat |= _report("cold", whole)
     if test is not None:
@@ -157,7 +157,7 @@ def judge_events(
     return flat | {"chosen": chosen}
 
 
-Tasks = list[tuple[Task, dict[str, Ranked]]]
+Tasks = list[tuple[Task, dict[str, RankingResult]]]
 
 
 def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, Any]) -> tuple[Tasks, Tasks]:
@@ -170,27 +170,27 @@ def _cold(events: Events, spaces: Spaces, test: Bools | None, chosen: dict[str, 
         inner = cold(task.known, folds == (fold + 1) % FOLDS)
         if not len(inner.users()):
             continue
-        found = choose_looks(spaces, KINDS, PAIRS, inner)
+        found = choose_content_model(spaces, KINDS, PAIRS, inner)
         chosen.setdefault("cold", []).append(found.settings)
         for tasks, one in ((whole, task), *([(part, task.within(test))] if test is not None else [])):
             if len(one.users()):
                 tasks.append((one, _rank(one, found, interaction=False)))
     if not whole:
         raise InputError(
-            "nobody liked films in two folds; cold films cannot be judged by so few events", parameter="history"
+            "nobody liked films in two folds; cold films cannot be evaluated with so few events", parameter="history"
         )
     return whole, part
 
 
-def _rank(task: Task, chosen: Chosen, *, interaction: bool) -> dict[str, Ranked]:
+def _rank(task: Task, chosen: ChosenModels, *, interaction: bool) -> dict[str, RankingResult]:
     users = task.users()
     ranked = {"random": chance(task)}
-    for row, looks in chosen.looks.items():
-        ranked[row] = judge(task, looks.scores(task.known, users))
+    for row, content_model in chosen.content_model.items():
+        ranked[row] = evaluate(task, content_model.scores(task.known, users))
     if interaction:
-        ranked["popularity"] = judge(task, popularity(task.known, users))
+        ranked["popularity"] = evaluate(task, popularity(task.known, users))
         for row, scores in interaction_scores(chosen, "posters", task, users).items():
-            ranked[row] = judge(task, scores)
+            ranked[row] = evaluate(task, scores)
     else:
         ranked["hybrid"] = ranked["posters"]
     return ranked
@@ -201,9 +201,9 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
     if not tasks:
         return {f"{setting}/users": 0}
     values = {row: _mean([ranked[row].values for _, ranked in tasks]) for row in tasks[0][1]}
-    judged = ~np.isnan(values["random"][:, 0])
+    evaluated = ~np.isnan(values["random"][:, 0])
     flat: dict[str, Any] = {
-        f"{setting}/users": int(judged.sum()),
+        f"{setting}/users": int(evaluated.sum()),
         f"{setting}/gallery": float(np.mean([task.gallery.sum() for task, _ in tasks])),
         f"{setting}/liked": int(
             sum(task.targets[task.users()][:, np.flatnonzero(task.gallery)].sum() for task, _ in tasks)
@@ -213,14 +213,14 @@ def _report(setting: str, tasks: Tasks) -> dict[str, Any]:
         # Cold films are all equally new.
         for own in values.values():
             own[:, [name.startswith("novelty") for name in NAMES]] = np.nan
-    left_out = trivial(values["random"][judged])
+    left_out = trivial(values["random"][evaluated])
     for own in values.values():
         own[:, [name in left_out for name in NAMES]] = np.nan
     flat[f"{setting}/left_out"] = left_out
-    flat[f"{setting}/best"] = best_row({row: values[row][judged] for row in ROWS if row in values}, left_out)
-    flat |= _means(setting, {row: values.get(row) for row in ROWS}, judged)
+    flat[f"{setting}/best"] = best_row({row: values[row][evaluated] for row in ROWS if row in values}, left_out)
+    flat |= _means(setting, {row: values.get(row) for row in ROWS}, evaluated)
     paired = {f"{a}-{b}": values[a] - values[b] for a, b in DIFFERENCES if a in values and b in values}
-    flat |= _means(setting, paired, judged)
+    flat |= _means(setting, paired, evaluated)
     for k in CUTS:
         for row in ROWS:
             shown = f"recall@{k}" not in left_out
@@ -270,7 +270,9 @@ def best_row(values: Mapping[str, npt.NDArray[np.float64]], left_out: Mapping[st
         columns.pop("hybrid", None)
     first = max(columns, key=lambda row: float(np.nanmean(columns[row])))
     rest = [row for row in columns if row != first]
-    own, *gaps = intervals(np.stack([columns[first], *(columns[first] - columns[row] for row in rest)], axis=1))
+    own, *gaps = bootstrap_intervals(
+        np.stack([columns[first], *(columns[first] - columns[row] for row in rest)], axis=1)
+    )
     by_row = dict(zip(rest, gaps, strict=True))
     over = {
         row: {"difference": gap.value, "low": _known(gap.low), "high": _known(gap.high), "verdict": gap.verdict}
@@ -294,7 +296,7 @@ def _means(setting: str, rows: Mapping[str, npt.NDArray[np.float64] | None], jud
         if values is None:
             flat |= {f"{setting}/{name}/{row}": None for name in NAMES}
             continue
-        for name, one in zip(NAMES, intervals(values[judged]), strict=True):
+        for name, one in zip(NAMES, bootstrap_intervals(values[judged]), strict=True):
             key = f"{setting}/{name}/{row}"
             flat |= {key: _known(one.value), f"{key}/low": _known(one.low), f"{key}/high": _known(one.high)}
     return flat

@@ -28,7 +28,7 @@ def index_run(
     uri: str | None = None,
     collection: str | None = None,
     replace: bool = False,
-    say: Say = lambda text: None,
+    report: Say = lambda text: None,
     progress: Progress = lambda done, total: None,
 ) -> dict[str, Any]:
     """Build an index and save it.
@@ -42,7 +42,7 @@ def index_run(
         uri: For ``milvus``: an embedded file or a cluster's address; None: the file ``milvus.db`` in ``out``.
         collection: For ``milvus``: the collection; None: ``keyart``.
         replace: For ``milvus``: drop the contents of another index in the collection at ``uri``.
-        say: Called with a message before long steps, if titles are shortened, and if the recall is not reached.
+        report: Called with a message before long steps, if titles are shortened, and if the recall is not reached.
         progress: For ``milvus``: called with the number of stored posters and the total.
 
     Returns:
@@ -68,13 +68,13 @@ def index_run(
     source, notes = _vectors(run, embeddings)
     posters, remark = shorten_titles(source.posters)
     if remark:
-        say(remark)
+        report(remark)
     kind = kind or choose_engine(len(source))
     exact = PosterIndex(source.index, posters, None, notes)
     with output_folder(out, "builds this index") if out is not None else nullcontext():
-        built = find_engine(kind).build(exact, Target(out, recall, options, say, progress))
+        built = find_engine(kind).build(exact, Target(out, recall, options, report, progress))
     if (found := built["recall@10"]) < recall:
-        say(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another engine")
+        report(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another engine")
     return {"posters": len(source), "dimensions": source.dimensions, "engine": kind, **built}
 
 

@@ -11,16 +11,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from keyart.catalogue.history import History, near_users, read_history
+from keyart.catalogue.history import History, read_history, similar_users
 from keyart.errors import InputError
-from keyart.recommend.candidates import Candidates, Films, Viewer, find_candidates, index_space
+from keyart.recommend.candidates import Candidates, Films, User, find_candidates, index_space
 from keyart.recommend.interests import event_weights
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.searchable import Searchable
-from keyart.runs.search import find_row, poster_facts, shortened, titles_of
-from keyart.utils.files import replacing
+from keyart.runs.search import find_row, poster_metadata, shortened, titles_of
+from keyart.utils.files import atomic_path
 from keyart.utils.progress import progress_bar
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 BATCH = 64
 NAMED = 20
@@ -28,18 +28,18 @@ NAMED = 20
 
 
 @dataclass(frozen=True, eq=False)
-class Audience:
+class Users:
     """Users of a history, with the watched films that an index contains.
 
     Attributes:
         users: (U,) names of users with a known film; names that are numbers are sorted as numbers.
-        viewers: (U,) their watch histories, in the same order.
+        histories: (U,) their watch histories, in the same order.
         left_out: Users without a known film.
         unknown: Films that the index lacks.
     """
 
     users: list[str]
-    viewers: list[Viewer]
+    histories: list[User]
     left_out: list[str]
     unknown: list[str]
 
@@ -49,7 +49,7 @@ class Audience:
         return {"unknown_films": len(self.unknown), "unknown": self.unknown[:NAMED]}
 
 
-def read_audience(history: History, films: Films, user: str | None = None) -> Audience:
+def read_users(history: History, films: Films, user: str | None = None) -> Users:
     """Return the users of a history, or one of them.
 
     Of several events of a user with the same film, the last one counts.
@@ -64,7 +64,7 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
         everybody = frame["user"]
         frame = frame[everybody == user]
         if not len(frame):
-            near = near_users(everybody.unique().tolist(), user)
+            near = similar_users(everybody.unique().tolist(), user)
             raise InputError(f"{history.source} has no such user{near}", parameter="user", value=user)
     place = films.places(history.column)
     frame["film"] = [place.get(one, -1) for one in frame["id"]]
@@ -77,8 +77,8 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
             f"{history.source}: {who} ({unknown[0]}, say) is in the index ({films.names[0]}, say); give both the same"
             " ids, in a column imdb_id or film"
         )
-    viewers = {
-        str(name): Viewer(
+    histories = {
+        str(name): User(
             own["film"].to_numpy(dtype=np.int64),
             event_weights(
                 None if history.ratings is None else own["rating"].to_numpy(dtype=np.float64),
@@ -88,16 +88,16 @@ def read_audience(history: History, films: Films, user: str | None = None) -> Au
         )
         for name, own in known.groupby("user", sort=False)
     }
-    users = sorted(viewers, key=_as_number)
+    users = sorted(histories, key=_as_number)
     left_out = sorted(set(frame["user"]) - set(users), key=_as_number)
-    return Audience(users, [viewers[name] for name in users], left_out, unknown)
+    return Users(users, [histories[name] for name in users], left_out, unknown)
 
 
 def _as_number(name: str) -> tuple[int, int, str]:
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)
 
 
-def liked_viewer(index: Searchable, films: Films, liked: str | Sequence[str]) -> Viewer:
+def user_from_liked(index: Searchable, films: Films, liked: str | Sequence[str]) -> User:
     """Create a user who likes some films equally.
 
     Args:
@@ -115,7 +115,7 @@ def liked_viewer(index: Searchable, films: Films, liked: str | Sequence[str]) ->
         )
     # A film with several posters can also be named by its film name.
     codes = np.unique([films.place[one] if one in films.place else _titled(index, films, one) for one in asked])
-    return Viewer(codes, np.full(len(codes), 1 / len(codes)))
+    return User(codes, np.full(len(codes), 1 / len(codes)))
 
 
 def _split(index: Searchable, films: Films, liked: str) -> list[str]:
@@ -151,7 +151,7 @@ def recommend_run(
     *,
     rating_scale: float | None = None,
     out: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
+    report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Recommend films by liked films, to one user of a history, or to all of its users.
 
@@ -163,7 +163,7 @@ def recommend_run(
         k: Number of films per user.
         rating_scale: The best rating; None: found from the ratings.
         out: File for the films of all users.
-        say: Called with a line about the history.
+        report: Called with a line about the history.
 
     Returns:
         The result of `recommend_one` or `recommend_all`, with the user and the history's unknown films.
@@ -172,37 +172,37 @@ def recommend_run(
     events = read_history(history, scale=rating_scale) if history is not None else None
     films = Films(index.posters)
     if events is None:
-        viewer = liked_viewer(index, films, liked or ())
-        return {"liked": films.names[viewer.films].tolist(), **recommend_one(index, films, viewer, k)}
-    audience = read_audience(events, films, user)
+        person = user_from_liked(index, films, liked or ())
+        return {"liked": films.names[person.films].tolist(), **recommend_one(index, films, person, k)}
+    all_users = read_users(events, films, user)
     if user is not None:
-        viewer = audience.viewers[0]
-        found = {"user": user, "known_films": len(viewer.films), **audience.notes}
-        found |= recommend_one(index, films, viewer, k)
+        person = all_users.histories[0]
+        found = {"user": user, "known_films": len(person.films), **all_users.notes}
+        found |= recommend_one(index, films, person, k)
     else:
         assert out is not None
-        with progress_bar("users") as report:
-            found = recommend_all(index, films, audience, k, out, progress=report) | audience.notes
-    say(f"{events.source}: {len(events):,} events; {events.scale or 'no ratings: all films count alike'}")
+        with progress_bar("users") as progress:
+            found = recommend_all(index, films, all_users, k, out, progress=progress) | all_users.notes
+    report(f"{events.source}: {len(events):,} events; {events.scale or 'no ratings: all films count alike'}")
     return found | {"rating_scale": events.scale and events.scale.best}
 
 
-def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> dict[str, Any]:
+def recommend_one(index: Searchable, films: Films, person: User, k: int) -> dict[str, Any]:
     """Return candidates for one user as a dict for JSON: ``interests`` and ``candidates``.
 
     ``score`` is the score by the whole profile, which is not a cosine. ``because`` is the watched film that contributes
     most, with the cosine of the two posters as ``similarity``, and as ``closer_than`` the share of random pairs of the
     index's posters with a lower cosine.
     """
-    found = find_candidates(index, films, index_space(index), [viewer], k)[0]
-    watched = films.first[viewer.films]
-    medoids = poster_facts(index, watched[[one.medoid for one in found.interests]])
+    found = find_candidates(index, films, index_space(index), [person], k)[0]
+    watched = films.first[person.films]
+    medoids = poster_metadata(index, watched[[one.medoid for one in found.interests]])
     because = watched[found.because]
-    cosines = (unit_rows(index.vectors(found.rows)) * unit_rows(index.vectors(because))).sum(1)
+    cosines = (normalise_rows(index.vectors(found.rows)) * normalise_rows(index.vectors(because))).sum(1)
     shares = RandomPairs.of_index(index).closer_than(cosines)
     reasons = [
         {**_short(film), "similarity": round(float(cosine), 6), "closer_than": known_share(share)}
-        for film, cosine, share in zip(poster_facts(index, because), cosines, shares, strict=True)
+        for film, cosine, share in zip(poster_metadata(index, because), cosines, shares, strict=True)
     ]
     return {
         "interests": [
@@ -212,7 +212,7 @@ def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> di
         "candidates": [
             {"score": round(float(score), 6), **facts, "because": reason, "interest": int(interest)}
             for facts, score, reason, interest in zip(
-                poster_facts(index, found.rows), found.scores, reasons, found.interest, strict=True
+                poster_metadata(index, found.rows), found.scores, reasons, found.interest, strict=True
             )
         ],
     }
@@ -221,7 +221,7 @@ def recommend_one(index: Searchable, films: Films, viewer: Viewer, k: int) -> di
 def recommend_all(
     index: Searchable,
     films: Films,
-    audience: Audience,
+    all_users: Users,
     k: int,
     out: Path,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -240,17 +240,17 @@ def recommend_all(
     started, count = time.perf_counter(), 0
     ids = index.posters["id"].astype(str).to_numpy(dtype=object)
     try:
-        with replacing(out) as draft, pq.ParquetWriter(draft, SCHEMA) as writer:
-            for users, found in _batches(index, films, audience, k):
-                writer.write_table(_as_table(users, found, audience, films, ids))
+        with atomic_path(out) as draft, pq.ParquetWriter(draft, SCHEMA) as writer:
+            for users, found in _batches(index, films, all_users, k):
+                writer.write_table(_as_table(users, found, all_users, films, ids))
                 count += sum(len(one) for one in found)
-                progress(users.stop, len(audience.users))
+                progress(users.stop, len(all_users.users))
     except OSError as error:
         raise InputError(
             f"cannot be written ({error.strerror or error}); name another file", parameter="out", value=out
         ) from None
-    seconds = (time.perf_counter() - started) / len(audience.users) * 1000
-    done = {"users": len(audience.users), "left_out": len(audience.left_out), "candidates": count}
+    seconds = (time.perf_counter() - started) / len(all_users.users) * 1000
+    done = {"users": len(all_users.users), "left_out": len(all_users.left_out), "candidates": count}
     return {**done, "seconds_per_1000_users": round(seconds, 3), "out": str(out)}
 
 
@@ -267,23 +267,19 @@ SCHEMA = pa.schema(
 )
 
 
-def _batches(
-    index: Searchable, films: Films, audience: Audience, k: int
-) -> Iterator[tuple[range, Sequence[Candidates]]]:
+def _batches(index: Searchable, films: Films, all_users: Users, k: int) -> Iterator[tuple[range, Sequence[Candidates]]]:
     space = index_space(index)
-    for start in range(0, len(audience.users), BATCH):
-        users = range(start, min(start + BATCH, len(audience.users)))
-        yield users, find_candidates(index, films, space, [audience.viewers[at] for at in users], k)
+    for start in range(0, len(all_users.users), BATCH):
+        users = range(start, min(start + BATCH, len(all_users.users)))
+        yield users, find_candidates(index, films, space, [all_users.histories[at] for at in users], k)
 
 
-def _as_table(
-    users: range, found: Sequence[Candidates], audience: Audience, films: Films, ids: "np.ndarray"
-) -> pa.Table:
+def _as_table(users: range, found: Sequence[Candidates], all_users: Users, films: Films, ids: "np.ndarray") -> pa.Table:
     sizes = [len(one) for one in found]
     rows = np.concatenate([one.rows for one in found])
-    watched = [films.first[audience.viewers[at].films[one.because]] for at, one in zip(users, found, strict=True)]
+    watched = [films.first[all_users.histories[at].films[one.because]] for at, one in zip(users, found, strict=True)]
     columns = {
-        "user": np.repeat(np.array([audience.users[at] for at in users], dtype=object), sizes),
+        "user": np.repeat(np.array([all_users.users[at] for at in users], dtype=object), sizes),
         "rank": np.concatenate([np.arange(1, size + 1) for size in sizes]),
         "id": ids[rows],
         "film": films.names[films.codes[rows]].astype(str),

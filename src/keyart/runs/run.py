@@ -16,6 +16,7 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
+from keyart.utils.former import current_names
 from keyart.utils.reading import COPY_AGAIN, faults_of, read_bytes, read_frame, read_json, read_yaml
 from keyart.utils.text import from_csv_cell, printable
 
@@ -126,7 +127,7 @@ class Run:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration."""
-        return read_yaml(self.folder / "config.yaml", {"data": dict})
+        return current_names(read_yaml(self.folder / "config.yaml", {"data": dict}))
 
     def setting(self, group: str, key: str) -> Any:
         """Return a value of the configuration.
@@ -229,5 +230,5 @@ class Run:
         with self._lock:
             if key not in self._made:
                 self._made[key] = make()
-            made: _T = self._made[key]
-            return made
+            created: _T = self._made[key]
+            return created

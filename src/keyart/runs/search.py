@@ -14,7 +14,7 @@ import pandas as pd
 from keyart.errors import InputError
 from keyart.retrieval.engines.registry import connect, find_engine
 from keyart.retrieval.filters import parse_years
-from keyart.retrieval.index import read_about
+from keyart.retrieval.index import read_description
 from keyart.retrieval.random_pairs import RandomPairs, known_share
 from keyart.retrieval.search import Hits, Thin, search_batch
 from keyart.retrieval.searchable import Searchable
@@ -31,7 +31,7 @@ OFFERED = 5
 IMAGE_SUFFIXES = frozenset([".jpg", ".jpeg", ".png", ".webp", ".avif", ".gif", ".bmp", ".tif", ".tiff", ".jp2", ".ppm"])
 
 
-class Listing(Protocol):
+class PosterLookup(Protocol):
     """Protocol of posters that can be looked up by id or title: an index or a catalogue."""
 
     @property
@@ -41,7 +41,7 @@ class Listing(Protocol):
     def row_of(self, one: str) -> int | None:
         """Return the row of an id; None if there is no such id."""
 
-    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
         """Return the metadata of some rows, in the order of ``rows``."""
 
 
@@ -80,7 +80,7 @@ def open_index(
             raise InputError(f"``index={folder}`` and ``uri={uri}``: name one of them")
         return connect(uri, collection, embedder)
     where = folder or run.folder / "index"
-    about = read_about(where)
+    about = read_description(where)
     return find_engine(about["engine"]).load(where, about, embedder)
 
 
@@ -102,13 +102,13 @@ def decode_image(run: Run, image: Any, name: str = "") -> np.ndarray:
         with quiet_pillow():
             return to_pixels(image, run.image_size)
     except BadImage as why:
-        raise InputError(f"{name or image!s}: {why.kind} ({why.detail}); {why.mend}") from None
+        raise InputError(f"{name or image!s}: {why.kind} ({why.detail}); {why.fix}") from None
 
 
-_titles: "weakref.WeakKeyDictionary[Listing, TitleTable]" = weakref.WeakKeyDictionary()
+_titles: "weakref.WeakKeyDictionary[PosterLookup, TitleTable]" = weakref.WeakKeyDictionary()
 
 
-def titles_of(index: Listing) -> TitleTable:
+def titles_of(index: PosterLookup) -> TitleTable:
     """Return the table of an index's titles; it is built once and cached."""
     if index not in _titles:
         posters = index.posters
@@ -118,7 +118,7 @@ def titles_of(index: Listing) -> TitleTable:
     return _titles[index]
 
 
-def find_row(index: Listing, asked: str) -> int:
+def find_row(index: PosterLookup, asked: str) -> int:
     """Return the row of an id, or of a title in any usual spelling.
 
     Raises:
@@ -138,9 +138,9 @@ def find_row(index: Listing, asked: str) -> int:
     raise InputError(f"{name}: there is no poster of such an id or title, and no such image file")
 
 
-def describe_row(index: Listing, row: int) -> str:
+def describe_row(index: PosterLookup, row: int) -> str:
     """Return title, year and id of a row as text."""
-    poster = index.facts(np.array([row])).iloc[0]
+    poster = index.metadata(np.array([row])).iloc[0]
     title = shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
     year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
     name = " ".join(filter(None, [title, year]))
@@ -152,7 +152,7 @@ def shortened(text: str) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"
 
 
-def find_poster(index: Listing, asked: str) -> int | Path:
+def find_poster(index: PosterLookup, asked: str) -> int | Path:
     """Resolve a query text: the row of an id, otherwise an image file, otherwise the row of a title.
 
     Raises:
@@ -325,7 +325,7 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     from keyart.images.pixel_cache import open_pixels
 
     own = np.array([] if query.row is None else [query.row], dtype=np.int64)
-    paths = [images / file for file in index.facts(np.concatenate([own, rows]))["img"]]
+    paths = [images / file for file in index.metadata(np.concatenate([own, rows]))["img"]]
     pixels, _, bad = open_pixels(paths, run.image_size)
     for i, why in bad.items():
         raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with ``images``")
@@ -384,9 +384,9 @@ def search_run(
     return list(zip(queries, hits, strict=True))
 
 
-def poster_facts(index: Listing, rows: np.ndarray) -> list[dict[str, Any]]:
+def poster_metadata(index: PosterLookup, rows: np.ndarray) -> list[dict[str, Any]]:
     """Return the metadata of posters for JSON: id, title, year, genres, img, and film and split if known."""
-    return [_facts(poster) for _, poster in index.facts(np.asarray(rows, dtype=np.int64)).iterrows()]
+    return [_facts(poster) for _, poster in index.metadata(np.asarray(rows, dtype=np.int64)).iterrows()]
 
 
 def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
@@ -423,10 +423,10 @@ def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
     cosine.
     """
     name = query.name if query.path is None else str(query.path)
-    asked = {"image": name} if query.row is None else poster_facts(index, np.array([query.row]))[0]
+    asked = {"image": name} if query.row is None else poster_metadata(index, np.array([query.row]))[0]
     shares = RandomPairs.of_index(index).closer_than(hits.scores)
     found = [
         {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
-        for facts, score, share in zip(poster_facts(index, hits.rows), hits.scores, shares, strict=True)
+        for facts, score, share in zip(poster_metadata(index, hits.rows), hits.scores, shares, strict=True)
     ]
     return {"query": asked, "posters": len(index), "searched": hits.searched, "neighbours": found}

@@ -18,12 +18,12 @@ from keyart.runs.run import describe_environment
 from keyart.training.evaluate import Evaluated
 from keyart.training.experiment import Experiment
 from keyart.training.loggers.run_logger import RunResults
-from keyart.training.prepare import Prepared
+from keyart.training.prepare import PreparedData
 from keyart.utils.files import write_atomically, write_json, write_text
 from keyart.utils.text import csv_table
 
 
-def describe_dataset(prepared: Prepared) -> dict[str, str | int]:
+def describe_dataset(prepared: PreparedData) -> dict[str, str | int]:
     """Return what identifies a dataset: paths, digests of its contents, sizes of the splits."""
     posters = prepared.posters
     return {
@@ -43,7 +43,7 @@ def describe_embedding(embedder: Embedder, output_size: int | None) -> dict[str,
     return {"size": size, "branches": branches, "output_size": output_size}
 
 
-def write_inputs(experiment: Experiment, folder: Path, prepared: Prepared, embedder: Embedder) -> None:
+def write_inputs(experiment: Experiment, folder: Path, prepared: PreparedData, embedder: Embedder) -> None:
     """Write the files that are known before the first step: configuration, environment, splits, skipped posters."""
     write_text(folder / "config.yaml", OmegaConf.to_yaml(experiment.config))
     embedding = describe_embedding(embedder, experiment.model.output_size)
@@ -57,7 +57,7 @@ def write_inputs(experiment: Experiment, folder: Path, prepared: Prepared, embed
 def write_results(
     experiment: Experiment,
     folder: Path,
-    prepared: Prepared,
+    prepared: PreparedData,
     embedder: Embedder,
     evaluated: Evaluated,
     frozen_backbone: Backbone | None,
@@ -82,7 +82,7 @@ def write_results(
     return RunResults(folder, evaluated.metrics, catalogue, splits, evaluated.embeddings)
 
 
-def draw_report(config: Mapping[str, Any], folder: Path, prepared: Prepared, evaluated: Evaluated) -> None:
+def draw_report(config: Mapping[str, Any], folder: Path, prepared: PreparedData, evaluated: Evaluated) -> None:
     """Draw the gallery, the charts and ``report.html``."""
     from keyart.reports.run_report import write_report
 

@@ -40,7 +40,7 @@ def build(cfg: DictConfig) -> Experiment:
     model, callbacks = cfg.model, cfg.callbacks
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     schedule = PhaseSchedule(
-        cfg.training.head_epochs, cfg.training.finetune_epochs, make_scheduler(config["scheduler"])
+        cfg.training.head_epochs, cfg.training.finetune_epochs, build_scheduler(config["scheduler"])
     )
     return Experiment(
         seed=cfg.seed,
@@ -51,12 +51,12 @@ def build(cfg: DictConfig) -> Experiment:
             model.weights,
             model.pooling,
             model.flip_average,
-            tuple(model.bank_size) if model.bank_size else None,
+            tuple(model.multiscale_size) if model.multiscale_size else None,
             model.head,
             model.embedding_size,
             {
                 key: config["model"][key]
-                for key in (*parameters_of(model.head), "components", "rotate", "kernel", "seen")
+                for key in (*parameters_of(model.head), "components", "rotate", "kernel", "frozen_features")
                 if key in model
             },
             model.output_size,
@@ -64,12 +64,12 @@ def build(cfg: DictConfig) -> Experiment:
         relevance=cfg.relevance.kind,
         sampler=read_sampler(cfg.sampler),
         augment=Augment.preset(cfg.augment.strength),
-        loss=made(cfg.loss.build),
-        miner=made(cfg.miner.build),
+        loss=instantiate_node(cfg.loss.build),
+        miner=instantiate_node(cfg.miner.build),
         memory=(cfg.memory.size, cfg.memory.start_step),
         schedule=schedule,
         optimizer=OptimizerSettings(
-            make_optimizer(config["optimizer"]),
+            build_optimizer(config["optimizer"]),
             *(cfg.optimizer[key] for key in ("lr", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")),
         ),
         chunk_size=cfg.training.chunk_size,
@@ -85,7 +85,9 @@ def build(cfg: DictConfig) -> Experiment:
             callbacks.checkpoint.every_seconds,
             callbacks.checkpoint.every_n_steps,
         ),
-        loggers=[partial(made, one.build) for one in (cfg.get("logger") or {}).values() if one and one.build],
+        loggers=[
+            partial(instantiate_node, one.build) for one in (cfg.get("logger") or {}).values() if one and one.build
+        ],
         config=config,
     )
 
@@ -108,7 +110,9 @@ def read_data(data: DictConfig) -> DataSettings:
 
 def read_sampler(sampler: DictConfig) -> SamplerSettings:
     """Read the keys of ``sampler``."""
-    return SamplerSettings(made(sampler.build), sampler.batch_size, sampler.get("column"), sampler.one_label)
+    return SamplerSettings(
+        instantiate_node(sampler.build), sampler.batch_size, sampler.get("column"), sampler.one_label
+    )
 
 
 def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
@@ -134,7 +138,7 @@ def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     return TrainerSettings(**own, others=others)
 
 
-def made(node: DictConfig, **extra: Any) -> Any:
+def instantiate_node(node: DictConfig, **extra: Any) -> Any:
     """Instantiate a ``build`` node of the configuration, and raise its errors as `InputError`.
 
     Raises:
@@ -151,7 +155,7 @@ def made(node: DictConfig, **extra: Any) -> Any:
         raise InputError(str(error)) from error
 
 
-def make_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
+def build_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
     """Return what creates the optimizer of ``optimizer``; Adam, AdamW and SGD are fused unless it says otherwise.
 
     Raises:
@@ -173,7 +177,7 @@ def make_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
     return create
 
 
-def make_scheduler(settings: Mapping[str, Any]) -> Scheduler:
+def build_scheduler(settings: Mapping[str, Any]) -> Scheduler:
     """Return the function of a phase's step and number of steps that ``scheduler`` names.
 
     Raises:

@@ -10,11 +10,11 @@ from keyart.metrics.result import merge_frozen
 from keyart.models.embedder import embed
 from keyart.models.heads.reduced import ReducedHead
 from keyart.runs.evaluation.branches import branch_metrics
-from keyart.runs.evaluation.posters import from_whole, judge, plain_judge
+from keyart.runs.evaluation.posters import embed_plain, embed_posters, from_whole
 from keyart.runs.evaluation.scores import per_query_table
 from keyart.training.experiment import Experiment
 from keyart.training.module import EmbeddingModule
-from keyart.training.prepare import Prepared
+from keyart.training.prepare import PreparedData
 from keyart.utils.progress import progress_bar
 
 
@@ -33,7 +33,7 @@ class Evaluated:
     per_query: pd.DataFrame
 
 
-def final_vectors(experiment: Experiment, module: EmbeddingModule, prepared: Prepared) -> np.ndarray:
+def final_vectors(experiment: Experiment, module: EmbeddingModule, prepared: PreparedData) -> np.ndarray:
     """Return the head's (N, W) output for all posters.
 
     If the backbone was not fine-tuned, the cached features are used.
@@ -54,7 +54,7 @@ def final_vectors(experiment: Experiment, module: EmbeddingModule, prepared: Pre
         return torch.cat([embedder.whole(f.to(device)).cpu() for f in prepared.transformed.split(4096)]).numpy()
 
 
-def evaluate(experiment: Experiment, prepared: Prepared, module: EmbeddingModule) -> Evaluated:
+def evaluate(experiment: Experiment, prepared: PreparedData, module: EmbeddingModule) -> Evaluated:
     """Embed all posters and compute the metrics of val and test; the embedder gets its reduction, if it has one."""
     posters, relevance = prepared.posters, experiment.evaluation_relevance
     whole = final_vectors(experiment, module, prepared)
@@ -68,8 +68,8 @@ def evaluate(experiment: Experiment, prepared: Prepared, module: EmbeddingModule
     tables = []
     for split in ("val", "test"):
         at, frozen = prepared.positions(split), prepared.frozen[split]
-        result = judge(embeddings, posters, relevance, at, experiment.metrics)
+        result = embed_posters(embeddings, posters, relevance, at, experiment.metrics)
         metrics |= merge_frozen(result, frozen, split)
-        metrics |= branch_metrics(embedder.head, whole[at], plain_judge(posters, relevance, at), frozen, split)
+        metrics |= branch_metrics(embedder.head, whole[at], embed_plain(posters, relevance, at), frozen, split)
         tables.append(per_query_table(result, split))
     return Evaluated(embeddings, metrics, pd.concat(tables, ignore_index=True))

@@ -48,7 +48,7 @@ class ModelSettings:
         weights: ``pretrained``, ``none`` or a file.
         pooling: Which numbers of the backbone the head gets.
         flip_average: Whether these are averaged over a poster and its mirror image.
-        bank_size: Height and width that posters are resized to for these; None: as they are.
+        multiscale_size: Height and width that posters are resized to for these; None: as they are.
         head: Kind of head.
         embedding_size: Width of the learned vector.
         head_arguments: Other arguments of `build_head`.
@@ -59,7 +59,7 @@ class ModelSettings:
     weights: str
     pooling: str
     flip_average: bool
-    bank_size: tuple[int, int] | None
+    multiscale_size: tuple[int, int] | None
     head: str
     embedding_size: int
     head_arguments: Mapping[str, Any]

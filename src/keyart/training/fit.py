@@ -18,7 +18,7 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.images.datamodule import PosterDataModule
-from keyart.images.expand_labels import one_label_rows
+from keyart.images.expand_labels import expand_labels
 from keyart.images.samplers.base import Sampler
 from keyart.images.samplers.classes import class_labels
 from keyart.losses.memory import CrossBatchMemory
@@ -29,15 +29,15 @@ from keyart.training.callbacks.last_checkpoint import LastCheckpoint
 from keyart.training.callbacks.progress import PosterProgress
 from keyart.training.experiment import Experiment, SamplerSettings, TrainerSettings
 from keyart.training.module import EmbeddingModule
-from keyart.training.prepare import Prepared
+from keyart.training.prepare import PreparedData
 from keyart.training.schedule import PhaseSchedule
 from keyart.training.world_size import cluster_environment
-from keyart.utils.checkpoint_files import CheckpointFiles
+from keyart.utils.checkpoint_files import AtomicCheckpointIO
 
 log = logging.getLogger(__name__)
 
 
-def make_memory(experiment: Experiment, prepared: Prepared, embedder: Embedder) -> CrossBatchMemory | None:
+def build_memory(experiment: Experiment, prepared: PreparedData, embedder: Embedder) -> CrossBatchMemory | None:
     """Build the cross-batch memory; None if its size is 0."""
     size, start_step = experiment.memory
     if size == 0:
@@ -46,28 +46,28 @@ def make_memory(experiment: Experiment, prepared: Prepared, embedder: Embedder) 
     training = head.training
     head.eval()
     with torch.no_grad():
-        parts = embedder.parts(torch.zeros(1, head.transformed_dim, device=next(head.parameters()).device))
+        parts = embedder.branches(torch.zeros(1, head.transformed_dim, device=next(head.parameters()).device))
     head.train(training)
     return CrossBatchMemory(
         size,
         start_step,
         width=sum(part.shape[1] for part in parts),
         genres=prepared.posters.catalogue.genres.shape[1],
-        frozen_width=embedder.backbone.num_features if experiment.loss.needs_frozen else 0,
+        frozen_width=embedder.backbone.num_features if experiment.loss.needs_frozen_features else 0,
     )
 
 
-def make_module(experiment: Experiment, prepared: Prepared, embedder: Embedder) -> EmbeddingModule:
+def build_module(experiment: Experiment, prepared: PreparedData, embedder: Embedder) -> EmbeddingModule:
     """Build the LightningModule, and the parameters of its loss."""
     genres = prepared.posters.catalogue.genres[prepared.positions("train")]
     loss, optimizer, schedule = experiment.loss, experiment.optimizer, experiment.schedule
-    loss.build(embedder.part_size, torch.from_numpy(genres.sum(axis=0)), len(genres))
+    loss.build(embedder.branch_size, torch.from_numpy(genres.sum(axis=0)), len(genres))
     return EmbeddingModule(
         embedder,
         loss,
         Relevance.fit(experiment.relevance, genres),
         miner=experiment.miner,
-        memory=make_memory(experiment, prepared, embedder),
+        memory=build_memory(experiment, prepared, embedder),
         chunk_size=experiment.chunk_size,
         head_epochs=schedule.head_epochs,
         finetune_epochs=schedule.finetune_epochs,
@@ -83,12 +83,12 @@ def make_module(experiment: Experiment, prepared: Prepared, embedder: Embedder) 
     )
 
 
-def make_sampler(settings: SamplerSettings, train: Catalogue, seed: int) -> Sampler:
+def build_sampler(settings: SamplerSettings, train: Catalogue, seed: int) -> Sampler:
     """Build the sampler over the posters of the train split."""
     labels = {} if settings.column is None else {"labels": class_labels(train, settings.column)}
     genres = train.genres
     if settings.one_label:
-        rows, expanded = one_label_rows(genres)
+        rows, expanded = expand_labels(genres)
         genres = np.eye(genres.shape[1], dtype=bool)[expanded]
         labels = {name: values[rows] for name, values in labels.items()}
     sampler = settings.create(genres=genres, seed=seed, **labels)
@@ -103,17 +103,17 @@ def make_sampler(settings: SamplerSettings, train: Catalogue, seed: int) -> Samp
     return sampler
 
 
-def make_data(experiment: Experiment, prepared: Prepared) -> PosterDataModule:
+def build_data(experiment: Experiment, prepared: PreparedData) -> PosterDataModule:
     """Build the DataModule."""
     head_epochs, one_label = experiment.schedule.head_epochs, experiment.sampler.one_label
     train = prepared.posters.catalogue.select(prepared.positions("train"))
     # A loss that needs the frozen features reads them from the first columns of the unreduced features.
-    unreduced = experiment.loss.needs_frozen
+    unreduced = experiment.loss.needs_frozen_features
     features = torch.from_numpy(np.array(prepared.features)) if unreduced else prepared.transformed
     return PosterDataModule(
         prepared.posters,
         prepared.splits,
-        make_sampler(experiment.sampler, train, experiment.seed),
+        build_sampler(experiment.sampler, train, experiment.seed),
         augment=experiment.augment,
         features=features if head_epochs else None,
         features_are="features" if unreduced else "transformed",
@@ -124,7 +124,9 @@ def make_data(experiment: Experiment, prepared: Prepared) -> PosterDataModule:
     )
 
 
-def make_callbacks(experiment: Experiment, folder: Path, prepared: Prepared) -> tuple[list[Callback], BestCheckpoint]:
+def build_callbacks(
+    experiment: Experiment, folder: Path, prepared: PreparedData
+) -> tuple[list[Callback], BestCheckpoint]:
     """Build the callbacks, and return the one that keeps the best checkpoint separately too.
 
     The callbacks are evaluation, checkpoints, early stopping and progress.
@@ -165,7 +167,7 @@ def make_callbacks(experiment: Experiment, folder: Path, prepared: Prepared) -> 
     return callbacks, best
 
 
-def make_trainer(
+def build_trainer(
     settings: TrainerSettings,
     schedule: PhaseSchedule,
     callbacks: list[Callback],
@@ -183,8 +185,8 @@ def make_trainer(
             devices=settings.devices,
             num_nodes=settings.num_nodes,
             strategy=strategy_for(settings, schedule),
-            plugins=[CheckpointFiles(), *([environment] if (environment := cluster_environment()) else [])],
-            profiler=make_profiler(settings.profiler, folder),
+            plugins=[AtomicCheckpointIO(), *([environment] if (environment := cluster_environment()) else [])],
+            profiler=build_profiler(settings.profiler, folder),
             max_epochs=schedule.head_epochs + schedule.finetune_epochs,
             callbacks=callbacks,
             logger=loggers,
@@ -197,7 +199,7 @@ def make_trainer(
         raise InputError(f"trainer: lightning.Trainer refuses its arguments: {error}") from error
 
 
-def make_profiler(kind: str | None, folder: Path) -> Profiler | None:
+def build_profiler(kind: str | None, folder: Path) -> Profiler | None:
     """Build a profiler; it writes into the run's ``profile/`` and not into its log."""
     kinds = {"simple": SimpleProfiler, "advanced": AdvancedProfiler, "pytorch": PyTorchProfiler}
     return None if kind is None else kinds[kind](dirpath=folder / "profile", filename=kind)

@@ -29,5 +29,5 @@ def in_chunks(function: Callable[[Tensor], Tensor], rows: Tensor, size: int | No
     """
     if size is None or size >= len(rows) or not torch.is_grad_enabled():
         return function(rows)
-    made: list[Tensor] = [checkpoint(function, chunk, use_reentrant=False) for chunk in torch.split(rows, size)]
-    return torch.cat(made)
+    created: list[Tensor] = [checkpoint(function, chunk, use_reentrant=False) for chunk in torch.split(rows, size)]
+    return torch.cat(created)

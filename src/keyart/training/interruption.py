@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 log = logging.getLogger(__name__)
 
 
-class CutShort(BaseException):
+class TrainingInterrupted(BaseException):
     """Exception of a training run that a signal stopped.
 
     Like ``KeyboardInterrupt`` it is not an ``Exception``, so that no ``except Exception`` continues after it.
@@ -51,8 +51,8 @@ class StopOnSignal(Callback):
     """Callback that stops a run when it receives a signal.
 
     During training it waits for the end of the step (for an epoch's last step: for the end of the epoch, with its
-    validation), writes the checkpoint and raises `CutShort`. With several processes, a signal to any one of them stops
-    all at the same step. Outside training it raises immediately.
+    validation), writes the checkpoint and raises `TrainingInterrupted`. With several processes, a signal to any one of
+    them stops all at the same step. Outside training it raises immediately.
 
     It replaces Lightning's own handling: on SIGTERM Lightning ends a run as if it were complete, on SLURM's signal it
     writes a checkpoint in the middle of a step, and on Ctrl-C it writes none.
@@ -106,7 +106,7 @@ class StopOnSignal(Callback):
         self._steps = trainer.global_step - self._first_step
         if batch_idx + 1 < trainer.num_training_batches and (found := self._agreed(trainer, pl_module)):
             trainer.save_checkpoint(self.checkpoint)
-            raise CutShort(found, self._steps)
+            raise TrainingInterrupted(found, self._steps)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save if any process received a signal; the run stops later, so that the epoch's metrics are still logged."""
@@ -117,13 +117,13 @@ class StopOnSignal(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop before the next epoch if a signal arrived in the last one."""
         if self._leaving:
-            raise CutShort(self._leaving, self._steps)
+            raise TrainingInterrupted(self._leaving, self._steps)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stop if a signal arrived after the last step."""
         self._deferring = False
         if self._told:
-            raise CutShort(self._told, self._steps)
+            raise TrainingInterrupted(self._told, self._steps)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
         """End the waiting for step ends: training is over."""
@@ -146,4 +146,4 @@ class StopOnSignal(Callback):
         if self._deferring:
             return
         if first:
-            raise CutShort(signum, self._steps)
+            raise TrainingInterrupted(signum, self._steps)

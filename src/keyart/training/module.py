@@ -15,7 +15,7 @@ from keyart.losses.base import MetricLoss
 from keyart.losses.gather import exchange_sizes
 from keyart.losses.memory import CrossBatchMemory
 from keyart.losses.miners.base import Miner
-from keyart.losses.objective import Rows, check_use, objective
+from keyart.losses.objective import EmbeddedBatch, check_use, compute_loss
 from keyart.models.embedder import Embedder
 from keyart.models.heads.dropout import rows_of_batch
 from keyart.models.precision import autocast_for, resolve_precision
@@ -147,16 +147,18 @@ class EmbeddingModule(lightning.LightningModule):
         if len(sizes) > 1:
             seed_draws(transformed.device, step_seed(self.seed, self.current_epoch, batch_idx, 0))
         with rows_of_batch(self.global_rank, sizes):
-            parts = self.embedder.parts(transformed)
-        if self.loss.takes == "normalised":
+            parts = self.embedder.branches(transformed)
+        if self.loss.input_kind == "normalised":
             parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
-        frozen = self._frozen(batch) if self.loss.needs_frozen else None
-        rows = Rows(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
+        frozen = self._frozen(batch) if self.loss.needs_frozen_features else None
+        rows = EmbeddedBatch(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
         if len(sizes) > 1:
             rows = rows.gathered(sizes)
         seed_draws(transformed.device, step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
-        remembered = None if self.memory is None else self.memory.recall(self.global_step)
-        loss = objective(rows, self.loss, self.relevance, parts=len(parts), miner=self.miner, remembered=remembered)
+        remembered = None if self.memory is None else self.memory.references(self.global_step)
+        loss = compute_loss(
+            rows, self.loss, self.relevance, branches=len(parts), miner=self.miner, remembered=remembered
+        )
         if self.memory is not None:
             self.memory.store(rows)
         self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(rows.index), prog_bar=True)
@@ -179,8 +181,8 @@ class EmbeddingModule(lightning.LightningModule):
 
     def _features_of(self, pixels: Tensor) -> Tensor:
         with autocast_for(pixels.device, self.precision):
-            made: Tensor = self.embedder.backbone(pixels)
-        return made
+            created: Tensor = self.embedder.backbone(pixels)
+        return created
 
     def _frozen(self, batch: Batch) -> Tensor:
         """Return the frozen backbone's pooled features (B, F) of a batch, from ``features`` or ``frozen``."""
@@ -223,7 +225,7 @@ class EmbeddingModule(lightning.LightningModule):
                 factor = self.schedule.factor(group["role"], self.global_step, steps_per_epoch)
                 group["lr"] = group["peak_lr"] * factor
         epochs = self.schedule.head_epochs + self.schedule.finetune_epochs
-        self.loss.to_step(self.global_step, epochs * steps_per_epoch)
+        self.loss.set_step(self.global_step, epochs * steps_per_epoch)
         seed_draws(self.device, step_seed(self.seed, self.current_epoch, batch_idx, self.global_rank))
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:

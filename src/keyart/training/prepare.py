@@ -13,7 +13,7 @@ from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.relevance import Relevance, check_learnable
 from keyart.catalogue.splits import make_splits
 from keyart.errors import InputError
-from keyart.images.duplicates import near_duplicate_chains
+from keyart.images.duplicates import near_duplicate_components
 from keyart.images.posters import Posters, load_posters
 from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone_factory import check_backbone, create_backbone
@@ -23,7 +23,7 @@ from keyart.models.head_cache import fit_head
 from keyart.models.heads.base import Head
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import check_output_size
-from keyart.runs.evaluation.posters import judge
+from keyart.runs.evaluation.posters import embed_posters
 from keyart.training.experiment import DataSettings, Experiment
 from keyart.utils.progress import progress_bar
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Prepared:
+class PreparedData:
     """Data that is ready before the first training step.
 
     Args:
@@ -87,7 +87,7 @@ def prepare_posters(data: DataSettings, monitor: str | None = None) -> tuple[Pos
     log.info("%s: %s", catalogue.source, posters.account)
     for remark in catalogue.remarks:
         if remark.row == 1:  # the reader has already logged its assumptions about other lines
-            log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.mend)
+            log.warning("%s: %s; %s", catalogue.source, remark.detail, remark.fix)
     if posters.skipped:
         log.warning("%d problems in the catalogue; the run's skipped.csv lists them", len(posters.skipped))
     splits = make_splits(
@@ -95,7 +95,7 @@ def prepare_posters(data: DataSettings, monitor: str | None = None) -> tuple[Pos
         val=data.val,
         test=data.test,
         seed=data.split_seed,
-        groups=near_duplicate_chains(posters.pixels),
+        groups=near_duplicate_components(posters.pixels),
     )
     return posters, splits
 
@@ -114,7 +114,7 @@ def check_genre(monitor: str, catalogue: Catalogue) -> None:
         )
 
 
-def prepare(experiment: Experiment) -> tuple[Prepared, Embedder]:
+def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
     """Prepare posters, splits, frozen features with their results, and the embedder to train.
 
     Raises:
@@ -140,7 +140,7 @@ def prepare(experiment: Experiment) -> tuple[Prepared, Embedder]:
         pooling=model.pooling,
         image_size=experiment.data.image_size,
         flip_average=model.flip_average,
-        bank_size=model.bank_size,
+        multiscale_size=model.multiscale_size,
     )
     with progress_bar("frozen features") as report:
         mapped = cached_features(
@@ -152,7 +152,7 @@ def prepare(experiment: Experiment) -> tuple[Prepared, Embedder]:
         )
     pooled = torch.from_numpy(np.array(mapped[:, : backbone.num_features]))
     frozen = {
-        split: judge(
+        split: embed_posters(
             pooled, posters, experiment.evaluation_relevance, np.flatnonzero(splits == split), experiment.metrics
         )
         for split in ("val", "test")
@@ -168,7 +168,7 @@ def prepare(experiment: Experiment) -> tuple[Prepared, Embedder]:
     embedder = Embedder(backbone, head)
     log.info("%s", embedding_line(head, model.output_size))
     transformed = fit_head(embedder, mapped, train, genres)
-    return Prepared(posters, splits, mapped, pooled, transformed, frozen), embedder
+    return PreparedData(posters, splits, mapped, pooled, transformed, frozen), embedder
 
 
 def embedding_line(head: Head, output_size: int | None) -> str:
@@ -179,9 +179,11 @@ def embedding_line(head: Head, output_size: int | None) -> str:
     """
     sizes = head.branch_sizes
     line = f"embedding: {sum(sizes.values()):,} numbers a poster"
-    if len(sizes) > 1 or head.part_size != head.embedding_size:
-        networks = sizes["learned"] // head.part_size
-        named = {"learned": f"learned {networks} × {head.part_size}" if networks > 1 else f"learned {head.part_size}"}
+    if len(sizes) > 1 or head.branch_size != head.embedding_size:
+        networks = sizes["learned"] // head.branch_size
+        named = {
+            "learned": f"learned {networks} × {head.branch_size}" if networks > 1 else f"learned {head.branch_size}"
+        }
         named |= {name: f"{name} {size:,}" for name, size in sizes.items() if name != "learned"}
         line += f" ({', '.join(named.values())})"
     if output_size is None:

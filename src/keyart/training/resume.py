@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from keyart.errors import InputError
+from keyart.utils.former import current_names
 from keyart.utils.reading import read_json, read_yaml
 
 #: Keys that may change on resuming: where and how the run executes, not what it learns.
-FREE = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
+MUTABLE_KEYS = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
 #: Exceptions among these: keys that affect what is learned or which checkpoint is kept.
-BOUND = (
+FIXED_KEYS = (
     "trainer.accumulate_grad_batches",
     "trainer.check_val_every_n_epoch",
     "trainer.fast_dev_run",
@@ -36,7 +37,7 @@ UNUSED = ("model.", "loss.terms.")
 
 def is_free(key: str) -> bool:
     """Return whether a key may have another value when a run is resumed."""
-    return key.startswith(FREE) and key not in BOUND
+    return key.startswith(MUTABLE_KEYS) and key not in FIXED_KEYS
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -66,7 +67,7 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
     recorded = folder / "config.yaml"
     if not recorded.is_file():
         return
-    before = dict(flattened(read_yaml(recorded)))
+    before = dict(flattened(current_names(read_yaml(recorded))))
     now = dict(flattened(config))
     for key in sorted(before.keys() | now.keys()):
         if is_free(key) or ".build." in key or (key not in now and key.startswith(UNUSED)):

@@ -14,7 +14,7 @@ from keyart.training.artifacts import describe_dataset, write_inputs, write_resu
 from keyart.training.build import build
 from keyart.training.callbacks.pruning import Pruning
 from keyart.training.evaluate import evaluate
-from keyart.training.fit import log_early_end, make_callbacks, make_data, make_module, make_trainer
+from keyart.training.fit import build_callbacks, build_data, build_module, build_trainer, log_early_end
 from keyart.training.interruption import StopOnSignal
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
@@ -49,10 +49,10 @@ def train(
 
     Raises:
         InputError: The configuration or the data is invalid.
-        CutShort: A signal stopped the run; ``checkpoints/last.ckpt`` holds what was trained.
+        TrainingInterrupted: A signal stopped the run; ``checkpoints/last.ckpt`` holds what was trained.
         TrialPruned: The search stopped this run.
     """
-    quieten()
+    filter_warnings()
     torch.set_float32_matmul_precision("high")
     experiment = build(cfg)
     # Read first, so that an unreadable checkpoint is rejected before anything is computed.
@@ -64,20 +64,20 @@ def train(
         check_same_config(folder, experiment.config)
         check_same_dataset(folder, describe_dataset(prepared))
     frozen_backbone = copy.deepcopy(embedder.backbone) if experiment.schedule.finetune_epochs else None
-    module = make_module(experiment, prepared, embedder)
-    callbacks, best = make_callbacks(experiment, folder, prepared)
+    module = build_module(experiment, prepared, embedder)
+    callbacks, best = build_callbacks(experiment, folder, prepared)
     callbacks += [stop] if stop is not None else []
     callbacks += [Pruning(reporter, experiment.monitor)] if reporter is not None else []
-    data = make_data(experiment, prepared)
+    data = build_data(experiment, prepared)
     loggers = [CSVLog(folder), *(create(save_dir=str(folder)) for create in experiment.loggers)]
-    if first_process():
+    if is_rank_zero():
         write_inputs(experiment, folder, prepared, embedder)
     if resumed_at is not None:
         rewind_loggers(loggers, resumed_at)
 
     with finishing(loggers):
         # Fit.
-        trainer = make_trainer(experiment.trainer, experiment.schedule, callbacks, loggers, folder)
+        trainer = build_trainer(experiment.trainer, experiment.schedule, callbacks, loggers, folder)
         for logger in loggers:
             logger.log_hyperparams(dict(experiment.config))
         trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
@@ -102,7 +102,7 @@ def train(
     return float(best.best_model_score) if best.best_model_score is not None else float("nan")
 
 
-def quieten() -> None:
+def filter_warnings() -> None:
     """Filter out messages of other libraries that do not help the user."""
     for text in (
         ".*module\\(s\\) in eval mode at the start of training.*",
@@ -124,7 +124,7 @@ def quieten() -> None:
     logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
 
 
-def first_process() -> bool:
+def is_rank_zero() -> bool:
     """Return whether this process has rank 0 and so writes files and logs; valid before the trainer exists."""
     return not getattr(rank_zero_only, "rank", 0)
 

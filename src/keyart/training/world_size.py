@@ -15,7 +15,7 @@ from keyart.errors import InputError
 STARTED_HERE = "KEYART_PROCESS"
 
 
-def among_several() -> bool:
+def in_process_group() -> bool:
     """Return whether this process is already one of several, started by torchrun, by srun or by keyart."""
     if "LOCAL_RANK" in os.environ or TorchElasticEnvironment.detect():
         return True
@@ -35,7 +35,7 @@ def cluster_environment() -> ClusterEnvironment | None:
     return SLURMEnvironment(auto_requeue=False)
 
 
-def processes_wanted(accelerator: str, devices: int | str | Sequence[int], num_nodes: int = 1) -> int:
+def num_processes_to_start(accelerator: str, devices: int | str | Sequence[int], num_nodes: int = 1) -> int:
     """Return the number of processes to start on this machine; 1: train in this process.
 
     Args:
@@ -46,7 +46,7 @@ def processes_wanted(accelerator: str, devices: int | str | Sequence[int], num_n
     Raises:
         InputError: There are fewer devices, or the run needs other machines.
     """
-    if among_several():
+    if in_process_group():
         return 1
     if num_nodes > 1:
         raise InputError(
@@ -56,7 +56,7 @@ def processes_wanted(accelerator: str, devices: int | str | Sequence[int], num_n
     gpus = torch.cuda.device_count() if accelerator in ("auto", "gpu", "cuda") else 0
     if isinstance(devices, str):
         return max(gpus, 1)
-    wanted = devices if isinstance(devices, int) else len(devices)
-    if gpus and wanted > gpus:
-        raise InputError(f"trainer.devices={wanted}: torch finds {gpus} GPUs here; take as many or fewer")
-    return wanted
+    requested = devices if isinstance(devices, int) else len(devices)
+    if gpus and requested > gpus:
+        raise InputError(f"trainer.devices={requested}: torch finds {gpus} GPUs here; take as many or fewer")
+    return requested

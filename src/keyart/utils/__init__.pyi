@@ -2,7 +2,7 @@ from keyart.utils.bootstrap import (
     Interval as Interval,
 )
 from keyart.utils.bootstrap import (
-    intervals as intervals,
+    bootstrap_intervals as bootstrap_intervals,
 )
 from keyart.utils.bootstrap import (
     percentile_ends as percentile_ends,

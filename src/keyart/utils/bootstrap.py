@@ -34,13 +34,13 @@ class Interval:
         value: The mean over the queries with a value; NaN if there is none.
         low: Lower end; NaN if there is none.
         high: Upper end; NaN if there is none.
-        queries: Number of queries with a value.
+        n_queries: Number of queries with a value.
     """
 
     value: float
     low: float
     high: float
-    queries: int
+    n_queries: int
 
     @property
     def excludes_zero(self) -> bool:
@@ -87,7 +87,9 @@ def resample_means(values: npt.ArrayLike, *, replicates: int = 2000, seed: int =
     return np.concatenate(parts)
 
 
-def intervals(values: npt.ArrayLike, *, level: float = 0.95, replicates: int = 2000, seed: int = 0) -> list[Interval]:
+def bootstrap_intervals(
+    values: npt.ArrayLike, *, level: float = 0.95, replicates: int = 2000, seed: int = 0
+) -> list[Interval]:
     """Return percentile bootstrap intervals of the columns' means (Efron and Tibshirani 1993, chapter 13).
 
     For the paired difference of two embeddings, pass the differences of their per-query values. A NaN in either

@@ -25,13 +25,13 @@ def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
         InputError: The folder cannot be created.
     """
     folder = (Path(cache_dir) if cache_dir is not None else cache_root()) / part
-    with storage_faults(folder):
+    with report_storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 @contextmanager
-def storage_faults(folder: Path) -> Iterator[None]:
+def report_storage_errors(folder: Path) -> Iterator[None]:
     """Convert errors of a full or unwritable cache to an `InputError`; any other ``OSError`` passes unchanged.
 
     Raises:
@@ -62,7 +62,7 @@ def load_array(
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode=mode)
         if array.dtype == dtype and len(array.shape) == len(shape):
-            known = all(wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True))
+            known = all(requested in (None, found) for requested, found in zip(shape, array.shape, strict=True))
             return array if known else None
     except (OSError, ValueError, EOFError):
         pass
@@ -72,7 +72,7 @@ def load_array(
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold ``path`` as a lock between processes; the system releases it when its holder dies."""
-    with storage_faults(path.parent), FileLock(path):
+    with report_storage_errors(path.parent), FileLock(path):
         yield
 
 
@@ -82,10 +82,10 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, alone: 
     Args:
         path: The file's final name; its folder exists.
         write: Writes the content to the open binary file that it receives.
-        alone: Whether no other process can be writing ``path``, as under `locked`; see `files.replacing`.
+        alone: Whether no other process can be writing ``path``, as under `locked`; see `files.atomic_path`.
 
     Raises:
         InputError: The disk is full, or the folder cannot be written.
     """
-    with storage_faults(path.parent):
+    with report_storage_errors(path.parent):
         files.write_atomically(path, write, alone=alone)

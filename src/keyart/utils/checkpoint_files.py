@@ -42,7 +42,7 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     return state
 
 
-class CheckpointFiles(TorchCheckpointIO):
+class AtomicCheckpointIO(TorchCheckpointIO):
     """Lightning plugin that writes checkpoints atomically and reads them safely.
 
     Lightning's default plugin first writes to the folder of temporary files. If that folder is on another file system,
@@ -66,7 +66,7 @@ class CheckpointFiles(TorchCheckpointIO):
             if (fault := storage_fault(error)) is None:
                 raise
             resumable = (path.parent / "last.ckpt").is_file()
-            then = f"go on with python train.py resume={path.parent.parent}" if resumable else "start the run again"
+            then = f"continue with python train.py resume={path.parent.parent}" if resumable else "start the run again"
             raise InputError(f"{path}: cannot be written, {fault}; make room, then {then}") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from keyart.errors import InputError
 
 BLOCK = 1 << 20
-MOST_BLOCKS = 256
+MAX_BLOCKS = 256
 
 
 def file_digest(path: Path) -> str:
@@ -24,8 +24,8 @@ def file_digest(path: Path) -> str:
     digest = hashlib.blake2b(str(size).encode(), digest_size=16)
     blocks = -(-size // BLOCK)
     with path.open("rb") as file:
-        for i in range(min(blocks, MOST_BLOCKS)):
-            start = i * BLOCK if blocks <= MOST_BLOCKS else (size - BLOCK) * i // (MOST_BLOCKS - 1)
+        for i in range(min(blocks, MAX_BLOCKS)):
+            start = i * BLOCK if blocks <= MAX_BLOCKS else (size - BLOCK) * i // (MAX_BLOCKS - 1)
             file.seek(start)
             digest.update(file.read(BLOCK))
     return digest.hexdigest()
@@ -55,15 +55,15 @@ def describe_files(folder: Path, names: Iterable[str]) -> dict[str, dict[str, in
     return {n: {"bytes": (folder / n).stat().st_size, "digest": file_digest(folder / n)} for n in names}
 
 
-def find_damage(folder: Path, files: Mapping[str, Mapping[str, int | str]]) -> str | None:
+def verify_files(folder: Path, files: Mapping[str, Mapping[str, int | str]]) -> str | None:
     """Return the first difference between files and their :func:`describe_files`, as text; None if there is none."""
-    for name, told in files.items():
+    for name, summary in files.items():
         path = folder / name
         if not path.is_file():
             return f"{name} is missing"
         size = path.stat().st_size
-        if size != told["bytes"]:
-            return f"{name} has {size} bytes instead of {told['bytes']}"
-        if file_digest(path) != told["digest"]:
+        if size != summary["bytes"]:
+            return f"{name} has {size} bytes instead of {summary['bytes']}"
+        if file_digest(path) != summary["digest"]:
             return f"{name} is not what was written"
     return None

@@ -50,7 +50,7 @@ _open_drafts: set[str] = set()
 
 
 @contextmanager
-def replacing(path: Path, *, alone: bool = False) -> Iterator[Path]:
+def atomic_path(path: Path, *, alone: bool = False) -> Iterator[Path]:
     """Yield a draft file beside ``path`` that replaces it when the block ends without an error.
 
     The draft is in the same folder, and so on the same file system, and it is flushed to the disk before it is renamed.
@@ -92,7 +92,7 @@ def replacing_folder(path: Path, names: Sequence[str], *, alone: bool = False) -
         path: The folder; it and its parents are created if they do not exist.
         names: All entries that the block may write; the last one says that the set is complete. Other entries of an
             existing folder stay.
-        alone: See `replacing`.
+        alone: See `atomic_path`.
 
     Yields:
         The draft, an empty folder. It is removed if the block fails.
@@ -134,14 +134,14 @@ def replacing_folder(path: Path, names: Sequence[str], *, alone: bool = False) -
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, alone: bool = False) -> None:
-    """Write a binary file atomically; see `replacing`.
+    """Write a binary file atomically; see `atomic_path`.
 
     Args:
         path: The file's final name; its folder exists.
         write: Writes the content to the open binary file that it receives.
-        alone: See `replacing`.
+        alone: See `atomic_path`.
     """
-    with replacing(path, alone=alone) as draft, draft.open("wb") as file:
+    with atomic_path(path, alone=alone) as draft, draft.open("wb") as file:
         write(file)
 
 

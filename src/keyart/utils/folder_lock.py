@@ -30,8 +30,8 @@ _releases: dict[Path, Callable[[], None]] = {}
 _descriptors: set[int] = set()
 
 
-def claim(folder: Path, task: str, part: str = "") -> None:
-    """Make this process the only writer of a folder until it ends or calls `let_go`.
+def acquire(folder: Path, task: str, part: str = "") -> None:
+    """Make this process the only writer of a folder until it ends or calls `release`.
 
     Args:
         folder: The folder; it need not exist, but its parent does.
@@ -55,7 +55,7 @@ def claim(folder: Path, task: str, part: str = "") -> None:
     _releases[file] = release
 
 
-def let_go(folder: Path, part: str = "") -> None:
+def release(folder: Path, part: str = "") -> None:
     """Stop being the writer of a folder, if this process is."""
     if (release := _releases.pop(_lock_file(folder, part), None)) is not None:
         release()
@@ -63,12 +63,12 @@ def let_go(folder: Path, part: str = "") -> None:
 
 @contextmanager
 def sole_writer(folder: Path, task: str, part: str = "") -> Iterator[None]:
-    """Be the only writer of a folder within a block; see `claim`."""
-    claim(folder, task, part)
+    """Be the only writer of a folder within a block; see `acquire`."""
+    acquire(folder, task, part)
     try:
         yield
     finally:
-        let_go(folder, part)
+        release(folder, part)
 
 
 def find_writer(folder: Path) -> str | None:
@@ -78,7 +78,7 @@ def find_writer(folder: Path) -> str | None:
         return None
     try:
         release = _acquire(file)
-    except OSError:  # it cannot be written; `claim` says so
+    except OSError:  # it cannot be written; `acquire` says so
         return None
     if release is None:
         return _describe(file)

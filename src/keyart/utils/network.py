@@ -20,7 +20,7 @@ WANDB_CLOUD = "https://api.wandb.ai"
 _NOT_THROUGH = (502, 503, 504)
 
 
-def why_unreachable(url: str, timeout: float = 3.0) -> str | None:
+def unreachable_reason(url: str, timeout: float = 3.0) -> str | None:
     """Check whether a server answers; return None if it does, else the reason.
 
     Any answer counts, also an error message. Proxies from the environment are used.
@@ -33,7 +33,7 @@ def why_unreachable(url: str, timeout: float = 3.0) -> str | None:
         None if the server answers, else the reason in a few words.
 
     Examples:
-        >>> why_unreachable("file:///etc/hosts")
+        >>> unreachable_reason("file:///etc/hosts")
         'file:///etc/hosts is no http address'
     """
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:

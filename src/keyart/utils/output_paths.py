@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from keyart.errors import InputError
-from keyart.utils.folder_lock import claim, let_go
+from keyart.utils.folder_lock import acquire, release
 
 
 def check_output_file(parameter: str, path: Path, suffixes: Sequence[str]) -> None:
@@ -53,8 +53,8 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
 
     Args:
         path: The folder.
-        task: See `keyart.utils.folder_lock.claim`.
-        part: See `keyart.utils.folder_lock.claim`.
+        task: See `keyart.utils.folder_lock.acquire`.
+        part: See `keyart.utils.folder_lock.acquire`.
 
     Raises:
         InputError: The folder cannot be created, or another process writes it.
@@ -62,10 +62,10 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
     created = not path.exists()
     try:
         path.mkdir(parents=True, exist_ok=True)
-        claim(path, task, part)
+        acquire(path, task, part)
     except OSError as error:
-        told = f"cannot be used ({error.strerror or error}); name another folder"
-        raise InputError(told, parameter="out", value=path) from None
+        message = f"cannot be used ({error.strerror or error}); name another folder"
+        raise InputError(message, parameter="out", value=path) from None
     except InputError as error:
         raise InputError(error.text.removeprefix(f"{path}: "), parameter="out", value=path) from None
     try:
@@ -74,4 +74,4 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
         if created:
             with suppress(OSError):  # it holds files
                 path.rmdir()
-        let_go(path, part)
+        release(path, part)

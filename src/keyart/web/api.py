@@ -102,16 +102,16 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
     ) -> list[dict[str, Any]]:
         """Return the facts of posters by their rows, at most 500."""
         shown = library[run]
-        return shown.facts([shown.check_row(int(row)) for row in rows.split(",")[:500]])
+        return shown.metadata([shown.check_row(int(row)) for row in rows.split(",")[:500]])
 
     @router.get("/runs/{run}/posters/{row}", tags=["posters"])
     def poster(run: RunNumber, row: Row) -> dict[str, Any]:
         """Return the facts of a poster, and the other posters of its film."""
         shown = library[run]
-        own = shown.facts([shown.check_row(row)])[0]
+        own = shown.metadata([shown.check_row(row)])[0]
         film = shown.index.posters["film"]
         same = np.flatnonzero((film == film.iloc[row]).to_numpy(dtype=bool))
-        return own | {"same_film": shown.facts([int(other) for other in same if other != row])}
+        return own | {"same_film": shown.metadata([int(other) for other in same if other != row])}
 
     @router.get("/runs/{run}/posters/{row}/image", tags=["posters"], response_class=Response)
     def image(request: Request, run: RunNumber, row: Row, width: int = WIDTHS[0]) -> Response:
@@ -137,7 +137,7 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         if isinstance(found, dict):
             return found
         rows, cosines = found
-        near = shown.facts(rows)
+        near = shown.metadata(rows)
         return {"neighbours": [{"score": round(float(c), 6), **one} for one, c in zip(near, cosines, strict=True)]}
 
     @router.get("/runs/{run}/order", tags=["posters"], response_class=Response)
@@ -195,7 +195,7 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         shown = library[run]
         if shown.history is None:
             return {"users": 0, "names": []}
-        names = shown.audience.users
+        names = shown.all_users.users
         return {"users": len(names), "names": [name for name in names if name.startswith(text)][:100]}
 
     @router.get("/runs/{run}/metrics", tags=["evaluate"])
@@ -219,7 +219,7 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
 
         rows, shared = neighbour_overlap(library[first].index, library[second].index)
         order = np.argsort(shared, kind="stable")[:DISPUTED]
-        posters = library[first].facts(rows[order])
+        posters = library[first].metadata(rows[order])
         return {
             "queries": len(rows),
             "mean_shared": float(shared.mean()) / 10,
@@ -263,7 +263,7 @@ def _near_duplicates(shown: Shown, row: int) -> list[dict[str, Any]]:
     rows = index.search(query.vector[None], min(NEAR + 1, len(index)))[1][0]
     rows = rows[(rows >= 0) & (rows != row)]
     groups = searching.picture_groups(shown.run, index, query, rows, shown.root)
-    return shown.facts(rows[groups == 0].tolist())
+    return shown.metadata(rows[groups == 0].tolist())
 
 
 def _explain(shown: Shown, a: int, b: int) -> dict[str, Any]:
@@ -273,8 +273,8 @@ def _explain(shown: Shown, a: int, b: int) -> dict[str, Any]:
     ids = [str(shown.index.posters["id"].iloc[shown.check_row(row)]) for row in (a, b)]
     for row in (a, b):
         shown.image(row)
-    shelf = explaining.Shelf(shown.index.posters, shown.root, shown.index.vectors)
-    return explaining.as_json(explaining.explain_run(shown.run, shelf, ids))
+    table = explaining.PosterTable(shown.index.posters, shown.root, shown.index.vectors)
+    return explaining.as_json(explaining.explain_run(shown.run, table, ids))
 
 
 def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dict[str, Any]:
@@ -283,20 +283,20 @@ def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dic
     index, films = shown.index, shown.films
     if liked is not None:
         with shown.lock:
-            viewer = recommending.liked_viewer(index, films, liked)
-        record: dict[str, Any] = {"liked": films.names[viewer.films].tolist()}
+            person = recommending.user_from_liked(index, films, liked)
+        record: dict[str, Any] = {"liked": films.names[person.films].tolist()}
     else:
-        if user not in shown.audience.users:
+        if user not in shown.all_users.users:
             raise InputError(f"user {user}: the history has no such user with a known film")
         assert user is not None
         assert shown.history is not None
-        audience = recommending.read_audience(shown.history, films, user)
-        viewer = audience.viewers[0]
-        record = {"user": user, "known_films": len(viewer.films), **audience.notes}
-    record |= recommending.recommend_one(index, films, viewer, k)
+        all_users = recommending.read_users(shown.history, films, user)
+        person = all_users.histories[0]
+        record = {"user": user, "known_films": len(person.films), **all_users.notes}
+    record |= recommending.recommend_one(index, films, person, k)
     if shown.history is not None and user is not None:
         record["rating_scale"] = shown.history.scale and shown.history.scale.best
-    record["watched"] = shown.facts(films.first[viewer.films[np.argsort(-viewer.weights, kind="stable")]][:200])
+    record["watched"] = shown.metadata(films.first[person.films[np.argsort(-person.weights, kind="stable")]][:200])
     for one in record["candidates"]:
         one |= {"row": index.row_of(one["id"])}
     for one in [*(each["because"] for each in record["candidates"]), *(each["medoid"] for each in record["interests"])]:

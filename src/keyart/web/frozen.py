@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from keyart.errors import InputError
 from keyart.runs.run import Run
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 
 class FrozenFeatures:
@@ -63,8 +63,8 @@ class FrozenFeatures:
         self._total = len(paths)
         pixels, _, bad = open_pixels(paths, self._run.image_size, progress=report)
         for at, why in bad.items():
-            raise InputError(f"{paths[at]}: {why.kind} ({why.detail}); {why.mend}")
+            raise InputError(f"{paths[at]}: {why.kind} ({why.detail}); {why.fix}")
         backbone = load_frozen(self._run.folder / "embedder")
         precision = self._run.setting("training", "precision")
         features = cached_features(backbone, pixels, precision=precision, batch_size=32, progress=report)
-        return unit_rows(np.asarray(features[:, : backbone.num_features], dtype=np.float32)).astype(np.float32)
+        return normalise_rows(np.asarray(features[:, : backbone.num_features], dtype=np.float32)).astype(np.float32)

@@ -14,13 +14,13 @@ from keyart.errors import InputError
 from keyart.retrieval.searchable import Searchable
 from keyart.retrieval.titles import display_title, plain_title
 from keyart.runs.run import Run
-from keyart.runs.search import images_folder, poster_facts, titles_of
+from keyart.runs.search import images_folder, poster_metadata, titles_of
 from keyart.web.frozen import FrozenFeatures
 
 if TYPE_CHECKING:
     from keyart.catalogue.history import History
     from keyart.recommend.candidates import Films
-    from keyart.runs.recommend import Audience
+    from keyart.runs.recommend import Users
 
 Rows = npt.NDArray[np.int64]
 SUGGESTED = 12
@@ -64,7 +64,7 @@ class Shown:
         Raises:
             InputError: The row does not exist, or its file is missing or outside the posters' folder.
         """
-        return self._inside(str(self.index.facts(np.array([self.check_row(row)]))["img"].iloc[0]))
+        return self._inside(str(self.index.metadata(np.array([self.check_row(row)]))["img"].iloc[0]))
 
     def _inside(self, name: str) -> Path:
         # A null byte is no name on any system; Python raises on some versions and not on others.
@@ -88,9 +88,9 @@ class Shown:
             raise InputError(f"row {row}: there is no such poster; rows go from 0 to {len(self.index) - 1}")
         return row
 
-    def facts(self, rows: Sequence[int] | Rows) -> list[dict[str, Any]]:
+    def metadata(self, rows: Sequence[int] | Rows) -> list[dict[str, Any]]:
         """Return posters for JSON, each with its row and the title in reading order."""
-        found = poster_facts(self.index, np.asarray(rows, dtype=np.int64))
+        found = poster_metadata(self.index, np.asarray(rows, dtype=np.int64))
         return [with_row(self.index, one, int(row)) for one, row in zip(found, rows, strict=True)]
 
     @cached_property
@@ -204,7 +204,7 @@ class Shown:
         return Films(self.index.posters)
 
     @cached_property
-    def audience(self) -> "Audience":
+    def all_users(self) -> "Users":
         """The users of the history.
 
         Raises:
@@ -212,9 +212,9 @@ class Shown:
         """
         if self.history is None:
             raise InputError("users: no history is known; start keyart serve with --history")
-        from keyart.runs.recommend import read_audience
+        from keyart.runs.recommend import read_users
 
-        return read_audience(self.history, self.films)
+        return read_users(self.history, self.films)
 
     def suggest(self, text: str) -> list[dict[str, Any]]:
         """Return the posters whose id or title a text may mean, the most likely first; typing errors are tolerated."""
@@ -222,7 +222,7 @@ class Shown:
             own = self.index.row_of(text)
             rows = [] if own is None else [own]
             rows += [row for row in titles_of(self.index).find(text).rows if row != own]
-        return self.facts(rows[:SUGGESTED])
+        return self.metadata(rows[:SUGGESTED])
 
     def summary(self) -> dict[str, Any]:
         """Return what the page needs to know of the run at once."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from keyart.reports.projection import project, sample_evenly
 from keyart.retrieval.searchable import Searchable
 from keyart.utils.cache import cache_folder, load_array, write_atomically
-from keyart.utils.vectors import unit_rows
+from keyart.utils.vectors import normalise_rows
 
 VERSION = 1
 NEAREST = 4
@@ -32,7 +32,7 @@ def project_index(index: Searchable) -> npt.NDArray[np.uint16]:
         (N, 2) uint16: x to the right and y downwards, 0 to 65,535, with the same unit.
     """
     chosen = sample_evenly(len(index))
-    vectors = unit_rows(index.vectors(chosen))
+    vectors = normalise_rows(index.vectors(chosen))
     digest = blake2b(f"{VERSION} {len(index)} ".encode() + vectors.tobytes(), digest_size=16).hexdigest()
     cached = cache_folder("maps") / f"{digest}.npy"
     if (known := load_array(cached, np.uint16, (len(index), 2))) is not None:
@@ -42,7 +42,7 @@ def project_index(index: Searchable) -> npt.NDArray[np.uint16]:
     offsets = np.random.default_rng(0).normal(scale=0.004, size=places.shape)
     for start in range(0, len(index), _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, len(index)))
-        cosines = unit_rows(index.vectors(rows)) @ vectors.T
+        cosines = normalise_rows(index.vectors(rows)) @ vectors.T
         nearest = np.argpartition(-cosines, min(NEAREST, len(chosen)) - 1, axis=1)[:, :NEAREST]
         weights = np.exp(SHARPNESS * np.take_along_axis(cosines, nearest, 1).astype(np.float64))
         places[rows] = (points[nearest] * (weights / weights.sum(1, keepdims=True))[..., None]).sum(1)

@@ -26,7 +26,7 @@ def serve(
     port: int = 0,
     names: Collection[str] = (),
     browser: bool = True,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
 ) -> None:
     """Serve runs until Ctrl-C.
 
@@ -36,7 +36,7 @@ def serve(
         port: Port to listen on; 0: any free one.
         names: Further values of the Host header to permit, such as a proxy's public name.
         browser: Whether to open a browser.
-        say: Called with the address once the server listens.
+        report: Called with the address once the server listens.
 
     Raises:
         InputError: The address cannot be used, or the token of the environment is too short.
@@ -56,7 +56,7 @@ def serve(
         app, log_level="warning", access_log=False, server_header=False, ws="none", timeout_keep_alive=20
     )
     address = f"http://{hosts[0]}/?token={token}"
-    say(address)
+    report(address)
     if browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from keyart.errors import InputError
-from keyart.images.decode import MOST_PIXELS
+from keyart.images.decode import MAX_PIXELS
 from keyart.utils.cache import cache_folder, write_atomically
 
 WIDTHS = (160, 480)
@@ -49,7 +49,7 @@ def shrink(data: bytes, width: int, name: str, formats: tuple[str, ...] = _FORMA
     """
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
-            if image.width * image.height > MOST_PIXELS:
+            if image.width * image.height > MAX_PIXELS:
                 raise InputError(f"{name}: {image.width}×{image.height} pixels are too many; scale it down")
             image.draft("RGB", (2 * width, 2 * width))
             small = ImageOps.exif_transpose(image).convert("RGB")

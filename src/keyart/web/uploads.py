@@ -17,7 +17,7 @@ from keyart.runs.run import Run
 from keyart.web.thumbnails import shrink
 
 MOST_BYTES = 20_000_000
-MOST_PIXELS = 40_000_000
+MAX_PIXELS = 40_000_000
 SECONDS = 30
 """Time within which an upload must be complete."""
 FORMATS = ("JPEG", "PNG", "WEBP")
@@ -103,16 +103,16 @@ def read_upload(number: int, run: Run, data: bytes) -> Upload:
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             width, height = image.size
     except Image.DecompressionBombError:
-        raise InputError(f"image: more than {MOST_PIXELS // 10**6} million pixels; scale it down") from None
+        raise InputError(f"image: more than {MAX_PIXELS // 10**6} million pixels; scale it down") from None
     except Exception:  # Pillow's readers raise nearly anything on broken files
         raise InputError("image: not a JPEG, PNG or WebP image; choose another file") from None
-    if width * height > MOST_PIXELS:
-        raise InputError(f"image: {width}×{height}, more than {MOST_PIXELS // 10**6} million pixels; scale it down")
+    if width * height > MAX_PIXELS:
+        raise InputError(f"image: {width}×{height}, more than {MAX_PIXELS // 10**6} million pixels; scale it down")
     try:
         with quiet_pillow():
             pixels = decode_poster(data, run.image_size)
     except BadImage as why:
-        raise InputError(f"image: {why.kind} ({why.detail}); {why.mend}") from None
+        raise InputError(f"image: {why.kind} ({why.detail}); {why.fix}") from None
     return Upload(
         number,
         run.encoder(precision=run.precision).encode([pixels])[0],

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from keyart.catalogue.download.addresses import is_public
-from keyart.catalogue.download.failure import Limits
+from keyart.catalogue.download.failure import RequestLimits
 from keyart.catalogue.download.retry_policy import RetryPolicy
 from keyart.images.fetch_posters import FetchOptions, fetch_posters
 from tests.catalogue.download.server import Server
@@ -66,7 +66,7 @@ def bring(tmp_path, server):
             catalogue,
             to or tmp_path / "posters",
             hurried,
-            limits=limits or Limits(seconds=5),
+            limits=limits or RequestLimits(seconds=5),
             patience=patience or RetryPolicy(retries=2, first=0.01),
             may_connect=may_connect or as_if_public,
         )

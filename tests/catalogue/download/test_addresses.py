@@ -45,7 +45,7 @@ def test_private_addresses_are_refused_unless_allowed(bring, table, server, pict
 def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture):
     """The resolver's first answer is harmless; its second answer is this machine."""
     aiohttp = pytest.importorskip("aiohttp")
-    from keyart.catalogue.download.failure import Failure
+    from keyart.catalogue.download.failure import RequestError
     from keyart.catalogue.download.http_client import Client
     from keyart.catalogue.download.retry_policy import RateLimiter
 
@@ -72,7 +72,7 @@ def test_a_name_that_comes_to_mean_another_address_gains_nothing(server, picture
             server.routes["/1.jpg"] = body(b"harmless")
             first = await client.get("http://posters.example/1.jpg")
         async with Client(RateLimiter(1000), may_connect=only_the_first, resolver=resolver) as client:
-            with pytest.raises(Failure, match="is no public address"):
+            with pytest.raises(RequestError, match="is no public address"):
                 await client.get("http://posters.example/1.jpg")
         return first, resolver.asked
 

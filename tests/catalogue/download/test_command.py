@@ -39,9 +39,9 @@ def test_all_there_is_0_and_some_missing_is_1(keyart, table, server, picture, tm
     catalogue = table({"1": "/1.jpg", "2": "/2.jpg"})
     code, out, _ = keyart("--catalogue", catalogue, *arguments, "--json")
     assert code == 1
-    told = json.loads(out)
-    assert told["missing"] == [{"id": "tt0000002", "url": f"{server.url}/2.jpg", "reason": "HTTP 404"}]
-    assert (told["present"], told["fetched"]) == (1, 0)
+    record = json.loads(out)
+    assert record["missing"] == [{"id": "tt0000002", "url": f"{server.url}/2.jpg", "reason": "HTTP 404"}]
+    assert (record["present"], record["fetched"]) == (1, 0)
     code, out, _ = keyart("--catalogue", catalogue, *arguments)
     assert code == 1
     assert "1 of 2 posters" in out

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from keyart.catalogue.download.failure import Limits
+from keyart.catalogue.download.failure import RequestLimits
 from keyart.catalogue.download.retry_policy import RetryPolicy
 from tests.catalogue.download.server import Server, body, breaking_off, in_turn, redirect, status, unmeasured
 
@@ -89,7 +89,9 @@ def test_a_slow_answer_is_not_waited_for(bring, table, server, picture):
     server.routes["/1.jpg"] = body(picture(), after=3)
     server.routes["/2.jpg"] = unmeasured(picture(), piece=10, pause=0.02)  # endless data
     start = time.monotonic()
-    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=Limits(seconds=0.2), patience=RetryPolicy(retries=0))
+    fetched = bring(
+        table({"1": "/1.jpg", "2": "/2.jpg"}), limits=RequestLimits(seconds=0.2), patience=RetryPolicy(retries=0)
+    )
     assert time.monotonic() - start < 2
     assert [poster.reason for poster in fetched.missing] == ["no whole answer within 0.2 s"] * 2
 
@@ -101,10 +103,10 @@ def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, 
     server.routes["/3.jpg"] = unmeasured(whole[: len(whole) // 2])  # complete according to HTTP
     server.routes["/4.jpg"] = in_turn(unmeasured(whole[: len(whole) // 2]), unmeasured(whole))
     fetched = bring(table({f"{n}": f"/{n}.jpg" for n in range(1, 5)}))
-    told = {poster.id: poster.reason for poster in fetched.missing}
-    assert told.keys() == {"tt0000002", "tt0000003"}
-    assert told["tt0000002"] == "the answer breaks off"
-    assert "truncated image" in told["tt0000003"]
+    record = {poster.id: poster.reason for poster in fetched.missing}
+    assert record.keys() == {"tt0000002", "tt0000003"}
+    assert record["tt0000002"] == "the answer breaks off"
+    assert "truncated image" in record["tt0000003"]
     assert stored(tmp_path) == ["missing.csv", "tt0000001.jpg", "tt0000004.jpg"]
 
 
@@ -118,7 +120,7 @@ def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, 
         (b"", "an empty answer"),
     ],
 )
-def test_what_is_no_image_is_told_whatever_its_content_type(bring, table, server, tmp_path, content, told):
+def test_what_is_no_image_is_reported_whatever_its_content_type(bring, table, server, tmp_path, content, told):
     server.routes["/1.jpg"] = body(content, "image/jpeg")
     assert told in reason(bring(table({"1": "/1.jpg"})))
     assert stored(tmp_path) == ["missing.csv"]
@@ -137,7 +139,7 @@ def test_a_body_beyond_the_limit_is_not_read_to_its_end(bring, table, server):
 
     server.routes["/1.jpg"] = endless
     server.routes["/2.jpg"] = body(b"x" * 200_000)  # says so itself
-    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=Limits(seconds=5, body=100_000))
+    fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}), limits=RequestLimits(seconds=5, body=100_000))
     assert [poster.reason for poster in fetched.missing] == ["larger than 100,000 bytes"] * 2
     assert sum(sent) < 50_000_000
     assert server.asked["/1.jpg"] == server.asked["/2.jpg"] == 1
@@ -166,9 +168,9 @@ def test_a_redirect_to_this_machine_is_refused(bring, table, server, picture, ho
     try:
         inner.routes["/secret.jpg"] = body(picture())
         server.routes["/1.jpg"] = redirect(f"http://{host}:{inner.port}/secret.jpg")
-        told = reason(bring(table({"1": "/1.jpg"})))
+        summary = reason(bring(table({"1": "/1.jpg"})))
         # aiohttp does not resolve a numeric address.
-        assert told == "no valid URL" if host.isdigit() else "is no public address (allow it with" in told
+        assert summary == "no valid URL" if host.isdigit() else "is no public address (allow it with" in summary
         assert not inner.asked
     finally:
         inner.close()
@@ -184,7 +186,7 @@ def test_nonsense_of_one_host_costs_its_own_poster_alone(bring, table, server, p
     assert fetched.fetched == 1
 
 
-def test_nobody_listening_is_told(bring, table, server):
+def test_nobody_listening_is_reported(bring, table, server):
     gone = Server()
     gone.close()
     fetched = bring(table({"1": f"http://127.0.0.1:{gone.port}/1.jpg"}), may_connect=lambda address, port: True)
@@ -192,7 +194,7 @@ def test_nobody_listening_is_told(bring, table, server):
 
 
 @pytest.mark.parametrize("url", ["ftp://example.org/a.jpg", "http:///a.jpg", "http://[::1/a.jpg", "http://a:b/c.jpg"])
-def test_an_url_that_is_none_is_told(bring, table, server, url):
+def test_an_url_that_is_none_is_reported(bring, table, server, url):
     fetched = bring(table({"1": url, "2": "/2.jpg", "3": "/3.jpg"}))
     assert fetched.missing[0].reason in ("no valid URL", "neither http nor https (ftp)")
 
@@ -213,7 +215,7 @@ def test_the_list_names_each_poster_its_url_and_why(bring, table, server, pictur
     assert stored(tmp_path) == ["tt0000001.jpg", "tt0000002.jpg"]
 
 
-def test_a_password_in_an_url_is_not_told(bring, table, server, tmp_path):
+def test_a_password_in_an_url_is_not_reported(bring, table, server, tmp_path):
     fetched = bring(table({"1": server.url.replace("//", "//me:secret@") + "/1.jpg"}))
     assert fetched.missing[0].url == f"{server.url}/1.jpg"
     assert "secret" not in (tmp_path / "posters" / "missing.csv").read_text()

@@ -78,7 +78,7 @@ def test_a_poster_that_cannot_be_had_leaves_what_was_there(bring, table, server,
     assert (posters / "tt0000001.jpg").read_bytes() == b"broken, yet mine"
 
 
-def test_a_fetch_that_is_killed_goes_on(table, server, picture, tmp_path):
+def test_a_fetch_that_is_killed_continues(table, server, picture, tmp_path):
     urls = {f"{n}": f"/{n}.jpg" for n in range(1, 13)}
     pictures = {url: picture(int(n), size=(200, 300)) for n, url in urls.items()}
     server.routes = {url: body(data, after=0.15) for url, data in pictures.items()}

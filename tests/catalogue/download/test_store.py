@@ -54,7 +54,7 @@ def test_links_in_the_folder_do_not_lead_out_of_it(tmp_path):
     assert (posters / "one.jpg").read_bytes() == b"x"
 
 
-def test_a_folder_in_the_place_of_a_file_is_told(tmp_path):
+def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path):
     (tmp_path / "posters" / "a.jpg").mkdir(parents=True)
     with PosterStore(tmp_path / "posters") as store, pytest.raises(BadName, match="folder"):
         store.write("a.jpg", b"x")
@@ -79,7 +79,7 @@ def test_two_fetches_do_not_fill_one_folder_at_a_time(tmp_path):
     PosterStore(tmp_path / "posters").close()
 
 
-def test_a_file_in_the_folders_place_is_told(tmp_path):
+def test_a_file_in_the_folders_place_is_reported(tmp_path):
     (tmp_path / "posters").touch()
     with pytest.raises(InputError, match="not a folder"):
         PosterStore(tmp_path / "posters")

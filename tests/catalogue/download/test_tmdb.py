@@ -58,8 +58,8 @@ def test_the_key_goes_to_the_api_alone(bring, table, server, tmdb, key, tmp_path
     server.routes["/3/find/tt0000004"] = status(500)
     bring(table({"1": "", "4": ""}), source="tmdb", tmdb_key=key, tmdb_api=tmdb)
     for _, path, headers in server.seen:
-        told = key in path or key in headers.get("Authorization", "")
-        assert told == path.startswith("/3/")
+        summary = key in path or key in headers.get("Authorization", "")
+        assert summary == path.startswith("/3/")
     assert key not in caplog.text + "".join(capfd.readouterr())
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and key.encode() in path.read_bytes()]
 
@@ -72,7 +72,7 @@ def test_the_api_leads_nowhere_else(bring, table, server, tmdb):
 
 
 @pytest.mark.parametrize("code", [401, 403])
-def test_a_refused_key_stops_at_once_and_is_not_told(bring, table, server, tmdb, code):
+def test_a_refused_key_stops_at_once_and_is_not_reported(bring, table, server, tmdb, code):
     server.routes["/3/configuration"] = status(code)
     with pytest.raises(InputError, match="TMDB_API_KEY") as stop:
         bring(table({f"{n}": "" for n in range(1, 30)}), source="tmdb", tmdb_key=KEY, tmdb_api=tmdb)
@@ -81,7 +81,7 @@ def test_a_refused_key_stops_at_once_and_is_not_told(bring, table, server, tmdb,
 
 
 @pytest.mark.parametrize("key", ["short", "has space in its midst here", "with\nline\nbreak" * 3])
-def test_what_is_no_key_is_told_without_it(bring, table, server, tmdb, key):
+def test_what_is_no_key_is_reported_without_it(bring, table, server, tmdb, key):
     with pytest.raises(InputError, match="TMDB_API_KEY") as stop:
         bring(table({"1": ""}), source="tmdb", tmdb_key=key, tmdb_api=tmdb)
     assert key not in str(stop.value)

@@ -35,14 +35,14 @@ def test_there_is_one_cache():
     assert paths.cache_root() == cache.cache_root()
 
 
-def test_the_parts_are_told_with_their_sizes_and_how_to_clear_them(root):
+def test_the_parts_are_reported_with_their_sizes_and_how_to_clear_them(root):
     findings = {finding.name: finding for finding in cache_findings()}
     assert list(findings) == ["cache", "cache: pixels", "cache: features", "cache: demo"]
     assert findings["cache"].values["path"] == str(root)
     pixels = findings["cache: pixels"]
     assert pixels.values["files"] == 1  # locks are not counted
     assert pixels.values["bytes"] == (root / "pixels" / "v1-8x8" / "rows.u8").stat().st_size
-    assert pixels.mend == "keyart doctor --clear-cache pixels"
+    assert pixels.fix == "keyart doctor --clear-cache pixels"
     assert findings["cache: features"].values["files"] == 2
     assert healthy(findings.values())
 
@@ -57,10 +57,10 @@ def test_a_cache_that_cannot_be_written_breaks_keyart(tmp_path):
     (tmp_path / "file").touch()
     [place, *_] = cache_findings(tmp_path / "file" / "cache")
     assert place.broken
-    assert "KEYART_CACHE" in place.mend
+    assert "KEYART_CACHE" in place.fix
 
 
-def test_a_full_disk_is_told(root, monkeypatch):
+def test_a_full_disk_is_reported(root, monkeypatch):
     monkeypatch.setattr("keyart.cli.doctor.caches._LITTLE_SPACE", 2**60)
     [place, *_] = cache_findings()
     assert place.state == "fault"

@@ -49,7 +49,7 @@ def packages(**changes):
     return {f.name: f for f in package_findings(REQUIREMENTS, EXTRAS, installed.get)}
 
 
-def test_good_packages_are_told_together():
+def test_good_packages_are_reported_together():
     findings = packages()
     assert findings["packages"].values == {"torch": "2.9.0", "numpy": "2.4.0"}
     assert {f.state for f in findings.values()} == {"ok"}
@@ -60,7 +60,7 @@ def test_good_packages_are_told_together():
 def test_a_package_that_is_missing_or_too_old_breaks_keyart(version, state):
     findings = packages(torch=version)
     assert findings["torch"].state == state
-    assert findings["torch"].mend == "run pip install 'torch>=2.6'"
+    assert findings["torch"].fix == "run pip install 'torch>=2.6'"
     assert "torch" not in findings["packages"].values
     assert not healthy(findings.values())
 
@@ -77,21 +77,21 @@ def test_an_extra_may_be_missing(changes, state, told):
     findings = packages(**changes)
     extra = findings["extra [dev]"]
     assert (extra.state, extra.detail) == (state, told)
-    assert extra.mend == "run pip install -e '.[dev]'"
+    assert extra.fix == "run pip install -e '.[dev]'"
     assert healthy(findings.values())
 
 
-def test_a_folder_that_is_not_installed_is_told():
+def test_a_folder_that_is_not_installed_is_reported():
     [finding] = package_findings(None, [], INSTALLED.get)
     assert finding.broken
-    assert "pip install -e ." in finding.mend
+    assert "pip install -e ." in finding.fix
 
 
 @pytest.mark.parametrize(("version", "state"), [("3.10.14", "fault"), ("3.11.0", "ok"), ("3.15.0rc1", "ok")])
 def test_python_is_compared_with_what_keyart_states(version, state):
     finding = python_finding(version=version)
     assert finding.state == state
-    assert ("3.11" in finding.mend) is (state == "fault")
+    assert ("3.11" in finding.fix) is (state == "fault")
 
 
 @pytest.mark.parametrize(
@@ -103,11 +103,11 @@ def test_python_is_compared_with_what_keyart_states(version, state):
         ("pass", "it printed nothing"),
     ],
 )
-def test_a_library_that_breaks_is_told_in_one_line(code, fault):
+def test_a_library_that_breaks_is_reported_in_one_line(code, fault):
     assert probe.ask(code, timeout=1 if "sleep" in code else 60) == Answer(fault=fault)
 
 
-def test_torch_is_told_as_it_is():
+def test_torch_is_reported_as_it_is():
     answer = probe.ask(probe.TORCH)
     assert say_torch(answer).values["version"] == torch.__version__
     cpu = cpu_finding(answer)
@@ -122,20 +122,20 @@ def test_a_torch_that_does_not_import_breaks_keyart():
     finding = say_torch(Answer(fault="ImportError: libtorch.so"))
     assert finding.broken
     assert "libtorch.so" in finding.detail
-    assert "pip install" in finding.mend
+    assert "pip install" in finding.fix
 
 
 CARD = {"name": "Card", "capability": "9.0", "total_bytes": 80 * 2**30, "free_bytes": 79 * 2**30, "works": True}
 
 
-def test_gpus_are_told_with_their_memory():
+def test_gpus_are_reported_with_their_memory():
     finding = gpu_finding(Answer({"cuda": [CARD, CARD], "cuda_built_for": "13.0"}), nvidia=True)
     assert finding.state == "ok"
     assert finding.detail.count("Card (compute capability 9.0, 79.0 GiB of 80.0 GiB free)") == 2
 
 
 @pytest.mark.parametrize(
-    ("cuda", "built", "nvidia", "state", "mend"),
+    ("cuda", "built", "nvidia", "state", "fix"),
     [
         ([], "13.0", False, "absent", ""),
         ([], "13.0", True, "fault", "driver"),
@@ -143,10 +143,10 @@ def test_gpus_are_told_with_their_memory():
         ([{**CARD, "works": False, "why": "no kernel image"}], "13.0", True, "fault", "trainer=cpu"),
     ],
 )
-def test_a_gpu_that_cannot_be_used_is_told_and_is_not_needed(cuda, built, nvidia, state, mend):
+def test_a_gpu_that_cannot_be_used_is_reported_and_is_not_needed(cuda, built, nvidia, state, fix):
     finding = gpu_finding(Answer({"cuda": cuda, "cuda_built_for": built}), nvidia)
     assert finding.state == state
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert not finding.broken
 
 
@@ -181,13 +181,13 @@ def fake_faiss(folder, *builds, code=""):
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {build}\nVersion: 1.0\n")
 
 
-def test_a_gpu_build_that_aborts_is_a_fault_with_its_mend(tmp_path, monkeypatch):
+def test_a_gpu_build_that_aborts_is_a_fault_with_its_fix(tmp_path, monkeypatch):
     fake_faiss(tmp_path, code="import os; os.abort()")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     finding = faiss_finding(probe.ask(probe.FAISS), ["faiss-gpu-cu12"], has_gpu=True)
     assert finding.broken
     assert "SIGABRT" in finding.detail
-    assert finding.mend == "run pip uninstall -y faiss-gpu-cu12; pip install faiss-cpu"
+    assert finding.fix == "run pip uninstall -y faiss-gpu-cu12; pip install faiss-cpu"
 
 
 def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeypatch):
@@ -199,11 +199,11 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
     finding = faiss_finding(Answer({"version": "1.15", "gpu_build": True, "gpus": 0}), builds, has_gpu=False)
     assert finding.broken
     assert "overwrite each other" in finding.detail
-    assert all(build in finding.mend for build in builds)
+    assert all(build in finding.fix for build in builds)
 
 
 @pytest.mark.parametrize(
-    ("values", "fault", "builds", "has_gpu", "state", "told", "mend"),
+    ("values", "fault", "builds", "has_gpu", "state", "told", "fix"),
     [
         ({}, "ModuleNotFoundError", [], False, "absent", "not installed", "pip install faiss-cpu"),
         ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], False, "ok", "searches on the CPU", ""),
@@ -220,12 +220,12 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
         ({"gpu_build": True, "gpus": 2}, None, ["faiss-gpu"], True, "ok", "searches on 2 GPU(s)", ""),
     ],
 )
-def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, told, mend):
+def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, told, fix):
     finding = faiss_finding(Answer({"version": "1.15", **values} if values else {}, fault), builds, has_gpu)
     assert finding.state == state
     assert told in finding.detail
-    assert mend in finding.mend
-    assert (mend == "") is (finding.mend == "")
+    assert fix in finding.fix
+    assert (fix == "") is (finding.fix == "")
 
 
 @pytest.mark.parametrize(

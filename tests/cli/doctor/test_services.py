@@ -25,7 +25,7 @@ def unasked(url, timeout):
     raise AssertionError("no server should be asked")
 
 
-def test_the_hub_is_told_with_what_it_gave(tmp_path):
+def test_the_hub_is_reported_with_what_it_gave(tmp_path):
     weights = tmp_path / "hub" / "models--timm--resnet18.a1_in1k" / "blobs"
     weights.mkdir(parents=True)
     (weights / "x").write_bytes(b"w" * 4096)
@@ -41,18 +41,18 @@ def test_a_hub_that_cannot_be_reached_is_no_fault(tmp_path):
     finding = hub_finding({"HF_HOME": str(tmp_path), "HF_ENDPOINT": "https://mirror.example.org/"}, refused)
     assert (finding.state, finding.broken) == ("absent", False)
     assert "https://mirror.example.org cannot be reached (refused)" in finding.detail
-    assert "model.weights=<file>" in finding.mend
-    assert "efficientnet_lite0" in finding.mend
+    assert "model.weights=<file>" in finding.fix
+    assert "efficientnet_lite0" in finding.fix
 
 
 def test_a_hub_that_is_switched_off_is_not_asked(tmp_path):
     finding = hub_finding({"HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "1"}, unasked)
     assert finding.state == "absent"
-    assert "HF_HUB_OFFLINE" in finding.mend
+    assert "HF_HUB_OFFLINE" in finding.fix
 
 
 @pytest.mark.parametrize(
-    ("environ", "version", "reach", "state", "told", "mend"),
+    ("environ", "version", "reach", "state", "told", "fix"),
     [
         ({}, None, unasked, "absent", "not installed", ".[wandb]"),
         ({}, "0.31", unasked, "ok", "not logged in", "wandb login"),
@@ -61,11 +61,11 @@ def test_a_hub_that_is_switched_off_is_not_asked(tmp_path):
         ({"WANDB_API_KEY": "k"}, "0.31", reached, "ok", "logged in to https://api.wandb.ai by WANDB_API_KEY", ""),
     ],
 )
-def test_wandb_is_told_with_where_its_runs_go(tmp_path, environ, version, reach, state, told, mend):
+def test_wandb_is_reported_with_where_its_runs_go(tmp_path, environ, version, reach, state, told, fix):
     finding = wandb_finding({"HOME": str(tmp_path), **environ}, lambda package: version, reach, tmp_path)
     assert finding.state == state
     assert told in finding.detail
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert not finding.broken
 
 
@@ -80,7 +80,7 @@ def sbatch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "launcher", "state", "told", "mend"),
+    ("script", "launcher", "state", "told", "fix"),
     [
         ("echo slurm 23.11.4", "1.2.0", "ok", "slurm 23.11.4", ""),
         ("echo slurm 23.11.4", None, "ok", "without hydra-submitit-launcher", ".[slurm]"),
@@ -88,11 +88,11 @@ def sbatch(tmp_path):
         ("sleep 60", "1.2.0", "fault", "timed out", "cluster"),
     ],
 )
-def test_slurm_is_told_by_its_own_words(sbatch, script, launcher, state, told, mend):
+def test_slurm_is_reported_by_its_own_words(sbatch, script, launcher, state, told, fix):
     finding = slurm_finding(lambda package: launcher, sbatch(script))
     assert finding.state == state
     assert told in finding.detail
-    assert mend in finding.mend
+    assert fix in finding.fix
     assert not finding.broken
 
 
@@ -110,9 +110,9 @@ def alone(monkeypatch, tmp_path):
 
 def test_this_machine_is_examined_whole(alone, keyart):
     code, out, err = keyart("doctor", "--json")
-    told = json.loads(out)
-    assert (code, err, told["healthy"]) == (0, "", True)
-    names = [finding["name"] for finding in told["findings"]]
+    record = json.loads(out)
+    assert (code, err, record["healthy"]) == (0, "", True)
+    names = [finding["name"] for finding in record["findings"]]
     assert len(names) == len(set(names))
     for name in (
         "Python",
@@ -128,8 +128,8 @@ def test_this_machine_is_examined_whole(alone, keyart):
         "SLURM",
     ):
         assert name in names
-    assert all("\n" not in finding["detail"] + finding["mend"] for finding in told["findings"])
-    assert all(finding["mend"] for finding in told["findings"] if finding["state"] == "fault")
+    assert all("\n" not in finding["detail"] + finding["fix"] for finding in record["findings"])
+    assert all(finding["fix"] for finding in record["findings"] if finding["state"] == "fault")
 
 
 BROKEN = [

@@ -7,7 +7,7 @@ import pytest
 
 from keyart.catalogue.reader import read_catalogue
 from keyart.reports.card.label_suspects import SuspectFinder
-from keyart.reports.card.labels import disagreeing, random_pairs, tell_labels
+from keyart.reports.card.labels import disagreeing, random_pairs, summarise_labels
 
 
 @pytest.fixture
@@ -33,22 +33,22 @@ def test_random_pairs_are_those_of_all_pairs():
 
 
 def test_counts_sets_and_imbalance(catalogue):
-    told = tell_labels(catalogue)
+    summary = summarise_labels(catalogue)
     counts = catalogue.genres.sum(0)
-    assert told["genres"] == {catalogue.genre_names[g]: counts[g] for g in np.argsort(-counts, kind="stable")}
-    assert sum(one["posters"] for one in told["genre_sets"]["commonest"]) == len(catalogue)
-    assert told["genre_sets"]["distinct"] == len({tuple(row) for row in catalogue.genres.tolist()})
-    assert told["imbalance"]["largest"] == counts.max() / counts.min()
-    names, both = told["co_occurrence"]["genres"], np.array(told["co_occurrence"]["posters"])
+    assert summary["genres"] == {catalogue.genre_names[g]: counts[g] for g in np.argsort(-counts, kind="stable")}
+    assert sum(one["posters"] for one in summary["genre_sets"]["commonest"]) == len(catalogue)
+    assert summary["genre_sets"]["distinct"] == len({tuple(row) for row in catalogue.genres.tolist()})
+    assert summary["imbalance"]["largest"] == counts.max() / counts.min()
+    names, both = summary["co_occurrence"]["genres"], np.array(summary["co_occurrence"]["posters"])
     own = [catalogue.genre_names.index(name) for name in names]
     assert both.tolist() == [[int((catalogue.genres[:, a] & catalogue.genres[:, b]).sum()) for b in own] for a in own]
 
 
-def test_duplicates_that_disagree_are_told(catalogue):
+def test_duplicates_that_disagree_are_reported(catalogue):
     same = np.flatnonzero((catalogue.genres == catalogue.genres[0]).all(1))[:2]
     other = int(np.flatnonzero((catalogue.genres != catalogue.genres[0]).any(1))[0])
-    told = disagreeing(catalogue, [same, np.array([0, other])])
-    assert [set(one) for one in told] == [{catalogue.ids[0], catalogue.ids[other]}]
+    summary = disagreeing(catalogue, [same, np.array([0, other])])
+    assert [set(one) for one in summary] == [{catalogue.ids[0], catalogue.ids[other]}]
 
 
 def look(n=400, noise=0.5, seed=0):
@@ -70,7 +70,7 @@ def test_wrong_labels_are_the_most_suspect():
     assert (found.scores[found.order[:-1]] >= found.scores[found.order[1:]]).all()
 
 
-def test_probabilities_are_calibrated_and_told_to_each_genre():
+def test_probabilities_are_calibrated_and_reported_to_each_genre():
     features, genres = look(n=2000)
     p = SuspectFinder(features, np.arange(2000)).probabilities(genres)
     assert p.mean(0) == pytest.approx(genres.mean(0), abs=0.02)
@@ -82,12 +82,12 @@ def test_probabilities_are_calibrated_and_told_to_each_genre():
 def test_planted_errors_are_found_where_looks_tell_genres_and_not_where_they_do_not():
     features, genres = look()
     groups = np.arange(400)
-    clear = SuspectFinder(features, groups).planted_errors(genres)
+    clear = SuspectFinder(features, groups).injected_errors(genres)
     assert clear["planted"] == 20
     assert clear["precision"] > 0.6
     assert clear["auc"] > 0.9
     noise = np.random.default_rng(5).normal(size=features.shape)
-    blind = SuspectFinder(noise, groups).planted_errors(genres)
+    blind = SuspectFinder(noise, groups).injected_errors(genres)
     assert blind["precision"] < 0.3
     assert abs(blind["auc"] - 0.5) < 0.2
 

@@ -13,49 +13,49 @@ from keyart.reports.card import references
 from keyart.reports.card.advice import embedding_size, margin
 from keyart.reports.card.cleanliness import lookalikes
 from keyart.reports.card.detail_kept import detail_kept
-from keyart.reports.card.measure import tell_angles
+from keyart.reports.card.measure import summarise_angles
 from keyart.reports.card.measurements import measure_set, measure_space
 from keyart.reports.card.triplet_angles import beyond, triplet_angles
 
 
 def test_digits_and_photographs_are_there_without_a_network():
     pytest.importorskip("skimage")
-    digits, photographs = references.gather(["digits", "photographs"])
+    digits, photographs = references.load_reference_sets(["digits", "photographs"])
     assert digits.images.shape == (1000, 32, 32, 3)
     assert digits.total == 1797
     assert photographs.total == len(references.PHOTOGRAPHS) + 2
-    told = measure_set(digits)
-    assert told["intrinsic_dimension"]["twonn"] > 5
+    summary = measure_set(digits)
+    assert summary["intrinsic_dimension"]["twonn"] > 5
     few = measure_set(photographs)
     assert few["intrinsic_dimension"] is None
-    assert few["complexity"]["delentropy"]["mean"] > told["complexity"]["delentropy"]["mean"]
+    assert few["complexity"]["delentropy"]["mean"] > summary["complexity"]["delentropy"]["mean"]
 
 
 def test_a_folder_of_images_is_a_set(poster_folder, tmp_path):
     (poster_folder / "posters" / "broken.jpg").write_text("no image")
-    (found,) = references.gather([str(poster_folder / "posters")])
+    (found,) = references.load_reference_sets([str(poster_folder / "posters")])
     assert len(found.images) == 24
     assert found.native == "96×144 (median)"
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="holds no image"):
-        references.gather([str(tmp_path / "empty")])
+        references.load_reference_sets([str(tmp_path / "empty")])
 
 
-def test_an_unknown_set_is_told_with_those_that_are_known():
+def test_an_unknown_set_is_reported_with_those_that_are_known():
     with pytest.raises(InputError, match=r"compare='imagenet': .*mnist"):
-        references.gather(["imagenet"])
+        references.load_reference_sets(["imagenet"])
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion_mnist", "cifar10"])
-def test_what_cannot_be_downloaded_is_told_in_one_line(name, monkeypatch):
+def test_what_cannot_be_downloaded_is_reported_in_one_line(name, monkeypatch):
     def refuse(*_, **__):
         raise OSError("no network")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    with pytest.raises(InputError, match=f"compare='{name}': .*cannot be downloaded") as told:
-        references.gather([name])
-    assert "\n" not in str(told.value)
+    with pytest.raises(InputError, match=f"compare='{name}': .*cannot be downloaded") as summary:
+        references.load_reference_sets([name])
+    assert "\n" not in str(summary.value)
 
 
 def test_downloads_that_are_there_are_read(monkeypatch):
@@ -66,7 +66,7 @@ def test_downloads_that_are_there_are_read(monkeypatch):
             self.data = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (1200, 28, 28)).astype(np.uint8))
 
     monkeypatch.setattr(datasets, "MNIST", Held)
-    (found,) = references.gather(["mnist"])
+    (found,) = references.load_reference_sets(["mnist"])
     assert (found.name, found.total, found.native) == ("MNIST", 1200, "28×28")
     assert found.images.shape == (1000, 32, 32, 3)
 
@@ -81,10 +81,10 @@ def test_samples_are_the_same_each_time_and_without_repetition():
 def test_near_duplicates_do_not_shrink_a_dimension():
     x = np.random.default_rng(0).random((600, 4)).astype(np.float32)
     doubled = np.vstack([x, x + 1e-5])
-    told, _ = measure_space(doubled, np.tile(np.arange(600), 2))
-    assert told["vectors"] == 600
-    assert told["twonn"] == pytest.approx(measure_space(x, np.arange(600))[0]["twonn"])
-    assert list(told["twonn_by_vectors"]) == ["600", "300"]
+    summary, _ = measure_space(doubled, np.tile(np.arange(600), 2))
+    assert summary["vectors"] == 600
+    assert summary["twonn"] == pytest.approx(measure_space(x, np.arange(600))[0]["twonn"])
+    assert list(summary["twonn_by_vectors"]) == ["600", "300"]
 
 
 def test_detail_of_flat_areas_survives_and_that_of_noise_does_not(tmp_path):
@@ -134,21 +134,21 @@ def test_few_distinct_posters_get_advice_by_what_could_be_estimated():
 @pytest.mark.parametrize(("middle", "where"), [(12, "below"), (29.7, "below"), (44, "inside"), (70, "above")])
 def test_the_advised_margin_follows_the_measured_angles(middle, where):
     angles = np.random.default_rng(0).normal(middle, 2, 4000)
-    told = margin({"angles": tell_angles(angles)})
-    start, sweep = told["start"]["loss.margin"], told["start"]["sweep"]
+    summary = margin({"angles": summarise_angles(angles)})
+    start, sweep = summary["start"]["loss.margin"], summary["start"]["sweep"]
     assert 0.02 < (angles > start).mean() < 0.12
     assert start in sweep
     # The advised margin is neither one that every triplet satisfies nor one that nearly all triplets violate.
     assert all(0.005 < (angles > one).mean() < 0.75 for one in sweep)
-    assert f"5% lie beyond {start}°" in told["measured"]
-    assert f"{start}° is {where} that range" in told["source"]
-    assert f"the largest {angles.max():.1f}°" in told["measured"]
+    assert f"5% lie beyond {start}°" in summary["measured"]
+    assert f"{start}° is {where} that range" in summary["source"]
+    assert f"the largest {angles.max():.1f}°" in summary["measured"]
 
 
 def test_the_advised_margin_is_one_that_the_loss_takes():
     for angle in (0.0, 89.0):
-        told = margin({"angles": tell_angles(np.full(50, angle))})["start"]
-        assert all(1 <= one <= 80 for one in (told["loss.margin"], *told["sweep"]))
-    nothing = margin({"angles": tell_angles(np.zeros(0))})
+        summary = margin({"angles": summarise_angles(np.full(50, angle))})["start"]
+        assert all(1 <= one <= 80 for one in (summary["loss.margin"], *summary["sweep"]))
+    nothing = margin({"angles": summarise_angles(np.zeros(0))})
     assert nothing["start"]["loss.margin"] == 45
     assert "no triplets" in nothing["measured"]

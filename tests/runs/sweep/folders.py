@@ -29,8 +29,8 @@ def make_sweep(folder, overrides, value_of, *, search=False, queries=200, unfini
         (run / ".hydra").mkdir(parents=True)
         (run / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump(job))
         (run / "config.yaml").write_text(yaml.safe_dump({"monitor": MONITOR, "logger": {"name": "csv"}}))
-        told = {key: yaml.safe_load(value) for key, value in (override.split("=", 1) for override in job)}
-        value = value_of(told)
+        record = {key: yaml.safe_load(value) for key, value in (override.split("=", 1) for override in job)}
+        value = value_of(record)
         if value is None:
             (run / "failure.json").write_text(json.dumps({"error": "InputError: it could not"}))
             continue

@@ -111,7 +111,7 @@ def test_nothing_finished_leaves_a_table_and_a_page_without_a_picture(tmp_path):
     assert "No job has finished" in (folder / "sweep.html").read_text()
 
 
-def test_what_has_not_finished_is_told_with_the_line_that_goes_on(tmp_path, capfd):
+def test_what_has_not_finished_is_reported_with_the_line_that_continues(tmp_path, capfd):
     folder = make_sweep(tmp_path / "s", GRID, lambda s: None if s["model"] == "b" else 0.4)
     assert not finish_sweep(folder)
     out, err = capfd.readouterr()
@@ -132,9 +132,9 @@ def test_a_search_is_gone_on_with_and_what_was_cut_short_needs_no_reason(tmp_pat
     folder = make_sweep(tmp_path / "s", GRID, parabola, search=True)
     (folder / "0" / "metrics.json").unlink()
     assert not finish_sweep(folder)
-    told = capfd.readouterr().err.splitlines()
-    assert "train.py: job 0 unfinished" in told
-    assert told[-1].endswith(f"did not finish; go on with the search by python train.py -m resume_sweep={folder}")
+    lines = capfd.readouterr().err.splitlines()
+    assert "train.py: job 0 unfinished" in lines
+    assert lines[-1].endswith(f"did not finish; continue the search with python train.py -m resume_sweep={folder}")
 
 
 NOISE = {36: 0.3663, 45: 0.3668, 55: 0.3665}
@@ -194,14 +194,14 @@ def test_chance_and_frozen_are_drawn_or_stated(value, shown, tmp_path):
 def test_nothing_is_called_best_where_nothing_differs_significantly(noise, capsys):
     summary = report_sweep(noise)
     assert not summary.decided
-    told = summary.to_dict()
-    assert told["best"] is None
-    assert told["highest"]["job"] == 1
-    assert told["not_significantly_worse"] == [0, 2]
-    assert told["choices"]["best"][0]["value"] is None
-    assert told["effects"]["loss.margin"]["best"] is None
+    record = summary.to_dict()
+    assert record["best"] is None
+    assert record["highest"]["job"] == 1
+    assert record["not_significantly_worse"] == [0, 2]
+    assert record["choices"]["best"][0]["value"] is None
+    assert record["effects"]["loss.margin"]["best"] is None
     verdict = "None of the 3 settings differs significantly from another."
-    assert told["verdict"] == verdict
+    assert record["verdict"] == verdict
     page = (noise / "sweep.html").read_text()
     assert verdict in page
     assert "is the best" not in page
@@ -224,7 +224,7 @@ def test_a_sweep_of_many_equal_settings_has_no_best(tmp_path):
     assert called <= 2
 
 
-def test_a_single_keys_share_of_the_variance_is_not_told(tmp_path, capsys):
+def test_a_single_keys_share_of_the_variance_is_not_reported(tmp_path, capsys):
     folder = make_sweep(tmp_path / "s", ["loss.margin=36,45,55"], lambda s: 0.4 + 0.01 * s["loss.margin"])
     summary = report_sweep(folder)
     assert summary.decided

@@ -32,7 +32,7 @@ def test_the_best_run_and_each_models_best_margin(summary):
     assert {choice.given: choice.best.value for choice in summary.choices} == {"a": 45, "b": 36}
 
 
-def test_small_differences_are_told_apart_by_pairing(summary):
+def test_small_differences_are_reported_apart_by_pairing(summary):
     (a, b) = summary.choices
     assert a.as_good == ()
     assert b.as_good == ()
@@ -101,7 +101,7 @@ def test_no_test_metric_is_read(tmp_path):
     assert summarise_sweep(read_sweep(folder)).to_dict() == first
 
 
-def test_failed_and_missing_jobs_are_told(tmp_path):
+def test_failed_and_missing_jobs_are_reported(tmp_path):
     def value_of(settings):
         return None if settings["loss.margin"] == 55 else 0.4
 

@@ -5,7 +5,7 @@ from keyart.catalogue.download.addresses import (
     may_connect_publicly as may_connect_publicly,
 )
 from keyart.catalogue.download.download import (
-    Fetched as Fetched,
+    FetchResult as FetchResult,
 )
 from keyart.catalogue.download.download import (
     Missing as Missing,
@@ -16,8 +16,8 @@ from keyart.catalogue.download.download import (
 from keyart.catalogue.download.download import (
     fetch as fetch,
 )
-from keyart.catalogue.download.failure import Limits as Limits
+from keyart.catalogue.download.failure import RequestLimits as RequestLimits
 from keyart.catalogue.download.poster_store import PosterStore as PosterStore
-from keyart.catalogue.download.requests import Wanted as Wanted
-from keyart.catalogue.download.requests import wanted_posters as wanted_posters
+from keyart.catalogue.download.requests import PosterRequest as PosterRequest
+from keyart.catalogue.download.requests import read_requests as read_requests
 from keyart.catalogue.download.retry_policy import RetryPolicy as RetryPolicy

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from keyart.catalogue.download.failure import Failure, safe_url
+from keyart.catalogue.download.failure import RequestError, safe_url
 from keyart.catalogue.download.http_client import Client
 from keyart.catalogue.download.poster_store import BadName, PosterStore, name_fault
-from keyart.catalogue.download.requests import Wanted
+from keyart.catalogue.download.requests import PosterRequest
 from keyart.catalogue.download.retry_policy import RetryPolicy
 from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder
 from keyart.errors import InputError
@@ -26,19 +26,19 @@ class NotAPoster(Exception):
 
     Attributes:
         reason: One line.
-        passing: Whether another attempt may return the complete image.
+        temporary: Whether another attempt may return the complete image.
     """
 
-    def __init__(self, reason: str, passing: bool = False) -> None:
+    def __init__(self, reason: str, temporary: bool = False) -> None:
         super().__init__(reason)
-        self.reason, self.passing = reason, passing
+        self.reason, self.temporary = reason, temporary
 
 
 class Lookup(Protocol):
     """Service that finds a poster's URL by IMDb id."""
 
     async def poster_url(self, imdb_id: str) -> str:
-        """Return the poster's URL, or raise a `Failure`."""
+        """Return the poster's URL, or raise a `RequestError`."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchResult:
     """Result of a download.
 
     Attributes:
@@ -74,7 +74,7 @@ class Fetched:
 
 
 async def fetch(
-    posters: Sequence[Wanted],
+    posters: Sequence[PosterRequest],
     store: PosterStore,
     client: Client,
     verify: Verify,
@@ -84,7 +84,7 @@ async def fetch(
     patience: RetryPolicy | None = None,
     workers: int = 16,
     progress: Report | None = None,
-) -> Fetched:
+) -> FetchResult:
     """Download the posters that do not exist yet.
 
     Args:
@@ -108,8 +108,8 @@ async def fetch(
 
     async def work() -> None:
         nonlocal done
-        for at, wanted in queue:
-            outcomes[at] = await job.one(wanted)
+        for at, requested in queue:
+            outcomes[at] = await job.one(requested)
             done += 1
             if progress:
                 progress(done, len(posters))
@@ -121,7 +121,7 @@ async def fetch(
     except ExceptionGroup as group:
         raise next((error for error in group.exceptions if isinstance(error, InputError)), group) from None
     received = [outcome for outcome in outcomes if isinstance(outcome, int) and outcome]
-    return Fetched(
+    return FetchResult(
         posters=len(posters),
         present=sum(outcome == 0 for outcome in outcomes),
         fetched=len(received),
@@ -144,7 +144,7 @@ class _Job:
         self._by_url, self._lookup, self._patience = by_url, lookup, patience
         self._folder = ImageFolder(store.root)  # files before the download, matched as in `read_catalogue`
 
-    async def one(self, wanted: Wanted) -> int | Missing:
+    async def one(self, wanted: PosterRequest) -> int | Missing:
         """Return the number of downloaded bytes, 0 for an existing poster, or the reason why it is missing."""
         fault = name_fault(wanted.image)
         if fault:
@@ -156,7 +156,7 @@ class _Job:
             try:
                 url, data, suffix = await self._persistently(seek)
                 await asyncio.to_thread(self._store.write, _file_name(wanted.image, suffix), data)
-            except (Failure, NotAPoster) as failure:
+            except (RequestError, NotAPoster) as failure:
                 reasons.append(failure.reason)
             except BadName as fault:
                 return Missing(wanted.id, safe_url(url), str(fault))
@@ -164,7 +164,7 @@ class _Job:
                 return len(data)
         return Missing(wanted.id, safe_url(url), "; ".join(reasons) or "the table gives no URL")
 
-    def _is_there(self, wanted: Wanted) -> bool:
+    def _is_there(self, wanted: PosterRequest) -> bool:
         self._store.sweep(wanted.image.replace("\\", "/").rpartition("/")[0])
         found = self._folder.find(wanted.image, wanted.imdb_id)
         if found is None:
@@ -178,7 +178,7 @@ class _Job:
             pass  # not a readable poster: it is downloaded again and replaced
         return False
 
-    def _sources(self, wanted: Wanted) -> Iterable["_Seek"]:
+    def _sources(self, wanted: PosterRequest) -> Iterable["_Seek"]:
         if self._by_url and wanted.url:
             yield _own_url(wanted.url)
         if self._lookup is not None:
@@ -194,12 +194,12 @@ class _Job:
                 data = await self._client.get(url)
                 _refuse_page(data)
                 return url, data, await asyncio.to_thread(self._verify, data)
-            except (Failure, NotAPoster) as failure:
-                if not failure.passing or attempt > self._patience.retries:
+            except (RequestError, NotAPoster) as failure:
+                if not failure.temporary or attempt > self._patience.retries:
                     raise
                 await asyncio.sleep(self._wait_after(failure, attempt))
 
-    def _wait_after(self, failure: Failure | NotAPoster, attempt: int) -> float:
+    def _wait_after(self, failure: RequestError | NotAPoster, attempt: int) -> float:
         """Return the seconds until the next attempt.
 
         Raises:
@@ -208,14 +208,14 @@ class _Job:
         own = self._patience.wait(attempt)
         if isinstance(failure, NotAPoster):
             return own
-        if failure.asked is None:
+        if failure.retry_after is None:
             return own
-        if failure.asked > self._patience.longest_asked:
-            failure.reason += f" ({failure.host} wants {failure.asked:,.0f} s of quiet: run it again then)"
+        if failure.retry_after > self._patience.max_retry_after:
+            failure.reason += f" ({failure.host} wants {failure.retry_after:,.0f} s of quiet: run it again then)"
             self._client.pace.abandon(failure.host, failure.reason)
             raise failure
-        self._client.pace.hush(failure.host, failure.asked)
-        return own + failure.asked
+        self._client.pace.pause(failure.host, failure.retry_after)
+        return own + failure.retry_after
 
 
 class _Seek(Protocol):
@@ -232,7 +232,7 @@ def _own_url(url: str) -> _Seek:
 def _looked_up(lookup: Lookup, imdb_id: str | None) -> _Seek:
     async def seek() -> str:
         if imdb_id is None:
-            raise Failure("no IMDb id to look it up by")
+            raise RequestError("no IMDb id to look it up by")
         return await lookup.poster_url(imdb_id)
 
     return seek
@@ -240,7 +240,7 @@ def _looked_up(lookup: Lookup, imdb_id: str | None) -> _Seek:
 
 def _refuse_page(data: bytes) -> None:
     if not data:
-        raise NotAPoster("an empty answer", passing=True)
+        raise NotAPoster("an empty answer", temporary=True)
     if data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
         raise NotAPoster("a page (HTML or XML), no image")
 

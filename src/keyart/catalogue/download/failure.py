@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
 
-class Failure(Exception):
+class RequestError(Exception):
     """Failure of an HTTP request.
 
     Attributes:
         reason: One line, without secrets.
-        passing: Whether another attempt may succeed.
+        temporary: Whether another attempt may succeed.
         host: The host that failed.
-        asked: Seconds to wait that the server requests (Retry-After), or None.
+        retry_after: Seconds to wait that the server requests (Retry-After), or None.
         status: The HTTP status of the response, if the status is the reason.
     """
 
@@ -20,17 +20,23 @@ class Failure(Exception):
         self,
         reason: str,
         *,
-        passing: bool = False,
+        temporary: bool = False,
         host: str = "",
-        asked: float | None = None,
+        retry_after: float | None = None,
         status: int | None = None,
     ) -> None:
         super().__init__(reason)
-        self.reason, self.passing, self.host, self.asked, self.status = reason, passing, host, asked, status
+        self.reason, self.temporary, self.host, self.retry_after, self.status = (
+            reason,
+            temporary,
+            host,
+            retry_after,
+            status,
+        )
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """Limits of one HTTP request.
 
     Attributes:

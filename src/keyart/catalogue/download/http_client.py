@@ -8,8 +8,8 @@ from urllib.parse import urljoin, urlsplit
 
 from keyart import __version__
 from keyart.catalogue.download.addresses import NOT_PUBLIC, MayConnect, guarded_socket, may_connect_publicly
-from keyart.catalogue.download.failure import Failure, Limits
-from keyart.catalogue.download.retry_policy import RateLimiter, asked_wait
+from keyart.catalogue.download.failure import RequestError, RequestLimits
+from keyart.catalogue.download.retry_policy import RateLimiter, parse_retry_after
 
 if TYPE_CHECKING:
     import aiohttp
@@ -36,12 +36,12 @@ class Client:
     def __init__(
         self,
         pace: RateLimiter,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         connections: int = 16,
         may_connect: MayConnect = may_connect_publicly,
         resolver: "aiohttp.abc.AbstractResolver | None" = None,
     ) -> None:
-        self.pace, self.limits = pace, limits or Limits()
+        self.pace, self.limits = pace, limits or RequestLimits()
         self._connections, self._may_connect, self._resolver = connections, may_connect, resolver
 
     async def __aenter__(self) -> "Client":
@@ -84,8 +84,8 @@ class Client:
         while True:
             host = _host(url)
             if why := self.pace.given_up(host):
-                raise Failure(why, host=host)
-            await self.pace.turn(host)
+                raise RequestError(why, host=host)
+            await self.pace.wait_turn(host)
             # The time limit starts after the first turn: waiting for our own rate limiter does not count.
             deadline = deadline or asyncio.get_running_loop().time() + self.limits.seconds
             try:
@@ -94,20 +94,22 @@ class Client:
             except aiohttp.ConnectionTimeoutError:
                 raise self._unreached(f"no connection to {host} within {CONNECT_SECONDS:g} s", host) from None
             except TimeoutError:
-                raise Failure(f"no whole answer within {self.limits.seconds:g} s", passing=True, host=host) from None
+                raise RequestError(
+                    f"no whole answer within {self.limits.seconds:g} s", temporary=True, host=host
+                ) from None
             except aiohttp.ClientError as error:
                 raise self._failure(error, host) from None
             except (ValueError, OSError) as error:
-                raise Failure(f"cannot be asked for ({type(error).__name__})", host=host) from None
+                raise RequestError(f"cannot be requested ({type(error).__name__})", host=host) from None
             self.pace.reached(host, True)
             if isinstance(answer, bytes):
                 return answer
             if left == 0:
-                raise Failure("too many redirects", host=host)
+                raise RequestError("too many redirects", host=host)
             try:
                 left, url, headers = left - 1, urljoin(url, answer), None
             except ValueError:
-                raise Failure("a redirect to no valid URL", host=host) from None
+                raise RequestError("a redirect to no valid URL", host=host) from None
 
     async def _once(self, url: str, host: str, headers: Mapping[str, str]) -> bytes | str:
         """Send one request; return the body, or the target of a redirect."""
@@ -115,16 +117,20 @@ class Client:
             if response.status in REDIRECTS:
                 target = response.headers.get("Location")
                 if not target:
-                    raise Failure(f"HTTP {response.status} without a target", host=host)
+                    raise RequestError(f"HTTP {response.status} without a target", host=host)
                 return target
             if response.status != 200:
-                passing = response.status in PASSING
-                asked = asked_wait(response.headers.get("Retry-After")) if passing else None
-                raise Failure(
-                    f"HTTP {response.status}", passing=passing, host=host, asked=asked, status=response.status
+                temporary = response.status in PASSING
+                retry_after = parse_retry_after(response.headers.get("Retry-After")) if temporary else None
+                raise RequestError(
+                    f"HTTP {response.status}",
+                    temporary=temporary,
+                    host=host,
+                    retry_after=retry_after,
+                    status=response.status,
                 )
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise Failure("a compressed answer, which was not asked for", host=host)
+                raise RequestError("a compressed answer, which was not requested", host=host)
             if (response.content_length or 0) > self.limits.body:
                 raise self._too_large(host)
             body = bytearray()
@@ -134,30 +140,30 @@ class Client:
                     raise self._too_large(host)
             return bytes(body)
 
-    def _unreached(self, reason: str, host: str) -> Failure:
+    def _unreached(self, reason: str, host: str) -> RequestError:
         self.pace.reached(host, False)
-        return Failure(reason, passing=True, host=host)
+        return RequestError(reason, temporary=True, host=host)
 
-    def _too_large(self, host: str) -> Failure:
-        return Failure(f"larger than {self.limits.body:,} bytes", host=host)
+    def _too_large(self, host: str) -> RequestError:
+        return RequestError(f"larger than {self.limits.body:,} bytes", host=host)
 
-    def _failure(self, error: "aiohttp.ClientError", host: str) -> Failure:
+    def _failure(self, error: "aiohttp.ClientError", host: str) -> RequestError:
         import aiohttp
 
         if isinstance(error, aiohttp.ClientPayloadError):
-            return Failure("the answer breaks off", passing=True, host=host)
+            return RequestError("the answer breaks off", temporary=True, host=host)
         if isinstance(error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
-            return Failure(f"no trusted connection to {host}", host=host)
+            return RequestError(f"no trusted connection to {host}", host=host)
         if isinstance(error, aiohttp.ClientConnectorError):
             if NOT_PUBLIC in str(error.os_error):
-                return Failure(f"{host} {NOT_PUBLIC} (allow it with --allow-private)", host=host)
+                return RequestError(f"{host} {NOT_PUBLIC} (allow it with --allow-private)", host=host)
             found = not isinstance(error, aiohttp.ClientConnectorDNSError)
             return self._unreached(f"no connection to {host}" if found else f"no address known of {host}", host)
         if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
-            return Failure("the connection was closed", passing=True, host=host)
+            return RequestError("the connection was closed", temporary=True, host=host)
         if isinstance(error, aiohttp.InvalidURL):
-            return Failure("no valid URL", host=host)
-        return Failure(f"a broken answer ({type(error).__name__})", host=host)
+            return RequestError("no valid URL", host=host)
+        return RequestError(f"a broken answer ({type(error).__name__})", host=host)
 
 
 def _host(url: str) -> str:
@@ -170,9 +176,9 @@ def _host(url: str) -> str:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise Failure("no valid URL") from None
+        raise RequestError("no valid URL") from None
     if parts.scheme.lower() not in ("http", "https"):
-        raise Failure(f"neither http nor https ({parts.scheme or 'no scheme'})")
+        raise RequestError(f"neither http nor https ({parts.scheme or 'no scheme'})")
     if not host:
-        raise Failure("no valid URL")
+        raise RequestError("no valid URL")
     return f"{host}:{port}" if port else host

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from keyart.catalogue.image_folder import escapes
+from keyart.catalogue.image_folder import leaves_folder
 from keyart.errors import InputError
 
 #: Maximum bytes of one part of a path: temporary names are longer and must also fit the file system's limit of 255.
-LONGEST_PART = 200
+MAX_PART = 200
 DRAFT = ".part"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -40,15 +40,15 @@ def name_fault(name: str) -> str | None:
     """
     if not name:
         return "the row names no image"
-    if escapes(name):
+    if leaves_folder(name):
         return "the name leads out of the folder"
     parts = name.replace("\\", "/").split("/")
     if any(ord(sign) < 32 or ord(sign) == 127 or 0xD800 <= ord(sign) <= 0xDFFF for sign in name):
         return "the name holds control characters"
     if any(not part.strip() or part.startswith(".") for part in parts):
         return "the name has an empty or hidden part"
-    if any(len(part.encode()) > LONGEST_PART for part in parts):
-        return f"a part of the name is longer than {LONGEST_PART} bytes"
+    if any(len(part.encode()) > MAX_PART for part in parts):
+        return f"a part of the name is longer than {MAX_PART} bytes"
     return None
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from keyart.catalogue.aliases import plain
-from keyart.catalogue.columns import holds_urls, recognise
-from keyart.catalogue.image_folder import stem, unrooted
-from keyart.catalogue.rows import identities
+from keyart.catalogue.aliases import normalise_name
+from keyart.catalogue.columns import detect_columns, holds_urls
+from keyart.catalogue.image_folder import stem, strip_leading_slash
+from keyart.catalogue.rows import read_row_ids
 from keyart.catalogue.table import RawTable, read_table, table_faults
 from keyart.catalogue.values import as_text
 from keyart.errors import InputError
 
-#: Names of columns that may contain poster URLs, in order of preference, as `plain` normalises them.
+#: Names of columns that may contain poster URLs, in order of preference, as `normalise_name` normalises them.
 URL_COLUMNS = (
     *("posterurl", "posterlink", "poster", "imageurl", "imgurl", "imagelink", "coverurl", "posterpath"),
     *("image", "img", "cover", "url", "link"),
@@ -20,7 +20,7 @@ URL_COLUMNS = (
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PosterRequest:
     """A requested poster.
 
     Attributes:
@@ -37,7 +37,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class WantedPosters:
+class PosterRequests:
     """The posters that a table requests.
 
     Attributes:
@@ -46,12 +46,12 @@ class WantedPosters:
         unreadable: Number of rows that could not be split into cells; `read_table` reports them too.
     """
 
-    posters: list[Wanted]
+    posters: list[PosterRequest]
     url_column: str | None
     unreadable: int
 
 
-def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
+def read_requests(path: Path, url_column: str | None = None) -> PosterRequests:
     """Read the list of requested posters from a table; the images do not need to exist yet.
 
     Args:
@@ -65,21 +65,21 @@ def wanted_posters(path: Path, url_column: str | None = None) -> WantedPosters:
     if faults:
         raise InputError("; ".join(faults))
     table = read_table(path)
-    columns, faults = recognise(table)
+    columns, faults = detect_columns(table)
     if faults:
         raise InputError("; ".join(f"{path}: {fault}" for fault in faults))
     at = _url_column(path, table, url_column)
     urls = list(table.columns[at]) if at is not None else []
-    posters: dict[str, Wanted] = {}
-    for i, named in enumerate(identities(table, columns)):
-        image = unrooted(named.image)
+    posters: dict[str, PosterRequest] = {}
+    for i, named in enumerate(read_row_ids(table, columns)):
+        image = strip_leading_slash(named.image)
         url = _url(urls[i]) if at is not None else None
-        wanted = Wanted(named.id or stem(image), image, url, named.imdb_id)
+        requested = PosterRequest(named.id or stem(image), image, url, named.imdb_id)
         # If several rows name one image, use a row that has a URL. `read_catalogue` reports such rows.
         known = posters.get(image or f"\0{i}")
         if known is None or (known.url is None and url):
-            posters[image or f"\0{i}"] = wanted
-    return WantedPosters(list(posters.values()), table.names[at] if at is not None else None, len(table.problems))
+            posters[image or f"\0{i}"] = requested
+    return PosterRequests(list(posters.values()), table.names[at] if at is not None else None, len(table.problems))
 
 
 def _url(cell: object) -> str | None:
@@ -90,9 +90,9 @@ def _url(cell: object) -> str | None:
 
 
 def _url_column(path: Path, table: RawTable, asked: str | None) -> int | None:
-    names = [plain(name) for name in table.names]
+    names = [normalise_name(name) for name in table.names]
     if asked is not None:
-        found = [i for i, name in enumerate(table.names) if name == asked] or _at(names, plain(asked))
+        found = [i for i, name in enumerate(table.names) if name == asked] or _at(names, normalise_name(asked))
         if not found:
             raise InputError(
                 f"{path}: no column `{asked}`; found {', '.join(f'`{name}`' for name in table.names[:40])}"
@@ -102,8 +102,8 @@ def _url_column(path: Path, table: RawTable, asked: str | None) -> int | None:
                 f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another ``url_column``"
             )
         return found[0]
-    for wanted in URL_COLUMNS:
-        for i in _at(names, wanted):
+    for requested in URL_COLUMNS:
+        for i in _at(names, requested):
             if any(map(as_text, table.columns[i])) and holds_urls(table.columns[i]):
                 return i
     return None

@@ -20,13 +20,13 @@ class RetryPolicy:
         retries: Maximum number of attempts after the first.
         first: Maximum wait before the first retry, in seconds; doubled for each further retry.
         longest: Maximum wait of our own, in seconds.
-        longest_asked: If a server requests a longer wait than this, in seconds, it is abandoned for this download.
+        max_retry_after: If a server requests a longer wait than this, in seconds, it is abandoned for this download.
     """
 
     retries: int = 4
     first: float = 1.0
     longest: float = 60.0
-    longest_asked: float = 300.0
+    max_retry_after: float = 300.0
 
     def wait(self, attempt: int, draw: Callable[[float, float], float] = random.uniform) -> float:
         """Return a random wait in seconds before the next attempt: exponential back-off with full jitter.
@@ -40,12 +40,12 @@ class RetryPolicy:
         return draw(0.0, min(self.longest, self.first * 2.0 ** (attempt - 1)))
 
 
-def asked_wait(header: str | None, now: float | None = None) -> float | None:
+def parse_retry_after(header: str | None, now: float | None = None) -> float | None:
     """Parse a Retry-After header (RFC 9110, 10.2.3: a number or a date) into seconds; return None if it has no value.
 
     Examples:
-        >>> asked_wait("7"), asked_wait("Thu, 01 Jan 1970 00:01:40 GMT", now=40.0), asked_wait("soon"), asked_wait(None)
-        (7.0, 60.0, None, None)
+        >>> parse_retry_after("7"), parse_retry_after("Thu, 01 Jan 1970 00:01:40 GMT", now=40.0)
+        (7.0, 60.0)
     """
     text = (header or "").strip()
     if text.isascii() and text.isdigit():
@@ -73,14 +73,14 @@ class RateLimiter:
         self._abandoned: dict[str, str] = {}
         self._failing: dict[str, tuple[int, float]] = {}  # failed connections in a row, and the time of the first
 
-    async def turn(self, host: str) -> None:
+    async def wait_turn(self, host: str) -> None:
         """Wait until a request to ``host`` may start."""
         start = max(self._clock(), self._next[host], self._quiet[host])
         self._next[host] = start + self._gap
         while (left := max(start, self._quiet[host]) - self._clock()) > 0:
             await asyncio.sleep(left)
 
-    def hush(self, host: str, seconds: float) -> None:
+    def pause(self, host: str, seconds: float) -> None:
         """Pause all requests to ``host`` for a number of seconds."""
         self._quiet[host] = max(self._quiet[host], self._clock() + seconds)
 

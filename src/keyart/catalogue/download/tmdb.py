@@ -6,7 +6,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
-from keyart.catalogue.download.failure import Failure
+from keyart.catalogue.download.failure import RequestError
 from keyart.catalogue.download.http_client import Client
 from keyart.errors import InputError
 
@@ -69,7 +69,7 @@ class Tmdb:
                 path = (result.get("poster_path") or result.get("still_path")) if isinstance(result, dict) else None
                 if isinstance(path, str) and _PATH.fullmatch(path):
                     return self._base + path
-        raise Failure(f"TMDB has no poster of {imdb_id}")
+        raise RequestError(f"TMDB has no poster of {imdb_id}")
 
     async def _ask(self, what: str, query: str = "") -> dict[str, Any]:
         url = f"{self._api}/{what}"
@@ -77,15 +77,15 @@ class Tmdb:
         try:
             body = await self._client.get(f"{url}?{both}" if both else url, headers=self._headers, redirects=0)
             found = json.loads(body)
-        except Failure as failure:
+        except RequestError as failure:
             if failure.status in (401, 403):
                 raise InputError(f"TMDB_API_KEY: TMDB refuses the key (HTTP {failure.status}); check it") from None
             failure.reason = f"TMDB: {failure.reason}"
             raise
         except ValueError:
-            raise Failure("TMDB: an answer that is no JSON", passing=True) from None
+            raise RequestError("TMDB: an answer that is no JSON", temporary=True) from None
         if not isinstance(found, dict):
-            raise Failure("TMDB: an answer of unknown form")
+            raise RequestError("TMDB: an answer of unknown form")
         return found
 
     def _poster_base(self, configuration: dict[str, Any]) -> str:
@@ -93,7 +93,7 @@ class Tmdb:
         images = images if isinstance(images, dict) else {}
         base, sizes = images.get("secure_base_url"), images.get("poster_sizes")
         if not isinstance(base, str) or not isinstance(sizes, list):
-            raise Failure("TMDB: a configuration of unknown form")
+            raise RequestError("TMDB: a configuration of unknown form")
         offered = [int(match[1]) for size in sizes if (match := _SIZE.fullmatch(str(size)))]
         wide = [width for width in offered if width >= self._width]
         return f"{base.rstrip('/')}/{f'w{min(wide)}' if wide else 'original'}"

@@ -11,7 +11,7 @@ COMMANDS = {
     "search": "search.search",
     "explain": "explain.explain",
     "recommend": "recommend.recommend",
-    "evaluate-history": "recommend.judge_history",
+    "evaluate-history": "recommend.evaluate_history",
     "export": "export.export",
     "embed": "index.embed",
     "index": "index.build_index",

@@ -64,15 +64,15 @@ def card(
     as_json: AsJson = False,
 ) -> None:
     """Write a dataset card: complexity, cleanliness and label quality of posters, and suggested training settings."""
-    from keyart.reports.card.write import make_card
+    from keyart.reports.card.write import write_card
     from keyart.runs.run import Run
 
-    def say(text: str) -> None:
+    def report(text: str) -> None:
         echo(text, err=True)
 
     names = [name.strip() for name in (compare or "").split(",") if name.strip()]
     opened = Run.open(run) if run is not None else None
-    content = make_card(catalogue, images, out, run=opened, compare=names, say=say)
+    content = write_card(catalogue, images, out, run=opened, compare=names, report=report)
     if as_json:
         emit_json(content)
     else:

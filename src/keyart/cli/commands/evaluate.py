@@ -25,7 +25,9 @@ def evaluate(
     run: RunFolder,
     catalogue: CatalogueFile = None,
     images: ImagesFolder = None,
-    relevance: Annotated[RelevanceKind | None, typer.Option(help="Relation to judge by; else the run's own.")] = None,
+    relevance: Annotated[
+        RelevanceKind | None, typer.Option(help="Relevance for the evaluation; else the run's own.")
+    ] = None,
     on_bad_poster: BadPoster = OnBadPoster.error,
     pairs: Annotated[Path | None, typer.Option(help="Table of other artwork (img,other_img) that seeks img.")] = None,
     other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
@@ -63,7 +65,7 @@ def evaluate(
             sizes=wanted_sizes,
             rating_scale=rating_scale,
             liked_from=liked_from,
-            say=lambda text: echo(text, err=True),
+            report=lambda text: echo(text, err=True),
         )
         .to_dict()
     )

@@ -27,7 +27,9 @@ def explain(
 
     if out is None and not as_json:
         raise InputError("--out: name a PNG file for the heat maps, or ask for --json")
-    found = load(run).explain(first, second, catalogue=catalogue, images=images, say=lambda text: echo(text, err=True))
+    found = load(run).explain(
+        first, second, catalogue=catalogue, images=images, report=lambda text: echo(text, err=True)
+    )
     if out is not None:
         from keyart.reports.contact_sheet import save_png
 

@@ -51,7 +51,7 @@ def fetch(
     TMDB API but is not endorsed or certified by TMDB.
     """
     from keyart.catalogue.download.addresses import may_connect_anywhere
-    from keyart.catalogue.download.failure import Limits
+    from keyart.catalogue.download.failure import RequestLimits
     from keyart.catalogue.download.retry_policy import RetryPolicy
     from keyart.images.fetch_posters import MISSING_LIST, FetchOptions, fetch_posters
     from keyart.utils.progress import progress_bar
@@ -62,7 +62,7 @@ def fetch(
             catalogue,
             to,
             ways,
-            limits=Limits(seconds=timeout, body=max_bytes),
+            limits=RequestLimits(seconds=timeout, body=max_bytes),
             patience=RetryPolicy(retries=retries),
             may_connect=may_connect_anywhere if allow_private else None,
             progress=report,

@@ -85,7 +85,7 @@ def build_index(
         uri=uri,
         collection=collection,
         replace=replace,
-        say=lambda text: echo(text, err=True),
+        report=lambda text: echo(text, err=True),
     )
     if as_json:
         emit_json(built)
@@ -93,4 +93,4 @@ def build_index(
         place = built.get("uri", out)
         message = f"{built['posters']:,} posters in {place}: {built['engine']} {built['parameters'] or ''}"
         echo(message.rstrip())
-        echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, wanted {recall:g}")
+        echo(f"agreement with exact search (recall@10): {built['recall@10']:.4f}, requested {recall:g}")

@@ -66,7 +66,7 @@ def recommend(
     if everybody:
         check_output_file("out", target, PARQUET)
     from keyart.api.run import load
-    from keyart.cli.results import print_candidates, print_everybody
+    from keyart.cli.results import print_batch_summary, print_candidates
     from keyart.runs.search import open_index
 
     opened = load(run)
@@ -80,12 +80,12 @@ def recommend(
     if as_json:
         emit_json(content)
     elif everybody:
-        print_everybody(content)
+        print_batch_summary(content)
     else:
         print_candidates(content)
 
 
-def judge_history(
+def evaluate_history(
     run: RunFolder,
     history: Annotated[Path, typer.Option("--history", help="Who rated what when (CSV or Parquet).")],
     catalogue: CatalogueFile = None,
@@ -107,11 +107,11 @@ def judge_history(
         on_bad_poster=on_bad_poster.value,
         rating_scale=rating_scale,
         liked_from=liked_from,
-        say=lambda text: echo(text, err=True),
+        report=lambda text: echo(text, err=True),
     )
     if as_json:
         emit_json(found)
     else:
-        from keyart.cli.history_tables import print_viewers
+        from keyart.cli.history_tables import print_evaluation
 
-        print_viewers(found)
+        print_evaluation(found)

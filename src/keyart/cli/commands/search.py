@@ -43,16 +43,16 @@ def search(
     from keyart.errors import InputError
     from keyart.runs import search as searching
 
-    wanted = [*(query or []), *(searching.read_query_list(queries) if queries is not None else [])]
-    several = len(wanted) > 1 or queries is not None
-    if not wanted:
+    requested = [*(query or []), *(searching.read_query_list(queries) if queries is not None else [])]
+    several = len(requested) > 1 or queries is not None
+    if not requested:
         raise InputError("search: name a poster's id, a film's title or an image file, or give --queries")
     if png is not None and several:
         raise InputError(f"--png {png}: shows the answers to one query; ask for one")
     opened = load(run)
     with closing(searching.open_index(opened, index, uri, collection)) as table:
         answers = opened.search(
-            wanted,
+            requested,
             k,
             genres=genre or (),
             years=year,

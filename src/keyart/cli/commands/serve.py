@@ -55,4 +55,4 @@ def serve(
     shown = [Shown(run, open_index(run, index, uri, collection), images, events) for run in opened]
     for one in shown:
         _ = one.root  # a missing folder of images is an error now, not at the first poster
-    listen(Library(shown), host=host, port=port, names=name or (), browser=browser, say=echo)
+    listen(Library(shown), host=host, port=port, names=name or (), browser=browser, report=echo)

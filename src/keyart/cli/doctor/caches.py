@@ -50,22 +50,22 @@ def cache_findings(root: Path | None = None) -> list[Finding]:
     free = shutil.disk_usage(existing).free
     values = {"path": str(root), "free_bytes": free}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        mend = "set KEYART_CACHE to a folder that may be written"
-        findings.append(Finding("cache", "fault", f"{root} cannot be written", mend, required=True, values=values))
+        fix = "set KEYART_CACHE to a folder that may be written"
+        findings.append(Finding("cache", "fault", f"{root} cannot be written", fix, required=True, values=values))
     elif free < _LITTLE_SPACE:
-        mend = "make room, or set KEYART_CACHE to a folder on another disk"
-        findings.append(Finding("cache", "fault", f"{root}: only {size_text(free)} are free", mend, values=values))
+        fix = "make room, or set KEYART_CACHE to a folder on another disk"
+        findings.append(Finding("cache", "fault", f"{root}: only {size_text(free)} are free", fix, values=values))
     else:
-        mend = "KEYART_CACHE moves it"
-        findings.append(Finding("cache", "ok", f"{root}, {size_text(free)} free", mend, values=values))
+        fix = "KEYART_CACHE moves it"
+        findings.append(Finding("cache", "ok", f"{root}, {size_text(free)} free", fix, values=values))
     for part, what in PARTS.items():
         count, size = folder_size(root / part)
         about = {"path": str(root / part), "files": count, "bytes": size}
         if count == 0:
             findings.append(Finding(f"cache: {part}", "ok", f"empty ({what})", values=about))
             continue
-        detail, mend = f"{size_text(size)} in {count:,} files ({what})", f"keyart doctor --clear-cache {part}"
-        findings.append(Finding(f"cache: {part}", "ok", detail, mend, values=about))
+        detail, fix = f"{size_text(size)} in {count:,} files ({what})", f"keyart doctor --clear-cache {part}"
+        findings.append(Finding(f"cache: {part}", "ok", detail, fix, values=about))
     return findings
 
 

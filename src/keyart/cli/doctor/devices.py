@@ -66,8 +66,8 @@ def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
     if broken:
         detail = f"{broken[0]['name']} (compute capability {broken[0]['capability']}) does not compute"
         why = broken[0].get("why", "a sum came out wrong")
-        mend = "install a torch that is built for it and its driver, or run with trainer=cpu"
-        return Finding("GPU", "fault", f"{detail}: {why}", mend, values={"devices": devices})
+        fix = "install a torch that is built for it and its driver, or run with trainer=cpu"
+        return Finding("GPU", "fault", f"{detail}: {why}", fix, values={"devices": devices})
     if devices:
         parts = [
             f"{d['name']} (compute capability {d['capability']}, {size_text(d['free_bytes'])} of"
@@ -77,9 +77,9 @@ def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
         return Finding("GPU", "ok", "; ".join(parts), values={"devices": devices})
     if nvidia and answer.fault is None:
         built = answer.values.get("cuda_built_for")
-        mend = "update the NVIDIA driver" if built else "install a torch that is built for CUDA"
+        fix = "update the NVIDIA driver" if built else "install a torch that is built for CUDA"
         return Finding(
-            "GPU", "fault", "an NVIDIA device is there, but torch cannot use it", mend, values={"devices": []}
+            "GPU", "fault", "an NVIDIA device is there, but torch cannot use it", fix, values={"devices": []}
         )
     return Finding("GPU", "absent", "none that torch can use: everything runs on the CPU", values={"devices": []})
 
@@ -90,8 +90,8 @@ def bf16_finding(answer: Answer) -> Finding:
     has_gpu = bool(answer.values.get("cuda"))
     found = f"CPU {'yes' if cpu else 'no'}" + (f", GPU {'yes' if gpu else 'no'}" if has_gpu else "")
     used = gpu if has_gpu else cpu
-    mend = "training.precision=auto uses it" if used else "training.precision=auto takes fp32 here"
-    return Finding("bfloat16", "ok" if used else "absent", found, mend, values={"cpu": cpu, "cuda": gpu})
+    fix = "training.precision=auto uses it" if used else "training.precision=auto takes fp32 here"
+    return Finding("bfloat16", "ok" if used else "absent", found, fix, values={"cpu": cpu, "cuda": gpu})
 
 
 def faiss_distributions() -> list[str]:
@@ -112,8 +112,8 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
     everything = " ".join(distributions) or "faiss-cpu"
     cure = f"run pip uninstall -y {everything}; pip install faiss-cpu"
 
-    def finding(state: str, detail: str, mend: str = "") -> Finding:
-        return Finding("FAISS", state, detail, mend, required=True, values=values)  # type: ignore[arg-type]
+    def finding(state: str, detail: str, fix: str = "") -> Finding:
+        return Finding("FAISS", state, detail, fix, required=True, values=values)  # type: ignore[arg-type]
 
     if len(distributions) > 1:
         return finding("fault", f"{' and '.join(distributions)} overwrite each other's files", cure)
@@ -127,8 +127,8 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
     if answer.values["gpu_build"]:
         return finding("ok", f"{text}, built for GPUs, searches on the CPU: it sees none")
     if has_gpu:
-        mend = f"to search on the GPU by FAISS too: pip uninstall -y {everything}; pip install faiss-gpu"
-        return finding("ok", f"{text}, searches on the CPU", mend)
+        fix = f"to search on the GPU by FAISS too: pip uninstall -y {everything}; pip install faiss-gpu"
+        return finding("ok", f"{text}, searches on the CPU", fix)
     return finding("ok", f"{text}, searches on the CPU")
 
 

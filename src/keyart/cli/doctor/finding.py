@@ -15,7 +15,7 @@ class Finding:
         name: Name of the component.
         state: ``ok``; ``absent``: missing, but only some uses need it; ``fault``: present, but broken.
         detail: Result of the check, in one line.
-        mend: How to fix or change it, in one line; empty if there is nothing to do.
+        fix: How to fix or change it, in one line; empty if there is nothing to do.
         required: Whether keyart cannot work without it.
         values: The result as plain values, for programs.
     """
@@ -23,7 +23,7 @@ class Finding:
     name: str
     state: State
     detail: str
-    mend: str = ""
+    fix: str = ""
     required: bool = False
     values: Mapping[str, Any] = field(default_factory=dict)
 

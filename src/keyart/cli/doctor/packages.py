@@ -76,8 +76,8 @@ def package_findings(
         One finding for all required packages that are in order, one for each other one, and one for each extra.
     """
     if requirements is None:
-        mend = "run pip install -e . in a clone of keyart"
-        yield Finding("keyart", "absent", "used from a folder without being installed", mend, required=True)
+        fix = "run pip install -e . in a clone of keyart"
+        yield Finding("keyart", "absent", "used from a folder without being installed", fix, required=True)
         return
     own = version_of("keyart")
     yield Finding("keyart", "ok", str(own), required=True, values={"version": own})
@@ -86,9 +86,9 @@ def package_findings(
     yield from _needed_findings(needed, version_of)
     for extra in extras:
         asked = [r for r in parsed if r not in needed and r.marker is not None and r.marker.evaluate({"extra": extra})]
-        wanted = [r for r in asked if r.name != "keyart" and not _is_faiss(r)]
-        if wanted:
-            yield _extra_finding(extra, wanted, version_of)
+        requested = [r for r in asked if r.name != "keyart" and not _is_faiss(r)]
+        if requested:
+            yield _extra_finding(extra, requested, version_of)
 
 
 def _is_faiss(requirement: Requirement) -> bool:
@@ -105,12 +105,12 @@ def _needed_findings(needed: list[Requirement], version_of: VersionOf) -> Iterat
         if version is not None and requirement.specifier.contains(version, prereleases=True):
             fine[requirement.name] = version
             continue
-        wanted = f"{requirement.name}{requirement.specifier}"
+        requested = f"{requirement.name}{requirement.specifier}"
         yield Finding(
             requirement.name,
             "absent" if version is None else "fault",
-            "not installed" if version is None else f"{version}, but {wanted} is needed",
-            f"run pip install '{wanted}'",
+            "not installed" if version is None else f"{version}, but {requested} is needed",
+            f"run pip install '{requested}'",
             required=True,
             values={"version": version, "wanted": str(requirement.specifier)},
         )
@@ -127,11 +127,11 @@ def _extra_finding(extra: str, wanted: list[Requirement], version_of: VersionOf)
         for r in wanted
         if versions[r.name] is not None and not r.specifier.contains(str(versions[r.name]), prereleases=True)
     ]
-    mend = f"run pip install -e '.[{extra}]'"
+    fix = f"run pip install -e '.[{extra}]'"
     name = f"extra [{extra}]"
     if old:
-        return Finding(name, "fault", ", ".join(old), mend, values=versions)
+        return Finding(name, "fault", ", ".join(old), fix, values=versions)
     if missing:
         have = "" if len(missing) == len(wanted) else f" ({len(wanted) - len(missing)} of {len(wanted)} are there)"
-        return Finding(name, "absent", f"without {', '.join(missing)}{have}", mend, values=versions)
+        return Finding(name, "absent", f"without {', '.join(missing)}{have}", fix, values=versions)
     return Finding(name, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()), values=versions)

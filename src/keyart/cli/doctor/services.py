@@ -9,7 +9,7 @@ from pathlib import Path
 from keyart.cli.doctor.caches import folder_size
 from keyart.cli.doctor.finding import Finding, size_text
 from keyart.cli.doctor.packages import VersionOf, installed_version
-from keyart.utils.network import wandb_account, why_unreachable
+from keyart.utils.network import unreachable_reason, wandb_account
 
 HUB = "https://huggingface.co"
 PROBE_SECONDS = 3.0
@@ -25,7 +25,7 @@ def hub_cache(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("HF_HOME", cache / "huggingface")).expanduser() / "hub"
 
 
-def hub_finding(environ: Mapping[str, str] | None = None, reach: Reach = why_unreachable) -> Finding:
+def hub_finding(environ: Mapping[str, str] | None = None, reach: Reach = unreachable_reason) -> Finding:
     """Report whether weights can be downloaded, and which models are in the hub's cache.
 
     Args:
@@ -44,17 +44,17 @@ def hub_finding(environ: Mapping[str, str] | None = None, reach: Reach = why_unr
     values = {"endpoint": endpoint, "reachable": why is None, "why_not": why, "cache": str(cache), "models": models}
     if why is None:
         return Finding("model hub", "ok", f"{endpoint} answers; {held}", values=values)
-    mend = (
+    fix = (
         "model=efficientnet_lite0, 1 and 2 need no hub; for others set model.weights=<file>,"
         f" {'unset HF_HUB_OFFLINE' if offline else 'or HF_ENDPOINT to a mirror'}"
     )
-    return Finding("model hub", "absent", f"{endpoint} cannot be reached ({why}); {held}", mend, values=values)
+    return Finding("model hub", "absent", f"{endpoint} cannot be reached ({why}); {held}", fix, values=values)
 
 
 def wandb_finding(
     environ: Mapping[str, str] | None = None,
     version_of: VersionOf = installed_version,
-    reach: Reach = why_unreachable,
+    reach: Reach = unreachable_reason,
     workspace: Path | None = None,
 ) -> Finding:
     """Report whether ``logger=wandb`` will work, and where its runs will be logged.
@@ -71,8 +71,8 @@ def wandb_finding(
     account = wandb_account(environ, workspace)
     values = {"version": version, "host": account.host, "login": account.source, "mode": account.mode}
     if account.mode not in (None, "online", "run", "shared"):
-        mend = "unset WANDB_MODE or run wandb online"
-        return Finding("W&B", "ok", f"wandb {version}, set to {account.mode}", mend, values=values)
+        fix = "unset WANDB_MODE or run wandb online"
+        return Finding("W&B", "ok", f"wandb {version}, set to {account.mode}", fix, values=values)
     if account.source is None:
         detail = f"wandb {version}, not logged in to {account.host}: runs are logged offline"
         return Finding("W&B", "ok", detail, "run wandb login", values=values)
@@ -96,8 +96,8 @@ def slurm_finding(version_of: VersionOf = installed_version, path: str | None = 
     launcher = version_of("hydra-submitit-launcher")
     values = {"sbatch": sbatch, "launcher": launcher, "job": os.environ.get("SLURM_JOB_ID")}
     if sbatch is None:
-        mend = "only sweeps on a cluster need it: run them on a login node"
-        return Finding("SLURM", "absent", "there is no sbatch here", mend, values=values)
+        fix = "only sweeps on a cluster need it: run them on a login node"
+        return Finding("SLURM", "absent", "there is no sbatch here", fix, values=values)
     try:
         done = subprocess.run([sbatch, "--version"], capture_output=True, text=True, timeout=3, check=True)
     except (OSError, subprocess.SubprocessError) as error:
@@ -107,6 +107,6 @@ def slurm_finding(version_of: VersionOf = installed_version, path: str | None = 
     text = f"{done.stdout.strip()} ({sbatch})"
     values["version"] = done.stdout.strip()
     if launcher is None:
-        mend = "for hydra/launcher=slurm: run pip install -e '.[slurm]'"
-        return Finding("SLURM", "ok", f"{text}, without hydra-submitit-launcher", mend, values=values)
+        fix = "for hydra/launcher=slurm: run pip install -e '.[slurm]'"
+        return Finding("SLURM", "ok", f"{text}, without hydra-submitit-launcher", fix, values=values)
     return Finding("SLURM", "ok", f"{text}, hydra-submitit-launcher {launcher}", values=values)

@@ -18,8 +18,8 @@ def print_findings(findings: Sequence[Finding], console: Console | None = None) 
     table = Table.grid(padding=(0, 2, 0, 0))
     for finding in findings:
         found = Text(printable(finding.detail))
-        if finding.mend:
-            found.append(f"\n→ {printable(finding.mend)}", "dim" if finding.state == "ok" else "bold")
+        if finding.fix:
+            found.append(f"\n→ {printable(finding.fix)}", "dim" if finding.state == "ok" else "bold")
         table.add_row(Text(finding.state, _STYLES[finding.state]), Text(finding.name, no_wrap=True), found)
     console.print(table)
     if healthy(findings):

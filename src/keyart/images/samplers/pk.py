@@ -78,11 +78,11 @@ class PKSampler(Batches):
         if self._epoch is None or self._epoch[0] != epoch:
             random = self.random(epoch)
             self._epoch = epoch, random, Packs(self.members, self.num_posters, random), []
-        _, random, packs, made = self._epoch
-        while len(made) <= index:
-            start, stop = self.span(len(made))
-            made.append(self._next(stop - start, random, packs))
-        return made[index]
+        _, random, packs, created = self._epoch
+        while len(created) <= index:
+            start, stop = self.span(len(created))
+            created.append(self._next(stop - start, random, packs))
+        return created[index]
 
     def _next(self, room: int, random: np.random.Generator, packs: Packs) -> Positions:
         inside = np.zeros(self.num_posters, dtype=bool)
@@ -91,10 +91,10 @@ class PKSampler(Batches):
         order = np.argsort(random.standard_exponential(len(left)) / self.probabilities, kind="stable")
         while room > 0 and left.any():
             for drawn in order[left[order] > 0]:
-                wanted = min(self.m, int(left[drawn]), room)
-                chosen.append(packs.deal(int(drawn), wanted, inside))
-                left[drawn] -= wanted
-                room -= wanted
+                requested = min(self.m, int(left[drawn]), room)
+                chosen.append(packs.deal(int(drawn), requested, inside))
+                left[drawn] -= requested
+                room -= requested
                 if room == 0:
                     break
         chosen.append(packs.deal(len(left), room, inside))

@@ -25,7 +25,7 @@ from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
 from keyart.launch.slurm.job import cores_of_task
 from keyart.training.callbacks.pruning import TrialPruned
-from keyart.training.interruption import CutShort, stop_signals
+from keyart.training.interruption import TrainingInterrupted, stop_signals
 from keyart.training.world_size import STARTED_HERE
 from keyart.utils.files import write_bytes
 
@@ -62,7 +62,7 @@ def run_processes(
     Raises:
         InputError: They refused the configuration or the data.
         ProcessFailed: One failed or died; the others were ended.
-        CutShort: They were told to stop, and saved what was done.
+        TrainingInterrupted: They were told to stop, and saved what was done.
         TrialPruned: Their search stopped the run.
     """
     with tempfile.TemporaryDirectory(prefix="keyart-") as place:
@@ -199,7 +199,7 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
     Raises:
         InputError: One refused.
         ProcessFailed: One died or failed. What died is told before what failed, since others fail for want of it.
-        CutShort: One was cut short.
+        TrainingInterrupted: One was cut short.
         TrialPruned: Their search stopped the run.
     """
 
@@ -212,7 +212,7 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
     if failed := first("died") or first("failed"):
         raise ProcessFailed(f"process {failed[0]} of {len(outcomes)} {failed[1].text}")
     if cut := first("cut"):
-        raise CutShort(cut[1].signal, cut[1].steps)
+        raise TrainingInterrupted(cut[1].signal, cut[1].steps)
     value = outcomes[0].value if outcomes[0] else None
     if pruned := first("pruned"):
         raise TrialPruned(pruned[1].steps, pruned[1].value or 0.0)

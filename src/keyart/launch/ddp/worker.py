@@ -36,7 +36,7 @@ def work(job: dict[str, Any]) -> Outcome:
     from omegaconf import OmegaConf
 
     from keyart.training.callbacks.pruning import TrialPruned
-    from keyart.training.interruption import CutShort, StopOnSignal
+    from keyart.training.interruption import StopOnSignal, TrainingInterrupted
     from keyart.training.train import train
 
     stop = StopOnSignal(job["folder"] / "checkpoints" / "last.ckpt")
@@ -46,7 +46,7 @@ def work(job: dict[str, Any]) -> Outcome:
         return Outcome("finished", time.time(), value=None if math.isnan(value) else value)
     except TrialPruned as pruned:
         return Outcome("pruned", time.time(), value=pruned.value, steps=pruned.epoch)
-    except CutShort as cut:
+    except TrainingInterrupted as cut:
         return Outcome("cut", time.time(), signal=int(cut.signal), steps=cut.steps)
     except InputError as error:
         given = None if error.value is None else str(error.value)

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from keyart.launch.slurm.job import job_id
-from keyart.training.interruption import CutShort
+from keyart.training.interruption import TrainingInterrupted
 
 log = logging.getLogger(__name__)
 _SECONDS = 60
@@ -20,7 +20,7 @@ def parse_job(line: str) -> dict[str, str]:
     return dict(re.findall(r"(?:^|\s)(\w[\w:/]*)=(\S*)", line))
 
 
-def why_not_again(cut: CutShort, job: dict[str, str]) -> str | None:
+def requeue_refusal(cut: TrainingInterrupted, job: dict[str, str]) -> str | None:
     """Why a job that was cut short is not to be requeued by itself; None where it is.
 
     Args:
@@ -40,7 +40,7 @@ def why_not_again(cut: CutShort, job: dict[str, str]) -> str | None:
     return f"SLURM has it as {job.get('JobState')}"
 
 
-def run_again(cut: CutShort) -> None:
+def requeue(cut: TrainingInterrupted) -> None:
     """Requeue this process's job, where it was preempted or has reached its time limit, and tell."""
     name = job_id()
     assert name is not None
@@ -48,13 +48,13 @@ def run_again(cut: CutShort) -> None:
     if found:
         log.warning("job %s is not requeued: scontrol says: %s", name, found)
         return
-    if reason := why_not_again(cut, parse_job(out)):
+    if reason := requeue_refusal(cut, parse_job(out)):
         log.warning("job %s is not requeued from here: %s", name, reason)
         return
     if found := _scontrol("requeue", name)[0]:
         log.warning("job %s is not requeued: scontrol says: %s", name, found)
     else:
-        log.info("job %s is requeued and will go on from there", name)
+        log.info("job %s is requeued and will continue from there", name)
 
 
 def _scontrol(*arguments: str) -> tuple[str, str]:

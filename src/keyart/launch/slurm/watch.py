@@ -147,7 +147,7 @@ def wait_for_jobs(
                 found = _tell(states, len(ended), len(jobs), found)
             sleep(_POLL_SECONDS)
     except (KeyboardInterrupt, SystemExit):
-        log.warning("no longer waiting; what SLURM has of job %s goes on: scancel %s ends it", name, name)
+        log.warning("no longer waiting; what SLURM has of job %s continues to run: scancel %s ends it", name, name)
         raise
 
 

@@ -49,7 +49,7 @@ def finish_sweep(folder: Path) -> bool:
     if missing:
         failed, how, more = sum(job.status == "failed" for job in missing), "do them again with", ""
         if sweep.search:
-            how = "go on with the search by"
+            how = "continue the search with"
             if failed == len(missing):
                 how, more = "draw others with", f" hydra.sweeper.n_trials={len(sweep.jobs) + failed}"
         line = f"python train.py -m resume_sweep={shlex.quote(str(folder))}{more}"

@@ -10,7 +10,7 @@ TASK = "runs this sweep"
 _SUBMITTED = ".submitit"
 
 
-def who_runs(folder: Path) -> str | None:
+def running_process(folder: Path) -> str | None:
     """Return who runs a sweep now, and how to end that; None if nobody does, as far as this machine can tell."""
     return find_writer(folder) or _slurm(folder)
 

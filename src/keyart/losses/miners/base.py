@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from keyart.losses.relations import AnyRelevance, Relations, relate_labels, to_relevance
+from keyart.losses.relations import AnyRelevance, Relations, compute_label_relations, to_relevance
 
 
 class Miner(ABC):
@@ -22,13 +22,13 @@ class Miner(ABC):
     #: The miner's name in ``miner=``.
     name: ClassVar[str]
     #: Whether `mine` gets L2-normalised embeddings or raw ones.
-    takes: ClassVar[Literal["normalised", "raw"]] = "normalised"
+    input_kind: ClassVar[Literal["normalised", "raw"]] = "normalised"
 
     def __call__(
         self,
         embeddings: Tensor,
         relations: Relations | Tensor,
-        references: Tensor | None = None,
+        ref_emb: Tensor | None = None,
         ref_labels: Tensor | None = None,
         *,
         relevance: AnyRelevance = "jaccard",
@@ -36,10 +36,10 @@ class Miner(ABC):
         """Select pairs or triplets from the relations.
 
         Args:
-            embeddings: (N, E) of the batch; they are normalised here if `takes` requires it.
+            embeddings: (N, E) of the batch; they are normalised here if `input_kind` requires it.
             relations: Relations between the N rows and the M references; or labels, (N,) class numbers or (N, G)
                 multi-hot.
-            references: (M, E) embeddings to compare with; None for the batch itself (M = N).
+            ref_emb: (M, E) embeddings to compare with; None for the batch itself (M = N).
             ref_labels: (M,) or (M, G), required with labels and references.
             relevance: With labels: see `MetricLoss.forward`.
 
@@ -47,28 +47,28 @@ class Miner(ABC):
             The relations with fewer pairs.
         """
         if not isinstance(relations, Relations):
-            count = 0 if references is None else len(references)
-            relations = relate_labels(relations, len(embeddings), to_relevance(relevance), ref_labels, count)
+            count = 0 if ref_emb is None else len(ref_emb)
+            relations = compute_label_relations(relations, len(embeddings), to_relevance(relevance), ref_labels, count)
         with torch.no_grad(), torch.autocast(embeddings.device.type, enabled=False):
             rows = self._prepare(embeddings)
-            return self.mine(rows, rows if references is None else self._prepare(references).to(rows.dtype), relations)
+            return self.mine(rows, rows if ref_emb is None else self._prepare(ref_emb).to(rows.dtype), relations)
 
     def _prepare(self, vectors: Tensor) -> Tensor:
         vectors = vectors.detach()
         vectors = vectors if vectors.dtype == torch.float64 else vectors.float()
-        return nn.functional.normalize(vectors, dim=1) if self.takes == "normalised" else vectors
+        return nn.functional.normalize(vectors, dim=1) if self.input_kind == "normalised" else vectors
 
     @abstractmethod
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Select pairs or triplets.
 
         Args:
-            rows: (N, E) float32 or float64, unit vectors if `takes` requires it.
-            references: (M, E) of the same dtype, normalised or raw like ``rows``.
+            embeddings: (N, E) float32 or float64, unit vectors if `input_kind` requires it.
+            ref_emb: (M, E) of the same dtype, normalised or raw like ``embeddings``.
             relations: Relations between the two.
         """
 
 
-def distances(rows: Tensor, references: Tensor) -> Tensor:
+def distances(rows: Tensor, ref_emb: Tensor) -> Tensor:
     """Return the (N, M) Euclidean distances, exact also where two vectors are nearly equal."""
-    return torch.cdist(rows, references, compute_mode="donot_use_mm_for_euclid_dist")
+    return torch.cdist(rows, ref_emb, compute_mode="donot_use_mm_for_euclid_dist")

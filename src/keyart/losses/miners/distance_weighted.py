@@ -60,12 +60,12 @@ class DistanceWeightedMiner(Miner):
         weights = torch.where(eligible, logarithms, -torch.inf).softmax(dim=1)
         return torch.where(eligible, weights, 0)
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
-        if len(references) == 0:
+        if len(ref_emb) == 0:
             return relations
-        apart = distances(rows, references)
-        chances = self.probabilities(apart, relations.negative, rows.shape[1])
+        apart = distances(embeddings, ref_emb)
+        chances = self.probabilities(apart, relations.negative, embeddings.shape[1])
         # Inverse transform sampling: the first reference where the row's cumulative sum exceeds a uniform random
         # number. The number is below the total, so the selected reference has a positive probability.
         running = chances.double().cumsum(dim=1)

@@ -45,9 +45,9 @@ class HardMiner(Miner):
                 )
         self.positives, self.negatives = positives, negatives
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
-        apart = distances(rows, references)
+        apart = distances(embeddings, ref_emb)
         positive, negative = relations.positive, relations.negative
         if self.positives == "semi_hard":
             negative = _chosen(apart, negative, farthest=self.negatives == "easy")

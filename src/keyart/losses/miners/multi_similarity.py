@@ -37,11 +37,11 @@ class MultiSimilarityMiner(Miner):
             raise InputError(f"miner.epsilon={epsilon}: takes a number of at least 0")
         self.epsilon = epsilon
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
-        if len(references) == 0:
+        if len(ref_emb) == 0:
             return relations
-        similar = rows @ references.T
+        similar = embeddings @ ref_emb.T
         positive, negative = relations.positive, relations.negative
         least = torch.where(positive, similar, torch.inf).amin(dim=1, keepdim=True)
         most = torch.where(negative, similar, -torch.inf).amax(dim=1, keepdim=True)

@@ -13,6 +13,6 @@ class NoMiner(Miner):
 
     name: ClassVar[str] = "none"
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Return the relations unchanged."""
         return relations

@@ -31,9 +31,9 @@ class PairMarginMiner(Miner):
                 raise InputError(f"miner.{key}={value}: takes a distance of unit vectors, from 0 to 2")
         self.positive_margin, self.negative_margin = positive_margin, negative_margin
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
-        apart = distances(rows, references)
+        apart = distances(embeddings, ref_emb)
         return replace(
             relations,
             positive=relations.positive & (apart > self.positive_margin),

@@ -12,7 +12,7 @@ from keyart.errors import InputError
 from keyart.losses.base import Relations
 from keyart.losses.miners.base import Miner
 from keyart.losses.pml import build_object, find_class, import_pml, refusal
-from keyart.losses.relations import relate_labels
+from keyart.losses.relations import compute_label_relations
 
 #: The supported miners.
 SUPPORTED: tuple[str, ...] = (
@@ -27,7 +27,7 @@ SUPPORTED: tuple[str, ...] = (
 )
 
 #: The unsupported miners, with the reason.
-REFUSED: dict[str, str] = {
+UNSUPPORTED: dict[str, str] = {
     "BaseMiner": "is a base class, not a miner",
     "EmbeddingsAlreadyPackagedAsTriplets": "takes every three rows for a triplet, whatever their labels",
     "UniformHistogramMiner": "compares class labels of the whole batch at once and takes no pairs",
@@ -55,10 +55,10 @@ class PMLMiner(Miner):
     """
 
     name: ClassVar[str] = "pml"
-    takes = "raw"  # PML's miners normalise by themselves, except for AngularMiner
+    input_kind = "raw"  # PML's miners normalise by themselves, except for AngularMiner
 
     def __init__(self, class_name: str | None = None, args: Mapping[str, Any] | None = None) -> None:
-        name = find_class(class_name, dict.fromkeys(SUPPORTED), REFUSED, "miner")
+        name = find_class(class_name, dict.fromkeys(SUPPORTED), UNSUPPORTED, "miner")
         arguments = dict(args or {})
         self.miner = build_object("miners", name, arguments, "miner")
         try:
@@ -67,7 +67,7 @@ class PMLMiner(Miner):
             raise refusal("miner.args", name, arguments, error) from error
 
     @classmethod
-    def of(cls, miner: Any) -> "PMLMiner":
+    def from_config(cls, miner: Any) -> "PMLMiner":
         """Wrap an existing miner object.
 
         Raises:
@@ -76,27 +76,30 @@ class PMLMiner(Miner):
         names = [base.__name__ for base in type(miner).__mro__]
         if not isinstance(miner, import_pml("miners", "from_pml").BaseMiner):
             raise InputError(f"from_pml: miner takes a miner of pytorch-metric-learning, not {names[0]}")
-        known = next(name for name in names if name in SUPPORTED or name in REFUSED)
-        if known in REFUSED:
-            raise InputError(f"from_pml: miner {names[0]} cannot be used: it {REFUSED[known]}")
-        made = cls.__new__(cls)
-        made.miner = miner
-        return made
+        known = next(name for name in names if name in SUPPORTED or name in UNSUPPORTED)
+        if known in UNSUPPORTED:
+            raise InputError(f"from_pml: miner {names[0]} cannot be used: it {UNSUPPORTED[known]}")
+        created = cls.__new__(cls)
+        created.miner = miner
+        return created
 
     def _try_out(self) -> None:
         """Mine six items once, so that invalid arguments that the constructor accepts fail here."""
         with torch.random.fork_rng(devices=[]):
             rows = torch.randn(6, 4)
-            self(rows, relate_labels(torch.tensor([0, 0, 0, 1, 1, 1]), 6, Relevance("exact")))
+            self(rows, compute_label_relations(torch.tensor([0, 0, 0, 1, 1, 1]), 6, Relevance("exact")))
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
         if hasattr(self.miner, "set_idx_externally"):
-            self.miner.set_idx_externally(relations.pairs(), None)
-            labels = torch.zeros(len(rows), device=rows.device), torch.zeros(len(references), device=rows.device)
-            found = [self.miner(rows, labels[0], references, labels[1])]
+            self.miner.set_idx_externally(relations.pml_indices(), None)
+            labels = (
+                torch.zeros(len(embeddings), device=embeddings.device),
+                torch.zeros(len(ref_emb), device=embeddings.device),
+            )
+            found = [self.miner(embeddings, labels[0], ref_emb, labels[1])]
         else:
-            found = [self._of_anchor(anchor, rows, references, relations) for anchor in range(len(rows))]
+            found = [self._of_anchor(anchor, embeddings, ref_emb, relations) for anchor in range(len(embeddings))]
         found = [indices for indices in found if indices is not None]
         if not found:
             nothing = torch.zeros_like(relations.positive)
@@ -104,16 +107,14 @@ class PMLMiner(Miner):
         indices = [torch.cat(parts) for parts in zip(*found, strict=True)]
         return relations.narrowed_to(tuple(indices))
 
-    def _of_anchor(
-        self, anchor: int, rows: Tensor, references: Tensor, relations: Relations
-    ) -> tuple[Tensor, ...] | None:
+    def _of_anchor(self, anchor: int, rows: Tensor, ref_emb: Tensor, relations: Relations) -> tuple[Tensor, ...] | None:
         """Return the miner's selection for one anchor as row and reference positions; None if there are no pairs."""
         positive = relations.positive[anchor]
         shown = torch.where(positive | relations.negative[anchor])[0]
         if len(shown) == 0:
             return None
         label = torch.ones(1, dtype=torch.int64, device=rows.device)
-        found = self.miner(rows[anchor : anchor + 1], label, references[shown], positive[shown].long())
+        found = self.miner(rows[anchor : anchor + 1], label, ref_emb[shown], positive[shown].long())
         # Anchors are at even positions, references at odd ones; a triplet has one anchor.
         others = {1, 2} if len(found) == 3 else {1, 3}
         return tuple(

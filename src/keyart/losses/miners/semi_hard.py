@@ -48,11 +48,11 @@ class SemiHardMiner(Miner):
             raise InputError(f"miner.negatives={negatives}: takes one of {', '.join(get_args(Negatives))}")
         self.margin, self.kind, self.negatives = margin, kind, negatives
 
-    def mine(self, rows: Tensor, references: Tensor, relations: Relations) -> Relations:
+    def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:
         """Choose pairs or triplets; see the class."""
-        if len(references) == 0:
+        if len(ref_emb) == 0:
             return relations
-        apart = distances(rows, references)
+        apart = distances(embeddings, ref_emb)
         most = 0 if self.kind == "hard" else self.margin
         found = self._nearest if self.negatives == "nearest" else self._all
         return replace(relations, triplets=found(apart, relations, most))

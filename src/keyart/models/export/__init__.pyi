@@ -1,1 +1,1 @@
-from keyart.models.export.image_preprocessing import preprocessing as preprocessing
+from keyart.models.export.image_preprocessing import describe_preprocessing as describe_preprocessing

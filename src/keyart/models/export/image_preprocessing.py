@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from keyart.images.decode import MOST_STRETCH
+from keyart.images.decode import MAX_STRETCH
 from keyart.models.embedder import Embedder
 
 
-def preprocessing(embedder: Embedder) -> dict[str, Any]:
+def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
     """Describe each step from an image file to the model's input, and the output, as plain values.
 
     Args:
@@ -28,7 +28,7 @@ def preprocessing(embedder: Embedder) -> dict[str, Any]:
             {"do": "convert", "to": "RGB, 8 bits a channel", "transparent_parts": "white"},
             {
                 "do": "crop",
-                "most_stretch": MOST_STRETCH,
+                "most_stretch": MAX_STRETCH,
                 "as": "centred; with s = (w / h) / (width / height): to w · min(1, most_stretch / s) by "
                 "h · min(1, most_stretch · s), fractions of pixels kept (the box of the next step)",
             },
@@ -39,7 +39,7 @@ def preprocessing(embedder: Embedder) -> dict[str, Any]:
                 "method": "bicubic",
                 "antialias": True,
                 "as": "Pillow's Image.resize((width, height), Resampling.BICUBIC, box=…, reducing_gap=3.0)",
-                "jpeg": "first reduced while decoding (DCT scaling) to no less than twice the wanted size: "
+                "jpeg": "first reduced while decoding (DCT scaling) to no less than twice the requested size: "
                 "Image.draft(None, …); without this pixels differ by a few of 255",
             },
             {"do": "divide", "by": 255},

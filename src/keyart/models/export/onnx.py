@@ -80,5 +80,5 @@ def _difference(embedder: Embedder, path: Path, images: Tensor) -> float:
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
-        wanted = embedder(images).numpy()
-    return float(np.abs(session.run(None, {"images": images.numpy()})[0] - wanted).max())
+        requested = embedder(images).numpy()
+    return float(np.abs(session.run(None, {"images": images.numpy()})[0] - requested).max())

@@ -49,7 +49,7 @@ def write_programs(embedder: Embedder, folder: Path) -> float:
     with torch.inference_mode():
         features = embedder.backbone(images)
     parts: dict[str, tuple[nn.Module, Tensor]] = {"embedder.pt2": (embedder, images)}
-    if embedder.backbone.bank is None:
+    if embedder.backbone.added_pooling is None:
         parts["head.pt2"] = (_FromFeatures(embedder), features.clone())
     try:
         found = max(_write(module, inputs, folder / name) for name, (module, inputs) in parts.items())

@@ -10,7 +10,7 @@ from keyart.utils.files import write_json
 
 
 def write_timm(embedder: Embedder, folder: Path) -> None:
-    """Write the backbone in timm's format, and the head in the format of `keyart.models.heads.registry.head_from`.
+    """Write the backbone in timm's format, and the head as a file that `keyart.models.heads.registry` reads.
 
     timm loads ``model.safetensors`` and ``config.json`` by
     ``timm.create_model(architecture, num_classes=0, checkpoint_path=…/model.safetensors, **model_args)``, with the
@@ -29,7 +29,7 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
         {
             "head": embedder.head.describe(),
             "takes": "what the backbone gives: timm's pooled features"
-            if backbone.bank is None
+            if backbone.added_pooling is None
             else "what keyart's pooling makes of the backbone's maps",
             "backbone": backbone.describe(),
             "feature_dim": backbone.feature_dim,

@@ -8,5 +8,5 @@ from keyart.models.heads.linear import LinearHead as LinearHead
 from keyart.models.heads.mlp import MLPHead as MLPHead
 from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead
-from keyart.models.heads.registry import head_from as head_from
+from keyart.models.heads.registry import build_head_from_description as build_head_from_description
 from keyart.models.heads.standardise import Standardise as Standardise

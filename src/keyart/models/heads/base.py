@@ -86,12 +86,12 @@ class Head(nn.Module, ABC):
         return whole
 
     @property
-    def part_size(self) -> int:
-        """Return the width of each of `parts`."""
+    def branch_size(self) -> int:
+        """Return the width of each of `branches`."""
         return self.embedding_size
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
-        """Return the vectors that the loss receives in training, each (N, `part_size`), not normalised; usually one."""
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
+        """Return the vectors that the loss receives in training, each (N, `branch_size`), raw; usually one."""
         return (self(transformed),)
 
 

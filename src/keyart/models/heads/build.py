@@ -14,7 +14,7 @@ from keyart.models.heads.registry import HEADS, PROJECTED, TRAINED
 from keyart.models.poolings.base import Groups
 
 #: Groups of a feature bank that the frozen-features branch keeps: moments of all depths.
-SEEN_OF_BANK = ("head", "high", "mid", "low")
+FROZEN_GROUPS = ("head", "high", "mid", "low")
 
 
 def build_head(
@@ -25,7 +25,7 @@ def build_head(
     components: int = 1536,
     rotate: bool = False,
     kernel: Mapping[str, Any] | None = None,
-    seen: Mapping[str, Any] | None = None,
+    frozen_features: Mapping[str, Any] | None = None,
     relation: RelevanceKind = "jaccard",
     **settings: Any,
 ) -> Head:
@@ -39,8 +39,8 @@ def build_head(
         rotate: Whether to rotate these coordinates, so that each holds a share of all axes (`Projection`).
         kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` that is added to an
             ensemble; None or weight 0 for none.
-        seen: ``balance``, ``components`` and ``power`` of the frozen features that are added; None for none. Balance 0
-            also means none, unless a kernel's ``confidence`` leaves a share to them.
+        frozen_features: ``balance``, ``components`` and ``power`` of the frozen features that are added; None for none.
+            Balance 0 also means none, unless a kernel's ``confidence`` leaves a share to them.
         relation: Kind of relevance that the kernel learns.
         settings: Arguments of the heads' constructors, such as ``hidden_size`` and ``dropout`` (by default 0.4). A head
             ignores those of others.
@@ -63,7 +63,7 @@ def build_head(
     feature_dim = max(stop for _, stop in groups.values())
     with_kernel = kernel is not None and kernel["weight"] > 0
     confidence = kernel.get("confidence", 0.0) if kernel is not None and with_kernel else 0.0
-    with_seen = seen is not None and (seen["balance"] > 0 or confidence > 0)
+    with_frozen = frozen_features is not None and (frozen_features["balance"] > 0 or confidence > 0)
     projection = None
     if kind in PROJECTED:
         projection = _project(groups, [name for name in groups if name != "pooled"], components, rotate=rotate)
@@ -71,7 +71,7 @@ def build_head(
         raise InputError(f"model.kernel.weight={kernel['weight']}: needs model.head={' or '.join(PROJECTED)}")  # type: ignore[index]
     own = {name: value for name, value in {"dropout": 0.4, **settings}.items() if name in parameters_of(kind)}
     learned = HEADS[kind].load()(projection.components if projection else feature_dim, embedding_size, **own)
-    if projection is None and not with_seen:
+    if projection is None and not with_frozen:
         return learned
     combined: dict[str, Any] = {"projection": projection}
     if with_kernel:
@@ -81,10 +81,12 @@ def build_head(
             projection.components, kernel["size"], kernel["ridge"], relation, kernel.get("mean", 0.0)
         )
         combined["kernel_weight"], combined["confidence"] = kernel["weight"], confidence
-    if with_seen:
-        assert seen is not None
-        combined["seen"] = _project(groups, SEEN_OF_BANK, seen["components"], seen["power"])
-        combined["balance"] = seen["balance"]
+    if with_frozen:
+        assert frozen_features is not None
+        combined["frozen_features"] = _project(
+            groups, FROZEN_GROUPS, frozen_features["components"], frozen_features["power"]
+        )
+        combined["balance"] = frozen_features["balance"]
     return CombinedHead(feature_dim, learned, **combined)
 
 

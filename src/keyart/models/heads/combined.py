@@ -11,14 +11,15 @@ from keyart.errors import InputError
 from keyart.models.heads.base import ROWS, Head
 from keyart.models.heads.kernel import KernelHead
 from keyart.models.heads.projection import Projection
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
+from keyart.utils.former import rename_modules
 
 
 class CombinedHead(Head):
     """A weighted concatenation of a trained head, a kernel regression and frozen features.
 
     Each branch is normalised and has weight 1, k or b. The cosine of two posters is therefore
-    (cos_learned + k² cos_kernel + b² cos_seen) / (1 + k² + b²). The loss receives only the learned branch.
+    (cos_learned + k² cos_kernel + b² cos_frozen) / (1 + k² + b²). The loss receives only the learned branch.
 
     With ``confidence`` c > 0, the kernel branch f of a poster has length |f|^c, at most 1, times k. The frozen features
     get the rest: their squared length is b² + k² (1 − |f|^2c), so that the total length does not change. A poster with
@@ -32,9 +33,9 @@ class CombinedHead(Head):
         projection: Maps the features to the input of the learned head and the kernel; None for the identity.
         kernel: Closed-form branch; None for none.
         kernel_weight: k, the weight of the kernel branch.
-        seen: Maps the features to the frozen-features branch; None for no such branch.
+        frozen_features: Maps the features to the frozen-features branch; None for no such branch.
         balance: b, the weight of the frozen-features branch.
-        confidence: c, from 0 to 1; above 0 it needs a kernel and ``seen``.
+        confidence: c, from 0 to 1; above 0 it needs a kernel and ``frozen_features``.
 
     Raises:
         InputError: A weight is negative, or ``confidence`` is out of range or lacks the branches that it needs.
@@ -51,65 +52,71 @@ class CombinedHead(Head):
         projection: Projection | None = None,
         kernel: KernelHead | None = None,
         kernel_weight: float = 1.0,
-        seen: Projection | None = None,
+        frozen_features: Projection | None = None,
         balance: float = 1.0,
         confidence: float = 0.0,
     ) -> None:
-        for key, value in (("kernel.weight", kernel_weight), ("seen.balance", balance)):
+        for key, value in (("kernel.weight", kernel_weight), ("frozen_features.balance", balance)):
             if value < 0:
                 raise InputError(f"model.{key}={value}: must be 0 or more")
         if not 0 <= confidence <= 1:
             raise InputError(f"model.kernel.confidence={confidence}: must be from 0 to 1")
-        if confidence > 0 and (kernel is None or seen is None):
+        if confidence > 0 and (kernel is None or frozen_features is None):
             raise InputError(
                 f"model.kernel.confidence={confidence}: what a short kernel part leaves goes to the frozen features;"
-                " set model.kernel.weight and model.seen.components, or leave it 0"
+                " set model.kernel.weight and model.frozen_features.components, or leave it 0"
             )
         width = projection.components if projection else feature_dim
         if any(part.feature_dim != width for part in (learned, kernel) if part is not None):
             raise ValueError(f"the parts must take {width} columns")
-        sizes = [learned.embedding_size, kernel.embedding_size if kernel else 0, seen.components if seen else 0]
+        sizes = [
+            learned.embedding_size,
+            kernel.embedding_size if kernel else 0,
+            frozen_features.components if frozen_features else 0,
+        ]
         super().__init__(feature_dim, sum(sizes))
-        self.learned, self.projection, self.kernel, self.seen = learned, projection, kernel, seen
+        self.learned, self.projection, self.kernel, self.frozen_features = learned, projection, kernel, frozen_features
         self.kernel_weight, self.balance, self.confidence = kernel_weight, balance, confidence
         self._width = width
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "CombinedHead":
         """Rebuild the head and its branches; see `Head`."""
-        for name in ("projection", "seen"):
+        for name in ("projection", "frozen_features"):
             description[name] = Projection(**description[name]) if description[name] else None
-        description["kernel"] = head_from(description["kernel"]) if description["kernel"] else None
-        return cls(description.pop("feature_dim"), head_from(description.pop("learned")), **description)
+        description["kernel"] = build_head_from_description(description["kernel"]) if description["kernel"] else None
+        return cls(
+            description.pop("feature_dim"), build_head_from_description(description.pop("learned")), **description
+        )
 
     @property
     def transformed_dim(self) -> int:
         """Return the number of columns for the learned branch plus those of the frozen features."""
-        return self._width + (self.seen.components if self.seen else 0)
+        return self._width + (self.frozen_features.components if self.frozen_features else 0)
 
     def transform(self, features: Tensor) -> Tensor:
         """Project features for the learned branch and the frozen-features branch; see `Head`."""
         shown = self.projection(features) if self.projection else features
-        return torch.cat([shown, self.seen(features)], dim=1) if self.seen else shown
+        return torch.cat([shown, self.frozen_features(features)], dim=1) if self.frozen_features else shown
 
     @property
     def branch_columns(self) -> dict[str, slice]:
         """Return the columns of the existing branches among ``learned``, ``closed_form``, ``frozen``; see `Head`."""
         parts = {"learned": self.learned, "closed_form": self.kernel}
         sizes = {name: part.embedding_size for name, part in parts.items() if part is not None}
-        if self.seen is not None:
-            sizes["frozen"] = self.seen.components
+        if self.frozen_features is not None:
+            sizes["frozen"] = self.frozen_features.components
         ends = list(accumulate(sizes.values()))
         return {name: slice(end - size, end) for (name, size), end in zip(sizes.items(), ends, strict=True)}
 
     @property
-    def part_size(self) -> int:
-        """Return the width of each vector of `parts`."""
-        return self.learned.part_size
+    def branch_size(self) -> int:
+        """Return the width of each vector of `branches`."""
+        return self.learned.branch_size
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors of the learned branch; the loss never receives the other branches."""
-        return self.learned.parts(transformed[:, : self._width])
+        return self.learned.branches(transformed[:, : self._width])
 
     def forward(self, transformed: Tensor) -> Tensor:
         """Return the weighted branches side by side; see `Head`."""
@@ -121,16 +128,20 @@ class CombinedHead(Head):
             length = found.norm(dim=1, keepdim=True).clamp(max=1) ** self.confidence
             vectors.append(self.kernel_weight * length * nn.functional.normalize(found, dim=1))
             left = self.kernel_weight**2 * (1 - length**2)
-        if self.seen is not None:
-            seen = nn.functional.normalize(transformed[:, self._width :], dim=1)
-            vectors.append((self.balance**2 + left).sqrt() * seen)
+        if self.frozen_features is not None:
+            frozen_features = nn.functional.normalize(transformed[:, self._width :], dim=1)
+            vectors.append((self.balance**2 + left).sqrt() * frozen_features)
         return torch.cat(vectors, dim=1)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        rename_modules(state_dict, prefix)
+        super()._load_from_state_dict(state_dict, prefix, *args)
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
         """Fit the projections, the learned branch and the kernel; see `Head`."""
-        if self.seen is not None:
-            self.seen.fit(features)
+        if self.frozen_features is not None:
+            self.frozen_features.fit(features)
         shown = features
         if self.projection is not None:
             self.projection.fit(features)
@@ -141,7 +152,7 @@ class CombinedHead(Head):
 
     def fitted_from(self) -> dict[str, Any]:
         """Return the settings that determine the fit; the weights of the branches are not among them; see `Head`."""
-        parts = {"projection": self.projection, "seen": self.seen}
+        parts = {"projection": self.projection, "frozen_features": self.frozen_features}
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,
@@ -159,7 +170,7 @@ class CombinedHead(Head):
             "projection": self.projection.describe() if self.projection else None,
             "kernel": self.kernel.describe() if self.kernel else None,
             "kernel_weight": self.kernel_weight,
-            "seen": self.seen.describe() if self.seen else None,
+            "frozen_features": self.frozen_features.describe() if self.frozen_features else None,
             "balance": self.balance,
             "confidence": self.confidence,
         }

@@ -24,7 +24,7 @@ class EnsembleHead(Head):
 
     Args:
         feature_dim: Columns of the features.
-        part_size: Width of each network's vector.
+        branch_size: Width of each network's vector.
         heads: Number K of networks.
         hidden_size: Units of each hidden layer.
         dropout: Share of hidden units dropped in training.
@@ -42,7 +42,7 @@ class EnsembleHead(Head):
     def __init__(
         self,
         feature_dim: int,
-        part_size: int = 128,
+        branch_size: int = 128,
         heads: int = 4,
         hidden_size: int = 512,
         dropout: float = 0.5,
@@ -53,22 +53,22 @@ class EnsembleHead(Head):
             raise InputError(f"model.heads={heads}: must be 1 or more")
         if output not in get_args(Output):
             raise InputError(f"model.output={output}: unknown; choose one of {', '.join(get_args(Output))}")
-        super().__init__(feature_dim, heads * part_size)
+        super().__init__(feature_dim, heads * branch_size)
         self.heads, self.hidden_size, self.output = heads, hidden_size, output
         self.dropout, self.feature_dropout = share("dropout", dropout), share("feature_dropout", feature_dropout)
         self.hidden = nn.Parameter(torch.randn(heads, feature_dim, hidden_size) / feature_dim**0.5)
-        self.project = nn.Parameter(torch.randn(heads, hidden_size, part_size) / hidden_size**0.5)
+        self.project = nn.Parameter(torch.randn(heads, hidden_size, branch_size) / hidden_size**0.5)
         # One-dimensional, so that weight decay does not apply to them.
         self.hidden_bias = nn.Parameter(torch.zeros(heads * hidden_size))
-        self.bias = nn.Parameter(torch.zeros(heads * part_size))
+        self.bias = nn.Parameter(torch.zeros(heads * branch_size))
         self.register_buffer("scale", torch.ones(()))
 
     @property
-    def part_size(self) -> int:
+    def branch_size(self) -> int:
         """Return the width of one network's vector."""
         return self.embedding_size // self.heads
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return each network's vector; the loss trains each network separately."""
         x = (transformed * self.scale).expand(self.heads, -1, -1)
         x = byte_dropout(x, self.feature_dropout, self.training, dim=1)
@@ -79,8 +79,8 @@ class EnsembleHead(Head):
 
     def forward(self, transformed: Tensor) -> Tensor:
         """Return the normalised vectors of all networks side by side; see `Head`."""
-        units = [nn.functional.normalize(part, dim=1) for part in self.parts(transformed)]
-        return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.parts(transformed)[0]
+        units = [nn.functional.normalize(part, dim=1) for part in self.branches(transformed)]
+        return torch.cat(units, dim=1) / self.heads**0.5 if self.heads > 1 else self.branches(transformed)[0]
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
@@ -97,7 +97,7 @@ class EnsembleHead(Head):
         return {
             "kind": self.kind,
             "feature_dim": self.feature_dim,
-            "part_size": self.part_size,
+            "branch_size": self.branch_size,
             "heads": self.heads,
             "hidden_size": self.hidden_size,
             "dropout": self.dropout,

@@ -69,11 +69,11 @@ class KernelHead(Head):
         self.register_buffer("offset", torch.zeros(size))
 
     @property
-    def part_size(self) -> int:
+    def branch_size(self) -> int:
         """Return 0: there is no part to train."""
         return 0
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return an empty tuple: there is no part to train."""
         return ()
 

@@ -52,7 +52,7 @@ class Projection(nn.Module):
         if not 1 <= components < width:
             raise InputError(f"model.components={components}: must be from 1 to {width - 1}, below the features' width")
         if not 0 <= power <= 1:
-            raise InputError(f"model.seen.power={power}: must be from 0 to 1")
+            raise InputError(f"model.frozen_features.power={power}: must be from 0 to 1")
         self.components, self.power, self.rotate = components, power, rotate
         self.register_buffer("mean", torch.zeros(width))
         self.register_buffer("weight", torch.ones(width))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from keyart.errors import InputError
 from keyart.models.heads.base import Head, pieces
-from keyart.models.heads.registry import head_from
+from keyart.models.heads.registry import build_head_from_description
 
 
 class ReducedHead(Head):
@@ -41,7 +41,7 @@ class ReducedHead(Head):
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "ReducedHead":
         """Rebuild the head and its inner head; see `Head`."""
-        return cls(head_from(description["head"]), description["embedding_size"])
+        return cls(build_head_from_description(description["head"]), description["embedding_size"])
 
     @property
     def transformed_dim(self) -> int:
@@ -70,13 +70,13 @@ class ReducedHead(Head):
         return self.reduce(self.whole(transformed))
 
     @property
-    def part_size(self) -> int:
-        """Return the inner head's `part_size`; see `Head`."""
-        return self.head.part_size
+    def branch_size(self) -> int:
+        """Return the inner head's `branch_size`; see `Head`."""
+        return self.head.branch_size
 
-    def parts(self, transformed: Tensor) -> tuple[Tensor, ...]:
-        """Return the inner head's `parts`; see `Head`."""
-        return self.head.parts(transformed)
+    def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
+        """Return the inner head's `branches`; see `Head`."""
+        return self.head.branches(transformed)
 
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
         """Fit the inner head; `fit_components` fits the components."""

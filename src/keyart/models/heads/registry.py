@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from keyart.errors import InputError
+from keyart.utils.former import current_names
 
 if TYPE_CHECKING:
     from keyart.models.heads.base import Head
@@ -46,13 +47,13 @@ TRAINED = tuple(name for name, kind in HEADS.items() if kind.trained)
 PROJECTED = tuple(name for name in TRAINED if HEADS[name].projected)
 
 
-def head_from(description: Mapping[str, Any]) -> "Head":
+def build_head_from_description(description: Mapping[str, Any]) -> "Head":
     """Rebuild a head from the result of its `Head.describe`.
 
     Raises:
         InputError: This version does not know the kind of head.
     """
-    record = dict(description)
+    record = current_names(description)
     kind = record.pop("kind", None)
     if kind not in HEADS:
         raise InputError(f"embedder: unknown kind of head {kind!r}; it was saved by another version of keyart")

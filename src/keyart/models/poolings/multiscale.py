@@ -45,7 +45,7 @@ class Depths:
         return cls(numbers[:outer], numbers[outer : stages - outer], numbers[stages - outer :])
 
 
-class FeatureBank(Pooling):
+class MultiscalePooling(Pooling):
     """Pooling of the feature maps of all stages of a network into named groups of columns.
 
     - ``head``: mean and standard deviation over positions of the last features.

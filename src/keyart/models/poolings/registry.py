@@ -13,7 +13,7 @@ POOLINGS: dict[str, str | None] = {
     "avg": None,
     "gem": "keyart.models.poolings.gem.GeM",
     "depths": "keyart.models.poolings.depths.DepthMoments",
-    "bank": "keyart.models.poolings.multiscale.FeatureBank",
+    "multiscale": "keyart.models.poolings.multiscale.MultiscalePooling",
 }
 
 
@@ -24,7 +24,7 @@ def adds_columns(name: str) -> bool:
         InputError: There is no such pooling.
 
     Examples:
-        >>> adds_columns("avg"), adds_columns("bank")
+        >>> adds_columns("avg"), adds_columns("multiscale")
         (False, True)
     """
     if name not in POOLINGS:

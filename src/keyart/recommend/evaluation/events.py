@@ -51,8 +51,8 @@ class Events:
         Raises:
             InputError: The catalogue has none of the history's films, or only some events have a timestamp.
         """
-        matched = history.match(catalogue)
-        frame = pd.DataFrame({"user": history.users.astype(str), "film": matched.film, "liked": history.liked()})
+        matched = history.match_films(catalogue)
+        frame = pd.DataFrame({"user": history.users.astype(str), "film": matched.film_index, "liked": history.liked()})
         frame["rating"] = np.nan if history.stars is None else history.stars
         frame["time"] = np.nan if history.timestamps is None else history.timestamps
         frame = frame[frame["film"] >= 0].sort_values("time", kind="stable", na_position="first")
@@ -63,7 +63,7 @@ class Events:
         if times is not None and np.isnan(times).any():
             raise InputError(
                 f"{history.source}: {int(np.isnan(times).sum())} events have no timestamp; give all of them one, or"
-                " leave the column out (then films are not judged by time)"
+                " leave the column out (then films are not evaluated by time)"
             )
         ratings = None if history.ratings is None else frame["rating"].to_numpy(dtype=np.float64)
         events = cls(
@@ -151,8 +151,8 @@ def cold(events: Events, gallery: Bools) -> Task:
 
 
 def _targets(events: Events, held: Bools) -> csr_matrix:
-    wanted = events.select(held & events.liked)
-    return wanted.matrix(np.ones(len(wanted))).astype(np.bool_)
+    requested = events.select(held & events.liked)
+    return requested.matrix(np.ones(len(requested))).astype(np.bool_)
 
 
 def film_split(catalogue: Catalogue, films: npt.NDArray[np.object_], splits: npt.NDArray[np.object_]) -> Bools:

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.recommend.evaluation.events import Events, Ints
-from keyart.recommend.user_profile import Space
+from keyart.recommend.user_profile import ProfileSpace
 
 Scores = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class ContentModel:
     """Content model over one or more kinds of film vectors, with a ridge-regression profile on each.
 
     Attributes:
@@ -20,17 +20,17 @@ class Looks:
         weights: Weight of each kind, after scaling its films to mean square length 1.
     """
 
-    parts: tuple[tuple[npt.NDArray[np.float32], Space], ...]
+    parts: tuple[tuple[npt.NDArray[np.float32], ProfileSpace], ...]
     weights: tuple[float, ...] = (1.0,)
 
     @classmethod
-    def of(cls, vectors: npt.NDArray[np.float32], ridge: float) -> "Looks":
+    def of(cls, vectors: npt.NDArray[np.float32], ridge: float) -> "ContentModel":
         """Create a model of one kind of vectors, with the space of all films."""
-        return cls(((vectors, Space.fit(vectors, ridge)),))
+        return cls(((vectors, ProfileSpace.fit(vectors, ridge)),))
 
-    def beside(self, other: "Looks", weight: float) -> "Looks":
+    def beside(self, other: "ContentModel", weight: float) -> "ContentModel":
         """Concatenate two models: self ⊕ weight · other."""
-        return Looks(self.parts + other.parts, self.weights + tuple(weight * one for one in other.weights))
+        return ContentModel(self.parts + other.parts, self.weights + tuple(weight * one for one in other.weights))
 
     def scores(self, known: Events, users: Ints) -> Scores:
         """Return (J, F) scores of every film for some users, from the films that they watched."""
@@ -38,7 +38,7 @@ class Looks:
         total = np.zeros((len(users), known.films), dtype=np.float32)
         for (vectors, space), weight in zip(self.parts, self.weights, strict=True):
             offset = vectors - space.mean
-            total += np.float32(weight / space.spread**2) * ((profiles @ offset) @ space.precision @ offset.T)
+            total += np.float32(weight / space.scale**2) * ((profiles @ offset) @ space.precision @ offset.T)
         return total
 
 
@@ -79,7 +79,7 @@ def ease(known: Events, users: Ints, ridge: float, liked_only: bool) -> Scores:
     return scores
 
 
-def blended(interaction: Scores, looks: Scores, weight: float) -> Scores:
+def blend(interaction: Scores, content_model: Scores, weight: float) -> Scores:
     """Return (J, F) interaction + weight · looks, each standardised over a user's films.
 
     A film that the interaction model does not know (−∞) has the lowest score that the model assigns for that user. So
@@ -88,7 +88,7 @@ def blended(interaction: Scores, looks: Scores, weight: float) -> Scores:
     known = np.isfinite(interaction)
     least = np.where(known, interaction, np.inf).min(axis=1, keepdims=True)
     filled = np.where(known, interaction, np.where(np.isfinite(least), least, 0.0))
-    return _standard(filled) + np.float32(weight) * _standard(looks)
+    return _standard(filled) + np.float32(weight) * _standard(content_model)
 
 
 def _standard(scores: Scores) -> Scores:

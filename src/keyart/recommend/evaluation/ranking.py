@@ -15,7 +15,7 @@ TILE = 1024
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
+class RankingResult:
     """Metrics of one model on one task.
 
     Attributes:
@@ -47,7 +47,7 @@ def information(task: Task) -> Floats:
     return np.asarray(-np.log2((counts + 1) / (people + 1)))
 
 
-def judge(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ranked:
+def evaluate(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> RankingResult:
     """Evaluate scores: rank each user's unwatched films of the gallery; films with equal scores are in random order.
 
     recall@k is the share of the held-out liked films among the first k. nDCG@k has gain 1 for each; its ideal ranking
@@ -73,12 +73,12 @@ def judge(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ranked
         place = np.argsort(-np.take_along_axis(here, mixed, axis=1), axis=1, kind="stable")[:, :most]
         order = np.take_along_axis(mixed, place, axis=1)
         found = np.isfinite(np.take_along_axis(here, order, axis=1))
-        wanted = task.targets[some][:, films].toarray()
-        hits = np.take_along_axis(wanted, order, axis=1) & found
-        values[some] = _values(hits, wanted.sum(axis=1), np.where(found, news[films[order]], np.nan))
+        requested = task.targets[some][:, films].toarray()
+        hits = np.take_along_axis(requested, order, axis=1) & found
+        values[some] = _values(hits, requested.sum(axis=1), np.where(found, news[films[order]], np.nan))
         for k in CUTS:
             np.add.at(shown[k], films[order[:, :k]][found[:, :k]], 1.0)
-    return Ranked(values, shown)
+    return RankingResult(values, shown)
 
 
 def _values(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64], news: Floats) -> Floats:
@@ -92,8 +92,8 @@ def _values(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64], news: Fl
     return np.stack(columns, axis=1).astype(np.float64)
 
 
-def chance(task: Task) -> Ranked:
-    """Return the expectation of `judge` under random rankings, in closed form.
+def chance(task: Task) -> RankingResult:
+    """Return the expectation of `evaluate` under random rankings, in closed form.
 
     With R targets among N films: recall k/N, DCG R/N · Σ discounts, hit rate 1 − C(N−R, k) / C(N, k).
     """
@@ -102,20 +102,20 @@ def chance(task: Task) -> Ranked:
     news = information(task)[films]
     free = task.known.matrix(np.ones(len(task.known)))[users][:, films].toarray() == 0
     size = free.sum(1)
-    wanted = (task.targets[users][:, films].toarray() & free).sum(1)
+    requested = (task.targets[users][:, films].toarray() & free).sum(1)
     weight, columns, shown = discounted(max(CUTS)), [], {}
     total = np.concatenate([[0], np.cumsum(weight)])
     for k in CUTS:
         depth = np.minimum(k, size)
-        gain = wanted / size * total[depth] / total[np.minimum(wanted, k)]
-        columns += [depth / size, gain, 1 - _none_found(size, wanted, depth), (free * news).sum(1) / size]
+        gain = requested / size * total[depth] / total[np.minimum(requested, k)]
+        columns += [depth / size, gain, 1 - _none_found(size, requested, depth), (free * news).sum(1) / size]
         shown[k] = np.zeros(task.known.films)
         # Probability that at least one user is shown a film.
         with np.errstate(divide="ignore"):
             missed = np.log1p(-np.minimum(depth / size, 1.0))
         shown[k][films] = 1 - np.exp(np.where(free, missed[:, None], 0.0).sum(0))
     values[users] = np.stack(columns, axis=1)
-    return Ranked(values, shown)
+    return RankingResult(values, shown)
 
 
 def _none_found(size: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], k: npt.NDArray[np.int64]) -> Floats:

@@ -1,1 +1,1 @@
-from keyart.reports.card.write import make_card as make_card
+from keyart.reports.card.write import write_card as write_card

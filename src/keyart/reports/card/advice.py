@@ -18,10 +18,10 @@ PAPER_MARGINS = (36, 55)
 LEAST_MARGIN, MOST_MARGIN = 1, 80
 """Smallest and largest margin in degrees that the angular loss accepts."""
 
-MOST_ENLARGED = 1.25
+MAX_ENLARGED = 1.25
 
 
-def give_advice(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def suggest_settings(facts: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Suggest starting values from a card's facts.
 
     Args:
@@ -51,7 +51,7 @@ def _input_size(facts: Mapping[str, Any]) -> dict[str, Any]:
     if native:
         scale = min(native[1] / height, native[0] / width)
         measured = f"files are {native[0]}×{native[1]} pixels (median width × height); {measured}"
-        if scale > MOST_ENLARGED:
+        if scale > MAX_ENLARGED:
             start = [math.floor(side * scale / 32) * 32 for side in (height, width)]
             measured += "; they hold more than that input shows"
     return {
@@ -71,7 +71,7 @@ def _backbone(facts: Mapping[str, Any]) -> dict[str, Any]:
     sees = (
         f"{facts['backbone']} untrained reaches {metric_name('ndcg@10')} {value:.3f} where chance is {chance:.3f}"
         if value is not None and chance is not None
-        else "too few labels to judge the frozen backbone"
+        else "too few labels to evaluate the frozen backbone"
     )
     dimension = frozen["mle"]["mean"]
     text = f"; its features have dimension {dimension:.0f}" if dimension else ""
@@ -97,7 +97,7 @@ def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
     Estimates that could not be computed are ignored.
 
     Args:
-        facts: As for `give_advice`; only ``intrinsic_dimension`` is used.
+        facts: As for `suggest_settings`; only ``intrinsic_dimension`` is used.
     """
     frozen = facts["intrinsic_dimension"]["frozen"]
     named = {"TwoNN": frozen["twonn"], "maximum likelihood": frozen["mle"]["mean"]}
@@ -127,7 +127,7 @@ def margin(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Suggest a margin for the angular loss: about 5% of the measured triplets exceed it.
 
     Args:
-        facts: As for `give_advice`; only ``angles`` is used.
+        facts: As for `suggest_settings`; only ``angles`` is used.
     """
     angles = facts["angles"]
     low, high = PAPER_MARGINS

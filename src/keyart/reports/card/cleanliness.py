@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from keyart.catalogue.leaks import expected_leak
-from keyart.catalogue.stratify import bind
+from keyart.catalogue.leaks import expected_leakage
+from keyart.catalogue.stratify import connected_groups
 from keyart.images.audit import Audit, Positions, groups_of
 from keyart.images.check import TEST, TRAIN
 from keyart.images.posters import Posters
@@ -16,7 +16,7 @@ LOOKALIKES = 12
 """Number of similar pairs shown: those with the highest cosine of frozen features and in no common group."""
 
 
-def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tuple[dict[str, Any], list[Positions]]:
+def summarise_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tuple[dict[str, Any], list[Positions]]:
     """Collect duplicates, odd posters and faults by id, and estimate the leak of an unguarded random split.
 
     Args:
@@ -33,7 +33,7 @@ def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tupl
     def named(positions: Positions) -> list[str]:
         return [str(ids[at]) for at in positions]
 
-    films = groups_of(bind(posters.groups, posters.catalogue.films))
+    films = groups_of(connected_groups(posters.groups, posters.catalogue.films))
     heights = audit.sizes[audit.sizes.min(1) > 0]
     record = {
         "exact_duplicates": [named(group) for group in audit.exact],
@@ -56,8 +56,8 @@ def tell_cleanliness(posters: Posters, audit: Audit, frozen: np.ndarray) -> tupl
             "train": TRAIN,
             "test": TEST,
             "test_posters": round(TEST * len(ids)),
-            "expected": expected_leak([len(group) for group in audit.near], len(ids), TRAIN, TEST),
-            "expected_with_films": expected_leak([len(group) for group in films], len(ids), TRAIN, TEST),
+            "expected": expected_leakage([len(group) for group in audit.near], len(ids), TRAIN, TEST),
+            "expected_with_films": expected_leakage([len(group) for group in films], len(ids), TRAIN, TEST),
             "in_column_split": _parted(posters),
         },
     }

@@ -27,12 +27,12 @@ _LEAST = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Suspects:
+class LabelIssues:
     """How well the labelled genres fit the look of each poster.
 
     Attributes:
         probabilities: (N, G) out-of-fold probabilities.
-        scores: (N,) scores by `misfit`; the higher, the more suspicious.
+        scores: (N,) scores by `label_score`; the higher, the more suspicious.
         order: (N,) positions, most suspicious first.
     """
 
@@ -68,11 +68,11 @@ class SuspectFinder:
             others.diagonal().add_(PENALTY * max(len(self.x) - len(parts[fold]), 1))
             self._factors.append(torch.linalg.cholesky(others))
 
-    def find(self, genres: np.ndarray) -> Suspects:
+    def find(self, genres: np.ndarray) -> LabelIssues:
         """Rank posters by how badly their (N, G) multi-hot genres fit their look."""
         probabilities = self.probabilities(genres)
-        scores = misfit(probabilities, genres)
-        return Suspects(probabilities, scores, np.argsort(-scores, kind="stable"))
+        scores = label_score(probabilities, genres)
+        return LabelIssues(probabilities, scores, np.argsort(-scores, kind="stable"))
 
     def probabilities(self, genres: np.ndarray) -> Floats:
         """Return the (N, G) out-of-fold probabilities of genres."""
@@ -86,7 +86,7 @@ class SuspectFinder:
                 scores[~inside] = self.x[~inside] @ weight + mean
         return _to_probabilities(scores.double(), y.double()).numpy()
 
-    def planted_errors(self, genres: np.ndarray, share: float = PLANTED) -> dict[str, float]:
+    def injected_errors(self, genres: np.ndarray, share: float = PLANTED) -> dict[str, float]:
         """Give some posters the genre set of others, and measure how well the ranking finds them.
 
         Args:
@@ -124,7 +124,7 @@ class SuspectFinder:
         }
 
 
-def misfit(probabilities: Floats, genres: np.ndarray) -> Floats:
+def label_score(probabilities: Floats, genres: np.ndarray) -> Floats:
     """Return for each poster how much less likely its labels are given its look than by genre frequency, in nats.
 
     The (N,) scores are Σ_g log P(y_g) − log p(y_g | look). P(y_g) is the genre's frequency over all posters. Without

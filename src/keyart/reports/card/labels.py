@@ -11,15 +11,15 @@ from keyart.catalogue.relevance import Relevance, distinct_sets, positive_mask
 from keyart.images.audit import Positions
 from keyart.images.posters import Posters
 from keyart.metrics.result import RetrievalResult
-from keyart.reports.card.label_suspects import Suspects
-from keyart.runs.evaluation.posters import judge
+from keyart.reports.card.label_suspects import LabelIssues
+from keyart.runs.evaluation.posters import embed_posters
 
 TOP_SETS = 15
-MOST_SUSPECTS = 50
+MAX_SUSPECTS = 50
 LIKELY = 3
 
 
-def tell_labels(catalogue: Catalogue) -> dict[str, Any]:
+def summarise_labels(catalogue: Catalogue) -> dict[str, Any]:
     """Return counts, sets, co-occurrence and imbalance of genres, and the similarity of random pairs.
 
     ``imbalance`` follows Charte et al. 2015 (Neurocomputing 163): the ratio of a genre is the count of the most
@@ -78,13 +78,13 @@ def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
     }
 
 
-def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
+def summarise_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
     """Return chance level and frozen-feature value of each retrieval metric, without the ``/dedup`` variants."""
-    judgement: RetrievalResult = judge(frozen, posters, "jaccard")
+    result: RetrievalResult = embed_posters(frozen, posters, "jaccard")
     record = {}
-    for name, value in judgement.summary.items():
+    for name, value in result.summary.items():
         if "/dedup" not in name:
-            chance = judgement.chance[name]
+            chance = result.chance[name]
             record[name] = {
                 "chance": chance if math.isfinite(chance) else None,
                 "frozen": value if math.isfinite(value) else None,
@@ -92,7 +92,7 @@ def tell_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, fl
     return record
 
 
-def tell_suspects(suspects: Suspects, catalogue: Catalogue, most: int = MOST_SUSPECTS) -> list[dict[str, Any]]:
+def summarise_suspects(suspects: LabelIssues, catalogue: Catalogue, most: int = MAX_SUSPECTS) -> list[dict[str, Any]]:
     """Return the most suspicious posters with their labelled and their likeliest genres, each with its probability."""
     parts = []
     for at in suspects.order[:most]:

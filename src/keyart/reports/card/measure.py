@@ -13,15 +13,15 @@ from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
 from keyart.images.audit import Audit, Positions, audit_posters
 from keyart.images.complexity import MEASURES, measured_complexity
-from keyart.images.duplicates import near_duplicate_chains
+from keyart.images.duplicates import near_duplicate_components
 from keyart.images.posters import Posters, load_posters
-from keyart.reports.card.advice import give_advice
-from keyart.reports.card.cleanliness import tell_cleanliness
+from keyart.reports.card.advice import suggest_settings
+from keyart.reports.card.cleanliness import summarise_cleanliness
 from keyart.reports.card.detail_kept import detail_kept
-from keyart.reports.card.label_suspects import SuspectFinder, Suspects
-from keyart.reports.card.labels import disagreeing, tell_labels, tell_metrics, tell_suspects
-from keyart.reports.card.measurements import measure_set, measure_space, tell_entropies
-from keyart.reports.card.references import PUBLISHED, SIZE, ImageSet, gather, sample, shrink
+from keyart.reports.card.label_suspects import LabelIssues, SuspectFinder
+from keyart.reports.card.labels import disagreeing, summarise_labels, summarise_metrics, summarise_suspects
+from keyart.reports.card.measurements import measure_set, measure_space, summarise_entropies
+from keyart.reports.card.references import PUBLISHED, SIZE, ImageSet, load_reference_sets, sample, shrink
 from keyart.reports.card.triplet_angles import beyond, triplet_angles
 from keyart.runs.run import Run
 from keyart.utils.progress import progress_bar
@@ -30,7 +30,7 @@ BACKBONE = "tf_efficientnet_lite0.in1k"
 IMAGE_SIZE = (256, 176)
 FEWEST_POSTERS = 20
 EXTREMES = 10
-MOST_COMPARED = 20_000
+MAX_COMPARED = 20_000
 """Maximum number of posters for the pairwise distances of an intrinsic dimension; larger catalogues are sampled."""
 
 Say = Callable[[str], None]
@@ -57,15 +57,15 @@ class Facts:
     entropies: np.ndarray
     curves: dict[str, np.ndarray]
     lookalikes: list[Positions]
-    suspects: Suspects
+    suspects: LabelIssues
     seconds: dict[str, float] = field(default_factory=dict)
 
 
 class _Clock:
     """Timer of the card's parts; it reports nothing before `speak`, so that an input error prints one line only."""
 
-    def __init__(self, say: Say) -> None:
-        self._say, self.seconds = say, dict[str, float]()
+    def __init__(self, report: Say) -> None:
+        self._say, self.seconds = report, dict[str, float]()
         self._silent = True
 
     @contextmanager
@@ -92,7 +92,7 @@ def measure_facts(
     *,
     run: Run | None = None,
     compare: Sequence[str] = (),
-    say: Say = lambda _: None,
+    report: Say = lambda _: None,
 ) -> Facts:
     """Measure all facts of a catalogue's dataset card.
 
@@ -100,19 +100,19 @@ def measure_facts(
         catalogue: Path of the table.
         images: Folder of the images; None uses the folder that the table names.
         run: A finished run; its embeddings and its frozen backbone are measured.
-        compare: Image sets for comparison, see `gather`.
-        say: Called with a message on each part and its duration.
+        compare: Image sets for comparison, see `load_reference_sets`.
+        report: Called with a message on each part and its duration.
 
     Raises:
         InputError: The table, the folder or a set is not available, or fewer than 20 posters are usable.
     """
-    clock = _Clock(say)
+    clock = _Clock(report)
     with clock.part("reading"):
         table, problems = read_catalogue(catalogue, images)
     with clock.part("reference sets"):
-        references = gather(compare, say)
-    with clock.part("decoding"), progress_bar("decoding posters") as report:
-        posters = load_posters(table, problems, image_size=IMAGE_SIZE, on_bad_poster="skip", progress=report)
+        references = load_reference_sets(compare, report)
+    with clock.part("decoding"), progress_bar("decoding posters") as progress:
+        posters = load_posters(table, problems, image_size=IMAGE_SIZE, on_bad_poster="skip", progress=progress)
     if len(posters) < FEWEST_POSTERS:
         raise InputError(f"{catalogue}: {len(posters)} posters can be used; a card needs at least {FEWEST_POSTERS}")
     clock.speak()
@@ -120,23 +120,23 @@ def measure_facts(
         name, frozen, embeddings = _vectors(posters, table, problems, run)
     with clock.part("cleanliness"):
         audit = audit_posters(posters)
-        cleanliness, alike = tell_cleanliness(posters, audit, frozen)
-    with clock.part("complexity"), progress_bar("measuring complexity") as report:
-        entropies = measured_complexity(posters.pixels, report)
+        cleanliness, alike = summarise_cleanliness(posters, audit, frozen)
+    with clock.part("complexity"), progress_bar("measuring complexity") as progress:
+        entropies = measured_complexity(posters.pixels, progress)
     with clock.part("intrinsic dimension"):
         spaces, curves = _spaces(posters, frozen, embeddings)
     with clock.part("comparison"):
         sets = [measure_set(one) for one in (_own(posters), *references)]
     with clock.part("labels"):
         genres = posters.catalogue.genres
-        labels = tell_labels(posters.catalogue)
-        labels["metrics"] = tell_metrics(frozen, posters)
+        labels = summarise_labels(posters.catalogue)
+        labels["metrics"] = summarise_metrics(frozen, posters)
         labels["disagreeing_duplicates"] = disagreeing(posters.catalogue, audit.near)
     with clock.part("suspects"):
-        finder = SuspectFinder(frozen, near_duplicate_chains(posters.pixels))
+        finder = SuspectFinder(frozen, near_duplicate_components(posters.pixels))
         suspects = finder.find(genres)
-        labels["suspects"] = tell_suspects(suspects, posters.catalogue)
-        labels["suspects_found"] = finder.planted_errors(genres)
+        labels["suspects"] = summarise_suspects(suspects, posters.catalogue)
+        labels["suspects_found"] = finder.injected_errors(genres)
     with clock.part("advice"):
         angles = triplet_angles(frozen, genres)
         measured = {
@@ -147,21 +147,21 @@ def measure_facts(
             "labels": labels,
             "cleanliness": cleanliness,
             "detail": detail_kept(posters.pixels),
-            "angles": tell_angles(angles),
+            "angles": summarise_angles(angles),
         }
-        advice = give_advice(measured)
+        advice = suggest_settings(measured)
     content = {
         "catalogue": {
             "source": str(posters.catalogue.source),
             "images": str(posters.catalogue.root),
             "posters": len(posters),
-            "left_out": len(table) - len(posters) + len({p.row for p in problems if not p.keeps_row}),
+            "left_out": len(table) - len(posters) + len({p.row for p in problems if not p.row_is_usable}),
             "fingerprint": posters.catalogue.fingerprint(),
             "run": str(run.folder) if run is not None else None,
             "backbone": name,
         },
         "complexity": {
-            **tell_entropies(entropies),
+            **summarise_entropies(entropies),
             "image_size": list(IMAGE_SIZE),
             "grey": "ITU-R 601",
             "simplest": [str(posters.catalogue.ids[at]) for at in extremes(entropies, posters.groups)[0]],
@@ -211,16 +211,16 @@ def _spaces(
     posters: Posters, frozen: np.ndarray, embeddings: np.ndarray | None
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Measure the dimension of pixels at 32×32 and of L2-normalised features and embeddings, as used in search."""
-    at = sample(len(posters), MOST_COMPARED)
+    at = sample(len(posters), MAX_COMPARED)
     small = shrink([posters.pixels[int(i)] for i in at])
     vectors = {"pixels": small.reshape(len(small), -1).astype(np.float32), "frozen": _unit(frozen[at])}
     if embeddings is not None:
         vectors["embeddings"] = _unit(embeddings[at])
-    told, curves = {}, {}
+    summary, curves = {}, {}
     for name, rows in vectors.items():
-        told[name], found = measure_space(rows, posters.groups[at])
+        summary[name], found = measure_space(rows, posters.groups[at])
         curves[name] = found.spectrum.shares
-    return told, curves
+    return summary, curves
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
@@ -237,7 +237,7 @@ def _own(posters: Posters) -> ImageSet:
     return ImageSet("this catalogue", images, len(posters), f"{width}×{height} (cache)", str(posters.catalogue.source))
 
 
-def tell_angles(angles: np.ndarray) -> dict[str, Any]:
+def summarise_angles(angles: np.ndarray) -> dict[str, Any]:
     """Summarise the angles of triplets as in ``card.json``."""
     if not len(angles):
         return {"triplets": 0, "median": None, "5%": None, "95%": None, "99%": None, "largest": None, "beyond": {}}

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from keyart.images.complexity import MEASURES, measure
 from keyart.metrics.dimension import Dimension, distinct_rows, intrinsic_dimension, nearest_distances, two_nn
 from keyart.reports.card.references import ImageSet
-from keyart.utils.bootstrap import intervals
+from keyart.utils.bootstrap import bootstrap_intervals
 
 FEWEST = 200
 """Minimum number of images for an estimate of dimension; with fewer images it would be mostly noise."""
@@ -22,10 +22,10 @@ def number(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def tell_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
+def summarise_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float | None]]:
     """Return mean, 95% bootstrap interval, deviation and quantiles of (N, 3) entropies, by measure, in bits."""
     record = {}
-    for column, (name, interval) in enumerate(zip(MEASURES, intervals(values), strict=True)):
+    for column, (name, interval) in enumerate(zip(MEASURES, bootstrap_intervals(values), strict=True)):
         spread = np.quantile(values[:, column], [0, 0.05, 0.25, 0.5, 0.75, 0.95, 1])
         names = ("min", "5%", "25%", "50%", "75%", "95%", "max")
         record[name] = {
@@ -38,7 +38,7 @@ def tell_entropies(values: npt.NDArray[np.float64]) -> dict[str, dict[str, float
     return record
 
 
-def tell_dimension(found: Dimension) -> dict[str, Any]:
+def summarise_dimension(found: Dimension) -> dict[str, Any]:
     """Return the estimates as plain values: ``twonn``, ``mle`` (by k, and ``mean`` over k from 10 to 20), ``pca``."""
     return {
         "vectors": found.vectors,
@@ -62,9 +62,9 @@ def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64
         groups: (N,) near-duplicate groups.
 
     Returns:
-        The values of `tell_dimension` with ``twonn_by_vectors``, and the estimates. ``twonn_by_vectors`` is the mean
-        over disjoint parts with all, half, a quarter and an eighth of the vectors; Facco et al. use it to see the scale
-        to which the estimate applies.
+        The values of `summarise_dimension` with ``twonn_by_vectors``, and the estimates. ``twonn_by_vectors`` is the
+        mean over disjoint parts with all, half, a quarter and an eighth of the vectors; Facco et al. use it to see the
+        scale to which the estimate applies.
     """
     rows = np.ascontiguousarray(vectors[np.unique(groups, return_index=True)[1]], dtype=np.float32)
     rows = rows[distinct_rows(rows)]
@@ -76,7 +76,7 @@ def measure_space(vectors: npt.NDArray[np.float32], groups: npt.NDArray[np.int64
         if len(pieces) == parts:
             values = [two_nn(nearest_distances(rows[piece], 2)) for piece in pieces]
             by_vectors[str(len(pieces[0]))] = number(float(np.mean(values)))
-    return {**tell_dimension(found), "twonn_by_vectors": by_vectors}, found
+    return {**summarise_dimension(found), "twonn_by_vectors": by_vectors}, found
 
 
 def measure_set(one: ImageSet) -> dict[str, Any]:
@@ -88,9 +88,9 @@ def measure_set(one: ImageSet) -> dict[str, Any]:
         "total": one.total,
         "native": one.native,
         "source": one.source,
-        "complexity": tell_entropies(measure(one.images)),
+        "complexity": summarise_entropies(measure(one.images)),
         "intrinsic_dimension": None,
     }
     if len(distinct_rows(flat)) >= FEWEST:
-        record["intrinsic_dimension"] = tell_dimension(intrinsic_dimension(flat))
+        record["intrinsic_dimension"] = summarise_dimension(intrinsic_dimension(flat))
     return record

@@ -22,7 +22,7 @@ COLUMNS = 10
 
 
 @dataclass(frozen=True)
-class Exhibit:
+class SheetPoster:
     """One poster of a sheet.
 
     Attributes:
@@ -39,14 +39,14 @@ class Exhibit:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class SheetRow:
     """A heading and the posters below it."""
 
     heading: str
-    exhibits: Sequence[Exhibit]
+    exhibits: Sequence[SheetPoster]
 
 
-def draw_sheet(catalogue: "Catalogue", shelves: Sequence[Shelf], theme: Theme = LIGHT) -> Image.Image:
+def draw_sheet(catalogue: "Catalogue", shelves: Sequence[SheetRow], theme: Theme = LIGHT) -> Image.Image:
     """Draw shelves one below the other, with at most ten posters per line.
 
     Args:
@@ -78,7 +78,7 @@ def draw_sheet(catalogue: "Catalogue", shelves: Sequence[Shelf], theme: Theme = 
     return picture
 
 
-def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], exhibit: Exhibit, theme: Theme) -> None:
+def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], exhibit: SheetPoster, theme: Theme) -> None:
     left, baseline = at[0], at[1] + 20
     draw_line(pen, (left, baseline), [Span(shorten(exhibit.title, POSTER[0], 15, "medium"), theme.ink, "medium")], 15)
     spans = [

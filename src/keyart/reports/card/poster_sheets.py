@@ -5,7 +5,7 @@ from pathlib import Path
 
 from keyart.images.complexity import MEASURES
 from keyart.reports.card.measure import Facts, extremes
-from keyart.reports.card.poster_sheet import Exhibit, Shelf, draw_sheet
+from keyart.reports.card.poster_sheet import SheetPoster, SheetRow, draw_sheet
 from keyart.reports.card.sections import GROUPS, ODD, ODDITIES, PAIRS, SHOWN
 from keyart.reports.gallery import write_png
 from keyart.reports.neighbours import poster_name
@@ -41,48 +41,48 @@ def draw_sheets(facts: Facts, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _extremes(facts: Facts) -> list[Shelf]:
+def _extremes(facts: Facts) -> list[SheetRow]:
     column = MEASURES.index("delentropy")
 
-    def measured(positions: Sequence[int]) -> list[Exhibit]:
+    def measured(positions: Sequence[int]) -> list[SheetPoster]:
         return [_exhibit(facts, at, f"{facts.entropies[at, column]:.2f} bits", *_genres(facts, at)) for at in positions]
 
     simple, complex_ = extremes(facts.entropies, facts.posters.groups)
-    return [Shelf("The simplest, by delentropy", measured(simple)), Shelf("The most complex", measured(complex_))]
+    return [SheetRow("The simplest, by delentropy", measured(simple)), SheetRow("The most complex", measured(complex_))]
 
 
-def _suspects(facts: Facts) -> Shelf:
+def _suspects(facts: Facts) -> SheetRow:
     exhibits = []
     for at, one in zip(facts.suspects.order[:SHOWN], facts.content["labels"]["suspects"], strict=False):
         likely = list(one["likely"])[:2]
         exhibits.append(_exhibit(facts, int(at), *likely, "–", *one["given"], accent=len(likely)))
-    return Shelf("Genres that do not fit the look: the two likeliest in colour, then those given", exhibits)
+    return SheetRow("Genres that do not fit the look: the two likeliest in colour, then those given", exhibits)
 
 
-def _duplicates(facts: Facts) -> list[Shelf]:
-    def plain(positions: Sequence[int]) -> list[Exhibit]:
+def _duplicates(facts: Facts) -> list[SheetRow]:
+    def plain(positions: Sequence[int]) -> list[SheetPoster]:
         return [_exhibit(facts, int(at), *_genres(facts, int(at))) for at in positions]
 
     shelves = [
-        Shelf(f"The same picture, {len(group)} times", plain(group[:ODD].tolist()))
+        SheetRow(f"The same picture, {len(group)} times", plain(group[:ODD].tolist()))
         for group in facts.audit.near[:GROUPS]
     ]
     pairs = [int(at) for pair in facts.lookalikes[:PAIRS] for at in pair]
-    return [*shelves, Shelf("Look-alikes that no group joins, in pairs", plain(pairs))]
+    return [*shelves, SheetRow("Look-alikes that no group joins, in pairs", plain(pairs))]
 
 
-def _oddities(facts: Facts) -> list[Shelf]:
+def _oddities(facts: Facts) -> list[SheetRow]:
     shelves = []
     for name, title in ODDITIES:
         positions = getattr(facts.audit, name)
         sizes = facts.audit.sizes
         exhibits = [_exhibit(facts, int(at), f"{sizes[at, 0]}×{sizes[at, 1]}") for at in positions[:ODD]]
-        shelves.append(Shelf(f"{title}: {len(positions):,}", exhibits))
+        shelves.append(SheetRow(f"{title}: {len(positions):,}", exhibits))
     return shelves
 
 
-def _exhibit(facts: Facts, position: int, *notes: str, accent: int = 0) -> Exhibit:
-    return Exhibit(position, poster_name(facts.posters.catalogue, position), notes, accent)
+def _exhibit(facts: Facts, position: int, *notes: str, accent: int = 0) -> SheetPoster:
+    return SheetPoster(position, poster_name(facts.posters.catalogue, position), notes, accent)
 
 
 def _genres(facts: Facts, position: int) -> list[str]:

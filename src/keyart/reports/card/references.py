@@ -69,12 +69,12 @@ class ImageSet:
     source: str
 
 
-def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) -> list[ImageSet]:
+def load_reference_sets(names: Sequence[str], report: Callable[[str], None] = lambda _: None) -> list[ImageSet]:
     """Load image sets for comparison.
 
     Args:
         names: ``digits``, ``photographs``, ``demo``, ``mnist``, ``fashion_mnist``, ``cifar10``, or folders of images.
-        say: Called with a message on sets that are incomplete because a package is missing.
+        report: Called with a message on sets that are incomplete because a package is missing.
 
     Returns:
         The sets in the order of ``names``, each once.
@@ -84,7 +84,7 @@ def gather(names: Sequence[str], say: Callable[[str], None] = lambda _: None) ->
     """
     openers: dict[str, Callable[[], ImageSet | None]] = {
         "digits": _digits,
-        "photographs": lambda: _photographs(say),
+        "photographs": lambda: _photographs(report),
         "demo": _demo,
     }
     openers |= {name: (lambda name=name: _download(name)) for name in DOWNLOADS}  # type: ignore[misc]
@@ -123,7 +123,7 @@ def _digits() -> ImageSet:
     return ImageSet("digits", chosen, len(images), "8×8, enlarged", "scikit-learn, load_digits")
 
 
-def _photographs(say: Callable[[str], None]) -> ImageSet | None:
+def _photographs(report: Callable[[str], None]) -> ImageSet | None:
     from sklearn.datasets import load_sample_images
 
     images = [np.asarray(image) for image in load_sample_images().images]
@@ -131,7 +131,7 @@ def _photographs(say: Callable[[str], None]) -> ImageSet | None:
     try:
         from skimage import data
     except ImportError:
-        say("photographs: only scikit-learn’s two, since scikit-image is missing; pip install -e '.[card]'")
+        report("photographs: only scikit-learn’s two, since scikit-image is missing; pip install -e '.[card]'")
     else:
         images += [np.asarray(getattr(data, name)()) for name in PHOTOGRAPHS]
         source += "; scikit-image, skimage.data"
@@ -150,7 +150,7 @@ def _demo() -> ImageSet:
 def _folder(folder: Path) -> ImageSet:
     from PIL import Image
 
-    from keyart.images.decode import BadImage, decode_poster, quiet_pillow, upright_size
+    from keyart.images.decode import BadImage, decode_poster, oriented_size, quiet_pillow
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.casefold() in _IMAGES)
     images, sizes = [], []
@@ -158,7 +158,7 @@ def _folder(folder: Path) -> ImageSet:
         for at in sample(len(paths)):
             try:
                 data = paths[at].read_bytes()
-                width, height = upright_size(data)
+                width, height = oriented_size(data)
                 # Decode at the image's own aspect ratio to avoid cropping, and not much larger than needed.
                 scale = min(1.0, 256 / min(width, height))
                 shape = max(16, round(height * scale)), max(16, round(width * scale))

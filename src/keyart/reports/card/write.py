@@ -25,7 +25,7 @@ from keyart.utils.files import write_json, write_text
 from keyart.utils.output_paths import check_output_folder
 
 
-def make_card(
+def write_card(
     catalogue: Path,
     images: Path | None,
     out: Path,
@@ -33,7 +33,7 @@ def make_card(
     run: Run | None = None,
     compare: Sequence[str] = (),
     offline: Sequence[str] = OFFLINE,
-    say: Say = lambda _: None,
+    report: Say = lambda _: None,
 ) -> dict[str, Any]:
     """Write a dataset card: ``card.html``, ``card.json`` and ``pictures/*.png``.
 
@@ -44,7 +44,7 @@ def make_card(
         run: A finished run; its embeddings are measured too.
         compare: Additional image sets for comparison, see `gather`; ``none`` excludes the sets of ``offline``.
         offline: Sets that are compared by default.
-        say: Called with a message on each part and its duration.
+        report: Called with a message on each part and its duration.
 
     Returns:
         The content of ``card.json``.
@@ -52,10 +52,10 @@ def make_card(
     Raises:
         InputError: The posters or a set are not available, or the folder cannot be written.
     """
-    wanted = [name for name in compare if name != "none"]
-    named = [*([] if "none" in compare else offline), *wanted]
+    requested = [name for name in compare if name != "none"]
+    named = [*([] if "none" in compare else offline), *requested]
     check_output_folder("out", out)
-    facts = measure_facts(catalogue, images, run=run, compare=named, say=say)
+    facts = measure_facts(catalogue, images, run=run, compare=named, report=report)
     clock = _begin()
     pictures = out / "pictures"
     try:
@@ -70,8 +70,8 @@ def make_card(
         raise InputError(
             f"cannot be written ({error.strerror or error}); name another folder", parameter="out", value=out
         ) from None
-    say(f"pictures and page: {facts.seconds['pictures and page']:.1f} s")
-    say(f"all: {sum(facts.seconds.values()):.1f} s")
+    report(f"pictures and page: {facts.seconds['pictures and page']:.1f} s")
+    report(f"all: {sum(facts.seconds.values()):.1f} s")
     return {**facts.content, "seconds": facts.seconds}
 
 

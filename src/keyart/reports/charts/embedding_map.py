@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from keyart.reports.theme import Theme
 
 Points = npt.NDArray[np.float64]
-MOST_DECADES = 8
+MAX_DECADES = 8
 ROWS = 4
 
 
-def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int], npt.NDArray[np.int64]]:
+def choose_genres(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int], npt.NDArray[np.int64]]:
     """Choose one genre per poster as its colour: the rarest of its genres among the ``most`` most frequent ones.
 
     Args:
@@ -31,7 +31,7 @@ def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int],
         The coloured genres, most frequent first, and (N,) their index for each poster; -1 for a poster without any.
 
     Examples:
-        >>> names, told = tell_genre(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
+        >>> names, told = choose_genres(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
         >>> names, told.tolist()
         ([0, 1], [0, 0, 1])
     """
@@ -43,7 +43,7 @@ def tell_genre(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[int],
     return common, found
 
 
-def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
+def choose_decades(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[np.int64]]:
     """Assign each poster to its decade.
 
     Args:
@@ -54,7 +54,7 @@ def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[
         than eight decades, the first name stands for all decades before the newest seven.
 
     Examples:
-        >>> names, told = tell_decade(np.array([1999.0, float("nan"), 2003.0]))
+        >>> names, told = choose_decades(np.array([1999.0, float("nan"), 2003.0]))
         >>> names, told.tolist()
         (['1990s', '2000s'], [0, -1, 1])
     """
@@ -62,11 +62,11 @@ def tell_decade(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArray[
     decades = np.where(known, np.floor(np.where(known, years, 0) / 10).astype(np.int64) * 10, 0)
     present = np.unique(decades[known]).tolist()
     names = [f"{decade}s" for decade in present]
-    if len(present) > MOST_DECADES:
-        first = present[-MOST_DECADES + 1]
+    if len(present) > MAX_DECADES:
+        first = present[-MAX_DECADES + 1]
         decades = np.where(known & (decades < first), first - 10, decades)
-        present = [first - 10, *present[-MOST_DECADES + 1 :]]
-        names = [f"before {first}", *names[-MOST_DECADES + 1 :]]
+        present = [first - 10, *present[-MAX_DECADES + 1 :]]
+        names = [f"before {first}", *names[-MAX_DECADES + 1 :]]
     found = np.where(known, np.searchsorted(present, decades) if present else -1, -1)
     return names, found.astype(np.int64)
 
@@ -84,9 +84,9 @@ def draw_genre_map(
         genre_names: Names of the G genres.
         theme: Colours.
     """
-    common, told = tell_genre(genres, len(theme.c))
-    layers = [Layer(genre_names[g], theme.c[i], genres[:, g]) for i, g in enumerate(common)]
-    return _draw_map(points, told, layers, theme)
+    common, summary = choose_genres(genres, len(theme.categories))
+    layers = [Layer(genre_names[g], theme.categories[i], genres[:, g]) for i, g in enumerate(common)]
+    return _draw_map(points, summary, layers, theme)
 
 
 def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Theme") -> "Figure":
@@ -97,10 +97,10 @@ def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Them
         years: (N,) years, NaN if unknown.
         theme: Colours.
     """
-    names, told = tell_decade(years)
+    names, summary = choose_decades(years)
     ramp = theme.ramp(len(names))
-    layers = [Layer(name, ramp[i], told == i) for i, name in enumerate(names)]
-    return _draw_map(points, told, layers, theme)
+    layers = [Layer(name, ramp[i], summary == i) for i, name in enumerate(names)]
+    return _draw_map(points, summary, layers, theme)
 
 
 @dataclass(frozen=True, eq=False)

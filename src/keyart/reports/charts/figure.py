@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from keyart.reports.html import load_macros
 from keyart.reports.theme import LIGHT, Theme, display_file, to_variables
-from keyart.utils.files import replacing
+from keyart.utils.files import atomic_path
 from keyart.utils.text import Markup
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def save_chart(draw: Draw, path: Path, *, alt: str, tips: Sequence[str] = ()) ->
     """
     with _style(salt=path.stem):
         figure = draw(LIGHT)
-        with replacing(path) as draft:
+        with atomic_path(path) as draft:
             figure.savefig(draft, format="png", dpi=DPI, facecolor=LIGHT.paper, metadata={"Software": None})
         figure.set_layout_engine("none")  # the layout is done already; repeating it takes half of the time
         buffer = io.StringIO()

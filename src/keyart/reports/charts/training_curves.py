@@ -74,10 +74,10 @@ def read_curves(path: Path, config: Mapping[str, Any] | None = None) -> Curves |
         return None
     table = table.apply(pd.to_numeric, errors="coerce").sort_values("step", kind="stable")
     config = config or {}
-    wanted = [str(config.get("monitor") or ""), "val/ndcg@10"]
+    requested = [str(config.get("monitor") or ""), "val/ndcg@10"]
     rest = [name for name in table if name.startswith("val/") and not name.endswith(DETAILS) and "loss" not in name]
     losses = ["train/loss", *(name for name in table if name.startswith("train/") and "loss" in name)]
-    loss, monitor = _first(table, losses), _first(table, wanted + rest)
+    loss, monitor = _first(table, losses), _first(table, requested + rest)
     if loss is None and monitor is None:
         return None
     return Curves(loss, monitor, _turn(table, dict(config.get("training") or {})))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keyart.reports.charts.figure import blank_figure, panel_title, plain_axes, save_chart
-from keyart.reports.sweep.references import MOST_LINES, Reference, place_references, reference_note
+from keyart.reports.sweep.references import MAX_LINES, Reference, place_references, reference_note
 from keyart.reports.theme import LIGHT
 from keyart.runs.sweep.comparison import format_value, in_ranges, is_number, values_of
 from keyart.runs.sweep.estimates import Estimate
@@ -123,7 +123,7 @@ def _colour(theme: "Theme", at: int, groups: Sequence[Value]) -> str:
         return theme.accent
     if all(is_number(group) for group in groups):
         return theme.ramp(len(groups))[at]
-    return theme.c[at % len(theme.c)]
+    return theme.categories[at % len(theme.categories)]
 
 
 def _draw_points(
@@ -204,7 +204,7 @@ def _draw_references(axes: "Axes", references: Sequence[Reference], theme: "Them
             continue
         colour = theme.muted if reference.dash == "dotted" else theme.frozen
         values = list(reference.values)
-        if len(values) > MOST_LINES:
+        if len(values) > MAX_LINES:
             axes.axhspan(values[0], values[-1], color=colour, alpha=0.15, linewidth=0)
             continue
         for value in values:

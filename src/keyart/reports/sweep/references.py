@@ -10,7 +10,7 @@ _LEAST_SPAN = 0.02
 """The least span of an axis, for sweeps without intervals that show the size of the noise."""
 _LEAST_SHARE = 1 / 3
 """References are drawn if the measured values keep this share of the axis."""
-MOST_LINES = 4
+MAX_LINES = 4
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Reference:
         """
         known = list(self.values)
         text = ", ".join(f"{value:.4f}{f' ({setting})' if setting else ''}" for value, setting in self.values.items())
-        if len(known) > MOST_LINES:
+        if len(known) > MAX_LINES:
             text = f"{known[0]:.4f} to {known[-1]:.4f}"
         if not self.shown:
             return f"{self.name} {text}: {'below' if known[-1] < low else 'beyond'} the axis"

@@ -20,12 +20,12 @@ class Parameter:
     """Whole number that an engine chooses when it builds an index, and that ``index.json`` keeps.
 
     Args:
-        about: What it is.
+        description: What it is.
         low: Its smallest value.
         high: Its largest value; None: any.
     """
 
-    about: str
+    description: str
     low: int = 1
     high: int | None = None
 
@@ -36,7 +36,7 @@ class Parameter:
             ValueError: It is not a whole number in the range.
         """
         if type(value) is not int or value < self.low or (self.high is not None and value > self.high):
-            raise ValueError(f"{value!r} is not {self.about}")
+            raise ValueError(f"{value!r} is not {self.description}")
         return value
 
 
@@ -86,12 +86,12 @@ class Engine(Protocol):
         """
 
     @classmethod
-    def load(cls, folder: Path, about: Mapping[str, Any], embedder: Path | None) -> "Searchable":
+    def load(cls, folder: Path, description: Mapping[str, Any], embedder: Path | None) -> "Searchable":
         """Open an index that :meth:`build` saved; the result's ``search`` is the engine's.
 
         Args:
             folder: The index's folder.
-            about: What its ``index.json`` says.
+            description: What its ``index.json`` says.
             embedder: The folder of the embedder whose vectors the index must hold; None: not checked.
 
         Raises:
@@ -169,7 +169,7 @@ class RowEngine(ABC):
         return {"parameters": engine.describe(), "recall@10": found}
 
     @classmethod
-    def load(cls, folder: Path, about: Mapping[str, Any], embedder: Path | None) -> "Searchable":
+    def load(cls, folder: Path, description: Mapping[str, Any], embedder: Path | None) -> "Searchable":
         """See :meth:`Engine.load`."""
         from keyart.retrieval.index import PosterIndex
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from keyart.errors import InputError
 from keyart.retrieval.engines.base import Parameter, Target
 from keyart.retrieval.engines.milvus_build import build_milvus
-from keyart.retrieval.engines.milvus_client import check_uri, is_file, shown
+from keyart.retrieval.engines.milvus_client import check_uri, is_file, redact_uri
 from keyart.retrieval.engines.milvus_index import COLLECTION, MilvusIndex
 from keyart.utils.files import write_json
 
@@ -49,22 +49,22 @@ class MilvusEngine:
             progress=target.progress,
         )
         index.close()
-        parameters = {"effort": index.about["effort"]}
+        parameters = {"effort": index.description["effort"]}
         if out is not None:
-            about = {"version": VERSION, "engine": cls.name, "collection": name}
-            about |= {"uri": FILE if uri is None else shown(where), "posters": len(source)}
-            about |= {"dimensions": source.dimensions, "parameters": parameters, **index.notes}
+            description = {"version": VERSION, "engine": cls.name, "collection": name}
+            description |= {"uri": FILE if uri is None else redact_uri(where), "posters": len(source)}
+            description |= {"dimensions": source.dimensions, "parameters": parameters, **index.notes}
             try:
                 out.mkdir(parents=True, exist_ok=True)
-                write_json(out / "index.json", about)
+                write_json(out / "index.json", description)
             except OSError as error:
                 raise InputError(
                     f"cannot be written ({error.strerror}); name another folder", parameter="out", value=out
                 ) from None
-        return {"parameters": parameters, "recall@10": found, "uri": shown(where), "collection": name}
+        return {"parameters": parameters, "recall@10": found, "uri": redact_uri(where), "collection": name}
 
     @classmethod
-    def load(cls, folder: Path, about: Mapping[str, Any], embedder: Path | None) -> MilvusIndex:
+    def load(cls, folder: Path, description: Mapping[str, Any], embedder: Path | None) -> MilvusIndex:
         """Open the collection in the embedded file of a folder; see `Engine`.
 
         A folder may come from anyone: it must choose neither the server that receives ``MILVUS_TOKEN`` nor a file
@@ -74,7 +74,7 @@ class MilvusEngine:
             InputError: The vectors are on a server or in a file outside the folder, which only the user may name.
         """
         try:
-            uri, collection = str(about["uri"]), str(about["collection"])
+            uri, collection = str(description["uri"]), str(description["collection"])
         except KeyError as error:
             raise InputError(
                 f"{folder}: the index cannot be read (no {error}); build it again with keyart index"
@@ -84,7 +84,7 @@ class MilvusEngine:
             return MilvusIndex.open(str(path), collection, embedder)
         raise InputError(
             f"{folder}: its vectors are elsewhere; if you trust that place, name it yourself:"
-            f" ``uri={shlex.quote(shown(uri))}`` ``collection={shlex.quote(collection)}``"
+            f" ``uri={shlex.quote(redact_uri(uri))}`` ``collection={shlex.quote(collection)}``"
         )
 
     @classmethod

@@ -20,10 +20,10 @@ from keyart.retrieval.engines.milvus_client import (
     disconnect,
     is_file,
     is_held,
-    read_about,
-    shown,
-    telling,
-    write_about,
+    one_line_errors,
+    read_description,
+    redact_uri,
+    write_description,
 )
 from keyart.retrieval.engines.milvus_index import COLLECTION, CONTENTS, MilvusIndex
 from keyart.retrieval.engines.recall_probe import RecallProbe
@@ -70,7 +70,7 @@ def build_milvus(
     Raises:
         InputError: Milvus cannot be reached, or the collection has other contents.
     """
-    about: dict[str, Any] = {
+    description: dict[str, Any] = {
         "version": 1,
         "whole": False,
         "content": _content(source),
@@ -82,9 +82,9 @@ def build_milvus(
     }
     check_uri(uri)
     check_collection(collection)
-    _check_texts(source.posters, about)
+    _check_texts(source.posters, description)
     if not is_file(uri):
-        found = _build(source, uri, collection, about, recall, replace, report, progress)
+        found = _build(source, uri, collection, description, recall, replace, report, progress)
         return MilvusIndex.open(uri, collection), found
     target = Path(uri)
     draft = target.with_name(f".{target.name}.building.db")
@@ -93,13 +93,13 @@ def build_milvus(
             raise InputError(
                 "another process has it open; wait for it to end, or use a server", parameter="uri", value=path
             )
-    basis = _basis(target, collection, about["content"], replace)
+    basis = _basis(target, collection, description["content"], replace)
     resumes = draft.exists()
     try:
         if not resumes and basis:
             with replacing_folder(draft, [path.name for path in target.iterdir()]) as copy:
                 shutil.copytree(target, copy, dirs_exist_ok=True)
-        found = _build(source, str(draft), collection, about, recall, True, report, progress)
+        found = _build(source, str(draft), collection, description, recall, True, report, progress)
     except InputError:
         if not resumes:
             raise
@@ -125,8 +125,8 @@ def _basis(target: Path, collection: str, content: str, replace: bool) -> bool:
     try:
         client = connect(uri)
         try:
-            known = read_about(client, uri, collection)
-            with telling(uri):
+            known = read_description(client, uri, collection)
+            with one_line_errors(uri):
                 there = set(client.list_collections())
         finally:
             disconnect(client, uri)
@@ -144,7 +144,7 @@ def _other_contents(uri: str, collection: str) -> InputError:
     return InputError(
         f"the collection {collection!r} holds something else; name another with ``collection``, or give ``replace``",
         parameter="uri",
-        value=shown(uri),
+        value=redact_uri(uri),
     )
 
 
@@ -152,7 +152,7 @@ def _build(
     source: PosterIndex,
     uri: str,
     collection: str,
-    about: dict[str, Any],
+    description: dict[str, Any],
     recall: float,
     replace: bool,
     report: Callable[[str], None],
@@ -161,21 +161,21 @@ def _build(
     """Fill a collection, and return the recall that was reached; see `build_milvus`."""
     client = connect(uri, create=True)
     try:
-        known = read_about(client, uri, collection)
-        with telling(uri):
+        known = read_description(client, uri, collection)
+        with one_line_errors(uri):
             there = bool(client.has_collection(collection))
-            if there and (known is None or known.get("content") != about["content"]):
+            if there and (known is None or known.get("content") != description["content"]):
                 if not replace:
                     raise _other_contents(uri, collection)
                 client.drop_collection(collection)
                 there = False
             if not there:
                 _create(client, collection, source.dimensions, 80 if recall <= 0.97 else 200)
-        write_about(client, uri, collection, about)
-        index = MilvusIndex(client, uri, collection, {**about, "effort": 0})
+        write_description(client, uri, collection, description)
+        index = MilvusIndex(client, uri, collection, {**description, "effort": 0})
         _fill(index, source, report, progress)
         effort, found = _choose_effort(index, source, recall, report)
-        write_about(client, uri, collection, about | {"whole": True, "effort": effort, "recall@10": found})
+        write_description(client, uri, collection, description | {"whole": True, "effort": effort, "recall@10": found})
     finally:
         disconnect(client, uri)
     return found
@@ -192,7 +192,7 @@ def _content(source: PosterIndex) -> str:
     return digest.hexdigest()
 
 
-def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
+def _check_texts(posters: pd.DataFrame, description: dict[str, Any]) -> None:
     """Check that Milvus can store all texts, before anything is written.
 
     Raises:
@@ -205,10 +205,10 @@ def _check_texts(posters: pd.DataFrame, about: dict[str, Any]) -> None:
     longest = genres.map(lambda names: max(len(name.encode()) for name in names)).to_numpy()
     _refuse_long(posters, longest, GENRE_BYTES, "genre has", "bytes")
     _refuse_long(posters, genres.map(len).to_numpy(), GENRES, "list has", "genres")
-    size = len(json.dumps(about, ensure_ascii=False).encode())
+    size = len(json.dumps(description, ensure_ascii=False).encode())
     if size > TEXT_BYTES - 1000:  # reserve for fields that are added later
         raise InputError(
-            f"the names of {len(about['genres']):,} genres are too long for it; use another ``engine``",
+            f"the names of {len(description['genres']):,} genres are too long for it; use another ``engine``",
             parameter="engine",
             value="milvus",
         )
@@ -249,7 +249,7 @@ def _fill(
     progress: Callable[[int, int], None],
 ) -> None:
     total, batch = len(source), int(np.clip(BATCH_BYTES // (4 * source.dimensions + 512), 100, 5000))
-    with telling(index.uri):
+    with one_line_errors(index.uri):
         index.client.load_collection(index.collection)
     done = index.count()
     if done:
@@ -257,17 +257,17 @@ def _fill(
     # The last batch may be incomplete: insert it again (an upsert leaves stored rows as they are).
     for start in range(done // batch * batch if done < total else total, total, batch):
         rows = np.arange(start, min(start + batch, total))
-        with telling(
+        with one_line_errors(
             index.uri, fix="its file or server does not take them; free some space, or use another ``engine``"
         ):
             index.client.upsert(index.collection, _records(source, rows))
         progress(int(rows[-1]) + 1, total)
-    with telling(index.uri):
+    with one_line_errors(index.uri):
         index.client.flush(index.collection)
 
 
 def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
-    table, vectors = source.facts(rows), source.vectors(rows)
+    table, vectors = source.metadata(rows), source.vectors(rows)
     year = table["year"].astype("Int64").fillna(-1).astype(int).tolist()
     texts = {name: [one if isinstance(one, str) else "" for one in table[name]] for name in ("title", "split")}
     return [

@@ -33,7 +33,7 @@ def is_file(uri: str) -> bool:
     return "://" not in uri
 
 
-def shown(uri: str) -> str:
+def redact_uri(uri: str) -> str:
     """Return a URI without user and password, safe for messages and files.
 
     Examples:
@@ -55,7 +55,8 @@ def check_uri(uri: str) -> None:
     Examples:
         >>> check_uri("http://localhost:99999")
         Traceback (most recent call last):
-        keyart.errors.InputError: --uri http://localhost:99999: is no address; name a server such as http://localhost:19530
+        keyart.errors.InputError: --uri http://localhost:99999: is no address; name a server such as
+        http://localhost:19530
     """
     if is_file(uri):
         if Path(uri).suffix != ".db":
@@ -136,7 +137,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
             raise InputError(
                 "there is no such file; make it with keyart index, ``engine=milvus``", parameter="uri", value=uri
             )
-    with telling(uri, opening=True):
+    with one_line_errors(uri, opening=True):
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)
 
 
@@ -150,7 +151,7 @@ def disconnect(client: Any, uri: str) -> None:
 
 
 @contextmanager
-def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Iterator[None]:
+def one_line_errors(uri: str, *, opening: bool = False, fix: str | None = None) -> Iterator[None]:
     """Convert errors of Milvus to one-line input errors.
 
     Args:
@@ -168,14 +169,14 @@ def telling(uri: str, *, opening: bool = False, fix: str | None = None) -> Itera
         yield
     except (MilvusException, grpc.RpcError, OSError) as error:
         reason = str(getattr(error, "message", None) or error).strip().partition("\n")[0]
-        mend = "check the address and the server"
+        advice = "check the address and the server"
         if is_file(uri):
-            mend = (
+            advice = (
                 "wait for it to end, or use a server" if (held := opening and is_held(Path(uri))) else "build it again"
             )
             reason = "another process has it open" if held else reason
-        text = reason.replace(uri, shown(uri))
-        raise InputError(f"{text}; {fix or mend}", parameter="uri", value=shown(uri)) from None
+        text = reason.replace(uri, redact_uri(uri))
+        raise InputError(f"{text}; {fix or advice}", parameter="uri", value=redact_uri(uri)) from None
 
 
 def is_held(path: Path) -> bool:
@@ -192,9 +193,9 @@ def is_held(path: Path) -> bool:
     return False
 
 
-def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
+def read_description(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
     """Read a collection's metadata from the registry; None if the registry or the collection does not exist."""
-    with telling(uri):
+    with one_line_errors(uri):
         registry = next(filter(client.has_collection, REGISTRIES), None)
         if registry is None or not client.has_collection(collection):
             return None
@@ -204,15 +205,15 @@ def read_about(client: Any, uri: str, collection: str) -> dict[str, Any] | None:
         return dict(json.loads(rows[0]["about"])) if rows else None
     except (ValueError, KeyError, TypeError):
         raise InputError(
-            f"what it says of {collection} is damaged; build it again", parameter="uri", value=shown(uri)
+            f"what it says of {collection} is damaged; build it again", parameter="uri", value=redact_uri(uri)
         ) from None
 
 
-def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -> None:
+def write_description(client: Any, uri: str, collection: str, description: dict[str, Any]) -> None:
     """Write a collection's metadata to the registry."""
     from pymilvus import DataType
 
-    with telling(uri):
+    with one_line_errors(uri):
         if not client.has_collection(REGISTRY):
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field("name", DataType.VARCHAR, is_primary=True, max_length=255)
@@ -221,6 +222,6 @@ def write_about(client: Any, uri: str, collection: str, about: dict[str, Any]) -
             params = client.prepare_index_params()
             params.add_index("vector", index_type="FLAT", metric_type="L2")
             client.create_collection(REGISTRY, schema=schema, index_params=params, consistency_level="Strong")
-        row = {"name": collection, "about": json.dumps(about, ensure_ascii=False), "vector": [0.0, 0.0]}
+        row = {"name": collection, "about": json.dumps(description, ensure_ascii=False), "vector": [0.0, 0.0]}
         client.upsert(REGISTRY, [row])
         client.flush(REGISTRY)

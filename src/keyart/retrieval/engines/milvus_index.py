@@ -11,13 +11,21 @@ import numpy as np
 import pandas as pd
 
 from keyart.errors import InputError
-from keyart.retrieval.engines.milvus_client import check_uri, connect, disconnect, is_file, read_about, shown, telling
-from keyart.utils.checksums import embedder_digest, find_damage
+from keyart.retrieval.engines.milvus_client import (
+    check_uri,
+    connect,
+    disconnect,
+    is_file,
+    one_line_errors,
+    read_description,
+    redact_uri,
+)
+from keyart.utils.checksums import embedder_digest, verify_files
 from keyart.utils.paths import FORMER_NAME
 
 COLLECTION = "keyart"
 COLUMNS = ("id", "film", "img", "title", "year", "genres", "split")
-MOST_FOUND = 16_384
+MAX_RESULTS = 16_384
 """Milvus's limit on the number of results of one query."""
 QUERIES = 256
 ROWS = 1000
@@ -49,14 +57,14 @@ class MilvusIndex:
         client: ``pymilvus.MilvusClient``.
         uri: The file or address that the client is connected to.
         collection: The collection's name.
-        about: The collection's metadata in the registry: ``posters``, ``dimensions``, ``genres``, ``effort`` …
+        description: The collection's metadata in the registry: ``posters``, ``dimensions``, ``genres``, ``effort`` …
         notes: ``embedder``, ``images``, ``recall@10``.
     """
 
     client: Any
     uri: str
     collection: str
-    about: dict[str, Any]
+    description: dict[str, Any]
     notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -76,32 +84,38 @@ class MilvusIndex:
         if is_file(uri):
             _check_file(Path(uri), again)
         client = connect(uri)
-        about = read_about(client, uri, collection)
-        if about is None and collection == COLLECTION and (about := read_about(client, uri, FORMER_NAME)):
+        description = read_description(client, uri, collection)
+        if (
+            description is None
+            and collection == COLLECTION
+            and (description := read_description(client, uri, FORMER_NAME))
+        ):
             collection = FORMER_NAME
-        if about is None:
+        if description is None:
             raise InputError(
-                f"holds no posters in a collection {collection!r}; {again}", parameter="uri", value=shown(uri)
+                f"holds no posters in a collection {collection!r}; {again}", parameter="uri", value=redact_uri(uri)
             )
-        if not about.get("whole"):
+        if not description.get("whole"):
             raise InputError(
-                f"{collection!r} is not filled yet; run keyart index to the end", parameter="uri", value=shown(uri)
+                f"{collection!r} is not filled yet; run keyart index to the end", parameter="uri", value=redact_uri(uri)
             )
-        if embedder is not None and about["embedder"] != embedder_digest(embedder):
+        if embedder is not None and description["embedder"] != embedder_digest(embedder):
             raise InputError(
                 f"{collection!r} holds another embedder's vectors than {embedder.parent}'s; name that run, or {again}",
                 parameter="uri",
-                value=shown(uri),
+                value=redact_uri(uri),
             )
-        index = cls(client, uri, collection, about, {key: about[key] for key in ("embedder", "images", "recall@10")})
-        with telling(uri):
+        index = cls(
+            client, uri, collection, description, {key: description[key] for key in ("embedder", "images", "recall@10")}
+        )
+        with one_line_errors(uri):
             client.load_collection(collection)
         found = index.count()
-        if found != about["posters"]:
+        if found != description["posters"]:
             raise InputError(
-                f"{collection!r} is damaged ({found} posters of {about['posters']}); {again}",
+                f"{collection!r} is damaged ({found} posters of {description['posters']}); {again}",
                 parameter="uri",
-                value=shown(uri),
+                value=redact_uri(uri),
             )
         return index
 
@@ -110,18 +124,18 @@ class MilvusIndex:
         disconnect(self.client, self.uri)
 
     def __len__(self) -> int:
-        return int(self.about["posters"])
+        return int(self.description["posters"])
 
     @property
     def dimensions(self) -> int:
         """Embedding size E."""
-        return int(self.about["dimensions"])
+        return int(self.description["dimensions"])
 
     @cached_property
     def posters(self) -> pd.DataFrame:
         """(N rows) metadata of all posters, read once; lookups of titles and histories need it."""
         parts: list[dict[str, Any]] = []
-        with telling(self.uri):
+        with one_line_errors(self.uri):
             rows = self.client.query_iterator(self.collection, batch_size=ROWS, output_fields=["row", *COLUMNS])
             while part := rows.next():
                 parts += part
@@ -133,15 +147,15 @@ class MilvusIndex:
         found = self._query(f"id == {json.dumps(one, ensure_ascii=False)}", ["row"])
         return int(found[0]["row"]) if found else None
 
-    def facts(self, rows: np.ndarray) -> pd.DataFrame:
+    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
         """Return the metadata of some rows, in the order of ``rows``."""
         return as_table(self._get(rows, list(COLUMNS)))
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
-        wanted = np.arange(len(self)) if rows is None else rows
-        found = [one["vector"] for one in self._get(wanted, ["vector"])]
-        return np.asarray(found, dtype=np.float32).reshape(len(wanted), self.dimensions)
+        requested = np.arange(len(self)) if rows is None else rows
+        found = [one["vector"] for one in self._get(requested, ["vector"])]
+        return np.asarray(found, dtype=np.float32).reshape(len(requested), self.dimensions)
 
     def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> Expression | None:
         """Return a filter for the posters that have all required genres (case-insensitive) and a year within a range.
@@ -154,7 +168,7 @@ class MilvusIndex:
         """
         if not genres and years is None:
             return None
-        spelt = {str(name).casefold(): str(name) for name in self.about["genres"]}
+        spelt = {str(name).casefold(): str(name) for name in self.description["genres"]}
         for name in genres:
             if name.strip().casefold() not in spelt:
                 raise InputError(
@@ -194,14 +208,14 @@ class MilvusIndex:
         """
         scores = np.full((len(queries), k), -np.inf, dtype=np.float32)
         found = np.full((len(queries), k), -1, dtype=np.int64)
-        limit = min(k, MOST_FOUND, len(self))
-        ef = max(int(effort or self.about["effort"]), limit)
+        limit = min(k, MAX_RESULTS, len(self))
+        ef = max(int(effort or self.description["effort"]), limit)
         if rows is not None:
             # A filtered graph search passes rows that the filter excludes: the fewer match, the higher ef must be.
-            ef = min(MOST_FOUND, ef * -(-len(self) // max(len(rows), 1)))
+            ef = min(MAX_RESULTS, ef * -(-len(self) // max(len(rows), 1)))
         for start in range(0, len(queries), QUERIES):
             asked = np.ascontiguousarray(queries[start : start + QUERIES], dtype=np.float32)
-            with telling(self.uri):
+            with one_line_errors(self.uri):
                 answers = self.client.search(
                     self.collection,
                     data=list(asked),
@@ -219,7 +233,7 @@ class MilvusIndex:
         return scores, found
 
     def _query(self, expression: str, fields: list[str]) -> list[dict[str, Any]]:
-        with telling(self.uri):
+        with one_line_errors(self.uri):
             return list(self.client.query(self.collection, filter=expression, output_fields=fields))
 
     def _get(self, rows: np.ndarray, fields: list[str]) -> list[dict[str, Any]]:
@@ -227,12 +241,12 @@ class MilvusIndex:
         return [one for start in range(0, len(rows), ROWS) for one in self._part(rows[start : start + ROWS], fields)]
 
     def _part(self, rows: np.ndarray, fields: list[str]) -> Iterator[dict[str, Any]]:
-        with telling(self.uri):
+        with one_line_errors(self.uri):
             found = self.client.get(self.collection, ids=np.unique(rows).tolist(), output_fields=["row", *fields])
         by_row = {int(one["row"]): one for one in found}
         if any(int(row) not in by_row for row in rows):
             raise InputError(
-                f"{self.collection!r} is damaged (rows are missing)", parameter="uri", value=shown(self.uri)
+                f"{self.collection!r} is damaged (rows are missing)", parameter="uri", value=redact_uri(self.uri)
             )
         return (by_row[int(row)] for row in rows)
 
@@ -257,5 +271,5 @@ def _check_file(path: Path, again: str) -> None:
         files = json.loads(contents.read_text(encoding="utf-8"))["files"]
     except (OSError, ValueError, KeyError):
         raise InputError(f"{path}: is not whole (no readable {CONTENTS}); {again}") from None
-    if damage := find_damage(path, files):
+    if damage := verify_files(path, files):
         raise InputError(f"{path}: the index is damaged ({damage}); {again}")

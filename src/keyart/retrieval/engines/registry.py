@@ -82,6 +82,6 @@ def engine_table() -> str:
     rows = ["| `--engine` | what it is | chosen by measured recall |", "| --- | --- | --- |"]
     for name in ENGINES:
         engine = find_engine(name)
-        chosen = "; ".join(f"`{key}`: {parameter.about}" for key, parameter in engine.parameters.items())
+        chosen = "; ".join(f"`{key}`: {parameter.description}" for key, parameter in engine.parameters.items())
         rows.append(f"| `{name}` | {engine.summary} | {chosen or '–'} |")
     return "\n".join(rows)

@@ -44,13 +44,13 @@ class TorchFlat:
             width: E.
             device: Device of the index.
         """
-        made = cls(np.empty((0, width), dtype=np.float32), device)
-        made.vectors = torch.empty((rows, width), dtype=torch.float32, device=made.device)
+        created = cls(np.empty((0, width), dtype=np.float32), device)
+        created.vectors = torch.empty((rows, width), dtype=torch.float32, device=created.device)
         start = 0
         for block in blocks:
-            made.vectors[start : start + len(block)] = torch.from_numpy(block)
+            created.vectors[start : start + len(block)] = torch.from_numpy(block)
             start += len(block)
-        return made
+        return created
 
     @torch.inference_mode()
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,5 @@
 from keyart.retrieval.explanation.gradients import (
-    Shares as Shares,
+    Attributions as Attributions,
 )
 from keyart.retrieval.explanation.gradients import (
     integrated_gradients as integrated_gradients,
@@ -11,9 +11,9 @@ from keyart.retrieval.explanation.pair import (
     Explanation as Explanation,
 )
 from keyart.retrieval.explanation.pair import (
-    Share as Share,
+    PosterAttribution as PosterAttribution,
 )
 from keyart.retrieval.explanation.pair import (
     explain_pair as explain_pair,
 )
-from keyart.retrieval.explanation.resample import spread as spread
+from keyart.retrieval.explanation.resample import resample as resample

@@ -10,11 +10,11 @@ from keyart.models.backbone import Backbone
 from keyart.models.pooling import COLOUR_BINS, to_map
 from keyart.models.poolings.base import Maps
 from keyart.models.precision import autocast_for
-from keyart.retrieval.explanation.resample import spread
+from keyart.retrieval.explanation.resample import resample
 
 
 @dataclass(frozen=True)
-class Seen:
+class MapLayout:
     """Layout of the feature maps of all views of a backbone in a flat list.
 
     Attributes:
@@ -40,7 +40,7 @@ class Seen:
         return [Maps(v[0], tuple(v[1 : 1 + self.stages]), v[-1] if self.colours else None) for v in views]
 
 
-def look(backbone: Backbone, image: Tensor, precision: str) -> tuple[Seen, list[Tensor]] | None:
+def map_features(backbone: Backbone, image: Tensor, precision: str) -> tuple[MapLayout, list[Tensor]] | None:
     """Compute the feature maps of a poster; None if the network's last features are not one tensor.
 
     Args:
@@ -49,16 +49,16 @@ def look(backbone: Backbone, image: Tensor, precision: str) -> tuple[Seen, list[
         precision: Precision of the network's computation; the maps are float32.
     """
     with torch.no_grad(), autocast_for(image.device, precision):
-        found = [backbone.look(view) for view in backbone.views(image[None])]
+        found = [backbone.feature_maps(view) for view in backbone.views(image[None])]
     if not all(isinstance(maps.final, Tensor) for maps in found):
         return None
     first = found[0]
-    result = Seen(len(first.stages), first.colours is not None, len(found), backbone.flip_average)
+    result = MapLayout(len(first.stages), first.colours is not None, len(found), backbone.flip_average)
     flat = [[maps.final, *maps.stages, *([maps.colours] if maps.colours is not None else [])] for maps in found]
     return result, [tensor[0].float() for view in flat for tensor in view]
 
 
-def features(backbone: Backbone, seen: Seen, tensors: Sequence[Tensor]) -> Tensor:
+def features(backbone: Backbone, seen: MapLayout, tensors: Sequence[Tensor]) -> Tensor:
     """Pool P sets of feature maps to (P, D) features, as the backbone does."""
     parts = backbone.join([backbone.pool(maps) for maps in seen.of_views(tensors)])
     return torch.cat(list(parts.values()), dim=1)
@@ -66,7 +66,7 @@ def features(backbone: Backbone, seen: Seen, tensors: Sequence[Tensor]) -> Tenso
 
 def place(
     backbone: Backbone,
-    seen: Seen,
+    seen: MapLayout,
     image: Tensor,
     parts: Sequence[Tensor],
     ways: Sequence[Tensor],
@@ -97,7 +97,7 @@ def place(
         if maps.colours is not None:
             assert way.colours is not None
             here.append(_colour_parts(image.flip(2) if mirrored else image, maps.colours, way.colours))
-        placed = torch.stack([spread(one, grid) for one in here]).sum(dim=0)
+        placed = torch.stack([resample(one, grid) for one in here]).sum(dim=0)
         total += placed.flip(1) if mirrored else placed
     return total, unplaced
 

@@ -12,17 +12,17 @@ CHUNK = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
+class Attributions:
     """Attributions of all input elements to a score.
 
     Attributes:
-        parts: Attributions, with the shapes of the inputs, float64.
+        attributions: Attributions, with the shapes of the inputs, float64.
         score: Score at the inputs.
         baseline: Score at the baseline.
         points: Number of points of the path at which gradients were computed.
     """
 
-    parts: list[Tensor]
+    attributions: list[Tensor]
     score: float
     baseline: float
     points: int
@@ -30,7 +30,7 @@ class Shares:
     @property
     def residual(self) -> float:
         """Completeness error: ``score - baseline`` minus the sum of the attributions."""
-        return self.score - self.baseline - sum(float(part.sum()) for part in self.parts)
+        return self.score - self.baseline - sum(float(part.sum()) for part in self.attributions)
 
 
 def integrated_gradients(
@@ -41,7 +41,7 @@ def integrated_gradients(
     tolerance: float = 1e-3,
     first: int = 16,
     most: int = 256,
-) -> Shares:
+) -> Attributions:
     """Compute integrated gradients of a score (Sundararajan et al. 2017, arXiv 1703.01365, equation 1).
 
     The attribution of input i is (xᵢ − bᵢ) ∫₀¹ ∂score(b + t (x − b)) / ∂xᵢ dt. All attributions sum to
@@ -60,7 +60,7 @@ def integrated_gradients(
         ends = score([torch.stack(pair) for pair in zip(baseline, inputs, strict=True)]).double()
     points = first
     while True:
-        found = Shares(_parts(score, inputs, baseline, points), float(ends[1]), float(ends[0]), points)
+        found = Attributions(_parts(score, inputs, baseline, points), float(ends[1]), float(ends[0]), points)
         if abs(found.residual) <= tolerance or points >= most:
             return found
         points *= 2

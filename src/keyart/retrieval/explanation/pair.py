@@ -13,9 +13,9 @@ from keyart.models.embedder import Embedder
 from keyart.models.heads.linear import LinearHead
 from keyart.models.heads.reduced import ReducedHead
 from keyart.models.pooling import to_map
-from keyart.retrieval.explanation.feature_maps import Seen, features, look, place
+from keyart.retrieval.explanation.feature_maps import MapLayout, features, map_features, place
 from keyart.retrieval.explanation.gradients import integrated_gradients
-from keyart.retrieval.explanation.resample import spread
+from keyart.retrieval.explanation.resample import resample
 
 Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]
 CELL = 8
@@ -23,7 +23,7 @@ CELL = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Share:
+class PosterAttribution:
     """Attributions of a similarity to the regions of one poster.
 
     ``similarity = baseline + attributions.sum() + non_spatial + approximation_error``.
@@ -58,7 +58,7 @@ class Explanation:
     similarity: float
     method: Method
     baseline_is: str
-    shares: tuple[Share, Share]
+    shares: tuple[PosterAttribution, PosterAttribution]
     points: int = 0
 
 
@@ -85,7 +85,7 @@ def explain_pair(
     backbone = embedder.backbone
     height, width = pair[0].shape[1:]
     grid = (-(-height // CELL), -(-width // CELL))
-    looks = [look(backbone, image, precision) for image in pair]
+    looks = [map_features(backbone, image, precision) for image in pair]
     first = looks[0]
     if first is None or (first[1][0].ndim != 3 and not first[0].stages):
         return _over_pixels(embedder, pair, average, grid)
@@ -97,12 +97,12 @@ def explain_pair(
 
 @torch.no_grad()
 def _sum_over_positions(
-    embedder: Embedder, seen: Seen, maps: Sequence[list[Tensor]], grid: tuple[int, int]
+    embedder: Embedder, seen: MapLayout, maps: Sequence[list[Tensor]], grid: tuple[int, int]
 ) -> Explanation | None:
     """Compute the exact attributions; None if the embedding is not a sum over positions."""
     backbone, head = embedder.backbone, embedder.head
     linear = head.head if isinstance(head, ReducedHead) else head
-    if not isinstance(linear, LinearHead) or backbone.bank is not None:
+    if not isinstance(linear, LinearHead) or backbone.added_pooling is not None:
         return None
     # The reduction is linear too, so the embedding is still a sum over positions.
     weight, bias = (head.reduce(some).double() for some in (linear.project.weight.T, linear.project.bias))
@@ -121,15 +121,15 @@ def _sum_over_positions(
     similarity = float(nn.functional.cosine_similarity(*(head(features(backbone, seen, [m[0][None]])) for m in maps)))
     shares = []
     for each, other in zip(placed, reversed(vectors), strict=True):
-        parts = spread(torch.einsum("ehw,e->hw", each, other) / lengths, grid).numpy()
+        parts = resample(torch.einsum("ehw,e->hw", each, other) / lengths, grid).numpy()
         constant = float(bias @ other / lengths)
-        shares.append(Share(parts, constant, 0.0, similarity - constant - float(parts.sum())))
+        shares.append(PosterAttribution(parts, constant, 0.0, similarity - constant - float(parts.sum())))
     return Explanation(similarity, "sum over positions", "the term of the head's bias", (shares[0], shares[1]))
 
 
 def _over_maps(
     embedder: Embedder,
-    seen: Seen,
+    seen: MapLayout,
     pair: Sequence[Tensor],
     maps: Sequence[list[Tensor]],
     average: Sequence[Tensor],
@@ -153,7 +153,7 @@ def _over_maps(
 def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) -> list[Tensor]:
     total: list[Tensor] = []
     for image in average:
-        found = look(backbone, image, precision)
+        found = map_features(backbone, image, precision)
         assert found is not None
         total = [one + more for one, more in zip(total, found[1], strict=True)] if total else found[1]
     return [one / len(average) for one in total]
@@ -167,7 +167,7 @@ def _over_pixels(
         return embeddings
 
     def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
-        return spread(parts[0].sum(dim=0), grid), 0.0
+        return resample(parts[0].sum(dim=0), grid), 0.0
 
     text = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
     baseline = [torch.stack(list(average)).mean(dim=0)]
@@ -206,8 +206,8 @@ def _by_gradients(
             return embed(at) @ other
 
         found = integrated_gradients(score, own, baseline, most=most)
-        parts, unplaced = placed(which, found.parts)
+        parts, unplaced = placed(which, found.attributions)
         rest = similarity - found.baseline - unplaced - float(parts.sum())
-        shares.append(Share(parts.numpy(), found.baseline, unplaced, rest))
+        shares.append(PosterAttribution(parts.numpy(), found.baseline, unplaced, rest))
         points = max(points, found.points)
     return Explanation(similarity, method, baseline_is, (shares[0], shares[1]), points)

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 
-def spread(parts: Tensor, size: tuple[int, int]) -> Tensor:
+def resample(parts: Tensor, size: tuple[int, int]) -> Tensor:
     """Resample the attributions of a map's positions to a grid over the same picture; the sum stays the same.
 
     Towards a finer grid, each position distributes its attribution with the weights of linear interpolation. Towards a

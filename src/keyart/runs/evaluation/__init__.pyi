@@ -1,11 +1,11 @@
 from keyart.runs.evaluation.posters import (
-    Judged as Judged,
+    EmbeddedPosters as EmbeddedPosters,
 )
 from keyart.runs.evaluation.posters import (
     embed_and_frozen as embed_and_frozen,
 )
 from keyart.runs.evaluation.posters import (
-    judge as judge,
+    embed_posters as embed_posters,
 )
 from keyart.runs.evaluation.posters import (
     open_posters as open_posters,

@@ -12,8 +12,8 @@ from keyart.metrics.registry import headline
 from keyart.metrics.result import RetrievalResult, lift
 from keyart.models.embedder import Embedder, feature_pieces
 from keyart.models.feature_cache import cached_features
-from keyart.recommend.cowatch import joined
-from keyart.runs.evaluation.posters import Judged, judge
+from keyart.recommend.cowatch import concatenate_unit
+from keyart.runs.evaluation.posters import EmbeddedPosters, embed_posters
 from keyart.runs.run import Run
 from keyart.utils.checkpoint_files import read_checkpoint
 from keyart.utils.progress import progress_bar
@@ -24,7 +24,7 @@ _PIECE = 512
 def baseline_metrics(
     run: Run,
     embedder: Embedder,
-    judged: Judged,
+    judged: EmbeddedPosters,
     kind: RelevanceKind,
     frozen: RetrievalResult,
     precision: str = "auto",
@@ -51,7 +51,7 @@ def baseline_metrics(
     rows = {
         "random": random_vectors(catalogue.ids[at]),
         "colour_histogram": _histograms(judged.posters.pixels, at),
-        "head_and_frozen": joined(judged.embeddings[at], judged.frozen[at]),
+        "head_and_frozen": concatenate_unit(judged.embeddings[at], judged.frozen[at]),
     }
     probabilities = classifier_probabilities(run, embedder, judged.posters.pixels, precision)
     if probabilities is not None:
@@ -61,7 +61,7 @@ def baseline_metrics(
     for row, vectors in rows.items():
         whole = np.zeros((len(catalogue), vectors.shape[1]), dtype=np.float32)
         whole[at] = vectors
-        summary = judge(whole, judged.posters, kind, at, metrics).summary
+        summary = embed_posters(whole, judged.posters, kind, at, metrics).summary
         for metric in metrics:
             key = f"{judged.split}/{metric}"
             terms = frozen.chance[metric], frozen.summary[metric], frozen.errors[metric]
@@ -88,7 +88,7 @@ def classifier_probabilities(
     if len(layers) != 1:
         return None
     weight, bias = state[layers[0] + "weight"].float(), state[layers[0] + "bias"].float()
-    if weight.shape[1] != embedder.part_size:
+    if weight.shape[1] != embedder.branch_size:
         return None
     with progress_bar("embedding posters") as report:
         features = cached_features(embedder.backbone, pixels, precision=precision, progress=report)
@@ -96,7 +96,7 @@ def classifier_probabilities(
     with torch.inference_mode():
         for rows in feature_pieces(features):
             # The loss was applied to each branch of the head; the ensemble's probability is the mean.
-            vectors = embedder.parts(embedder.transform(rows))
+            vectors = embedder.branches(embedder.transform(rows))
             parts = [torch.nn.functional.linear(part, weight, bias).sigmoid() for part in vectors]
             done.append(torch.stack(parts).mean(0))
     return torch.cat(done).numpy()

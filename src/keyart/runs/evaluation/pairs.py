@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from keyart.catalogue.aliases import plain
+from keyart.catalogue.aliases import normalise_name
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder, stem
-from keyart.catalogue.problems import Account, Problem, tell
-from keyart.catalogue.table import RawTable, near_files, read_table, table_faults
+from keyart.catalogue.problems import Problem, RowCounts, describe_problems
+from keyart.catalogue.table import RawTable, read_table, similar_files, table_faults
 from keyart.catalogue.values import as_key, as_text
 from keyart.errors import InputError
 from keyart.images.pixel_cache import PixelCache, open_pixels
 from keyart.metrics.pairs import pairs_recall
 from keyart.metrics.result import lift
-from keyart.runs.evaluation.posters import Judged
+from keyart.runs.evaluation.posters import EmbeddedPosters
 from keyart.utils.progress import progress_bar
 
 COLUMNS = ("img", "other_img")
@@ -37,7 +37,7 @@ class Artwork:
 
     targets: np.ndarray
     pixels: PixelCache
-    account: Account
+    account: RowCounts
     summary: str
 
 
@@ -62,7 +62,7 @@ def open_pairs(
     if faults := table_faults(source, "pairs"):
         raise InputError(faults[0])
     if not root.is_dir():
-        near = f"; near it: {', '.join(near_files(root))}" if near_files(root) else ""
+        near = f"; near it: {', '.join(similar_files(root))}" if similar_files(root) else ""
         raise InputError(f"{root}: no such folder of other artwork{near}; name it with ``other_images``")
     raw = read_table(source, each="pair")
     names, others = (_column(raw, name, source) for name in COLUMNS)
@@ -71,33 +71,33 @@ def open_pairs(
     problems, targets, paths, rows = list(raw.problems), [], [], []
     for line, name, other in zip(raw.lines, names, others, strict=True):
         target = known.find(name)
-        below = files.inside(other) if other else None
+        below = files.relative_path(other) if other else None
         found = files.find(below) if below else None
         if target is None:
-            mend = "name a poster of the catalogue"
+            fix = "name a poster of the catalogue"
             problems.append(
-                Problem(int(line), "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", mend)
+                Problem(int(line), "", name, "unknown img", f"{name!r} is not in {catalogue.source.name}", fix)
             )
         elif found is None:
-            mend = "put it there, or name its folder"
-            problems.append(Problem(int(line), "", other, "missing other_img", f"{root} holds no {other!r}", mend))
+            fix = "put it there, or name its folder"
+            problems.append(Problem(int(line), "", other, "missing other_img", f"{root} holds no {other!r}", fix))
         else:
             targets.append(target)
             paths.append(root / found)
             rows.append(int(line))
     with progress_bar("decoding other artwork") as report:
         pixels, good, bad = open_pixels(paths, image_size, progress=report)
-    problems += [Problem(rows[i], "", paths[i].name, why.kind, why.detail, why.mend) for i, why in sorted(bad.items())]
+    problems += [Problem(rows[i], "", paths[i].name, why.kind, why.detail, why.fix) for i, why in sorted(bad.items())]
     if problems and (not skip or not len(good)):
-        mend = "; ``on_bad_poster=skip`` leaves such rows out" if len(good) else ""
-        raise InputError(f"{source}: {tell(problems)}{mend}")
-    account = Account.of(raw.rows, len(good), problems, "pair")
-    summary = f"{source}: {account}{f': {tell(problems, 3)}' if problems else ''}"
+        fix = "; ``on_bad_poster=skip`` leaves such rows out" if len(good) else ""
+        raise InputError(f"{source}: {describe_problems(problems)}{fix}")
+    account = RowCounts.of(raw.rows, len(good), problems, "pair")
+    summary = f"{source}: {account}{f': {describe_problems(problems, 3)}' if problems else ''}"
     return Artwork(np.array(targets, dtype=np.int64)[good], pixels, account, " ".join(summary.split()))
 
 
 def pairs_metrics(
-    judged: Judged, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
+    judged: EmbeddedPosters, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
 ) -> dict[str, float | None]:
     """Compute the recall of pairs in the whole catalogue, nothing excluded, with chance and frozen backbone.
 
@@ -130,7 +130,9 @@ def pairs_metrics(
     return flat
 
 
-def _recall(judged: Judged, targets: np.ndarray, embeddings: np.ndarray, frozen: np.ndarray) -> dict[str, float | None]:
+def _recall(
+    judged: EmbeddedPosters, targets: np.ndarray, embeddings: np.ndarray, frozen: np.ndarray
+) -> dict[str, float | None]:
     ids = judged.posters.catalogue.ids
     found, base = (
         pairs_recall(torch.from_numpy(np.array(queries)), torch.from_numpy(np.array(gallery)), targets, ids=ids)
@@ -150,7 +152,7 @@ def _recall(judged: Judged, targets: np.ndarray, embeddings: np.ndarray, frozen:
 
 
 def _column(raw: RawTable, name: str, source: Path) -> list[str]:
-    at = [i for i, found in enumerate(raw.names) if plain(found) == plain(name)]
+    at = [i for i, found in enumerate(raw.names) if normalise_name(found) == normalise_name(name)]
     if len(at) != 1:
         found_names = ", ".join(f"`{found}`" for found in raw.names[:20])
         raise InputError(f"{source}: {len(at)} columns `{name}` where one is needed; found {found_names}")
@@ -168,7 +170,7 @@ class _Known:
 
     def find(self, name: str) -> int | None:
         """Return the position of a poster; None if none has this name."""
-        written = (self._folder.inside(name) or name).replace("\\", "/")
+        written = (self._folder.relative_path(name) or name).replace("\\", "/")
         if written in self._by_file:
             return self._by_file[written]
         if not written.casefold().endswith(IMAGE_SUFFIXES):

@@ -25,7 +25,7 @@ from keyart.utils.progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
-class Judged:
+class EmbeddedPosters:
     """N posters with a run's embeddings and frozen features.
 
     Attributes:
@@ -52,7 +52,7 @@ class Judged:
         return np.flatnonzero(self.splits == split)
 
 
-def judge(
+def embed_posters(
     embeddings: np.ndarray | torch.Tensor,
     posters: Posters,
     kind: RelevanceKind,
@@ -82,7 +82,7 @@ def judge(
     )
 
 
-def plain_judge(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
+def embed_plain(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
     """Return a function that evaluates other vectors of the posters ``at`` with chosen metrics.
 
     It computes no metrics without near-duplicates: these stay in the gallery.

@@ -10,7 +10,7 @@ import pandas as pd
 from keyart.metrics import registry
 from keyart.metrics.result import RetrievalResult
 from keyart.runs.evaluation.metric_names import BESIDE, is_genre, is_variant
-from keyart.utils.bootstrap import Floats, Interval, intervals, percentile_ends, resample_means
+from keyart.utils.bootstrap import Floats, Interval, bootstrap_intervals, percentile_ends, resample_means
 
 MACRO = f"/genre{registry.MACRO}"
 
@@ -122,7 +122,11 @@ def _intervals(table: pd.DataFrame | None, keys: list[str], replicates: int, see
         return {}
     columns = [key for key in keys if key in table]
     values = table[columns].to_numpy(dtype=np.float64)
-    found = dict(zip(columns, intervals(values, replicates=replicates, seed=seed), strict=True)) if columns else {}
+    found = (
+        dict(zip(columns, bootstrap_intervals(values, replicates=replicates, seed=seed), strict=True))
+        if columns
+        else {}
+    )
     for key in keys:
         parts = [name for name in columns if _macro_of(name) == key]
         if key not in found and parts:

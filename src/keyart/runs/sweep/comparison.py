@@ -9,7 +9,7 @@ import numpy as np
 from keyart.runs.sweep.estimates import Estimate, Estimates
 from keyart.runs.sweep.folder import Job, Value
 
-MOST_LEVELS = 8
+MAX_LEVELS = 8
 """A number with more values is compared by ranges of values, a third of the jobs in each."""
 
 
@@ -104,7 +104,7 @@ def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
     """Whether ranges of a key's values are compared: of a number with many values, or that a search drew once each."""
     values = values_of(key, jobs)
     drawn = len(values) > 3 and len(values) == len(jobs) and any(isinstance(value, float) for value in values)
-    return all(is_number(value) for value in values) and (len(values) > MOST_LEVELS or drawn)
+    return all(is_number(value) for value in values) and (len(values) > MAX_LEVELS or drawn)
 
 
 def compare_levels(key: str, jobs: Sequence[Job], estimates: Estimates) -> Comparison:
@@ -146,7 +146,7 @@ def curve_keys(keys: Sequence[str], jobs: Sequence[Job]) -> tuple[str | None, st
     values = {key: values_of(key, jobs) for key in keys}
     numbers = [key for key in keys if all(is_number(value) for value in values[key])]
     first = max(numbers or keys, key=lambda key: len(values[key]))
-    others = [key for key in keys if key != first and len(values[key]) <= MOST_LEVELS]
+    others = [key for key in keys if key != first and len(values[key]) <= MAX_LEVELS]
     return first, min(others, key=lambda key: (key in numbers, len(values[key])), default=None)
 
 

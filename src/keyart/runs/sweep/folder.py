@@ -8,6 +8,7 @@ from typing import Any
 
 from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan, Status, failure_of, pruned_epoch, recorded_overrides, status_of
+from keyart.utils.former import current_names
 from keyart.utils.reading import read_json, read_yaml
 
 Value = str | int | float | bool | None
@@ -153,7 +154,7 @@ def _config(jobs: Iterable[Path]) -> dict[str, Any]:
     for job in jobs:
         for file in (job / "config.yaml", job / ".hydra" / "config.yaml"):
             if file.is_file():
-                return read_yaml(file)
+                return current_names(read_yaml(file))
     return {}
 
 

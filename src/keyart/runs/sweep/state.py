@@ -13,6 +13,7 @@ import yaml
 
 from keyart.errors import InputError
 from keyart.utils.files import write_json, write_text
+from keyart.utils.former import current_override
 from keyart.utils.reading import read_json
 
 Status = Literal["finished", "pruned", "failed", "unfinished", "not started"]
@@ -94,7 +95,7 @@ def recorded_overrides(folder: Path) -> list[str]:
     if not file.is_file():
         return []
     try:
-        return [str(override) for override in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
+        return [current_override(str(override)) for override in yaml.safe_load(file.read_text(encoding="utf-8")) or []]
     except (OSError, yaml.YAMLError) as error:
         raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); remove it") from None
 
@@ -151,4 +152,4 @@ class Plan:
 
 
 def _texts(values: Sequence[Any]) -> tuple[str, ...]:
-    return tuple(str(value) for value in values)
+    return tuple(current_override(str(value)) for value in values)

@@ -16,7 +16,7 @@ from keyart.runs.sweep.comparison import format_value
 from keyart.runs.sweep.folder import Job
 from keyart.runs.sweep.summary import Summary
 from keyart.utils.files import write_text
-from keyart.utils.tables import cell
+from keyart.utils.tables import format_number
 from keyart.utils.text import csv_cell, terminal
 
 FILE = "sweep.csv"
@@ -69,7 +69,7 @@ def print_sweep(summary: Summary, console: Console | None = None) -> None:
             estimate = summary.estimates.of([job])
             value = f"{job.value:.4f}" + (f" [{estimate.low:.3f} {estimate.high:.3f}]" if estimate.known else "")
         settings = (format_value(job.settings.get(key)) for key in sweep.keys)
-        table.add_row(str(job.number), *settings, value, cell(job.references.get("lift"), 2), job.outcome)
+        table.add_row(str(job.number), *settings, value, format_number(job.references.get("lift"), 2), job.outcome)
     console.print(table)
     for line in answers(summary):
         console.print(line, soft_wrap=True)

@@ -9,7 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_warn
 
 from keyart.catalogue.relevance import Relevance
-from keyart.metrics.dimension import Spread
+from keyart.metrics.dimension import CollapseStats
 from keyart.metrics.registry import DEFAULT_METRICS, headline
 from keyart.metrics.result import RetrievalResult, lift, same_queries
 from keyart.metrics.retrieval_metrics import RetrievalMetrics
@@ -25,7 +25,7 @@ class RetrievalEvaluation(Callback):
     the same values. The sanity check before training logs nothing.
 
     To detect collapse, each validation also logs ``val/intrinsic_dimension/twonn``, ``…/participation_ratio`` and
-    ``val/mean_cosine`` of its embeddings, and warns once if they have collapsed (see `Spread`).
+    ``val/mean_cosine`` of its embeddings, and warns once if they have collapsed (see `CollapseStats`).
 
     Args:
         genres: (N, G) multi-hot of the whole catalogue.
@@ -39,7 +39,7 @@ class RetrievalEvaluation(Callback):
         monitor: The metric that the progress bar shows, without its split.
 
     Attributes:
-        judgements: The last result of each split.
+        results: The last result of each split.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class RetrievalEvaluation(Callback):
         self.years, self.groups = years, groups
         self.frozen = dict(frozen or {})
         self.monitor = monitor
-        self.judgements: dict[str, RetrievalResult] = {}
+        self.results: dict[str, RetrievalResult] = {}
         self._warned = False
         self._warned_of_collapse = False
 
@@ -108,18 +108,18 @@ class RetrievalEvaluation(Callback):
 
     def _log(self, trainer: Trainer, pl_module: LightningModule, split: str) -> None:
         self.metric.compute()
-        judgement, spread = self.metric.result, self.metric.spread
-        assert judgement is not None
+        result, spread = self.metric.result, self.metric.collapse_stats
+        assert result is not None
         self.metric.reset()
-        self.judgements[split] = judgement
-        values = {f"{split}/{name}": value for name, value in judgement.summary.items()}
-        frozen = self._frozen(judgement, split)
-        first = headline(judgement.summary, self.monitor)
+        self.results[split] = result
+        values = {f"{split}/{name}": value for name, value in result.summary.items()}
+        frozen = self._frozen(result, split)
+        first = headline(result.summary, self.monitor)
         for name in first:
-            values[f"{split}/{name}/chance"] = chance = judgement.chance[name]
+            values[f"{split}/{name}/chance"] = chance = result.chance[name]
             if frozen is not None:
                 values[f"{split}/{name}/frozen"] = base = frozen.summary.get(name, math.nan)
-                lifted = lift(judgement.summary[name], chance, base, frozen.errors.get(name, math.nan))
+                lifted = lift(result.summary[name], chance, base, frozen.errors.get(name, math.nan))
                 values[f"{split}/{name}/lift"] = math.nan if lifted is None else lifted
         if split == "val" and spread is not None:
             values |= {
@@ -133,7 +133,7 @@ class RetrievalEvaluation(Callback):
             if math.isfinite(value):
                 pl_module.log(name, value, prog_bar=name in shown, sync_dist=trainer.world_size > 1)
 
-    def _warn_of_collapse(self, spread: Spread) -> None:
+    def _warn_of_collapse(self, spread: CollapseStats) -> None:
         if self._warned_of_collapse or not (how := spread.collapse()):
             return
         self._warned_of_collapse = True
@@ -142,14 +142,14 @@ class RetrievalEvaluation(Callback):
             " the loss more negatives (sampler.batch_size, memory.size)"
         )
 
-    def _frozen(self, judgement: RetrievalResult, split: str) -> RetrievalResult | None:
+    def _frozen(self, result: RetrievalResult, split: str) -> RetrievalResult | None:
         frozen = self.frozen.get(split)
-        if frozen is None or same_queries(judgement, frozen):
+        if frozen is None or same_queries(result, frozen):
             return frozen
         if not self._warned:
             self._warned = True
             rank_zero_warn(
-                f"{split}: {judgement.queries} posters were seen, but the frozen backbone was judged on"
+                f"{split}: {result.queries} posters were seen, but the frozen backbone was evaluated on"
                 f" {frozen.queries}, so no lift is logged (are the batches limited?)"
             )
         return None

@@ -41,10 +41,10 @@ class LastCheckpoint(Checkpoint):
         step = trainer.global_step
         last = batch_idx + 1 == trainer.num_training_batches
         self._amid = trainer.should_stop and not last
-        wanted = bool(self.every_n_steps) and step % (self.every_n_steps or 1) == 0 and step != self._saved_step
+        requested = bool(self.every_n_steps) and step % (self.every_n_steps or 1) == 0 and step != self._saved_step
         # A run that resumes between an epoch's last step and its end would skip the epoch's validation.
-        self._due = self._due or (wanted and last)
-        if (wanted and not last) or self._amid:
+        self._due = self._due or (requested and last)
+        if (requested and not last) or self._amid:
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from keyart.training.callbacks.pruning import TrialPruned
-from keyart.training.interruption import CutShort
+from keyart.training.interruption import TrainingInterrupted
 
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
@@ -110,8 +110,8 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     except TrialPruned:
         status = "finished"  # a pruned trial has run for as long as its search allowed
         raise
-    except (SIGTERMException, CutShort) as told:
-        by_hand = isinstance(told, CutShort) and told.signal == signal.SIGINT
+    except (SIGTERMException, TrainingInterrupted) as told:
+        by_hand = isinstance(told, TrainingInterrupted) and told.signal == signal.SIGINT
         status = "failed" if by_hand else "preempted"
         raise
     finally:

@@ -15,7 +15,7 @@ from keyart.training.loggers.run_logger import RunResults
 
 BESIDE = ("chance", "frozen", "lift")
 GENRE = "precision@10/genre/"
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 """Maximum number of rows that W&B displays in one table."""
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 _NOT_BETTER = ("intrinsic_dimension", "mean_cosine")
@@ -113,18 +113,18 @@ def metric_rows(metrics: Mapping[str, float | None], split: str = "test") -> tup
     >>> metric_rows({"test/map": 0.3, "test/map/chance": 0.1, "test/map/frozen": 0.2, "test/map/lift": 2.0})
     (['metric', 'value', 'chance', 'frozen', 'lift'], [['map', 0.3, 0.1, 0.2, 2.0]])
     """
-    names = [name for name in _judged(metrics, split) if not name.startswith(GENRE)]
+    names = [name for name in _evaluated(metrics, split) if not name.startswith(GENRE)]
     return ["metric", "value", *BESIDE], [[name, *_values(metrics, f"{split}/{name}")] for name in names]
 
 
 def genre_rows(metrics: Mapping[str, float | None], split: str = "test") -> tuple[list[str], list[list[Any]]]:
     """Return columns and rows of a table of one split's precision@10 per genre."""
-    names = [name for name in _judged(metrics, split) if name.startswith(GENRE) and not name.endswith("/dedup")]
+    names = [name for name in _evaluated(metrics, split) if name.startswith(GENRE) and not name.endswith("/dedup")]
     rows = [[name.removeprefix(GENRE), *_values(metrics, f"{split}/{name}")] for name in sorted(names)]
     return ["genre", "precision@10", *BESIDE], rows
 
 
-def _judged(metrics: Mapping[str, float | None], split: str) -> list[str]:
+def _evaluated(metrics: Mapping[str, float | None], split: str) -> list[str]:
     """Return the metrics of a split that have a chance value."""
     names = [name.removeprefix(f"{split}/") for name in metrics if name.startswith(f"{split}/")]
     return [name for name in names if f"{split}/{name}/chance" in metrics]
@@ -157,7 +157,7 @@ def embedding_rows(results: RunResults, *, vectors: bool = False) -> tuple[list[
     """Return columns and rows of a table of posters: metadata and coordinates in two dimensions.
 
     Args:
-        results: The finished run's results; more than `MOST_ROWS` posters are thinned evenly to that number.
+        results: The finished run's results; more than `MAX_ROWS` posters are thinned evenly to that number.
         vectors: Whether to add the embedding itself, one column per dimension.
     """
     catalogue, embeddings = results.catalogue, np.asarray(results.embeddings)
@@ -166,7 +166,7 @@ def embedding_rows(results: RunResults, *, vectors: bool = False) -> tuple[list[
     if vectors:
         columns += [f"e{i}" for i in range(embeddings.shape[1])]
     rows = []
-    for i in evenly(len(catalogue), MOST_ROWS):
+    for i in evenly(len(catalogue), MAX_ROWS):
         year = catalogue.years[i]
         row = [
             str(catalogue.ids[i]),

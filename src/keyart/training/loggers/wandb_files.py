@@ -11,7 +11,7 @@ from keyart.runs.sweep.state import is_sweep
 from keyart.utils.files import write_text
 
 
-def kept_id(folder: Path) -> str:
+def recorded_run_id(folder: Path) -> str:
     """Return the run's id in W&B, from its folder; a new id is created and saved if there is none.
 
     Args:

@@ -15,7 +15,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from keyart.errors import InputError
 from keyart.training.loggers import wandb_content as content
 from keyart.training.loggers.run_logger import RunResults, Status
-from keyart.training.loggers.wandb_files import in_sweep, is_uploaded, kept_id, offline_sessions, staged_in, sync_line
+from keyart.training.loggers.wandb_files import (
+    in_sweep,
+    is_uploaded,
+    offline_sessions,
+    recorded_run_id,
+    staged_in,
+    sync_line,
+)
 from keyart.training.loggers.wandb_mode import Mode, choose_mode
 from keyart.utils.files import write_bytes
 from keyart.utils.paths import FORMER_NAME
@@ -108,7 +115,7 @@ class WandbLog(Logger):
 
     def run_id(self) -> str:
         """Return the run's id, from its folder; a new id is created and saved if there is none."""
-        return kept_id(self.folder)
+        return recorded_run_id(self.folder)
 
     def rewind(self, step: int) -> None:
         """Continue an interrupted run from ``step``; earlier steps that W&B lacks are logged again first."""

@@ -3,7 +3,7 @@
 from typing import Literal, cast, get_args
 
 from keyart.errors import InputError
-from keyart.utils.network import wandb_account, why_unreachable
+from keyart.utils.network import unreachable_reason, wandb_account
 
 Mode = Literal["online", "offline", "disabled"]
 #: Synonyms of the modes in W&B's own settings.
@@ -36,5 +36,5 @@ def choose_mode(wanted: str = "auto") -> tuple[Mode, str | None]:
         return cast(Mode, outside), f"W&B is set to {account.mode}"
     if account.source is None:
         return "offline", f"not logged in to {account.host}: wandb login"
-    why = why_unreachable(account.host)
+    why = unreachable_reason(account.host)
     return ("online", None) if why is None else ("offline", f"{account.host} cannot be reached: {why}")

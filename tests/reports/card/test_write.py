@@ -8,7 +8,7 @@ import pytest
 
 from keyart.cli import app as cli
 from keyart.reports.card import measure as facts
-from keyart.reports.card.write import make_card
+from keyart.reports.card.write import write_card
 from tests.helpers import draw_posters
 
 
@@ -22,9 +22,11 @@ def made(folder):
     out = folder / "out"
     (folder / "posters" / "p0003.jpg").write_bytes((folder / "posters" / "p0002.jpg").read_bytes())
     (folder / "posters" / "p0007.jpg").write_text("no image")
-    told = []
-    content = make_card(folder / "catalogue.csv", folder / "posters", out, compare=["none", "digits"], say=told.append)
-    return out, content, told
+    lines = []
+    content = write_card(
+        folder / "catalogue.csv", folder / "posters", out, compare=["none", "digits"], report=lines.append
+    )
+    return out, content, lines
 
 
 def test_the_json_has_the_keys_that_others_read(made):
@@ -40,7 +42,7 @@ def test_the_json_has_the_keys_that_others_read(made):
     assert [one["name"] for one in card["references"]["sets"]] == ["this catalogue", "digits"]
 
 
-def test_what_is_odd_is_told(made):
+def test_what_is_odd_is_reported(made):
     _, card, _ = made
     clean = card["cleanliness"]
     assert clean["exact_duplicates"] == [["p0002", "p0003"]]
@@ -53,7 +55,7 @@ def test_what_is_odd_is_told(made):
 def test_the_page_is_whole_and_loads_nothing(made):
     out, _, _ = made
     page = (out / "card.html").read_text()
-    sources, opened, told = [], [], []
+    sources, opened, summary = [], [], []
 
     class Reader(HTMLParser):
         def handle_starttag(self, tag, attributes):
@@ -63,12 +65,12 @@ def test_the_page_is_whole_and_loads_nothing(made):
                 opened.append(known["id"])
 
         def handle_data(self, data):
-            told.append(data)
+            summary.append(data)
 
     Reader().feed(page)
     assert opened == ["complexity", "among", "dimension", "labels", "suspects", "cleanliness", "advice"]
     assert all(source.startswith(("data:", "#")) for source in sources)
-    words = " ".join(told).split()
+    words = " ".join(summary).split()
     assert "Delentropy" in words
     assert "nan" not in words
     assert "None" not in words
@@ -77,9 +79,9 @@ def test_the_page_is_whole_and_loads_nothing(made):
     assert {"extremes.png", "suspects.png", "duplicates.png", "oddities.png"} <= pictures
 
 
-def test_each_part_tells_what_it_took(made):
-    _, card, told = made
-    assert set(card["seconds"]) == {line.split(":")[0] for line in told} - {"all"}
+def test_each_part_reports_what_it_took(made):
+    _, card, summary = made
+    assert set(card["seconds"]) == {line.split(":")[0] for line in summary} - {"all"}
 
 
 def call(monkeypatch, capfd, *arguments):
@@ -92,12 +94,12 @@ def call(monkeypatch, capfd, *arguments):
 def test_the_command_prints_one_json_or_a_table(folder, tmp_path, monkeypatch, capfd, made):
     asked = []
 
-    def stand_in(*arguments, say, **options):
+    def stand_in(*arguments, report, **options):
         asked.append((arguments, options))
-        say("complexity: 1.0 s")
+        report("complexity: 1.0 s")
         return made[1]
 
-    monkeypatch.setattr("keyart.reports.card.write.make_card", stand_in)
+    monkeypatch.setattr("keyart.reports.card.write.write_card", stand_in)
     arguments = ["--catalogue", folder / "catalogue.csv", "--out", tmp_path / "new", "--compare", "none, mnist"]
     code, out, err = call(monkeypatch, capfd, *arguments, "--json")
     assert code == 0
@@ -142,7 +144,7 @@ def test_a_run_adds_its_embeddings(folder, tmp_path, monkeypatch):
         return "resnet18", rng.normal(size=(len(posters), 32)), rng.normal(size=(len(posters), 8))
 
     monkeypatch.setattr(facts, "_vectors", stand_in)
-    card = make_card(folder / "catalogue.csv", folder / "posters", tmp_path / "new", compare=["none"])
+    card = write_card(folder / "catalogue.csv", folder / "posters", tmp_path / "new", compare=["none"])
     assert list(card["intrinsic_dimension"]) == ["pixels", "frozen", "embeddings"]
     assert card["intrinsic_dimension"]["embeddings"]["ambient"] == 8
 
@@ -152,13 +154,13 @@ def test_a_card_of_few_posters_is_refused(tmp_path):
 
     folder = draw_posters(tmp_path, n=8)
     with pytest.raises(InputError, match="8 posters can be used"):
-        make_card(folder / "catalogue.csv", folder / "posters", tmp_path / "out", compare=["none"])
+        write_card(folder / "catalogue.csv", folder / "posters", tmp_path / "out", compare=["none"])
 
 
 @pytest.mark.posters
 @pytest.mark.slow
 def test_real_posters(posters_dir, tmp_path):
-    card = make_card(posters_dir / "catalogue.csv", posters_dir / "posters", tmp_path, compare=["none"])
+    card = write_card(posters_dir / "catalogue.csv", posters_dir / "posters", tmp_path, compare=["none"])
     assert card["labels"]["random_pairs"]["share_a_genre"] == pytest.approx(0.484, abs=0.0005)
     assert card["labels"]["random_pairs"]["same_set"] == pytest.approx(0.020, abs=0.0005)
     assert card["labels"]["genre_sets"]["distinct"] == 434

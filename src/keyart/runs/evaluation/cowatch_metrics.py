@@ -4,16 +4,16 @@ import math
 
 import numpy as np
 
-from keyart.metrics.result import lift, mean_of, standard_error
-from keyart.recommend.cowatch import CoWatch, joined
-from keyart.runs.evaluation.posters import Judged
-from keyart.utils.vectors import unit_rows
+from keyart.metrics.result import lift, nan_mean, standard_error
+from keyart.recommend.cowatch import CoWatch, concatenate_unit
+from keyart.runs.evaluation.posters import EmbeddedPosters
+from keyart.utils.vectors import normalise_rows
 
 WEIGHT = 0.5
 """Weight of the embedding in combination with genres."""
 
 
-def history_metrics(judged: Judged, watched: CoWatch) -> dict[str, float | None]:
+def history_metrics(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
     """Compute ``cowatch/ndcg@10``: each film that enough users liked is a query for the others; see `CoWatch`.
 
     Args:
@@ -37,27 +37,27 @@ def history_metrics(judged: Judged, watched: CoWatch) -> dict[str, float | None]
     return flat
 
 
-def _compare(judged: Judged, watched: CoWatch) -> dict[str, float | None]:
+def _compare(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
     name = "cowatch/ndcg@10"
     flat: dict[str, float | None] = {"cowatch/queries": len(watched), "cowatch/gallery": len(watched)}
     if len(watched) < 2:
         return flat | {name: None}
     has = judged.posters.catalogue.genres
-    genres = unit_rows(np.stack([has[own].any(0) for own in watched.posters]).astype(np.float32))
+    genres = normalise_rows(np.stack([has[own].any(0) for own in watched.posters]).astype(np.float32))
     ours, frozen = watched.of_films(judged.embeddings), watched.of_films(judged.frozen)
     rows = {
         "": ours,
         "/frozen": frozen,
         "/genres": genres,
-        "/with_genres": joined(genres, ours, WEIGHT),
-        "/with_genres/frozen": joined(genres, frozen, WEIGHT),
+        "/with_genres": concatenate_unit(genres, ours, WEIGHT),
+        "/with_genres/frozen": concatenate_unit(genres, frozen, WEIGHT),
     }
     if judged.splits is not None:
         centred = watched.of_films(judged.frozen - judged.frozen[judged.positions("train")].mean(0))
-        rows |= {"/frozen_centred": centred, "/with_genres/frozen_centred": joined(genres, centred, WEIGHT)}
+        rows |= {"/frozen_centred": centred, "/with_genres/frozen_centred": concatenate_unit(genres, centred, WEIGHT)}
     values = {end: watched.ndcg(vectors) for end, vectors in rows.items()}
     chance = watched.chance()
-    means = {end: mean_of(found) for end, found in values.items()} | {"/chance": mean_of(chance)}
+    means = {end: nan_mean(found) for end, found in values.items()} | {"/chance": nan_mean(chance)}
     flat |= {f"{name}{end}": value if math.isfinite(value) else None for end, value in means.items()}
     flat[f"{name}/lift"] = lift(
         means[""], means["/chance"], means["/frozen"], standard_error(values["/frozen"] - chance)
