@@ -71,7 +71,7 @@ def recommend(
 
     opened = load(run)
     with closing(open_index(opened, index, uri, collection)) as table:
-        settings: Any = {"k": k, "rating_scale": rating_scale, "index": table, "say": partial(echo, err=True)}
+        settings: Any = {"k": k, "rating_scale": rating_scale, "index": table, "report": partial(echo, err=True)}
         if everybody:
             assert history is not None
             content = opened.recommend_all(history, target, **settings).to_dict()
