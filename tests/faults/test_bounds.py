@@ -1,15 +1,22 @@
 """Files and numbers beyond a bound are refused before they are read or used; faults of the system are one line."""
 
 import errno
+import io
 import os
 import subprocess
 import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from keyart.config import preflight
 from keyart.errors import InputError
-from keyart.images.decode import BadImage
+from keyart.images import decode
+from keyart.images.decode import BadImage, decode_poster
 from keyart.images.pixel_cache import open_pixels
 from keyart.utils.files import describe_fault
 
@@ -34,6 +41,84 @@ def test_a_huge_table_is_not_read(keyart, tmp_path):
     code, _, err = keyart("check", "--catalogue", path)
     assert code == 2
     assert err.startswith(f"keyart: {path}: cannot be read (larger than 4,096 MiB)")
+    assert err.count("\n") == 1
+
+
+@pytest.fixture(scope="module")
+def bombs():
+    """Small files of 16 megapixels each, by format."""
+    found = {}
+    for kind, options in (("WEBP", {"lossless": True}), ("PNG", {}), ("JPEG", {"progressive": True})):
+        with io.BytesIO() as file:
+            Image.new("RGB", (4000, 4000), (200, 10, 10)).save(file, kind, **options)
+            found[kind] = file.getvalue()
+    return found
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG"])
+def test_threads_decode_a_bounded_number_of_pixels_at_one_time(kind, bombs, monkeypatch):
+    now, most, lock = 0, 0, threading.Lock()
+
+    def work(_):  # the first step that may decode the whole picture
+        nonlocal now, most
+        with lock:
+            now += 16_000_000
+            most = max(most, now)
+        time.sleep(0.02)
+        with lock:
+            now -= 16_000_000
+        return 1
+
+    monkeypatch.setattr(decode, "_orientation", work)
+    monkeypatch.setattr(decode, "_fit", lambda _, size: np.zeros((*size, 3), np.uint8))
+    monkeypatch.setattr(decode, "_ends_early", lambda *_: False)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: decode_poster(bombs[kind], (96, 64)), range(10)))
+    assert most == 4 * 16_000_000 == decode.MAX_PIXELS
+
+
+def test_a_budget_is_given_back_after_a_fault(bombs, monkeypatch):
+    def fail(*_):
+        raise OSError("broken")
+
+    monkeypatch.setattr(decode, "_fit", fail)
+    for _ in range(5):
+        with pytest.raises(BadImage):
+            decode_poster(bombs["PNG"], (96, 64))
+
+
+def test_a_picture_of_too_many_pixels_is_refused_by_its_header():
+    with io.BytesIO() as file:
+        Image.new("1", (16000, 4100)).save(file, "PNG")
+        data = file.getvalue()
+    with pytest.raises(BadImage, match="64 megapixels"):
+        decode_poster(data, (96, 64))
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_a_pipe_or_a_device_is_no_image(kind, tmp_path):
+    path = tmp_path / "a.jpg"
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/zero")
+    _, good, bad = open_pixels([path], (96, 64), cache_dir=tmp_path)
+    assert not len(good)
+    assert "no regular file" in bad[0].detail
+
+
+@pytest.mark.parametrize("command", ["check", "embed", "fetch", "search", "recommend", "evaluate-history"])
+def test_a_pipe_or_a_device_is_no_table_and_no_query(command, made, keyart, tmp_path):
+    run, path = made[2][0][0], tmp_path / "posters.csv"
+    os.mkfifo(path)
+    line = {
+        "check": ["--catalogue", path],
+        "embed": [run, "--catalogue", path, "--out", tmp_path / "out"],
+        "fetch": ["--catalogue", path, "--to", tmp_path / "out"],
+        "search": [run, path],
+        "recommend": [run, "--history", path, "--user", "1"],
+        "evaluate-history": [run, "--history", path],
+    }[command]
+    code, _, err = keyart(command, *line)
+    assert code == 2
+    assert str(path) in err
     assert err.count("\n") == 1
 
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from keyart.images.pixel_cache import PixelCache, Progress
-from keyart.utils.cache import load_array, write_atomically
+from keyart.utils.cache import load_array, save_array
 
 Grey = npt.NDArray[np.uint8]
 MEASURES = ("shannon", "glcm", "delentropy")
@@ -105,7 +105,7 @@ def measured_complexity(pixels: PixelCache, progress: Progress | None = None) ->
             if progress is not None:
                 progress(min(start + _STEP, len(pixels)), len(pixels))
     table = np.concatenate(parts) if parts else np.empty((0, len(MEASURES)))
-    write_atomically(path, lambda file: np.save(file, table))
+    save_array(path, table)
     return table
 
 

@@ -7,7 +7,7 @@ import re
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import cache
 
 import numpy as np
@@ -24,13 +24,13 @@ MIN_SIDE = 16
 """Minimum length of an image's shorter side in pixels."""
 
 MAX_PIXELS = 64_000_000
-"""Maximum number of pixels of an image, according to its header."""
+"""Maximum number of pixels of an image, according to its header, and of all images that threads decode at one time.
+
+Some formats take 24 bytes for each pixel: 1.5 GB in all.
+"""
 
 MOST_BYTES = 512 << 20
 """Maximum size of an image file: `MAX_PIXELS` with 16 bits in four channels, uncompressed."""
-
-HEAVY_PIXELS = 8_000_000
-"""Larger images are decoded one at a time: some formats take more than 20 bytes for each pixel."""
 
 MAX_ASPECT_RATIO = 4.0
 """Maximum ratio of the long to the short side: door panels have 3, the widest cinema stills 2.8."""
@@ -150,7 +150,28 @@ def plain_jpeg_size(data: bytes) -> tuple[int, int] | None:
     return (width, height) if plain and fit and width * height <= MAX_PIXELS else None
 
 
-_heavy = threading.Lock()
+class _Budget:
+    """A number of pixels that threads share; who needs more than is left waits."""
+
+    def __init__(self, pixels: int) -> None:
+        self._left = pixels
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def spend(self, pixels: int) -> Iterator[None]:
+        """Hold a part of the budget, at most all of it, within a block."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._left >= pixels)
+            self._left -= pixels
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += pixels
+                self._changed.notify_all()
+
+
+_budget = _Budget(MAX_PIXELS)
 _quieting = threading.Lock()
 _quiet: list[ExitStack] = []
 
@@ -208,14 +229,19 @@ def fit_poster(image: Image.Image, image_size: tuple[int, int]) -> np.ndarray:
 def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]) -> np.ndarray:
     _check_shape(image)
     width, height = image.size
-    requested = image_size if _orientation(image) >= 5 else (image_size[1], image_size[0])
-    scale = 2 * max(requested[0] / width, requested[1] / height)
-    least = (math.ceil(scale * width), math.ceil(scale * height))
-    image.draft(None, least)
-    if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
-        raise BadImage("truncated image", "its data end before the picture does", "replace the file with a whole one")
-    # A draft has reduced the size.
-    with _heavy if image.size[0] * image.size[1] > HEAVY_PIXELS else nullcontext():
+    pixels = width * height
+    if isinstance(image, JpegImageFile) and not image.info.get("progressive"):
+        pixels = min(
+            pixels, 16 * image_size[0] * image_size[1]
+        )  # the reduced scale has 2 to 4 times the target's sides
+    with _budget.spend(pixels):  # from here on: a PNG file's orientation is found by decoding it
+        requested = image_size if _orientation(image) >= 5 else (image_size[1], image_size[0])
+        scale = 2 * max(requested[0] / width, requested[1] / height)
+        least = (math.ceil(scale * width), math.ceil(scale * height))
+        image.draft(None, least)
+        if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
+            text = "its data end before the picture does"
+            raise BadImage("truncated image", text, "replace the file with a whole one")
         return _fit(image, image_size)
 
 

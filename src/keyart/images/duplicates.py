@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from keyart.images.pixel_cache import PixelCache
-from keyart.utils.cache import load_array, write_atomically
+from keyart.utils.cache import load_array, save_array
 
 _VERSION = 2  # increase it if the same pixels may give other groups
 _THUMBNAIL = (24, 16)  # (height, width): separates different images, tolerates recompression and small crops
@@ -80,7 +80,7 @@ def _groups_and_components(
         return known
     pairs = _pairs(thumbnails(pixels), max_difference, min_correlation)
     both = np.stack([_join(len(pixels), pairs, max_group), _link(len(pixels), pairs)])
-    write_atomically(path, lambda file: np.save(file, both))
+    save_array(path, both)
     return both
 
 

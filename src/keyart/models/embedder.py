@@ -19,7 +19,7 @@ from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.files import replacing_folder, write_text
 from keyart.utils.former import current_names
-from keyart.utils.reading import COPY_AGAIN, faults_of, read_json
+from keyart.utils.reading import COPY_AGAIN, check_regular, faults_of, read_json
 
 if TYPE_CHECKING:
     from keyart.images.any_image import AnyImage
@@ -311,6 +311,7 @@ def _load_state(module: nn.Module, path: Path) -> None:
     from safetensors.torch import load_file
 
     try:
+        check_regular(path)
         module.load_state_dict(load_file(path), strict=True)
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0]

@@ -14,7 +14,7 @@ from keyart.models.backbone import Backbone
 from keyart.models.embedder import step_size, to_images
 from keyart.models.precision import autocast_for, resolve_precision
 from keyart.models.weights import digest
-from keyart.utils.cache import cache_folder, load_array, locked, write_atomically
+from keyart.utils.cache import cache_folder, load_array, locked, save_array
 
 if TYPE_CHECKING:
     from keyart.images.pixel_cache import PixelCache
@@ -126,6 +126,6 @@ def _write(
                 progress(stop, total)
 
     try:
-        write_atomically(path, write, alone=True)
+        save_array(path, write, alone=True)
     finally:
         backbone.to(home).train(training)

@@ -12,7 +12,7 @@ from torch import Tensor
 from keyart.models.embedder import Embedder, transformed_features
 from keyart.models.heads.base import Head
 from keyart.models.heads.combined import CombinedHead
-from keyart.utils.cache import cache_folder, load_array, locked, write_atomically
+from keyart.utils.cache import cache_folder, load_array, locked, save_array, write_atomically
 
 log = logging.getLogger(__name__)
 #: Increased whenever the same head and features would give a different fit.
@@ -66,7 +66,7 @@ def fit_head(
                 head.fit(features[train], genres[train])
                 created = transformed_features(embedder, features).numpy()
                 write_atomically(fitted, lambda file: file.write(_buffers(head)), alone=True)
-                write_atomically(transformed, lambda file: np.save(file, created), alone=True)
+                save_array(transformed, created, alone=True)
                 found = load()
     assert found is not None
     return torch.from_numpy(found)

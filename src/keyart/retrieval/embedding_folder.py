@@ -1,11 +1,13 @@
 """Folders of embeddings: Parquet parts that any reader of Parquet folders reads as one table.
 
-The folder holds only parts. Each part stores its metadata in its Parquet schema, under the key ``keyart``.
+The folder holds only parts. Each part stores its metadata in its Parquet schema, under the key ``keyart``, and a
+checksum in each page, which is verified when the part is read.
 """
 
 import json
 import warnings
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ from keyart.errors import InputError
 from keyart.retrieval.index import PosterIndex
 from keyart.utils.files import write_atomically
 from keyart.utils.paths import FORMER_NAME
-from keyart.utils.reading import read_json
+from keyart.utils.reading import check_regular, read_json
 
 PART_SIZE = 1024
 """Number of posters per part."""
+MOST_PART_BYTES = 1 << 30
+"""Maximum size of a part in memory; one of embeddings with 8,192 numbers takes a thirtieth."""
 FORMER_METADATA = "embeddings.json"
 """Metadata file of folders that version 0.1 wrote. Other readers of Parquet folders mistake it for a part."""
 _TEXTS = ("id", "film", "img", "title", "genres", "split")
@@ -50,19 +54,21 @@ def write_part(
     table = pa.Table.from_pandas(posters, pa.schema(fields), preserve_index=False)
     values = pa.FixedSizeListArray.from_arrays(pa.array(vectors.ravel(), pa.float32()), width)
     table = table.add_column(1, pa.field("embedding", pa.list_(pa.float32(), width)), values)
-    notes = {"posters": len(posters), "skipped": skipped, "about": dict(metadata)}
+    notes = {"part": path.name, "posters": len(posters), "skipped": skipped, "about": dict(metadata)}
     table = table.replace_schema_metadata({"keyart": json.dumps(notes)})
-    write_atomically(path, lambda file: pq.write_table(table, file))
+    write_atomically(path, lambda file: pq.write_table(table, file, write_page_checksum=True))
 
 
 def part_notes(path: Path) -> dict[str, Any]:
     """Read a part's metadata: ``posters`` (a count), ``skipped`` and, except in old parts, ``about``.
 
     Raises:
-        InputError: The part cannot be read.
+        InputError: The part cannot be read, is another part than its name says, or has not the rows that it counts.
     """
     try:
-        metadata = pq.read_schema(path).metadata
+        check_regular(path)
+        footer = pq.read_metadata(path)
+        metadata = footer.metadata
         notes = dict(json.loads(metadata.get(b"keyart") or metadata[FORMER_NAME.encode()]))
         if not isinstance(notes["posters"], int) or not isinstance(notes["skipped"], list):
             raise TypeError
@@ -70,6 +76,16 @@ def part_notes(path: Path) -> dict[str, Any]:
             raise TypeError
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
         raise InputError(f"{path}: damaged, or no part of keyart's; delete it and run keyart embed again") from None
+    size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    fault = None
+    if notes.get("part", path.name) != path.name:
+        fault = f"holds {notes['part']}"
+    elif footer.num_rows != notes["posters"]:
+        fault = f"has {footer.num_rows:,} rows, not {notes['posters']:,}"
+    elif footer.num_rows > PART_SIZE or size > MOST_PART_BYTES:
+        fault = f"has {footer.num_rows:,} rows of {size:,} bytes in all, more than a part may have"
+    if fault:
+        raise InputError(f"{path}: {fault}; delete it and run keyart embed again")
     return notes
 
 
@@ -113,13 +129,15 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
             FutureWarning,
             stacklevel=2,
         )
-    paths = [part_path(folder, piece) for piece in range(-(-total // PART_SIZE))]
-    missing = [path.name for path in paths if not path.is_file()]
-    if missing:
+    count, found = -(-total // PART_SIZE), {path.name for path in folder.glob("part-*.parquet")}
+    # The count is not to be trusted: nothing is done for each of its parts before as many are found.
+    lacking = next((p.name for p in map(partial(part_path, folder), range(count)) if p.name not in found), None)
+    if lacking is not None:
         raise InputError(
-            f"{folder}: {len(missing)} of {len(paths)} parts are missing ({missing[0]}, say); run keyart embed to the"
-            " end"
+            f"{folder}: {count:,} parts belong to it, and it has {len(found):,} ({lacking} is missing, say); run keyart"
+            " embed to the end"
         )
+    paths = [part_path(folder, piece) for piece in range(count)]
     tables, vectors = [], []
     for path in paths:
         # An old part has no metadata of the folder. The images' path may differ between machines.
@@ -143,7 +161,7 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
 def _read_part(path: Path, width: int) -> tuple[pd.DataFrame, np.ndarray]:
     """Return the posters of a part and their (M, E) vectors, NaN where a number is missing."""
     try:
-        part = pq.read_table(path, partitioning=None)
+        part = pq.read_table(path, partitioning=None, page_checksum_verification=True)
     except (OSError, pa.ArrowException) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(f"{path}: damaged ({reason}); delete it and run keyart embed again") from None

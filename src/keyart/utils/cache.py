@@ -1,5 +1,6 @@
 """Cache folders for results that can be computed again, with locks and atomic writes."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ from filelock import FileLock
 
 from keyart.errors import InputError
 from keyart.utils import files
+from keyart.utils.checksums import DIGEST_BYTES, file_digest
 from keyart.utils.paths import cache_root
+from keyart.utils.reading import check_regular
 
 
 def cache_folder(part: str, cache_dir: Path | str | None = None) -> Path:
@@ -48,7 +51,7 @@ def report_storage_errors(folder: Path) -> Iterator[None]:
 def load_array(
     path: Path, dtype: npt.DTypeLike, shape: Sequence[int | None], mode: Literal["r", "c"] | None = None
 ) -> npt.NDArray[Any] | None:
-    """Load an array of the cache.
+    """Load an array of the cache, and compare it with its digest if `save_array` wrote it.
 
     Args:
         path: A ``.npy`` file.
@@ -60,13 +63,42 @@ def load_array(
         The array; None if there is none, or if the file is damaged and the array has to be computed again.
     """
     try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode=mode)
-        if array.dtype == dtype and len(array.shape) == len(shape):
-            known = all(requested in (None, found) for requested, found in zip(shape, array.shape, strict=True))
-            return array if known else None
-    except (OSError, ValueError, EOFError):
-        pass
-    return None
+        check_regular(path)
+        array: Any = np.load(path, mmap_mode=mode or "r")
+        rest = path.stat().st_size - array.offset - array.nbytes
+        if rest == DIGEST_BYTES:
+            with path.open("rb") as file:
+                file.seek(-DIGEST_BYTES, os.SEEK_END)
+                if file.read().hex() != file_digest(path, omit=DIGEST_BYTES):
+                    return None
+        elif rest:
+            return None
+    except (OSError, ValueError, EOFError, AttributeError):  # an archive of arrays has no offset
+        return None
+    known = array.dtype == dtype and len(array.shape) == len(shape)
+    known = known and all(requested in (None, found) for requested, found in zip(shape, array.shape, strict=True))
+    if not known:
+        return None
+    return array if mode else np.array(array)
+
+
+def save_array(path: Path, content: npt.NDArray[Any] | Callable[[BinaryIO], object], *, alone: bool = False) -> None:
+    """Write a ``.npy`` file with the digest of its content behind the array, where readers of such files ignore it.
+
+    Args:
+        path: The file's final name; its folder exists.
+        content: The array; or a function that writes header and numbers to an open file.
+        alone: See `write_atomically`.
+
+    Raises:
+        InputError: The disk is full, or the folder cannot be written.
+    """
+    with report_storage_errors(path.parent), files.atomic_path(path, alone=alone) as draft:
+        with draft.open("wb") as file:
+            content(file) if callable(content) else np.save(file, content)
+        digest = bytes.fromhex(file_digest(draft))
+        with draft.open("ab") as file:
+            file.write(digest)
 
 
 @contextmanager

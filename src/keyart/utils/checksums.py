@@ -5,29 +5,36 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from keyart.errors import InputError
+from keyart.utils.reading import check_regular
 
 BLOCK = 1 << 20
 MAX_BLOCKS = 256
+DIGEST_BYTES = 16
 
 
-def file_digest(path: Path) -> str:
+def file_digest(path: Path, *, omit: int = 0) -> str:
     """Return the BLAKE2b digest of a file's size and content (only of samples of it for a large file).
 
     Files of up to 256 MiB are read completely. Of a larger file, 256 blocks of 1 MiB are read, evenly spaced from the
     first to the last, so that a memory-mapped index opens quickly. A truncated file is always detected, and a shifted
     or mixed-up one practically always. A single flipped bit between two blocks is not detected.
 
+    Args:
+        path: The file.
+        omit: Number of bytes at the end that do not count.
+
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is a pipe or a device.
     """
-    size = path.stat().st_size
-    digest = hashlib.blake2b(str(size).encode(), digest_size=16)
+    check_regular(path)
+    size = path.stat().st_size - omit
+    digest = hashlib.blake2b(str(size).encode(), digest_size=DIGEST_BYTES)
     blocks = -(-size // BLOCK)
     with path.open("rb") as file:
         for i in range(min(blocks, MAX_BLOCKS)):
             start = i * BLOCK if blocks <= MAX_BLOCKS else (size - BLOCK) * i // (MAX_BLOCKS - 1)
             file.seek(start)
-            digest.update(file.read(BLOCK))
+            digest.update(file.read(min(BLOCK, size - start)))
     return digest.hexdigest()
 
 
@@ -40,7 +47,7 @@ def embedder_digest(folder: Path) -> str:
     Raises:
         InputError: The folder holds no embedder.
     """
-    digest = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     names = sorted(path.name for path in folder.glob("*") if path.suffix in (".json", ".safetensors"))
     if "embedder.json" not in names:
         raise InputError(f"{folder}: there is no embedder (no embedder.json); name a finished run's folder")

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,13 +26,28 @@ def read_bytes(path: Path, most: int = MOST_RECORD_BYTES) -> bytes:
     """Read a file of limited size; a larger one is not read at all.
 
     Raises:
-        OSError: The file cannot be read, or is larger than ``most`` bytes (``EFBIG``).
+        OSError: The file cannot be read, is larger than ``most`` bytes (``EFBIG``), or is no regular file: a pipe or a
+            device could keep its reader waiting forever.
     """
+    check_regular(path)
     with path.open("rb") as file:
         content = file.read(most + 1) if os.fstat(file.fileno()).st_size <= most else None
     if content is None or len(content) > most:
         raise OSError(errno.EFBIG, f"larger than {most >> 20:,} MiB", str(path))
     return content
+
+
+def check_regular(path: Path) -> None:
+    """Check that a path is a regular file, or a link to one, before it is opened.
+
+    Raises:
+        OSError: It does not exist, or is a folder, a pipe, a socket or a device.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "no regular file, but a pipe or a device", str(path))
 
 
 def read_json(path: Path, schema: Schema | None = None, *, fix: str = COPY_AGAIN) -> dict[str, Any]:

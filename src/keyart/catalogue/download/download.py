@@ -13,6 +13,7 @@ from keyart.catalogue.download.requests import PosterRequest
 from keyart.catalogue.download.retry_policy import RetryPolicy
 from keyart.catalogue.image_folder import IMAGE_SUFFIXES, ImageFolder
 from keyart.errors import InputError
+from keyart.utils.reading import read_bytes
 
 Report = Callable[[int, int], None]
 #: Checks that bytes are a complete poster and returns the suffix of their format, such as ``".jpg"``.
@@ -170,10 +171,8 @@ class _Job:
         if found is None:
             return False
         try:
-            path = self._store.root / found
-            if path.stat().st_size <= self._client.limits.body:
-                self._verify(path.read_bytes())
-                return True
+            self._verify(read_bytes(self._store.root / found, self._client.limits.body))
+            return True
         except (OSError, NotAPoster):
             pass  # not a readable poster: it is downloaded again and replaced
         return False
