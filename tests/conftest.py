@@ -9,6 +9,10 @@ import pytest
 # Connections to an embedded Milvus are closed while later tests read standard error; see `milvus_client`.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 
+# Test workers share the cores: threads of several workers on one core wait for each other at each operation.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
+
 import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 from tests.shared_run import made  # noqa: F401
