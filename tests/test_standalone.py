@@ -42,8 +42,9 @@ from keyart import losses
 
 torch.manual_seed(0)
 genres, features, index = (torch.rand(24, 4) < 0.4).float(), torch.randn(24, 8), torch.arange(24)
-relations = losses.compute_relations(genres, genres, losses.AngularLoss().relevance, index, index, frozen=(features,
-features)) kinds = [getattr(losses, name) for name in losses.__all__]
+angular, frozen = losses.AngularLoss(), (features, features)
+relations = losses.compute_relations(genres, genres, angular.relevance, index, index, frozen=frozen)
+kinds = [getattr(losses, name) for name in losses.__all__]
 kinds = {one for one in kinds if inspect.isclass(one) and issubclass(one, losses.MetricLoss)}
 for kind in kinds - {losses.MetricLoss, losses.PMLLoss}:  # the last one wraps another library
     loss = kind({"one": losses.AngularLoss()}, {"one": 1.0}) if kind is losses.SumLoss else kind()

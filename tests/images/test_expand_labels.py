@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keyart.images.expand_labels import expand_labels
+from keyart.images.label_expansion import expand_labels
 from keyart.images.loader import BatchLoader
 from keyart.images.samplers.random import RandomSampler
 

@@ -54,7 +54,7 @@ def naive_ward(vectors, most):
 
 @pytest.mark.parametrize("most", [1, 3, 6])
 def test_interests_are_wards_clusters_with_medoids(most):
-    vectors = clustered(40, seed=4, scale=0.2).astype(np.float64)
+    vectors = clustered(40, seed=4, spread=0.2).astype(np.float64)
     weights = np.random.default_rng(0).random(40) + 0.1
     found = find_interests(vectors, weights, most, alike=0.0)
     assert {frozenset(one.members.tolist()) for one in found} == naive_ward(vectors, most)
@@ -94,8 +94,8 @@ def test_a_great_ridge_leaves_the_mean_profile():
     vectors = clustered(300)
     space = ProfileSpace.fit(vectors, 1e6)
     profile = space.profiles(space.pull(vectors[:4], np.full(4, 0.25))[None])[0]
-    profile = vectors[:4].mean(0) - vectors.mean(0)
-    cosine = profile.direction @ profile / np.linalg.norm(profile.direction) / np.linalg.norm(profile)
+    mean = vectors[:4].mean(0) - vectors.mean(0)
+    cosine = profile.direction @ mean / np.linalg.norm(profile.direction) / np.linalg.norm(mean)
     assert cosine == pytest.approx(1, abs=1e-4)
 
 

@@ -10,7 +10,7 @@ from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
 from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.pair import explain_pair
-from keyart.retrieval.explanation.resample import resample
+from keyart.retrieval.explanation.resampling import resample
 
 SIZE = (96, 64)
 

@@ -42,9 +42,9 @@ def test_differences_are_paired_by_id_not_by_row():
 def test_queries_left_out_of_either_are_left_out_of_the_difference():
     ours, frozen = table(map=[0.5, NAN, 0.9, 0.7]), table(map=[0.1, 0.2, NAN, 0.3])
     (score,) = collect_scores(metrics_of(ours, frozen), "test", ours, frozen)
-    assert score.difference.queries == 2
+    assert score.difference.n_queries == 2
     assert score.difference.value == pytest.approx(0.4)
-    assert score.interval.queries == 3
+    assert score.interval.n_queries == 3
 
 
 def test_other_splits_rows_do_not_count():

@@ -15,8 +15,8 @@ from keyart.utils.folder_lock import acquire, find_writer, release, sole_writer
 
 HOLD = """
 import sys, pathlib
-from keyart.utils.folder_lock import claim
-claim(pathlib.Path(sys.argv[1]), 'runs this sweep')
+from keyart.utils.folder_lock import acquire
+acquire(pathlib.Path(sys.argv[1]), 'runs this sweep')
 print('held', flush=True)
 input()
 """
@@ -110,8 +110,8 @@ def test_parts_of_a_folder_have_a_writer_each(tmp_path):
 
 def test_a_forked_child_that_outlives_the_writer_does_not_hold(tmp_path):
     write = (
-        "import os, sys, pathlib, time\nfrom keyart.utils.folder_lock import claim\n"
-        "claim(pathlib.Path(sys.argv[1]), 'trains this run')\nchild = os.fork()\n"
+        "import os, sys, pathlib, time\nfrom keyart.utils.folder_lock import acquire\n"
+        "acquire(pathlib.Path(sys.argv[1]), 'trains this run')\nchild = os.fork()\n"
         "if not child: time.sleep(60)\nprint(child, flush=True)\nos.kill(os.getpid(), 9)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", write, str(tmp_path)], stdout=-1, text=True)

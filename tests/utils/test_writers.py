@@ -9,7 +9,7 @@ import keyart
 
 SOURCES = Path(keyart.__file__).parents[1]
 MECHANISM = "keyart/utils/files.py"
-DRAFTS = {"replacing", "replacing_folder"}
+DRAFTS = {"atomic_path", "replacing_folder"}
 """Context managers whose block may write to the draft that they yield."""
 CALLBACKS = {"write_atomically"}
 """Functions that call their argument with an open draft."""
@@ -34,7 +34,7 @@ OWN = {
     ("keyart/launch/sweep/worker_pool.py", "_start"): "appends to a log",
     ("keyart/models/export/program.py", "_write"): "is called with a draft by `export_run`",
     ("keyart/models/export/onnx.py", "write_onnx"): "is called with a draft by `export_run`",
-    ("keyart/utils/folder_lock.py", "claim"): "writes who holds the lock into the locked file",
+    ("keyart/utils/folder_lock.py", "acquire"): "writes who holds the lock into the locked file",
     ("keyart/utils/folder_lock.py", "_acquire"): "opens the lock's file",
     ("keyart/utils/text.py", "prepare_streams"): "opens the null device in place of a closed stream",
     ("keyart/cli/app.py", "main"): "opens the null device in place of a closed output",
@@ -148,7 +148,7 @@ def test_no_other_module_writes_files():
         ("figure.savefig(buffer)", 0),
         ("draft.replace(path), os.replace(draft, path)", 2),
         ("name.replace('a', 'b')", 0),
-        ("with replacing(path) as draft:\n    np.save(draft, a)\nnp.save(path, a)", 1),
+        ("with atomic_path(path) as draft:\n    np.save(draft, a)\nnp.save(path, a)", 1),
         ("write_atomically(path, lambda file: np.save(file, a))", 0),
     ],
 )

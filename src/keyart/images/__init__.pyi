@@ -11,7 +11,7 @@ from keyart.images.duplicates import (
 from keyart.images.duplicates import (
     near_duplicate_groups as near_duplicate_groups,
 )
-from keyart.images.expand_labels import expand_labels as expand_labels
+from keyart.images.label_expansion import expand_labels as expand_labels
 from keyart.images.loader import BatchLoader as BatchLoader
 from keyart.images.loader import EvaluationLoader as EvaluationLoader
 from keyart.images.pixel_cache import PixelCache as PixelCache

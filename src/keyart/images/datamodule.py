@@ -11,7 +11,7 @@ from torch import Tensor
 from keyart.images.augment import Augment
 from keyart.images.counter_rng import text_keys
 from keyart.images.device_table import DeviceRows, Placement
-from keyart.images.expand_labels import expand_labels
+from keyart.images.label_expansion import expand_labels
 from keyart.images.loader import Batch, BatchLoader, EvaluationLoader
 from keyart.images.posters import Posters
 from keyart.images.samplers.base import Sampler

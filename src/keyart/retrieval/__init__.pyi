@@ -29,7 +29,7 @@ from keyart.retrieval.explanation.pair import (
 from keyart.retrieval.explanation.pair import (
     explain_pair as explain_pair,
 )
-from keyart.retrieval.explanation.resample import resample as resample
+from keyart.retrieval.explanation.resampling import resample as resample
 from keyart.retrieval.index import PosterIndex as PosterIndex
 from keyart.retrieval.search import Hits as Hits
 from keyart.retrieval.search import search_index as search_index

@@ -18,7 +18,7 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.relevance import Relevance
 from keyart.errors import InputError
 from keyart.images.datamodule import PosterDataModule
-from keyart.images.expand_labels import expand_labels
+from keyart.images.label_expansion import expand_labels
 from keyart.images.samplers.base import Sampler
 from keyart.images.samplers.classes import class_labels
 from keyart.losses.memory import CrossBatchMemory

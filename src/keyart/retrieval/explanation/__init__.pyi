@@ -16,4 +16,4 @@ from keyart.retrieval.explanation.pair import (
 from keyart.retrieval.explanation.pair import (
     explain_pair as explain_pair,
 )
-from keyart.retrieval.explanation.resample import resample as resample
+from keyart.retrieval.explanation.resampling import resample as resample

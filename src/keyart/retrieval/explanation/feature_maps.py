@@ -10,7 +10,7 @@ from keyart.models.backbone import Backbone
 from keyart.models.pooling import COLOUR_BINS, to_map
 from keyart.models.poolings.base import Maps
 from keyart.models.precision import autocast_for
-from keyart.retrieval.explanation.resample import resample
+from keyart.retrieval.explanation.resampling import resample
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from keyart.models.heads.reduced import ReducedHead
 from keyart.models.pooling import to_map
 from keyart.retrieval.explanation.feature_maps import MapLayout, features, map_features, place
 from keyart.retrieval.explanation.gradients import integrated_gradients
-from keyart.retrieval.explanation.resample import resample
+from keyart.retrieval.explanation.resampling import resample
 
 Method = Literal["sum over positions", "integrated gradients over feature maps", "integrated gradients over pixels"]
 CELL = 8
