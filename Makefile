@@ -13,7 +13,7 @@ export PYTHONPATH := $(CURDIR)/src
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-gpu bench check format tables clean
+.PHONY: help install demo test test-gpu bench check docs format tables clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,8 +62,13 @@ format: $(READY) ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-tables: $(READY) ## Write the tables of losses and engines into the README
-	$(BIN)/python -m keyart.config.tables README.md
+docs: $(READY) ## The docs site, in docs/_build/index.html: every warning is an error, links are checked; no network
+	@$(if $(ENV),,$(BIN)/python -c 'import furo' 2>/dev/null || $(PIP_INSTALL) --editable '.[docs]')
+	$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build
+	$(BIN)/python docs/check_links.py docs/_build
+
+tables: $(READY) ## Write the tables of losses and engines into the docs
+	$(BIN)/python -m keyart.config.tables docs/losses.md docs/find.md
 
 clean: ## Remove the virtual environment and tools' caches (never runs, never posters)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build docs/_build docs/generated

@@ -71,8 +71,9 @@ class Clone:
         self.folder = folder
         for name in ("src", "conf"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("train.py", "README.md"):
-            shutil.copy(ROOT / name, folder)
+        (folder / "docs").mkdir()
+        for name in ("train.py", "docs/losses.md", "docs/find.md"):
+            shutil.copy(ROOT / name, folder / name)
 
     def run(self, *arguments, path=""):
         environment = {**os.environ, "PYTHONPATH": f"{self.folder / 'src'}{os.pathsep}{path}"}
@@ -115,10 +116,10 @@ def test_the_blocks_of_contributing_add_one_of_each(tmp_path, posters):
         clone.out("-m", "keyart", "search", run, "p0003", "--index", tmp_path / "i", "-k", "4", "--json")
     )
     assert len(found["neighbours"]) == 4
-    clone.out("-m", "keyart.config.tables", "README.md")
-    readme = (clone.folder / "README.md").read_text()
-    assert "| `hinge` | cosine similarity | 0.1 | -1 to 1 | nobody |" in readme
-    assert "| `half` | scores every poster in half precision | – |" in readme
+    pages = [clone.folder / "docs" / name for name in ("losses.md", "find.md")]
+    clone.out("-m", "keyart.config.tables", *pages)
+    assert "| `hinge` | cosine similarity | 0.1 | -1 to 1 | nobody |" in pages[0].read_text()
+    assert "| `half` | scores every poster in half precision | – |" in pages[1].read_text()
 
 
 def test_every_block_is_chosen_above():

@@ -1,6 +1,6 @@
 """The tables of losses and engines: ``python -m keyart.config.tables`` prints them.
 
-``python -m keyart.config.tables README.md`` writes them into a file.
+``python -m keyart.config.tables docs/losses.md docs/find.md`` writes them into files, as ``make tables`` does.
 """
 
 import sys

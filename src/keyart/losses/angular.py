@@ -30,6 +30,9 @@ class AngularLoss(MetricLoss):
     there is no cancellation. All exponents are bounded because the embeddings are unit vectors: float32 is sufficient
     up to 60°; above, the loss computes in float64.
 
+    Use it as the first choice on cached features: it is keyart's default. It reads angles, so one margin fits
+    neighbourhoods of any scale.
+
     Args:
         margin: The angle in degrees, from 1 to 80; useful values are 36 to 55. None for 45.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

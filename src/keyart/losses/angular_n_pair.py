@@ -18,6 +18,9 @@ class AngularNPairLoss(MetricLoss):
     of the same batch. The N-pair loss compares similarities, which depend on the scale of a neighbourhood. The angular
     loss compares angles, which do not. See `NPairLoss` and `AngularLoss`.
 
+    Use it where the angular loss alone leaves positives far apart: the N-pair term adds a pull that depends on
+    similarity.
+
     Args:
         margin: The angular loss's angle in degrees, 1 to 80. None for 45.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

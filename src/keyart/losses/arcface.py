@@ -25,6 +25,9 @@ class ArcFaceLoss(ProxyLoss):
     So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals ArcFaceLoss of pytorch-metric-learning.
 
+    Use it with one or few labels an item, where each label shall have a direction of its own, as in face recognition.
+    Posters are compared with labels, not with each other.
+
     Args:
         margin: An angle from 0 to 90 degrees; None for 28.6, half a radian.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

@@ -21,6 +21,9 @@ class AsymmetricLoss(ClassifierLoss):
     A poster has only a few of all genres. The shift by the margin drops easy negatives, and γ₋ reduces the weight of
     the others. The paper uses the sum instead of the mean.
 
+    Use it as a multi-label classifier where most labels of an item are absent, and easy negatives would outweigh the
+    rest.
+
     Args:
         margin: A probability from 0 to 0.5; None for 0.05.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

@@ -15,6 +15,8 @@ class BCELoss(ClassifierLoss):
 
         loss = mean over posters and genres of −(w_g · y log p + (1 − y) log(1 − p))
 
+    Use it as the baseline that a metric loss must beat: ``experiment=classifier`` trains it.
+
     Args:
         margin: Must be None: the loss has none.
         pos_weight: w, the factor of the positive term: a number, or ``"balanced"`` for the number of training posters

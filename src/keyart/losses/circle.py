@@ -21,6 +21,9 @@ class CircleLoss(MetricLoss):
     The loss is the mean over the anchors that have positives, negatives and a loss above 0. On single labels this
     equals CircleLoss of pytorch-metric-learning.
 
+    Use it where positives and negatives converge at different speeds: each pair is weighted by how far it is from its
+    optimum.
+
     Args:
         margin: m, a cosine similarity from 0 to 1; None for 0.4, the paper's value for fine-grained retrieval.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

@@ -20,6 +20,9 @@ class ContrastiveLoss(MetricLoss):
     Distances count linearly, and only violating pairs count. On single labels this equals ContrastiveLoss of
     pytorch-metric-learning. The paper uses squared distances.
 
+    Use it as the simplest loss on pairs, if distances shall have an absolute meaning, such as one threshold for all
+    queries.
+
     Args:
         margin: Minimum distance of negative pairs, from 0 to 2; None for 1.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

@@ -21,6 +21,8 @@ class ListwiseLoss(MetricLoss):
     This is the cross-entropy of P and Q minus the entropy of P. It has the same gradient as the cross-entropy, and its
     minimum is 0. Each list counts as a whole, so no miner applies.
 
+    Use it if the order of a whole list matters more than any single pair, with graded relevance.
+
     Args:
         margin: Must be None: the loss has none.
         temperature: Temperature of the similarities, above 0.

@@ -26,6 +26,8 @@ class MarginLoss(MetricLoss):
     is the mean over its genres. The regulariser is β, or with ``"genre"`` the sum of β over triplets divided by the
     number of brackets above 0. On single labels this equals MarginLoss of pytorch-metric-learning.
 
+    Use it with ``miner=distance_weighted``, for large batches in which most random negatives are already far away.
+
     Args:
         margin: A distance from 0 to 2; None for 0.2.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

@@ -19,6 +19,9 @@ class MultiSimilarityLoss(MetricLoss):
     The paper mines pairs first: ``miner=multi_similarity``. On single labels this equals MultiSimilarityLoss of
     pytorch-metric-learning.
 
+    Use it with ``miner=multi_similarity``, for batches with many positives and negatives an anchor: hard pairs weigh
+    most.
+
     Args:
         margin: λ, a cosine similarity from −1 to 1; None for 0.5, as in the authors' code (1 in the paper).
         margin_schedule: Schedule of the margin during training; None for a constant margin.

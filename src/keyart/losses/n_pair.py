@@ -27,6 +27,8 @@ class NPairLoss(MetricLoss):
     genres' pairs that are negatives of the anchor. On single labels this equals NPairsLoss of pytorch-metric-learning.
     It depends on the order of the batch and does not use most of the pairs, so it is not the default.
 
+    Use it as a loss without any number to tune.
+
     Args:
         margin: Must be None: the loss has none.
         pairs: Which pairs count.

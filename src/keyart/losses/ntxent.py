@@ -19,6 +19,9 @@ class NTXentLoss(MetricLoss):
     Other positives of the anchor are not in the denominator. On single labels this equals NTXentLoss of
     pytorch-metric-learning.
 
+    Use it where each positive shall be told from all negatives by itself; a lower temperature looks at the hardest
+    ones.
+
     Args:
         margin: Must be None: the loss has none.
         temperature: τ, above 0.

@@ -22,6 +22,8 @@ class ProxyAnchorLoss(ProxyLoss):
     A poster is positive to the proxy of each of its genres. On single labels this equals ProxyAnchorLoss of
     pytorch-metric-learning.
 
+    Use it for fast convergence with small batches: each genre is compared with the whole batch.
+
     Args:
         margin: A cosine similarity from 0 to 1; None for 0.1.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

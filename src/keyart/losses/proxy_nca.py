@@ -19,6 +19,8 @@ class ProxyNCALoss(ProxyLoss):
 
     On single labels this equals ProxyNCALoss of pytorch-metric-learning (whose ``softmax_scale`` defaults to 1).
 
+    Use it for small batches and many labels: a poster is only compared with the genres' proxies.
+
     Args:
         margin: Must be None: the loss has none.
         scale: Inverse temperature, above 0. 9 is the value of ProxyNCA++ (Teh et al. 2020, arXiv 2004.01113): with 1,

@@ -30,6 +30,8 @@ class SmoothAPLoss(MetricLoss):
     are computed in chunks, and recomputed in the backward pass. Their number depends on the data, so this waits for the
     device.
 
+    Use it if average precision is the goal and batches are large: it optimises the ranking itself.
+
     Args:
         margin: Must be None: the loss has none.
         temperature: τ, above 0.

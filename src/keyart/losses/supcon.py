@@ -20,6 +20,8 @@ class SupConLoss(MetricLoss):
     out of the denominator. A batch without any negative has loss 0. On single labels this equals SupConLoss of
     pytorch-metric-learning.
 
+    Use it for large batches with several positives an anchor; it draws them all at once.
+
     Args:
         margin: Must be None: the loss has none.
         temperature: τ, above 0.

@@ -25,6 +25,8 @@ class TripletLoss(MetricLoss):
     For one anchor and positive, the violating negatives are the nearest ones up to a distance. So sorted negatives and
     their cumulative sums give the sum over n directly, in memory that grows with N · M, not with N · M².
 
+    Use it for comparison with older work: ``experiment=triplet_baseline`` trains it.
+
     Args:
         margin: A distance from 0 to 2; None for 0.2.
         margin_schedule: Schedule of the margin during training; None for a constant margin.

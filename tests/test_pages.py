@@ -1,4 +1,4 @@
-"""Every command in the README composes or parses; those on demo data run; the others are listed with the reason."""
+"""Every command in the README and the docs composes or parses; what does not run is listed with the reason."""
 
 import re
 import shlex
@@ -10,10 +10,13 @@ import typer
 from keyart.cli import app as cli
 from keyart.config.preflight import compose_plain, expand
 from keyart.config.rules import check_config
+from keyart.config.shorthand import expand_shorthand
 from keyart.config.tables import with_tables
 
 ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = ROOT / "README.md"
+PAGES = [README, *(path for path in sorted((ROOT / "docs").rglob("*.md")) if "generated" not in path.parts)]
+TEXT = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
 NOT_RUN = {
     "make": "sets up an environment and runs this very suite, or the demo",
     "git": "fetches a clone",
@@ -31,19 +34,40 @@ NOT_RUN = {
     "python train.py data=posters": "needs posters of one's own; tested end to end on small posters",
     "python train.py experiment=": "a whole training; composed here",
     "python train.py logger=": "a whole training; tested with W&B offline",
+    "python train.py loss=": "a whole training; each loss is tested by itself",
     "keyart": "needs a finished run; parsed here",
+}
+#: Words of commands, and the package of an extra that their composition needs.
+NEEDS = {
+    "pml": "pytorch_metric_learning",
+    "wandb": "wandb",
+    "tensorboard": "tensorboard",
+    "slurm": "submitit",
+    "margin_sweep": "optuna",
 }
 
 
 def commands():
-    for block in re.findall(r"```\n(.*?)```", README, re.DOTALL):
-        for line in block.splitlines():
+    for language, block in re.findall(r"^```(\S*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE):
+        for line in block.splitlines() if not language else ():
             line = line.split(" #")[0].strip()
             if re.match(r"(python|keyart|make|pip|git|\. )", line):
                 yield line
 
 
 COMMANDS = sorted(set(commands()))
+
+
+def test_the_readme_is_a_front_page():
+    assert README.stat().st_size <= 8_000
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_between_pages_lead_somewhere(page):
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path = link.partition("#")[0]
+        if not re.match(r"\w+:", link) and path and "generated/" not in path:
+            assert (page.parent / path).exists(), link
 
 
 def test_there_are_commands():
@@ -53,11 +77,15 @@ def test_there_are_commands():
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("python train.py") and "--help" not in c])
 def test_trainings_compose(command, poster_folder):
+    for word, package in NEEDS.items():
+        if word in command:
+            pytest.importorskip(package)
     arguments = shlex.split(command)[2:]
     multirun = "-m" in arguments
     overrides = [a for a in arguments if a != "-m" and not a.startswith(("resume=", "resume_sweep="))]
     overrides = [a.replace("=posters.csv", f"={poster_folder}/catalogue.csv") for a in overrides]
     overrides = [a.replace("images=posters", f"images={poster_folder}/posters") for a in overrides]
+    overrides = expand_shorthand(overrides)
     for job in expand(overrides) if multirun else [overrides]:
         check_config(compose_plain(job))
 
@@ -79,13 +107,14 @@ def test_what_does_not_run_has_a_reason(command):
 
 
 def test_every_experiment_is_reported_and_is_there():
-    summary = set(re.findall(r"experiment=(\w+)", README))
+    summary = set(re.findall(r"experiment=(\w+)", TEXT))
     there = {path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml")}
     assert summary <= there
 
 
 def test_the_tables_are_those_that_make_tables_writes():
-    assert with_tables(README) == README
-    for heading in ("| loss |", "| `--engine` |"):
-        line = next(line for line in README.splitlines() if line.startswith(heading))
+    for name, heading in (("losses", "| loss |"), ("find", "| `--engine` |")):
+        page = (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+        assert with_tables(page) == page
+        line = next(line for line in page.splitlines() if line.startswith(heading))
         assert with_tables(f"{line}\n| old |\n\nmore\n").count("\n") > 5

@@ -1,0 +1,36 @@
+"""Docstrings in Google style as Markdown."""
+
+import inspect
+import re
+
+from generate.markdown import section, table
+
+USE = "Use it"
+
+
+def to_markdown(documented: object) -> str:
+    """Return a docstring's summary, formula, remarks, use and arguments; its errors and examples are left out."""
+    head, *rest = re.split(r"\n\n(?=(?:Args|Raises|Returns|Examples|Attributes):\n)", inspect.getdoc(documented) or "")
+    paragraphs = re.split(r"\n\n(?=\S)", head)
+    use = [_fenced(one) for one in paragraphs if one.startswith(USE)]
+    text = "\n\n".join(_fenced(one) for one in paragraphs if not one.startswith(USE))
+    arguments = next((one for one in rest if one.startswith("Args:\n")), "")
+    found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
+    rows = [(f"`{name}`", re.sub(r"\s+", " ", said)) for name, said in found]
+    return (
+        text
+        + "\n\n"
+        + (section("When to use it", *use) if use else "")
+        + (section("Arguments", table(["argument", "what it is"], rows)) if rows else "")
+    )
+
+
+def _fenced(paragraph: str) -> str:
+    """Put the indented formula below a paragraph into a block of its own."""
+    lines = paragraph.replace("``", "`").splitlines()
+    first = next((at for at, line in enumerate(lines) if line.startswith("    ")), len(lines))
+    last = next((at for at in range(first, len(lines)) if lines[at] and not lines[at].startswith("    ")), len(lines))
+    if first == len(lines):
+        return "\n".join(lines)
+    formula = inspect.cleandoc("\n".join(lines[first:last])).rstrip()
+    return "\n".join([*lines[:first], "```text", formula, "```", "", *lines[last:]])
