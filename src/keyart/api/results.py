@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from keyart.api.display import Card, picture_html, show, strip_html
 from keyart.errors import InputError
@@ -18,13 +17,15 @@ from keyart.retrieval.random_pairs import percent
 from keyart.retrieval.search import Hits
 from keyart.retrieval.searchable import Searchable
 from keyart.runs import explain
-from keyart.runs.evaluation.scores import Score, collect_scores
 from keyart.runs.run import Run
 from keyart.runs.search import Query, as_json, images_folder, searched_text
 from keyart.utils.tables import format_number
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from keyart.runs.evaluate import Evaluated  # imports torch, which a search by id or title does not need
+    from keyart.runs.evaluation.scores import Score
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -78,12 +79,14 @@ class SearchHits:
         """Convert to a table with one row per poster: score, closer_than, id, title, year, genres, img, film, split."""
         return pd.DataFrame(self._content["neighbours"])
 
-    def picture(self) -> Image.Image:
+    def picture(self) -> "Image.Image":
         """Draw the query and its neighbours as a contact sheet.
 
         Raises:
             InputError: The posters' folder is not there.
         """
+        from PIL import Image
+
         from keyart.reports.contact_sheet import draw_contact_sheet
 
         folder = images_folder(self.run, self.index, self.images)
@@ -111,6 +114,8 @@ class SearchHits:
         return "\n  ".join([f"SearchHits {self._title()}", *lines])
 
     def _repr_html_(self) -> str:
+        from PIL import Image
+
         query = self.query
         own = query.path or (None if query.pixels is None else Image.fromarray(query.pixels))
         folder = _folder(self.run, self.index, self.images)
@@ -255,7 +260,7 @@ class Explanation:
             tables.append(pd.DataFrame(table))
         return pd.concat(tables, ignore_index=True)
 
-    def picture(self) -> Image.Image:
+    def picture(self) -> "Image.Image":
         """Draw both posters beside their heat maps."""
         from keyart.reports.explanation_picture import draw_explanation
 
@@ -273,7 +278,7 @@ class Explanation:
         return picture_html(self.picture(), repr(self))
 
 
-class Evaluation(Mapping[str, Score]):
+class Evaluation(Mapping[str, "Score"]):
     """Metrics of a run on some posters; `Run.evaluate` returns it.
 
     ``result["ndcg@10"]`` has ``value``, ``chance``, ``frozen``, ``lift``, ``interval`` (95%, over queries) and
@@ -288,12 +293,14 @@ class Evaluation(Mapping[str, Score]):
         self.split = evaluated.split
 
     @cached_property
-    def _scores(self) -> dict[str, Score]:
+    def _scores(self) -> "dict[str, Score]":
+        from keyart.runs.evaluation.scores import collect_scores
+
         about = self._evaluated
         found = collect_scores(about.metrics, about.split, about.per_query, about.frozen_per_query)
         return {score.key: score for score in found}
 
-    def __getitem__(self, metric: str) -> Score:
+    def __getitem__(self, metric: str) -> "Score":
         try:
             return self._scores[metric]
         except KeyError:

@@ -9,7 +9,6 @@ import numpy as np
 
 from keyart.errors import InputError
 from keyart.runs import run as folders
-from keyart.runs.compare import Comparison, compare_runs
 
 if TYPE_CHECKING:
     from keyart.api.results import Evaluation, Explanation, Recommendation, SearchHits, UserRecommendations
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from keyart.images.any_image import AnyImage
     from keyart.models.encoder import Embeddings
     from keyart.retrieval.searchable import Searchable
+    from keyart.runs.compare import Comparison
     from keyart.runs.embed import Decoder, Embedded
     from keyart.runs.search import AnyQuery
 
@@ -45,12 +45,14 @@ def load(folder: PathLike) -> "Run":
     return Run.open(local_folder(folder))
 
 
-def compare(*runs: "PathLike | Run") -> Comparison:
+def compare(*runs: "PathLike | Run") -> "Comparison":
     """Compare finished runs by paired bootstrap over their test queries; the first is the reference.
 
     Raises:
         InputError: There are fewer than two, or they were not evaluated on the same posters.
     """
+    from keyart.runs.compare import compare_runs
+
     return compare_runs([one if isinstance(one, folders.Run) else load(one) for one in runs])
 
 

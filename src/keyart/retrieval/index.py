@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
 import pandas as pd
 
-from keyart.catalogue.catalogue import Catalogue
 from keyart.errors import InputError
 from keyart.retrieval.engines.base import RowEngine
 from keyart.retrieval.engines.flat import FlatEngine
@@ -22,6 +21,9 @@ from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, verify_files
 from keyart.utils.files import replacing_folder, write_json
 from keyart.utils.reading import read_json
+
+if TYPE_CHECKING:
+    from keyart.catalogue.catalogue import Catalogue
 
 VERSION = 1
 TITLE_BYTES = 65_535
@@ -34,7 +36,7 @@ That is exact, and faster than a graph most of whose rows are filtered out.
 AGAIN = "build it again with keyart index"
 
 
-def catalogue_table(catalogue: Catalogue, splits: np.ndarray | None = None) -> pd.DataFrame:
+def catalogue_table(catalogue: "Catalogue", splits: np.ndarray | None = None) -> pd.DataFrame:
     """Return the posters' metadata, one row each: id, film, img, title, year, genres (separated by ``|``), split."""
     genres = ["|".join(np.array(catalogue.genre_names)[row]) for row in catalogue.genres]
     return pd.DataFrame(
@@ -90,7 +92,7 @@ class PosterIndex:
     notes: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def build(cls, embeddings: np.ndarray, catalogue: Catalogue, splits: np.ndarray | None = None) -> "PosterIndex":
+    def build(cls, embeddings: np.ndarray, catalogue: "Catalogue", splits: np.ndarray | None = None) -> "PosterIndex":
         """Build an exact index of the (N, E) unit vectors of a catalogue's N posters.
 
         The lengths of the vectors are not checked.
@@ -277,9 +279,11 @@ def _check_embedder(folder: Path, metadata: dict[str, Any], embedder: Path) -> N
     An index that training wrote does not name its embedder: it belongs to the embedder in the same run folder.
     """
     beside = folder.resolve().parent / "embedder"
-    known = metadata.get("embedder") or (embedder_digest(beside) if beside.is_dir() else None)
-    if beside == embedder.resolve() and "embedder" not in metadata:
+    known = metadata.get("embedder")
+    if known is None and beside == embedder.resolve():
         return
+    if known is None and beside.is_dir():
+        known = embedder_digest(beside)
     if known != embedder_digest(embedder):
         raise InputError(
             f"{folder}: the index holds another embedder's vectors than {embedder.parent}'s;"

@@ -22,12 +22,14 @@ ARTICLES = frozenset(
         *("den", "det", "en", "et", "ett"),
     }
 )
-#: Articles that are often other words, as in Die Hard and I, Robot: they are kept.
-_DOUBTFUL = frozenset({"i", "die", "des", "o", "os", "as", "um", "de", "den", "en", "et"})
+#: Those that are rarely other words; in Die Hard and I, Robot they are kept.
+_IGNORED = ARTICLES - {"i", "die", "des", "o", "os", "as", "um", "de", "den", "en", "et"}
 _ELIDED = re.compile(r"^\s*(l|un|gl|d)['’`]\s*", re.IGNORECASE)
 _FILED = re.compile(r"^(.+),\s+([^\W\d_]{1,3}['’`]?)$")
 _YEAR = re.compile(r"^(.*?)[\s,]*[(\[]?((?:18|19|20)\d\d)[)\]]?\s*$")
 _ALSO = re.compile(r"^(?:a\.?\s?k\.?\s?a\.?|also known as)\s+", re.IGNORECASE)
+_APOSTROPHES = str.maketrans(dict.fromkeys("'’`"))
+_SEPARATORS = re.compile(r"[\W_]+")
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _NEAREST = 50
@@ -70,9 +72,11 @@ def plain_title(title: str) -> str:
         ('the piano', 'amelie', 'rocky 2', 'dont')
     """
     text = _ELIDED.sub(r"\1 ", _fronted(title.strip()))
-    text = unicodedata.normalize("NFKD", text.casefold().replace("&", " and ")).translate(_LETTERS)
-    text = "".join(letter for letter in text if not unicodedata.combining(letter))
-    words = re.sub(r"[\W_]", " ", re.sub(r"['’`]", "", text)).split()
+    text = text.casefold().replace("&", " and ")
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).translate(_LETTERS)
+        text = "".join(letter for letter in text if not unicodedata.combining(letter))
+    words = _SEPARATORS.sub(" ", text.translate(_APOSTROPHES)).split()
     # A title of punctuation only, such as $, stays as it is.
     return " ".join([*words[:1], *(_ROMAN.get(word, word) for word in words[1:])]) or title.strip().casefold()
 
@@ -82,13 +86,13 @@ def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None 
 
     Examples:
         >>> find_title("piano", ["Piano, The", "Pianist, The"])
-        TitleMatch(rows=[0], sure=True)
+        TitleMatch(rows=[0], certain=True)
         >>> find_title("alien", ["Aliens", "Alien: Resurrection"])
-        TitleMatch(rows=[1, 0], sure=False)
+        TitleMatch(rows=[1, 0], certain=False)
         >>> find_title("police academy 5", ["Police Academy", "Police Academy 5: Assignment: Miami Beach"])
-        TitleMatch(rows=[1], sure=True)
+        TitleMatch(rows=[1], certain=True)
         >>> find_title("the piano", ["Rango", "Diana"])
-        TitleMatch(rows=[], sure=False)
+        TitleMatch(rows=[], certain=False)
     """
     return TitleTable(titles, years).find(asked)
 
@@ -117,10 +121,11 @@ class TitleTable:
             _own_year(title) if year != year else year for title, year in zip(self.titles, known, strict=True)
         ]
         for row, title in enumerate(self.titles):
-            for name in {plain_title(one) for one in _names(title)} - {""}:
+            for name in {plain_title(one) for one in set(_names(title))} - {""}:
                 self._whole[name].append(row)
-                for bare in {_bare(name), _bare(name).replace(" ", ""), name.replace(" ", "")}:
-                    self._bare[bare].append(row)
+                bare = _bare(name)
+                for form in {bare, bare.replace(" ", ""), name.replace(" ", "")}:
+                    self._bare[form].append(row)
 
     def find(self, asked: str) -> TitleMatch:
         """Find the titles that a query matches.
@@ -278,7 +283,7 @@ def _numbers(name: str) -> set[str]:
 def _bare(name: str) -> str:
     """Return a normalised title without its leading article."""
     first, _, rest = name.partition(" ")
-    return rest if rest and first in ARTICLES - _DOUBTFUL else name
+    return rest if rest and first in _IGNORED else name
 
 
 def _fronted(title: str) -> str:
