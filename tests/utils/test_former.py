@@ -82,13 +82,14 @@ def test_a_former_embedder_gives_the_same_vectors(tmp_path):
         "test_efficientnet", "none", "multiscale", (64, 48), flip_average=True, multiscale_size=(96, 72)
     )
     frozen_features = {"balance": 0.9, "components": 12, "power": 0.5}
-    head = build_head("mlp", backbone.groups, 8, frozen_features=frozen_features)
+    head = build_head("ensemble", backbone.groups, 8, heads=2, hidden_size=16, frozen_features=frozen_features)
     head.fit(torch.randn(60, backbone.feature_dim))
     embedder = Embedder(backbone, head).eval()
     embedder.save(tmp_path)
     (file,) = tmp_path.glob("*.json")
     text = file.read_text()
-    for present, former in (("multiscale_size", "bank_size"), ("multiscale", "bank"), ("frozen_features", "seen")):
+    names = {"multiscale_size": "bank_size", "multiscale": "bank", "frozen_features": "seen", "branch_size": "part_size"}
+    for present, former in names.items():
         assert f'"{present}"' in text
         text = text.replace(f'"{present}"', f'"{former}"')
     file.write_text(text)

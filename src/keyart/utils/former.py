@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 #: Former keys, at any depth of a configuration or of a saved embedder's description, and their present names.
-KEYS = {"bank_size": "multiscale_size", "seen": "frozen_features"}
+KEYS = {"bank_size": "multiscale_size", "seen": "frozen_features", "part_size": "branch_size"}
 #: Former values of a key, and their present names.
 VALUES = {"pooling": {"bank": "multiscale"}, "experiment": {"predecessor": "triplet_baseline"}}
 #: Former names of modules in the keys of a state dict, and their present names.
