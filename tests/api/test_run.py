@@ -154,6 +154,7 @@ def test_results_display_themselves(run, files, posters):
     assert "<img" in why._repr_html_()
     cells = why.to_pandas()
     assert len(cells) == sum(part.size for part in why.regions)
+    assert why.to_dict()["cues"]["baseline"] + sum(why.cues.values()) == pytest.approx(why.similarity, abs=1e-4)
     for poster, part in enumerate(why.regions):
         assert cells.loc[cells["poster"] == poster, "attribution"].sum() == pytest.approx(part.sum())
 

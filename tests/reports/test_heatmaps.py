@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from keyart.reports.cue_bars import LABEL, ROW
 from keyart.reports.heatmaps import (
     CAPTION,
+    CUES_WIDTH,
     GAP,
     HEAD,
     MARGIN,
@@ -77,6 +79,18 @@ def test_a_labelled_scale_shows_the_colours_of_the_map():
     paper = picture[2, 2]
     for x in (left, left + width // 2 - 4, left + width - 60):
         assert (labels[:, x : x + 60] != paper).any()
+
+
+def test_bars_of_cues_are_as_long_as_what_they_add():
+    parts = np.zeros((32, 22))
+    cues = {"colour": 0.4, "texture": 0.1, "layout": -0.2, "content": 0.0}
+    picture = np.asarray(draw_heatmaps((side(parts), side(parts)), 0.3, cues=cues)).astype(int)
+    left, top = picture.shape[1] - MARGIN - CUES_WIDTH, HEAD + POSTER[1] + CAPTION + 34
+    rows = [picture[top + ROW * row + 8, left + LABEL : -MARGIN] for row in range(4)]
+    warm, cool = (np.array([(row[:, a] > row[:, b] + 60).sum() for row in rows]) for a, b in ((0, 2), (2, 0)))
+    assert warm[0] == pytest.approx(4 * warm[1], rel=0.1)
+    assert warm[0] == pytest.approx(2 * cool[2], rel=0.1)
+    assert max(warm[3], cool[3], cool[0]) <= 1
 
 
 def test_long_names_and_no_facts_stay_inside():

@@ -22,6 +22,9 @@ def test_json_adds_up_and_the_picture_is_written(keyart, made, tmp_path):
         rest = poster["baseline"] + poster["non_spatial"] + poster["approximation_error"]
         assert np.sum(poster["attributions"]) + rest == pytest.approx(summary["similarity"], abs=1e-6)
         assert abs(poster["approximation_error"]) < 1e-5
+    cues = summary["cues"]
+    assert list(cues["parts"]) == ["colour", "texture", "layout", "content"]
+    assert cues["baseline"] + sum(cues["parts"].values()) == pytest.approx(summary["similarity"], abs=1e-4)
     pairs = (vectors @ vectors.T)[np.triu_indices(len(vectors), 1)]
     assert summary["closer_than"] == pytest.approx((pairs < summary["similarity"] - 2e-6).mean(), abs=1e-3)
     with Image.open(tmp_path / "why.png") as picture:
@@ -70,7 +73,16 @@ def test_a_table_for_people(keyart, made, tmp_path):
     code, out, _ = keyart("explain", run, "p0005", "p0006", "--out", tmp_path / "why.png")
     assert code == 0
     assert "Film 5" in out
-    for word in ("baseline", "attributions", "non-spatial", "error", "of random pairs", "the head's bias"):
+    for word in (
+        "baseline",
+        "attributions",
+        "non-spatial",
+        "error",
+        "of random pairs",
+        "the head's bias",
+        "kinds of cue",
+        "content",
+    ):
         assert word in out
     assert str(tmp_path / "why.png") in out.replace("\n", "")
 

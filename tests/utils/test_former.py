@@ -88,7 +88,12 @@ def test_a_former_embedder_gives_the_same_vectors(tmp_path):
     embedder.save(tmp_path)
     (file,) = tmp_path.glob("*.json")
     text = file.read_text()
-    names = {"multiscale_size": "bank_size", "multiscale": "bank", "frozen_features": "seen", "branch_size": "part_size"}
+    names = {
+        "multiscale_size": "bank_size",
+        "multiscale": "bank",
+        "frozen_features": "seen",
+        "branch_size": "part_size",
+    }
     for present, former in names.items():
         assert f'"{present}"' in text
         text = text.replace(f'"{present}"', f'"{former}"')

@@ -221,7 +221,7 @@ class UserRecommendations:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
-    """The regions of two posters that contribute to their similarity; `Run.explain` returns it.
+    """The regions and kinds of cue that make two posters similar; `Run.explain` returns it.
 
     Attributes:
         run: The run whose embedder is explained.
@@ -246,6 +246,14 @@ class Explanation:
         """For each poster (rows, columns): what each 8 × 8-pixel cell adds to the similarity; negative if it lowers."""
         first, second = self.explained.why.shares
         return first.attributions, second.attributions
+
+    @property
+    def cues(self) -> dict[str, float]:
+        """What ``colour``, ``texture``, ``layout`` and ``content`` add to the similarity of two random posters.
+
+        See `keyart.retrieval.explanation.explain_cues`; empty if fewer than two other posters are known.
+        """
+        return self.explained.cues.parts if self.explained.cues else {}
 
     def to_dict(self) -> dict[str, Any]:
         """Convert to the dict that ``keyart explain --json`` prints."""

@@ -306,7 +306,7 @@ class Run(folders.Run):
         images: PathLike | None = None,
         report: Callable[[str], None] = log.warning,
     ) -> "Explanation":
-        """Explain which regions of two posters contribute to their similarity.
+        """Explain which regions of two posters, and which kinds of cue, contribute to their similarity.
 
         Args:
             first: A poster's id, a film's title, or the path of an image file.

@@ -42,12 +42,18 @@ def print_explanation(found: Mapping[str, Any], picture: Path | None, console: C
         sums = [poster[key] for key in ("baseline", "sum_of_attributions", "non_spatial", "approximation_error")]
         table.add_row(name, *(f"{round(value, 4) + 0.0:+.4f}" for value in sums), f"{found['similarity']:.4f}")
     console.print(table)
+    if cues := found["cues"]:
+        values = [cues["baseline"], *cues["parts"].values(), found["similarity"]]
+        kinds = Table("baseline", *cues["parts"], "cosine", title="kinds of cue", title_justify="left")
+        kinds.add_row(*(f"{round(value, 4) + 0.0:+.4f}" for value in values))
+        console.print(kinds)
     reason = (
         "cosine = baseline + attributions + non-spatial + error, from each poster's side",
         f"baseline: {found['baseline_is']}",
         f"attributions: the sum over all {found['cell']} × {found['cell']}-pixel cells, by {found['method']}",
         "non-spatial: the attribution of features without a position, such as a class token",
         "error: of rounding or numerical integration",
+        *([f"kinds of cue: cosine = baseline + their sum; baseline: {cues['baseline_is']}"] if cues else []),
     )
     for line in reason:
         console.print(line)

@@ -1,4 +1,4 @@
-"""The picture of an explanation: two posters with the regions that contribute to their similarity."""
+"""The picture of an explanation: two posters with the regions and cues that contribute to their similarity."""
 
 from PIL import Image
 
@@ -33,4 +33,5 @@ def draw_explanation(run: Run, explained: Explained) -> Image.Image:
         why.similarity,
         note=f"attributions by {why.method}; baseline: {why.baseline_is}",
         closer_than=explained.closer_than,
+        cues=explained.cues.parts if explained.cues else {},
     )

@@ -1,19 +1,21 @@
 """Heat maps of two posters side by side: the regions that contribute to their similarity."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from keyart.reports.cue_bars import draw_cue_bars
 from keyart.reports.text_layout import Span, draw_line, shorten, text_width, wrap_spans
 from keyart.reports.theme import LIGHT, Theme, font_for
 from keyart.retrieval.random_pairs import percent
 
 POSTER = (300, 436)
-GAP, APART, MARGIN, HEAD, CAPTION, FOOT = 14, 56, 44, 126, 112, 92
+GAP, APART, MARGIN, HEAD, CAPTION, FOOT = 14, 56, 44, 126, 112, 104
 SCALE = (430, 16)
 """Width and height of the colour scale in pixels."""
+CUES_WIDTH = 360
 FULL = 99.5
 """Percentile of the absolute attributions at which a colour is fully saturated."""
 SMOOTH = 1.0
@@ -49,6 +51,7 @@ def draw_heatmaps(
     *,
     note: str = "",
     closer_than: float | None = None,
+    cues: Mapping[str, float] = {},
     theme: Theme = LIGHT,
 ) -> Image.Image:
     """Draw both posters, each beside its heat map.
@@ -62,6 +65,7 @@ def draw_heatmaps(
         similarity: Cosine of the two posters.
         note: Text of the line below the heading.
         closer_than: Share of random pairs with a lower cosine; None if unknown.
+        cues: What each kind of cue adds to the similarity, drawn as bars; empty for none.
         theme: Colours.
 
     Returns:
@@ -88,6 +92,8 @@ def draw_heatmaps(
             )
         _draw_caption(pen, left, side, similarity, theme)
     _draw_scale(picture, pen, scale, sides[0].attributions.shape, theme)
+    if cues:
+        draw_cue_bars(pen, (whole - MARGIN - CUES_WIDTH, HEAD + height + CAPTION + 34), CUES_WIDTH, cues, theme)
     return picture
 
 

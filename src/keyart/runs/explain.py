@@ -16,10 +16,13 @@ from keyart.runs.search import PosterLookup, decode_image, find_poster, images_f
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from keyart.retrieval.explanation.cues import CueAttributions
     from keyart.retrieval.explanation.pair import Explanation
 
 AVERAGED = 32
 """Number of posters whose mean is the average poster."""
+REFERENCES = 4
+"""Number of these from which removed cues are taken."""
 SAME_POSTER = 0.98
 """Lowest cosine at which an image counts as the indexed one; number formats and devices change it by less."""
 
@@ -60,13 +63,15 @@ class Explained:
     """Explanation with the posters that it is about.
 
     Attributes:
-        why: The attributions.
+        why: The attributions to regions.
+        cues: The attributions to kinds of cue; None if fewer than two other posters are known.
         names: Metadata of each poster, for JSON.
         paths: Image of each poster.
         closer_than: Share of random pairs with a lower cosine, in [0, 1]; None if no vectors are known.
     """
 
     why: "Explanation"
+    cues: "CueAttributions | None"
     names: tuple[dict[str, Any], dict[str, Any]]
     paths: tuple[Path, Path]
     closer_than: float | None
@@ -108,7 +113,7 @@ def typical_poster_table(run: Run, shelf: PosterTable) -> tuple[PosterTable, str
 
 
 def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: PosterTable | None = None) -> Explained:
-    """Explain which regions of two posters contribute to their similarity.
+    """Explain which regions of two posters contribute to their similarity, and which kinds of cue.
 
     Args:
         run: The run whose embedder is explained.
@@ -119,6 +124,7 @@ def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: Pos
     Raises:
         InputError: A poster is unknown or ambiguous, or an image is invalid or is not the one that was indexed.
     """
+    from keyart.retrieval.explanation.cues import explain_cues
     from keyart.retrieval.explanation.pair import explain_pair
     from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
 
@@ -131,22 +137,25 @@ def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: Pos
     precision = run.precision
     _check_same(embedder, shelf, found, paths, pair, precision)
     why = explain_pair(embedder, pair, average, precision=precision)
+    others = [one for one in average if not any(one.equal(own) for own in pair)]
+    references = others[:: -(-len(others) // REFERENCES) or 1]
+    cues = explain_cues(embedder, pair, references, precision=precision) if len(references) > 1 else None
     first, second = (_name(shelf, one) for one in found)
     share = None
     if typical.vectors is not None:
         pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
         share = known_share(float(pairs.closer_than(why.similarity)))
-    return Explained(why, (first, second), (paths[0], paths[1]), share)
+    return Explained(why, cues, (first, second), (paths[0], paths[1]), share)
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
-    """Convert an explanation to a dict for JSON: similarity, method and each poster's attributions with their sum.
+    """Convert an explanation to a dict for JSON: similarity, method, cues and each poster's attributions.
 
     ``closer_than`` is the share of random pairs of the run's indexed posters with a lower cosine; None without vectors.
     """
     from keyart.retrieval.explanation.pair import CELL
 
-    why = explained.why
+    why, cues = explained.why, explained.cues
     posters = [
         {
             **name,
@@ -166,6 +175,13 @@ def as_json(explained: Explained) -> dict[str, Any]:
         "baseline_is": why.baseline_is,
         "cell": CELL,
         "adds_up_to": "similarity = baseline + sum_of_attributions + non_spatial + approximation_error",
+        "cues": cues
+        and {
+            "baseline": cues.baseline,
+            "baseline_is": "the mean similarity of two other posters, from which removed cues are taken",
+            "parts": cues.parts,
+            "adds_up_to": "similarity = baseline + the sum of parts",
+        },
         "posters": posters,
     }
 

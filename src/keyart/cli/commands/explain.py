@@ -1,4 +1,4 @@
-"""The command ``explain``: the regions that contribute to the similarity of two posters."""
+"""The command ``explain``: the regions and the kinds of cue that contribute to the similarity of two posters."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,7 @@ def explain(
     images: ImagesFolder = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show which regions of two posters contribute to their similarity."""
+    """Show which regions of two posters, and which kinds of cue, contribute to their similarity."""
     from keyart.api.run import load
     from keyart.errors import InputError
 

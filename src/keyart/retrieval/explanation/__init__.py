@@ -1,4 +1,4 @@
-"""Explanation of a similarity: which regions of two posters contribute to it."""
+"""Explanation of a similarity: which regions of two posters contribute to it, and which kinds of cue."""
 
 from keyart.utils.lazy import attach_stub
 

@@ -1,9 +1,16 @@
+from keyart.retrieval.explanation.cues import (
+    CueAttributions as CueAttributions,
+)
+from keyart.retrieval.explanation.cues import (
+    explain_cues as explain_cues,
+)
 from keyart.retrieval.explanation.gradients import (
     Attributions as Attributions,
 )
 from keyart.retrieval.explanation.gradients import (
     integrated_gradients as integrated_gradients,
 )
+from keyart.retrieval.explanation.hybrids import CUES as CUES
 from keyart.retrieval.explanation.pair import (
     CELL as CELL,
 )

@@ -99,11 +99,25 @@ function Why({ run, poster, other, about }) {
     ${!why && !error && html`<${Busy}>${model?.state === "loading" ? `Loading the model, ${model.seconds?.toFixed(0)} s so far…` : "Attributing the similarity to the posters’ regions…"}</${Busy}>`}
     ${why && beside && html`<div class="pair">${[poster, beside].map((one, at) => html`<${Heat} key=${one.row} run=${run} poster=${one} share=${why.posters[at]}
       similarity=${why.similarity} scale=${scale} size=${about.image_size} />`)}</div>
+    <div class="reasons">
     <div class="scale"><canvas ref=${bar} width="300" height="14" role="img" aria-label="Colour scale from cool, which lowers the cosine, to warm, which raises it"></canvas>
       <p class="ticks"><span>−${scale.toPrecision(2)} or less</span><span>0</span><span>+${scale.toPrecision(2)} or more</span></p></div>
+    ${why.cues && html`<${Cues} cues=${why.cues} similarity=${why.similarity} />`}</div>
     <p class="note">A cell’s colour is what it adds to the cosine, warm if it raises and cool if it lowers it; both posters have one scale, smoothed by one cell for the eye.
       The white line surrounds the cells with half of all that raises it. Attributions by ${why.method}; the baseline is: ${why.baseline_is}.</p>`}
   </section>`;
+}
+
+/** What each kind of cue adds to the cosine of two random posters. */
+function Cues({ cues, similarity }) {
+  const parts = Object.entries(cues.parts);
+  const low = Math.min(0, ...parts.map(([, part]) => part));
+  const whole = Math.max(0.1, Math.max(0, ...parts.map(([, part]) => part)) - low);
+  return html`<div class="cues"><table><caption>Kinds of cue: what each adds to the cosine of a random pair</caption><tbody>${parts.map(([name, part]) => html`<tr>
+      <th scope="row">${name}</th><td class="bar"><i class=${part < 0 ? "lowers" : ""} style=${{ marginLeft: `${((Math.min(0, part) - low) / whole) * 100}%`,
+        width: `${(Math.abs(part) / whole) * 100}%` }}></i></td><td>${part < 0 ? "" : "+"}${signed(part)}</td></tr>`)}</tbody></table>
+    <p class="note">${signed(similarity)} = ${signed(cues.baseline)}, which is ${cues.baseline_is}, and these parts. Colour is the palette; layout, where the large masses lie;
+      texture, the grain of the detail; content, the shapes that the detail draws.</p></div>`;
 }
 
 function Heat({ run, poster, share, similarity, scale, size }) {
