@@ -159,6 +159,15 @@ def test_results_display_themselves(run, files, posters):
         assert cells.loc[cells["poster"] == poster, "attribution"].sum() == pytest.approx(part.sum())
 
 
+def test_images_in_memory_are_explained(run, files):
+    by_id = run.explain("p0003", "p0004")
+    in_memory = run.explain(Image.open(files[3]), "p0004")
+    assert in_memory.similarity == pytest.approx(by_id.similarity, abs=1e-6)
+    assert in_memory.picture().size == by_id.picture().size
+    with pytest.raises(keyart.InputError, match="a vector has no picture"):
+        run.explain(run.embed(files[3]), "p0004")
+
+
 def test_titles_are_text(run, monkeypatch):
     hits = run.search("p0003", k=1)
     hits.to_dict()["neighbours"][0]["title"] = "<script>alert(1)</script>"

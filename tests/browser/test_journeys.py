@@ -120,6 +120,11 @@ def test_own_picture(open_page, made):
     page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
     assert ids_of(page, NEAREST)[0] == 5
     assert page.locator(".asked img").evaluate("one => one.naturalWidth") > 0
+    page.locator(f'ul[aria-label="{NEAREST}"]').get_by_text("Why alike?").nth(1).click()
+    page.wait_for_selector("canvas.drawn >> nth=1", timeout=120_000)
+    assert page.locator(".heat b").first.inner_text() == "Your picture"
+    page.get_by_role("link", name="Close").click()
+    page.wait_for_selector(".why", state="detached")
     page.locator("nav >> text=Wall").click()
     page.go_back()
     page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
@@ -140,6 +145,9 @@ def test_why_two_are_alike(open_page, made, keyart):
     page.locator("figure", has=page.locator('img[src*="/posters/7/"]')).get_by_text("Why alike?").click()
     page.wait_for_selector("canvas.drawn >> nth=1", timeout=120_000)
     assert f"cosine {json.loads(out)['similarity']:.2f}" in page.locator(".why .number").inner_text()
+    shown = page.locator(".cues tr").all_inner_texts()
+    parts = json.loads(out)["cues"]["parts"].items()
+    assert [row.split() for row in shown] == [[name, f"{part:+.2f}".replace("-", "−")] for name, part in parts]
     for at in (0, 1):
         colours = (
             page.locator("canvas.drawn")

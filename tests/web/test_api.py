@@ -39,6 +39,28 @@ def test_explain_is_the_command(client, made, keyart):
     assert without_rows(client.get("/api/runs/0/explain?a=3&b=5").json()) == json.loads(out)
 
 
+def test_an_uploaded_image_is_explained_like_its_file(client, made, keyart):
+    path = made[1] / "posters" / "p0003.jpg"
+    code, out, _ = keyart("explain", made[2][0][0], path, "p0005", "--json")
+    assert code == 0
+    handle = client.post("/api/runs/0/images", content=path.read_bytes()).json()["image"]
+    found = client.get(f"/api/runs/0/explain?image={handle}&b=5").json()
+    assert found["posters"][0].pop("image") == handle
+    expected = json.loads(out)
+    assert expected["posters"][0].pop("image") == str(path)
+    assert found == expected
+    assert "choose it again" in client.get(f"/api/runs/1/explain?image={handle}&b=5").json()["error"]
+
+
+def test_near_duplicates_of_an_uploaded_image_are_hidden(client, made):
+    path = made[1] / "posters" / "p0003.jpg"
+    handle = client.post("/api/runs/0/images", content=path.read_bytes()).json()["image"]
+    for hidden, ids in ((False, {"p0003", "p0007"}), (True, set())):
+        options = {"image": handle, "k": 24, "hide_duplicates": hidden}
+        found = {one["id"] for one in client.get("/api/runs/0/search", params=options).json()["neighbours"]}
+        assert found & {"p0003", "p0007"} == ids
+
+
 def test_recommend_is_the_command(client, made, keyart):
     code, out, _ = keyart("recommend", made[2][0][0], "--liked", "p0003,p0008", "-k", 4, "--json")
     assert code == 0
@@ -58,6 +80,9 @@ def test_errors_are_one_line(client):
         ("/api/runs/0/search?row=1&k=0", 422, "k: "),
         ("/api/runs/0/posters/0/image?width=7", 400, "width 7"),
         ("/api/runs/0/recommend", 400, "name one of"),
+        ("/api/runs/0/explain?b=1", 400, "name one of"),
+        ("/api/runs/0/explain?a=1&image=x&b=1", 400, "name one of"),
+        ("/api/runs/0/explain?image=x&b=1", 400, "choose it again"),
         ("/api/compare?run=0", 400, "two runs or more"),
         ("/api/none", 404, "/api/none"),
     ):

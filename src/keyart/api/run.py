@@ -299,8 +299,8 @@ class Run(folders.Run):
 
     def explain(
         self,
-        first: str,
-        second: str,
+        first: "AnyQuery",
+        second: "AnyQuery",
         *,
         catalogue: PathLike | None = None,
         images: PathLike | None = None,
@@ -309,7 +309,7 @@ class Run(folders.Run):
         """Explain which regions of two posters, and which kinds of cue, contribute to their similarity.
 
         Args:
-            first: A poster's id, a film's title, or the path of an image file.
+            first: A poster's id, a film's title, or an image (see `embed`).
             second: Another one.
             catalogue: A table in which ids and titles are looked up; None for the run's own posters.
             images: The folder of the posters, if they have moved; or of the catalogue's images.
@@ -329,7 +329,7 @@ class Run(folders.Run):
             typical, instead = explaining.typical_poster_table(self, shelf)
             for note in filter(None, (left_out, instead)):
                 report(note)
-        return Explanation(self, explaining.explain_run(self, shelf, (str(first), str(second)), typical))
+        return Explanation(self, explaining.explain_run(self, shelf, (first, second), typical))
 
     def evaluate(
         self,

@@ -1,8 +1,10 @@
 """The picture of an explanation: two posters with the regions and cues that contribute to their similarity."""
 
+from pathlib import Path
+
 from PIL import Image
 
-from keyart.images.decode import decode_poster
+from keyart.images.any_image import to_pixels
 from keyart.reports.heatmaps import Side, draw_heatmaps
 from keyart.retrieval.titles import display_title
 from keyart.runs.explain import Explained
@@ -16,13 +18,13 @@ def draw_explanation(run: Run, explained: Explained) -> Image.Image:
     larger = max(1.0, 436 / height)
     size = (round(height * larger), round(width * larger))
     sides = []
-    for name, path, share in zip(explained.names, explained.paths, why.shares, strict=True):
+    for name, picture, share in zip(explained.names, explained.pictures, why.shares, strict=True):
         facts = [str(name["year"])] if name.get("year") else []
         sides.append(
             Side(
-                display_title(name.get("title") or "") or name.get("id") or path.name,
+                display_title(name.get("title") or "") or name.get("id") or Path(name["image"]).name,
                 [*facts, *name.get("genres", [])],
-                Image.fromarray(decode_poster(path.read_bytes(), size)),
+                Image.fromarray(to_pixels(picture, size)),
                 share.attributions,
                 share.baseline,
                 share.non_spatial,

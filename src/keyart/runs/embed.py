@@ -4,6 +4,7 @@ Posters are divided into pieces of 1,024. Shard i of n embeds pieces i − 1, i 
 that is written atomically. So an interrupted job resumes with the missing pieces, with any number of shards.
 """
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -18,10 +19,18 @@ from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.problems import Problem, summarise
 from keyart.catalogue.reader import read_catalogue
 from keyart.errors import InputError
-from keyart.retrieval.embedding_folder import PART_SIZE, folder_metadata, part_notes, part_path, write_part
-from keyart.retrieval.index import catalogue_table
+from keyart.retrieval.embedding_folder import (
+    PART_SIZE,
+    folder_metadata,
+    part_notes,
+    part_path,
+    read_embeddings,
+    write_part,
+)
+from keyart.retrieval.index import PosterIndex, catalogue_table
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.runs.run import Run
+from keyart.utils.cache import cache_folder
 from keyart.utils.checksums import embedder_digest
 from keyart.utils.output_paths import output_folder
 from keyart.utils.reading import read_bytes
@@ -102,6 +111,39 @@ def embed_catalogue(
         raise InputError(f"{catalogue}: no posters; give a table with at least one")
     with output_folder(out, f"embeds shard {shard[0]}/{shard[1]}", f"{shard[0]}-of-{shard[1]}"):
         return _embed_shard(run, table, problems, out, shard, on_bad_poster, decoder, progress)
+
+
+def catalogue_index(
+    run: Run,
+    catalogue: Path,
+    images: Path | None = None,
+    *,
+    report: Callable[[str], None] = lambda text: None,
+    progress: Report = lambda done, total: None,
+) -> PosterIndex:
+    """Embed a catalogue into an index in memory; its embeddings are cached until an image or the table changes.
+
+    Args:
+        run: The run whose embedder is used.
+        catalogue: The table of posters.
+        images: Their folder; None: the table's own.
+        report: Called with a line about posters that are left out.
+        progress: Called with the number of finished posters and their total.
+
+    Raises:
+        InputError: The table cannot be read, or has no valid poster.
+    """
+    table, problems = read_catalogue(catalogue, images)
+    digest = embedder_digest(run.embedder_folder)
+    key = hashlib.blake2b(f"{digest} {table.fingerprint()} {table.root.resolve()}".encode(), digest_size=16)
+    for path in table.paths:
+        state = path.stat()
+        key.update(f" {state.st_size} {state.st_mtime_ns}".encode())
+    folder = cache_folder("embeddings") / key.hexdigest()
+    done = embed_catalogue(run, catalogue, images, folder, on_bad_poster="skip", progress=progress)
+    if problems or done.skipped:
+        report(summarise(problems, table.source) or f"{catalogue}: {len(done.skipped)} posters are left out")
+    return read_embeddings(folder, digest, run.folder)
 
 
 def _embed_shard(

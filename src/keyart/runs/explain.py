@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +11,15 @@ import pandas as pd
 
 from keyart.errors import InputError
 from keyart.runs.run import Run
-from keyart.runs.search import PosterLookup, decode_image, find_poster, images_folder, open_index, poster_metadata
+from keyart.runs.search import Query, decode_image, images_folder, open_index, query_metadata, read_query
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from keyart.images.any_image import AnyImage
     from keyart.retrieval.explanation.cues import CueAttributions
     from keyart.retrieval.explanation.pair import Explanation
+    from keyart.runs.search import AnyQuery
 
 AVERAGED = 32
 """Number of posters whose mean is the average poster."""
@@ -66,14 +68,14 @@ class Explained:
         why: The attributions to regions.
         cues: The attributions to kinds of cue; None if fewer than two other posters are known.
         names: Metadata of each poster, for JSON.
-        paths: Image of each poster.
+        pictures: Image of each poster: its path, or its pixels.
         closer_than: Share of random pairs with a lower cosine, in [0, 1]; None if no vectors are known.
     """
 
     why: "Explanation"
     cues: "CueAttributions | None"
     names: tuple[dict[str, Any], dict[str, Any]]
-    paths: tuple[Path, Path]
+    pictures: "tuple[AnyImage, AnyImage]"
     closer_than: float | None
 
 
@@ -112,13 +114,15 @@ def typical_poster_table(run: Run, shelf: PosterTable) -> tuple[PosterTable, str
         return shelf, f"the average poster is that of the catalogue, not of training: {why}"
 
 
-def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: PosterTable | None = None) -> Explained:
+def explain_run(
+    run: Run, shelf: PosterTable, asked: "Sequence[AnyQuery]", typical: PosterTable | None = None
+) -> Explained:
     """Explain which regions of two posters contribute to their similarity, and which kinds of cue.
 
     Args:
         run: The run whose embedder is explained.
         shelf: Posters in which ids and titles are looked up.
-        asked: Two ids, titles or image files.
+        asked: Two ids, titles, image files or images in memory.
         typical: Posters whose mean is the average poster; None: those of ``shelf``.
 
     Raises:
@@ -128,24 +132,29 @@ def explain_run(run: Run, shelf: PosterTable, asked: Sequence[str], typical: Pos
     from keyart.retrieval.explanation.pair import explain_pair
     from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
 
-    found = [find_poster(shelf, one) for one in asked]
-    paths = [one if isinstance(one, Path) else shelf.path(one) for one in found]
-    pair = [_image(run, path) for path in paths]
+    decode = partial(decode_image, run)
+    queries = [read_query(run, shelf, one, number, decode) for number, one in enumerate(asked)]
+    paths = [query.path if query.row is None else shelf.path(query.row) for query in queries]
+    pair = [
+        _to_tensor(decode(path) if query.pixels is None else query.pixels)
+        for query, path in zip(queries, paths, strict=True)
+    ]
     typical = typical or shelf
-    average = [_image(run, typical.path(row)) for row in _average_rows(typical.posters)]
+    average = [_to_tensor(decode(typical.path(row))) for row in _average_rows(typical.posters)]
     embedder = run.embedder
     precision = run.precision
-    _check_same(embedder, shelf, found, paths, pair, precision)
+    _check_same(embedder, shelf, queries, pair, precision)
     why = explain_pair(embedder, pair, average, precision=precision)
     others = [one for one in average if not any(one.equal(own) for own in pair)]
     references = others[:: -(-len(others) // REFERENCES) or 1]
     cues = explain_cues(embedder, pair, references, precision=precision) if len(references) > 1 else None
-    first, second = (_name(shelf, one) for one in found)
+    names = [query_metadata(shelf, query) for query in queries]
+    pictures = [query.pixels if path is None else path for query, path in zip(queries, paths, strict=True)]
     share = None
     if typical.vectors is not None:
         pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
         share = known_share(float(pairs.closer_than(why.similarity)))
-    return Explained(why, cues, (first, second), (paths[0], paths[1]), share)
+    return Explained(why, cues, (names[0], names[1]), (pictures[0], pictures[1]), share)
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
@@ -186,16 +195,12 @@ def as_json(explained: Explained) -> dict[str, Any]:
     }
 
 
-def _name(shelf: PosterLookup, found: int | Path) -> dict[str, Any]:
-    return {"image": str(found)} if isinstance(found, Path) else poster_metadata(shelf, np.array([found]))[0]
-
-
-def _image(run: Run, path: Path) -> "Tensor":
+def _to_tensor(pixels: np.ndarray) -> "Tensor":
     import torch
 
     from keyart.models.embedder import to_images
 
-    return to_images(torch.from_numpy(decode_image(run, path).copy())[None], torch.device("cpu"))[0]
+    return to_images(torch.from_numpy(pixels.copy())[None], torch.device("cpu"))[0]
 
 
 def _average_rows(posters: pd.DataFrame) -> list[int]:
@@ -206,22 +211,19 @@ def _average_rows(posters: pd.DataFrame) -> list[int]:
 
 
 def _check_same(
-    embedder: Any,
-    shelf: PosterTable,
-    found: Sequence[int | Path],
-    paths: Sequence[Path],
-    pair: "list[Tensor]",
-    precision: str,
+    embedder: Any, shelf: PosterTable, queries: Sequence[Query], pair: "list[Tensor]", precision: str
 ) -> None:
     """Check that images are those that were indexed: the folder may now hold other images with the same names."""
     import torch
 
     from keyart.models.precision import autocast_for
 
-    for one, path, image in zip(found, paths, pair, strict=True):
-        if isinstance(one, Path) or shelf.vectors is None:
+    for query, image in zip(queries, pair, strict=True):
+        if query.row is None or shelf.vectors is None:
             continue
         with torch.inference_mode(), autocast_for("cpu", precision):
             own = embedder(image[None])[0].float().numpy()
-        if float(own @ shelf.vectors(np.array([one]))[0]) < SAME_POSTER:
-            raise InputError(f"{path}: is not the image that was indexed; name the posters' folder with ``images``")
+        if float(own @ shelf.vectors(np.array([query.row]))[0]) < SAME_POSTER:
+            raise InputError(
+                f"{shelf.path(query.row)}: is not the image that was indexed; name the posters' folder with ``images``"
+            )

@@ -188,7 +188,7 @@ def read_queries(run: Run, index: Searchable, asked: "Sequence[AnyQuery]") -> li
     decode = cache(partial(decode_image, run))
     for number, one in enumerate(asked):
         try:
-            found.append(_read_query(run, index, one, number, decode))
+            found.append(read_query(run, index, one, number, decode))
         except InputError as error:
             faults.append(str(error))
     if faults:
@@ -208,10 +208,14 @@ def _key_of(query: Query) -> object:
     return id(query.pixels) if query.row is None else ("row", query.row)
 
 
-def _read_query(
-    run: Run, index: Searchable, one: "AnyQuery", number: int, decode: Callable[[Path], np.ndarray]
+def read_query(
+    run: Run, index: PosterLookup, one: "AnyQuery", number: int, decode: Callable[[Path], np.ndarray]
 ) -> Query:
-    """Resolve one query; the vectors of rows and images are still empty."""
+    """Resolve one query; the vectors of rows and images are still empty.
+
+    Raises:
+        InputError: It is unknown, ambiguous or unreadable.
+    """
     empty = np.empty(0, np.float32)
     if isinstance(one, Query):
         return one
@@ -223,10 +227,11 @@ def _read_query(
     if len(getattr(one, "shape", ())) == 1:
         vector = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one, dtype=np.float32)
         length = float(np.linalg.norm(vector))
-        if vector.shape != (index.dimensions,) or not (np.isfinite(length) and length > 0):
-            raise InputError(
-                f"query {number}: a vector of shape {vector.shape}; give {index.dimensions} finite numbers"
-            )
+        dimensions = getattr(index, "dimensions", None)
+        if dimensions is None:
+            raise InputError(f"query {number}: a vector has no picture; name a poster or an image")
+        if vector.shape != (dimensions,) or not (np.isfinite(length) and length > 0):
+            raise InputError(f"query {number}: a vector of shape {vector.shape}; give {dimensions} finite numbers")
         return Query(vector / length, name="vector")
     from keyart.images.any_image import name_image
 
@@ -389,6 +394,13 @@ def poster_metadata(index: PosterLookup, rows: np.ndarray) -> list[dict[str, Any
     return [_facts(poster) for _, poster in index.metadata(np.asarray(rows, dtype=np.int64)).iterrows()]
 
 
+def query_metadata(index: PosterLookup, query: Query) -> dict[str, Any]:
+    """Return a poster's metadata for JSON; of an image or a vector, its path or name as ``image``."""
+    if query.row is None:
+        return {"image": query.name if query.path is None else str(query.path)}
+    return poster_metadata(index, np.array([query.row]))[0]
+
+
 def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
     known = {name: poster[name] for name in ("film", "split") if isinstance(poster.get(name), str)}
     year = poster["year"]
@@ -422,11 +434,14 @@ def as_json(index: Searchable, query: Query, hits: Hits) -> dict[str, Any]:
     filters. ``score`` is the cosine, ``closer_than`` the share of random pairs of the index's posters with a lower
     cosine.
     """
-    name = query.name if query.path is None else str(query.path)
-    asked = {"image": name} if query.row is None else poster_metadata(index, np.array([query.row]))[0]
     shares = RandomPairs.of_index(index).closer_than(hits.scores)
     found = [
         {"score": round(float(score), 6), "closer_than": known_share(share)} | facts
         for facts, score, share in zip(poster_metadata(index, hits.rows), hits.scores, shares, strict=True)
     ]
-    return {"query": asked, "posters": len(index), "searched": hits.searched, "neighbours": found}
+    return {
+        "query": query_metadata(index, query),
+        "posters": len(index),
+        "searched": hits.searched,
+        "neighbours": found,
+    }

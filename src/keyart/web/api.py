@@ -15,7 +15,7 @@ from keyart.retrieval.filters import parse_years
 from keyart.runs import search as searching
 from keyart.web.library import Library, Shown, with_row
 from keyart.web.thumbnails import WIDTHS, thumbnail, thumbnail_key
-from keyart.web.uploads import Upload, Uploads, read_upload, receive
+from keyart.web.uploads import Uploads, read_upload, receive
 from keyart.web.worker import Worker
 
 MOST_RESULTS = 2000
@@ -66,12 +66,12 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         """Find the posters that look and feel most like one: the JSON of `keyart search --json`."""
         if sum(one is not None for one in (query, row, image)) != 1:
             raise InputError("search: name one of query, row and image")
-        upload = uploads[image] if image is not None else None
+        shown = library[run]
+        asked = query if image is None else uploads.query(run, image)
         options = {"genres": genre, "years": year, "diverse": diverse, "hide_duplicates": hide_duplicates}
-        job = partial(_search, library[run], run, query, row, upload, k, options)
+        job = partial(_search, shown, asked, row, k, options)
         # The thumbnails of near-duplicates need torch, and with it the worker's thread.
         found = await (worker.run(job) if hide_duplicates else asyncio.to_thread(job))
-        found["query"] = {"image": image} if upload is not None else found["query"]
         found["neighbours"] = found["neighbours"][skip:]
         return found
 
@@ -171,11 +171,16 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
     @router.get("/runs/{run}/explain", tags=["explain"])
     async def explain(
         run: RunNumber,
-        a: Annotated[int, Query(ge=0, description="Row of the first poster.")],
         b: Annotated[int, Query(ge=0, description="Row of the second poster.")],
+        a: Annotated[int | None, Query(ge=0, description="Row of the first poster.")] = None,
+        image: Annotated[str | None, Query(description="The handle of an uploaded image, instead.")] = None,
     ) -> dict[str, Any]:
-        """Attribute the similarity of two posters to their regions: the JSON of `keyart explain --json`."""
-        return await worker.run(_explain, library[run], a, b)
+        """Attribute the similarity of two posters to regions and kinds of cue: the JSON of `keyart explain --json`."""
+        if (a is None) == (image is None):
+            raise InputError("explain: name one of a and image")
+        shown = library[run]
+        first = _query(shown, a) if image is None else uploads.query(run, image)
+        return await worker.run(_explain, shown, first, _query(shown, b))
 
     @router.get("/runs/{run}/recommend", tags=["recommend"])
     def recommend(
@@ -229,26 +234,21 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
     return router
 
 
+def _query(shown: Shown, row: int | None) -> searching.Query:
+    """Return the query of a row; the search finds its vector."""
+    assert row is not None
+    return searching.Query(np.empty(0, np.float32), row=shown.check_row(row))
+
+
 def _search(
-    shown: Shown,
-    run: int,
-    text: str | None,
-    row: int | None,
-    upload: Upload | None,
-    k: int,
-    options: dict[str, Any],
+    shown: Shown, query: str | searching.Query | None, row: int | None, k: int, options: dict[str, Any]
 ) -> dict[str, Any]:
     index = shown.index
-    if upload is not None:
-        if upload.run != run:
-            raise InputError("image: it was chosen for another run; choose it again")
-        query = searching.Query(upload.vector)
-    else:
-        if text is not None:
-            with shown.lock:
-                row = searching.find_row(index, text)
-        assert row is not None
-        query = searching.Query(index.vectors(np.array([shown.check_row(row)]))[0], row=row)
+    if isinstance(query, str):
+        with shown.lock:
+            row = searching.find_row(index, query)
+    if not isinstance(query, searching.Query):
+        query = _query(shown, row)
     answers = searching.search_run(shown.run, index, [query], k, images=shown.images, **options)
     found = searching.as_json(index, *answers[0])
     found["neighbours"] = [with_row(index, one) for one in found["neighbours"]]
@@ -266,15 +266,14 @@ def _near_duplicates(shown: Shown, row: int) -> list[dict[str, Any]]:
     return shown.metadata(rows[groups == 0].tolist())
 
 
-def _explain(shown: Shown, a: int, b: int) -> dict[str, Any]:
+def _explain(shown: Shown, *queries: searching.Query) -> dict[str, Any]:
     from keyart.runs import explain as explaining
 
-    # Ids, not paths: what a client sends never names a file.
-    ids = [str(shown.index.posters["id"].iloc[shown.check_row(row)]) for row in (a, b)]
-    for row in (a, b):
-        shown.image(row)
-    table = explaining.PosterTable(shown.index.posters, shown.root, shown.index.vectors)
-    return explaining.as_json(explaining.explain_run(shown.run, table, ids))
+    for query in queries:
+        if query.row is not None:
+            shown.image(query.row)
+    table, typical = shown.explained
+    return explaining.as_json(explaining.explain_run(shown.run, table, queries, typical))
 
 
 def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dict[str, Any]:

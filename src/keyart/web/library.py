@@ -1,5 +1,6 @@
 """The runs that the server shows: their indexes, the facets of their posters, and their images."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,8 +21,10 @@ from keyart.web.frozen import FrozenFeatures
 if TYPE_CHECKING:
     from keyart.catalogue.history import History
     from keyart.recommend.candidates import Films
+    from keyart.runs.explain import PosterTable
     from keyart.runs.recommend import Users
 
+log = logging.getLogger(__name__)
 Rows = npt.NDArray[np.int64]
 SUGGESTED = 12
 """Maximum number of titles that are suggested while someone types."""
@@ -36,12 +39,14 @@ class Shown:
         index: The index that is searched.
         images: Folder of its posters; None: the one that the index names.
         history: Events of users, if a history is known.
+        own: Whether the index is the run's own.
     """
 
     run: Run
     index: Searchable
     images: Path | None = None
     history: "History | None" = None
+    own: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -57,6 +62,19 @@ class Shown:
             InputError: The folder does not exist.
         """
         return images_folder(self.run, self.index, self.images).resolve()
+
+    @cached_property
+    def explained(self) -> "tuple[PosterTable, PosterTable]":
+        """The posters that can be explained, and those whose mean is the average poster: the run's own if known."""
+        from keyart.runs.explain import PosterTable, typical_poster_table
+
+        table = PosterTable(self.index.posters, self.root, self.index.vectors)
+        if self.own:
+            return table, table
+        typical, note = typical_poster_table(self.run, table)
+        if note:
+            log.warning(note)
+        return table, typical
 
     def image(self, row: int) -> Path:
         """Return the image file of a row.

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster, quiet_pillow
 from keyart.runs.run import Run
+from keyart.runs.search import Query
 from keyart.web.thumbnails import shrink
 
 MOST_BYTES = 20_000_000
@@ -36,11 +37,13 @@ class Upload:
     Attributes:
         run: Number of the run whose embedder computed the vector.
         vector: (E,) unit vector.
+        pixels: (height, width, 3) uint8, the embedder's input.
         picture: A small JPEG of it.
     """
 
     run: int
     vector: np.ndarray
+    pixels: np.ndarray
     picture: bytes
 
 
@@ -70,6 +73,17 @@ class Uploads:
             if handle not in self._known:
                 raise InputError("image: this image is not kept any more; choose it again")
             return self._known[handle]
+
+    def query(self, run: int, handle: str) -> Query:
+        """Return the query of an upload, named by its handle.
+
+        Raises:
+            InputError: It is forgotten, or another run embedded it.
+        """
+        upload = self[handle]
+        if upload.run != run:
+            raise InputError("image: it was chosen for another run; choose it again")
+        return Query(upload.vector, name=handle, pixels=upload.pixels)
 
 
 async def receive(request: Request) -> bytes:
@@ -116,5 +130,6 @@ def read_upload(number: int, run: Run, data: bytes) -> Upload:
     return Upload(
         number,
         run.encoder(precision=run.precision).encode([pixels])[0],
+        pixels,
         shrink(data, 480, "image", FORMATS),
     )

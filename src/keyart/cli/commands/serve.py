@@ -1,12 +1,14 @@
 """The command ``serve``: a page and an HTTP API over finished runs."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from keyart.cli.options import IndexCollection, IndexFolder, IndexUri, RatingScaleOption
+from keyart.cli.options import CatalogueFile, IndexCollection, IndexFolder, IndexUri, RatingScaleOption
 from keyart.errors import InputError
+from keyart.utils.progress import progress_bar
 from keyart.utils.text import echo
 
 
@@ -15,11 +17,14 @@ def serve(
     index: IndexFolder = None,
     uri: IndexUri = None,
     collection: IndexCollection = None,
+    catalogue: CatalogueFile = None,
     history: Annotated[
         Path | None, typer.Option("--history", help="Who watched what (CSV or Parquet), for the view of one user.")
     ] = None,
     rating_scale: RatingScaleOption = None,
-    images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="The posters, if they have moved; or the catalogue's.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; other machines reach 0.0.0.0.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 0,
     name: Annotated[
@@ -43,6 +48,8 @@ def serve(
     from keyart.web.server import serve as listen
 
     opened = [Run.open(run) for run in runs]
+    if catalogue is not None and (index is not None or uri is not None):
+        raise InputError(f"--catalogue {catalogue}: shows posters without an index; leave --index and --uri out")
     if len(opened) > 1 and (index is not None or uri is not None):
         raise InputError(f"{'--index' if index else '--uri'}: is one run's index; name one run, or leave it out")
     events = None
@@ -52,7 +59,17 @@ def serve(
         events = read_history(history, scale=rating_scale)
     elif rating_scale is not None:
         raise InputError(f"--rating-scale {rating_scale:g} needs --history: name the table that holds the ratings")
-    shown = [Shown(run, open_index(run, index, uri, collection), images, events) for run in opened]
+    shown = []
+    for run in opened:
+        if catalogue is None:
+            posters = open_index(run, index, uri, collection)
+        else:
+            from keyart.runs.embed import catalogue_index
+
+            with progress_bar("embedding posters") as progress:
+                posters = catalogue_index(run, catalogue, images, report=partial(echo, err=True), progress=progress)
+        own = catalogue is None and index is None and uri is None
+        shown.append(Shown(run, posters, images, events, own=own))
     for one in shown:
         _ = one.root  # a missing folder of images is an error now, not at the first poster
     listen(Library(shown), host=host, port=port, names=name or (), browser=browser, report=echo)

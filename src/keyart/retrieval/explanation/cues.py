@@ -51,9 +51,9 @@ def explain_cues(
     replaced by those of references: Lundberg and Lee 2017, arXiv 1705.07874). Therefore the parts sum to
     v(all) − v(∅): the similarity minus that of two reference posters (completeness).
 
-    Limits: the parts depend on the reference posters; with four, their standard error is about 0.02. Colour has no
-    position (coloured areas are part of layout), and two moments do not describe every palette. Texture is one for the
-    whole poster. Fourier coefficients wrap around the edges. An embedding that ignores a cue gives it 0.
+    Limits: the parts depend on the reference posters; with four, their standard error is 0.01 to 0.04 on real posters.
+    Colour has no position (coloured areas are part of layout), and two moments do not describe every palette. Texture
+    is one for the whole poster. Fourier coefficients wrap around the edges. An embedding that ignores a cue gives it 0.
 
     Args:
         embedder: Maps images (B, 3, H, W) to unit vectors (B, E): an `Embedder` in evaluation mode, or any function.

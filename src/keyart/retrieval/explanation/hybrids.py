@@ -39,7 +39,7 @@ def find_cues(image: Tensor) -> Cues:
     mean = flat.mean(1, keepdim=True)
     root, inverse = _roots(torch.cov(flat, correction=0) + NOISE**2 * torch.eye(3))
     spectrum = torch.fft.rfft2((inverse @ (flat - mean)).view_as(image))
-    size = image.shape[1:]
+    size = (image.shape[1], image.shape[2])
     reach = TEXTURE_REACH * size[0]
     # A window of the autocorrelation smooths the power spectrum.
     near = torch.fft.irfft2(spectrum.abs().square(), s=size) * _gaussian(size, size[1], reach)

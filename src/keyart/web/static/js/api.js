@@ -69,6 +69,9 @@ export function useGet(path, params) {
 
 export const image = (run, row, width = 160) => `/api/runs/${run}/posters/${row}/image?width=${width}`;
 
+/** The address of a picture that somebody chose. */
+export const uploaded = (handle) => `/api/images/${handle}`;
+
 /** Give a text to the person as a file. */
 export function download(name, content, type) {
   const link = document.createElement("a");

@@ -2,8 +2,9 @@
 
 import { html, useState, useEffect, useRef, useMemo } from "../../vendor/preact-htm.js";
 import { href, changed, go, remember, remembered } from "../state.js";
-import { get, image as imageOf, useGet } from "../api.js";
+import { get, uploaded, useGet } from "../api.js";
 import { Busy, Failure, Filters, Grid, Picture, Poster, TitleBox, count, titleOf, Genres, useModel } from "../parts.js";
+import { Why } from "./why.js";
 
 const PAGE = 40;
 const MOST = 2000;
@@ -12,6 +13,7 @@ export function Search({ state, run, about }) {
   const row = state.number("row");
   const image = state.one("image");
   const text = state.one("q");
+  const other = state.number("with");
   const asked = row !== null || image || text;
   const open = (poster) => go(href("search", { row: poster.row }));
   return html`
@@ -21,6 +23,7 @@ export function Search({ state, run, about }) {
         <${Choose} /></div>
       ${!asked && html`<p class="muted">Or drop or paste a picture anywhere on this page; it is not kept. Press <kbd>/</kbd> to search, <kbd>?</kbd> for the keys.</p>`}
     </section>
+    ${image && other !== null && html`<${Why} key=${`${run} ${image} ${other}`} run=${run} first=${{ image }} other=${other} about=${about} />`}
     ${asked ? html`<${Results} key=${`${run} ${row} ${image} ${text}`} state=${state} run=${run} about=${about} row=${row} image=${image} text=${text} />`
       : html`<${Beginning} run=${run} about=${about} />`}`;
 }
@@ -118,7 +121,8 @@ function Results({ state, run, about, row, image, text }) {
       <${Filters} facets=${facets} genres=${genres} years=${year} hidden=${hidden} />
       <${Failure} message=${failure} />
       <${Grid} label="Posters, the most similar first">${neighbours.map((poster, at) => html`<${Poster} key=${poster.row} run=${run} poster=${poster}
-        query=${query} score=${poster.score} share=${poster.closer_than} eager=${at < 8}
+        query=${query} score=${poster.score} share=${poster.closer_than} eager=${at < 8} note=${html`<div class="links"><a href=${image
+          ? changed({ with: poster.row }) : href("poster", { row: query?.row, with: poster.row })}>Why alike?</a></div>`}
         link=${href("poster", { row: poster.row, from: query?.row })} />`)}</${Grid}>
       ${loading && html`<${Busy}>${unique ? "Looking for pictures that are the same…" : "Searching…"}</${Busy}>`}
       <div ref=${end}></div>
@@ -130,7 +134,7 @@ function Results({ state, run, about, row, image, text }) {
 }
 
 function Asked({ run, query, image }) {
-  if (image) return html`<figure class="poster driver"><div class="frame"><img class="whole" src=${`/api/images/${image}`} alt="The picture that you chose" /></div>
+  if (image) return html`<figure class="poster driver"><div class="frame"><img class="whole" src=${uploaded(image)} alt="The picture that you chose" /></div>
     <figcaption><b>Your picture</b><div class="facts">kept in memory only, and forgotten with the server</div></figcaption></figure>`;
   return html`<figure class="poster driver"><a class="frame" href=${href("poster", { row: query.row })}><${Picture} run=${run} poster=${query} width=${480} eager /></a>
     <figcaption><b>${titleOf(query)}</b><div class="facts">${query.year ?? ""} <${Genres} genres=${query.genres} /></div>
