@@ -2,18 +2,20 @@
 
 import errno
 import io
+import json
 import os
+import resource
+import shutil
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keyart.config import preflight
+from keyart.config import preflight, rules
 from keyart.errors import InputError
 from keyart.images import decode
 from keyart.images.decode import BadImage, decode_poster
@@ -57,14 +59,14 @@ def bombs():
 
 @pytest.mark.parametrize("kind", ["WEBP", "PNG", "JPEG"])
 def test_threads_decode_a_bounded_number_of_pixels_at_one_time(kind, bombs, monkeypatch):
-    now, most, lock = 0, 0, threading.Lock()
+    now, most, lock, four = 0, 0, threading.Lock(), threading.Barrier(4, timeout=30)
 
     def work(_):  # the first step that may decode the whole picture
         nonlocal now, most
         with lock:
             now += 16_000_000
             most = max(most, now)
-        time.sleep(0.02)
+        four.wait()
         with lock:
             now -= 16_000_000
         return 1
@@ -73,7 +75,7 @@ def test_threads_decode_a_bounded_number_of_pixels_at_one_time(kind, bombs, monk
     monkeypatch.setattr(decode, "_fit", lambda _, size: np.zeros((*size, 3), np.uint8))
     monkeypatch.setattr(decode, "_ends_early", lambda *_: False)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: decode_poster(bombs[kind], (96, 64)), range(10)))
+        list(pool.map(lambda _: decode_poster(bombs[kind], (96, 64)), range(8)))
     assert most == 4 * 16_000_000 == decode.MAX_PIXELS
 
 
@@ -122,10 +124,53 @@ def test_a_pipe_or_a_device_is_no_table_and_no_query(command, made, keyart, tmp_
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("key", ["model.components", "sampler.batch_size", "evaluation.batch_size"])
+@pytest.mark.parametrize("key", ["model.components", "sampler.batch_size", "evaluation.batch_size", "memory.size"])
 def test_a_huge_number_is_refused(key):
     with pytest.raises(InputError, match=f"{key}=1000000000: .*from"):
         preflight(["data=demo", "head=ensemble", f"{key}=1000000000"])
+
+
+@pytest.mark.parametrize("key", sorted(rules.RULES))
+def test_every_whole_number_has_a_bound(key):
+    """No key but a seed takes a billion."""
+    takes = rules.RULES[key](10**9) is None and rules.RULES[key](0.5) is not None
+    assert takes == key.endswith("seed")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.hidden_size=65536", "model.components=65536"], "has 17,.* weights"),
+        (["model.embedding_size=8192", "memory.size=100000"], "memory.size=100000: .* at most 15,258"),
+    ],
+)
+def test_numbers_that_are_huge_together_are_refused(overrides, message):
+    with pytest.raises(InputError, match=message):
+        preflight(["data=demo", "head=ensemble", *overrides])
+
+
+@pytest.mark.parametrize(
+    ("part", "key", "value", "message"),
+    [
+        ("backbone", "name", "vit_giant_patch14_dinov2", "the model takes 4,"),
+        ("backbone", "image_size", [100_000, 100_000], "the largest is 2048 pixels a side"),
+        ("head", "feature_dim", 10**9, "the model takes"),
+        ("head", "embedding_size", 10**18, "cannot be read"),
+    ],
+)
+def test_a_foreign_folder_names_no_model_larger_than_its_file(part, key, value, message, made, keyart, tmp_path):
+    run = shutil.copytree(made[2][0][0], tmp_path / "run")
+    path = run / "embedder" / "embedder.json"
+    description = json.loads(path.read_text())
+    description[part][key] = value
+    path.write_text(json.dumps(description))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    code, _, err = keyart("search", run, made[1] / "posters" / "p0001.jpg")
+    assert code == 2
+    assert err.startswith(f"keyart: {path}: cannot be read")
+    assert message in err
+    assert err.count("\n") == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB
 
 
 @pytest.mark.parametrize("name", ["x" * 5000, "x" * 250, "a/" * 3000])

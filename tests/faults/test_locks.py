@@ -1,4 +1,4 @@
-"""A second writer of a run, index, export or embeddings is refused, and the message names the first."""
+"""A second writer of a run, index, export, embeddings, downloads or a card is refused; the message names the first."""
 
 import os
 import subprocess
@@ -9,6 +9,7 @@ import pytest
 
 from keyart.utils.folder_lock import sole_writer
 
+POSTERS = ["--catalogue", "made/catalogue.csv", "--images", "made/posters"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -17,20 +18,26 @@ ROOT = Path(__file__).parents[2]
     [
         (["index", "--engine", "flat"], ""),
         (["export", "--to", "timm"], ""),
-        (["embed", "--catalogue", "made/catalogue.csv", "--images", "made/posters"], "1-of-1"),
+        (["embed", *POSTERS], "1-of-1"),
+        (["fetch", "--catalogue", "made/urls.csv"], ""),
+        (["card", *POSTERS], ""),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_second_writer_is_refused(command, part, made, keyart, tmp_path, monkeypatch):
     folder, _, ((run, _), _) = made
     monkeypatch.chdir(folder)
+    Path("made/urls.csv").write_text("id,genres,url\na,Drama,http://127.0.0.1:9/a.jpg\n")
     out = tmp_path / "out"
+    option = "--to" if command[0] == "fetch" else "--out"
+    run = [run] if command[0] in ("index", "export", "embed") else []
     with sole_writer(out, "writes here", part):
-        code, _, err = keyart(command[0], run, *command[1:], "--out", out)
+        code, _, err = keyart(command[0], *run, *command[1:], option, out)
     assert code == 2
     assert (
-        err == f"keyart: --out {out}: process {os.getpid()} on {os.uname().nodename} writes here; wait for its end,"
-        " or stop it\n"
+        err.splitlines()[-1]
+        == f"keyart: {option} {out}: process {os.getpid()} on {os.uname().nodename} writes here; wait"
+        " for its end, or stop it"
     )
     assert not list(out.iterdir())
 

@@ -10,6 +10,11 @@ from keyart.errors import InputError
 from keyart.models.heads.registry import PROJECTED
 from keyart.models.poolings.registry import adds_columns
 
+MOST_HEAD_WEIGHTS = 250_000_000
+"""Maximum number of weights of a head: Adam holds 4 GB for them. The default of an ensemble has 3.4 million."""
+MOST_MEMORY = 500_000_000
+"""Maximum of numbers in the memory of earlier batches: 2 GB."""
+
 
 def check_model(model: Mapping[str, Any]) -> None:
     """Check the keys of a model that depend on each other.
@@ -27,6 +32,26 @@ def check_model(model: Mapping[str, Any]) -> None:
                 f"model.multiscale_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set"
                 " model.pooling=multiscale"
             )
+    sizes = {key: model[key] for key in ("heads", "hidden_size", "components", "embedding_size") if key in model}
+    if "hidden_size" in sizes:
+        weights = sizes["hidden_size"] * (sizes.get("components", 0) + sizes["embedding_size"]) * sizes.get("heads", 1)
+        if weights > MOST_HEAD_WEIGHTS:
+            text = ", ".join(f"model.{key}={value}" for key, value in sizes.items())
+            raise InputError(
+                f"{text}: the head has {weights:,} weights, and {MOST_HEAD_WEIGHTS:,} is the most; lower one"
+            )
     weight = (model.get("kernel") or {}).get("weight", 0)
     if weight > 0 and model["head"] not in PROJECTED:
         raise InputError(f"model.kernel.weight={weight:g}: needs model.head={' or '.join(PROJECTED)}")
+
+
+def check_memory(size: int, model: Mapping[str, Any]) -> None:
+    """Check that the embeddings of ``memory.size`` posters fit in memory.
+
+    Raises:
+        InputError: They do not.
+    """
+    width = model.get("heads", 1) * model["embedding_size"]
+    if size * width > MOST_MEMORY:
+        most = MOST_MEMORY // width
+        raise InputError(f"memory.size={size}: with embeddings of {width:,} numbers it takes at most {most:,}")

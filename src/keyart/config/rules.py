@@ -15,7 +15,7 @@ from typing import Any
 
 from keyart.catalogue.demo import check_demo
 from keyart.config.loss_rules import check_combination, check_loss
-from keyart.config.model_rules import check_model
+from keyart.config.model_rules import check_memory, check_model
 from keyart.errors import InputError
 from keyart.metrics.registry import DEFAULT_METRICS, MACRO, computes, result_names
 from keyart.models.heads.registry import TRAINED
@@ -28,18 +28,20 @@ Rule = Callable[[Any], str | None]
 
 
 MOST_COMPONENTS = 65_536
-"""Maximum number of components: more than any backbone has features."""
+"""Maximum number of components and of hidden units: more than any backbone has features."""
+MOST = 1_000_000
+"""Maximum of whole numbers that need no closer bound: such a run would not end either."""
 
 
-def integer(low: int, high: int | None = None, *, optional: bool = False) -> Rule:
+def integer(low: int, high: int = MOST, *, optional: bool = False) -> Rule:
     """Create a rule for whole numbers in [low, high]."""
-    requested = f"a whole number of at least {low}" if high is None else f"a whole number from {low} to {high}"
+    requested = f"a whole number from {low} to {high}"
 
     def rule(value: Any) -> str | None:
         if value is None and optional:
             return None
-        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value
-        return None if fits and (high is None or value <= high) else requested + (" or null" if optional else "")
+        fits = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+        return None if fits else requested + (" or null" if optional else "")
 
     return rule
 
@@ -88,8 +90,8 @@ def devices(value: Any) -> str | None:
     if isinstance(value, list | tuple):
         fits = bool(value) and all(isinstance(v, int) and v >= 0 for v in value)
     else:
-        fits = value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and value >= 1)
-    return None if fits else "auto, a whole number of at least 1, or a list of device numbers such as [0,1]"
+        fits = value == "auto" or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MOST)
+    return None if fits else f"auto, a whole number from 1 to {MOST}, or a list of device numbers such as [0,1]"
 
 
 def duration(value: Any) -> str | None:
@@ -126,8 +128,8 @@ RULES: dict[str, Rule] = {
     "data.posters": integer(60, 100_000),
     "relevance.kind": one_of("jaccard", "idf_cosine", "any", "exact"),
     "evaluation.relevance": one_of("jaccard", "idf_cosine", "any", "exact"),
-    "evaluation.batch_size": integer(1, 1_000_000),
-    "sampler.batch_size": integer(2, 1_000_000),
+    "evaluation.batch_size": integer(1),
+    "sampler.batch_size": integer(2),
     "sampler.m": integer(1, optional=True),
     "sampler.tempering": real(0, 1),
     "sampler.column": nonempty_text,
@@ -153,7 +155,7 @@ RULES: dict[str, Rule] = {
     "model.frozen_features.balance": real(0),
     "model.frozen_features.components": integer(1, MOST_COMPONENTS),
     "model.frozen_features.power": real(0, 1),
-    "model.hidden_size": integer(1),
+    "model.hidden_size": integer(1, MOST_COMPONENTS),
     "model.dropout": real(0, 0.99),
     "model.embedding_size": integer(2, 8192),
     "model.output_size": integer(2, optional=True),
@@ -365,6 +367,7 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
         )
     loss, miner = config["loss"], config["miner"]
     check_model(config["model"])
+    check_memory(config["memory"]["size"], config["model"])
     check_loss(loss)
     check_miner(miner)
     check_combination(loss, miner=miner["name"], memory=config["memory"]["size"] > 0)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+from keyart.utils.output_paths import output_folder
 from keyart.utils.text import csv_cell
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def fetch_posters(
                 progress=progress,
             )
 
-    with PosterStore(to) as store, quiet_pillow():
+    with output_folder(to, "fetches posters into it", parameter="to"), PosterStore(to) as store, quiet_pillow():
         store.sweep()
         fetched = asyncio.run(run(store))
         if fetched.missing:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from keyart.models.encoder import Encoder
 
 FORMAT = 1
+MAX_SIDE = 2048
+"""Maximum height and width of a model's input in pixels."""
+SPARE_BYTES = 64 << 20
+"""What a model may take before it is fitted to an image size beyond what it saves, such as codes of positions."""
 _JSON, _WEIGHTS, _FROZEN = "embedder.json", "model.safetensors", "frozen.safetensors"
 
 
@@ -176,6 +180,7 @@ def load_embedder(folder: Path | str) -> Embedder:
     folder = local_folder(folder)
     description = _read_description(folder)
     with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
+        _check_size(folder / _WEIGHTS, description["backbone"], description["head"])
         embedder = Embedder(_backbone_from(description["backbone"]), build_head_from_description(description["head"]))
     _load_state(embedder, folder / _WEIGHTS)
     return embedder.eval()
@@ -192,6 +197,7 @@ def load_frozen(folder: Path | str) -> Backbone:
     if description.get("frozen") is None:
         return load_embedder(folder).backbone
     with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
+        _check_size(folder / _FROZEN, description["frozen"])
         backbone = _backbone_from(description["frozen"])
     _load_state(backbone, folder / _FROZEN)
     return backbone.eval()
@@ -282,6 +288,28 @@ def to_images(pixels: Tensor, device: torch.device) -> Tensor:
 
 def _width(embedder: Callable[[Tensor], Tensor]) -> int:
     return int(getattr(embedder, "embedding_size", getattr(embedder, "feature_dim", 0)))
+
+
+def _check_size(weights: Path, backbone: dict[str, Any], head: dict[str, Any] | None = None) -> None:
+    """Check that a description asks for little more memory than the file of its weights has, before it is built.
+
+    Raises:
+        ValueError: It asks for more, or for images larger than `MAX_SIDE`.
+    """
+    import timm
+
+    for key in ("image_size", "multiscale_size"):
+        if not all(1 <= side <= MAX_SIDE for side in backbone.get(key, ())):
+            raise ValueError(f"{key} is {backbone[key]}, and the largest is {MAX_SIDE} pixels a side")
+    with torch.device("meta"):  # shapes without numbers
+        model = timm.create_model(backbone["name"], pretrained=False, num_classes=0)
+        tensors = [*model.state_dict().values()]
+        if head is not None:
+            tensors += build_head_from_description(head).state_dict().values()
+    needed = sum(tensor.nbytes for tensor in tensors)
+    check_regular(weights)
+    if needed > (held := weights.stat().st_size) + SPARE_BYTES:
+        raise ValueError(f"the model takes {needed:,} bytes, and {weights.name} has {held:,}")
 
 
 def _backbone_from(description: dict[str, Any]) -> Backbone:

@@ -46,8 +46,8 @@ def check_output_folder(parameter: str, path: Path) -> None:
 
 
 @contextmanager
-def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
-    """Create the output folder ``out`` and be its only writer within a block.
+def output_folder(path: Path, task: str, part: str = "", *, parameter: str = "out") -> Iterator[None]:
+    """Create an output folder and be its only writer within a block.
 
     A folder that is created here and stays empty, because the block fails, is removed.
 
@@ -55,6 +55,7 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
         path: The folder.
         task: See `keyart.utils.folder_lock.acquire`.
         part: See `keyart.utils.folder_lock.acquire`.
+        parameter: The parameter that names the folder, for messages.
 
     Raises:
         InputError: The folder cannot be created, or another process writes it.
@@ -65,9 +66,9 @@ def output_folder(path: Path, task: str, part: str = "") -> Iterator[None]:
         acquire(path, task, part)
     except OSError as error:
         message = f"cannot be used ({error.strerror or error}); name another folder"
-        raise InputError(message, parameter="out", value=path) from None
+        raise InputError(message, parameter=parameter, value=path) from None
     except InputError as error:
-        raise InputError(error.text.removeprefix(f"{path}: "), parameter="out", value=path) from None
+        raise InputError(error.text.removeprefix(f"{path}: "), parameter=parameter, value=path) from None
     try:
         yield
     finally:

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import threading
@@ -53,7 +52,7 @@ def name_fault(name: str) -> str | None:
 
 
 class PosterStore:
-    """Writer of files in and below one folder, which it locks while it is open.
+    """Writer of files in and below one folder, of which it is the only writer; see `output_folder`.
 
     Each part of a path is opened relative to its parent folder and without following symbolic links, and a file gets
     its final name only when it is complete. So nothing outside the folder changes, whatever the folder contains.
@@ -62,7 +61,7 @@ class PosterStore:
         root: The folder; created if it does not exist. It may itself be a symbolic link.
 
     Raises:
-        InputError: The folder cannot be created or written, or another download has locked it.
+        InputError: The folder cannot be created or written.
     """
 
     def __init__(self, root: Path) -> None:
@@ -73,18 +72,11 @@ class PosterStore:
                 self._descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
             except (FileExistsError, NotADirectoryError):
                 raise InputError(f"{root}: is not a folder; name another one with ``to``") from None
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise InputError(f"{root}: another fetch is filling it; wait for its end") from None
-        except OSError:
-            pass  # no locks on some network file systems; draft names are random, so two fetches only waste time
         self._swept: set[str] = set()
         self._sweeping = threading.Lock()  # nothing is written to a folder before its drafts are removed
 
     def close(self) -> None:
-        """Close the folder and release its lock."""
+        """Close the folder."""
         os.close(self._descriptor)
 
     def __enter__(self) -> "PosterStore":

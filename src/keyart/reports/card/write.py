@@ -22,7 +22,7 @@ from keyart.reports.charts.figure import save_chart
 from keyart.reports.poster_html import PosterImages
 from keyart.runs.run import Run
 from keyart.utils.files import write_json, write_text
-from keyart.utils.output_paths import check_output_folder
+from keyart.utils.output_paths import output_folder
 
 
 def write_card(
@@ -54,22 +54,22 @@ def write_card(
     """
     requested = [name for name in compare if name != "none"]
     named = [*([] if "none" in compare else offline), *requested]
-    check_output_folder("out", out)
-    facts = measure_facts(catalogue, images, run=run, compare=named, report=report)
-    clock = _begin()
-    pictures = out / "pictures"
-    try:
-        pictures.mkdir(parents=True, exist_ok=True)
-        charts = _charts(facts, pictures)
-        page = card_page(facts, charts, PosterImages(facts.posters.catalogue, shown_positions(facts)))
-        draw_sheets(facts, pictures)
-        write_text(out / "card.html", page)
-        facts.seconds["pictures and page"] = clock()
-        write_json(out / "card.json", {**facts.content, "seconds": facts.seconds})
-    except OSError as error:
-        raise InputError(
-            f"cannot be written ({error.strerror or error}); name another folder", parameter="out", value=out
-        ) from None
+    with output_folder(out, "writes a card into it"):
+        facts = measure_facts(catalogue, images, run=run, compare=named, report=report)
+        clock = _begin()
+        pictures = out / "pictures"
+        try:
+            pictures.mkdir(parents=True, exist_ok=True)
+            charts = _charts(facts, pictures)
+            page = card_page(facts, charts, PosterImages(facts.posters.catalogue, shown_positions(facts)))
+            draw_sheets(facts, pictures)
+            write_text(out / "card.html", page)
+            facts.seconds["pictures and page"] = clock()
+            write_json(out / "card.json", {**facts.content, "seconds": facts.seconds})
+        except OSError as error:
+            raise InputError(
+                f"cannot be written ({error.strerror or error}); name another folder", parameter="out", value=out
+            ) from None
     report(f"pictures and page: {facts.seconds['pictures and page']:.1f} s")
     report(f"all: {sum(facts.seconds.values()):.1f} s")
     return {**facts.content, "seconds": facts.seconds}
