@@ -16,6 +16,8 @@ from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).parent / "serve"
 SIZE = {"width": 1280, "height": 800}
+HEIGHTS = {"why": 980}
+"""Heights of views that do not fit."""
 WIDTH = 960
 VIEWS = {
     "search": ("light", "/?row=3&genre=Drama"),
@@ -52,7 +54,10 @@ def main() -> None:
             flags = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
             browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
             for name, (theme, path) in VIEWS.items():
-                page = browser.new_page(viewport=SIZE, color_scheme="dark" if theme == "dark" else "light")
+                page = browser.new_page(
+                    viewport={**SIZE, "height": HEIGHTS.get(name, SIZE["height"])},
+                    color_scheme="dark" if theme == "dark" else "light",
+                )
                 page.goto(address)
                 page.goto(base + path)
                 settle(page)

@@ -134,10 +134,10 @@ def explain_run(
 
     decode = partial(decode_image, run)
     queries = [read_query(run, shelf, one, number, decode) for number, one in enumerate(asked)]
-    paths = [query.path if query.row is None else shelf.path(query.row) for query in queries]
+    pictures = [_picture(shelf, query) for query in queries]
     pair = [
-        _to_tensor(decode(path) if query.pixels is None else query.pixels)
-        for query, path in zip(queries, paths, strict=True)
+        _to_tensor(decode(picture) if query.pixels is None else query.pixels)
+        for query, picture in zip(queries, pictures, strict=True)
     ]
     typical = typical or shelf
     average = [_to_tensor(decode(typical.path(row))) for row in _average_rows(typical.posters)]
@@ -149,7 +149,6 @@ def explain_run(
     references = others[:: -(-len(others) // REFERENCES) or 1]
     cues = explain_cues(embedder, pair, references, precision=precision) if len(references) > 1 else None
     names = [query_metadata(shelf, query) for query in queries]
-    pictures = [query.pixels if path is None else path for query, path in zip(queries, paths, strict=True)]
     share = None
     if typical.vectors is not None:
         pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
@@ -193,6 +192,14 @@ def as_json(explained: Explained) -> dict[str, Any]:
         },
         "posters": posters,
     }
+
+
+def _picture(shelf: PosterTable, query: Query) -> "AnyImage":
+    """Return the path of a query's image; its pixels if it has none."""
+    if query.row is not None:
+        return shelf.path(query.row)
+    assert query.pixels is not None
+    return query.pixels if query.path is None else query.path
 
 
 def _to_tensor(pixels: np.ndarray) -> "Tensor":

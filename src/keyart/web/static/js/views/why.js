@@ -19,7 +19,7 @@ export function Why({ run, first, other, about }) {
       ${why.closer_than !== null && html` <span>closer than ${percent(why.closer_than)} of random pairs</span>`}</p>`}
       <a class="close" href=${changed({ with: null })} data-replace data-keep>Close</a></div>
     <${Failure} message=${error} />
-    ${!why && !error && html`<${Busy}>${model?.state === "loading" ? `Loading the model, ${model.seconds?.toFixed(0)} s so far…` : "Attributing the similarity to the posters’ regions…"}</${Busy}>`}
+    ${!why && !error && html`<${Busy}>${model?.state === "loading" ? `Loading the model, ${model.seconds?.toFixed(0)} s so far…` : "Attributing the similarity to regions and kinds of cue…"}</${Busy}>`}
     ${why && beside && html`<div class="pair">${[first, beside].map((one, at) => html`<${Heat} key=${at} run=${run} poster=${one} share=${why.posters[at]}
       similarity=${why.similarity} scale=${scale} size=${about.image_size} />`)}</div>
     <div class="reasons">
@@ -36,10 +36,10 @@ function Cues({ cues, similarity }) {
   const parts = Object.entries(cues.parts);
   const low = Math.min(0, ...parts.map(([, part]) => part));
   const whole = Math.max(0.1, Math.max(0, ...parts.map(([, part]) => part)) - low);
-  return html`<div class="cues"><table><caption>Kinds of cue: what each adds to the cosine of a random pair</caption><tbody>${parts.map(([name, part]) => html`<tr>
+  return html`<div class="cues"><h3 id="cues">Kinds of cue: what each adds to the cosine of a random pair</h3><table aria-labelledby="cues"><tbody>${parts.map(([name, part]) => html`<tr>
       <th scope="row">${name}</th><td class="bar"><i class=${part < 0 ? "lowers" : ""} style=${{ marginLeft: `${((Math.min(0, part) - low) / whole) * 100}%`,
         width: `${(Math.abs(part) / whole) * 100}%` }}></i></td><td>${part < 0 ? "" : "+"}${signed(part)}</td></tr>`)}</tbody></table>
-    <p class="note">${signed(similarity)} = ${signed(cues.baseline)}, which is ${cues.baseline_is}, and these parts. Colour is the palette; layout, where the large masses lie;
+    <p class="note">The cosine ${signed(similarity)} is ${signed(cues.baseline)} (${cues.baseline_is}) and these parts. Colour is the palette; layout, where the large masses lie;
       texture, the grain of the detail; content, the shapes that the detail draws.</p></div>`;
 }
 
