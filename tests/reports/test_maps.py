@@ -3,7 +3,7 @@ import pytest
 
 from keyart.reports.charts.embedding_map import choose_decades, choose_genres
 from keyart.reports.poster_map import draw_poster_map, hang
-from keyart.reports.projection import project, sample_evenly
+from keyart.retrieval.projection import project, sample_evenly
 
 
 def clusters(n=90, seed=0):

@@ -485,11 +485,13 @@ class Run(folders.Run):
                 **{"progress": report, **options},
             )
 
-    def export(self, to: str, out: PathLike) -> dict[str, Any]:
-        """Export the embedder for use without keyart; see :func:`keyart.runs.export.export_run`."""
+    def export(
+        self, to: str, out: PathLike, *, images: PathLike | None = None, progress: Progress | None = None
+    ) -> dict[str, Any]:
+        """Export the embedder, or the index and its posters; see :func:`keyart.runs.export.export_run`."""
         from keyart.runs.export import export_run
 
-        return export_run(self, to, Path(out))
+        return export_run(self, to, Path(out), _path(images), progress or (lambda done, total: None))
 
     def _index(self, index: "Searchable | PathLike | None") -> "Searchable":
         """Return an index: the run's own, the one in a folder, or the one that is given."""

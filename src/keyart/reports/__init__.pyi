@@ -13,7 +13,7 @@ from keyart.reports.gallery import write_png as write_png
 from keyart.reports.gallery_queries import choose_queries as choose_queries
 from keyart.reports.neighbours import NeighbourLists as NeighbourLists
 from keyart.reports.neighbours import find_neighbours as find_neighbours
-from keyart.reports.projection import project as project
 from keyart.reports.run_pictures import Pictures as Pictures
 from keyart.reports.run_pictures import draw_pictures as draw_pictures
 from keyart.reports.run_report import write_report as write_report
+from keyart.retrieval.projection import project as project

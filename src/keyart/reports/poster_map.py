@@ -19,7 +19,7 @@ def hang(points: npt.NDArray[np.float64], columns: int = COLUMNS) -> dict[tuple[
     """Choose for each cell of a grid the poster nearest to its centre; cells without a poster stay empty.
 
     Args:
-        points: (N, 2) positions from :func:`keyart.reports.projection.project`: x to the right, y upwards.
+        points: (N, 2) positions from :func:`keyart.retrieval.projection.project`: x to the right, y upwards.
         columns: Maximum number of columns; few posters get fewer.
 
     Returns:

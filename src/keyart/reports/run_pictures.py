@@ -20,8 +20,8 @@ from keyart.reports.gallery import draw_gallery, write_png
 from keyart.reports.gallery_queries import choose_queries
 from keyart.reports.neighbours import NeighbourLists, describe, find_neighbours
 from keyart.reports.poster_map import draw_poster_map
-from keyart.reports.projection import project, sample_evenly
 from keyart.reports.theme import LIGHT
+from keyart.retrieval.projection import project, sample_evenly
 from keyart.runs.evaluation.scores import Score, collect_scores
 
 if TYPE_CHECKING:

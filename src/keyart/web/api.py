@@ -11,10 +11,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from keyart import __version__
 from keyart.errors import InputError
+from keyart.images.thumbnails import WIDTHS, thumbnail, thumbnail_key
 from keyart.retrieval.filters import parse_years
 from keyart.runs import search as searching
 from keyart.web.library import Library, Shown, with_row
-from keyart.web.thumbnails import WIDTHS, thumbnail, thumbnail_key
 from keyart.web.uploads import Uploads, read_upload, receive
 from keyart.web.worker import Worker
 

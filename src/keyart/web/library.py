@@ -209,7 +209,7 @@ class Shown:
     @cached_property
     def places(self) -> npt.NDArray[np.uint16]:
         """(N, 2) places of the posters on the map."""
-        from keyart.web.projection import project_index
+        from keyart.retrieval.index_map import project_index
 
         with self.lock:
             return project_index(self.index)

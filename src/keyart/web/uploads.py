@@ -13,9 +13,9 @@ from starlette.requests import Request
 
 from keyart.errors import InputError
 from keyart.images.decode import BadImage, decode_poster, quiet_pillow
+from keyart.images.thumbnails import shrink
 from keyart.runs.run import Run
 from keyart.runs.search import Query
-from keyart.web.thumbnails import shrink
 
 MOST_BYTES = 20_000_000
 MAX_PIXELS = 40_000_000

@@ -1,4 +1,4 @@
-"""The command ``export``: the embedder for use without keyart."""
+"""The command ``export``: the embedder for use without keyart, or the posters for another tool."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -11,22 +11,29 @@ from keyart.utils.text import echo
 
 
 class Target(StrEnum):
-    """Format of an exported embedder."""
+    """Format of an export."""
 
     onnx = "onnx"
     timm = "timm"
+    embedding_atlas = "embedding-atlas"
+    fiftyone = "fiftyone"
 
 
 def export(
     run: RunFolder,
-    to: Annotated[Target, typer.Option(help="One ONNX graph, or timm weights and a torch.export program of it all.")],
+    to: Annotated[
+        Target, typer.Option(help="The embedder as an ONNX graph or timm weights; the posters for the tool.")
+    ],
     out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
+    images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Export the embedder for use without keyart, with its preprocessing."""
+    """Export the embedder for use without keyart, or the posters with map and neighbours for another tool."""
     from keyart.api.run import load
+    from keyart.utils.progress import progress_bar
 
-    exported = load(run).export(to.value, out)
+    with progress_bar("exporting posters") as report:
+        exported = load(run).export(to.value, out, images=images, progress=report)
     if "left_out" in exported:
         echo(exported["left_out"], err=True)
     if as_json:
@@ -34,6 +41,8 @@ def export(
         return
     for name in exported["files"]:
         echo(str(out / name))
+    if "open" in exported:
+        echo(f"{exported['posters']:,} posters; in {out}: {exported['open']}")
     if "difference" in exported:
         by = "onnxruntime" if to is Target.onnx else "embedder.pt2"
         echo(f"{by} agrees with the embedder within {exported['difference']:.1e}")

@@ -79,7 +79,7 @@ def draw_genre_map(
     A small map shows every poster that has its genre, even if the poster has another colour in the large map.
 
     Args:
-        points: (N, 2) positions from :func:`keyart.reports.projection.project`.
+        points: (N, 2) positions from :func:`keyart.retrieval.projection.project`.
         genres: (N, G) bool, multi-hot.
         genre_names: Names of the G genres.
         theme: Colours.
@@ -93,7 +93,7 @@ def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Them
     """Draw one large map coloured by decade, and a small map per decade; posters of unknown year are grey.
 
     Args:
-        points: (N, 2) positions from :func:`keyart.reports.projection.project`.
+        points: (N, 2) positions from :func:`keyart.retrieval.projection.project`.
         years: (N,) years, NaN if unknown.
         theme: Colours.
     """

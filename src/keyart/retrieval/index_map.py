@@ -5,7 +5,7 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from keyart.reports.projection import project, sample_evenly
+from keyart.retrieval.projection import project, sample_evenly
 from keyart.retrieval.searchable import Searchable
 from keyart.utils.cache import cache_folder, load_array, write_atomically
 from keyart.utils.vectors import normalise_rows
@@ -21,7 +21,7 @@ _BLOCK = 4096
 def project_index(index: Searchable) -> npt.NDArray[np.uint16]:
     """Return the place of each poster on the map.
 
-    Up to 1,500 posters are projected by t-SNE (`keyart.reports.projection.project`). Each other one is placed between
+    Up to 1,500 posters are projected by t-SNE (`keyart.retrieval.projection.project`). Each other one is placed between
     the `NEAREST` of them, weighted by similarity, with a small fixed offset so that points do not coincide. The result
     is cached.
 
