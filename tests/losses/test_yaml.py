@@ -49,7 +49,7 @@ def test_yaml_and_class_agree(name):
     else:
         assert (content["margin"], about["unit"], about["range"]) == (spec.default, spec.unit, [spec.low, spec.high])
         assert about["source"].startswith(spec.source)
-        assert MarginSchedule.of(content["margin_schedule"]) == MarginSchedule()
+        assert MarginSchedule.from_config(content["margin_schedule"]) == MarginSchedule()
         assert f"None for {spec.default:g}" in cls.__doc__
     if name == "sum":
         # Any other loss is added by its name.
