@@ -208,7 +208,7 @@ def test_a_fit_sees_both_phases_and_every_batch(undisturbed, make, splits):
     for epoch in range(4):
         loader.set_epoch(epoch)
         expected += [(epoch, "features" if epoch < HEAD_EPOCHS else "pixels", b["index"].tolist()) for b in loader]
-    assert model.frozen_features == expected
+    assert model.seen == expected
     val = [("val", "features" if epoch < HEAD_EPOCHS else "pixels") for epoch in range(4) for _ in range(2)]
     assert [evaluated[:2] for evaluated in model.judged] == val
     assert [i for evaluated in model.judged[:2] for i in evaluated[2]] == np.flatnonzero(splits == "val").tolist()

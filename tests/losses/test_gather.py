@@ -63,7 +63,7 @@ class TwoParts(LinearHead):
 
     branch_size = 4
 
-    def parts(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def branches(self, features: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return self(features).chunk(2, dim=1)
 
 

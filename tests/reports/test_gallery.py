@@ -168,5 +168,5 @@ def test_every_colour_becomes_its_own_variable():
     named = LIGHT.named()
     assert len(set(named.values())) == len(named)
     assert set(named) == set(DARK.named())
-    assert to_variables(f"fill: {named['c3']}") == "fill: var(--c3)"
+    assert to_variables(f"fill: {named['categories3']}") == "fill: var(--categories3)"
     assert len(LIGHT.ramp(1)) == 1

@@ -125,7 +125,7 @@ def _groups(choices: Mapping[str, Any], config_folder: Path) -> str:
 
 def _presets(group: str, config_folder: Path) -> str:
     names = options_of(group, config_folder)
-    return "\n".join(_wrapped(f"  {name:<14}", head_comment(config_folder / group / f"{name}.yaml")) for name in names)
+    return "\n".join(_wrapped(f"  {name:<17}", head_comment(config_folder / group / f"{name}.yaml")) for name in names)
 
 
 def _wrapped(label: str, text: str) -> str:
