@@ -25,6 +25,7 @@ NOT_RUN = {
     ".": "enters the environment",
     "python benchmarks": "takes long; each has its own figures",
     "python -m": "compared word for word below",
+    "python -c 'import fiftyone": "FiftyOne; tests/runs/test_export_posters.py opens the dataset where it is installed",
     "python train.py --help": "tested with the configuration",
     "python train.py -m": "several trainings; each job of the grid is composed here",
     "python train.py resume=": "needs an interrupted run; tested end to end",

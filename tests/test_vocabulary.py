@@ -18,6 +18,7 @@ EDGE = ("cli", "config", "launch")
 OTHERS_OPTIONS = {
     "runs/run.py": "git's option",
     "catalogue/download/http_client.py": "the reason that `keyart fetch` records beside a poster it left out",
+    "retrieval/export/embedding_atlas.py": "the command of another program",
     "retrieval/engines/milvus.py": "the engine's summary in the manual",
     "retrieval/engines/registry.py": "the table of engines in the manual",
     "web/library.py": "what to give `keyart serve`, which cannot be changed from the browser",

@@ -33,6 +33,8 @@ OWN = {
     ("keyart/runs/sweep/study.py", "append_logs"): "appends; a line that was cut short is removed",
     ("keyart/launch/sweep/worker_pool.py", "_start"): "appends to a log",
     ("keyart/models/export/program.py", "_write"): "is called with a draft by `export_run`",
+    ("keyart/retrieval/export/embedding_atlas.py", "write_embedding_atlas"): "is called with a draft by `export_run`",
+    ("keyart/retrieval/export/fiftyone.py", "write_fiftyone"): "is called with a draft by `export_run`",
     ("keyart/models/export/onnx.py", "write_onnx"): "is called with a draft by `export_run`",
     ("keyart/utils/folder_lock.py", "acquire"): "writes who holds the lock into the locked file",
     ("keyart/utils/folder_lock.py", "_acquire"): "opens the lock's file",

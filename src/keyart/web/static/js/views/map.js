@@ -20,8 +20,8 @@ function palette(names, by) {
   return names.map((name) => {
     const at = known.indexOf(name);
     if (at < 0) return muted;
-    if (by === "decade") return colour(`d${Math.round((at / Math.max(1, known.length - 1)) * 8)}`);
-    return at < 8 ? colour(`c${at}`) : muted;
+    if (by === "decade") return colour(`ramp_colours${Math.round((at / Math.max(1, known.length - 1)) * 8)}`);
+    return at < 8 ? colour(`categories${at}`) : muted;
   });
 }
 
