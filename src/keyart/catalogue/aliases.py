@@ -41,7 +41,7 @@ def normalise_name(name: str) -> str:
     """Normalise a column name: remove case, spaces and punctuation.
 
     Examples:
-        >>> plain("Imdb Link"), plain("poster_path")
+        >>> normalise_name("Imdb Link"), normalise_name("poster_path")
         ('imdblink', 'posterpath')
     """
     return re.sub(r"[\W_]", "", name).casefold()

@@ -22,8 +22,8 @@ def leaves_folder(name: str) -> bool:
     r"""Return whether a path could point outside its folder: it is absolute, names a drive, or contains ``..``.
 
     Examples:
-        >>> escapes("a/b.jpg"), escapes("/a.jpg"), escapes("a/../../b.jpg"), escapes("C:\\a.jpg")
-        (False, True, True, True)
+        >>> [leaves_folder(name) for name in ("a/b.jpg", "/a.jpg", "a/../../b.jpg", "C:\\a.jpg")]
+        [False, True, True, True]
     """
     return bool(_ABSOLUTE.match(name)) or ".." in re.split(r"[\\/]", name)
 
@@ -32,7 +32,7 @@ def strip_leading_slash(name: str) -> str:
     """Remove the leading slash of a path with a single part, as in TMDB's ``poster_path``.
 
     Examples:
-        >>> unrooted("/a.jpg"), unrooted("/etc/a.jpg"), unrooted("a.jpg")
+        >>> strip_leading_slash("/a.jpg"), strip_leading_slash("/etc/a.jpg"), strip_leading_slash("a.jpg")
         ('a.jpg', '/etc/a.jpg', 'a.jpg')
     """
     bare = name.lstrip("/\\")

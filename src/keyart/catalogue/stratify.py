@@ -16,7 +16,7 @@ def connected_groups(*relations: npt.ArrayLike) -> npt.NDArray[np.int64]:
         (N,) int64: each row's component, numbered 0, 1, … in order of first appearance.
 
     Examples:
-        >>> bind(["a", "a", "b", "c"], [1, 2, 2, 3]).tolist()
+        >>> connected_groups(["a", "a", "b", "c"], [1, 2, 2, 3]).tolist()
         [0, 0, 0, 1]
     """
     parent = list(range(len(np.asarray(relations[0]))))

@@ -17,7 +17,7 @@ def check_number(
         InputError: ``value`` is not such a number.
 
     Examples:
-        >>> number("gamma", 80, 0, above=True)
+        >>> check_number("gamma", 80, 0, above=True)
         80.0
     """
     fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

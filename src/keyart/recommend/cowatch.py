@@ -165,7 +165,7 @@ def concatenate_unit(first: npt.ArrayLike, second: npt.ArrayLike, weight: float 
     """Concatenate two embeddings, first ⊕ weight · second, after scaling each to unit length.
 
     Examples:
-        >>> joined([[2.0]], [[0.0, 3.0]], 0.5).tolist()
+        >>> concatenate_unit([[2.0]], [[0.0, 3.0]], 0.5).tolist()
         [[1.0, 0.0, 0.5]]
     """
     return np.hstack([normalise_rows(np.asarray(first)), np.float32(weight) * normalise_rows(np.asarray(second))])

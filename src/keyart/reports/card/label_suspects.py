@@ -136,7 +136,7 @@ def label_score(probabilities: Floats, genres: np.ndarray) -> Floats:
 
     Examples:
         >>> p = np.array([[0.5], [0.1]])
-        >>> misfit(p, np.array([[True], [False]])).round(3).tolist()  # as likely as for any; more likely
+        >>> label_score(p, np.array([[True], [False]])).round(3).tolist()  # as likely as for any; more likely
         [0.0, -0.588]
     """
     share = np.clip(genres.mean(0), _LEAST, 1 - _LEAST)

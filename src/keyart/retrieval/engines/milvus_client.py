@@ -37,7 +37,7 @@ def redact_uri(uri: str) -> str:
     """Return a URI without user and password, safe for messages and files.
 
     Examples:
-        >>> shown("https://me:secret@milvus.example:19530"), shown("posters/milvus.db")
+        >>> redact_uri("https://me:secret@milvus.example:19530"), redact_uri("posters/milvus.db")
         ('https://milvus.example:19530', 'posters/milvus.db')
     """
     if is_file(uri):
@@ -55,7 +55,7 @@ def check_uri(uri: str) -> None:
     Examples:
         >>> check_uri("http://localhost:99999")
         Traceback (most recent call last):
-        keyart.errors.InputError: --uri http://localhost:99999: is no address; name a server such as
+        keyart.errors.InputError: uri='http://localhost:99999': is no address; name a server such as
         http://localhost:19530
     """
     if is_file(uri):

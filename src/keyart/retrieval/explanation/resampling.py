@@ -18,7 +18,7 @@ def resample(parts: Tensor, size: tuple[int, int]) -> Tensor:
         (rows, columns) float64.
 
     Examples:
-        >>> spread(torch.tensor([[1.0, -3.0]]), (2, 1))
+        >>> resample(torch.tensor([[1.0, -3.0]]), (2, 1))
         tensor([[-1.],
                 [-1.]], dtype=torch.float64)
     """
