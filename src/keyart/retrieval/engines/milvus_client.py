@@ -53,10 +53,9 @@ def check_uri(uri: str) -> None:
         InputError: It is neither a file that ends in .db nor a server's address.
 
     Examples:
-        >>> check_uri("http://localhost:99999")
+        >>> check_uri("http://localhost:0")
         Traceback (most recent call last):
-        keyart.errors.InputError: uri='http://localhost:99999': is no address; name a server such as
-        http://localhost:19530
+        keyart.errors.InputError: uri='http://localhost:0': is no address; name a server such as http://localhost:19530
     """
     if is_file(uri):
         if Path(uri).suffix != ".db":
