@@ -58,7 +58,7 @@ check: $(READY) ## Format, lint, types and the order of the rooms, as CI wants t
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY) ## Format and mend what can be mended
+format: $(READY) ## Format the code, and fix what ruff can fix
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 

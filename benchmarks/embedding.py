@@ -138,7 +138,7 @@ def main() -> None:
     for which, goal in (("peer", GOAL), ("peer here", 0)):
         faster, lighter = beside(which)
         label = f"timm, float32, DataLoader of {WORKERS} workers" + ", with freed memory kept" * (which == "peer here")
-        summary = measure.told(faster, goal) if goal else f"{faster:.2f}"
+        summary = measure.beside_goal(faster, goal) if goal else f"{faster:.2f}"
         rows.append([label, f"{rate[which]:.1f}", f"{work[which]:.1f}", summary, f"{lighter:.2f}"])
     measure.table(
         f"Embedding {arguments.posters:,} posters from JPEG files: {measure.machine()}",

@@ -155,7 +155,7 @@ def main() -> None:
         if not beside:
             return [*cells, "", ""]
         by = [measure.ratio(*([one[i] for one in taken[which]] for which in (name, f"ours {beside}"))) for i in (0, 1)]
-        return [*cells, measure.told(by[0], goal), f"{by[1]:.2f}"]
+        return [*cells, measure.beside_goal(by[0], goal), f"{by[1]:.2f}"]
 
     rows = [
         row("keyart, augmented", "ours augmented"),

@@ -80,7 +80,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
         print(f"| {' | '.join(map(str, row))} |", flush=True)
 
 
-def told(value: float, goal: float, *, at_most: bool = False) -> str:
+def beside_goal(value: float, goal: float, *, at_most: bool = False) -> str:
     """A ratio beside its goal, and whether it is reached."""
     reached = value <= goal if at_most else value >= goal
     shown = f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"

@@ -162,7 +162,11 @@ def main() -> None:
             peak = statistics.median(x["peak"] for x in measured)
             work = statistics.median(x["cpu"] for x in measured)
             rows.append([f"{n:,}", name, f"{took:.2f}", f"{work:.2f}", f"{peak:,.0f}", values])
-        beside = [measure.told(faster, goal), f"{lighter:.2f}", measure.told(memory, MEMORY_GOAL, at_most=True)]
+        beside = [
+            measure.beside_goal(faster, goal),
+            f"{lighter:.2f}",
+            measure.beside_goal(memory, MEMORY_GOAL, at_most=True),
+        ]
         equal = "equal" if gap < 1e-6 else "DIFFERENT"
         rows.append(
             [f"{n:,}", "pml beside ours; ours beside pml's memory", *beside, f"{equal}: at most {gap:.1e} apart"]

@@ -77,12 +77,12 @@ def main() -> None:
     rows = []
     for name, times in taken.items():
         waited, worked = (statistics.median(column) for column in zip(*times, strict=True))
-        goal = measure.told(waited, goals[name], at_most=True) if name in goals else ""
-        goal = measure.told(worked, costs[name], at_most=True) if name in costs else goal
+        goal = measure.beside_goal(waited, goals[name], at_most=True) if name in goals else ""
+        goal = measure.beside_goal(worked, costs[name], at_most=True) if name in costs else goal
         rows.append([f"`{name}`", f"{waited:.2f}", f"{worked:.2f}", goal])
     first, imports = taken["first head step of python train.py"], taken[f"python -c '{IMPORTS}'"]
     ratios = [measure.ratio(*([one[at] for one in times] for times in (first, imports))) for at in (0, 1)]
-    goal = measure.told(ratios[0], 2.0, at_most=True)
+    goal = measure.beside_goal(ratios[0], 2.0, at_most=True)
     rows.append(["first head step beside the imports", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", goal])
     measure.table(f"Start-up: {measure.machine()}", ["", "seconds (median)", "CPU seconds (median)", ""], rows)
 

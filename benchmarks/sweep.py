@@ -227,8 +227,8 @@ def main() -> None:
                 [f"keyart, {how}, beside the {which}", f"{ours:.0f}", summary]
                 for how, ours in (("job by job", in_turn), ("two jobs side by side (hydra/launcher=local)", beside))
                 for which, summary in (
-                    ("first", measure.told(ours / peer, CACHED, at_most=True)),
-                    ("second", measure.told(ours / whole, RECOMPUTED, at_most=True)),
+                    ("first", measure.beside_goal(ours / peer, CACHED, at_most=True)),
+                    ("second", measure.beside_goal(ours / whole, RECOMPUTED, at_most=True)),
                 )
             ),
         ],

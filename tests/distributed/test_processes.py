@@ -53,7 +53,7 @@ def test_a_sweep_over_the_number_of_processes_learns_the_same_each_time(small, s
     assert not training.left()
 
 
-def test_reported_to_stop_they_save_amid_an_epoch_and_one_process_continues_alike(small, start):
+def test_asked_to_stop_they_save_within_an_epoch_and_one_process_continues_alike(small, start):
     more = [*small, "training.head_epochs=40", "callbacks.checkpoint.every_n_steps=3", "evaluation.batch_size=256"]
     undisturbed = start(*more, "trainer.devices=1", "hydra.run.dir=undisturbed")
     assert undisturbed.ended()[0] == 0
@@ -112,7 +112,7 @@ def test_bad_input_is_reported_once_and_leaves_no_folder(small, start):
     assert not training.left()
 
 
-def test_reported_to_stop_before_they_listen_they_stop(small, start):
+def test_asked_to_stop_before_they_listen_they_stop(small, start):
     training = start(*small, "training.head_epochs=100000", "hydra.run.dir=run")
     wait_for(lambda: len(training.workers()) == 2)
     training.process.send_signal(signal.SIGTERM)

@@ -199,7 +199,7 @@ def test_a_dead_job_costs_itself_alone_and_nothing_outlives_the_sweep(line, tmp_
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 @pytest.mark.parametrize("launcher", ["local", "basic"])
-def test_a_sweep_that_is_reported_to_stop_saves_its_jobs_and_reports(launcher, number, line, tmp_path):
+def test_a_sweep_that_is_asked_to_stop_saves_its_jobs_and_reports(launcher, number, line, tmp_path):
     grid = [*line, "loss.margin=36,45", f"hydra/launcher={launcher}", "hydra.sweep.dir=s"]
     process = start_train(tmp_path, *grid, "training.head_epochs=4000", "callbacks.checkpoint.every_n_steps=1")
     last = tmp_path / "s" / "0" / "checkpoints" / "last.ckpt"

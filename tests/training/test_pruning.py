@@ -52,7 +52,7 @@ def fit(tmp_path, reporter, monitor="val/x", **options):
 
 
 @pytest.mark.parametrize("options", [{}, {"val_check_interval": 0.5}], ids=str)
-def test_each_epoch_is_reported_once_and_the_run_stops_where_it_is_reported_to(options, tmp_path):
+def test_each_epoch_is_reported_once_and_the_run_stops_where_it_is_asked_to(options, tmp_path):
     reporter = Reporter(stop_at=3)
     with pytest.raises(TrialPruned) as stopped:
         fit(tmp_path, reporter, **options)

@@ -50,7 +50,7 @@ def hold(request, monkeypatch):
         process.wait()
 
 
-def test_the_second_is_reported_who_holds_it(hold, tmp_path):
+def test_the_second_learns_who_holds_it(hold, tmp_path):
     process = hold(tmp_path)
     expected = f"process {process.pid} on {socket.gethostname()} runs this sweep"
     assert expected in find_writer(tmp_path)

@@ -67,7 +67,7 @@ else:
             log.info("submitted as job %s; squeue shows it, scancel ends it", jobs[0].job_id.partition("_")[0])
             return list(jobs)
 
-        def _failed(self, overrides: Sequence[str], number: int, told: str) -> JobReturn:
+        def _failed(self, overrides: Sequence[str], number: int, reason: str) -> JobReturn:
             """What Hydra gets of a job that came to nothing, as of every such job: NaN, with a note in its folder."""
             from keyart.runs.sweep.state import failure_of, record_failure
 
@@ -76,5 +76,5 @@ else:
                 config.hydra.job.id = config.hydra.job.num = number
             folder = Path(str(config.hydra.sweep.dir)) / str(config.hydra.sweep.subdir)
             if not failure_of(folder):
-                record_failure(folder, told)
+                record_failure(folder, reason)
             return JobReturn(overrides=list(overrides), status=JobStatus.COMPLETED, _return_value=float("nan"))

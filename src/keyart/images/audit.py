@@ -111,9 +111,9 @@ def describe_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list
     def fault(at: int, kind: str, detail: str, fix: str) -> Problem:
         return Problem(int(lines[at]), str(catalogue.ids[at]), str(catalogue.files[at]), kind, detail, fix)
 
-    def repeated(groups: list[Positions], kind: str, told: str, fix: str) -> list[Problem]:
+    def repeated(groups: list[Positions], kind: str, relation: str, fix: str) -> list[Problem]:
         return [
-            fault(int(at), kind, f"{told} {catalogue.ids[group[0]]} (row {lines[group[0]]})", fix)
+            fault(int(at), kind, f"{relation} {catalogue.ids[group[0]]} (row {lines[group[0]]})", fix)
             for group in groups
             for at in group[1:]
         ]

@@ -25,7 +25,7 @@ class ArcFaceLoss(ProxyLoss):
     So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals ArcFaceLoss of pytorch-metric-learning.
 
-    Use it with one or few labels an item, where each label shall have a direction of its own, as in face recognition.
+    Use it with one or few labels an item, where each label gets a direction of its own, as in face recognition.
     Posters are compared with labels, not with each other.
 
     Args:

@@ -20,7 +20,7 @@ class ContrastiveLoss(MetricLoss):
     Distances count linearly, and only violating pairs count. On single labels this equals ContrastiveLoss of
     pytorch-metric-learning. The paper uses squared distances.
 
-    Use it as the simplest loss on pairs, if distances shall have an absolute meaning, such as one threshold for all
+    Use it as the simplest loss on pairs, if distances need an absolute meaning, such as one threshold for all
     queries.
 
     Args:

@@ -20,7 +20,7 @@ class CosFaceLoss(ProxyLoss):
     So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals CosFaceLoss of pytorch-metric-learning.
 
-    Use it like ArcFace, where the margin shall be a difference of cosines.
+    Use it like ArcFace, if you want the margin to be a difference of cosines.
 
     Args:
         margin: A cosine similarity from 0 to 1; None for 0.35.

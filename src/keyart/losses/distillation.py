@@ -25,7 +25,7 @@ class DistillationLoss(MetricLoss):
     themselves (Park et al. 2019, arXiv 1904.05068, with squared error). The loss does not use genres, so no miner
     applies.
 
-    Use it beside another loss (``loss=sum``) if what the frozen backbone saw shall survive, such as that two posters
+    Use it beside another loss (``loss=sum``) to keep what the frozen backbone saw, such as that two posters
     show the same film.
 
     Args:

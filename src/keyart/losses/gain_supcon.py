@@ -20,7 +20,7 @@ class GainSupConLoss(MetricLoss):
     instead of being left out. If all gains are 0 or 1, this is `SupConLoss`. Every pair has its own weight, so no miner
     applies.
 
-    Use it if degrees of relevance shall count: all pairs with a gain pull, also those that are not positive.
+    Use it if degrees of relevance matter: all pairs with a gain pull, also those that are not positive.
 
     Args:
         margin: Must be None: the loss has none.

@@ -19,7 +19,7 @@ class NTXentLoss(MetricLoss):
     Other positives of the anchor are not in the denominator. On single labels this equals NTXentLoss of
     pytorch-metric-learning.
 
-    Use it where each positive shall be told from all negatives by itself; a lower temperature looks at the hardest
+    Use it to separate each positive from all negatives on its own; a lower temperature looks at the hardest
     ones.
 
     Args:

@@ -25,7 +25,7 @@ class RankedListLoss(MetricLoss):
     The loss is the mean over all anchors. 10⁻⁵ per reference is added to each sum of weights. On single labels this
     equals RankedListLoss of pytorch-metric-learning.
 
-    Use it if a positive set shall keep its inner structure: it is drawn into a sphere, not into one point.
+    Use it if each set of positives must keep its inner structure: it is drawn into a sphere, not into one point.
 
     Args:
         margin: m, a distance from 0 to 2; None for 0.4.

@@ -184,18 +184,18 @@ def _draw_caption(
     catalogue: "Catalogue",
     query: int,
     other: int,
-    told: str,
+    label: str,
     theme: Theme,
 ) -> None:
     (left, top), (width, height) = at, layout.poster
-    bar = width - text_width(told, 15) - 8
+    bar = width - text_width(label, 15) - 8
     y = top + height + 11
     overlap = genre_overlap(catalogue, query, other)
     if overlap is not None:
         pen.rectangle((left, y, left + bar, y + 2), fill=theme.rule)
     if overlap:
         pen.rectangle((left, y, left + bar * overlap, y + 2), fill=theme.accent)
-    pen.text((left + width, y + 6), told, font=font_for(told, 15), fill=theme.ink, anchor="rs")
+    pen.text((left + width, y + 6), label, font=font_for(label, 15), fill=theme.ink, anchor="rs")
     baseline = y + 28
     name = shorten(poster_name(catalogue, other), width, 16, "medium")
     known = str(catalogue.titles[other]).strip() != ""

@@ -1,4 +1,4 @@
-"""Posters for the templates of pages: their images, encoded once, and what is told of them."""
+"""Posters for the templates of pages: their images, encoded once, and their metadata."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING

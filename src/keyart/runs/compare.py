@@ -167,11 +167,16 @@ def compare_runs(
 def _row(
     runs: Sequence[Run], tables: Sequence[pd.DataFrame], metric: str, level: float, replicates: int, seed: int
 ) -> Row:
-    def told(end: str) -> tuple[Any, ...]:
+    def collect(end: str) -> tuple[Any, ...]:
         """Return one number or None for each run."""
         return tuple(run.metrics.get(metric + end) for run in runs)
 
-    values, frozen, lifts, chance = told(""), told("/frozen"), told("/lift"), runs[0].metrics.get(f"{metric}/chance")
+    values, frozen, lifts, chance = (
+        collect(""),
+        collect("/frozen"),
+        collect("/lift"),
+        runs[0].metrics.get(f"{metric}/chance"),
+    )
     columns = [metric_columns(table, metric.partition("/")[2]) for table in tables]
     differences: list[Difference | None] = [None]
     for at in range(1, len(runs)):

@@ -70,7 +70,7 @@ def test_wrong_labels_are_the_most_suspect():
     assert (found.scores[found.order[:-1]] >= found.scores[found.order[1:]]).all()
 
 
-def test_probabilities_are_calibrated_and_reported_to_each_genre():
+def test_probabilities_are_calibrated_for_each_genre():
     features, genres = look(n=2000)
     p = SuspectFinder(features, np.arange(2000)).probabilities(genres)
     assert p.mean(0) == pytest.approx(genres.mean(0), abs=0.02)

@@ -32,7 +32,7 @@ def test_the_best_run_and_each_models_best_margin(summary):
     assert {choice.given: choice.best.value for choice in summary.choices} == {"a": 45, "b": 36}
 
 
-def test_small_differences_are_reported_apart_by_pairing(summary):
+def test_small_differences_are_found_by_pairing(summary):
     (a, b) = summary.choices
     assert a.as_good == ()
     assert b.as_good == ()

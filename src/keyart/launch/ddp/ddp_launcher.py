@@ -62,7 +62,7 @@ def run_processes(
     Raises:
         InputError: They refused the configuration or the data.
         ProcessFailed: One failed or died; the others were ended.
-        TrainingInterrupted: They were told to stop, and saved what was done.
+        TrainingInterrupted: A signal stopped the processes, and they saved their state.
         TrialPruned: Their search stopped the run.
     """
     with tempfile.TemporaryDirectory(prefix="keyart-") as place:
@@ -146,14 +146,16 @@ def _handed_on() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _watch(processes: Sequence[Process], told: Sequence[Path], signals: list[int], handed_on: set[int]) -> None:
+def _watch(processes: Sequence[Process], outcomes: Sequence[Path], signals: list[int], handed_on: set[int]) -> None:
     """Wait for all to end; once one has failed, not much longer for the others. Signals are handed on."""
     until = math.inf
     while any(process.poll() is None for process in processes) and time.monotonic() < until:
         while signals:
             handed_on.add(signals[0])
             _send(processes, signals.pop(0))
-        ended = [_outcome(p, path, handed_on) for p, path in zip(processes, told, strict=True) if p.poll() is not None]
+        ended = [
+            _outcome(p, path, handed_on) for p, path in zip(processes, outcomes, strict=True) if p.poll() is not None
+        ]
         if until == math.inf and any(outcome.kind not in ("finished", "cut", "pruned") for outcome in ended):
             until = time.monotonic() + _GRACE_SECONDS
         time.sleep(_POLL_SECONDS)
@@ -198,7 +200,8 @@ def _verdict(outcomes: Sequence[Outcome | None]) -> float:
 
     Raises:
         InputError: One refused.
-        ProcessFailed: One died or failed. What died is told before what failed, since others fail for want of it.
+        ProcessFailed: One died or failed. A process that died is reported before one that failed, perhaps because of
+            it.
         TrainingInterrupted: One was cut short.
         TrialPruned: Their search stopped the run.
     """

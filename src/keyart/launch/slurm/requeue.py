@@ -24,7 +24,7 @@ def requeue_refusal(cut: TrainingInterrupted, job: dict[str, str]) -> str | None
     """Why a job that was cut short is not to be requeued by itself; None where it is.
 
     Args:
-        cut: What it was told, and how far it came.
+        cut: The signal that it received, and how far it came.
         job: Its fields in ``scontrol show job`` at that time.
     """
     running, reason = job.get("JobState") == "RUNNING", job.get("Reason", "None")

@@ -31,8 +31,8 @@ def choose_genres(genres: npt.NDArray[np.bool_], most: int = 8) -> tuple[list[in
         The coloured genres, most frequent first, and (N,) their index for each poster; -1 for a poster without any.
 
     Examples:
-        >>> names, told = choose_genres(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
-        >>> names, told.tolist()
+        >>> names, chosen = choose_genres(np.array([[1, 0, 1], [1, 0, 0], [1, 1, 0]], dtype=bool), most=2)
+        >>> names, chosen.tolist()
         ([0, 1], [0, 0, 1])
     """
     sizes = genres.sum(0)
@@ -54,8 +54,8 @@ def choose_decades(years: npt.NDArray[np.float64]) -> tuple[list[str], npt.NDArr
         than eight decades, the first name stands for all decades before the newest seven.
 
     Examples:
-        >>> names, told = choose_decades(np.array([1999.0, float("nan"), 2003.0]))
-        >>> names, told.tolist()
+        >>> names, chosen = choose_decades(np.array([1999.0, float("nan"), 2003.0]))
+        >>> names, chosen.tolist()
         (['1990s', '2000s'], [0, -1, 1])
     """
     known = np.isfinite(years)
@@ -84,9 +84,9 @@ def draw_genre_map(
         genre_names: Names of the G genres.
         theme: Colours.
     """
-    common, summary = choose_genres(genres, len(theme.categories))
+    common, chosen = choose_genres(genres, len(theme.categories))
     layers = [Layer(genre_names[g], theme.categories[i], genres[:, g]) for i, g in enumerate(common)]
-    return _draw_map(points, summary, layers, theme)
+    return _draw_map(points, chosen, layers, theme)
 
 
 def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Theme") -> "Figure":
@@ -97,10 +97,10 @@ def draw_decade_map(points: Points, years: npt.NDArray[np.float64], theme: "Them
         years: (N,) years, NaN if unknown.
         theme: Colours.
     """
-    names, summary = choose_decades(years)
+    names, chosen = choose_decades(years)
     ramp = theme.ramp(len(names))
-    layers = [Layer(name, ramp[i], summary == i) for i, name in enumerate(names)]
-    return _draw_map(points, summary, layers, theme)
+    layers = [Layer(name, ramp[i], chosen == i) for i, name in enumerate(names)]
+    return _draw_map(points, chosen, layers, theme)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +118,14 @@ class Layer:
     members: npt.NDArray[np.bool_]
 
 
-def _draw_map(points: Points, told: npt.NDArray[np.int64], layers: list[Layer], theme: "Theme") -> "Figure":
+def _draw_map(points: Points, chosen: npt.NDArray[np.int64], layers: list[Layer], theme: "Theme") -> "Figure":
     height = float(np.clip(np.ptp(points[:, 1]) / 2, 0.62, 1.0)) if len(points) else 1.0
     columns = -(-len(layers) // ROWS)
     small = (6.6 * height + 0.1) / ROWS / height - 0.32
     figure = blank_figure(6.6 + (small + 0.25) * columns, 6.6 * height + 0.1)
     grid = figure.add_gridspec(ROWS, 1 + columns, width_ratios=[6.6] + [small] * columns)
     large = figure.add_subplot(grid[:, 0])
-    colours = [layers[i].colour if i >= 0 else theme.rule for i in told]
+    colours = [layers[i].colour if i >= 0 else theme.rule for i in chosen]
     large.scatter(points[:, 0], points[:, 1], s=_size(len(points)), c=colours or None, linewidths=0, gid="points")
     _bare(large, height)
     dot = math.sqrt(_size(len(points)))

@@ -110,8 +110,8 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     except TrialPruned:
         status = "finished"  # a pruned trial has run for as long as its search allowed
         raise
-    except (SIGTERMException, TrainingInterrupted) as told:
-        by_hand = isinstance(told, TrainingInterrupted) and told.signal == signal.SIGINT
+    except (SIGTERMException, TrainingInterrupted) as stop:
+        by_hand = isinstance(stop, TrainingInterrupted) and stop.signal == signal.SIGINT
         status = "failed" if by_hand else "preempted"
         raise
     finally:

@@ -22,8 +22,8 @@ async function ask(url, options) {
     throw new Error("The server does not answer. Start keyart serve again and open the address that it prints.");
   }
   if (response.ok) return response;
-  const told = await response.json().catch(() => ({}));
-  throw new Error(told.error ?? `${response.status} ${response.statusText}`);
+  const answer = await response.json().catch(() => ({}));
+  throw new Error(answer.error ?? `${response.status} ${response.statusText}`);
 }
 
 /** Return an answer's JSON; the latest ones are kept. */

@@ -8,7 +8,7 @@ import { Busy, Failure, Grid, Poster, count, titleOf } from "../parts.js";
 export function Board({ state, run }) {
   const rows = state.rows("board");
   const { data, error, loading } = useGet(rows.length ? `runs/${run}/posters` : null, { rows: rows.join(",") });
-  const [told, setTold] = useState("");
+  const [notice, setNotice] = useState("");
   const put = (next) => go(changed({ board: next.join(".") || null }), { replace: true });
   const move = (at, by) => {
     const next = [...rows];
@@ -17,11 +17,11 @@ export function Board({ state, run }) {
   };
   if (!rows.length) return html`<h1 class="small">The board</h1><p class="lead">Nothing is on the board yet. The + on any poster puts it here; the board stays in the address, so that a link to it can be kept and sent.</p>`;
   return html`<div class="wallhead"><h1 class="small">The board</h1><p class="muted">${count(rows.length)} ${rows.length === 1 ? "poster" : "posters"}</p>
-      <p class="actions"><button type="button" disabled=${!data} onClick=${() => sheet(run, data).then(() => setTold(""), (fault) => setTold(fault.message))}>Save as PNG</button>
+      <p class="actions"><button type="button" disabled=${!data} onClick=${() => sheet(run, data).then(() => setNotice(""), (fault) => setNotice(fault.message))}>Save as PNG</button>
       <button type="button" disabled=${!data} onClick=${() => download("board.csv", csv(["id", "title", "year", "genres", "img"], data.map((one) => [one.id, one.title, one.year, one.genres.join("|"), one.img])), "text/csv")}>Save as CSV</button>
-      <button type="button" onClick=${() => navigator.clipboard.writeText(location.href).then(() => setTold("The link is copied."), () => setTold("The browser does not permit copying; copy the address yourself."))}>Copy the link</button>
+      <button type="button" onClick=${() => navigator.clipboard.writeText(location.href).then(() => setNotice("The link is copied."), () => setNotice("The browser does not permit copying; copy the address yourself."))}>Copy the link</button>
       <button type="button" onClick=${() => put([])}>Clear</button></p></div>
-    <p role="status">${told}</p><${Failure} message=${error} />${loading && html`<${Busy} />`}
+    <p role="status">${notice}</p><${Failure} message=${error} />${loading && html`<${Busy} />`}
     ${data && html`<${Grid} label="The board">${data.map((poster, at) => html`<${Poster} key=${poster.row} run=${run} poster=${poster}
       note=${html`<div class="links"><button type="button" class="plain" disabled=${!at} aria-label=${`Move ${titleOf(poster)} forward`} onClick=${() => move(at, -1)}>←</button>
         <button type="button" class="plain" disabled=${at === rows.length - 1} aria-label=${`Move ${titleOf(poster)} back`} onClick=${() => move(at, 1)}>→</button></div>`} />`)}</${Grid}>`}`;
