@@ -165,11 +165,10 @@ class Shown:
             by: ``catalogue``, ``title``, ``year``, ``genre``, or ``look`` (along a curve through the map, on which
                 neighbours stay near).
         """
-        posters = self.index.posters
         if by == "title":
-            keys = [plain_title(display_title(text)) if isinstance(text, str) else "" for text in posters["title"]]
             # Posters without a title come last.
-            order = sorted(range(len(keys)), key=lambda row: (not keys[row], keys[row]))
+            titles = self.plain_titles
+            order = sorted(range(len(titles)), key=lambda row: (not titles[row], titles[row]))
         elif by == "year":
             order = np.argsort(self.years, kind="stable").tolist()
         elif by == "genre":
@@ -177,14 +176,13 @@ class Shown:
         elif by == "look":
             order = np.argsort(along_curve(self.places), kind="stable").tolist()
         else:
-            order = list(range(len(posters)))
+            order = list(range(len(self.index)))
         return np.asarray(order, dtype=np.uint32)
 
     def landmarks(self, by: str, order: npt.NDArray[np.uint32]) -> list[dict[str, Any]]:
         """Return the places to jump to in an order: a label, and the position of its first poster."""
         if by == "title":
-            titles = self.index.posters["title"]
-            first = [plain_title(display_title(text))[:1] if isinstance(text, str) else "" for text in titles]
+            first = [title[:1] for title in self.plain_titles]
             labels = np.array([one.upper() if one.isalpha() else "#" if one else "–" for one in first], dtype=object)
         elif by == "year":
             labels = np.array(["unknown" if year != year else f"{year // 10 * 10:.0f}s" for year in self.years], object)
@@ -198,6 +196,12 @@ class Shown:
             return []
         starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         return [{"label": str(ordered[at]), "position": int(at)} for at in starts]
+
+    @cached_property
+    def plain_titles(self) -> list[str]:
+        """N titles by which posters are sorted; empty where there is none."""
+        titles = self.index.posters["title"]
+        return [plain_title(display_title(text)) if isinstance(text, str) else "" for text in titles]
 
     @cached_property
     def first_genre(self) -> Rows:
