@@ -112,6 +112,32 @@ def test_back_goes_to_where_one_was(open_page):
     until(page, f"Math.abs(scrollY - {place}) < 40")
 
 
+def test_back_waits_for_a_slow_answer(open_page):
+    page = open_page("/?row=3", size=(900, 500))
+    page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
+    page.evaluate("scrollTo(0, 700)")
+    until(page, "scrollY > 600")
+    place = page.evaluate("scrollY")
+    page.locator(f'ul[aria-label="{NEAREST}"] a.frame').nth(9).evaluate("(link) => link.click()")
+    page.wait_for_url("**/poster?**")
+    page.add_init_script(
+        "const now = performance.now.bind(performance); performance.now = () => now() + (window.later ?? 0)"
+    )
+    page.reload()  # answers are kept in the page until then
+    page.wait_for_selector("h1")
+    asked, late = [], False
+    page.route("**/search?**", lambda route: route.continue_() if late else asked.append(route))
+    page.go_back()
+    until(page, "document.querySelector('main .results .busy')")
+    page.evaluate("window.later = 60_000")
+    page.wait_for_timeout(300)
+    late = True
+    for route in asked:
+        route.continue_()
+    page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
+    until(page, f"Math.abs(scrollY - {place}) < 40")
+
+
 def test_own_picture(open_page, made):
     page = open_page()
     page.wait_for_selector("figure.poster img")

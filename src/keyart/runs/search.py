@@ -163,7 +163,7 @@ def find_poster(index: PosterLookup, asked: str) -> int | Path:
     if index.row_of(asked) is None:
         try:
             path = Path(asked).expanduser()
-            is_file, is_folder = path.is_file(), path.is_dir()
+            is_file, is_folder, exists = path.is_file(), path.is_dir(), path.exists()
         except (OSError, RuntimeError):  # too long for a file name, or ~ of an unknown user
             return find_row(index, asked)
         if is_file:
@@ -172,6 +172,8 @@ def find_poster(index: PosterLookup, asked: str) -> int | Path:
             raise InputError(f"{asked}: there is no such image file")
         if is_folder:
             raise InputError(f"{asked}: is a folder; name one image file, an id or a title")
+        if exists:
+            raise InputError(f"{asked}: is a pipe or a device; name an image file, an id or a title")
     return find_row(index, asked)
 
 
