@@ -103,7 +103,7 @@ def finished(process):
 
 @pytest.mark.slow
 def test_killed_moved_and_resumed_equals_undisturbed(arguments, tmp_path):
-    more = ["training.head_epochs=60", "callbacks.checkpoint.every_n_steps=5", "name=kill"]
+    more = ["training.head_epochs=30", "callbacks.checkpoint.every_n_steps=5", "callbacks.report=false", "name=kill"]
     undisturbed = start_train(tmp_path, *arguments, *more)
     one = finished(undisturbed)
     victim = start_train(tmp_path, *arguments, *more, "hydra.run.dir=victim")
