@@ -4,8 +4,9 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_ARGS ?= -n 2 --dist worksteal
+# CONSTRAINT=requirements/ci.txt: the versions that CI tests, instead of the newest.
 # ENV=<folder of an environment that has everything>: use it as it is. WHEELS=<folder>: install from its wheels alone.
-PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(WHEELS),--no-index --find-links '$(WHEELS)')
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(WHEELS),--no-index --find-links '$(WHEELS)')$(if $(CONSTRAINT), --constraint '$(CONSTRAINT)')
 ifdef ENV
 BIN := $(ENV)/bin
 READY :=
@@ -13,7 +14,7 @@ export PYTHONPATH := $(CURDIR)/src
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-gpu bench check docs format tables clean
+.PHONY: help install demo test test-gpu faults bench check docs format tables sbom clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +46,9 @@ test-gpu: $(READY) ## All that needs a GPU, in under 10 minutes; without a netwo
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/losses.py --device cuda --threads 1 --seconds 0.3
 
+faults: $(READY) ## Kill every command at each of its file operations, fill its disk …, and run it again (an hour; needs cc)
+	$(BIN)/python -m tests.faults.harness
+
 bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
 	$(if $(ENV),,$(PIP_INSTALL) --editable '.[dev,bench]')
 	@for file in benchmarks/*.py; do \
@@ -69,6 +73,12 @@ docs: $(READY) ## The docs site, in docs/_build/index.html: every warning is an 
 
 tables: $(READY) ## Write the tables of losses and engines into the docs
 	$(BIN)/python -m keyart.config.tables docs/losses.md docs/find.md
+
+sbom: $(READY) ## The licences of all that is installed; build/sbom.json lists it in the CycloneDX format
+	@test -x build/sbom/bin/cyclonedx-py || { $(PYTHON) -m venv build/sbom \
+		&& build/sbom/bin/python -m pip install --quiet cyclonedx-bom pip-licenses; }
+	build/sbom/bin/cyclonedx-py environment $(BIN)/python --output-file build/sbom.json
+	build/sbom/bin/pip-licenses --python=$(BIN)/python
 
 clean: ## Remove the virtual environment and tools' caches (never runs, never posters)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build docs/_build docs/generated

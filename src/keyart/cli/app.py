@@ -111,6 +111,9 @@ def main() -> None:
     except OSError as error:
         echo(f"keyart: {describe_fault(error)}", err=True)
         code = 2
+    except MemoryError:
+        echo("keyart: the memory does not suffice; close other programs, or raise its limit (ulimit -v)", err=True)
+        code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130
     sys.exit(code if isinstance(code, int) else 0)

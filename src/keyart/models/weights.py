@@ -2,6 +2,8 @@
 
 import importlib
 import logging
+import os
+import re
 import threading
 import urllib.error
 import urllib.request
@@ -218,11 +220,20 @@ def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = N
         model: The model.
         path: The file; its folder exists.
         metadata: Strings for the file's header.
+
+    Raises:
+        OSError: The folder cannot be written, or the disk is full.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     with atomic_path(path) as draft:
-        save_file(state_of(model), draft, metadata)
+        try:
+            save_file(state_of(model), draft, metadata)
+        except SafetensorError as error:
+            if (number := re.search(r"os error (\d+)", str(error))) is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
 
 
 def digest(model: nn.Module) -> str:

@@ -1,5 +1,6 @@
 """Export of an embedder as a ``torch.export`` program, which runs with PyTorch alone, without keyart or timm."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,9 @@ def _write(module: nn.Module, inputs: Tensor, path: Path) -> float:
     with quiet(), torch.no_grad():
         batch = torch.export.Dim("batch", min=1)
         program = torch.export.export(module.eval(), (inputs[:2].clone(),), dynamic_shapes=({0: batch},))
-        torch.export.save(program, path)
+        content = io.BytesIO()  # where a file's disk is full, torch's writer ends the process
+        torch.export.save(program, content)
+        path.write_bytes(content.getbuffer())
         read = torch.export.load(path).module()
         return max(float((read(part) - module(part)).abs().max()) for part in (inputs[:1], inputs))
 
