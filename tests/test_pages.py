@@ -51,12 +51,19 @@ NEEDS = {
 def commands():
     for language, block in re.findall(r"^```(\S*)\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE):
         for line in block.splitlines() if not language else ():
-            line = line.split(" #")[0].strip()
+            line = re.sub(r"^([A-Z_]+=\S+ )+", "", line.split(" #")[0].strip())
             if re.match(r"(python|keyart|make|pip|git|\. )", line):
                 yield line
 
 
 COMMANDS = sorted(set(commands()))
+#: Those in the middle of a sentence, which may leave values out.
+INLINE = sorted(
+    {
+        " ".join(found.split())
+        for found in re.findall(r"`(keyart [^`]+)`", re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL))
+    }
+)
 
 
 def test_the_readme_is_a_front_page():
@@ -100,6 +107,16 @@ def test_console_commands_parse(command):
         return
     assert name in group.commands
     group.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("command", INLINE)
+def test_console_commands_in_sentences_name_options_that_exist(command):
+    _, name, *arguments = command.split()
+    group = typer.main.get_command(cli.app)
+    known = group if name.startswith("-") else group.commands[name]
+    options = {option for parameter in known.params for option in parameter.opts} | {"--help"}
+    # Hydra parses those of `keyart train`.
+    assert name == "train" or {word for word in [name, *arguments] if word.startswith("-")} <= options
 
 
 @pytest.mark.parametrize("command", COMMANDS)

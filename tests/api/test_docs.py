@@ -1,4 +1,4 @@
-"""Every snippet of docs/python.md runs, in order, in one namespace."""
+"""The Python of every page of the docs runs from top to bottom, in one namespace a page."""
 
 import re
 import shutil
@@ -14,18 +14,24 @@ import keyart
 from tests.end_to_end.conftest import SMALL
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def snippets(page):
-    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+#: Pages that docs/generate/ writes have tests of their own in tests/docs/.
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").rglob("*.md")) if "generated" not in page.parts)]
+SNIPPETS = {
+    page.relative_to(ROOT).as_posix(): found
+    for page in PAGES
+    if (found := re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL))
+}
+#: What pages name, and what the posters of this test have in its place.
+STAND_INS = {"demo00003": "p0003"}
 
 
 @pytest.fixture(scope="module")
 def place(run, posters, tmp_path_factory):
-    """A folder with what the page names."""
+    """A folder with what the pages name."""
     folder = tmp_path_factory.mktemp("page")
-    (folder / "outputs" / "head").mkdir(parents=True)
-    shutil.copytree(run.folder, folder / "outputs" / "head" / "2026-01-02_03-04-05_000000")
+    for name in ("head", "demo"):
+        shutil.copytree(run.folder, folder / "outputs" / name / "2026-01-02_03-04-05_000000")
+    shutil.copytree(run.folder / "embedder", folder / "embedder")
     shutil.copytree(posters / "posters", folder / "posters")
     shutil.copy(posters / "catalogue.csv", folder / "posters.csv")
     for name, number in (("a", 3), ("b", 4), ("c", 5)):
@@ -36,22 +42,52 @@ def place(run, posters, tmp_path_factory):
     return folder
 
 
-def test_the_page_runs_from_top_to_bottom(place, run, monkeypatch, capsys):
-    monkeypatch.chdir(place)
-    torch.manual_seed(0)
-    known = {}
-    trained = []
+@pytest.fixture
+def trained(run, monkeypatch):
+    """The configurations that `keyart.train` was called with: it returns the run of this test at once."""
+    checked = []
 
     def train(*overrides, **paths):
         # One more training would show nothing new; its overrides are checked.
         from keyart.config import preflight
 
-        trained.append(preflight([*SMALL, *overrides, *(f"data.{key}={path}" for key, path in paths.items())]))
+        checked.append(preflight([*SMALL, *overrides, *(f"data.{key}={path}" for key, path in paths.items())]))
         return run
 
     monkeypatch.setattr(keyart, "train", train)
-    for snippet in snippets("docs/python.md"):
-        exec(compile(snippet, "docs/python.md", "exec"), known)
+    return checked
+
+
+@pytest.fixture
+def execute(place, monkeypatch, trained):
+    """A function that runs the snippets of a page and returns its names."""
+
+    def execute(page):
+        monkeypatch.chdir(place)
+        torch.manual_seed(0)
+        known = {}
+        for snippet in SNIPPETS[page]:
+            for name, stand_in in STAND_INS.items():
+                snippet = snippet.replace(name, stand_in)
+            exec(compile(snippet, page, "exec"), known)
+        return known
+
+    return execute
+
+
+def test_snippets_are_found():
+    assert {"README.md", "docs/quick-start.md", "docs/tutorials/service.md", "docs/pml.md"} <= set(SNIPPETS)
+
+
+@pytest.mark.parametrize("page", sorted(set(SNIPPETS) - {"README.md", "docs/python.md", "docs/pml.md"}))
+def test_the_page_runs_from_top_to_bottom(page, execute, trained):
+    known = execute(page)
+    assert not trained
+    assert known.get("lift", 2) > 1
+
+
+def test_the_page_of_python_runs_from_top_to_bottom(execute, trained, capsys):
+    known = execute("docs/python.md")
     assert len(trained) == 1
     assert isinstance(known["run"], keyart.Run)
     assert known["vector"].shape == (16,)
@@ -61,11 +97,13 @@ def test_the_page_runs_from_top_to_bottom(place, run, monkeypatch, capsys):
     assert np.isfinite(known["score"].interval.low)
 
 
-def test_the_ten_lines_of_the_readme_run(place, monkeypatch):
-    monkeypatch.chdir(place)
-    known = {}
-    (lines,) = snippets("README.md")
-    exec(compile(lines, "README.md", "exec"), known)
+def test_the_page_of_pml_runs_from_top_to_bottom(execute):
+    pytest.importorskip("pytorch_metric_learning")
+    assert execute("docs/pml.md")["value"] > 0
+
+
+def test_the_ten_lines_of_the_readme_run(execute):
+    known = execute("README.md")
     assert known["vectors"].shape == (2, 16)
     assert known["vectors"].dtype == np.float32
     assert all("Drama" in hit["genres"] for hit in known["hits"])
