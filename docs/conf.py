@@ -7,8 +7,11 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from docutils import nodes  # noqa: E402
+from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
 from generate import api, command_line, configuration, figures, losses, metrics  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
+from sphinx.writers.html5 import HTML5Translator as HTMLTranslator  # noqa: E402
 
 from keyart import __version__  # noqa: E402
 
@@ -28,6 +31,7 @@ autodoc_preserve_defaults = True
 napoleon_use_rtype = False
 python_use_unqualified_type_names = True
 suppress_warnings = ["misc.highlighting_failure"]
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "keyart"
 html_static_path = ["static"]
@@ -48,19 +52,15 @@ def write_pages(app: Sphinx) -> None:
             file.write_text(text, encoding="utf-8")
 
 
-def literal_formulas(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Turn a docstring's indented formulas, which stand alone between blank lines, into literal blocks."""
-    result: list[str] = []
-    for at, line in enumerate(lines):
-        before = next((earlier for earlier in reversed(lines[:at]) if earlier.strip()), "")
-        starts = line.startswith("    ") and at > 0 and not lines[at - 1].strip() and not before.startswith(" ")
-        if starts and not re.match(r"\s*>>>|[A-Z]\w+:$", before):
-            result += ["::", ""]
-        result.append(line)
-    lines[:] = result
+def visit_formula(translator: HTMLTranslator, node: nodes.Element) -> None:
+    """Write a formula as MathML, which browsers show without a script."""
+    formula = tex2mathml(node.astext(), as_block=isinstance(node, nodes.math_block))
+    # A thin space after log, exp, cos …, unless a bracket follows.
+    translator.body.append(re.sub(r"(<mo>&ApplyFunction;</mo>)(?!\s*<mo)", r'\1<mspace width="0.17em"/>', formula))
+    raise nodes.SkipNode
 
 
 def setup(app: Sphinx) -> None:
     """Register the steps of the build."""
     app.connect("builder-inited", write_pages)
-    app.connect("autodoc-process-docstring", literal_formulas, priority=0)
+    app.add_html_math_renderer("mathml", (visit_formula, None), (visit_formula, None))

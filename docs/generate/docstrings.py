@@ -26,11 +26,8 @@ def to_markdown(documented: object) -> str:
 
 
 def _fenced(paragraph: str) -> str:
-    """Put the indented formula below a paragraph into a block of its own."""
-    lines = paragraph.replace("``", "`").splitlines()
-    first = next((at for at, line in enumerate(lines) if line.startswith("    ")), len(lines))
-    last = next((at for at in range(first, len(lines)) if lines[at] and not lines[at].startswith("    ")), len(lines))
-    if first == len(lines):
-        return "\n".join(lines)
-    formula = inspect.cleandoc("\n".join(lines[first:last])).rstrip()
-    return "\n".join([*lines[:first], "```text", formula, "```", "", *lines[last:]])
+    """Put the formula of a ``.. math::`` directive into a block of its own."""
+    directive, _, formula = paragraph.replace("``", "`").partition("\n")
+    if directive.strip() != ".. math::":
+        return paragraph.replace("``", "`")
+    return f"```{{math}}\n{inspect.cleandoc(formula)}\n```"

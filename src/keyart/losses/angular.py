@@ -14,12 +14,14 @@ _SAFE_EXPONENT = {torch.float32: 60.0, torch.float64: 600.0}
 
 
 class AngularLoss(MetricLoss):
-    """Angular loss for sets of genres (Wang et al. 2017, arXiv 1708.01682, equation 8 over all negatives).
+    r"""Angular loss for sets of genres (Wang et al. 2017, arXiv 1708.01682, equation 8 over all negatives).
 
     For each anchor a, each of its positives p and all negatives n *of the anchor*, with t = tan²(margin):
 
-        f(a, p, n) = 4t · (x_a + x_p)·x_n − 2(1 + t) · x_a·x_p
-        loss = mean over pairs (a, p) of log(1 + Σ_n exp f(a, p, n))
+    .. math::
+
+        f(a, p, n) &= 4t (x_a + x_p) \cdot x_n - 2(1 + t) x_a \cdot x_p \\
+        L &= \underset{(a, p)}{\text{mean}} \log\left(1 + \sum_n \exp f(a, p, n)\right)
 
     With several labels, a negative of the anchor may be related to the positive. It remains a negative, because the
     anchor defines the triangle. Pairs whose anchor has no negative count with loss 0. If a miner selects triplets, the

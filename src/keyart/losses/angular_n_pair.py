@@ -11,9 +11,11 @@ from keyart.losses.n_pair import NPairLoss, Pairs
 
 
 class AngularNPairLoss(MetricLoss):
-    """N-pair plus λ times angular (Wang et al. 2017, arXiv 1708.01682, section 3.3).
+    r"""N-pair plus λ times angular (Wang et al. 2017, arXiv 1708.01682, section 3.3).
 
-        loss = n_pair + angular_weight · angular
+    .. math::
+
+        L = L_{\text{N-pair}} + λ L_{\text{angular}}
 
     of the same batch. The N-pair loss compares similarities, which depend on the scale of a neighbourhood. The angular
     loss compares angles, which do not. See `NPairLoss` and `AngularLoss`.

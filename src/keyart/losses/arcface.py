@@ -15,12 +15,19 @@ _LEAST_SQUARE = {torch.float32: 1e-7, torch.float64: 1e-15}
 
 
 class ArcFaceLoss(ProxyLoss):
-    """ArcFace (Deng et al. 2019, arXiv 1801.07698, equation 3) for several genres per poster.
+    r"""ArcFace (Deng et al. 2019, arXiv 1801.07698, equation 3) for several genres per poster.
 
-    With θ_ic the angle between poster i and the direction of genre c, and C_i the genres of i:
+    With θ_ic the angle between poster i and the direction of genre c, C_i the genres of i, and m the margin:
 
-        t_ic = cos(θ_ic + margin) where θ_ic ≤ 180° − margin, else cos θ_ic − margin · sin(margin)
-        loss = mean_i mean_{c ∈ C_i} −log( exp(scale · t_ic) / (exp(scale · t_ic) + Σ_{z ∉ C_i} exp(scale · cos θ_iz)) )
+    .. math::
+
+        t_{ic} &= \begin{cases}
+            \cos(θ_{ic} + m) & θ_{ic} \le 180^\circ - m \\
+            \cos θ_{ic} - m \sin m & \text{otherwise}
+        \end{cases} \\
+        L &= \underset{i}{\text{mean}} \underset{c \in C_i}{\text{mean}} -\log
+            \frac{\exp(\text{scale} \cdot t_{ic})}
+            {\exp(\text{scale} \cdot t_{ic}) + \sum_{z \notin C_i} \exp(\text{scale} \cdot \cos θ_{iz})}
 
     So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals ArcFaceLoss of pytorch-metric-learning.

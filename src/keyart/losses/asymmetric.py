@@ -12,11 +12,15 @@ from keyart.losses.classifier import ClassifierLoss
 
 
 class AsymmetricLoss(ClassifierLoss):
-    """Asymmetric loss over genres (Ridnik et al. 2021, arXiv 2009.14119, equations 4 to 7), as a surrogate task.
+    r"""Asymmetric loss over genres (Ridnik et al. 2021, arXiv 2009.14119, equations 4 to 7), as a surrogate task.
 
-    With the classifier's probabilities p, and p_m = max(p − margin, 0) for a genre that the poster does not have:
+    With labels y, the classifier's probabilities p, and p_m = max(p − margin, 0) for a genre that the poster does not
+    have:
 
-        loss = mean over posters and genres of −( y (1 − p)^γ₊ log p + (1 − y) p_m^γ₋ log(1 − p_m) )
+    .. math::
+
+        L = -\underset{\text{posters, genres}}{\text{mean}}
+            \left( y (1 - p)^{γ_+} \log p + (1 - y) p_m^{γ_-} \log(1 - p_m) \right)
 
     A poster has only a few of all genres. The shift by the margin drops easy negatives, and γ₋ reduces the weight of
     the others. The paper uses the sum instead of the mean.

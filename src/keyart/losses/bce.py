@@ -11,9 +11,13 @@ from keyart.losses.classifier import ClassifierLoss
 
 
 class BCELoss(ClassifierLoss):
-    """Binary cross-entropy over genres of a linear layer on the raw embedding (before normalisation).
+    r"""Binary cross-entropy over genres of a linear layer on the raw embedding (before normalisation).
 
-        loss = mean over posters and genres of −(w_g · y log p + (1 − y) log(1 − p))
+    With labels y, the classifier's probabilities p, and a weight w_g of each genre:
+
+    .. math::
+
+        L = -\underset{\text{posters, genres}}{\text{mean}} \left( w_g y \log p + (1 - y) \log(1 - p) \right)
 
     Use it as the baseline that a metric loss must beat: ``experiment=classifier`` trains it.
 

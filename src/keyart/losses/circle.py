@@ -11,12 +11,14 @@ from keyart.losses.reductions import masked_logsumexp, nonzero_mean, softplus
 
 
 class CircleLoss(MetricLoss):
-    """Circle loss on pairs (Sun et al. 2020, arXiv 2002.10857, equations 6 to 8).
+    r"""Circle loss on pairs (Sun et al. 2020, arXiv 2002.10857, equations 6 to 8).
 
     With cosine similarities s and the margin m, the optima 1 + m and −m, and the weights held constant in the gradient:
 
-        w_ap = [1 + m − s_ap]₊,  w_an = [s_an + m]₊
-        loss_a = log(1 + Σ_n exp(γ w_an (s_an − m)) · Σ_p exp(−γ w_ap (s_ap − (1 − m))))
+    .. math::
+
+        w_{ap} &= [1 + m - s_{ap}]_+, \quad w_{an} = [s_{an} + m]_+ \\
+        L_a &= \log\left(1 + \sum_n \exp(γ w_{an} (s_{an} - m)) \cdot \sum_p \exp(-γ w_{ap} (s_{ap} - (1 - m)))\right)
 
     The loss is the mean over the anchors that have positives, negatives and a loss above 0. On single labels this
     equals CircleLoss of pytorch-metric-learning.

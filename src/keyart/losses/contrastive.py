@@ -10,12 +10,14 @@ from keyart.losses.reductions import distances, nonzero_mean
 
 
 class ContrastiveLoss(MetricLoss):
-    """Contrastive loss (Hadsell et al. 2006, CVPR, "Dimensionality reduction by learning an invariant mapping").
+    r"""Contrastive loss (Hadsell et al. 2006, CVPR, "Dimensionality reduction by learning an invariant mapping").
 
-    With Euclidean distances d of unit vectors:
+    With Euclidean distances d of unit vectors, m the margin and m₊ the positive margin:
 
-        loss = mean over positive pairs beyond positive_margin of (d − positive_margin)
-             + mean over negative pairs within margin of (margin − d)
+    .. math::
+
+        L = \underset{\text{positive, } d > m_+}{\text{mean}} (d - m_+)
+            + \underset{\text{negative, } d < m}{\text{mean}} (m - d)
 
     Distances count linearly, and only violating pairs count. On single labels this equals ContrastiveLoss of
     pytorch-metric-learning. The paper uses squared distances.

@@ -10,12 +10,16 @@ from keyart.losses.proxies import ProxyLoss, each_true_genre
 
 
 class CosFaceLoss(ProxyLoss):
-    """CosFace (Wang et al. 2018, arXiv 1801.09414, equation 4) for several genres per poster.
+    r"""CosFace (Wang et al. 2018, arXiv 1801.09414, equation 4) for several genres per poster.
 
-    With s_ic the cosine of poster i to the direction of genre c, and C_i the genres of i:
+    With s_ic the cosine of poster i to the direction of genre c, C_i the genres of i, and m the margin:
 
-        t_ic = s_ic − margin
-        loss = mean_i mean_{c ∈ C_i} −log( exp(scale · t_ic) / (exp(scale · t_ic) + Σ_{z ∉ C_i} exp(scale · s_iz)) )
+    .. math::
+
+        t_{ic} &= s_{ic} - m \\
+        L &= \underset{i}{\text{mean}} \underset{c \in C_i}{\text{mean}} -\log
+            \frac{\exp(\text{scale} \cdot t_{ic})}
+            {\exp(\text{scale} \cdot t_{ic}) + \sum_{z \notin C_i} \exp(\text{scale} \cdot s_{iz})}
 
     So each true genre competes with the false ones, but not with the poster's other genres. On single labels this
     equals CosFaceLoss of pytorch-metric-learning.

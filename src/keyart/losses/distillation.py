@@ -13,13 +13,16 @@ Form = Literal["kl", "mse"]
 
 
 class DistillationLoss(MetricLoss):
-    """Distance of the embedding's similarities s from the frozen backbone's f; a term for ``loss=sum``.
+    r"""Distance of the embedding's similarities s from the frozen backbone's f; a term for ``loss=sum``.
 
     Learning genres can destroy information in the backbone's features, such as that two posters belong to one film.
     Over pairs of two posters:
 
-        form="kl":   mean over anchors of KL( softmax_j(f_aj / τ) ‖ softmax_j(s_aj / τ) )
-        form="mse":  mean over pairs of (s_aj − f_aj)²
+    .. math::
+
+        \text{kl:} \quad L &= \underset{a}{\text{mean}} \operatorname{KL}\left(
+            \operatorname{softmax}_j(f_{aj}/τ) \| \operatorname{softmax}_j(s_{aj}/τ) \right) \\
+        \text{mse:} \quad L &= \underset{(a, j)}{\text{mean}} (s_{aj} - f_{aj})^2
 
     ``kl`` preserves which posters are nearest (similar to Passalis & Tefas 2018, ECCV), ``mse`` the similarities
     themselves (Park et al. 2019, arXiv 1904.05068, with squared error). The loss does not use genres, so no miner

@@ -10,11 +10,14 @@ from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
 
 
 class GainSupConLoss(MetricLoss):
-    """SupCon (Khosla et al. 2020, arXiv 2004.11362) that weights each poster j by its gain g to the anchor.
+    r"""SupCon (Khosla et al. 2020, arXiv 2004.11362) that weights each poster j by its gain g to the anchor.
 
     With cosine similarities s and temperature τ, over all other posters j of the batch or memory:
 
-        loss_a = −Σ_j w_aj log( exp(s_aj/τ) / Σ_k exp(s_ak/τ) ) / Σ_j w_aj,   w = g^power
+    .. math::
+
+        L_a = -\frac{1}{\sum_j w_{aj}} \sum_j w_{aj} \log \frac{\exp(s_{aj}/τ)}{\sum_k \exp(s_{ak}/τ)},
+            \quad w = g^{\text{power}}
 
     The loss is the mean over the anchors whose loss is above 0. A poster that shares one genre of three pulls weakly,
     instead of being left out. If all gains are 0 or 1, this is `SupConLoss`. Every pair has its own weight, so no miner

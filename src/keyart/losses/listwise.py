@@ -11,12 +11,15 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean
 
 
 class ListwiseLoss(MetricLoss):
-    """ListNet's top-one loss (Cao et al. 2007, ICML) between the ideal ranking and the embedding's ranking.
+    r"""ListNet's top-one loss (Cao et al. 2007, ICML) between the ideal ranking and the embedding's ranking.
 
-    With cosine similarities s and gains g, over all other posters j of the batch or memory:
+    With cosine similarities s, gains g, and their temperatures τ and τ_g, over anchors a with any gain and all other
+    posters j of the batch or memory:
 
-        P_a = softmax_j(g_aj / gain_temperature),  Q_a = softmax_j(s_aj / temperature)
-        loss = mean over anchors with any gain of Σ_j P_aj (log P_aj − log Q_aj)
+    .. math::
+
+        P_a &= \operatorname{softmax}_j(g_{aj}/τ_g), \quad Q_a = \operatorname{softmax}_j(s_{aj}/τ) \\
+        L &= \underset{a}{\text{mean}} \sum_j P_{aj} (\log P_{aj} - \log Q_{aj})
 
     This is the cross-entropy of P and Q minus the entropy of P. It has the same gradient as the cross-entropy, and its
     minimum is 0. Each list counts as a whole, so no miner applies.

@@ -13,12 +13,14 @@ LearnBeta = Literal["genre"] | bool
 
 
 class MarginLoss(MetricLoss):
-    """Margin loss (Wu et al. 2017, arXiv 1706.07567, equations 6 and 7), over triplets.
+    r"""Margin loss (Wu et al. 2017, arXiv 1706.07567, equations 6 and 7), over triplets.
 
-    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
+    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n, m the margin:
 
-        loss = Σ over triplets of ([d_ap − β + margin]₊ + [β − d_an + margin]₊)
-               / number of brackets above 0  +  ν · regulariser
+    .. math::
+
+        L = \frac{\sum_{(a, p, n)} [d_{ap} - β + m]_+ + [β - d_{an} + m]_+}{\text{number of brackets above 0}}
+            + ν \cdot \text{regulariser}
 
     Use ``miner=distance_weighted`` for the paper's sampling of negatives. Without a miner, all triplets count: each
     positive pair counts as often as its anchor has negatives, and each negative pair as often as its anchor has

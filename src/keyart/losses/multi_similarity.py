@@ -10,11 +10,14 @@ from keyart.losses.reductions import masked_logsumexp, softplus
 
 
 class MultiSimilarityLoss(MetricLoss):
-    """Multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equation 15).
+    r"""Multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equation 15).
 
     With cosine similarities s and margin λ, over all anchors a:
 
-        loss = mean_a ( 1/α · log(1 + Σ_p exp(−α (s_ap − λ))) + 1/β · log(1 + Σ_n exp(β (s_an − λ))) )
+    .. math::
+
+        L = \underset{a}{\text{mean}} \left( \frac{1}{α} \log\left(1 + \sum_p \exp(-α (s_{ap} - λ))\right)
+            + \frac{1}{β} \log\left(1 + \sum_n \exp(β (s_{an} - λ))\right) \right)
 
     The paper mines pairs first: ``miner=multi_similarity``. On single labels this equals MultiSimilarityLoss of
     pytorch-metric-learning.

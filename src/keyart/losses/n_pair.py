@@ -14,11 +14,13 @@ Pairs = Literal["all", "one_per_genre"]
 
 
 class NPairLoss(MetricLoss):
-    """Multi-class N-pair loss (Sohn 2016, NeurIPS, equation 6) on unit vectors.
+    r"""Multi-class N-pair loss (Sohn 2016, NeurIPS, equation 6) on unit vectors.
 
     ``pairs="all"``, over every anchor a with each of its positives p and all of its negatives n:
 
-        loss = mean over pairs (a, p) of log(1 + Σ_n exp(x_a·x_n − x_a·x_p))
+    .. math::
+
+        L = \underset{(a, p)}{\text{mean}} \log\left(1 + \sum_n \exp(x_a \cdot x_n - x_a \cdot x_p)\right)
 
     On single labels this equals NTXentLoss of pytorch-metric-learning with temperature 1.
 

@@ -10,11 +10,13 @@ from keyart.losses.reductions import masked_logsumexp, masked_mean, softplus
 
 
 class NTXentLoss(MetricLoss):
-    """NT-Xent or InfoNCE (Chen et al. 2020, arXiv 2002.05709, equation 1) with several positives per anchor.
+    r"""NT-Xent or InfoNCE (Chen et al. 2020, arXiv 2002.05709, equation 1) with several positives per anchor.
 
     With cosine similarities s and temperature τ, over every anchor a with each of its positives p:
 
-        loss = mean over pairs (a, p) of −log( exp(s_ap/τ) / (exp(s_ap/τ) + Σ_n exp(s_an/τ)) )
+    .. math::
+
+        L = \underset{(a, p)}{\text{mean}} -\log \frac{\exp(s_{ap}/τ)}{\exp(s_{ap}/τ) + \sum_n \exp(s_{an}/τ)}
 
     Other positives of the anchor are not in the denominator. On single labels this equals NTXentLoss of
     pytorch-metric-learning.

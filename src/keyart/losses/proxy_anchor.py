@@ -11,13 +11,15 @@ from keyart.losses.reductions import masked_logsumexp, softplus
 
 
 class ProxyAnchorLoss(ProxyLoss):
-    """Proxy-Anchor (Kim et al. 2020, arXiv 2003.13911, equation 4) with one proxy per genre, for multi-label posters.
+    r"""Proxy-Anchor (Kim et al. 2020, arXiv 2003.13911, equation 4) with one proxy per genre, for multi-label posters.
 
-    With cosine similarities s of posters x to proxies g, X_g the posters that have genre g, and G₊ the genres of the
-    batch:
+    With cosine similarities s of posters x to proxies g, X_g the posters that have genre g, G₊ the genres of the
+    batch, and m the margin:
 
-        loss = 1/|G₊| Σ_{g ∈ G₊} log(1 + Σ_{x ∈ X_g} exp(−α (s_xg − margin)))
-             + 1/|G| Σ_g log(1 + Σ_{x ∉ X_g} exp(α (s_xg + margin)))
+    .. math::
+
+        L = \frac{1}{|G_+|} \sum_{g \in G_+} \log\left(1 + \sum_{x \in X_g} \exp(-α (s_{xg} - m))\right)
+            + \frac{1}{|G|} \sum_g \log\left(1 + \sum_{x \notin X_g} \exp(α (s_{xg} + m))\right)
 
     A poster is positive to the proxy of each of its genres. On single labels this equals ProxyAnchorLoss of
     pytorch-metric-learning.

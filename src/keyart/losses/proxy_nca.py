@@ -10,12 +10,15 @@ from keyart.losses.proxies import ProxyLoss, each_true_genre
 
 
 class ProxyNCALoss(ProxyLoss):
-    """Proxy-NCA (Movshovitz-Attias et al. 2017, arXiv 1703.07464) with one proxy per genre, for multi-label posters.
+    r"""Proxy-NCA (Movshovitz-Attias et al. 2017, arXiv 1703.07464) with one proxy per genre, for multi-label posters.
 
     With squared distances d² = 2 − 2 cos of unit vectors to the proxies, and C_i the genres of poster i:
 
-        e_ic = exp(−scale · d²_ic)
-        loss = mean_i mean_{c ∈ C_i} −log( e_ic / (e_ic + Σ_{z ∉ C_i} e_iz) )
+    .. math::
+
+        e_{ic} &= \exp(-\text{scale} \cdot d^2_{ic}) \\
+        L &= \underset{i}{\text{mean}} \underset{c \in C_i}{\text{mean}} -\log
+            \frac{e_{ic}}{e_{ic} + \sum_{z \notin C_i} e_{iz}}
 
     On single labels this equals ProxyNCALoss of pytorch-metric-learning (whose ``softmax_scale`` defaults to 1).
 

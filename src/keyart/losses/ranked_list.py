@@ -14,13 +14,16 @@ _TINY = 1e-5
 
 
 class RankedListLoss(MetricLoss):
-    """Ranked list loss (Wang et al. 2019, arXiv 1903.03238, equations 5 to 9).
+    r"""Ranked list loss (Wang et al. 2019, arXiv 1903.03238, equations 5 to 9).
 
     Let d be Euclidean distances of unit vectors, m the margin and α the boundary of negatives. For each anchor a, the
-    positives with d > α − m and the negatives with d < α count, weighted by their violation:
+    positives with d > α − m and the negatives with d < α count, weighted by their violation. With λ the
+    imbalance:
 
-        w_p = exp(T_p (d_ap − (α − m))),  w_n = exp(T_n (α − d_an))
-        loss_a = (1 − imbalance) · Σ w_p (d_ap − (α − m)) / Σ w_p  +  imbalance · Σ w_n (α − d_an) / Σ w_n
+    .. math::
+
+        w_p &= \exp(T_p (d_{ap} - (α - m))), \quad w_n = \exp(T_n (α - d_{an})) \\
+        L_a &= (1 - λ) \frac{\sum_p w_p (d_{ap} - (α - m))}{\sum_p w_p} + λ \frac{\sum_n w_n (α - d_{an})}{\sum_n w_n}
 
     The loss is the mean over all anchors. 10⁻⁵ per reference is added to each sum of weights. On single labels this
     equals RankedListLoss of pytorch-metric-learning.

@@ -12,9 +12,13 @@ Weighting = Literal["balanced", "none"]
 
 
 class RegressionLoss(MetricLoss):
-    """Weighted mean squared error of cosine similarities s to targets from the gains g.
+    r"""Weighted mean squared error of cosine similarities s to targets from the gains g.
 
-        loss = Σ w_ij (s_ij − low − (1 − low) · g_ij)² / Σ w_ij   over pairs of two posters
+    Over pairs of two posters i and j:
+
+    .. math::
+
+        L = \frac{\sum_{ij} w_{ij} (s_{ij} - \text{low} - (1 - \text{low}) g_{ij})^2}{\sum_{ij} w_{ij}}
 
     The target is 1 for two posters of the same genres, and ``low`` for unrelated posters. With
     ``weighting="balanced"``, pairs with and without a gain each get half of the total weight, whatever their numbers;

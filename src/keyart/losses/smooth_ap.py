@@ -14,12 +14,17 @@ _TABLE = 2**24
 
 
 class SmoothAPLoss(MetricLoss):
-    """Smooth-AP (Brown et al. 2020, arXiv 2007.12163, equations 5 and 6).
+    r"""Smooth-AP (Brown et al. 2020, arXiv 2007.12163, equations 5 and 6).
 
-    With cosine similarities s and σ(x) = 1 / (1 + exp(−x/τ)), P and N the positives and negatives of a query a:
+    With cosine similarities s and σ(x) = 1 / (1 + exp(−x/τ)), P and N the positives and negatives of a query a, over
+    queries that have positives:
 
-        AP_a = 1/|P| Σ_{j ∈ P} (1 + Σ_{k ∈ P, k≠j} σ(s_ak − s_aj)) / (1 + Σ_{k ∈ P ∪ N, k≠j} σ(s_ak − s_aj))
-        loss = mean over queries with positives of (1 − AP_a)
+    .. math::
+
+        \text{AP}_a &= \frac{1}{|P|} \sum_{j \in P}
+            \frac{1 + \sum_{k \in P, k \ne j} σ(s_{ak} - s_{aj})}
+            {1 + \sum_{k \in P \cup N, k \ne j} σ(s_{ak} - s_{aj})} \\
+        L &= \underset{a}{\text{mean}} (1 - \text{AP}_a)
 
     Within a batch the query itself is in P, as in the authors' code; references from other batches do not include it.
     On single labels this equals SmoothAPLoss of pytorch-metric-learning where that implementation is correct: in sorted

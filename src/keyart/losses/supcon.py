@@ -10,11 +10,13 @@ from keyart.losses.reductions import log_likelihood_loss, nonzero_mean
 
 
 class SupConLoss(MetricLoss):
-    """SupCon (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out).
+    r"""SupCon (Khosla et al. 2020, arXiv 2004.11362, equation 2, L_out).
 
     With cosine similarities s and temperature τ, P and N the positives and negatives of an anchor a:
 
-        loss_a = −1/|P| Σ_{p ∈ P} log( exp(s_ap/τ) / Σ_{j ∈ P ∪ N} exp(s_aj/τ) )
+    .. math::
+
+        L_a = -\frac{1}{|P|} \sum_{p \in P} \log \frac{\exp(s_{ap}/τ)}{\sum_{j \in P \cup N} \exp(s_{aj}/τ)}
 
     The loss is the mean over the anchors whose loss is above 0. Posters that are neither positive nor negative are left
     out of the denominator. A batch without any negative has loss 0. On single labels this equals SupConLoss of

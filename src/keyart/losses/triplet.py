@@ -12,11 +12,13 @@ Mining = Literal["all", "semi_hard"]
 
 
 class TripletLoss(MetricLoss):
-    """Triplet margin loss (Schroff et al. 2015, arXiv 1503.03832), averaged over the triplets that violate it.
+    r"""Triplet margin loss (Schroff et al. 2015, arXiv 1503.03832), averaged over the triplets that violate it.
 
-    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
+    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n, m the margin:
 
-        loss = mean over triplets with d_ap − d_an + margin > 0 of (d_ap − d_an + margin)
+    .. math::
+
+        L = \underset{d_{ap} - d_{an} + m > 0}{\text{mean}} (d_{ap} - d_{an} + m)
 
     ``mining="all"`` uses all triplets; ``"semi_hard"`` those with d_ap < d_an: the negative is farther than the
     positive, but within the margin. If a miner selects triplets, only these count. On single labels this equals

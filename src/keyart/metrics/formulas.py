@@ -11,13 +11,16 @@ from keyart.metrics.ranking import DecadeRanking, GenreRanking, Ranking
 
 
 def ndcg(k: int) -> Metric:
-    """Declare nDCG@k with linear gain; the ideal is over the whole gallery (Järvelin and Kekäläinen 2002).
+    r"""Declare nDCG@k with linear gain; the ideal is over the whole gallery (Järvelin and Kekäläinen 2002).
 
-    With g_i the gain of the row at rank i:
+    With g_i the gain of the row at rank i, ḡ the mean gain of the gallery, and as ideal the DCG@k of the gallery
+    sorted by gain:
 
-        DCG@k = Σ_{i ≤ k} g_i / log2(1 + i)
-        nDCG@k = DCG@k / (DCG@k of the gallery sorted by gain)
-        chance = mean gain of the gallery · Σ_{i ≤ k} 1 / log2(1 + i) / (the same ideal)
+    .. math::
+
+        \text{DCG@}k &= \sum_{i \le k} \frac{g_i}{\log_2(1 + i)} \\
+        \text{nDCG@}k &= \frac{\text{DCG@}k}{\text{ideal}} \\
+        \text{chance} &= \frac{\bar g}{\text{ideal}} \sum_{i \le k} \frac{1}{\log_2(1 + i)}
 
     Use it as the headline: it is the only one that counts degrees of relevance.
     """
@@ -30,10 +33,14 @@ def ndcg(k: int) -> Metric:
 
 
 def precision(k: int) -> Metric:
-    """Declare precision@k: relevant rows among the k nearest, over k, also if the gallery has fewer than k rows.
+    r"""Declare precision@k: relevant rows among the k nearest, over k, also if the gallery has fewer than k rows.
 
-        precision@k = (relevant rows among the k nearest) / k
-        chance = R / n, with R relevant rows among n
+    With R relevant rows among n:
+
+    .. math::
+
+        \text{precision@}k = \frac{\text{relevant rows among the } k \text{ nearest}}{k},
+            \qquad \text{chance} = \frac{R}{n}
 
     Use it for what a person sees: a row of k posters.
     """
@@ -62,9 +69,13 @@ def decade_precision(k: int) -> Metric:
 
 
 def recall(k: int) -> Metric:
-    """Declare recall@k in the sense of metric learning: 1 if any of the k nearest is relevant, else 0.
+    r"""Declare recall@k in the sense of metric learning: 1 if any of the k nearest is relevant, else 0.
 
-        chance = 1 − C(n − R, k) / C(n, k), with R relevant rows among n
+    With R relevant rows among n:
+
+    .. math::
+
+        \text{chance} = 1 - \frac{\binom{n - R}{k}}{\binom{n}{k}}
 
     Use it to compare with papers of metric learning. With labels that many items share, chance is close to 1.
     """
@@ -77,12 +88,15 @@ def recall(k: int) -> Metric:
 
 
 def average_precision() -> Metric:
-    """Declare MAP: the mean over relevant ranks i of the share of relevant rows among the first i, all ranks.
+    r"""Declare MAP: the mean over relevant ranks i of the share of relevant rows among the first i, all ranks.
 
     With x_i = 1 if the row at rank i is relevant, else 0, and R relevant rows among n:
 
-        AP = 1/R Σ_{i ≤ n} x_i · (x_1 + … + x_i) / i
-        chance = 1/n (H_n + (R − 1)/(n − 1) · (n − H_n)), with H_n = 1 + 1/2 + … + 1/n
+    .. math::
+
+        \text{AP} &= \frac{1}{R} \sum_{i \le n} x_i \frac{x_1 + \ldots + x_i}{i} \\
+        \text{chance} &= \frac{1}{n} \left(H_n + \frac{R - 1}{n - 1} (n - H_n)\right) \\
+        H_n &= 1 + \frac{1}{2} + \ldots + \frac{1}{n}
 
     Use it if all relevant posters matter, not only the first page.
     """
@@ -90,10 +104,12 @@ def average_precision() -> Metric:
 
 
 def average_precision_at_r() -> Metric:
-    """Declare MAP@R: the same sum over ranks up to R only, over R (Musgrave et al. 2020).
+    r"""Declare MAP@R: the same sum over ranks up to R only, over R (Musgrave et al. 2020).
 
-        AP@R = 1/R Σ_{i ≤ R} x_i · (x_1 + … + x_i) / i
-        chance = 1/n (H_R + (R − 1)/(n − 1) · (R − H_R))
+    .. math::
+
+        \text{AP@}R &= \frac{1}{R} \sum_{i \le R} x_i \frac{x_1 + \ldots + x_i}{i} \\
+        \text{chance} &= \frac{1}{n} \left(H_R + \frac{R - 1}{n - 1} (n - H_R)\right)
 
     Use it to compare with papers that follow "A metric learning reality check".
     """
@@ -101,10 +117,12 @@ def average_precision_at_r() -> Metric:
 
 
 def average_precision_at_k(k: int) -> Metric:
-    """Declare MAP@k: the same sum over ranks up to k, over R.
+    r"""Declare MAP@k: the same sum over ranks up to k, over R.
 
-        AP@k = 1/R Σ_{i ≤ k} x_i · (x_1 + … + x_i) / i
-        chance = 1/n (H_k + (R − 1)/(n − 1) · (k − H_k))
+    .. math::
+
+        \text{AP@}k &= \frac{1}{R} \sum_{i \le k} x_i \frac{x_1 + \ldots + x_i}{i} \\
+        \text{chance} &= \frac{1}{n} \left(H_k + \frac{R - 1}{n - 1} (n - H_k)\right)
 
     Use it for long galleries of which only the first k rows are ever shown.
     """

@@ -13,12 +13,13 @@ from keyart.losses.miners.base import Miner
 
 
 class MultiSimilarityMiner(Miner):
-    """The mining step of the multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equations 6 and 7).
+    r"""The mining step of the multi-similarity loss (Wang et al. 2019, arXiv 1904.06627, equations 6 and 7).
 
     With cosine similarities s, an anchor keeps
 
-        negatives with s > min over its positives of s − epsilon,
-        positives with s < max over its negatives of s + epsilon,
+    .. math::
+
+        n: \; s_{an} > \min_p s_{ap} - ε, \qquad p: \; s_{ap} < \max_n s_{an} + ε
 
     So an anchor without positives or without negatives keeps no pair. On single labels this equals MultiSimilarityMiner
     of pytorch-metric-learning.

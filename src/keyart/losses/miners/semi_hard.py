@@ -18,11 +18,15 @@ _AT_ONCE = 2**24
 
 
 class SemiHardMiner(Miner):
-    """Miner of triplets whose negative is farther than the positive by at most the margin (Schroff et al. 2015).
+    r"""Miner of triplets whose negative is farther than the positive by at most the margin (Schroff et al. 2015).
 
-    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n:
+    With Euclidean distances d of unit vectors, over anchors a, their positives p and negatives n, m the margin:
 
-        semi_hard: 0 < d_an − d_ap ≤ margin,   hard: d_an ≤ d_ap,   violating: both
+    .. math::
+
+        \text{semi-hard:} \; 0 < d_{an} - d_{ap} \le m, \qquad
+        \text{hard:} \; d_{an} \le d_{ap}, \qquad
+        \text{violating:} \; d_{an} - d_{ap} \le m
 
     On single labels this equals TripletMarginMiner of pytorch-metric-learning (``semihard``, ``hard``, ``all``). The
     number of all such triplets grows with N · M². With a large memory use ``negatives="nearest"``, the paper's one
