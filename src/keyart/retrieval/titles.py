@@ -26,10 +26,13 @@ ARTICLES = frozenset(
 _IGNORED = ARTICLES - {"i", "die", "des", "o", "os", "as", "um", "de", "den", "en", "et"}
 _ELIDED = re.compile(r"^\s*(l|un|gl|d)['’`]\s*", re.IGNORECASE)
 _FILED = re.compile(r"^(.+),\s+([^\W\d_]{1,3}['’`]?)$")
+_BRACKETS = re.compile(r"([^()]+?)((?:\s*\([^()]*\))+)")
 _YEAR = re.compile(r"^(.*?)[\s,]*[(\[]?((?:18|19|20)\d\d)[)\]]?\s*$")
 _ALSO = re.compile(r"^(?:a\.?\s?k\.?\s?a\.?|also known as)\s+", re.IGNORECASE)
 _APOSTROPHES = str.maketrans(dict.fromkeys("'’`"))
 _SEPARATORS = re.compile(r"[\W_]+")
+#: What `plain_title` makes of each ASCII character: small letters, digits and spaces; apostrophes disappear.
+_ASCII = {code: chr(code).lower() if chr(code).isalnum() else " " for code in range(128)} | _APOSTROPHES
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _NEAREST = 50
@@ -71,14 +74,20 @@ def plain_title(title: str) -> str:
         >>> plain_title("Piano, The"), plain_title("Amélie!"), plain_title("Rocky II"), plain_title("Don't")
         ('the piano', 'amelie', 'rocky 2', 'dont')
     """
-    text = _ELIDED.sub(r"\1 ", _fronted(title.strip()))
-    text = text.casefold().replace("&", " and ")
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text).translate(_LETTERS)
+    text = _fronted(title.strip())
+    if not text.isascii() or "'" in text or "`" in text:
+        text = _ELIDED.sub(r"\1 ", text)
+    text = text.replace("&", " and ")
+    if text.isascii():
+        words = text.translate(_ASCII).split()
+    else:
+        text = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
         text = "".join(letter for letter in text if not unicodedata.combining(letter))
-    words = _SEPARATORS.sub(" ", text.translate(_APOSTROPHES)).split()
+        words = _SEPARATORS.sub(" ", text.translate(_APOSTROPHES)).split()
+    if not _ROMAN.keys().isdisjoint(words[1:]):
+        words[1:] = [_ROMAN.get(word, word) for word in words[1:]]
     # A title of punctuation only, such as $, stays as it is.
-    return " ".join([*words[:1], *(_ROMAN.get(word, word) for word in words[1:])]) or title.strip().casefold()
+    return " ".join(words) or title.strip().casefold()
 
 
 def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None = None) -> TitleMatch:
@@ -288,7 +297,7 @@ def _bare(name: str) -> str:
 
 def _fronted(title: str) -> str:
     """Return a title with an article behind a comma moved to the front."""
-    match = _FILED.match(title)
+    match = _FILED.match(title) if "," in title else None
     if not match or match[2].rstrip("'’`").casefold() not in ARTICLES:
         return title
     return f"{match[2]}{'' if match[2][-1] in '’`' + chr(39) else ' '}{match[1]}"
@@ -296,7 +305,7 @@ def _fronted(title: str) -> str:
 
 def _brackets(title: str) -> tuple[str, list[str]]:
     """Split a title into its base and the contents of the brackets after it."""
-    match = re.fullmatch(r"([^()]+?)((?:\s*\([^()]*\))+)", title)
+    match = _BRACKETS.fullmatch(title) if title.endswith(")") else None
     return (match[1], re.findall(r"\(([^()]*)\)", match[2])) if match else (title, [])
 
 
