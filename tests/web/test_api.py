@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from keyart.errors import InputError
 
 
 def without_rows(found):
@@ -106,10 +110,21 @@ def test_thumbnails_have_etags(client):
     assert client.get("/api/runs/0/posters/2/image?width=480").headers["etag"] != first.headers["etag"]
 
 
+def ready(client, path):
+    """The answer of a route once what it shows is computed."""
+    deadline = time.monotonic() + 120
+    while (answer := client.get(path)).status_code == 202:
+        assert answer.json().keys() == {"done", "total"}
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
 def test_orders_hold_every_poster_once(client, library):
     index = library[0].index
     for by in ("catalogue", "title", "year", "genre", "look"):
-        head, _, data = client.get("/api/runs/0/order", params={"by": by}).content.partition(b"\n")
+        head, _, data = ready(client, f"/api/runs/0/order?by={by}").content.partition(b"\n")
         rows = np.frombuffer(data, dtype="<u4")
         assert (len(head) + 1) % 4 == 0
         assert sorted(rows) == list(range(len(index)))
@@ -117,6 +132,9 @@ def test_orders_hold_every_poster_once(client, library):
         assert [one["position"] for one in landmarks] == sorted({one["position"] for one in landmarks})
         if by == "year":
             assert library[0].years[rows].tolist() == sorted(library[0].years)
+        some = ready(client, f"/api/runs/0/order?by={by}&genre=Drama").content.partition(b"\n")[2]
+        drama = library[0].allowed(["Drama"], None)
+        assert np.frombuffer(some, dtype="<u4").tolist() == [row for row in rows if drama[row]]
 
 
 def test_facets_count_what_a_filter_leaves(client, library):
@@ -130,11 +148,40 @@ def test_facets_count_what_a_filter_leaves(client, library):
 
 
 def test_map_places_every_poster(client):
-    places = np.frombuffer(client.get("/api/runs/0/map").content, dtype="<u2").reshape(-1, 2)
+    places = np.frombuffer(ready(client, "/api/runs/0/map").content, dtype="<u2").reshape(-1, 2)
     assert len(places) == 24
     assert len(np.unique(places, axis=0)) > 20
-    colours = client.get("/api/runs/0/colours").json()
-    assert all(len(one["codes"]) == 24 and max(one["codes"]) < len(one["names"]) for one in colours.values())
+
+
+def test_colours_of_the_map_are_the_posters_facts(client, library):
+    posters = library[0].index.posters
+    for by in ("genre", "decade", "split"):
+        head, _, codes = client.get(f"/api/runs/0/colours?by={by}").content.partition(b"\n")
+        facts = json.loads(head)
+        names = [facts["names"][code] for code in codes]
+        assert [names.count(name) for name in facts["names"]] == facts["posters"]
+        if by == "genre":
+            assert all(name in genres.split("|") for name, genres in zip(names, posters["genres"], strict=True))
+        elif by == "decade":
+            assert names == [f"{year // 10 * 10}s" for year in posters["year"]]
+
+
+def test_a_map_that_fails_says_why_and_is_tried_again(client, library, monkeypatch):
+    shown = replace(library[0])
+    monkeypatch.setattr(type(library), "__getitem__", lambda self, number: shown)
+    asked = []
+
+    def failing(index, report):
+        asked.append(index)
+        report(1, 24)
+        raise InputError("cache folder: the disk is full; make room")
+
+    monkeypatch.setattr("keyart.retrieval.index_map.project_index", failing)
+    for attempt in (1, 2):
+        while (answer := client.get("/api/runs/0/map")).status_code == 202:
+            time.sleep(0.01)
+        assert (answer.status_code, answer.json()) == (400, {"error": "cache folder: the disk is full; make room"})
+        assert len(asked) == attempt
 
 
 def test_counts_for_prometheus(client):

@@ -47,8 +47,8 @@ def matching_rows(
     """
     if not genres and years is None:
         return None
-    sets = [frozenset(text.casefold().split("|")) for text in posters["genres"]]
-    spelt = {name.casefold(): name for text in posters["genres"].unique() for name in text.split("|") if name}
+    codes, texts = posters["genres"].factorize(use_na_sentinel=False)
+    spelt = {name.casefold(): name for text in texts for name in text.split("|") if name}
     for name in genres:
         if name.strip().casefold() not in spelt:
             raise InputError(
@@ -57,7 +57,7 @@ def matching_rows(
                 value=name,
             )
     asked = {name.strip().casefold() for name in genres}
-    kept = np.array([asked <= own for own in sets], dtype=bool)
+    kept = np.array([asked <= {*text.casefold().split("|")} for text in texts], dtype=bool)[codes]
     parts = [*genres]
     if years is not None:
         year = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)

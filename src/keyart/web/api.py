@@ -2,11 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
+import numpy.typing as npt
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from keyart import __version__
@@ -14,6 +14,7 @@ from keyart.errors import InputError
 from keyart.images.thumbnails import WIDTHS, thumbnail, thumbnail_key
 from keyart.retrieval.filters import parse_years
 from keyart.runs import search as searching
+from keyart.web.frozen import nearest_rows
 from keyart.web.library import Library, Shown, with_row
 from keyart.web.uploads import Uploads, read_upload, receive
 from keyart.web.worker import Worker
@@ -131,12 +132,10 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
 
     @router.get("/runs/{run}/posters/{row}/frozen", tags=["posters"])
     def frozen(run: RunNumber, row: Row, k: Count = 10) -> dict[str, Any]:
-        """Return the nearest posters by the frozen backbone; or the state of its features while they are computed."""
+        """Return the nearest posters by the frozen backbone; 202 while its features are computed."""
         shown = library[run]
-        found = shown.frozen.neighbours(shown.check_row(row), k)
-        if isinstance(found, dict):
-            return found
-        rows, cosines = found
+        shown.check_row(row)
+        rows, cosines = nearest_rows(shown.frozen.get(), row, k)
         near = shown.metadata(rows)
         return {"neighbours": [{"score": round(float(c), 6), **one} for one, c in zip(near, cosines, strict=True)]}
 
@@ -147,26 +146,28 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         genre: Genres = [],  # noqa: B006
         year: Years = None,
     ) -> Response:
-        """Return the rows of all posters in an order: a line of JSON with the places to jump to, then uint32 rows."""
+        """Return the rows of all posters in an order: a line of JSON with the places to jump to, then uint32 rows.
+
+        202 while the map is computed, along which ``look`` goes.
+        """
         shown = library[run]
-        rows = shown.order(by)
-        rows = rows[shown.allowed(genre, parse_years(year) if year else None)[rows]]
-        head = json.dumps({"posters": len(rows), "landmarks": shown.landmarks(by, rows)}, separators=(",", ":"))
-        # Readers want the numbers at a multiple of their size.
-        head += " " * (-(len(head.encode()) + 1) % 4) + "\n"
-        return Response(head.encode() + rows.astype("<u4").tobytes(), media_type="application/octet-stream")
+        found = shown.order(by)
+        if genre or year:
+            found = found.of(shown.allowed(genre, parse_years(year) if year else None))
+        head = {"posters": len(found.rows), "landmarks": found.landmarks()}
+        return _numbers(found.rows.astype("<u4"), head)
 
     @router.get("/runs/{run}/map", tags=["posters"], response_class=Response)
-    async def plane(run: RunNumber) -> Response:
-        """Return every poster's place on the map: (N, 2) uint16."""
-        places = await asyncio.to_thread(lambda: library[run].places)
-        headers = {"Cache-Control": "private, no-cache"}
-        return Response(places.astype("<u2").tobytes(), media_type="application/octet-stream", headers=headers)
+    def plane(run: RunNumber) -> Response:
+        """Return every poster's place on the map: (N, 2) uint16; 202 while it is computed."""
+        return _numbers(library[run].places.get().astype("<u2"))
 
-    @router.get("/runs/{run}/colours", tags=["posters"])
-    def colours(run: RunNumber) -> dict[str, Any]:
-        """Return what the map is coloured by: per poster the rarest genre, the decade and the split, as codes."""
-        return _colours(library[run])
+    @router.get("/runs/{run}/colours", tags=["posters"], response_class=Response)
+    def colours(run: RunNumber, by: Annotated[str, Query(pattern="^(genre|decade|split)$")] = "genre") -> Response:
+        """Return what the map is coloured by: a line of JSON with names and how many have each, then uint8 codes."""
+        codes, names = _colours(library[run], by)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        return _numbers(codes, {"names": names, "posters": counts})
 
     @router.get("/runs/{run}/explain", tags=["explain"])
     async def explain(
@@ -303,20 +304,28 @@ def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dic
     return record
 
 
-def _colours(shown: Shown) -> dict[str, Any]:
-    names, _matrix = shown.genres
-    decades = np.where(np.isnan(shown.years), -1, shown.years // 10 * 10)
-    splits = shown.index.posters["split"].astype(object).map(lambda split: split if isinstance(split, str) else "")
+def _numbers(numbers: npt.NDArray[Any], head: dict[str, Any] | None = None) -> Response:
+    """Return numbers as bytes, after a line of JSON."""
+    line = b""
+    if head is not None:
+        line = json.dumps(head, separators=(",", ":")).encode()
+        # Readers want the numbers at a multiple of their size.
+        line += b" " * (-(len(line) + 1) % 4) + b"\n"
+    headers = {"Cache-Control": "private, no-cache"}
+    return Response(line + numbers.tobytes(), media_type="application/octet-stream", headers=headers)
 
-    def coded(values: Sequence[Any], labels: dict[Any, str]) -> dict[str, Any]:
-        known = {value: at for at, value in enumerate(labels)}
-        return {"names": list(labels.values()), "codes": [known[value] for value in values]}
 
-    rarest = shown.first_genre.tolist()
-    return {
-        "genre": coded(rarest, {**dict(enumerate(names)), len(names): "none"}),
-        "decade": coded(
-            decades.tolist(), {one: f"{one:.0f}s" if one >= 0 else "unknown" for one in np.unique(decades).tolist()}
-        ),
-        "split": coded(splits.tolist(), {one: one or "none" for one in sorted(splits.unique())}),
-    }
+def _colours(shown: Shown, by: str) -> tuple[npt.NDArray[np.uint8], list[str]]:
+    """Return (N,) codes of the posters' rarest genre, decade or split, and the names of the codes."""
+    if by == "genre":
+        codes, names = shown.first_genre, [*shown.genres[0], "none"]
+    elif by == "decade":
+        decades, codes = np.unique(np.nan_to_num(shown.years, nan=-1) // 10 * 10, return_inverse=True)
+        names = [f"{one:.0f}s" if one >= 0 else "unknown" for one in decades.tolist()]
+    else:
+        splits = shown.index.posters["split"].astype(object).map(lambda split: split if isinstance(split, str) else "")
+        codes, found = splits.factorize(sort=True)
+        names = [one or "none" for one in found]
+    if len(names) > 256:
+        names = [*names[:255], "others"]
+    return np.minimum(codes, 255).astype(np.uint8), names

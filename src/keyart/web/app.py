@@ -1,5 +1,6 @@
 """The application: API, page and static files behind the one security layer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from keyart import __version__
 from keyart.errors import InputError
 from keyart.reports.theme import DARK, DISPLAY, LIGHT, display_file
 from keyart.web.api import build_router
+from keyart.web.background import Computing
 from keyart.web.counts import RequestCounts
 from keyart.web.library import Library
 from keyart.web.security import Gate
@@ -23,6 +25,8 @@ from keyart.web.worker import Busy, Worker
 STATIC = Path(__file__).parent / "static"
 VIEWS = ("search", "poster", "wall", "map", "viewer", "compare", "board")
 """Views of the page; each has its own address."""
+HEAD_START = 3.0
+"""Seconds after the start before maps are computed: the first posters come first."""
 
 
 def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
@@ -37,7 +41,9 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        projecting = asyncio.create_task(project(library))
         yield
+        projecting.cancel()
         worker.close()
 
     app = FastAPI(
@@ -86,6 +92,15 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
     return Gate(counts, token, hosts)
 
 
+async def project(library: Library) -> None:
+    """Compute the maps of all runs, one after another, once the first posters have been shown."""
+    await asyncio.sleep(HEAD_START)
+    for shown in library.runs:
+        while not shown.places.ended:
+            shown.places.start()
+            await asyncio.sleep(0.5)
+
+
 def load(library: Library) -> None:
     """Load torch and the embedders of all runs."""
     for shown in library.runs:
@@ -116,6 +131,10 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(InputError)
     def invalid(request: Request, error: InputError) -> Response:
         return JSONResponse({"error": error.render(query_parameter)}, 400)
+
+    @app.exception_handler(Computing)
+    def computing(request: Request, state: Computing) -> Response:
+        return JSONResponse(state.state, 202, {"Retry-After": "1"})
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> Response:

@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from keyart.errors import InputError
 from keyart.retrieval.searchable import Searchable
-from keyart.retrieval.titles import display_title, plain_title
 from keyart.runs.run import Run
 from keyart.runs.search import images_folder, poster_metadata, titles_of
-from keyart.web.frozen import FrozenFeatures
+from keyart.web.background import Background, Report
+from keyart.web.frozen import frozen_features
+from keyart.web.orders import Order, sort_posters
 
 if TYPE_CHECKING:
     from keyart.catalogue.history import History
@@ -48,6 +49,7 @@ class Shown:
     history: "History | None" = None
     own: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
+    _orders: dict[str, Order] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -92,9 +94,13 @@ class Shown:
         return path
 
     @cached_property
-    def frozen(self) -> FrozenFeatures:
-        """The features of the run's frozen backbone."""
-        return FrozenFeatures(self.run, lambda: [self._inside(str(name)) for name in self.index.posters["img"]])
+    def frozen(self) -> Background[npt.NDArray[np.float32]]:
+        """(N, D) unit features of the posters by the run's frozen backbone."""
+
+        def compute(report: Report) -> npt.NDArray[np.float32]:
+            return frozen_features(self.run, [self._inside(str(name)) for name in self.index.posters["img"]], report)
+
+        return Background(compute)
 
     def check_row(self, row: int) -> int:
         """Return a row number that exists.
@@ -158,50 +164,11 @@ class Shown:
             ],
         }
 
-    def order(self, by: str) -> npt.NDArray[np.uint32]:
-        """Return all rows in an order.
-
-        Args:
-            by: ``catalogue``, ``title``, ``year``, ``genre``, or ``look`` (along a curve through the map, on which
-                neighbours stay near).
-        """
-        if by == "title":
-            # Posters without a title come last.
-            titles = self.plain_titles
-            order = sorted(range(len(titles)), key=lambda row: (not titles[row], titles[row]))
-        elif by == "year":
-            order = np.argsort(self.years, kind="stable").tolist()
-        elif by == "genre":
-            order = np.lexsort((self.years, self.first_genre)).tolist()
-        elif by == "look":
-            order = np.argsort(along_curve(self.places), kind="stable").tolist()
-        else:
-            order = list(range(len(self.index)))
-        return np.asarray(order, dtype=np.uint32)
-
-    def landmarks(self, by: str, order: npt.NDArray[np.uint32]) -> list[dict[str, Any]]:
-        """Return the places to jump to in an order: a label, and the position of its first poster."""
-        if by == "title":
-            first = [title[:1] for title in self.plain_titles]
-            labels = np.array([one.upper() if one.isalpha() else "#" if one else "–" for one in first], dtype=object)
-        elif by == "year":
-            labels = np.array(["unknown" if year != year else f"{year // 10 * 10:.0f}s" for year in self.years], object)
-        elif by == "genre":
-            names = [*self.genres[0], "none"]
-            labels = np.array([names[at] for at in self.first_genre], dtype=object)
-        else:
-            return []
-        ordered = labels[order]
-        if not len(ordered):
-            return []
-        starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
-        return [{"label": str(ordered[at]), "position": int(at)} for at in starts]
-
-    @cached_property
-    def plain_titles(self) -> list[str]:
-        """N titles by which posters are sorted; empty where there is none."""
-        titles = self.index.posters["title"]
-        return [plain_title(display_title(text)) if isinstance(text, str) else "" for text in titles]
+    def order(self, by: str) -> Order:
+        """Return all posters in an order, which is computed once; see `keyart.web.orders.sort_posters`."""
+        if by not in self._orders:
+            self._orders[by] = sort_posters(self, by)
+        return self._orders[by]
 
     @cached_property
     def first_genre(self) -> Rows:
@@ -211,12 +178,15 @@ class Shown:
         return np.where(matrix.any(1), rarest, len(names))
 
     @cached_property
-    def places(self) -> npt.NDArray[np.uint16]:
+    def places(self) -> Background[npt.NDArray[np.uint16]]:
         """(N, 2) places of the posters on the map."""
-        from keyart.retrieval.index_map import project_index
 
-        with self.lock:
-            return project_index(self.index)
+        def compute(report: Report) -> npt.NDArray[np.uint16]:
+            from keyart.retrieval.index_map import project_index
+
+            return project_index(self.index, report)
+
+        return Background(compute)
 
     @cached_property
     def films(self) -> "Films":
@@ -260,26 +230,6 @@ class Shown:
             "years": [int(known.min()), int(known.max())] if len(known) else None,
             "users": self.history is not None,
         }
-
-
-def along_curve(places: npt.NDArray[np.uint16]) -> npt.NDArray[np.int64]:
-    """Return (N,) distances of places along a Hilbert curve through the square of 16-bit coordinates.
-
-    Examples:
-        >>> along_curve(np.array([[0, 0], [0, 65535], [65535, 65535], [65535, 0]], dtype=np.uint16)).argsort().tolist()
-        [0, 1, 2, 3]
-    """
-    x, y = places.astype(np.int64).T
-    distance = np.zeros(len(places), dtype=np.int64)
-    for bit in range(15, -1, -1):
-        side = 1 << bit
-        right, low = (x & side) > 0, (y & side) > 0
-        distance += side * side * ((3 * right) ^ low)
-        # Turn the quadrant so that the curve inside it begins and ends at the right corners.
-        mirror = ~low & right
-        x, y = np.where(mirror, side - 1 - (x & (side - 1)), x), np.where(mirror, side - 1 - (y & (side - 1)), y)
-        x, y = np.where(~low, y, x), np.where(~low, x, y)
-    return distance
 
 
 def with_row(index: Searchable, facts: dict[str, Any], row: int | None = None) -> dict[str, Any]:

@@ -13,13 +13,19 @@ export function address(path, params = {}) {
   return `/api/${path}${text ? `?${text}` : ""}`;
 }
 
-async function ask(url, options) {
+/** Ask until the answer is ready; `report` gets the numbers of steps that are done and of all meanwhile. */
+async function ask(url, { report, ...options } = {}) {
   let response;
   try {
     response = await fetch(url, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Error("The server does not answer. Start keyart serve again and open the address that it prints.");
+  }
+  if (response.status === 202 && !options.method) {
+    report?.(await response.json());
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    return ask(url, { report, ...options });
   }
   if (response.ok) return response;
   const answer = await response.json().catch(() => ({}));
@@ -36,15 +42,23 @@ export async function get(path, params, options) {
   return answer;
 }
 
-export async function binary(path, params) {
-  return (await ask(address(path, params))).arrayBuffer();
+/** Return an answer's bytes; those of `numbers` begin with a line of JSON. */
+export async function binary(path, params, report) {
+  return (await ask(address(path, params), { report })).arrayBuffer();
+}
+
+/** Return an answer's line of JSON, and the place of the numbers behind it. */
+export async function numbers(path, params, report) {
+  const buffer = await binary(path, params, report);
+  const end = new Uint8Array(buffer).indexOf(10);
+  return { head: JSON.parse(new TextDecoder().decode(buffer.slice(0, end))), buffer, start: end + 1 };
 }
 
 export async function post(path, body) {
   return (await ask(address(path), { method: "POST", body })).json();
 }
 
-/** Follow an answer: {data, error, loading}. A path of null asks for nothing. */
+/** Follow an answer: {data, error, loading, progress}. A path of null asks for nothing. */
 export function useGet(path, params) {
   const url = path === null ? null : address(path, params);
   const [state, set] = useState({ url, data: url && answers.get(url) });
@@ -57,13 +71,14 @@ export function useGet(path, params) {
       return undefined;
     }
     const control = new AbortController();
-    get(path, params, { signal: control.signal }).then(
+    const report = (progress) => latest.current === url && set({ url, progress });
+    get(path, params, { signal: control.signal, report }).then(
       (data) => latest.current === url && set({ url, data }),
       (error) => error.name !== "AbortError" && latest.current === url && set({ url, error: error.message }),
     );
     return () => control.abort();
   }, [url]);
-  if (state.url === url) return { data: state.data, error: state.error, loading: url !== null && !state.data && !state.error };
+  if (state.url === url) return { ...state, loading: url !== null && !state.data && !state.error };
   return { data: url === null ? undefined : answers.get(url), loading: url !== null && !answers.has(url) };
 }
 

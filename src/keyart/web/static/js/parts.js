@@ -82,6 +82,11 @@ export function Busy({ children }) {
   return html`<p class="busy" role="status"><span class="spinner" aria-hidden="true"></span>${children ?? "One moment…"}</p>`;
 }
 
+/** How far the map is, along which posters are arranged by their look too. */
+export function Arranging({ progress }) {
+  return html`<${Busy}>Arranging posters by their look, once for this catalogue${progress?.done ? `: ${count(progress.done)} of ${count(progress.total)}` : ""}…</${Busy}>`;
+}
+
 /** Genres and years to search within; each with the number of posters that it would leave. */
 export function Filters({ facets, genres, years, hidden }) {
   const [open, setOpen] = useState(genres.length > 0 || Boolean(years));

@@ -1,15 +1,20 @@
 // The map's points: their data, drawing by WebGL2 or a canvas, and finding what is under the pointer.
 
-import { binary, get } from "./api.js";
+import { binary, numbers } from "./api.js";
 
 const kept = new Map();
 
-/** Places of all posters: a Uint16Array of x, y. */
-export function loadMap(run) {
-  if (!kept.has(run)) kept.set(run, binary(`runs/${run}/map`).then((buffer) => new Uint16Array(buffer)));
-  kept.get(run).catch(() => kept.delete(run));
-  return kept.get(run);
+function keep(key, load) {
+  if (!kept.has(key)) kept.set(key, load());
+  kept.get(key).catch(() => kept.delete(key));
+  return kept.get(key);
 }
+
+/** Places of all posters: a Uint16Array of x, y. */
+export const loadMap = (run, report) => keep(run, () => binary(`runs/${run}/map`, {}, report).then((buffer) => new Uint16Array(buffer)));
+
+/** What posters are coloured by: names, the number of posters of each, and each poster's code. */
+export const loadColours = (run, by) => keep(`${run} ${by}`, () => numbers(`runs/${run}/colours`, { by }).then(({ head, buffer, start }) => ({ ...head, codes: new Uint8Array(buffer, start) })));
 
 /** The box around all places, in units of the whole map. */
 export function boundsOf(places) {
@@ -26,17 +31,19 @@ export function boundsOf(places) {
   return box;
 }
 
-/** Whether a row lies in a lasso, given as text: x.y.x.y… in thousandths of the map. */
-export function within(places, row, lasso) {
-  const numbers = lasso.split(".").map(Number);
-  const x = (places[2 * row] / 65535) * 1000;
-  const y = (places[2 * row + 1] / 65535) * 1000;
-  let inside = false;
-  for (let at = 0, before = numbers.length - 2; at < numbers.length - 1; before = at, at += 2) {
-    const [x1, y1, x2, y2] = [numbers[at], numbers[at + 1], numbers[before], numbers[before + 1]];
-    if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
-  }
-  return inside;
+/** A test whether a row lies in a lasso, given as text: x.y.x.y… in thousandths of the map. */
+export function withinLasso(places, lasso) {
+  const corners = lasso.split(".").map(Number);
+  return (row) => {
+    const x = (places[2 * row] / 65535) * 1000;
+    const y = (places[2 * row + 1] / 65535) * 1000;
+    let inside = false;
+    for (let at = 0, before = corners.length - 2; at < corners.length - 1; before = at, at += 2) {
+      const [x1, y1, x2, y2] = [corners[at], corners[at + 1], corners[before], corners[before + 1]];
+      if (y1 > y !== y2 > y && x < ((x2 - x1) * (y - y1)) / (y2 - y1) + x1) inside = !inside;
+    }
+    return inside;
+  };
 }
 
 const VERTEX = `#version 300 es
@@ -166,5 +173,3 @@ export function gridOf(places) {
   };
   return { inBox, nearest };
 }
-
-export const colourCodes = (run) => get(`runs/${run}/colours`);

@@ -3,8 +3,8 @@
 import { html, useState, useEffect, useMemo, useRef } from "../../vendor/preact-htm.js";
 import { changed, current, go, href } from "../state.js";
 import { get, image } from "../api.js";
-import { Busy, Failure, TitleBox, count, describe, titleOf } from "../parts.js";
-import { boundsOf, colourCodes, gridOf, loadMap, painter } from "../plane.js";
+import { Arranging, Failure, TitleBox, count, describe, titleOf } from "../parts.js";
+import { boundsOf, gridOf, loadColours, loadMap, painter } from "../plane.js";
 
 const THUMBNAILS = 110; // as many points become posters
 const WIDEST = 64;
@@ -29,12 +29,13 @@ export function MapView({ state, run, about }) {
   const by = ["genre", "decade", "split"].includes(state.one("colour")) ? state.one("colour") : "genre";
   const [ready, setReady] = useState(null);
   const [failure, setFailure] = useState(null);
+  const [progress, setProgress] = useState(null);
   useEffect(() => {
     let stopped = false;
-    Promise.all([loadMap(run), colourCodes(run)]).then(([places, colours]) => !stopped && setReady({ run, places, colours, grid: gridOf(places) }),
+    Promise.all([loadMap(run, setProgress), loadColours(run, by)]).then(([places, colours]) => !stopped && setReady({ run, by, places, colours }),
       (error) => !stopped && setFailure(error.message));
     return () => { stopped = true; };
-  }, [run]);
+  }, [run, by]);
   return html`
     <div class="wallhead"><h1 class="small">The map</h1>
       <label>Coloured by <select value=${by} onChange=${(event) => go(changed({ colour: event.target.value, only: null }), { replace: true })}>
@@ -42,11 +43,11 @@ export function MapView({ state, run, about }) {
       <${TitleBox} id="find" run=${run} label="Find a poster on the map" placeholder="Find a poster" onChoose=${(poster) => go(changed({ row: poster.row }), { replace: true })} />
     </div>
     <${Failure} message=${failure} />
-    ${!ready && !failure && html`<${Busy}>Projecting ${count(about.posters)} posters to the plane; the first time takes a few seconds…</${Busy}>`}
-    ${ready?.run === run && html`<${Plane} key=${run} state=${state} run=${run} by=${by} ...${ready} />`}`;
+    ${ready?.run !== run && !failure && html`<${Arranging} progress=${progress} />`}
+    ${ready?.run === run && html`<${Plane} key=${run} state=${state} ...${ready} />`}`;
 }
 
-function Plane({ state, run, by, places, colours, grid }) {
+function Plane({ state, run, by, places, colours }) {
   const frame = useRef(null);
   const canvas = useRef(null);
   const pen = useRef(null);
@@ -59,11 +60,12 @@ function Plane({ state, run, by, places, colours, grid }) {
   const facts = useRef(new Map());
   const marked = state.number("row");
   const only = state.number("only");
-  const { names, codes } = colours[by];
+  const { names, posters: counts, codes } = colours;
+  const grid = useMemo(() => gridOf(places), [places]);
   const redraw = () => setTurn((now) => now + 1);
 
   useEffect(() => {
-    pen.current = painter(canvas.current, places, Uint8Array.from(codes));
+    pen.current = painter(canvas.current, places, codes);
     const fit = () => {
       const box = frame.current.getBoundingClientRect();
       canvas.current.width = Math.round(box.width * devicePixelRatio);
@@ -85,9 +87,9 @@ function Plane({ state, run, by, places, colours, grid }) {
     };
   }, []);
   useEffect(() => {
-    pen.current?.recolour(Uint8Array.from(codes));
+    pen.current?.recolour(codes);
     redraw();
-  }, [by]);
+  }, [codes]);
   useEffect(() => {
     if (marked === null || 2 * marked >= places.length) return;
     view.current = { x: places[2 * marked] / 65535, y: places[2 * marked + 1] / 65535, zoom: Math.max(view.current.zoom, 6) };
@@ -111,6 +113,7 @@ function Plane({ state, run, by, places, colours, grid }) {
     redraw();
   };
 
+  const tints = palette(names, by);
   useEffect(() => {
     if (!pen.current) return;
     const { width, height } = box();
@@ -118,9 +121,9 @@ function Plane({ state, run, by, places, colours, grid }) {
     pen.current.draw({
       scale: [(2 * unit()) / width, (-2 * unit()) / height],
       shift: [(-2 * unit() * view.current.x) / width, (2 * unit() * view.current.y) / height],
-      size, only, colours: Array.from({ length: 32 }, (_, at) => palette(names, by)[at] ?? [136, 136, 136]),
+      size, only, colours: Array.from({ length: 32 }, (_, at) => tints[at] ?? [136, 136, 136]),
     });
-  }, [turn, by, only]);
+  }, [turn, codes, only]);
 
   const [left, top] = toMap(0, 0);
   const [right, bottom] = toMap(box().width, box().height);
@@ -186,8 +189,7 @@ function Plane({ state, run, by, places, colours, grid }) {
   const shown = hover ?? null;
   const [x, y] = shown === null ? [0, 0] : place(shown);
   const flip = x > box().width - 210;
-  const used = names.map((name, code) => ({ name, code, posters: codes.reduce((sum, own) => sum + (own === code), 0) })).filter((one) => one.posters);
-  const tints = palette(names, by);
+  const used = names.map((name, code) => ({ name, code, posters: counts[code] })).filter((one) => one.posters);
   return html`
     <div class="plane" ref=${frame} tabindex="0" role="application" aria-label=${`Map of ${count(places.length / 2)} posters. Arrow keys move, plus and minus zoom, Enter opens the poster in the middle.`}
       onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerLeave=${() => setHover(null)} onKeyDown=${key} data-drawing=${drawing ? "" : undefined}>

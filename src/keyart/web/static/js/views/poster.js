@@ -1,6 +1,6 @@
 // One poster: its neighbours, what is the same picture, and what the frozen backbone finds.
 
-import { html, useState, useEffect } from "../../vendor/preact-htm.js";
+import { html, useState } from "../../vendor/preact-htm.js";
 import { changed, href } from "../state.js";
 import { useGet } from "../api.js";
 import { Busy, Failure, Genres, Grid, Picture, Pin, Poster, count, titleOf } from "../parts.js";
@@ -52,24 +52,13 @@ function Nearest({ run, row, poster, other }) {
 }
 
 function Frozen({ run, row, poster }) {
-  const [turn, setTurn] = useState(0);
-  const [state, setState] = useState({});
-  useEffect(() => {
-    let stopped = false;
-    fetch(`/api/runs/${run}/posters/${row}/frozen?k=30`).then((answer) => answer.json()).then((answer) => {
-      if (stopped) return;
-      setState(answer);
-      if (answer.state === "computing") setTimeout(() => !stopped && setTurn(turn + 1), 800);
-    }, () => !stopped && setState({ error: "The server does not answer." }));
-    return () => { stopped = true; };
-  }, [run, row, turn]);
+  const { data: frozen, error, loading, progress } = useGet(`runs/${run}/posters/${row}/frozen`, { k: 30 });
   const { data } = useGet(`runs/${run}/search`, { row, k: 30 });
   const known = new Set(data?.neighbours.map((one) => one.row));
   return html`<p class="note">The same backbone before training finds these by its own pooled features. Outlined: only it found them, not the run among its 30.</p>
-    <${Failure} message=${state.error ?? state.problem} />
-    ${state.state === "computing" && html`<${Busy}>Computing the frozen backbone’s features: ${count(state.done)} of ${count(state.total)} posters…</${Busy}>`}
-    ${!state.state && !state.error && html`<${Busy} />`}
-    ${state.neighbours && html`<${Grid} label="Nearest posters by the frozen backbone">${state.neighbours.map((one) => html`<${Poster} key=${one.row} run=${run} poster=${one}
+    <${Failure} message=${error} />
+    ${loading && html`<${Busy}>${progress && `Computing the frozen backbone’s features: ${count(progress.done)} of ${count(progress.total)} posters…`}</${Busy}>`}
+    ${frozen && html`<${Grid} label="Nearest posters by the frozen backbone">${frozen.neighbours.map((one) => html`<${Poster} key=${one.row} run=${run} poster=${one}
       query=${poster} score=${one.score} mark=${data && !known.has(one.row) ? "marked" : ""} note=${whyLink(one, poster)} />`)}</${Grid}>`}`;
 }
 

@@ -2,19 +2,17 @@
 
 import { html, useState, useEffect, useRef, useMemo } from "../../vendor/preact-htm.js";
 import { changed, current, go, href, remember, remembered } from "../state.js";
-import { binary, get, image, useGet } from "../api.js";
-import { Busy, Failure, Filters, count, describe, titleOf } from "../parts.js";
-import { loadMap, within } from "../plane.js";
+import { get, image, numbers, useGet } from "../api.js";
+import { Arranging, Busy, Failure, Filters, count, describe, titleOf } from "../parts.js";
+import { loadMap, withinLasso } from "../plane.js";
 
 const TALLEST = 8_000_000; // browsers cut pages at 16.7 million pixels; Safari's limit is near
 const MOST_NODES = 240;
 const ORDERS = { catalogue: "catalogue", title: "title", year: "year", genre: "genre", look: "look" };
 
-export async function loadOrder(run, by, genre, year) {
-  const buffer = await binary(`runs/${run}/order`, { by, genre, year });
-  const end = new Uint8Array(buffer).indexOf(10);
-  const head = JSON.parse(new TextDecoder().decode(buffer.slice(0, end)));
-  return { ...head, rows: new Uint32Array(buffer, end + 1) };
+async function loadOrder(run, by, genre, year, report) {
+  const { head, buffer, start } = await numbers(`runs/${run}/order`, { by, genre, year }, report);
+  return { ...head, rows: new Uint32Array(buffer, start) };
 }
 
 export function Wall({ state, run, about }) {
@@ -24,15 +22,17 @@ export function Wall({ state, run, about }) {
   const lasso = state.one("lasso");
   const [order, setOrder] = useState(null);
   const [failure, setFailure] = useState(null);
+  const [progress, setProgress] = useState(null);
   const { data: facets } = useGet(`runs/${run}/facets`, { genre: genres, year });
   useEffect(() => {
     let stopped = false;
     setFailure(null);
     setOrder(null);
-    Promise.all([loadOrder(run, by, genres, year), lasso ? loadMap(run) : null]).then(([answer, places]) => {
+    setProgress(null);
+    Promise.all([loadOrder(run, by, genres, year, setProgress), lasso ? loadMap(run, setProgress) : null]).then(([answer, places]) => {
       if (stopped) return;
       if (places) {
-        const rows = answer.rows.filter((row) => within(places, row, lasso));
+        const rows = answer.rows.filter(withinLasso(places, lasso));
         setOrder({ posters: rows.length, landmarks: [], rows });
       } else setOrder(answer);
     }, (error) => !stopped && setFailure(error.message));
@@ -46,7 +46,7 @@ export function Wall({ state, run, about }) {
       <p class="muted" role="status">${order ? `${count(order.posters)} posters` : ""}${lasso ? html` in the lasso · <a href=${changed({ lasso: null })} data-replace>show all</a>` : ""}</p>
     </div>
     <${Filters} facets=${facets} genres=${genres} years=${year} hidden=${facets ? facets.posters - facets.shown : 0} />
-    <${Failure} message=${failure} />${!order && !failure && html`<${Busy}>${by === "look" ? "Arranging posters by their look; the first time takes a while…" : "Sorting…"}</${Busy}>`}
+    <${Failure} message=${failure} />${!order && !failure && (progress ? html`<${Arranging} progress=${progress} />` : html`<${Busy}>Sorting…</${Busy}>`)}
     ${order && order.posters === 0 && html`<p class="end">No poster passes the filters.</p>`}
     ${order && order.posters > 0 && html`<${Scroller} key=${`${run} ${by} ${genres} ${year} ${lasso}`} run=${run} order=${order} />`}`;
 }
