@@ -9,7 +9,7 @@ sys.path.insert(0, str(HERE))
 
 from docutils import nodes  # noqa: E402
 from docutils.utils.math.latex2mathml import tex2mathml  # noqa: E402
-from generate import api, command_line, configuration, figures, losses, metrics  # noqa: E402
+from generate import api, command_line, components, configuration, figures, losses, metrics  # noqa: E402
 from sphinx.application import Sphinx  # noqa: E402
 from sphinx.writers.html5 import HTML5Translator as HTMLTranslator  # noqa: E402
 
@@ -45,7 +45,8 @@ def write_pages(app: Sphinx) -> None:
     folder = HERE / "generated"
     folder.mkdir(exist_ok=True)
     figures.draw_all(folder)
-    pages = api.pages() | command_line.pages() | configuration.pages() | losses.pages(folder) | metrics.pages(folder)
+    pages = api.pages() | command_line.pages() | configuration.pages()
+    pages |= losses.pages(folder) | components.pages(folder) | metrics.pages(folder)
     for name, text in pages.items():
         file = folder / f"{name}.md"
         if not file.is_file() or file.read_text(encoding="utf-8") != text:

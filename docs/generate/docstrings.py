@@ -8,7 +8,7 @@ from generate.markdown import section, table
 USE = "Use it"
 
 
-def to_markdown(documented: object) -> str:
+def to_markdown(documented: object, *, headings: bool = True) -> str:
     """Return a docstring's summary, formula, remarks, use and arguments; its errors and examples are left out."""
     head, *rest = re.split(r"\n\n(?=(?:Args|Raises|Returns|Examples|Attributes):\n)", inspect.getdoc(documented) or "")
     paragraphs = re.split(r"\n\n(?=\S)", head)
@@ -17,11 +17,13 @@ def to_markdown(documented: object) -> str:
     arguments = next((one for one in rest if one.startswith("Args:\n")), "")
     found = re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", arguments, re.MULTILINE)
     rows = [(f"`{name}`", re.sub(r"\s+", " ", said)) for name, said in found]
+    arguments = table(["argument", "what it is"], rows) if rows else ""
+    if not headings:
+        return "\n\n".join([text, *use, arguments])
     return (
-        text
-        + "\n\n"
+        f"{text}\n\n"
         + (section("When to use it", *use) if use else "")
-        + (section("Arguments", table(["argument", "what it is"], rows)) if rows else "")
+        + (section("Arguments", arguments) if rows else "")
     )
 
 

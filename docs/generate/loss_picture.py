@@ -31,11 +31,11 @@ def draw(loss: MetricLoss, file: Path) -> bool:
     before, after = figure.subplots(1, 2)
     moves = -gradient(loss, start, relations)
     longest = moves.norm(dim=1).max().clamp(min=1e-12)
-    _points(before, start, held)
+    draw_points(before, start, held)
     for (x, y), (dx, dy) in zip(start.tolist(), (moves / longest * LONGEST).tolist(), strict=True):
         if math.hypot(dx, dy) > 0.02:
             before.annotate("", (x + dx, y + dy), (x, y), arrowprops={"arrowstyle": "-|>", "color": "#333"})
-    _points(after, descend(loss, start, relations), held)
+    draw_points(after, descend(loss, start, relations), held)
     figure.subplots_adjust(0, 0, 1, 1, 0)
     figure.savefig(file, metadata={"Date": None}, transparent=False)
     return held is not None
@@ -83,7 +83,8 @@ def _hold_directions(loss: MetricLoss) -> Tensor | None:
     return directions if found else None
 
 
-def _points(axes: Axes, points: Tensor, directions: Tensor | None) -> None:
+def draw_points(axes: Axes, points: Tensor, directions: Tensor | None) -> None:
+    """Draw the eight points with their genres, and the directions of the genres as stars."""
     axes.add_patch(Circle((0, 0), 1, fill=False, color="#ccc"))
     for point, genres in zip(points.tolist(), GENRES.tolist(), strict=True):
         name = "".join(letter for letter, has in zip("ABC", genres, strict=True) if has)

@@ -20,11 +20,10 @@ def pages(folder: Path) -> dict[str, str]:
     return {f"loss-{name}": _page(name, about, folder) for name, about in read_losses().items() if name != "pml"}
 
 
-def loss_class(about: dict[str, Any]) -> type[MetricLoss]:
-    """Return the class that a loss's YAML file builds."""
-    module, _, name = about["build"]["_target_"].rpartition(".")
-    found: type[MetricLoss] = getattr(import_module(module), name)
-    return found
+def built_class(content: dict[str, Any]) -> Any:
+    """Return the class that the YAML file of an option builds."""
+    module, _, name = content["build"]["_target_"].rpartition(".")
+    return getattr(import_module(module), name)
 
 
 def example(cls: type[MetricLoss], margin: float | None) -> str:
@@ -58,7 +57,7 @@ def example(cls: type[MetricLoss], margin: float | None) -> str:
 
 
 def _page(name: str, about: dict[str, Any], folder: Path) -> str:
-    cls = loss_class(about)
+    cls = built_class(about)
     unit, margin = about["about"]["unit"], about.get("margin")
     facts = [
         ("on the command line", f"`loss={name}`" + (f" `loss.margin={margin:g}`" if unit else "")),

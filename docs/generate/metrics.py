@@ -47,8 +47,8 @@ def example(name: str) -> str:
 
 def _section(name: str) -> str:
     module, _, function = METRICS[name].rpartition(".")
-    said = to_markdown(getattr(import_module(module), function)).removeprefix("Declare ")
-    return section(f"`{name}`", said.replace("## When to use it\n\n", ""), example(name))
+    said = to_markdown(getattr(import_module(module), function), headings=False).removeprefix("Declare ")
+    return section(f"`{name}`", said, example(name))
 
 
 def _draw(file: Path) -> None:

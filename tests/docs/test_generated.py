@@ -10,13 +10,15 @@ import keyart
 from keyart.cli.commands import COMMANDS
 from keyart.config.loss_table import read_losses
 from keyart.config.rules import MINER_RULES, RULES
+from keyart.config.shorthand import options_of
 from keyart.metrics import METRICS
+from keyart.models.poolings.registry import POOLINGS
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 sys.path.insert(0, str(DOCS))
 
 from check_links import faults  # noqa: E402
-from generate import api, command_line, configuration, figures, loss_picture, losses, metrics  # noqa: E402
+from generate import api, command_line, components, configuration, figures, loss_picture, losses, metrics  # noqa: E402
 
 LOSSES = {name: about for name, about in read_losses().items() if name != "pml"}
 
@@ -25,14 +27,14 @@ LOSSES = {name: about for name, about in read_losses().items() if name != "pml"}
 def test_each_loss_has_an_example_that_runs(name):
     margin = LOSSES[name]["margin"]
     known = {}
-    exec(losses.example(losses.loss_class(LOSSES[name]), margin), known)
+    exec(losses.example(losses.built_class(LOSSES[name]), margin), known)
     assert known["embeddings"].grad.abs().sum() > 0
     assert margin is None or known["loss"].margin == margin
 
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name != "sum"])
 def test_the_steps_of_each_picture_lower_the_loss(name):
-    loss, start = losses.loss_class(LOSSES[name])(), loss_picture.circle(loss_picture.DEGREES)
+    loss, start = losses.built_class(LOSSES[name])(), loss_picture.circle(loss_picture.DEGREES)
     loss_picture._hold_directions(loss)
     relations = loss_picture.toy_relations()
     end = loss_picture.descend(loss, start, relations)
@@ -56,6 +58,18 @@ def test_a_picture_is_drawn(tmp_path):
     assert loss_picture.draw(keyart.losses.CosFaceLoss(), tmp_path / "a.svg")
     assert not loss_picture.draw(keyart.losses.TripletLoss(), tmp_path / "b.svg")
     assert (tmp_path / "a.svg").read_text().count("<path") > 10
+
+
+@pytest.mark.parametrize("name", components.KINDS)
+def test_each_page_of_a_kind_has_each_option_with_its_use_and_an_example_that_runs(name, tmp_path):
+    kind = components.KINDS[name]
+    page = components._page(name, kind, tmp_path)
+    parts = page.split("\n## ")[1:]
+    options = [option for option in options_of(kind.group) if option != "pml"] or list(POOLINGS)[1:]
+    assert [part.partition(":")[0] for part in parts] == options
+    assert all("\nUse it " in part and f"={option}" in part for part, option in zip(parts, options, strict=True))
+    assert (tmp_path / f"{name}.svg").is_file() == (f"({name}.svg)" in page)
+    exec(kind.example, {})
 
 
 @pytest.mark.parametrize("name", METRICS)

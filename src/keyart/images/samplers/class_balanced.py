@@ -15,6 +15,8 @@ class ClassBalancedSampler(Batches):
     posters occur in proportion to their weights. A batch that contains most of the posters has nearly the distribution
     of the split.
 
+    Use it with a classifier (``loss=bce``) if some genres are rare.
+
     Args:
         genres: (N, G) bool, multi-hot, of the train split; a poster without genres has weight 1.
         batch_size: Maximum posters in a batch, over all processes; the batches of an epoch differ by at most one in

@@ -19,6 +19,8 @@ class PKSampler(Batches):
 
     Within an epoch, every class has its own shuffled pack, so that its posters are visited evenly.
 
+    Use it with single labels, or to compare posters of one film or decade: ``sampler.column`` says what a class is.
+
     Args:
         genres: (N, G) bool, multi-hot, of the train split; only N is used here.
         labels: (N,) int64 class of each poster; negative for none.

@@ -9,6 +9,8 @@ from keyart.images.samplers.base import Batches, Positions
 class RandomSampler(Batches):
     """Sampler with a new random order in each epoch, where each poster occurs once.
 
+    Use it with losses that compare posters with genres, not with each other: classifiers and proxies.
+
     Args:
         genres: (N, G) bool, multi-hot, of the train split; only N is used here.
         batch_size: Maximum posters in a batch, over all processes; the batches of an epoch differ by at most one in

@@ -12,15 +12,22 @@ from keyart.losses.miners.base import Miner, distances
 
 
 class DistanceWeightedMiner(Miner):
-    """Distance-weighted sampling (Wu et al. 2017, arXiv 1706.07567, section 4): one negative per positive pair.
+    r"""Distance-weighted sampling (Wu et al. 2017, arXiv 1706.07567, section 4): one negative per positive pair.
 
     Distances d of uniformly distributed unit vectors in E dimensions have the density
-    q(d) ∝ d^(E − 2) · (1 − d² / 4)^((E − 3) / 2). A negative is drawn with probability ∝ 1 / q(max(d, cutoff)), so that
-    all distances are about equally frequent. Negatives at `nonzero_loss_cutoff` or farther, where the margin loss is 0,
-    are never drawn. Anchors without eligible negatives are left out.
+
+    .. math::
+
+        q(d) \propto d^{E - 2} (1 - d^2 / 4)^{(E - 3) / 2}
+
+    A negative is drawn with probability ∝ 1 / q(max(d, cutoff)), so that all distances are about equally frequent.
+    Negatives at `nonzero_loss_cutoff` or farther, where the margin loss is 0, are never drawn. Anchors without eligible
+    negatives are left out.
 
     The probabilities equal those of DistanceWeightedMiner of pytorch-metric-learning. But that miner draws positives
     with replacement; here each positive pair occurs once.
+
+    Use it with ``loss=margin``, which was designed with it: most random negatives are far away and teach nothing.
 
     Args:
         cutoff: Smaller distances get the weight of this distance, which bounds the gradient's variance.

@@ -22,6 +22,9 @@ class HardMiner(Miner):
     Anchors without a positive or a negative are left out, unless a mask is ``all``. On single labels this equals
     BatchHardMiner and BatchEasyHardMiner of pytorch-metric-learning.
 
+    Use it to learn from the pairs that are still wrong. Where labels are noisy, the hardest pairs often have wrong
+    labels: ``negatives="semi_hard"`` is safer.
+
     The result is two masks, so nothing waits for the device.
 
     Args:

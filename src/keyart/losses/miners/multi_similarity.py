@@ -24,6 +24,8 @@ class MultiSimilarityMiner(Miner):
     So an anchor without positives or without negatives keeps no pair. On single labels this equals MultiSimilarityMiner
     of pytorch-metric-learning.
 
+    Use it with ``loss=multi_similarity``, which was designed with it, or with other losses on pairs of large batches.
+
     Args:
         epsilon: A difference of cosine similarities, 0 or more.
 

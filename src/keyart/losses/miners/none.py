@@ -9,7 +9,10 @@ from keyart.losses.miners.base import Miner
 
 
 class NoMiner(Miner):
-    """Miner that leaves all pairs to the loss."""
+    """Miner that leaves all pairs to the loss.
+
+    Use it by default: most losses weight pairs by their difficulty themselves.
+    """
 
     name: ClassVar[str] = "none"
 

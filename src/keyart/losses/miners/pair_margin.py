@@ -15,6 +15,8 @@ class PairMarginMiner(Miner):
 
     On single labels this equals PairMarginMiner of pytorch-metric-learning.
 
+    Use it with ``loss=contrastive``, where distances have an absolute meaning.
+
     Args:
         positive_margin: Positive pairs above this Euclidean distance of unit vectors are selected; from 0 to 2.
         negative_margin: Negative pairs below this distance are selected; from 0 to 2.

@@ -32,6 +32,9 @@ class SemiHardMiner(Miner):
     number of all such triplets grows with N · M². With a large memory use ``negatives="nearest"``, the paper's one
     negative per positive pair (arXiv 1503.03832, section 3.2).
 
+    Use it with ``loss=triplet``: it leaves out the triplets that the loss has solved, and the hardest ones, which can
+    collapse an embedding early in training.
+
     Args:
         margin: A distance above 0, at most 2.
         kind: Which triplets to select.

@@ -22,6 +22,8 @@ class EnsembleHead(Head):
     divided by one number, so that the mean square of a coordinate is 1. Weights are initialised as N(0, 1) / √inputs,
     so that they preserve the scale of the activations.
 
+    Use it for the best results: ``experiment=head`` and ``experiment=best`` do.
+
     Args:
         feature_dim: Columns of the features.
         branch_size: Width of each network's vector.

@@ -13,6 +13,8 @@ from keyart.models.heads.standardise import Standardise
 class LinearHead(Head):
     """A linear map of standardised features; over average-pooled features it is a sum over positions of the poster.
 
+    Use it if heat maps must be exact (``keyart explain``), or with few posters.
+
     Args:
         feature_dim: Columns of the features.
         embedding_size: Columns of the result.

@@ -16,6 +16,8 @@ class DepthMoments(Pooling):
 
     The stages are the last four of a network that reduces the resolution, and evenly spaced blocks of one that does
     not. The histogram has 8 bins per channel.
+
+    Use it to see texture and colour in few columns, also while fine-tuning: ``experiment=finetune`` does.
     """
 
     colours: ClassVar[bool] = True

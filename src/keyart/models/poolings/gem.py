@@ -7,7 +7,10 @@ from keyart.models.poolings.base import Maps, Pooling
 
 
 class GeM(Pooling):
-    """Generalised mean over positions (p = 3) of the last features; see `generalised_mean`."""
+    """Generalised mean over positions (p = 3) of the last features; see `generalised_mean`.
+
+    Use it where small but strong details matter: it lies between the mean and the maximum.
+    """
 
     def forward(self, last: Tensor, maps: Maps) -> dict[str, Tensor]:
         """Compute the group ``gem``; see `Pooling`."""

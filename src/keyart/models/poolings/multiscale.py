@@ -55,6 +55,8 @@ class MultiscalePooling(Pooling):
       fixed random matrix, N(0, 1) / √C.
     - ``layout``: means of the cells of a 3 × 2 grid over the first and the last middle stage.
     - ``composition``: the same over the last stage of the network.
+
+    Use it with a frozen backbone: ``experiment=head`` and ``experiment=best`` do.
     """
 
     depths: Depths | None = None
