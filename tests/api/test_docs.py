@@ -34,7 +34,8 @@ def place(run, posters, tmp_path_factory):
     shutil.copytree(run.folder / "embedder", folder / "embedder")
     shutil.copytree(posters / "posters", folder / "posters")
     shutil.copy(posters / "catalogue.csv", folder / "posters.csv")
-    for name, number in (("a", 3), ("b", 4), ("c", 5)):
+    (folder / "mine").mkdir()
+    for name, number in (("a", 3), ("b", 4), ("c", 5), ("query", 6), ("mine/1", 7), ("mine/2", 8)):
         shutil.copy(posters / "posters" / f"p{number:04d}.jpg", folder / f"{name}.jpg")
     (folder / "broken.jpg").write_bytes(b"broken")
     rows = [(user, f"p{film:04d}", 5) for user in (7, 8) for film in range(user, 40, 3)]
