@@ -34,7 +34,7 @@ def evaluate(
     history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
     rating_scale: RatingScaleOption = None,
     liked_from: LikedFrom = None,
-    baselines: Annotated[bool, typer.Option("--baselines", help="Judge random vectors, colours … too.")] = False,
+    baselines: Annotated[bool, typer.Option("--baselines", help="Evaluate random vectors, colours … too.")] = False,
     sizes: Annotated[
         str | None, typer.Option(help="Evaluate the first 64,128,… numbers of each embedding too.", metavar="N,N")
     ] = None,
