@@ -6,7 +6,7 @@ import pytest
 
 from keyart.launch.slurm.job import cores_of_task, job_id
 from keyart.launch.slurm.requeue import parse_job, requeue, requeue_refusal
-from keyart.training.interruption import TrainingInterrupted
+from keyart.training.early_ends import TrainingInterrupted
 
 RUNNING = "JobId=5 JobState=RUNNING Reason=None Requeue=1 Restarts=0"
 PREEMPTED = f"{RUNNING} PreemptEligibleTime=2026-11-25T09:26:02 PreemptTime=2026-11-25T09:26:04"

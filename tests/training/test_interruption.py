@@ -12,7 +12,8 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from keyart.training.callbacks.best_checkpoint import BestCheckpoint
 from keyart.training.callbacks.last_checkpoint import LastCheckpoint
-from keyart.training.interruption import StopOnSignal, TrainingInterrupted
+from keyart.training.early_ends import TrainingInterrupted
+from keyart.training.interruption import StopOnSignal
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import rewind_loggers
 from keyart.utils.checkpoint_files import AtomicCheckpointIO, read_checkpoint

@@ -4,7 +4,8 @@ import lightning
 import pytest
 import torch
 
-from keyart.training.callbacks.pruning import Pruning, TrialPruned
+from keyart.training.callbacks.pruning import Pruning
+from keyart.training.early_ends import TrialPruned
 
 EPOCHS = 5
 

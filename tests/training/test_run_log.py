@@ -6,7 +6,7 @@ import signal
 import pytest
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from keyart.training.interruption import TrainingInterrupted
+from keyart.training.early_ends import TrainingInterrupted
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import RunLogger, finishing, log_results, rewind_loggers
 

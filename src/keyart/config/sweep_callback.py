@@ -11,6 +11,7 @@ from keyart.config.sweep_grid import expand, swept_keys, with_params
 from keyart.errors import InputError
 from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan, is_sweep
+from keyart.training.world_size import is_rank_zero
 from keyart.utils.folder_lock import acquire, release
 from keyart.utils.text import echo
 
@@ -35,7 +36,6 @@ class SweepReport(Callback):
                 turns any other exception of a callback into a warning.
         """
         from keyart.launch.run_job import TASK
-        from keyart.training.train import is_rank_zero
 
         folder = Path(config.hydra.run.dir).resolve()
         try:

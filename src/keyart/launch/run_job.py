@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-import torch
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -20,12 +19,12 @@ from keyart.launch.ddp.ddp_launcher import run_processes
 from keyart.launch.slurm.job import cores_of_task, job_id, uses_slurm
 from keyart.launch.slurm.requeue import requeue
 from keyart.launch.sweep.job import run_sweep_job
-from keyart.training.interruption import StopOnSignal, TrainingInterrupted
-from keyart.training.train import is_rank_zero, train
-from keyart.training.world_size import num_processes_to_start
+from keyart.training.early_ends import TrainingInterrupted
+from keyart.training.world_size import is_rank_zero, num_processes_to_start
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
 from keyart.utils.folder_lock import acquire, release
+from keyart.utils.imports import no_collections
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.text import echo
 
@@ -62,6 +61,10 @@ def train_in_processes(
     devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
     count = num_processes_to_start(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
     if count == 1:
+        with no_collections():
+            from keyart.training.interruption import StopOnSignal
+            from keyart.training.train import train
+
         stop = StopOnSignal(folder / "checkpoints" / "last.ckpt")
         with stop.listening():
             return train(cfg, folder, checkpoint, stop, reporter)
@@ -137,6 +140,8 @@ def train_job(cfg: DictConfig) -> float:
     if not is_rank_zero():
         logging.getLogger().setLevel(logging.ERROR)
     if (cores := cores_of_task()) and "OMP_NUM_THREADS" not in os.environ:
+        import torch
+
         torch.set_num_threads(min(cores, torch.get_num_threads()))
     try:
         if hydra_config.mode == RunMode.MULTIRUN:

@@ -1,7 +1,6 @@
 """Graceful stop on signals: the state is saved at the end of the step, and the run does not count as finished."""
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -13,38 +12,9 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from keyart.training.early_ends import TrainingInterrupted, stop_signals
+
 log = logging.getLogger(__name__)
-
-
-class TrainingInterrupted(BaseException):
-    """Exception of a training run that a signal stopped.
-
-    Like ``KeyboardInterrupt`` it is not an ``Exception``, so that no ``except Exception`` continues after it.
-
-    Args:
-        signum: The signal that stopped the run.
-        steps: Number of steps that this process trained and that ``last.ckpt`` contains.
-    """
-
-    def __init__(self, signum: int, steps: int = 0) -> None:
-        super().__init__(signum, steps)
-        self.signal, self.steps = signal.Signals(signum), steps
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code that a shell reports for a process that the signal ends: 128 plus the signal's number."""
-        return 128 + int(self.signal)
-
-
-def stop_signals() -> tuple[signal.Signals, ...]:
-    """Return the signals that stop a run, without those that the process ignores.
-
-    These are SIGINT (Ctrl-C) and SIGTERM, and in a SLURM job also the two signals that announce its time limit.
-    """
-    of_slurm = (signal.SIGUSR1, signal.SIGUSR2) if "SLURM_JOB_ID" in os.environ else ()
-    found = (signal.SIGINT, signal.SIGTERM, *of_slurm)
-    # A shell starts background jobs with SIGINT ignored.
-    return tuple(number for number in found if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 class StopOnSignal(Callback):

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from keyart.training.artifacts import describe_dataset, write_inputs, write_results
@@ -20,6 +19,7 @@ from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
 from keyart.training.prepare import prepare
 from keyart.training.resume import check_same_config, check_same_dataset
+from keyart.training.world_size import is_rank_zero
 from keyart.utils.checkpoint_files import read_checkpoint
 
 if TYPE_CHECKING:
@@ -122,11 +122,6 @@ def filter_warnings() -> None:
     # This logger prints twice per run that keyart's checkpoints are loaded through its own plugin.
     logging.getLogger("lightning.pytorch.trainer.connectors.checkpoint_connector").setLevel(logging.WARNING)
     logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
-
-
-def is_rank_zero() -> bool:
-    """Return whether this process has rank 0 and so writes files and logs; valid before the trainer exists."""
-    return not getattr(rank_zero_only, "rank", 0)
 
 
 def log_summary(results: RunResults, monitor: str) -> None:

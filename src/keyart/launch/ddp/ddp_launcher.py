@@ -24,8 +24,7 @@ from typing import Any
 from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
 from keyart.launch.slurm.job import cores_of_task
-from keyart.training.callbacks.pruning import TrialPruned
-from keyart.training.interruption import TrainingInterrupted, stop_signals
+from keyart.training.early_ends import TrainingInterrupted, TrialPruned, stop_signals
 from keyart.training.world_size import STARTED_HERE
 from keyart.utils.files import write_bytes
 

@@ -16,6 +16,7 @@ from typing import Any
 from keyart.errors import InputError
 from keyart.launch.ddp.outcome import Outcome
 from keyart.utils.allocator import keep_freed_memory
+from keyart.utils.imports import no_collections
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,12 @@ def end_with_parent() -> None:
 
 def work(job: dict[str, Any]) -> Outcome:
     """Train as this process's part, and tell how it ended."""
-    from omegaconf import OmegaConf
+    with no_collections():
+        from omegaconf import OmegaConf
 
-    from keyart.training.callbacks.pruning import TrialPruned
-    from keyart.training.interruption import StopOnSignal, TrainingInterrupted
-    from keyart.training.train import train
+        from keyart.training.early_ends import TrainingInterrupted, TrialPruned
+        from keyart.training.interruption import StopOnSignal
+        from keyart.training.train import train
 
     stop = StopOnSignal(job["folder"] / "checkpoints" / "last.ckpt")
     try:

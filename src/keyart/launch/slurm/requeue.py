@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from keyart.launch.slurm.job import job_id
-from keyart.training.interruption import TrainingInterrupted
+from keyart.training.early_ends import TrainingInterrupted
 
 log = logging.getLogger(__name__)
 _SECONDS = 60

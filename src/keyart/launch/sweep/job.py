@@ -8,7 +8,7 @@ from pathlib import Path
 from keyart.errors import InputError
 from keyart.launch.config_keys import config_key
 from keyart.runs.sweep.state import clear_failure, is_finished, pruned_epoch, record_failure, record_pruned
-from keyart.training.callbacks.pruning import TrialPruned
+from keyart.training.early_ends import TrialPruned
 from keyart.utils.reading import read_json
 
 log = logging.getLogger(__name__)

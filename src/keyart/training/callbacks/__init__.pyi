@@ -3,4 +3,4 @@ from keyart.training.callbacks.evaluation import RetrievalEvaluation as Retrieva
 from keyart.training.callbacks.last_checkpoint import LastCheckpoint as LastCheckpoint
 from keyart.training.callbacks.progress import PosterProgress as PosterProgress
 from keyart.training.callbacks.pruning import Pruning as Pruning
-from keyart.training.callbacks.pruning import TrialPruned as TrialPruned
+from keyart.training.early_ends import TrialPruned as TrialPruned

@@ -6,23 +6,12 @@ from typing import TYPE_CHECKING
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from keyart.training.early_ends import TrialPruned
+
 if TYPE_CHECKING:
     from keyart.runs.sweep.study import TrialReporter
 
 log = logging.getLogger(__name__)
-
-
-class TrialPruned(Exception):
-    """Exception of a run that the pruner of its search stopped, by comparison with the other trials.
-
-    Args:
-        epoch: The number of epochs after which it was stopped.
-        value: The monitor at that validation.
-    """
-
-    def __init__(self, epoch: int, value: float) -> None:
-        super().__init__(epoch, value)
-        self.epoch, self.value = epoch, value
 
 
 class Pruning(Callback):

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 import numpy as np
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from keyart.training.callbacks.pruning import TrialPruned
-from keyart.training.interruption import TrainingInterrupted
+from keyart.training.early_ends import TrainingInterrupted, TrialPruned
 
 if TYPE_CHECKING:
     from keyart.catalogue.catalogue import Catalogue
