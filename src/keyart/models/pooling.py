@@ -79,7 +79,23 @@ def colour_histogram(images: Tensor, bins: int = COLOUR_BINS) -> Tensor:
 
 def grid_means(features: Tensor, grid: tuple[int, int]) -> Tensor:
     """Compute the means of the cells of a grid over (B, C, H, W): (B, C · rows · columns)."""
-    return nn.functional.adaptive_avg_pool2d(features, grid).flatten(1)
+    if not torch.compiler.is_compiling():
+        return nn.functional.adaptive_avg_pool2d(features, grid).flatten(1)
+    # The same as two products: exporters write an adaptive pooling as hundreds of sums of single positions.
+    rows, columns = (cell_weights(features.shape[axis + 2], grid[axis]).to(features) for axis in (0, 1))
+    return ((features @ columns.T).transpose(2, 3) @ rows.T).transpose(2, 3).flatten(1)
+
+
+def cell_weights(length: int, cells: int) -> Tensor:
+    """Return (cells, length) weights of positions in the means of cells, as adaptive average pooling divides them.
+
+    Examples:
+        >>> cell_weights(3, 2)
+        tensor([[0.5000, 0.5000, 0.0000],
+                [0.0000, 0.5000, 0.5000]])
+    """
+    bounds = [(cell * length // cells, -(-(cell + 1) * length // cells)) for cell in range(cells)]
+    return torch.tensor([[(a <= i < b) / (b - a) for i in range(length)] for a, b in bounds])
 
 
 def covariances(features: Tensor, mix: Tensor | None = None) -> Tensor:
