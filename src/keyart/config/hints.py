@@ -4,9 +4,8 @@ import difflib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import yaml
-
 from keyart.config.nodes import package_of
+from keyart.config.yaml_files import read_yaml
 
 #: Keys of other programs, by their last part, with keyart's keys.
 ELSEWHERE = {
@@ -31,7 +30,7 @@ def options_with(key: str, config_folder: Path) -> list[str]:
     for file in sorted(config_folder.glob("*/*.yaml")):
         package = package_of(file, file.parent.name)
         inner = key.removeprefix(f"{package}.")
-        value = yaml.safe_load(file.read_text(encoding="utf-8")) if package and inner != key else None
+        value = read_yaml(file) if package and inner != key else None
         for part in inner.split("."):
             value = value.get(part, _ABSENT) if isinstance(value, Mapping) else _ABSENT
         if value is not _ABSENT:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from keyart.config.yaml_files import read_yaml
 from keyart.errors import InputError
 
 
@@ -55,7 +54,7 @@ def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[
             file = config_folder / group / f"{option}.yaml"
             files.append((package or package_of(file, group), file))
     for package, file in files:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) if file.is_file() else None
+        content = read_yaml(file) if file.is_file() else None
         if isinstance(content, dict):
             own = {name: value for name, value in content.items() if name not in ("hydra", "defaults")}
             yield from _nodes(package, own)

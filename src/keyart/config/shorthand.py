@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra.core.override_parser.types import Glob, Override
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -19,6 +18,7 @@ from omegaconf import OmegaConf
 from keyart.config.compose import CONFIG_FOLDER, compose_all, is_search_path
 from keyart.config.rules import RULES, show
 from keyart.config.sweep_grid import parse, values_of
+from keyart.config.yaml_files import read_yaml
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import INSTEAD, trainer_arguments
 from keyart.utils.former import current_override
@@ -179,10 +179,10 @@ def _of_sum(written: str, key: str, overrides: Sequence[str], config_folder: Pat
 
 def _trainer_keys(config_folder: Path) -> set[str]:
     """Return the keys of ``trainer`` in conf/."""
-    whole = yaml.safe_load((config_folder / "train.yaml").read_text(encoding="utf-8"))
+    whole = read_yaml(config_folder / "train.yaml")
     keys = set(whole.get("trainer") or {})
     for file in (config_folder / "trainer").glob("*.yaml"):
-        keys |= set(yaml.safe_load(file.read_text(encoding="utf-8")) or {})
+        keys |= set(read_yaml(file) or {})
     return keys
 
 
