@@ -23,6 +23,7 @@ from keyart.models.embedder import Embedder
 from keyart.models.heads.linear import LinearHead
 from keyart.training.module import EmbeddingModule
 from tests.fakes import jaccard, multi_hot, unit
+from tests.forked import run_two
 
 SIZE = (64, 48)
 ROWS = (5, 4)
@@ -146,16 +147,16 @@ def _work(rank: int, folder: str) -> None:
 
 
 def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
-    torch.multiprocessing.spawn(_work, (str(tmp_path),), nprocs=2)
-    for rank in (0, 1):
-        results = torch.load(tmp_path / f"{rank}.pt")
-        for case in CASES:
-            loss_name, kind, extra = case
-            created = module(loss_name, extra)
-            expected = gradients(created, batches(kind)[0])
-            assert any(value.abs().max() > 1e-3 for name, value in expected.items() if name != "loss")
-            if created.memory is not None:
-                expected |= {f"memory.{name}": buffer for name, buffer in created.memory.named_buffers()}
+    run_two(_work, str(tmp_path))
+    both = [torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1)]
+    for case in CASES:
+        loss_name, kind, extra = case
+        created = module(loss_name, extra)
+        expected = gradients(created, batches(kind)[0])
+        assert any(value.abs().max() > 1e-3 for name, value in expected.items() if name != "loss")
+        if created.memory is not None:
+            expected |= {f"memory.{name}": buffer for name, buffer in created.memory.named_buffers()}
+        for results in both:
             found = results[case]
             assert found.keys() == expected.keys()
             for name, value in expected.items():
@@ -163,6 +164,7 @@ def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
                 torch.testing.assert_close(
                     found[name], value, rtol=1e-4, atol=1e-5, msg=lambda m, told=told: f"{told}: {m}"
                 )
+    for results in both:
         assert results["rows"].flatten().tolist() == [*range(10), *range(100, 108)]
         assert results["empty"].tolist() == [[100, 101], [102, 103]]
 

@@ -1,17 +1,15 @@
 """Losses and miners as users of pytorch-metric-learning call them, in a plain loop."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+import torch.distributed as dist
 from torch import nn
 
 import keyart
 from keyart.catalogue.relevance import Relevance
 from keyart.losses import AngularLoss, BCELoss, HardMiner, TrainingLoss, TripletLoss, compute_relations
 from tests.fakes import jaccard, multi_hot, unit
+from tests.forked import run_two
 
 
 def batch(n=24, seed=0):
@@ -135,33 +133,21 @@ def test_a_plain_loop_learns():
     assert quality() > before + 0.05
 
 
-WORKER = """
-import sys, torch
-import torch.distributed as dist
-from torch import nn
-from keyart.losses import AngularLoss, TrainingLoss
-rank, folder = int(sys.argv[1]), sys.argv[2]
-dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
-torch.manual_seed(0)
-images, labels = torch.randn(13, 6), torch.randint(0, 3, (13,))
-model = nn.parallel.DistributedDataParallel(nn.Linear(6, 4))
-loss = TrainingLoss(AngularLoss(40), memory_size=20, embedding_size=4, num_labels=3)
-for _ in range(2):
-    model.zero_grad()
-    loss(model(images[rank::2]), labels[rank::2]).backward()
-torch.save(model.module.weight.grad, f"{folder}/{rank}.pt")
-dist.destroy_process_group()
-"""
+def _work(rank: int, folder: str) -> None:
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.manual_seed(0)
+    images, labels = torch.randn(13, 6), torch.randint(0, 3, (13,))
+    model = nn.parallel.DistributedDataParallel(nn.Linear(6, 4))
+    loss = TrainingLoss(AngularLoss(40), memory_size=20, embedding_size=4, num_labels=3)
+    for _ in range(2):
+        model.zero_grad()
+        loss(model(images[rank::2]), labels[rank::2]).backward()
+    torch.save(model.module.weight.grad, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
 
 
 def test_two_processes_have_the_gradient_of_one(tmp_path):
-    (tmp_path / "worker.py").write_text(WORKER)
-    root = Path(__file__).resolve().parents[2]
-    workers = [
-        subprocess.Popen([sys.executable, str(tmp_path / "worker.py"), str(rank), str(tmp_path)], cwd=root)
-        for rank in range(2)
-    ]
-    assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
+    run_two(_work, str(tmp_path))
     torch.manual_seed(0)
     images, labels = torch.randn(13, 6), torch.randint(0, 3, (13,))
     model = nn.Linear(6, 4)

@@ -1,8 +1,6 @@
-"""A process of several that update one metric: ``python ddp_metric.py RANK WORLD FOLDER``."""
+"""One of two processes that update one metric."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,8 +38,8 @@ def feed(metric, data, embeddings, batches):
         metric.update(embeddings[at], **{name: values[at] for name, values in data.items()})
 
 
-def main(rank, world, folder):
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=world)
+def work(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     torch.set_num_threads(1)
     metric, data, embeddings = make()
     found = []
@@ -51,7 +49,3 @@ def main(rank, world, folder):
         metric.reset()
     (folder / f"{rank}.json").write_text(json.dumps(found))
     dist.destroy_process_group()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]))

@@ -3,9 +3,6 @@
 import copy
 import json
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +11,7 @@ import torch
 from keyart.errors import InputError
 from keyart.metrics.functional import evaluate_retrieval
 from keyart.metrics.retrieval_metrics import RetrievalMetrics
+from tests.forked import run_two
 from tests.metrics import ddp_metric
 from tests.metrics.ddp_metric import ROUNDS, N, feed, make
 
@@ -131,18 +129,7 @@ def test_a_metric_has_chance_and_an_interval():
 
 
 def test_two_processes_give_the_metrics_of_one(tmp_path):
-    root = Path(__file__).resolve().parents[2]
-    workers = [
-        subprocess.Popen(
-            [sys.executable, ddp_metric.__file__, str(rank), "2", str(tmp_path)],
-            cwd=root,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [worker.communicate(timeout=300)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], errors
+    run_two(ddp_metric.work, tmp_path)
     assert {i for batches in ROUNDS for part in batches for b in part for i in b} == set(range(N))
     for rank in range(2):
         for found in json.loads((tmp_path / f"{rank}.json").read_text()):

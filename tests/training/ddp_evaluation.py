@@ -1,12 +1,7 @@
-"""One of several processes that train under DDP and evaluate.
-
-``torchrun``'s variables identify the process, and the argument is the output path.
-"""
+"""One of two processes that train under DDP and evaluate."""
 
 import json
 import os
-import sys
-from pathlib import Path
 
 import torch
 from lightning.pytorch import Trainer
@@ -36,7 +31,10 @@ def run(folder, **options):
     return logged | {k: float(v) for k, v in trainer.callback_metrics.items()}
 
 
-if __name__ == "__main__":
+def work(rank, folder, port):
+    """Run as one of the two processes that torchrun starts, and write what was logged."""
+    ranks = {"RANK": rank, "LOCAL_RANK": rank, "GROUP_RANK": 0, "LOCAL_WORLD_SIZE": 2, "WORLD_SIZE": 2, "NODE_RANK": 0}
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "TORCHELASTIC_RUN_ID": "test"}
+    os.environ |= {name: str(value) for name, value in (ranks | meeting).items()}
     torch.set_num_threads(1)
-    found = run(sys.argv[1], strategy="ddp", devices=2)
-    (Path(sys.argv[1]) / f"{os.environ['LOCAL_RANK']}.json").write_text(json.dumps(found))
+    (folder / f"{rank}.json").write_text(json.dumps(run(folder, strategy="ddp", devices=2)))

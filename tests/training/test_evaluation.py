@@ -2,11 +2,7 @@
 
 import json
 import math
-import os
 import socket
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 
 from keyart.metrics.dimension import collapse_stats
+from tests.forked import run_two
 from tests.training import ddp_evaluation
 from tests.training.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, informed, judge, vectors
 
@@ -150,27 +147,9 @@ def test_a_collapsed_embedding_is_reported_once(tmp_path):
 
 def test_two_processes_log_what_one_does(tmp_path):
     """DDP pads 45 posters to 46 and 25 to 26: the duplicates are counted once."""
-    root = Path(__file__).resolve().parents[2]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    about = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "NODE_RANK": "0"}
-    workers = []
-    for rank in range(2):
-        ranks = {"RANK": str(rank), "LOCAL_RANK": str(rank), "GROUP_RANK": "0", "LOCAL_WORLD_SIZE": "2"}
-        torchrun = {"TORCHELASTIC_RUN_ID": "test"}
-        workers.append(
-            subprocess.Popen(
-                [sys.executable, "-m", "tests.training.ddp_evaluation", str(tmp_path)],
-                cwd=root,
-                env=os.environ | about | ranks | torchrun,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-        )
-    errors = [worker.communicate(timeout=300)[1] for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 0], errors
+    run_two(ddp_evaluation.work, tmp_path, port)
     alone = ddp_evaluation.run(tmp_path)
     for rank in range(2):
         found = json.loads((tmp_path / f"{rank}.json").read_text())

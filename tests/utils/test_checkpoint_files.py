@@ -2,11 +2,10 @@
 
 import os
 import pickle
+import resource
 import signal
-import subprocess
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import torch
 from keyart.errors import InputError
 from keyart.training.callbacks.best_checkpoint import BestCheckpoint
 from keyart.utils.checkpoint_files import AtomicCheckpointIO, read_checkpoint
+from tests.forked import run_one
 
 STATE = {"state_dict": {"weight": torch.arange(4.0)}, "global_step": 7, "callbacks": {"a": {"best": 0.5}}}
 
@@ -73,44 +73,35 @@ def test_half_a_checkpoint_is_refused_in_one_line(tmp_path):
         read_checkpoint(path)
 
 
-WRITER = """
-    import os, resource, signal, sys, tempfile, torch
-    from pathlib import Path
-    from keyart.utils.checkpoint_files import AtomicCheckpointIO
+def state_of(step, n):
+    return {"state_dict": {"weight": torch.full((n,), float(step))}, "global_step": step}
 
-    folder, how = Path(sys.argv[1]), sys.argv[2]
-    def state(step, n):
-        return {"state_dict": {"weight": torch.full((n,), float(step))}, "global_step": step}
+
+def write_two(folder, how, tmpdir):
+    """Write a checkpoint over another, in a process that ends by it."""
+    os.environ["TMPDIR"] = tmpdir
     files, path = AtomicCheckpointIO(), folder / "checkpoints" / "last.ckpt"
-    files.save_checkpoint(state(1, 10), path)
+    files.save_checkpoint(state_of(1, 10), path)
+
     def watch(event, arguments):
         if event == "open" and str(arguments[0]) == str(path) and (arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR):
             print("opened for writing in place", file=sys.stderr)
             os._exit(77)
+
     sys.addaudithook(watch)
     if how == "full":
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
     if how == "dies":
         save = torch.save
+
         def dies(content, file, *rest, **more):
             save(content, file, *rest, **more)
             if hasattr(file, "flush"):
                 file.flush()
             os.kill(os.getpid(), signal.SIGKILL)
+
         torch.save = dies
-    files.save_checkpoint(state(2, 1_000_000), path)
-"""
-
-
-def write(folder, how, tmpdir):
-    return subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(WRITER), str(folder), how],
-        env={**os.environ, "TMPDIR": str(tmpdir)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    files.save_checkpoint(state_of(2, 1_000_000), path)
 
 
 @pytest.fixture
@@ -125,13 +116,13 @@ def elsewhere(tmp_path):
 
 @pytest.mark.parametrize("how", ["dies", "full"])
 def test_the_old_checkpoint_outlives_a_writer_that_does_not_end(how, tmp_path, elsewhere):
-    done = write(tmp_path, how, elsewhere)
+    code, err = run_one(write_two, tmp_path / "log", tmp_path, how, elsewhere)
     if how == "dies":
-        assert done.returncode == -signal.SIGKILL
+        assert code == -signal.SIGKILL
     else:
-        assert "InputError" in done.stderr
-        assert "last.ckpt: cannot be written, the file is larger than is allowed there; make room" in done.stderr
-        assert f"resume={tmp_path}" in done.stderr
+        assert "InputError" in err
+        assert "last.ckpt: cannot be written, the file is larger than is allowed there; make room" in err
+        assert f"resume={tmp_path}" in err
     path = tmp_path / "checkpoints" / "last.ckpt"
     assert read_checkpoint(path)["global_step"] == 1
     AtomicCheckpointIO().save_checkpoint(STATE, path)
@@ -139,8 +130,8 @@ def test_the_old_checkpoint_outlives_a_writer_that_does_not_end(how, tmp_path, e
 
 
 def test_the_old_checkpoint_is_never_written_over(tmp_path, elsewhere):
-    done = write(tmp_path, "lives", elsewhere)
-    assert done.returncode == 0, done.stderr
+    code, err = run_one(write_two, tmp_path / "log", tmp_path, "lives", elsewhere)
+    assert code == 0, err
     assert read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 2
 
 
