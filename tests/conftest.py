@@ -1,10 +1,14 @@
 """Fixtures shared by all rooms: real posters where they are to be had, and a small folder of generated ones."""
 
+import copy
+import gc
+import io
 import os
 import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 # Connections to an embedded Milvus are closed while later tests read standard error; see `milvus_client`.
 os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
@@ -12,10 +16,37 @@ os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
 # Test workers share the cores: threads of several workers on one core wait for each other at each operation.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(os.sched_getaffinity(0)) // workers)))
+    gc.disable()  # until all tests are collected: nearly all that is imported stays
 
 import keyart  # noqa: F401  (sets how threads wait, before torch is loaded)
 from tests.helpers import draw_posters
 from tests.shared_run import made  # noqa: F401
+
+
+def _parse_each_text_once():
+    """Hydra parses the same twenty files for every composition, a quarter of its time."""
+    load, parsed = OmegaConf.load, {}
+
+    def load_once(file):
+        if not hasattr(file, "read"):
+            return load(file)
+        text = file.read()
+        if text not in parsed:
+            source = io.StringIO(text)
+            source.name = getattr(file, "name", "<file>")  # messages of faults name it
+            parsed[text] = load(source)
+        return copy.deepcopy(parsed[text])
+
+    OmegaConf.load = load_once
+
+
+_parse_each_text_once()
+
+
+def pytest_collection_finish(session):
+    """Collect garbage from now on, but never look again at what has been imported."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_runtest_setup(item):

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -29,6 +31,12 @@ def built(*overrides: str) -> MetricLoss:
     full = expand_shorthand(overrides)
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         return instantiate(compose("train", overrides=full).loss.build)
+
+
+@cache
+def composed(name: str) -> dict[str, Any]:
+    """Return the loss part of a configuration with this loss."""
+    return compose_plain([f"loss={name}", *MORE.get(name, [])])["loss"]
 
 
 def test_every_loss_has_a_yaml():
@@ -73,7 +81,7 @@ def test_hydra_builds_it(name):
     loss.build(SIZE, torch.ones(GENRES), 9)
     rel = related(multi_hot(9, GENRES, seed=1))
     assert loss(unit(9, SIZE).float(), rel).isfinite()
-    check_loss(compose_plain([f"loss={name}", *MORE.get(name, [])])["loss"])
+    check_loss(composed(name))
 
 
 @pytest.mark.parametrize("name", WITH_MARGIN)
@@ -92,7 +100,7 @@ def test_margins_out_of_range_are_refused_by_class_and_rules(name):
 @pytest.mark.parametrize("name", [name for name in (*SINGLE, "sum") if name not in WITH_MARGIN])
 def test_losses_without_margin_refuse_one(name):
     with pytest.raises(InputError, match=f"loss={name} has no margin"):
-        check_loss({**compose_plain([f"loss={name}"])["loss"], "margin": 0.5})
+        check_loss({**composed(name), "margin": 0.5})
     with pytest.raises(InputError, match=f"loss={name} has no margin"):
         loss_class(name)(**({"terms": {}, "weights": {}} if name == "sum" else {}), margin=0.5)
 
@@ -194,7 +202,7 @@ def test_sums_check_the_margins_of_the_terms_at_work():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_miners_and_memories_are_refused_where_they_have_nothing_to_do(name):
-    loss, cls = compose_plain([f"loss={name}", *MORE.get(name, [])])["loss"], loss_class(name)
+    loss, cls = composed(name), loss_class(name)
     check_combination(loss, miner="none")
     if cls.supports_miner:
         check_combination(loss, miner="semi_hard")
