@@ -54,7 +54,7 @@ def test_a_sweep_over_the_number_of_processes_learns_the_same_each_time(small, s
 
 
 def test_asked_to_stop_they_save_within_an_epoch_and_one_process_continues_alike(small, start):
-    more = [*small, "training.head_epochs=40", "callbacks.checkpoint.every_n_steps=3", "evaluation.batch_size=256"]
+    more = [*small, "training.head_epochs=20", "callbacks.checkpoint.every_n_steps=3", "evaluation.batch_size=256"]
     undisturbed = start(*more, "trainer.devices=1", "hydra.run.dir=undisturbed")
     assert undisturbed.ended()[0] == 0
     training = start(*more, "trainer.devices=2", "hydra.run.dir=run")
