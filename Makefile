@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PYTEST_ARGS ?= -n 2 --dist worksteal
+# One process more than the cores of the smallest CI machines: tests wait for browsers, servers and other processes.
+PYTEST_ARGS ?= -n 3 --dist worksteal
 # CONSTRAINT=requirements/ci.txt: the versions that CI tests, instead of the newest.
 # ENV=<folder of an environment that has everything>: use it as it is. WHEELS=<folder>: install from its wheels alone.
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check $(if $(WHEELS),--no-index --find-links '$(WHEELS)')$(if $(CONSTRAINT), --constraint '$(CONSTRAINT)')
