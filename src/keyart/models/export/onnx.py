@@ -45,7 +45,7 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
     name = embedder.backbone.name
     images = example_images(3, embedder.backbone.image_size)
     try:
-        with quiet():
+        with quiet(), torch.no_grad():
             program = torch.onnx.export(
                 embedder,
                 (images[:2],),
