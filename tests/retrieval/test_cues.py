@@ -9,7 +9,7 @@ import torch
 from torch.nn.functional import interpolate, normalize
 
 from keyart.models.backbone_factory import create_backbone
-from keyart.retrieval.explanation.cues import explain_cues, shapley_values
+from keyart.retrieval.explanation.cues import CueExplainer, explain_cues, shapley_values
 from keyart.retrieval.explanation.hybrids import CUES, find_cues, mix
 from tests.retrieval.test_explanation import CASES, SIZE, fitted
 
@@ -143,6 +143,21 @@ def test_shapley_values_are_the_mean_over_all_orders():
             expected[player] += float(values[coalition | 1 << player] - values[coalition]) / math.factorial(4)
             coalition |= 1 << player
     np.testing.assert_allclose(shapley_values(values), expected, atol=1e-12)
+
+
+def test_mixtures_are_embedded_once_for_all_pairs_of_a_poster():
+    embedded = []
+
+    def embedder(images):
+        embedded.append(len(images))
+        return normalize(KNOWN["colour"](images), dim=1)
+
+    explainer = CueExplainer(embedder, REFERENCES[:2])
+    explainer.explain((poster(1, TEAL), poster(2, ORANGE)))
+    before = sum(embedded)
+    found = explainer.explain((poster(3, TEAL), poster(1, TEAL)))
+    assert sum(embedded) - before == 2 * 14 + 1
+    assert found == explain_cues(embedder, (poster(3, TEAL), poster(1, TEAL)), REFERENCES[:2])
 
 
 def test_one_reference_is_refused():

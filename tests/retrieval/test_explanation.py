@@ -9,7 +9,7 @@ from keyart.models.embedder import Embedder
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
 from keyart.retrieval.explanation.gradients import integrated_gradients
-from keyart.retrieval.explanation.pair import explain_pair
+from keyart.retrieval.explanation.pair import AveragePoster, explain_pair
 from keyart.retrieval.explanation.resampling import resample
 
 SIZE = (96, 64)
@@ -65,7 +65,7 @@ def test_the_parts_add_up_to_the_similarity(case):
     name, pooling, head, given = CASES[case]
     embedder = fitted(name, pooling, head, **given)
     pair = posters(2, 2)
-    found = explain_pair(embedder, pair, posters(6, 1))
+    found = explain_pair(embedder, pair, AveragePoster(posters(6, 1)))
     with torch.no_grad():
         first, second = embedder(torch.stack(pair))
     assert found.similarity == pytest.approx(float(first @ second), abs=1e-4)
@@ -83,7 +83,7 @@ def test_the_parts_add_up_to_the_similarity(case):
 
 def test_the_baseline_is_the_similarity_of_the_average_poster():
     embedder, pair, average = fitted("vit_tiny_patch16_224", "avg", "linear"), posters(2, 2), posters(6, 1)
-    found = explain_pair(embedder, pair, average)
+    found = explain_pair(embedder, pair, AveragePoster(average))
     with torch.no_grad():
         vectors = embedder(torch.stack([*pair, torch.stack(average).mean(0)]))
     assert found.shares[0].baseline == pytest.approx(float(vectors[2] @ vectors[1]), abs=1e-5)
@@ -103,7 +103,7 @@ def test_a_sum_over_positions_is_what_plain_loops_say():
         each = [[weight @ ((one[:, y, x] - mean) / std) for x in range(columns)] for y in range(rows)]
         vectors.append((np.array(each) / (rows * columns), sum(map(sum, each)) / (rows * columns) + bias))
     lengths = np.linalg.norm(vectors[0][1]) * np.linalg.norm(vectors[1][1])
-    found = explain_pair(embedder, pair, [])
+    found = explain_pair(embedder, pair, AveragePoster([]))
     for share, (each, _), (_, other) in zip(found.shares, vectors, reversed(vectors), strict=True):
         expected = np.array([[each[y, x] @ other / lengths for x in range(columns)] for y in range(rows)])
         np.testing.assert_allclose(share.attributions, resample(torch.from_numpy(expected), (12, 8)), atol=1e-6)
@@ -115,7 +115,7 @@ def test_regions_like_the_average_poster_add_nothing():
     first, second = posters(2, 2)
     half = first.clone()
     half[:, 48:] = torch.stack(average).mean(0)[:, 48:]
-    parts = explain_pair(embedder, [half, second], average).shares[0].attributions
+    parts = explain_pair(embedder, [half, second], AveragePoster(average)).shares[0].attributions
     assert np.abs(parts[6:]).max() == 0
     assert np.abs(parts[:6]).max() > 0
 
@@ -182,7 +182,7 @@ def test_covering_what_carries_the_similarity_costs_most_of_it(posters_dir):
     with torch.no_grad():
         head.fit(torch.cat([backbone(image[None]) for image in average + [one for pair in pairs for one in pair]]))
         for first, second in pairs:
-            found = explain_pair(embedder, (first, second), average)
+            found = explain_pair(embedder, (first, second), AveragePoster(average))
             assert found.method == "sum over positions"
             order = np.argsort(-found.shares[0].attributions.ravel())
             for cells in (order[: len(order) // 4], order[-(len(order) // 4) :]):

@@ -323,7 +323,9 @@ class Run(folders.Run):
 
         folder = _path(images)
         if catalogue is None:
-            shelf = typical = explaining.index_poster_table(self, folder)
+            # Explanations of one table share what they compute of the average poster.
+            key = ("explained posters", folder)
+            shelf = typical = self._once(key, lambda: explaining.index_poster_table(self, folder))
         else:
             shelf, left_out = explaining.catalogue_poster_table(Path(catalogue), folder)
             typical, instead = explaining.typical_poster_table(self, shelf)

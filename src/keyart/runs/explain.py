@@ -1,5 +1,6 @@
 """Explanation of why two posters are similar: resolves the queries, computes the attributions, formats the result."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from keyart.images.any_image import AnyImage
-    from keyart.retrieval.explanation.cues import CueAttributions
+    from keyart.retrieval.explanation.cues import CueAttributions, CueExplainer
     from keyart.retrieval.explanation.pair import Explanation
     from keyart.runs.search import AnyQuery
 
@@ -128,7 +129,6 @@ def explain_run(
     Raises:
         InputError: A poster is unknown or ambiguous, or an image is invalid or is not the one that was indexed.
     """
-    from keyart.retrieval.explanation.cues import explain_cues
     from keyart.retrieval.explanation.pair import explain_pair
     from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
 
@@ -140,20 +140,52 @@ def explain_run(
         for query, picture in zip(queries, pictures, strict=True)
     ]
     typical = typical or shelf
-    average = [_to_tensor(decode(typical.path(row))) for row in _average_rows(typical.posters)]
-    embedder = run.embedder
-    precision = run.precision
-    _check_same(embedder, shelf, queries, pair, precision)
-    why = explain_pair(embedder, pair, average, precision=precision)
-    others = [one for one in average if not any(one.equal(own) for own in pair)]
-    references = others[:: -(-len(others) // REFERENCES) or 1]
-    cues = explain_cues(embedder, pair, references, precision=precision) if len(references) > 1 else None
+    known = _known.get(typical)
+    if known is None or known.run is not run:
+        known = _known[typical] = _Known(run, typical)
+    _check_same(known.embedder, shelf, queries, pair, run.precision)
+    why = explain_pair(known.embedder, pair, known.average, precision=run.precision)
+    cues = known.explain_cues(pair)
     names = [query_metadata(shelf, query) for query in queries]
     share = None
     if typical.vectors is not None:
         pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
         share = known_share(float(pairs.closer_than(why.similarity)))
     return Explained(why, cues, (names[0], names[1]), (pictures[0], pictures[1]), share)
+
+
+class _Known:
+    """What the explanations of several pairs share.
+
+    Args:
+        run: The run whose embedder is explained.
+        typical: Posters whose mean is the average poster.
+    """
+
+    def __init__(self, run: Run, typical: PosterTable) -> None:
+        from keyart.retrieval.explanation.pair import AveragePoster
+
+        self.run, self.embedder = run, run.encoder("cpu", run.precision).embedder
+        rows = _average_rows(typical.posters)
+        self.average = AveragePoster([_to_tensor(decode_image(run, typical.path(row))) for row in rows])
+        self._explainers: dict[tuple[int, ...], CueExplainer] = {}
+
+    def explain_cues(self, pair: "Sequence[Tensor]") -> "CueAttributions | None":
+        """Attribute a similarity to kinds of cue; None if fewer than two other posters are known."""
+        from keyart.retrieval.explanation.cues import CueExplainer
+
+        images = self.average.images
+        others = [at for at, one in enumerate(images) if not any(one.equal(own) for own in pair)]
+        chosen = tuple(others[:: -(-len(others) // REFERENCES) or 1])
+        if len(chosen) < 2:
+            return None
+        if chosen not in self._explainers:
+            references = [images[at] for at in chosen]
+            self._explainers[chosen] = CueExplainer(self.embedder, references, precision=self.run.precision)
+        return self._explainers[chosen].explain(pair)
+
+
+_known: "weakref.WeakKeyDictionary[PosterTable, _Known]" = weakref.WeakKeyDictionary()
 
 
 def as_json(explained: Explained) -> dict[str, Any]:

@@ -2,6 +2,9 @@ from keyart.retrieval.explanation.cues import (
     CueAttributions as CueAttributions,
 )
 from keyart.retrieval.explanation.cues import (
+    CueExplainer as CueExplainer,
+)
+from keyart.retrieval.explanation.cues import (
     explain_cues as explain_cues,
 )
 from keyart.retrieval.explanation.gradients import (
@@ -13,6 +16,9 @@ from keyart.retrieval.explanation.gradients import (
 from keyart.retrieval.explanation.hybrids import CUES as CUES
 from keyart.retrieval.explanation.pair import (
     CELL as CELL,
+)
+from keyart.retrieval.explanation.pair import (
+    AveragePoster as AveragePoster,
 )
 from keyart.retrieval.explanation.pair import (
     Explanation as Explanation,

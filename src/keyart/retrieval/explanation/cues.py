@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import comb
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor
 
 from keyart.models.precision import autocast_for
 from keyart.retrieval.explanation.hybrids import CUES, find_cues, mix
+
+KEPT = 64
+"""Number of posters whose embedded mixtures are kept."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +30,7 @@ class CueAttributions:
     parts: dict[str, float]
 
 
-@torch.inference_mode()
-def explain_cues(
-    embedder: Callable[[Tensor], Tensor],
-    pair: Sequence[Tensor],
-    references: Sequence[Tensor],
-    *,
-    precision: str = "fp32",
-) -> CueAttributions:
+class CueExplainer:
     """Attribute the cosine similarity of two posters to kinds of cue.
 
     A cue is removed from a poster by taking it from a reference poster instead, so that every image that the network
@@ -55,33 +52,60 @@ def explain_cues(
     Colour has no position (coloured areas are part of layout), and two moments do not describe every palette. Texture
     is one for the whole poster. Fourier coefficients wrap around the edges. An embedding that ignores a cue gives it 0.
 
+    A poster is often explained beside several others, so the embeddings of its mixtures are kept for a few posters.
+
     Args:
         embedder: Maps images (B, 3, H, W) to unit vectors (B, E): an `Embedder` in evaluation mode, or any function.
-        pair: Two (3, H, W) images in [0, 1].
-        references: R ≥ 2 posters in the same format, typical of the catalogue, without the pair.
+        references: R ≥ 2 posters (3, H, W) in [0, 1], typical of the catalogue, without those that are explained.
         precision: Precision of the network's computation.
 
     Raises:
         ValueError: There are fewer than two reference posters.
     """
-    if len(references) < 2:
-        raise ValueError(f"references: {len(references)} posters; at least two are needed")
 
-    def embed(images: Tensor) -> Tensor:
-        with autocast_for(images.device, precision):
-            return embedder(images).float()
+    @torch.inference_mode()
+    def __init__(
+        self, embedder: Callable[[Tensor], Tensor], references: Sequence[Tensor], *, precision: str = "fp32"
+    ) -> None:
+        if len(references) < 2:
+            raise ValueError(f"references: {len(references)} posters; at least two are needed")
+        self._embedder, self._precision = embedder, precision
+        self._others = [(find_cues(image), self._embed(image[None])) for image in references]
+        self._known: dict[bytes, Tensor] = {}
 
-    size = (int(pair[0].shape[1]), int(pair[0].shape[2]))
-    others = [(find_cues(image), embed(image[None])) for image in references]
-    sides = []
-    for image in pair:
-        own, vector = find_cues(image), embed(image[None])
-        found = [torch.cat([first, embed(mix(own, other, size)), vector]) for other, first in others]
-        sides.append(torch.stack(found).double())
-    cosines = torch.einsum("ase,bse->sab", *sides)
-    values = cosines[:, ~torch.eye(len(others), dtype=torch.bool)].mean(1)
-    parts = shapley_values(values)
-    return CueAttributions(float(values[-1]), float(values[0]), dict(zip(CUES, parts.tolist(), strict=True)))
+    @torch.inference_mode()
+    def explain(self, pair: Sequence[Tensor]) -> CueAttributions:
+        """Attribute the cosine similarity of two posters, each (3, H, W) in [0, 1]."""
+        cosines = torch.einsum("ase,bse->sab", *(self._mixtures(image) for image in pair))
+        values = cosines[:, ~torch.eye(len(self._others), dtype=torch.bool)].mean(1)
+        parts = shapley_values(values)
+        return CueAttributions(float(values[-1]), float(values[0]), dict(zip(CUES, parts.tolist(), strict=True)))
+
+    def _mixtures(self, image: Tensor) -> Tensor:
+        """Return (R, 16, E) float64 embeddings of a poster that keeps each set of cues, with each reference poster."""
+        key = blake2b(image.numpy().tobytes(), digest_size=16).digest()
+        if key not in self._known:
+            size, own, vector = (int(image.shape[1]), int(image.shape[2])), find_cues(image), self._embed(image[None])
+            found = [torch.cat([first, self._embed(mix(own, other, size)), vector]) for other, first in self._others]
+            if len(self._known) >= KEPT:
+                self._known.clear()
+            self._known[key] = torch.stack(found).double()
+        return self._known[key]
+
+    def _embed(self, images: Tensor) -> Tensor:
+        with autocast_for(images.device, self._precision):
+            return self._embedder(images).float()
+
+
+def explain_cues(
+    embedder: Callable[[Tensor], Tensor],
+    pair: Sequence[Tensor],
+    references: Sequence[Tensor],
+    *,
+    precision: str = "fp32",
+) -> CueAttributions:
+    """Attribute the cosine similarity of one pair of posters to kinds of cue; see `CueExplainer`."""
+    return CueExplainer(embedder, references, precision=precision).explain(pair)
 
 
 def shapley_values(values: Tensor) -> Tensor:

@@ -62,8 +62,31 @@ class Explanation:
     points: int = 0
 
 
+class AveragePoster:
+    """The mean of some posters, from which gradients are integrated; its feature maps are computed once.
+
+    Args:
+        images: (3, H, W) posters of the training split, in [0, 1].
+    """
+
+    def __init__(self, images: Sequence[Tensor]) -> None:
+        self.images = images
+        self._maps: list[Tensor] = []
+
+    def maps(self, backbone: Backbone, precision: str) -> list[Tensor]:
+        """Return the mean feature maps (see `map_features`) by the backbone of the first call."""
+        if not self._maps:
+            total: list[Tensor] = []
+            for image in self.images:
+                found = map_features(backbone, image, precision)
+                assert found is not None
+                total = [one + more for one, more in zip(total, found[1], strict=True)] if total else found[1]
+            self._maps = [one / len(self.images) for one in total]
+        return self._maps
+
+
 def explain_pair(
-    embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], *, precision: str = "fp32"
+    embedder: Embedder, pair: Sequence[Tensor], average: AveragePoster, *, precision: str = "fp32"
 ) -> Explanation:
     """Attribute the cosine similarity of two posters to the regions of each.
 
@@ -73,13 +96,13 @@ def explain_pair(
       z = Σᵢⱼ W (Fᵢⱼ − μ) / (σ HW) + b, where μ and σ are those of the training posters. The cosine is then the sum of
       Σᵢⱼ zᵢⱼ·z′ / (|z||z′|) and the term of the bias, b·z′ / (|z||z′|) (Stylianou et al. 2019, arXiv 1901.00536).
     - *integrated gradients over feature maps*: all maps that the pooling reads move together from those of the average
-      poster (the mean maps of ``average``) to the poster's own (`integrated_gradients`).
-    - *integrated gradients over pixels*, from the mean of ``average``: for networks that pool by a token.
+      poster to the poster's own (`integrated_gradients`).
+    - *integrated gradients over pixels*, from the average poster's: for networks that pool by a token.
 
     Args:
         embedder: The embedder, in evaluation mode.
         pair: Two (3, H, W) images in [0, 1].
-        average: Training posters, in the same format.
+        average: The average poster, for the same embedder in each call.
         precision: Precision of the network's computation where no gradient passes through it.
     """
     backbone = embedder.backbone
@@ -132,12 +155,12 @@ def _over_maps(
     seen: MapLayout,
     pair: Sequence[Tensor],
     maps: Sequence[list[Tensor]],
-    average: Sequence[Tensor],
+    average: AveragePoster,
     grid: tuple[int, int],
     precision: str,
 ) -> Explanation:
     backbone = embedder.backbone
-    baseline = _mean_maps(backbone, average, precision)
+    baseline = average.maps(backbone, precision)
 
     def embed(inputs: list[Tensor]) -> Tensor:
         return embedder.from_features(features(backbone, seen, inputs))
@@ -146,21 +169,12 @@ def _over_maps(
         ways = [x - b for x, b in zip(maps[which], baseline, strict=True)]
         return place(backbone, seen, pair[which], parts, ways, grid)
 
-    text = f"the similarity of the average poster's maps (of {len(average)}) to the other poster"
+    text = f"the similarity of the average poster's maps (of {len(average.images)}) to the other poster"
     return _by_gradients("integrated gradients over feature maps", text, embed, maps, baseline, placed)
 
 
-def _mean_maps(backbone: Backbone, average: Sequence[Tensor], precision: str) -> list[Tensor]:
-    total: list[Tensor] = []
-    for image in average:
-        found = map_features(backbone, image, precision)
-        assert found is not None
-        total = [one + more for one, more in zip(total, found[1], strict=True)] if total else found[1]
-    return [one / len(average) for one in total]
-
-
 def _over_pixels(
-    embedder: Embedder, pair: Sequence[Tensor], average: Sequence[Tensor], grid: tuple[int, int]
+    embedder: Embedder, pair: Sequence[Tensor], average: AveragePoster, grid: tuple[int, int]
 ) -> Explanation:
     def embed(inputs: list[Tensor]) -> Tensor:
         embeddings: Tensor = embedder(inputs[0])
@@ -169,8 +183,8 @@ def _over_pixels(
     def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
         return resample(parts[0].sum(dim=0), grid), 0.0
 
-    text = f"the similarity of the average poster's pixels (of {len(average)}) to the other poster"
-    baseline = [torch.stack(list(average)).mean(dim=0)]
+    text = f"the similarity of the average poster's pixels (of {len(average.images)}) to the other poster"
+    baseline = [torch.stack(list(average.images)).mean(dim=0)]
     inputs = [[image] for image in pair]
     return _by_gradients("integrated gradients over pixels", text, embed, inputs, baseline, placed, most=64)
 
