@@ -252,7 +252,7 @@ def test_margins_out_of_range_are_refused_with_unit_and_range(loss, margin, told
 
 
 def test_margins_have_defaults():
-    assert (AngularLoss().margin, TripletLoss().margin, BCELoss().margin) == (45, 0.2, None)
+    assert (AngularLoss().margin, TripletLoss().margin, BCELoss().margin) == (36, 0.2, None)
     with pytest.raises(InputError, match="mining"):
         TripletLoss(mining="hardest")
 

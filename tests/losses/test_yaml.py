@@ -230,5 +230,5 @@ def test_the_table_lists_every_loss():
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[2:]]
     assert [row[0] for row in rows] == [f"`{name}`" for name in NAMES]
     assert all(len(row) == 5 and all(row) for row in rows)
-    assert rows[0][1:4] == ["degrees", "45", "1 to 80"]
+    assert rows[0][1:4] == ["degrees", "36", "1 to 80"]
     assert set(read_losses()) == set(NAMES)

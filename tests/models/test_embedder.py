@@ -86,7 +86,7 @@ def test_transformed_features_stand_for_features(images, as_wide):
 
     def head(dim):
         seen = (
-            {**PARTS["frozen_features"], "components": dim - PARTS["components"]}
+            {**PARTS["frozen_features"], "components": dim - PARTS["components"] - PARTS["kernel"]["size"]}
             if as_wide
             else PARTS["frozen_features"]
         )
@@ -96,7 +96,7 @@ def test_transformed_features_stand_for_features(images, as_wide):
     features = embedder.backbone(images).detach()
     embedder.head.fit(torch.randn(30, features.shape[1]), torch.arange(90).view(30, 3) % 4 != 0)
     transformed = transformed_features(embedder, features.numpy())
-    assert transformed.shape == (5, embedder.head.transformed_dim) == (5, features.shape[1] if as_wide else 29)
+    assert transformed.shape == (5, embedder.head.transformed_dim) == (5, features.shape[1] if as_wide else 32)
     torch.testing.assert_close(embedder.from_transformed(transformed), embedder.from_features(features))
     for ours, theirs in zip(
         embedder.branches(transformed), embedder.branches(embedder.transform(features)), strict=True

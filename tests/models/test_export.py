@@ -41,6 +41,12 @@ CASES = {
         "ensemble",
         {"extra": EVERYTHING, "flip_average": True, "multiscale_size": (128, 96), "output_size": 10},
     ),
+    "maps": (
+        "test_resnet",
+        "multiscale",
+        "metric_maps",
+        {"extra": EVERYTHING | {"rotate": False, "started": 1, "landmarks": 24, "confidence": 0.5}},
+    ),
     "tokens": ("test_vit", "gem", "mlp", {}),
 }
 

@@ -14,7 +14,9 @@ from keyart.models.heads.combined import CombinedHead
 from keyart.models.heads.dropout import byte_dropout
 from keyart.models.heads.ensemble import EnsembleHead
 from keyart.models.heads.kernel import KernelHead, relevance_coordinates
+from keyart.models.heads.kernel_map import KernelMap
 from keyart.models.heads.linear import LinearHead
+from keyart.models.heads.metric_maps import MetricMapsHead
 from keyart.models.heads.mlp import MLPHead
 from keyart.models.heads.projection import Projection, random_rotation
 from keyart.models.heads.registry import build_head_from_description
@@ -39,6 +41,20 @@ def heads():
         "ensemble": EnsembleHead(6, 3, heads=2, hidden_size=8),
         "relu": EnsembleHead(6, 3, heads=1, hidden_size=8, output="relu"),
         "kernel": KernelHead(6, 3),
+        "maps": MetricMapsHead(6, 3, heads=3, started=1, landmarks=9),
+        "fewer": MetricMapsHead(6, 3, heads=2, started=2, landmarks=50),
+        "longer": build_head(
+            "metric_maps",
+            GROUPS,
+            3,
+            heads=3,
+            started=2,
+            landmarks=9,
+            confidence=0.5,
+            components=3,
+            kernel=SURE,
+            frozen_features=SEEN,
+        ),
         "projected": build_head("ensemble", GROUPS, 3, hidden_size=8, components=3),
         "seen": build_head("mlp", GROUPS, 3, hidden_size=8, frozen_features=SEEN),
         "all": build_head(
@@ -201,7 +217,8 @@ def test_combined_cosines_are_weighed_means_of_the_parts_cosines():
     head = heads()["all"].eval()
     head.fit(FEATURES, GENRES)
     transformed = head.transform(FEATURES)
-    shown, seen = transformed[:, :3], transformed[:, 3:]
+    shown, seen = head.projection(FEATURES), transformed[:, -2:]
+    torch.testing.assert_close(transformed[:, :3], shown)
     joined = normalize(head(transformed), dim=1)
     parts = [(1, head.learned(shown)), (0.5, head.kernel(shown)), (0.8, seen)]
     cosines = sum(w**2 * normalize(part, dim=1) @ normalize(part, dim=1).T for w, part in parts)
@@ -215,7 +232,7 @@ def test_a_surer_kernel_part_is_longer_and_the_frozen_features_have_the_rest():
     head = heads()["sure"].eval()
     head.fit(FEATURES, GENRES)
     transformed = head.transform(FEATURES)
-    shown, seen = transformed[:, :3], normalize(transformed[:, 3:], dim=1)
+    shown, seen = head.projection(FEATURES), normalize(transformed[:, -2:], dim=1)
     found = head.kernel(shown)
     length = found.norm(dim=1).clamp(max=1).sqrt()
     assert length.std() > 0.01
@@ -224,6 +241,60 @@ def test_a_surer_kernel_part_is_longer_and_the_frozen_features_have_the_rest():
     rest = (0.8**2 + 2.0**2 * (1 - length**2)).sqrt()[:, None] * seen
     expected = learned @ learned.T + 2.0**2 * kernel @ kernel.T + rest @ rest.T
     got = head(transformed)
+    torch.testing.assert_close(got @ got.T, expected, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(got.norm(dim=1), torch.full((40,), (1 + 2.0**2 + 0.8**2) ** 0.5))
+
+
+def test_kernel_features_have_the_kernel_as_products():
+    x = torch.randn(30, 5, generator=torch.Generator().manual_seed(5))
+    new = torch.randn(4, 5, generator=torch.Generator().manual_seed(6))
+    some, all_of_them, spare = KernelMap(5, 7), KernelMap(5, 30), KernelMap(5, 40)
+    for made in (some, all_of_them, spare):
+        made.fit(x)
+    for made, landmarks in ((some, x[torch.linspace(0, 29, 7).long()]), (all_of_them, x), (spare, x)):
+        double = landmarks.double()
+        width = 2 * double.square().sum(1).mean()
+        expected = torch.exp(-(torch.cdist(torch.cat([x, new]).double(), double) ** 2) / width)
+        got = made(torch.cat([x, new])).double() @ made(landmarks).double().T
+        torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(spare(new)[:, :30].abs(), all_of_them(new).abs(), atol=1e-3, rtol=1e-3)
+    assert (spare(new)[:, 30:] == 0).all()
+
+
+def test_started_maps_are_the_regression_until_they_are_trained():
+    generator = torch.Generator().manual_seed(3)
+    x, new = torch.randn(40, 5, generator=generator), torch.randn(7, 5, generator=generator)
+    head = MetricMapsHead(5, 4, heads=3, started=2, landmarks=40, ridge=0.5, mean=1.0, confidence=0.5).eval()
+    head.fit(x, GENRES)
+    regression = KernelHead(5, size=4, ridge=0.5, mean=1.0)
+    regression.fit(x, GENRES)
+    first, second, other = head.branches(head.transform(new))
+    torch.testing.assert_close(first, regression(new), atol=2e-3, rtol=1e-2)
+    assert torch.equal(first, second)
+    joined = head(head.transform(new))
+    length = first.norm(dim=1).clamp(max=1)
+    torch.testing.assert_close(joined.norm(dim=1), length.sqrt())
+    units = [normalize(part, dim=1) for part in (first, second, other)]
+    expected = torch.cat(units, dim=1) / 3**0.5 * length.sqrt()[:, None]
+    torch.testing.assert_close(joined, expected)
+    torch.stack(head.branches(head.transform(x))).square().sum().backward()
+    assert {name for name, parameter in head.named_parameters() if parameter.grad is not None} == {"weight", "bias"}
+    with pytest.raises(ValueError, match="genres"):
+        head.fit(x)
+
+
+def test_what_short_vectors_of_maps_leave_is_frozen_features():
+    head = heads()["longer"].eval()
+    head.fit(FEATURES, GENRES)
+    transformed = head.transform(FEATURES)
+    learned = head.learned(head.learned.transform(head.projection(FEATURES)))
+    found = head.kernel(head.projection(FEATURES))
+    sure = found.norm(dim=1).clamp(max=1).sqrt()
+    kernel = normalize(found, dim=1) * sure[:, None]
+    left = 0.8**2 + 1 - learned.square().sum(dim=1) + 2.0**2 * (1 - sure**2)
+    rest = left.sqrt()[:, None] * normalize(transformed[:, -2:], dim=1)
+    got = head(transformed)
+    expected = learned @ learned.T + 2.0**2 * kernel @ kernel.T + rest @ rest.T
     torch.testing.assert_close(got @ got.T, expected, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(got.norm(dim=1), torch.full((40,), (1 + 2.0**2 + 0.8**2) ** 0.5))
 
@@ -257,6 +328,12 @@ def test_heads_train_and_drop():
         (lambda: build_head("mlp", 6, 3, norm="group"), "model.norm=group"),
         (lambda: CombinedHead(6, LinearHead(6, 3), balance=-1), "model.frozen_features.balance=-1"),
         (lambda: EnsembleHead(6, 3, heads=0), "model.heads=0"),
+        (lambda: MetricMapsHead(6, 3, heads=2, started=3), "model.started=3"),
+        (lambda: MetricMapsHead(6, 3, landmarks=0), "model.landmarks=0"),
+        (lambda: MetricMapsHead(6, 3, ridge=0.0), "model.ridge=0.0"),
+        (lambda: MetricMapsHead(6, 3, mean=1.5), "model.mean=1.5"),
+        (lambda: MetricMapsHead(6, 3, started=0, confidence=0.5), "model.confidence=0.5"),
+        (lambda: build_head("metric_maps", GROUPS, 3, components=3, confidence=0.5), "model.confidence=0.5"),
         (lambda: EnsembleHead(6, 3, output="tanh"), "model.output=tanh"),
         (lambda: KernelHead(6, 3, ridge=0), "model.kernel.ridge=0"),
         (lambda: KernelHead(6, 3, mean=1.5), "model.kernel.mean=1.5"),

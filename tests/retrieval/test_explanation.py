@@ -55,6 +55,12 @@ CASES = {
         {"extra": EVERYTHING, "flip_average": True, "multiscale_size": (128, 96)},
     ),
     "everything, reduced": ("resnet10t", "multiscale", "ensemble", {"extra": EVERYTHING, "output_size": 10}),
+    "maps": (
+        "resnet10t",
+        "multiscale",
+        "metric_maps",
+        {"extra": EVERYTHING | {"rotate": False, "started": 1, "landmarks": 24, "confidence": 0.5}},
+    ),
     "class token": ("vit_tiny_patch16_224", "avg", "linear", {}),
     "class token and depths": ("vit_tiny_patch16_224", "depths", "mlp", {}),
 }

@@ -36,7 +36,7 @@ class AngularLoss(MetricLoss):
     neighbourhoods of any scale.
 
     Args:
-        margin: The angle in degrees, from 1 to 80; useful values are 36 to 55. None for 45.
+        margin: The angle in degrees, from 1 to 80; useful values are 36 to 55. None for 36.
         margin_schedule: Schedule of the margin during training; None for a constant margin.
 
     Raises:
@@ -44,7 +44,7 @@ class AngularLoss(MetricLoss):
     """
 
     name: ClassVar[str] = "angular"
-    margin_spec: ClassVar[Margin] = Margin("degrees", 1, 80, 45, "Wang et al. 2017, arXiv 1708.01682")
+    margin_spec: ClassVar[Margin] = Margin("degrees", 1, 80, 36, "Wang et al. 2017, arXiv 1708.01682")
 
     def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:
         """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class."""

@@ -24,7 +24,7 @@ class AngularNPairLoss(MetricLoss):
     similarity.
 
     Args:
-        margin: The angular loss's angle in degrees, 1 to 80. None for 45.
+        margin: The angular loss's angle in degrees, 1 to 80. None for 36.
         margin_schedule: Schedule of the margin during training; None for a constant margin.
         angular_weight: λ, 0 or more.
         pairs: The N-pair loss's pairs, ``all`` or ``one_per_genre``.

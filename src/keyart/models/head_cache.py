@@ -16,7 +16,7 @@ from keyart.utils.cache import cache_folder, load_array, locked, save_array, wri
 
 log = logging.getLogger(__name__)
 #: Increased whenever the same head and features would give a different fit.
-HEAD_CACHE_VERSION = 2
+HEAD_CACHE_VERSION = 3
 
 
 def fit_head(

@@ -40,8 +40,8 @@ def build_head(
         kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` that is added to an
             ensemble; None or weight 0 for none.
         frozen_features: ``balance``, ``components`` and ``power`` of the frozen features that are added; None for none.
-            Balance 0 also means none, unless a kernel's ``confidence`` leaves a share to them.
-        relation: Kind of relevance that the kernel learns.
+            Balance 0 also means none, unless a ``confidence`` leaves a share to them.
+        relation: Kind of relevance that the closed-form parts learn.
         settings: Arguments of the heads' constructors, such as ``hidden_size`` and ``dropout`` (by default 0.4). A head
             ignores those of others.
 
@@ -63,13 +63,16 @@ def build_head(
     feature_dim = max(stop for _, stop in groups.values())
     with_kernel = kernel is not None and kernel["weight"] > 0
     confidence = kernel.get("confidence", 0.0) if kernel is not None and with_kernel else 0.0
-    with_frozen = frozen_features is not None and (frozen_features["balance"] > 0 or confidence > 0)
+    own = {name: value for name, value in {"dropout": 0.4, **settings}.items() if name in parameters_of(kind)}
+    keeps_lengths = max(confidence, own.get("confidence", 0.0)) > 0
+    with_frozen = frozen_features is not None and (frozen_features["balance"] > 0 or keeps_lengths)
     projection = None
     if kind in PROJECTED:
         projection = _project(groups, [name for name in groups if name != "pooled"], components, rotate=rotate)
     elif with_kernel:
         raise InputError(f"model.kernel.weight={kernel['weight']}: needs model.head={' or '.join(PROJECTED)}")  # type: ignore[index]
-    own = {name: value for name, value in {"dropout": 0.4, **settings}.items() if name in parameters_of(kind)}
+    if "relation" in inspect.signature(HEADS[kind].load()).parameters:
+        own["relation"] = relation
     learned = HEADS[kind].load()(projection.components if projection else feature_dim, embedding_size, **own)
     if projection is None and not with_frozen:
         return learned
@@ -91,13 +94,13 @@ def build_head(
 
 
 def parameters_of(kind: str) -> list[str]:
-    """Return the names of the settings that a head's constructor takes, after the two widths.
+    """Return the names of the settings that a head's constructor takes, after the two widths; ``relation`` is none.
 
     Examples:
         >>> parameters_of("mlp")
         ['hidden_size', 'dropout', 'norm']
     """
-    return list(inspect.signature(HEADS[kind].load()).parameters)[2:]
+    return [name for name in list(inspect.signature(HEADS[kind].load()).parameters)[2:] if name != "relation"]
 
 
 def _project(groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False) -> Projection:

@@ -25,7 +25,8 @@ class CombinedHead(Head):
     get the rest: their squared length is b² + k² (1 − |f|^2c), so that the total length does not change. A poster with
     clear genres is then near posters of these genres; one with unclear genres is near posters that look like it. With
     c = 1 (and the kernel's full mean), the product of two kernel branches is the expected relevance, the ideal ranking
-    score. Normalising would discard the certainty of the prediction.
+    score. Normalising would discard the certainty of the prediction. A learned head with a ``confidence`` of its own
+    (`MetricMapsHead`) keeps the lengths of its vectors v likewise, and leaves 1 − |v|² to the frozen features.
 
     Args:
         feature_dim: Columns of the features.
@@ -66,6 +67,12 @@ class CombinedHead(Head):
                 f"model.kernel.confidence={confidence}: what a short kernel part leaves goes to the frozen features;"
                 " set model.kernel.weight and model.frozen_features.components, or leave it 0"
             )
+        own = getattr(learned, "confidence", 0.0)
+        self._own_lengths = own > 0
+        if self._own_lengths and frozen_features is None:
+            raise InputError(
+                f"model.confidence={own}: what short vectors leave goes to frozen features; add them, or set it to 0"
+            )
         width = projection.components if projection else feature_dim
         if any(part.feature_dim != width for part in (learned, kernel) if part is not None):
             raise ValueError(f"the parts must take {width} columns")
@@ -77,7 +84,6 @@ class CombinedHead(Head):
         super().__init__(feature_dim, sum(sizes))
         self.learned, self.projection, self.kernel, self.frozen_features = learned, projection, kernel, frozen_features
         self.kernel_weight, self.balance, self.confidence = kernel_weight, balance, confidence
-        self._width = width
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "CombinedHead":
@@ -91,13 +97,23 @@ class CombinedHead(Head):
 
     @property
     def transformed_dim(self) -> int:
-        """Return the number of columns for the learned branch plus those of the frozen features."""
-        return self._width + (self.frozen_features.components if self.frozen_features else 0)
+        """Return the number of columns for the learned branch plus those of the other branches."""
+        return sum(self._transformed_sizes)
+
+    @property
+    def _transformed_sizes(self) -> list[int]:
+        fixed = list(self.branch_sizes.values())[1:]
+        return [self.learned.transformed_dim, *fixed]
 
     def transform(self, features: Tensor) -> Tensor:
-        """Project features for the learned branch and the frozen-features branch; see `Head`."""
+        """Compute the input of the learned branch, and the other branches, side by side; see `Head`."""
         shown = self.projection(features) if self.projection else features
-        return torch.cat([shown, self.frozen_features(features)], dim=1) if self.frozen_features else shown
+        parts = [self.learned.transform(shown)]
+        if self.kernel is not None:
+            parts.append(self.kernel(shown))
+        if self.frozen_features is not None:
+            parts.append(self.frozen_features(features))
+        return torch.cat(parts, dim=1)
 
     @property
     def branch_columns(self) -> dict[str, slice]:
@@ -116,20 +132,24 @@ class CombinedHead(Head):
 
     def branches(self, transformed: Tensor) -> tuple[Tensor, ...]:
         """Return the vectors of the learned branch; the loss never receives the other branches."""
-        return self.learned.branches(transformed[:, : self._width])
+        return self.learned.branches(transformed[:, : self.learned.transformed_dim])
 
     def forward(self, transformed: Tensor) -> Tensor:
         """Return the weighted branches side by side; see `Head`."""
-        shown = transformed[:, : self._width]
-        vectors = [nn.functional.normalize(self.learned(shown), dim=1)]
-        left = shown.new_zeros(())
+        parts = dict(zip(self.branch_columns, transformed.split(self._transformed_sizes, dim=1), strict=True))
+        learned = self.learned(parts["learned"])
+        if self._own_lengths:
+            left = (1 - learned.square().sum(dim=1, keepdim=True)).clamp(min=0)
+        else:
+            learned, left = nn.functional.normalize(learned, dim=1), learned.new_zeros(())
+        vectors = [learned]
         if self.kernel is not None:
-            found = self.kernel(shown)
+            found = parts["closed_form"]
             length = found.norm(dim=1, keepdim=True).clamp(max=1) ** self.confidence
             vectors.append(self.kernel_weight * length * nn.functional.normalize(found, dim=1))
-            left = self.kernel_weight**2 * (1 - length**2)
+            left = left + self.kernel_weight**2 * (1 - length**2)
         if self.frozen_features is not None:
-            frozen_features = nn.functional.normalize(transformed[:, self._width :], dim=1)
+            frozen_features = nn.functional.normalize(parts["frozen"], dim=1)
             vectors.append((self.balance**2 + left).sqrt() * frozen_features)
         return torch.cat(vectors, dim=1)
 

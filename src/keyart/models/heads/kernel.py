@@ -9,6 +9,7 @@ from torch import Tensor
 from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
 from keyart.models.heads.base import ROWS, Head
+from keyart.models.heads.kernel_map import gaussian
 
 #: Maximum number of training posters kept as centres: the cost of fitting grows with its cube.
 CENTRES = 16384
@@ -81,7 +82,7 @@ class KernelHead(Head):
         """Predict the coordinates; see `Head`."""
         # Pieces limit the memory; in an exported program they would limit the batch.
         pieces = [transformed] if torch.compiler.is_compiling() else transformed.split(ROWS)
-        found = torch.cat([self._kernel(rows) @ self.coefficients for rows in pieces])
+        found = torch.cat([gaussian(rows, self.centres, self.width) @ self.coefficients for rows in pieces])
         return found + self.mean * self.offset
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
@@ -89,11 +90,6 @@ class KernelHead(Head):
             # Heads saved by versions without `mean` have no offset; there its value has no effect.
             state_dict.setdefault(f"{prefix}offset", torch.zeros_like(self.offset))
         super()._load_from_state_dict(state_dict, prefix, *args)
-
-    def _kernel(self, rows: Tensor) -> Tensor:
-        # Products are faster than differences, and precise enough for a smooth kernel.
-        squares = rows.square().sum(1)[:, None] + self.centres.square().sum(1)[None]
-        return torch.exp(-(squares - 2 * rows @ self.centres.T).clamp(min=0) / self.width)
 
     @torch.no_grad()
     def fit(self, features: Tensor | np.ndarray, genres: Tensor | np.ndarray | None = None) -> None:
@@ -111,13 +107,9 @@ class KernelHead(Head):
         targets = relevance_coordinates(np.asarray(genres, dtype=bool)[kept], self.embedding_size, self.relation)
         self.offset.copy_(targets.mean(dim=0))
         targets = targets.to(device) - self.offset
-        gram = self._kernel(self.centres)
+        gram = gaussian(self.centres, self.centres, self.width)
         gram.diagonal().add_(self.ridge)
         self.coefficients = torch.cholesky_solve(targets, torch.linalg.cholesky(gram)).contiguous()
-
-    def fitted_from(self) -> dict[str, Any]:
-        """Return the settings that determine the fit; the kept share of the mean is not among them; see `Head`."""
-        return self.describe() | {"mean": None}
 
     def describe(self) -> dict[str, Any]:
         """Return the arguments that rebuild the head; see `Head`."""

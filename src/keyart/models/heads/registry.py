@@ -37,6 +37,7 @@ HEADS = {
     "linear": HeadKind("keyart.models.heads.linear.LinearHead"),
     "mlp": HeadKind("keyart.models.heads.mlp.MLPHead"),
     "ensemble": HeadKind("keyart.models.heads.ensemble.EnsembleHead", projected=True),
+    "metric_maps": HeadKind("keyart.models.heads.metric_maps.MetricMapsHead", projected=True),
     "kernel": HeadKind("keyart.models.heads.kernel.KernelHead", trained=False),
     "combined": HeadKind("keyart.models.heads.combined.CombinedHead", trained=False),
     "reduced": HeadKind("keyart.models.heads.reduced.ReducedHead", trained=False),
