@@ -250,7 +250,7 @@ class TestHeads:
             assert set(own) | {"norm"} == {*parameters_of(name), "norm"} | more
 
     def test_a_key_of_another_head_is_refused_with_the_head_that_has_it(self):
-        assert said(["model.heads=8"]).endswith("only head=ensemble, head=metric_maps have it")
+        assert said(["experiment=plain", "model.heads=8"]).endswith("only head=ensemble, head=metric_maps have it")
         assert said(["model.head=linear", "model.hidden_size=8"]).endswith("only head=ensemble, head=mlp have it")
 
 

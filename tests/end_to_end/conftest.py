@@ -12,6 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
+    "experiment=plain",
     "data=posters",
     "data.image_size=[96,64]",
     "trainer=cpu",

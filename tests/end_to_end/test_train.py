@@ -258,9 +258,10 @@ def test_a_profile_goes_into_the_runs_folder(kind, told, arguments, train_here):
 
 def test_losses_of_pytorch_metric_learning_train(arguments, train_here):
     pytest.importorskip("pytorch_metric_learning")
+    arguments = [argument for argument in arguments if not argument.startswith("model.hidden_size")]
     chosen = ["experiment=head", "loss=pml", "loss.class=TripletMarginLoss", "loss.margin=0.1"]
     more = ["miner=pml", "miner.class=BatchHardMiner", "memory.size=64", "training.head_epochs=2"]
-    code, out, err = train_here(*chosen, *more, *arguments)
+    code, out, err = train_here(*arguments, *chosen, *more)
     assert code == 0, err
     folder = Path(out.splitlines()[-1])
     metrics = json.loads((folder / "metrics.json").read_text())

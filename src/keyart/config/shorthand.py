@@ -28,7 +28,7 @@ NULLS = {
     "augment": "augment=none",
     "callbacks.early_stopping": "callbacks.early_stopping.patience=null",
     "debug": None,
-    "experiment": None,
+    "experiment": "experiment=plain",
     "logger": "logger=csv",
     "loss.margin_schedule": "loss.margin_schedule.kind=constant",
     "memory": "memory.size=0",
