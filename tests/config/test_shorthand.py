@@ -77,7 +77,14 @@ def test_every_key_that_is_taken_away_works_or_is_refused(form):
             assert meant == ([override] if form == "{}=null" else [])
 
 
-@pytest.mark.parametrize("key", sorted(key for key in NULLS if NULLS[key] and "=" in NULLS[key]))
+def test_no_experiment_is_the_plain_defaults():
+    assert compose_plain(preflight(["experiment=null"])) == compose_plain(["experiment=plain"])
+    assert compose_plain(["experiment=plain"])["model"]["head"] == "mlp"
+    assert compose_plain([]) == compose_plain(["experiment=head"])
+
+
+# Hydra leaves no node of an experiment in the configuration.
+@pytest.mark.parametrize("key", sorted(key for key in NULLS if NULLS[key] and key != "experiment"))
 def test_what_stands_for_null_composes_and_passes_the_rules(key):
     chosen = ["experiment=head"] if key.startswith("model.") else []
     given = preflight([*chosen, f"{key}=null"])
@@ -232,7 +239,7 @@ class TestTrainer:
     ],
 )
 def test_a_hint_is_what_was_meant_or_what_there_is(override, hint):
-    assert said([override]).endswith(hint)
+    assert said(["experiment=plain", override]).endswith(hint)
 
 
 class TestHeads:

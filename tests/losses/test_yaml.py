@@ -147,7 +147,8 @@ def test_schedules_are_checked():
             check_loss({**YAMLS["angular"], "margin_schedule": bad})
     with pytest.raises(InputError, match=r"loss.margin_schedule.steps"):
         angular(45, {"steps": 9})
-    loss = built("loss=angular", "loss.margin_schedule.kind=linear", "loss.margin_schedule.start=20")
+    schedule = ("loss.margin_schedule.kind=linear", "loss.margin_schedule.start=20")
+    loss = built("loss=angular", "loss.margin=45", *schedule)
     loss.set_step(10, 100)
     assert loss.margin == pytest.approx(32.5)
 
