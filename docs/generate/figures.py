@@ -76,7 +76,7 @@ def lift(axes: Axes) -> None:
     rows = {
         "`triplet_baseline`": "triplet baseline",
         "`classifier`": "classifier",
-        "`head`: four": "head",
+        "`head`:": "head",
         "`best`": "best",
     }
     values = {"chance": chance, "frozen": frozen} | {name: first(table_row(start)[1]) for start, name in rows.items()}

@@ -32,12 +32,12 @@ def options(group: str) -> list[str]:
 @cache
 def section(group: str, option: str):
     extra = MORE.get((group, option), ["sampler.batch_size=12"] if group == "sampler" else [])
-    return compose_plain([f"{group}={option}", *extra])[group]
+    return compose_plain(["experiment=plain", f"{group}={option}", *extra])[group]
 
 
 @cache
 def default():
-    return compose_plain([])
+    return compose_plain(["experiment=plain"])
 
 
 @cache
@@ -144,5 +144,5 @@ def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
 )
 def test_senseless_values_are_refused_at_start(overrides, told):
     with pytest.raises(InputError, match=told) as caught:
-        check_config(compose_plain(overrides))
+        check_config(compose_plain(["experiment=plain", *overrides]))
     assert "\n" not in str(caught.value)

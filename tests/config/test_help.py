@@ -55,7 +55,7 @@ def test_every_experiment_says_what_it_is_for():
 
 def test_values_are_those_that_would_be_used():
     text = help_text(["experiment=head", "loss.margin=40", "logger=wandb", "logger.mode=offline"])
-    assert re.search(r"^  head_epochs: 12 ", text, re.MULTILINE)
+    assert re.search(r"^  head_epochs: 8 ", text, re.MULTILINE)
     assert re.search(r"^  margin: 40 +# degrees$", text, re.MULTILINE)
     assert "csv, mlflow, tensorboard, wandb*" in text
     assert re.search(r"^    mode: offline +# auto \| online", text, re.MULTILINE)

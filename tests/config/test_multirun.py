@@ -36,7 +36,7 @@ def refusal(arguments):
         (["-m", "hydra/launcher=nosuch"], ["hydra/launcher=nosuch", "local"]),
         (["-m", "hydra/sweeper=nosuch"], ["hydra/sweeper=nosuch", "optuna"]),
         (["-m", "+samplr.m=3,4"], ["samplr.m", "sampler.m"]),
-        (["-m", "sampler.m=4,256"], ["sampler.m=256", "sampler.batch_size=128"]),
+        (["-m", "experiment=plain", "sampler.m=4,256"], ["sampler.m=256", "sampler.batch_size=128"]),
         (["-m", "data=posters", "data.catalogue=/nowhere.csv", "seed=0,1"], ["data.catalogue=/nowhere.csv"]),
         (["resume_sweep=/nowhere"], ["resume_sweep=/nowhere", "sweep.yaml"]),
         (["-m", "hydra/launcher=local", "hydra.launcher.jobs=0", "seed=0,1"], ["hydra.launcher.jobs=0"]),

@@ -140,13 +140,14 @@ def test_every_whole_number_has_a_bound(key):
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["model.hidden_size=65536", "model.components=65536"], "has 17,.* weights"),
-        (["model.embedding_size=8192", "memory.size=100000"], "memory.size=100000: .* at most 15,258"),
+        (["head=ensemble", "model.hidden_size=65536", "model.components=65536"], "has 17,.* weights"),
+        (["model.heads=64", "model.landmarks=16384"], "has 427,.* weights"),
+        (["head=ensemble", "model.embedding_size=8192", "memory.size=100000"], "memory.size=100000: .* at most 15,258"),
     ],
 )
 def test_numbers_that_are_huge_together_are_refused(overrides, message):
     with pytest.raises(InputError, match=message):
-        preflight(["data=demo", "head=ensemble", *overrides])
+        preflight(["data=demo", *overrides])
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def test_the_same_and_other_hardware_may_continue(run):
 
 def test_the_record_of_version_0_1_is_read(run):
     """It has no ``_target_`` of the optimizer, and the keys of every head and every loss."""
-    now = compose_plain(["loss=sum"])
-    before = compose_plain(["loss=sum"])
+    now = compose_plain(["experiment=plain", "loss=sum"])
+    before = compose_plain(["experiment=plain", "loss=sum"])
     for group in ("optimizer", "scheduler"):
         before[group] = {key: value for key, value in now[group].items() if not key.startswith("_")}
     before["model"] |= {"heads": 4, "kernel": {"weight": 0.0}}

@@ -11,7 +11,7 @@ from keyart.models.heads.registry import PROJECTED
 from keyart.models.poolings.registry import adds_columns
 
 MOST_HEAD_WEIGHTS = 250_000_000
-"""Maximum number of weights of a head: Adam holds 4 GB for them. The default of an ensemble has 3.4 million."""
+"""Maximum number of weights of a head: Adam holds 4 GB for them. The default of metric maps has 9.1 million."""
 MOST_MEMORY = 500_000_000
 """Maximum of numbers in the memory of earlier batches: 2 GB."""
 
@@ -32,14 +32,14 @@ def check_model(model: Mapping[str, Any]) -> None:
                 f"model.multiscale_size=[{size[0]},{size[1]}]: model.pooling={pooling} adds nothing; set"
                 " model.pooling=multiscale"
             )
-    sizes = {key: model[key] for key in ("heads", "hidden_size", "components", "embedding_size") if key in model}
-    if "hidden_size" in sizes:
-        weights = sizes["hidden_size"] * (sizes.get("components", 0) + sizes["embedding_size"]) * sizes.get("heads", 1)
-        if weights > MOST_HEAD_WEIGHTS:
-            text = ", ".join(f"model.{key}={value}" for key, value in sizes.items())
-            raise InputError(
-                f"{text}: the head has {weights:,} weights, and {MOST_HEAD_WEIGHTS:,} is the most; lower one"
-            )
+    keys = ("heads", "hidden_size", "landmarks", "components", "embedding_size")
+    sizes = {key: model[key] for key in keys if key in model}
+    inputs, output, heads = sizes.get("components", 0), sizes["embedding_size"], sizes.get("heads", 1)
+    landmarks = sizes.get("landmarks", 0)
+    weights = sizes.get("hidden_size", 0) * (inputs + output) * heads + landmarks * (inputs + landmarks + output * heads)
+    if weights > MOST_HEAD_WEIGHTS:
+        text = ", ".join(f"model.{key}={value}" for key, value in sizes.items())
+        raise InputError(f"{text}: the head has {weights:,} weights, and {MOST_HEAD_WEIGHTS:,} is the most; lower one")
     weight = (model.get("kernel") or {}).get("weight", 0)
     if weight > 0 and model["head"] not in PROJECTED:
         raise InputError(f"model.kernel.weight={weight:g}: needs model.head={' or '.join(PROJECTED)}")

@@ -134,9 +134,9 @@ def margin(facts: Mapping[str, Any]) -> dict[str, Any]:
     paper = f"Wang et al. 2017, arXiv 1708.01682: {low}° to {high}° were useful on their images"
     if not angles["beyond"]:
         return {
-            "start": {"loss.margin": 45, "sweep": [36, 40, 45, 50, 55], "loss": "angular"},
+            "start": {"loss.margin": 36, "sweep": [30, 36, 40, 45, 50], "loss": "angular"},
             "measured": "no triplets of positives and negatives",
-            "source": f"{paper}; 45° is the loss's default",
+            "source": f"{paper}; 36° is the loss's default",
             "unknown": "everything: sweep loss.margin by val/ndcg@10",
         }
     start = _degrees(angles["95%"])
