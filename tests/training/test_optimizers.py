@@ -13,7 +13,7 @@ from tests.training.test_module import STEPS, Recorder, check_resumed_equals, fi
 
 def chosen(*overrides):
     """Return the arguments of the module that the overrides choose."""
-    config = compose_plain(list(overrides))
+    config = compose_plain(["experiment=plain", *overrides])
     optimizer = config["optimizer"]
     rates = {key: optimizer[key] for key in ("lr", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")}
     return {"optimizer": build_optimizer(optimizer), "scheduler": build_scheduler(config["scheduler"]), **rates}
