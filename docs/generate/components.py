@@ -82,9 +82,9 @@ genre. Blue: the share of the posters in the batches of one epoch.""",
         "head",
         "model",
         "keyart.models",
-        """The head maps the features of the backbone to the embedding. `experiment=head` and `experiment=best` add
-branches that no gradient trains: a kernel regression (`model.kernel.weight`) and the frozen features
-(`model.frozen_features.balance`); see [Results](../results.md#what-each-branch-brings).""",
+        """The head maps the features of the backbone to the embedding. `experiment=head`, the default, and `experiment=best`
+choose `metric_maps` and add branches that no gradient trains: a kernel regression (`model.kernel.weight`) and the
+frozen features (`model.frozen_features.balance`); see [Results](../results.md#what-each-branch-brings).""",
         """import torch
 import keyart.models
 
@@ -97,7 +97,7 @@ print(head(head.transform(features)).shape)""",
         "pooling",
         "model",
         "keyart.models",
-        """A pooling turns feature maps into the numbers that the head sees. `model.pooling=avg`, the default, takes
+        """A pooling turns feature maps into the numbers that the head sees. `model.pooling=avg` takes
 timm's own pooled features. The others add columns beside them. The frozen backbone that metrics are compared with
 always has timm's own.""",
         """import torch

@@ -93,7 +93,7 @@ def test_the_page_of_keys_has_each_key_with_its_range():
     for row in (
         "| `seed` | whole number from 0 to 2147483647 | `0` |",
         "| `training.precision` | text: one of auto, fp32, bf16 | `auto` |",
-        "| `loss.margin` | number from 1 to 80 | `45` | degrees |",
+        "| `loss.margin` | number from 1 to 80 | `36` | degrees |",
         "| `model.flip_average` | true or false | `false` |",
         "| `data.catalogue` |  | – | CSV or Parquet",
     ):

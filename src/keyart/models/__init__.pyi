@@ -29,6 +29,7 @@ from keyart.models.heads.ensemble import EnsembleHead as EnsembleHead
 from keyart.models.heads.kernel import KernelHead as KernelHead
 from keyart.models.heads.kernel import relevance_coordinates as relevance_coordinates
 from keyart.models.heads.linear import LinearHead as LinearHead
+from keyart.models.heads.metric_maps import MetricMapsHead as MetricMapsHead
 from keyart.models.heads.mlp import MLPHead as MLPHead
 from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead

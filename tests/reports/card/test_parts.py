@@ -150,5 +150,5 @@ def test_the_advised_margin_is_one_that_the_loss_takes():
         summary = margin({"angles": summarise_angles(np.full(50, angle))})["start"]
         assert all(1 <= one <= 80 for one in (summary["loss.margin"], *summary["sweep"]))
     nothing = margin({"angles": summarise_angles(np.zeros(0))})
-    assert nothing["start"]["loss.margin"] == 45
+    assert nothing["start"]["loss.margin"] == 36
     assert "no triplets" in nothing["measured"]

@@ -23,8 +23,7 @@ class MPerClassSampler(Batches):
     skipped until the pack's other posters have been visited, so visits are as even as the drawn genres allow. An epoch
     has as many visits as the train split has posters; posters of rare genres are visited more than once.
 
-    Use it with any loss that compares posters with each other: each batch holds positives, also of rare genres. It is
-    the default.
+    Use it with any loss that compares posters with each other: each batch holds positives, also of rare genres.
 
     Args:
         genres: (N, G) bool, multi-hot, of the train split.

@@ -22,7 +22,7 @@ class EnsembleHead(Head):
     divided by one number, so that the mean square of a coordinate is 1. Weights are initialised as N(0, 1) / √inputs,
     so that they preserve the scale of the activations.
 
-    Use it for the best results: ``experiment=head`` and ``experiment=best`` do.
+    Use it for the vectors of a classifier (``experiment=classifier``).
 
     Args:
         feature_dim: Columns of the features.

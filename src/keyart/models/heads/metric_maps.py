@@ -33,6 +33,8 @@ class MetricMapsHead(Head):
     vectors hardly changes its length. With ``confidence`` c > 0, all vectors of a poster get the mean length of its
     started maps, at most 1, to the power of c. `CombinedHead` gives the rest to the frozen features.
 
+    Use it for the best results: ``experiment=head``, the default, and ``experiment=best`` do.
+
     Args:
         feature_dim: Columns of the features.
         branch_size: Width of each map's vector.
