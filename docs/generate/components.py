@@ -82,9 +82,10 @@ genre. Blue: the share of the posters in the batches of one epoch.""",
         "head",
         "model",
         "keyart.models",
-        """The head maps the features of the backbone to the embedding. `experiment=head`, the default, and `experiment=best`
-choose `metric_maps` and add branches that no gradient trains: a kernel regression (`model.kernel.weight`) and the
-frozen features (`model.frozen_features.balance`); see [Results](../results.md#what-each-branch-brings).""",
+        """The head maps the features of the backbone to the embedding. `experiment=head`, the default, and
+`experiment=best` choose `metric_maps`, and add branches that no gradient trains: a kernel regression
+(`model.kernel.weight`) and the frozen features (`model.frozen_features.balance`); see
+[Results](../results.md#what-each-branch-brings).""",
         """import torch
 import keyart.models
 

@@ -35,8 +35,8 @@ def check_model(model: Mapping[str, Any]) -> None:
     keys = ("heads", "hidden_size", "landmarks", "components", "embedding_size")
     sizes = {key: model[key] for key in keys if key in model}
     inputs, output, heads = sizes.get("components", 0), sizes["embedding_size"], sizes.get("heads", 1)
-    landmarks = sizes.get("landmarks", 0)
-    weights = sizes.get("hidden_size", 0) * (inputs + output) * heads + landmarks * (inputs + landmarks + output * heads)
+    hidden, landmarks = sizes.get("hidden_size", 0), sizes.get("landmarks", 0)
+    weights = hidden * (inputs + output) * heads + landmarks * (inputs + landmarks + output * heads)
     if weights > MOST_HEAD_WEIGHTS:
         text = ", ".join(f"model.{key}={value}" for key, value in sizes.items())
         raise InputError(f"{text}: the head has {weights:,} weights, and {MOST_HEAD_WEIGHTS:,} is the most; lower one")
