@@ -2,8 +2,10 @@
 
 import io
 import json
+import shutil
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -86,33 +88,56 @@ def run_graph(path, inputs):
     return session.run(None, {"images": inputs})[0]
 
 
-def test_a_graph_that_onnxruntime_refuses_is_reported_in_one_line(tmp_path, monkeypatch):
-    onnxruntime = pytest.importorskip("onnxruntime")
+@pytest.fixture(scope="module")
+def graph_of(tmp_path_factory):
+    """Exports each case once: embedder, folder of the graph, summary."""
     pytest.importorskip("onnxscript")
-    _, embedder = make_run(tmp_path / "run")
+    pytest.importorskip("onnxruntime")
+
+    @cache
+    def export(case):
+        folder = tmp_path_factory.mktemp("graph")
+        run, embedder = make_run(folder / "run", case)
+        return embedder, folder / "out", export_run(run, "onnx", folder / "out")
+
+    return export
+
+
+@pytest.fixture
+def traced(graph_of, monkeypatch):
+    """Let PyTorch's exporter write the graph of ``linear`` that is there, because tracing takes seconds."""
+    embedder, out, _ = graph_of("linear")
+
+    class Program:
+        def save(self, path):
+            shutil.copy(out / "embedder.onnx", path)
+
+    monkeypatch.setattr(torch.onnx, "export", lambda *given, **named: Program())
+    return embedder
+
+
+def test_a_graph_that_onnxruntime_refuses_is_reported_in_one_line(traced, tmp_path, monkeypatch):
+    onnxruntime = pytest.importorskip("onnxruntime")
 
     def refuses(*given, **named):
         raise RuntimeError("no such operator")
 
     monkeypatch.setattr(onnxruntime, "InferenceSession", refuses)
     with pytest.raises(InputError, match=r"no such operator.*`target=timm`"):
-        write_onnx(embedder, tmp_path / "a.onnx")
+        write_onnx(traced, tmp_path / "a.onnx")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
-def test_the_graph_equals_the_embedder_for_any_number_of_images(case, tmp_path):
-    pytest.importorskip("onnxscript")
-    pytest.importorskip("onnxruntime")
-    run, embedder = make_run(tmp_path / "run", case)
-    summary = export_run(run, "onnx", tmp_path / "out")
+def test_the_graph_equals_the_embedder_for_any_number_of_images(case, graph_of):
+    embedder, out, summary = graph_of(case)
     assert summary["files"] == ["embedder.onnx", "preprocessing.json"]
     assert summary["difference"] <= 1e-4
     for count in (1, 2, 5):
         shown = images(count, seed=7)
         with torch.no_grad():
             expected = embedder(shown).numpy()
-        found = run_graph(tmp_path / "out" / "embedder.onnx", shown.numpy())
+        found = run_graph(out / "embedder.onnx", shown.numpy())
         np.testing.assert_allclose(found, expected, atol=1e-4, rtol=0)
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
@@ -144,6 +169,18 @@ def without_program(monkeypatch):
         raise InputError("not in this test")
 
     monkeypatch.setattr("keyart.runs.export.write_programs", refuse)
+
+
+@pytest.fixture
+def any_program(monkeypatch):
+    """Let the tracing write files of any content, because it takes seconds."""
+
+    def write(embedder, folder):
+        for name in ("embedder.pt2", "head.pt2"):
+            (folder / name).write_text("a program")
+        return 0.0
+
+    monkeypatch.setattr("keyart.runs.export.write_programs", write)
 
 
 @pytest.mark.usefixtures("without_program")
@@ -275,6 +312,7 @@ def test_what_pytorch_cannot_express_is_left_out_and_said(keyart, tmp_path, monk
     assert "program" not in json.loads((tmp_path / "out" / "preprocessing.json").read_text())
 
 
+@pytest.mark.usefixtures("any_program")
 def test_somebodys_readme_stays(tmp_path):
     run, _ = make_run(tmp_path / "run")
     (tmp_path / "out").mkdir()
@@ -283,6 +321,7 @@ def test_somebodys_readme_stays(tmp_path):
     assert (tmp_path / "out" / "README.md").read_text() == "mine"
 
 
+@pytest.mark.usefixtures("any_program")
 def test_an_export_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     run, _ = make_run(tmp_path / "run")
     out = tmp_path / "out"
@@ -299,6 +338,7 @@ def test_an_export_that_fails_leaves_the_old_one(tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "run"]
 
 
+@pytest.mark.usefixtures("any_program")
 def test_the_command(keyart, tmp_path):
     run, _ = make_run(tmp_path / "run")
     out = tmp_path / "new" / "out"
@@ -322,10 +362,8 @@ def test_what_is_refused(keyart, tmp_path, monkeypatch):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run", "taken"]
 
 
+@pytest.mark.usefixtures("traced")
 def test_a_graph_that_differs_is_not_left_behind(tmp_path, monkeypatch):
-    pytest.importorskip("onnxscript")
-    from keyart.errors import InputError
-
     run, _ = make_run(tmp_path / "run")
     monkeypatch.setattr("keyart.models.export.onnx.TOLERANCE", -1.0)
     with pytest.raises(InputError, match="differs"):
