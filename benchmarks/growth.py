@@ -66,10 +66,10 @@ def metrics(n: int) -> dict[str, Any]:
     names = [f"genre {i}" for i in range(GENRES)]
     relevance = Relevance("jaccard")
 
-    def judge() -> Any:
+    def evaluate() -> Any:
         return evaluate_retrieval(vectors, genres, ids, relevance=relevance, genre_names=names, queries=queries)
 
-    _, taken, peak = measure.peak_of(judge)
+    _, taken, peak = measure.peak_of(evaluate)
     return {"seconds": taken, "peak": held + peak, "queries": n if queries is None else len(queries)}
 
 

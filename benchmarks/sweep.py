@@ -3,7 +3,7 @@
     python benchmarks/sweep.py [--margins 16] [--epochs 20] [--recompute-share 1] [override …]
 
 Ours is `python train.py -m loss.margin=…` on the real posters with features in the cache and without reports: each run
-validates every epoch, judges val and test beside chance and the frozen backbone, and leaves its embedder and index;
+validates every epoch, evaluates val and test beside chance and the frozen backbone, and leaves its embedder and index;
 once job by job, and once two jobs at a time (`hydra/launcher=local`). The peer is a plain script: for each margin a
 Lightning Trainer, a two-layer head of the same size, pytorch-metric-learning's AngularLoss and MPerClassSampler on
 first genres, AccuracyCalculator after every epoch, once with the frozen backbone in `forward` (timm, float32, images

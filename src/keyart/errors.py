@@ -33,21 +33,21 @@ class InputError(ValueError):
         """Return the message with parameters as ``spell`` writes them, and by their names where it returns None."""
 
         def in_text(match: re.Match[str]) -> str:
-            spelt, value = spell(match[1]), match[2]
-            return f"`{match[0].strip('`')}`" if spelt is None else _assignment(spelt, value)
+            written, value = spell(match[1]), match[2]
+            return f"`{match[0].strip('`')}`" if written is None else _assignment(written, value)
 
         text = re.sub(r"``(\w+)(?:=([^`]*))?``", in_text, self.text)
         if self.parameter is None:
             return text
-        spelt, value = spell(self.parameter), self.value
+        written, value = spell(self.parameter), self.value
         if value is not None:
             value = f"{value:g}" if isinstance(value, float) else " ".join(str(value).split())
-        if spelt is None and value is not None and not isinstance(self.value, int | float):
+        if written is None and value is not None and not isinstance(self.value, int | float):
             value = repr(value)
-        return f"{_assignment(spelt or self.parameter, value)}: {text}"
+        return f"{_assignment(written or self.parameter, value)}: {text}"
 
 
-def _assignment(spelt: str, value: str | None) -> str:
+def _assignment(written: str, value: str | None) -> str:
     if value is None:
-        return spelt
-    return f"{spelt}{' ' if spelt.startswith('-') else '='}{value or repr(value)}"
+        return written
+    return f"{written}{' ' if written.startswith('-') else '='}{value or repr(value)}"

@@ -232,7 +232,7 @@ def test_a_column_that_parts_a_film_is_an_error_that_names_it():
     split = ["train", "train", "test", "train", "val", "test"]
     with pytest.raises(InputError, match=r"films\.csv: column `split` puts film 'Heat' into test and train;"):
         make_splits(catalogue_of(drawn(6), films=films, split=split))
-    with pytest.raises(InputError, match=r"'Alien' into test and train \(and parts 1 more\)"):
+    with pytest.raises(InputError, match=r"'Alien' into test and train \(and separates 1 more\)"):
         make_splits(catalogue_of(drawn(6), films=films, split=["train", "train", "test", "test", "val", "test"]))
 
 
@@ -240,7 +240,7 @@ def test_a_column_that_parts_near_duplicates_is_warned_of(caplog):
     split = ["train", "val", "test", "train"]
     with caplog.at_level(logging.WARNING):
         assert make_splits(catalogue_of(drawn(4), split=split), groups=[5, 6, 5, 7]).tolist() == split
-    assert "parts 1 groups of near-duplicates, such as 0, 2" in caplog.text
+    assert "separates 1 groups of near-duplicates, such as 0, 2" in caplog.text
     caplog.clear()
     make_splits(catalogue_of(drawn(4), split=split), groups=[5, 6, 7, 5])
     assert not caplog.records

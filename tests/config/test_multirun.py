@@ -237,7 +237,7 @@ class TestResuming:
         monkeypatch.setenv("PATH", f"{folder / 'bin'}:/bin:/usr/bin")
         if alive:
             summary = refusal([f"resume_sweep={folder}"])
-            assert "SLURM has its job 12 as PENDING; wait for its end, or end it with scancel 12" in summary
+            assert "SLURM job 12 of the sweep is PENDING; wait for its end, or end it with scancel 12" in summary
         else:
             preflight([f"resume_sweep={folder}"])
 

@@ -103,7 +103,7 @@ def test_the_page_of_keys_has_each_key_with_its_range():
 def test_the_page_of_commands_has_each_with_its_options():
     page = command_line.pages()["commands"]
     assert re.findall(r"^## keyart (\S+)$", page, re.MULTILINE) == list(COMMANDS)
-    assert re.search(r"\| `-k <?\w+>?` \| How many posters\.", page)
+    assert re.search(r"\| `-k <?\w+>?` \| Number of posters\.", page)
 
 
 def test_the_page_of_the_api_has_each_public_name():

@@ -211,7 +211,7 @@ def test_a_sweep_that_is_asked_to_stop_saves_its_jobs_and_reports(launcher, numb
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + number, err
     assert out.splitlines() == [str(tmp_path / "s")]
-    assert f"jobs did not finish; do them again with python train.py -m resume_sweep={tmp_path / 's'}" in err
+    assert f"jobs did not finish; run them again with python train.py -m resume_sweep={tmp_path / 's'}" in err
     assert "Traceback" not in err
     assert rows_of(tmp_path / "s")[0]["status"] == "unfinished"
     assert all(gone(pid) for pid in left)

@@ -1,4 +1,4 @@
-"""A whole run: trained, judged, read back, killed and resumed."""
+"""A whole run: trained, evaluated, read back, killed and resumed."""
 
 import json
 import os

@@ -137,7 +137,7 @@ class Recorder(LightningModule):
         self.on_features = torch.nn.Linear(5, 4)
         self.on_pixels = torch.nn.Linear(3, 4)
         self.seen: list[tuple[int, str, list[int]]] = []
-        self.judged: list[tuple[str, str, list[int]]] = []
+        self.evaluated: list[tuple[str, str, list[int]]] = []
 
     def scores(self, batch):
         if "features" in batch:
@@ -149,15 +149,15 @@ class Recorder(LightningModule):
         self.seen.append((self.current_epoch, kind, batch["index"].tolist()))
         return F.binary_cross_entropy_with_logits(self.scores(batch), batch["genres"])
 
-    def judge(self, stage, batch):
-        self.judged.append((stage, "features" if "features" in batch else "pixels", batch["index"].tolist()))
+    def evaluate(self, stage, batch):
+        self.evaluated.append((stage, "features" if "features" in batch else "pixels", batch["index"].tolist()))
         self.log(f"{stage}/loss", F.binary_cross_entropy_with_logits(self.scores(batch), batch["genres"]))
 
     def validation_step(self, batch, batch_idx):
-        self.judge("val", batch)
+        self.evaluate("val", batch)
 
     def test_step(self, batch, batch_idx):
-        self.judge("test", batch)
+        self.evaluate("test", batch)
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters(), lr=0.05)
@@ -210,17 +210,17 @@ def test_a_fit_sees_both_phases_and_every_batch(undisturbed, make, splits):
         expected += [(epoch, "features" if epoch < HEAD_EPOCHS else "pixels", b["index"].tolist()) for b in loader]
     assert model.seen == expected
     val = [("val", "features" if epoch < HEAD_EPOCHS else "pixels") for epoch in range(4) for _ in range(2)]
-    assert [evaluated[:2] for evaluated in model.judged] == val
-    assert [i for evaluated in model.judged[:2] for i in evaluated[2]] == np.flatnonzero(splits == "val").tolist()
+    assert [evaluated[:2] for evaluated in model.evaluated] == val
+    assert [i for evaluated in model.evaluated[:2] for i in evaluated[2]] == np.flatnonzero(splits == "val").tolist()
 
-    model.judged.clear()
+    model.evaluated.clear()
     runner.test(model, datamodule=data, verbose=False)
-    assert {evaluated[:2] for evaluated in model.judged} == {("test", "pixels")}
-    model.judged.clear()
+    assert {evaluated[:2] for evaluated in model.evaluated} == {("test", "pixels")}
+    model.evaluated.clear()
     data.evaluate_on = "features"
     runner.test(model, datamodule=data, verbose=False)
-    assert {evaluated[:2] for evaluated in model.judged} == {("test", "features")}
-    assert [i for evaluated in model.judged for i in evaluated[2]] == np.flatnonzero(splits == "test").tolist()
+    assert {evaluated[:2] for evaluated in model.evaluated} == {("test", "features")}
+    assert [i for evaluated in model.evaluated for i in evaluated[2]] == np.flatnonzero(splits == "test").tolist()
 
 
 # 3 batches per epoch: the middle of an epoch of each phase, after its last batch, and after the very first batch.

@@ -337,5 +337,5 @@ def test_no_real_poster_is_taken_for_a_cut_one(posters_dir):
         for path in sorted((posters_dir / "posters").iterdir())[::40]:
             data = path.read_bytes()
             assert decode_poster(data, (90, 60)).shape == (90, 60, 3)
-            with pytest.raises(BadImage, match="end before the picture"):
+            with pytest.raises(BadImage, match="ends before the image"):
                 decode_poster(data[: len(data) // 2] + b"\xff\xd9", (90, 60))

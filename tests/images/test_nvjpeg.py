@@ -124,7 +124,7 @@ def test_a_file_cut_and_closed_is_left_to_pillow_which_refuses_it(device, option
     found = decode_jpegs([whole, cut, whole], SIZE, device)
     assert found[1] is None
     assert found[0].shape == found[2].shape == (*SIZE, 3)
-    with pytest.raises(BadImage, match="end before the picture"):
+    with pytest.raises(BadImage, match="ends before the image"):
         decode_poster(cut, SIZE)
 
 

@@ -77,7 +77,7 @@ def galleries(n, groups, query):
             yield "/dedup", [j for j in plain if groups[query] < 0 or groups[j] != groups[query]]
 
 
-def judge(embeddings, genres, ids, kind, names, years, groups, k, queries=None):
+def evaluate(embeddings, genres, ids, kind, names, years, groups, k, queries=None):
     """Evaluate all queries; return name → {query: value or None}."""
     table = {}
     for query in range(len(ids)) if queries is None else queries:

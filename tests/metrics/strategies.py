@@ -33,7 +33,7 @@ class Problem:
             f"precision@{k}/decade",
         )
 
-    def judge(self, metrics=None, **options):
+    def evaluate(self, metrics=None, **options):
         return evaluate_retrieval(
             self.embeddings,
             self.genres,

@@ -15,7 +15,7 @@ from tests.metrics.strategies import problems
 @settings(max_examples=40, deadline=None)
 @given(problems(max_size=5))
 def test_chance_is_the_mean_over_all_rankings(problem):
-    result = problem.judge()
+    result = problem.evaluate()
     for name, values in naive.expect(*problem.naive_arguments()).items():
         known = [v for v in values.values() if v is not None]
         if known:

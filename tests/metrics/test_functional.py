@@ -43,16 +43,16 @@ def assert_equals_naive(result, table, queries):
 @settings(max_examples=150, deadline=None)
 @given(problems())
 def test_every_metric_equals_the_naive_reference(problem):
-    table = naive.judge(problem.embeddings, *problem.naive_arguments())
-    assert_equals_naive(problem.judge(), table, range(len(problem.ids)))
+    table = naive.evaluate(problem.embeddings, *problem.naive_arguments())
+    assert_equals_naive(problem.evaluate(), table, range(len(problem.ids)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(problems(), st.data())
 def test_some_queries_in_the_whole_gallery(problem, data):
     queries = np.array(data.draw(st.lists(st.sampled_from(range(len(problem.ids))), min_size=1, unique=True)))
-    table = naive.judge(problem.embeddings, *problem.naive_arguments(), queries=queries)
-    result = problem.judge(queries=queries)
+    table = naive.evaluate(problem.embeddings, *problem.naive_arguments(), queries=queries)
+    result = problem.evaluate(queries=queries)
     assert_equals_naive(result, table, queries)
     assert result.queries == len(queries)
     assert result.gallery == len(problem.ids)
@@ -62,8 +62,8 @@ def test_some_queries_in_the_whole_gallery(problem, data):
 @settings(max_examples=60, deadline=None)
 @given(problems(max_size=40))
 def test_neighbours_and_full_ranking_agree(problem):
-    full = problem.judge()
-    nearest = problem.judge(metrics=problem.names)
+    full = problem.evaluate()
+    nearest = problem.evaluate(metrics=problem.names)
     for name in nearest.per_query:
         np.testing.assert_array_equal(nearest.per_query[name], full.per_query[name], err_msg=name)
         assert nearest.left_out[name] == full.left_out[name]
@@ -72,7 +72,7 @@ def test_neighbours_and_full_ranking_agree(problem):
 @settings(max_examples=40, deadline=None)
 @given(problems(max_size=30), st.sampled_from([1, 600, 5000]))
 def test_tile_size_changes_nothing(problem, budget):
-    whole, tiled = problem.judge(), problem.judge(memory_budget=budget)
+    whole, tiled = problem.evaluate(), problem.evaluate(memory_budget=budget)
     assert whole.left_out == tiled.left_out
     for name, values in whole.per_query.items():
         np.testing.assert_array_equal(values, tiled.per_query[name], err_msg=name)
@@ -84,12 +84,12 @@ def test_tile_size_changes_nothing(problem, budget):
 def test_order_of_rows_changes_nothing(problem, random):
     order = list(range(len(problem.ids)))
     random.shuffle(order)
-    before = problem.judge()
+    before = problem.evaluate()
     problem.embeddings, problem.genres = problem.embeddings[order], problem.genres[order]
     problem.ids = [problem.ids[i] for i in order]
     problem.years = None if problem.years is None else problem.years[order]
     problem.groups = None if problem.groups is None else problem.groups[order]
-    after = problem.judge()
+    after = problem.evaluate()
     for name, values in before.per_query.items():
         np.testing.assert_array_equal(values[order], after.per_query[name], err_msg=name)
 

@@ -159,7 +159,7 @@ def test_sizes_need_a_run_that_sorted_its_numbers(trained):
 def test_the_table_and_its_sentence(trained, keyart, run):
     code, out, _ = keyart("evaluate", trained[0].folder)
     assert code == 0
-    assert "what each branch brings" in out
+    assert "contribution of each branch" in out
     assert all(name in out for name in SIZES)
     assert "learned alone" in out
     assert "branch/learned" not in out

@@ -225,7 +225,7 @@ def test_settings_are_those_that_are_best_on_the_validation_events():
 
 
 @pytest.fixture(scope="module")
-def judged():
+def evaluated():
     """Evaluate vectors: posters predict the users' groups, the frozen backbone a little, genres half."""
     taste = np.arange(150) % 6
     rng = np.random.default_rng(1)
@@ -238,46 +238,46 @@ def judged():
     return evaluate_events(make_events(60, 150, 30, taste=taste), vectors, np.arange(150) % 3 == 0)
 
 
-def test_what_reports_the_taste_is_above_what_does_not(judged):
+def test_what_reports_the_taste_is_above_what_does_not(evaluated):
     for setting in ("all", "cold", "test/cold"):
-        values = {row: judged[f"{setting}/ndcg@10/{row}"] for row in ROWS}
+        values = {row: evaluated[f"{setting}/ndcg@10/{row}"] for row in ROWS}
         assert values["posters"] > values["frozen"] > values["random"], setting
         assert values["genres+posters"] > values["genres"] > values["random"], setting
         for row in ("posters", "random"):
-            low, high = (judged[f"{setting}/ndcg@10/{row}/{end}"] for end in ("low", "high"))
+            low, high = (evaluated[f"{setting}/ndcg@10/{row}/{end}"] for end in ("low", "high"))
             assert low <= values[row] <= high
-    assert judged["all/ndcg@10/hybrid"] >= judged["all/ndcg@10/popularity"]
-    assert judged["all/gallery"] == 150
-    assert judged["cold/gallery"] == 30
-    assert judged["test/cold/gallery"] == 10
+    assert evaluated["all/ndcg@10/hybrid"] >= evaluated["all/ndcg@10/popularity"]
+    assert evaluated["all/gallery"] == 150
+    assert evaluated["cold/gallery"] == 30
+    assert evaluated["test/cold/gallery"] == 10
 
 
-def test_differences_are_paired_and_silence_is_reported(judged):
+def test_differences_are_paired_and_silence_is_reported(evaluated):
     for a, b in DIFFERENCES:
-        if f"all/recall@50/{a}-{b}" in judged:
-            difference = judged[f"all/recall@50/{a}"] - judged[f"all/recall@50/{b}"]
-            assert judged[f"all/recall@50/{a}-{b}"] == pytest.approx(difference, abs=1e-9)
+        if f"all/recall@50/{a}-{b}" in evaluated:
+            difference = evaluated[f"all/recall@50/{a}"] - evaluated[f"all/recall@50/{b}"]
+            assert evaluated[f"all/recall@50/{a}-{b}"] == pytest.approx(difference, abs=1e-9)
     for name in NAMES:
-        assert judged[f"cold/{name}/ease"] is None
-        assert judged[f"cold/{name}/popularity"] is None
-        assert judged[f"cold/{name}/hybrid"] == judged[f"cold/{name}/posters"]
-    assert judged["cold/novelty@10/posters"] is None
-    assert 0 < judged["all/novelty@10/ease"] < judged["all/novelty@10/random"] + 1
-    assert len(judged["chosen"]["cold"]) == 5
+        assert evaluated[f"cold/{name}/ease"] is None
+        assert evaluated[f"cold/{name}/popularity"] is None
+        assert evaluated[f"cold/{name}/hybrid"] == evaluated[f"cold/{name}/posters"]
+    assert evaluated["cold/novelty@10/posters"] is None
+    assert 0 < evaluated["all/novelty@10/ease"] < evaluated["all/novelty@10/random"] + 1
+    assert len(evaluated["chosen"]["cold"]) == 5
 
 
-def test_what_every_ranking_reaches_is_left_out(judged):
+def test_what_every_ranking_reaches_is_left_out(evaluated):
     """With 30 cold films, the first 50 and 100 contain all of them, so recall is 1.0 for every row."""
     for k in (50, 100):
         for name in ("recall", "hit_rate", "novelty", "coverage"):
-            assert "all candidates" in judged["cold/left_out"][f"{name}@{k}"]
-            assert all(judged[f"cold/{name}@{k}/{row}"] is None for row in ROWS)
-        assert judged[f"cold/recall@{k}/posters-frozen"] is None
-        assert 0 < judged[f"cold/ndcg@{k}/posters"] < 1
-    assert judged["cold/recall@10/posters"] < 1
-    assert judged["all/left_out"] == {}
-    assert {"recall@50", "recall@100"} <= judged["test/cold/left_out"].keys()
-    assert judged["test/cold/best"]["metric"] == "ndcg@10"
+            assert "all candidates" in evaluated["cold/left_out"][f"{name}@{k}"]
+            assert all(evaluated[f"cold/{name}@{k}/{row}"] is None for row in ROWS)
+        assert evaluated[f"cold/recall@{k}/posters-frozen"] is None
+        assert 0 < evaluated[f"cold/ndcg@{k}/posters"] < 1
+    assert evaluated["cold/recall@10/posters"] < 1
+    assert evaluated["all/left_out"] == {}
+    assert {"recall@50", "recall@100"} <= evaluated["test/cold/left_out"].keys()
+    assert evaluated["test/cold/best"]["metric"] == "ndcg@10"
 
 
 def test_a_hit_that_cannot_be_missed_is_left_out():
@@ -287,11 +287,11 @@ def test_a_hit_that_cannot_be_missed_is_left_out():
     assert list(trivial(random)) == ["hit_rate@10"]
 
 
-def test_the_best_row_is_reported_beside_popularity_and_chance(judged):
-    best = judged["all/best"]
+def test_the_best_row_is_reported_beside_popularity_and_chance(evaluated):
+    best = evaluated["all/best"]
     metric = best["metric"]
     assert metric == "ndcg@100"
-    means = {row: judged[f"all/{metric}/{row}"] for row in ROWS}
+    means = {row: evaluated[f"all/{metric}/{row}"] for row in ROWS}
     assert best["row"] == max(means, key=means.get)
     for row in ("popularity", "random"):
         gap = best["over"][row]
@@ -299,11 +299,11 @@ def test_the_best_row_is_reported_beside_popularity_and_chance(judged):
         assert gap["verdict"] == "better"
         assert gap["low"] > 0
     assert set(best["as_good"]) <= set(ROWS) - {best["row"], "random", "popularity"}
-    cold = judged["cold/best"]
+    cold = evaluated["cold/best"]
     assert cold["metric"] == "ndcg@10"
     assert list(cold["over"]) == ["random"]
     assert cold["row"] != "hybrid"
-    summary = answer(judged, "all")
+    summary = answer(evaluated, "all")
     assert DESCRIPTIONS[best["row"]] in summary
     assert "significantly above popularity" in summary
 

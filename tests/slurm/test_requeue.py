@@ -25,8 +25,8 @@ CANCELLED = "JobId=5 JobState=COMPLETING Reason=None Requeue=1 Restarts=0"
         (signal.SIGUSR2, 0, PREEMPTED, None),
         (signal.SIGTERM, 9, LIMIT, None),
         (signal.SIGTERM, 0, LIMIT, "raise hydra.launcher.timeout_min"),
-        (signal.SIGTERM, 9, RUNNING, "SIGTERM came neither"),
-        (signal.SIGTERM, 9, CANCELLED, "SLURM has it as COMPLETING"),
+        (signal.SIGTERM, 9, RUNNING, "SIGTERM was not sent by"),
+        (signal.SIGTERM, 9, CANCELLED, "SLURM reports its state as COMPLETING"),
     ],
 )
 def test_only_what_was_preempted_or_reached_its_limit_with_something_done(number, steps, job, reason):

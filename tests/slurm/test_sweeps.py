@@ -68,7 +68,7 @@ def test_reported_of_its_time_limit_a_job_queues_again_and_continues_in_its_fold
     begun = wait_for(lambda: (run / "wandb" / "id").read_text())
     code, _, err = limited.waited()
     assert code == 0, err
-    assert "cut short by SIGUSR1" in err
+    assert "interrupted by SIGUSR1" in err
     assert cluster.fields(job)["Restarts"] == "1"
     check_as_undisturbed(run, undisturbed)
     assert (run / "wandb" / "id").read_text() == begun
@@ -86,7 +86,7 @@ def test_a_preempted_job_continues_when_its_place_is_free_again(sweep, cluster, 
     assert not (low.folder / "0" / "metrics.json").exists()
     code, _, err = low.waited()
     assert code == 0, err
-    assert "cut short by SIGTERM" in err
+    assert "interrupted by SIGTERM" in err
     check_as_undisturbed(low.folder / "0", undisturbed)
 
 
@@ -106,7 +106,7 @@ def test_a_job_that_dies_is_reported_and_the_others_end(sweep, cluster, small):
     os.kill(wait_for(of_the_job), signal.SIGKILL)
     code, _, err = two.waited()
     assert code == 1
-    assert f"train.py: job 0 failed: died without a result: SLURM has job {job} as FAILED" in err
+    assert f"train.py: job 0 failed: died without a result: SLURM reports job {job} as FAILED" in err
     table = pd.read_csv(two.folder / "sweep.csv")
     assert list(table["status"]) == ["failed", "finished"]
     assert not (two.folder / "0" / "metrics.json").exists()

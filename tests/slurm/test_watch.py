@@ -61,7 +61,7 @@ def test_a_job_that_died_is_reported_with_slurms_state_and_the_others_are_waited
     time = Time(t60=lambda: jobs[1].write("success", "b"))
     died, other = wait(jobs, {"7_0": "FAILED (NonZeroExitCode)", "7_1": "RUNNING"}, time)
     assert isinstance(died, SlurmJobFailed)
-    assert str(died).startswith("died without a result: SLURM has job 7_0 as FAILED (NonZeroExitCode)")
+    assert str(died).startswith("died without a result: SLURM reports job 7_0 as FAILED (NonZeroExitCode)")
     assert str(tmp_path / "7_0_0.err") in str(died)
     assert other == "b"
 

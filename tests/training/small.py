@@ -26,7 +26,7 @@ def catalogue():
     }
 
 
-def judge(vectors, split):
+def evaluate(vectors, split):
     at = SPLITS[split]
     return evaluate_retrieval(
         vectors[at],
@@ -57,7 +57,7 @@ def evaluation(**options):
         genre_names=NAMES,
         years=parts["years"],
         groups=parts["groups"],
-        **{"frozen": {split: judge(informed(), split) for split in ("val", "test")}} | options,
+        **{"frozen": {split: evaluate(informed(), split) for split in ("val", "test")}} | options,
     )
 
 

@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from keyart.metrics.dimension import collapse_stats
 from tests.forked import run_two
 from tests.training import ddp_evaluation
-from tests.training.small import SPLITS, SmallData, SmallModule, catalogue, evaluation, informed, judge, vectors
+from tests.training.small import SPLITS, SmallData, SmallModule, catalogue, evaluate, evaluation, informed, vectors
 
 
 def fit(folder, *callbacks, **options):
@@ -34,7 +34,7 @@ def fit(folder, *callbacks, **options):
 
 
 def assert_logged(logged, split):
-    want, frozen = judge(vectors(), split), judge(informed(), split)
+    want, frozen = evaluate(vectors(), split), evaluate(informed(), split)
     for name, value in want.summary.items():
         key = f"{split}/{name}"
         if math.isnan(value):
@@ -65,7 +65,7 @@ def test_checkpoints_and_early_stopping_can_monitor_it(tmp_path):
     best = ModelCheckpoint(tmp_path, filename="best", monitor="val/ndcg@10", mode="max")
     stop = EarlyStopping("val/ndcg@10", mode="max", patience=2)
     trainer = fit(tmp_path, evaluation(), best, stop, max_epochs=9)
-    assert float(best.best_model_score) == pytest.approx(judge(vectors(), "val").summary["ndcg@10"], abs=1e-6)
+    assert float(best.best_model_score) == pytest.approx(evaluate(vectors(), "val").summary["ndcg@10"], abs=1e-6)
     assert trainer.current_epoch == 3  # the vectors do not change: two validations without improvement
 
 
@@ -90,13 +90,13 @@ def test_limited_batches_have_no_lift(tmp_path):
 
 
 def test_a_frozen_backbone_that_may_be_at_chance_gives_no_lift(tmp_path):
-    blind = {split: judge(vectors(1), split) for split in ("val", "test")}
+    blind = {split: evaluate(vectors(1), split) for split in ("val", "test")}
     trainer = fit(tmp_path, evaluation(frozen=blind))
     assert "val/ndcg@10/frozen" in trainer.callback_metrics
     assert not any(key.endswith("/lift") for key in trainer.callback_metrics)
 
 
-def test_without_a_frozen_judgement_there_is_chance_only(tmp_path):
+def test_without_a_frozen_result_there_is_chance_only(tmp_path):
     trainer = fit(tmp_path, evaluation(frozen=None))
     assert "val/ndcg@10/chance" in trainer.callback_metrics
     assert not any(key.endswith(("/lift", "/frozen")) for key in trainer.callback_metrics)

@@ -325,13 +325,13 @@ class Run(folders.Run):
         if catalogue is None:
             # Explanations of one table share what they compute of the average poster.
             key = ("explained posters", folder)
-            shelf = typical = self._once(key, lambda: explaining.index_poster_table(self, folder))
+            table = typical = self._once(key, lambda: explaining.index_poster_table(self, folder))
         else:
-            shelf, left_out = explaining.catalogue_poster_table(Path(catalogue), folder)
-            typical, instead = explaining.typical_poster_table(self, shelf)
+            table, left_out = explaining.catalogue_poster_table(Path(catalogue), folder)
+            typical, instead = explaining.typical_poster_table(self, table)
             for note in filter(None, (left_out, instead)):
                 report(note)
-        return Explanation(self, explaining.explain_run(self, shelf, (first, second), typical))
+        return Explanation(self, explaining.explain_run(self, table, (first, second), typical))
 
     def evaluate(
         self,

@@ -125,10 +125,10 @@ def _missing(
     return faults
 
 
-def _near(table: RawTable, names: Sequence[str], roles: dict[str, int], wanted: Iterable[str]) -> str:
+def _near(table: RawTable, names: Sequence[str], roles: dict[str, int], missing_roles: Iterable[str]) -> str:
     free = {name: table.names[i] for i, name in enumerate(names) if i not in roles.values()}
     hints = []
-    for role in wanted:
+    for role in missing_roles:
         near = [n for alias in ALIASES[role] for n in difflib.get_close_matches(alias, free, n=2, cutoff=0.7)]
         hints += [f"rename `{free[name]}` to `{role}`" for name in dict.fromkeys(near)]
     return f" ({'; '.join(hints)}?)" if hints else ""

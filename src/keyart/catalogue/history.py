@@ -161,12 +161,12 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
         raise InputError(faults[0])
     roles: dict[str, int] = {}
 
-    def wanted(names: list[str]) -> list[int]:
+    def choose_columns(names: list[str]) -> list[int]:
         found = _roles(source, names)
         roles.update(zip(found, range(len(found)), strict=True))
         return list(found.values())
 
-    table = read_table(source, wanted=wanted, each="event")
+    table = read_table(source, choose_columns=choose_columns, each="event")
     if table.problems:
         raise InputError(f"{source}: rows that cannot be read: {describe_problems(table.problems)}")
     columns = {role: pd.Series(table.columns[at]) for role, at in roles.items()}
@@ -195,8 +195,8 @@ def similar_users(users: Sequence[str], asked: str) -> str:
         '; did you mean anna?'
     """
     if not (asked.isdecimal() or len(asked) < 3):
-        spelt = {name: name.casefold() for name in users}
-        near = process.extract(asked.casefold(), spelt, scorer=OSA.distance, score_cutoff=2, limit=3)
+        folded = {name: name.casefold() for name in users}
+        near = process.extract(asked.casefold(), folded, scorer=OSA.distance, score_cutoff=2, limit=3)
         if names := [name for _, edits, name in near if 3 * edits <= len(asked)]:
             return f"; did you mean {' or '.join(names)}?"
     if all(name.isdecimal() for name in users):

@@ -140,7 +140,9 @@ class _Listing:
         except (FileNotFoundError, NotADirectoryError):
             self.names = set()
         except OSError as error:
-            raise InputError(f"{folder}: cannot be listed ({error.strerror}); check the folder's rights") from error
+            raise InputError(
+                f"{folder}: cannot be listed ({error.strerror}); check the folder's permissions"
+            ) from error
 
     def named(self, base: str) -> str | None:
         if base in self.names:

@@ -123,7 +123,9 @@ def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Ro
     for i, (line, one) in enumerate(zip(table.lines, named, strict=True)):
         row = Row(int(line), one.id)
         if one.imdb_text and not one.id:
-            row.note("bad id", f"{one.imdb_text!r} is no IMDb id", "write it as tt and digits, or add a column `id`")
+            row.note(
+                "bad id", f"{one.imdb_text!r} is not an IMDb id", "write it as tt and digits, or add a column `id`"
+            )
         _find_image(row, one, folder, numbered_by)
         row.film = as_key(cells.get("film", absent)[i])
         if row.film:
@@ -214,7 +216,7 @@ def _read_flags(row: Row, flags: Sequence[tuple[str, str, Any]]) -> None:
         text = as_text(cell)
         value = flag_value(text)
         if value is None:
-            fix = "write 0 or 1 (a column that is no genre: rename it is_<name>)"
+            fix = "write 0 or 1 (if the column is not a genre, rename it is_<name>)"
             row.note("bad genre value", f"column `{name}` holds {text!r}", fix)
         elif value:
             row.genres.append(genre)

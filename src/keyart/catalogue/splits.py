@@ -105,7 +105,8 @@ def _from_column(
     parted = [] if groups is None else _parted(groups, split)
     if groups is not None and parted:
         _log.warning(
-            "%s: column `split` parts %d groups of near-duplicates, such as %s: tests then see pictures of training",
+            "%s: column `split` separates %d groups of near-duplicates, such as %s: test posters then"
+            " repeat training posters",
             catalogue.source,
             len(parted),
             ", ".join(catalogue.ids[groups == parted[0]][:3]),
@@ -129,7 +130,7 @@ def _check_films_whole(catalogue: Catalogue, column: npt.NDArray[np.object_]) ->
     parted = _parted(catalogue.films, column)
     if parted:
         found = " and ".join(sorted(set(column[catalogue.films == parted[0]])))
-        more = f" (and parts {len(parted) - 1} more)" if len(parted) > 1 else ""
+        more = f" (and separates {len(parted) - 1} more)" if len(parted) > 1 else ""
         raise InputError(
             f"{catalogue.source}: column `split` puts film {parted[0]!r} into {found}{more}; give all of a film "
             "one split, or rename the column to have splits created"

@@ -28,7 +28,7 @@ PARQUET_SUFFIXES = (".parquet", ".pq")
 SEPARATORS = (",", "\t", ";", "|")
 #: Separators of files that are usually written without quoting, so that a quote is an ordinary character.
 UNQUOTED = ("\t", "|")
-PosterRequest = Callable[[list[str]], list[int]]
+ColumnChoice = Callable[[list[str]], list[int]]
 
 MOST_BYTES = 4 << 30
 """Maximum size of a table as text; one of a million posters has a tenth of it."""
@@ -105,29 +105,29 @@ def similar_files(path: Path, limit: int = 3) -> list[str]:
     return difflib.get_close_matches(path.name, beside, n=limit)
 
 
-def read_table(path: Path, *, wanted: PosterRequest | None = None, each: str = "poster") -> RawTable:
+def read_table(path: Path, *, choose_columns: ColumnChoice | None = None, each: str = "poster") -> RawTable:
     """Read a table into a `RawTable`; every table that a user names is read here.
 
     Call :func:`table_faults` first and continue only if there are none.
 
     Args:
         path: CSV in any dialect and encoding, or Parquet.
-        wanted: Maps the column names to the positions of the columns to read; None: all columns.
+        choose_columns: Maps the column names to the positions of the columns to read; None: all columns.
         each: What a row describes, for messages.
 
     Raises:
         InputError: The file is unreadable, is not a table, or contains no row.
     """
     try:
-        table = _read_parquet(path, wanted) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path)
+        table = _read_parquet(path, choose_columns) if path.suffix.lower() in PARQUET_SUFFIXES else _read_text(path)
     except OSError as error:
         raise InputError(
-            f"{path}: cannot be read ({error.strerror or error}); check the file and its rights"
+            f"{path}: cannot be read ({error.strerror or error}); check the file and its permissions"
         ) from error
     if not table.names:
         raise InputError(f"{path}: the table is empty; it needs a header line and a row for each {each}")
-    if wanted is not None and path.suffix.lower() not in PARQUET_SUFFIXES:
-        at = wanted(table.names)
+    if choose_columns is not None and path.suffix.lower() not in PARQUET_SUFFIXES:
+        at = choose_columns(table.names)
         table.names, table.columns = [table.names[i] for i in at], [table.columns[i] for i in at]
     if not table.rows:
         raise InputError(f"{path}: the table has a header and no rows; add a row for each {each}")
@@ -136,7 +136,7 @@ def read_table(path: Path, *, wanted: PosterRequest | None = None, each: str = "
     return table
 
 
-def _read_parquet(path: Path, wanted: PosterRequest | None) -> RawTable:
+def _read_parquet(path: Path, choose_columns: ColumnChoice | None) -> RawTable:
     import pyarrow.parquet as pq
 
     try:
@@ -146,17 +146,17 @@ def _read_parquet(path: Path, wanted: PosterRequest | None) -> RawTable:
     except Exception as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); write it again, or save it as CSV") from error
     at = [i for i, name in enumerate(names) if not name.startswith("__index_level_")]
-    at = wanted([names[i] for i in at]) if wanted is not None else at
+    at = choose_columns([names[i] for i in at]) if choose_columns is not None else at
     try:
         found = pq.ParquetFile(path)
-        picked = found.read(columns=[found.schema_arrow.names[i] for i in at] if wanted is not None else None)
+        picked = found.read(columns=[found.schema_arrow.names[i] for i in at] if choose_columns is not None else None)
         # Keep integer columns with missing values as integers: as floats, large ids would be rounded.
         frame = picked.to_pandas(ignore_metadata=True, integer_object_nulls=True)
     except OSError:
         raise
     except Exception as error:
         raise InputError(f"{path}: not a readable Parquet file ({error}); write it again, or save it as CSV") from error
-    order = range(len(at)) if wanted is not None else at
+    order = range(len(at)) if choose_columns is not None else at
     columns: list[Sequence[Any]] = [frame.iloc[:, i].array for i in order]
     return RawTable([names[i] for i in at], columns, range(2, len(frame) + 2))
 
@@ -440,7 +440,7 @@ def _decode(path: Path) -> tuple[str, list[Problem]]:
             except UnicodeDecodeError as error:
                 raise InputError(f"{path}: begins as {encoding}, yet {error.reason}; save it as UTF-8") from error
     if b"\0" in data:
-        raise InputError(f"{path}: holds binary data, no text; save the table as UTF-8 CSV, or as .parquet")
+        raise InputError(f"{path}: contains binary data, not text; save the table as UTF-8 CSV, or as .parquet")
     try:
         return data.decode("utf-8"), []
     except UnicodeDecodeError as error:

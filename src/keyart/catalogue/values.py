@@ -137,10 +137,10 @@ def parse_genres(value: Any) -> list[str]:
         if isinstance(item, dict):
             named = [one for key, one in item.items() if str(key).casefold() == "name"]
             if not named:
-                raise ValueError("a mapping without `name` is no genre")
+                raise ValueError("a mapping without `name` is not a genre")
             item = named[0]
         if isinstance(item, (list, tuple, set, frozenset, np.ndarray)):
-            raise ValueError("a list within a list is no genre")
+            raise ValueError("a list within a list is not a genre")
         name = clean_name(item)
         check_genre(name)
         if name:
@@ -155,7 +155,7 @@ def check_genre(name: str) -> None:
         ValueError: The name contains brackets, braces, ``':`` or unbalanced parentheses, or no letter or digit at all.
     """
     if _NO_GENRE.search(name) or name.count("(") != name.count(")") or (name and not re.search(r"\w", name)):
-        raise ValueError(f"{name[:40]!r} is no genre, but a piece of a list")
+        raise ValueError(f"{name[:40]!r} is not a genre but a fragment of a list")
 
 
 def clean_name(value: Any) -> str:
@@ -191,7 +191,7 @@ def parse_year(value: Any) -> float:
     match = next(filter(None, (form.fullmatch(text) for form in _YEARS)), None)
     year = int(match[1]) if match else 0
     if not EARLIEST_YEAR <= year <= LATEST_YEAR:
-        raise ValueError(f"{text!r} is no year")
+        raise ValueError(f"{text!r} is not a year")
     return float(year)
 
 

@@ -52,8 +52,8 @@ def print_card(content: Mapping[str, Any], console: Console | None = None) -> No
     ]
     if "precision" in found:
         parts.append(
-            f"label suspects: of {found['planted']} planted errors {found['precision']:.1%} are among as many most "
-            f"suspect posters (chance {found['chance']:.1%})"
+            f"label suspects: of {found['planted']} planted errors {found['precision']:.1%} are among as many top "
+            f"suspects (chance {found['chance']:.1%})"
         )
     for line in parts:
         console.print(line, soft_wrap=True)

@@ -30,17 +30,21 @@ class OnBadPoster(StrEnum):
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
 CatalogueFile = Annotated[Path | None, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")]
-ImagesFolder = Annotated[Path | None, typer.Option("--images", help="Folder of its images; else the table's own.")]
+ImagesFolder = Annotated[
+    Path | None, typer.Option("--images", help="Folder of its images. Default: the table's folder.")
+]
 RatingScaleOption = Annotated[
-    float | None, typer.Option("--rating-scale", help="The best rating: 1, 5, 10 …; else found from the ratings.")
+    float | None,
+    typer.Option("--rating-scale", help="The best rating: 1, 5, 10 …; default: inferred from the ratings."),
 ]
 LikedFrom = Annotated[
-    float | None, typer.Option("--liked-from", help="Liked from this rating on; else from four fifths of the best.")
+    float | None,
+    typer.Option("--liked-from", help="Lowest rating that counts as liked. Default: four fifths of the best."),
 ]
-IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index; else the run's own.")]
+IndexFolder = Annotated[Path | None, typer.Option("--index", help="Folder of an index. Default: the run's own.")]
 IndexUri = Annotated[str | None, typer.Option("--uri", help="A Milvus file (….db) or server that holds the index.")]
 IndexCollection = Annotated[
-    str | None, typer.Option("--collection", help="The collection behind --uri; else keyart.", show_default=False)
+    str | None, typer.Option("--collection", help="Collection at --uri. Default: keyart.", show_default=False)
 ]
 
 

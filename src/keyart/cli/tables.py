@@ -49,7 +49,7 @@ def _print_branches(metrics: Mapping[str, float | None], split: str, console: Co
     if not scores:
         return
     heads = ("alone: ndcg@10", "lift", "without it: ndcg@10", "lift")
-    table = Table("branch", *heads, title=f"{split}: what each branch brings", title_justify="left")
+    table = Table("branch", *heads, title=f"{split}: contribution of each branch", title_justify="left")
     for column in table.columns[1:]:
         column.justify = "right"
     for one in scores:

@@ -59,13 +59,13 @@ def format_hydra_error(error: Exception, overrides: list[str], config_folder: Pa
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
         key, _, value = match[1].partition("=")
         one = shell_quoted(key, value)
-        return f"{match[1]}: several values need a sweep, -m; one value that holds a comma is quoted, {one}"
+        return f"{match[1]}: several values need a sweep (-m); quote one value that contains a comma, {one}"
     if isinstance(error, OverrideParseException):
         key, equals, value = error.override.partition("=")
         how = f"quote its value, {shell_quoted(key, value)}" if equals else "overrides are written key=value"
         return f"{error.override}: cannot be read as key=value; {how}"
     if match := re.search(r"Error merging override (.*)", message):
-        why = str(error.__cause__ or "it is not taken").partition("\n")[0]
+        why = str(error.__cause__ or "it is not accepted").partition("\n")[0]
         return f"{match[1]}: {why[:1].lower()}{why[1:]}"
     if match := re.search(r"Interpolation key '([^']+)' not found", message):
         return f"${{{match[1]}}}: there is no key {match[1]} to take a value from"

@@ -82,14 +82,14 @@ def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader 
                 f"{override.input_line}: Hydra's own keys take one value a sweep; start a sweep for each value"
             )
         elif not values_of(override):
-            raise InputError(f"{override.input_line}: there is no value of this kind; name some")
+            raise InputError(f"{override.input_line}: there is no value of this kind; name at least one")
     try:
         return compose_all(fixed, config_folder)[0]
     except InputError as error:
         compose_all(expand(overrides, loader)[0], config_folder)
         written = str(error).partition(": ")[0]
         raise InputError(
-            f"{written}: Hydra wants every key also where what is swept has its default; write ++{written}"
+            f"{written}: Hydra requires that every choice of the sweep has the key; write ++{written}"
         ) from None
 
 

@@ -61,7 +61,8 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
         return
     if is_sweep(Path(folder)):
         raise InputError(
-            f"hydra.sweep.dir={folder}: holds a sweep already; continue it with resume_sweep={folder}, or name another"
+            f"hydra.sweep.dir={folder}: already contains a sweep; continue it with"
+            f" resume_sweep={folder}, or name another"
             " folder"
         )
 
@@ -77,8 +78,8 @@ def check_job_folders(subdir: str) -> None:
     """
     if subdir != "${hydra.job.num}":
         raise InputError(
-            f"hydra.sweep.subdir={subdir}: a sweep's jobs lie in folders by their numbers; leave it out, and"
-            " sweep.csv lists what each is"
+            f"hydra.sweep.subdir={subdir}: the folders of a sweep's jobs are named by their numbers; leave it"
+            " out: sweep.csv lists each job's settings"
         )
 
 

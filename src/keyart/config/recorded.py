@@ -89,7 +89,7 @@ def read_overrides(file: Path) -> list[str]:
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise InputError(f"{file}: cannot be read ({' '.join(str(error).split())}); copy the run again") from None
     if not isinstance(content, list) or not all(isinstance(one, str | int | float) for one in content):
-        raise InputError(f"{file}: is no list of overrides; copy the run again")
+        raise InputError(f"{file}: is not a list of overrides; copy the run again")
     return [current_override(str(one)) for one in content]
 
 
@@ -99,7 +99,7 @@ def _fault(override: str, config_folder: Path) -> str | None:
     if not override.isprintable():
         return "whose value holds control characters"
     if override.startswith("~") or not _KEY.fullmatch(key):
-        return "which is no key with a value"
+        return "which is not a key with a value"
     if _RESOLVER.search(_NOW.sub("", text)):
         return f"whose value {text} is read from outside the configuration"
     if _SPECIAL.search(override):
@@ -180,6 +180,6 @@ def _check_additions(found: list[str], file: Path, named_by: str, config_folder:
 
 def _refusal(named_by: str, file: Path, key: str, fault: str) -> InputError:
     return InputError(
-        f"{named_by}: {file} sets {key[:80]}, {fault}; nothing of it was run. If you trust it, name that override on"
+        f"{named_by}: {file} sets {key[:80]}, {fault}; nothing was run. If you trust it, name that override on"
         " the command line yourself"
     )

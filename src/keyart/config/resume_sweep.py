@@ -53,7 +53,8 @@ def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
     folder = Path(given).resolve()
     if not is_sweep(folder):
         raise InputError(
-            f"resume_sweep={given}: is no sweep's folder (it has no sweep.yaml); name the one that train.py -m printed"
+            f"resume_sweep={given}: is not a sweep's folder (it has no sweep.yaml); name the one that"
+            f" train.py -m printed"
         )
     return folder
 

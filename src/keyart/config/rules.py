@@ -76,7 +76,7 @@ def one_of(*choices: Any) -> Rule:
 def nonempty_text(value: Any) -> str | None:
     """Check for a non-empty text on one line."""
     fits = isinstance(value, str) and value.strip() and not any(c in value for c in "\n\0")
-    return None if fits else "a word, not nothing"
+    return None if fits else "a non-empty text on one line"
 
 
 def folder_name(value: Any) -> str | None:
@@ -267,7 +267,9 @@ def check_evaluation(metrics: Sequence[str] | None, monitor: str) -> None:
         names = ["val/" + (f"{name}{MACRO}" if name.endswith("/genre") else name) for name in result_names(chosen)]
         near = difflib.get_close_matches(monitor, names, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
-        raise InputError(f"monitor={monitor}: evaluation.metrics has none such{hint}; choose among {', '.join(names)}")
+        raise InputError(
+            f"monitor={monitor}: evaluation.metrics does not contain it{hint}; choose among {', '.join(names)}"
+        )
 
 
 def check_sampler(sampler: Mapping[str, Any]) -> None:

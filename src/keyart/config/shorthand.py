@@ -209,7 +209,7 @@ def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -
         return [written]
     if key in NULLS:
         meaning = NULLS[key]
-        # What only another option has is not there to be taken away.
+        # A key that only another option has cannot be removed.
         absent = "." in key and not _default(key, overrides, config_folder)[0]
         return [] if meaning is None or absent else [meaning]
     if _is_group(key, config_folder):

@@ -81,7 +81,7 @@ def _read(path: Path) -> bytes:
     except IsADirectoryError:
         raise BadImage("unreadable image", "it is a folder", "list the files in it") from None
     except OSError as error:
-        raise BadImage("unreadable image", error.strerror or str(error), "make it a file that may be read") from None
+        raise BadImage("unreadable image", error.strerror or str(error), "make the file readable") from None
 
 
 def _is_batch(image: Any) -> bool:

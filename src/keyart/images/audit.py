@@ -122,19 +122,23 @@ def describe_faults(posters: Posters, audit: Audit) -> tuple[list[Problem], list
         return f"{audit.sizes[at, 0]}×{audit.sizes[at, 1]} pixels"
 
     problems = [fault(int(at), "blank image", "one flat colour", "replace the file") for at in audit.blank]
-    problems += repeated(audit.exact, "exact duplicate", "the same file as", "keep one of them, or give its own image")
+    problems += repeated(
+        audit.exact, "exact duplicate", "the same file as", "keep one of them, or give this one its own image"
+    )
     copies = {int(at) for group in audit.exact for at in group[1:]}
     near = [group for group in audit.near if not set(group[1:].tolist()) <= copies]
     remarks = repeated(
-        near, "near-duplicate", "the same picture as", "splits keep them together; drop one, or leave it"
+        near, "near-duplicate", "the same picture as", "remove one, or keep both: splits keep them together"
     )
     remarks = [remark for remark in remarks if remark.id not in {catalogue.ids[at] for at in copies}]
     remarks += [
-        fault(int(at), "landscape image", measured(at), "give a poster; its edges are cut off")
+        fault(int(at), "landscape image", measured(at), "use a portrait image; its edges are cropped")
         for at in audit.landscape
     ]
-    remarks += [fault(int(at), "tiny image", measured(at), "give a larger image; it is enlarged") for at in audit.tiny]
-    remarks += [fault(int(at), "grey image", "no colour", "leave it where the poster is so") for at in audit.grey]
+    remarks += [
+        fault(int(at), "tiny image", measured(at), "use a larger image; this one is enlarged") for at in audit.tiny
+    ]
+    remarks += [fault(int(at), "grey image", "no colour", "keep it if the poster really is grey") for at in audit.grey]
 
     def order(problem: Problem) -> tuple[int, str]:
         return problem.row, problem.kind

@@ -107,12 +107,12 @@ class PosterDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Gather rows in CPU memory if their table is not on the device."""
-        rows = self._rows(self._wanted(batch["epoch"]))
+        rows = self._rows(self._requested(batch["epoch"]))
         return {**batch, "rows": rows.fetch(batch["index"], self._device())}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert positions to the model's input; all operations run on the device."""
-        index, requested = batch["index"], self._wanted(batch["epoch"])
+        index, requested = batch["index"], self._requested(batch["epoch"])
         rows = batch["rows"] if batch["rows"] is not None else self._rows(requested).gather(index)
         if self._genres.device != index.device:
             self._genres, self._keys = self._genres.to(index.device), self._keys.to(index.device)
@@ -131,13 +131,13 @@ class PosterDataModule(LightningDataModule):
             created["pixels"] = self.augment.to_float(rows)
         return created
 
-    def _wanted(self, epoch: int) -> Literal["pixels", "features"]:
+    def _requested(self, epoch: int) -> Literal["pixels", "features"]:
         if self.trainer is not None and self.trainer.state.fn != "fit":
             return self.evaluate_on
         return "features" if epoch < self.head_epochs else "pixels"
 
-    def _rows(self, wanted: Literal["pixels", "features"]) -> DeviceRows:
-        if wanted == "pixels":
+    def _rows(self, requested: Literal["pixels", "features"]) -> DeviceRows:
+        if requested == "pixels":
             return self._pixels
         if self._features is None:
             raise ValueError("evaluate_on='features', but this data module was given no features")

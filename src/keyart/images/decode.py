@@ -102,7 +102,7 @@ def decode_poster(data: bytes, image_size: tuple[int, int]) -> np.ndarray:
         pixels = _decode(image, data, image_size)
     if pixels.shape != (*image_size, 3) or pixels.dtype != np.uint8:  # wrong pixels would go into the cache unnoticed
         detail = f"decoded to {pixels.dtype} of shape {pixels.shape} instead of {(*image_size, 3)}"
-        raise BadImage("unreadable image", detail, "save it anew as an ordinary JPEG or PNG")
+        raise BadImage("unreadable image", detail, "save it again as an ordinary JPEG or PNG")
     return pixels
 
 
@@ -120,7 +120,7 @@ def _as_bad_image() -> Iterator[None]:
     except Exception as error:  # Pillow's readers raise nearly anything on broken files
         detail = f"{error}" or type(error).__name__
         kind = f"{'truncated' if 'truncated' in detail.lower() else 'unreadable'} image"
-        raise BadImage(kind, detail, "replace the file with a whole one") from error
+        raise BadImage(kind, detail, "replace the file with a complete one") from error
 
 
 def oriented_size(data: bytes) -> tuple[int, int]:
@@ -240,8 +240,8 @@ def _decode(image: ImageFile.ImageFile, data: bytes, image_size: tuple[int, int]
         least = (math.ceil(scale * width), math.ceil(scale * height))
         image.draft(None, least)
         if isinstance(image, JpegImageFile) and _ends_early(image, data, least):
-            text = "its data end before the picture does"
-            raise BadImage("truncated image", text, "replace the file with a whole one")
+            text = "its data ends before the image does"
+            raise BadImage("truncated image", text, "replace the file with a complete one")
         return _fit(image, image_size)
 
 
@@ -332,10 +332,10 @@ def _ends_early(image: JpegImageFile, data: bytes, least: tuple[int, int]) -> bo
         return longer.tobytes() != image.tobytes()
 
 
-def crop_box(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, float, float, float]:
+def crop_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[float, float, float, float]:
     """Return the largest centred box (left, top, right, bottom) of ``size`` that needs at most `MAX_STRETCH`."""
     width, height = size
-    stretch = (width / height) / (wanted[0] / wanted[1])
+    stretch = (width / height) / (target[0] / target[1])
     kept_width = width * min(1.0, MAX_STRETCH / stretch)
     kept_height = height * min(1.0, MAX_STRETCH * stretch)
     left, top = (width - kept_width) / 2, (height - kept_height) / 2

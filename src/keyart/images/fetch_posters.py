@@ -79,10 +79,10 @@ def verify_poster(data: bytes) -> str:
 def fetch_posters(
     catalogue: Path,
     to: Path,
-    ways: FetchOptions | None = None,
+    options: FetchOptions | None = None,
     *,
     limits: "RequestLimits | None" = None,
-    patience: "RetryPolicy | None" = None,
+    retry_policy: "RetryPolicy | None" = None,
     may_connect: "MayConnect | None" = None,
     resolver: Any = None,
     progress: Callable[[int, int], None] | None = None,
@@ -96,9 +96,9 @@ def fetch_posters(
     Args:
         catalogue: A table that `read_catalogue` accepts.
         to: The output folder; nothing is written outside it.
-        ways: Source and rate of the download.
+        options: Source and rate of the download.
         limits: Limits of one request.
-        patience: Retry policy for temporary failures.
+        retry_policy: Retry policy for temporary failures.
         may_connect: Returns whether an address is allowed; by default only public addresses are.
         resolver: Resolves host names; by default the system resolver.
         progress: Called with (done, total).
@@ -118,16 +118,16 @@ def fetch_posters(
     from keyart.catalogue.download.retry_policy import RateLimiter
     from keyart.catalogue.download.tmdb import API, Tmdb
 
-    ways = ways or FetchOptions()
-    requested = read_requests(catalogue, ways.url_column)
-    source = _chosen(ways, requested.url_column, catalogue)
+    options = options or FetchOptions()
+    requested = read_requests(catalogue, options.url_column)
+    source = _chosen(options, requested.url_column, catalogue)
 
     async def run(store: PosterStore) -> "FetchResult":
-        pace = RateLimiter(ways.rate)
-        async with Client(pace, limits, ways.workers, may_connect or may_connect_publicly, resolver) as client:
+        pace = RateLimiter(options.rate)
+        async with Client(pace, limits, options.workers, may_connect or may_connect_publicly, resolver) as client:
             lookup = None
             if source != "url":
-                lookup = Tmdb(client, ways.tmdb_key or "", ways.width, ways.tmdb_api or API)
+                lookup = Tmdb(client, options.tmdb_key or "", options.width, options.tmdb_api or API)
             return await fetch(
                 requested.posters,
                 store,
@@ -135,8 +135,8 @@ def fetch_posters(
                 verify_poster,
                 by_url=source != "tmdb",
                 lookup=lookup,
-                patience=patience,
-                workers=ways.workers,
+                retry_policy=retry_policy,
+                workers=options.workers,
                 progress=progress,
             )
 
@@ -150,13 +150,13 @@ def fetch_posters(
     return fetched
 
 
-def _chosen(ways: FetchOptions, url_column: str | None, catalogue: Path) -> Source:
-    source = ways.source or ("url" if url_column else "tmdb")
+def _chosen(options: FetchOptions, url_column: str | None, catalogue: Path) -> Source:
+    source = options.source or ("url" if url_column else "tmdb")
     if source != "tmdb" and url_column is None:
         raise InputError(f"{catalogue}: no column of URLs; name it with ``url_column``, or use ``source=tmdb``")
-    if source != "url" and not ways.tmdb_key:
+    if source != "url" and not options.tmdb_key:
         needs = "TMDB needs a key of your own: set TMDB_API_KEY, or name a column with ``url_column``"
-        if ways.source is not None:
+        if options.source is not None:
             raise InputError(needs, parameter="source")
         raise InputError(f"{catalogue}: no column of URLs, and {needs}")
     return source

@@ -21,7 +21,7 @@ def check_nvjpeg() -> None:
     """
     if not torch.cuda.is_available():
         raise InputError(
-            "torch finds no GPU; leave it out, or take a machine that has one", parameter="decoder", value="nvjpeg"
+            "torch finds no GPU; leave it out, or use a machine that has one", parameter="decoder", value="nvjpeg"
         )
     import torchvision.io  # noqa: F401  (it registers the operators in torch)
 

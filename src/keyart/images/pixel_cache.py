@@ -181,7 +181,7 @@ def _read(path: Path) -> bytes:
         raise BadImage("missing image", "no such file", "put it there or remove its row") from error
     except OSError as error:
         detail = error.strerror or type(error).__name__
-        raise BadImage("unreadable image", detail, "make it a file that may be read") from error
+        raise BadImage("unreadable image", detail, "make the file readable") from error
 
 
 def _hash_files(paths: Sequence[Path]) -> tuple[dict[int, bytes], dict[int, BadImage]]:

@@ -1,4 +1,4 @@
-"""One job in the folder that Hydra created, in this process or several."""
+"""Training of one job in the folder that Hydra created, in this process or in several."""
 
 import copy
 import logging
@@ -36,12 +36,12 @@ TASK = "trains this run"
 
 
 def is_new(folder: Path) -> bool:
-    """Whether a run's folder holds nothing but what Hydra has just put there."""
+    """Return whether a run's folder contains only the files that Hydra has just created."""
     return {path.name for path in folder.iterdir()} <= {".hydra", f"{HydraConfig.get().job.name}.log"}
 
 
 def remove_run(folder: Path, start: Path) -> None:
-    """Remove the folder of a run that never began, and its parents below ``start`` where they are empty now."""
+    """Remove the folder of a run that never began, and its parents below ``start`` that are then empty."""
     release(folder)
     # Hydra may have made the folder itself the working directory.
     os.chdir(start)
@@ -57,7 +57,7 @@ def remove_run(folder: Path, start: Path) -> None:
 def train_in_processes(
     cfg: DictConfig, folder: Path, checkpoint: Path | None, reporter: "TrialReporter | None" = None
 ) -> float:
-    """Train in this process, or in as many of this machine as ``trainer`` asks for; see `train`."""
+    """Train in this process, or in as many local processes as ``trainer`` requests; see `train`."""
     devices = OmegaConf.to_container(cfg.trainer).get("devices")  # type: ignore[union-attr]
     count = num_processes_to_start(cfg.trainer.accelerator, devices, cfg.trainer.num_nodes)  # type: ignore[arg-type]
     if count == 1:
@@ -73,7 +73,7 @@ def train_in_processes(
 
 
 def trial_reporter(hydra_config: Any) -> "TrialReporter | None":
-    """Return what reports to the search that a job belongs to; None where there is none, or it prunes nothing."""
+    """Return the reporter to the search that the job belongs to; None without a search, or if it has no pruner."""
     sweeper = hydra_config.sweeper
     if sweeper.get("pruner") is None:
         return None
@@ -81,33 +81,33 @@ def trial_reporter(hydra_config: Any) -> "TrialReporter | None":
 
     from keyart.runs.sweep.study import TrialReporter
 
-    # The job may have left the folder in which the sweep was started.
+    # The path is relative to the folder in which the sweep was started, which the job may have left.
     storage = sweeper.storage if "://" in sweeper.storage else str(Path(hydra_config.runtime.cwd) / sweeper.storage)
     return TrialReporter(storage, sweeper.study_name, int(hydra_config.job.num), instantiate(sweeper.pruner))
 
 
-def exit_cut_short(cut: TrainingInterrupted, folder: Path) -> NoReturn:
-    """Tell how a run that was cut short goes on, have SLURM run its job again, and exit."""
+def exit_interrupted(cut: TrainingInterrupted, folder: Path) -> NoReturn:
+    """Log how to resume an interrupted run, requeue its SLURM job, and exit."""
     if not is_rank_zero():
-        # The first one still has to speak to SLURM, which ends a job's others where one of them fails.
+        # The first process still has to requeue the job, and SLURM ends all processes of a job if one fails.
         sys.exit(0 if job_id() else cut.exit_code)
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        log.warning("cut short by %s; python train.py resume=%s continues from there", cut.signal.name, folder)
+        log.warning("interrupted by %s; python train.py resume=%s continues from there", cut.signal.name, folder)
     else:
-        log.warning("cut short by %s before anything was trained; start it again", cut.signal.name)
+        log.warning("interrupted by %s before anything was trained; start it again", cut.signal.name)
     if job_id():
         requeue(cut)
     sys.exit(cut.exit_code)
 
 
 def train_in_hydra_folder(cfg: DictConfig) -> float:
-    """Train in the folder that Hydra made, for the command line: print its path last, and exit with 2 on bad input."""
+    """Train in the folder that Hydra created, print its path as the last line, and exit with 2 on invalid input."""
     hydra_config = HydraConfig.get()
     keep_freed_memory()
     try:
         monitor = train_job(cfg)
     except TrainingInterrupted as cut:
-        exit_cut_short(cut, Path(hydra_config.runtime.output_dir).resolve())
+        exit_interrupted(cut, Path(hydra_config.runtime.output_dir).resolve())
     except (InputError, OSError) as error:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
@@ -123,7 +123,7 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
 
 
 def train_job(cfg: DictConfig) -> float:
-    """Train in the folder that Hydra made, and remove it if the run never began because of bad input.
+    """Train in the folder that Hydra created; remove it if invalid input prevents the run from starting.
 
     Raises:
         InputError: The configuration or the data is invalid.
@@ -135,7 +135,7 @@ def train_job(cfg: DictConfig) -> float:
         cfg = with_paths_from(start, cfg)
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
-    # What else lies in a folder that was there before is never removed.
+    # A folder that existed before is never removed.
     new = is_new(folder)
     if not is_rank_zero():
         logging.getLogger().setLevel(logging.ERROR)
@@ -158,12 +158,12 @@ def train_job(cfg: DictConfig) -> float:
                     in_group_of_sweep(cfg, folder), folder, checkpoint, trial_reporter(hydra_config)
                 ),
                 writes=is_rank_zero(),
-                # SLURM then has the job as failed, and ends its other processes. A whole sweep within one job goes on.
+                # SLURM must see a failed job, and then ends its other processes. A sweep within one job continues.
                 raises=uses_slurm(str(hydra_config.launcher._target_)),
             )
         return train_in_processes(cfg, folder, checkpoint)
     except InputError:
-        # A run that began and could not go on, for want of space say, is there to be resumed.
+        # A run that began and could not continue, for example on a full disk, stays and can be resumed.
         if hydra_config.mode != RunMode.MULTIRUN and is_rank_zero() and new and not last.is_file():
             remove_run(folder, start)
         raise
@@ -172,10 +172,10 @@ def train_job(cfg: DictConfig) -> float:
 
 
 def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
-    """Resolve a configuration's relative paths, and the cache's, from the folder in which the program was started.
+    """Resolve relative paths of a configuration, and of the cache, from the folder in which the program was started.
 
     Args:
-        start: That folder, which ``hydra.job.chdir=true`` has left.
+        start: That folder; with ``hydra.job.chdir=true`` it is not the working directory.
         cfg: The configuration.
 
     Returns:
@@ -191,7 +191,7 @@ def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
 
 
 def in_group_of_sweep(cfg: DictConfig, folder: Path) -> DictConfig:
-    """The configuration of a sweep's job: its loggers, where they group runs, group it with the sweep's others."""
+    """Return the configuration of a sweep's job, in which loggers that group runs use the sweep's name as group."""
     cfg = copy.deepcopy(cfg)
     for logger in (cfg.get("logger") or {}).values():
         if "group" in logger and logger.group is None:

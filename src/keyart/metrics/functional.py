@@ -70,7 +70,7 @@ def evaluate_retrieval(
         ValueError: Shapes do not match.
 
     Examples:
-        >>> judgement = evaluate_retrieval(
+        >>> result = evaluate_retrieval(
         ...     np.array([[1.0, 0.0], [0.9, 0.1], [0.0, 1.0]]),
         ...     np.array([[1, 0], [1, 0], [0, 1]]),
         ...     ["a", "b", "c"],
@@ -78,7 +78,7 @@ def evaluate_retrieval(
         ...     genre_names=["Drama", "Comedy"],
         ...     metrics=["map"],
         ... )
-        >>> judgement.summary["map"], judgement.chance["map"], judgement.left_out["map"]
+        >>> result.summary["map"], result.chance["map"], result.left_out["map"]
         (1.0, 0.75, 1)
     """
     vectors = torch.as_tensor(embeddings)

@@ -48,11 +48,11 @@ def matching_rows(
     if not genres and years is None:
         return None
     codes, texts = posters["genres"].factorize(use_na_sentinel=False)
-    spelt = {name.casefold(): name for text in texts for name in text.split("|") if name}
+    known = {name.casefold(): name for text in texts for name in text.split("|") if name}
     for name in genres:
-        if name.strip().casefold() not in spelt:
+        if name.strip().casefold() not in known:
             raise InputError(
-                f"the index has no such genre; it has {', '.join(sorted(spelt.values()))}",
+                f"the index has no such genre; it has {', '.join(sorted(known.values()))}",
                 parameter="genres",
                 value=name,
             )

@@ -186,13 +186,13 @@ class TitleTable:
         bare = _bare(name)
         return self._bare.get(bare) or self._bare.get(bare.replace(" ", ""))
 
-    def _near(self, wanted: str) -> tuple[list[int], bool]:
+    def _near(self, text: str) -> tuple[list[int], bool]:
         """Return rows whose titles contain the words or differ by typing errors, and whether all are certain.
 
         The rows are sorted by similarity, best first.
         """
-        bare = _bare(wanted)
-        if len(bare) < 2 or wanted in ARTICLES:
+        bare = _bare(text)
+        if len(bare) < 2 or text in ARTICLES:
             return [], False
         words, squeezed, asked_for = bare.split(), bare.replace(" ", ""), _numbers(bare)
         # For each title: whether it contains the query's words in the same order, and whether the match is certain.

@@ -246,7 +246,7 @@ def _decode(
         try:
             return read_bytes(path, MOST_BYTES)
         except OSError as error:
-            return BadImage("unreadable image", error.strerror or "no such file", "make it a file that may be read")
+            return BadImage("unreadable image", error.strerror or "no such file", "make the file readable")
 
     def decode(path: Path, by_device: np.ndarray | None) -> np.ndarray | BadImage:
         if by_device is not None:

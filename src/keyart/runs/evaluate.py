@@ -19,10 +19,10 @@ from keyart.runs.evaluation.pairs import open_pairs, pairs_metrics
 from keyart.runs.evaluation.posters import (
     EmbeddedPosters,
     embed_and_frozen,
-    embed_plain,
-    embed_posters,
+    evaluate_embeddings,
     from_whole,
     open_posters,
+    variant_evaluator,
     whole_and_frozen,
 )
 from keyart.runs.evaluation.scores import per_query_table
@@ -130,10 +130,10 @@ def evaluate_run(
     whole, base = whole_and_frozen(run, embedder, posters, precision=precision)
     evaluated = EmbeddedPosters(posters, from_whole(embedder, whole), base, splits)
     at = evaluated.positions(evaluated.split)
-    frozen = embed_posters(evaluated.frozen, posters, kind, at, metrics)
-    own = embed_posters(evaluated.embeddings, posters, kind, at, metrics)
+    frozen = evaluate_embeddings(evaluated.frozen, posters, kind, at, metrics)
+    own = evaluate_embeddings(evaluated.embeddings, posters, kind, at, metrics)
     flat = merge_frozen(own, frozen, evaluated.split)
-    others = embed_plain(posters, kind, at), frozen, evaluated.split
+    others = variant_evaluator(posters, kind, at), frozen, evaluated.split
     flat |= branch_metrics(embedder.head, whole[at], *others)
     flat |= size_metrics(evaluated.embeddings[at], sizes, *others)
     if splits is None:

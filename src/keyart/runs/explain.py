@@ -104,27 +104,27 @@ def catalogue_poster_table(catalogue: Path, images: Path | None = None) -> tuple
     return PosterTable(catalogue_table(table, table.split), table.root), summarise(problems, table.source)
 
 
-def typical_poster_table(run: Run, shelf: PosterTable) -> tuple[PosterTable, str]:
+def typical_poster_table(run: Run, table: PosterTable) -> tuple[PosterTable, str]:
     """Return the posters whose mean is the average poster, and a line that reports a fall-back.
 
-    These are the run's own posters, or those of ``shelf`` if the run's own are missing.
+    These are the run's own posters, or those of ``table`` if the run's own are missing.
     """
     try:
         return index_poster_table(run), ""
     except InputError as why:
-        return shelf, f"the average poster is that of the catalogue, not of training: {why}"
+        return table, f"the average poster is that of the catalogue, not of training: {why}"
 
 
 def explain_run(
-    run: Run, shelf: PosterTable, asked: "Sequence[AnyQuery]", typical: PosterTable | None = None
+    run: Run, table: PosterTable, asked: "Sequence[AnyQuery]", typical: PosterTable | None = None
 ) -> Explained:
     """Explain which regions of two posters contribute to their similarity, and which kinds of cue.
 
     Args:
         run: The run whose embedder is explained.
-        shelf: Posters in which ids and titles are looked up.
+        table: Posters in which ids and titles are looked up.
         asked: Two ids, titles, image files or images in memory.
-        typical: Posters whose mean is the average poster; None: those of ``shelf``.
+        typical: Posters whose mean is the average poster; None: those of ``table``.
 
     Raises:
         InputError: A poster is unknown or ambiguous, or an image is invalid or is not the one that was indexed.
@@ -133,20 +133,20 @@ def explain_run(
     from keyart.retrieval.random_pairs import RandomPairs, known_share, sampled_rows
 
     decode = partial(decode_image, run)
-    queries = [read_query(run, shelf, one, number, decode) for number, one in enumerate(asked)]
-    pictures = [_picture(shelf, query) for query in queries]
+    queries = [read_query(run, table, one, number, decode) for number, one in enumerate(asked)]
+    pictures = [_picture(table, query) for query in queries]
     pair = [
         _to_tensor(decode(picture) if query.pixels is None else query.pixels)
         for query, picture in zip(queries, pictures, strict=True)
     ]
-    typical = typical or shelf
+    typical = typical or table
     known = _known.get(typical)
     if known is None or known.run is not run:
         known = _known[typical] = _Known(run, typical)
-    _check_same(known.embedder, shelf, queries, pair, run.precision)
+    _check_same(known.embedder, table, queries, pair, run.precision)
     why = explain_pair(known.embedder, pair, known.average, precision=run.precision)
     cues = known.explain_cues(pair)
-    names = [query_metadata(shelf, query) for query in queries]
+    names = [query_metadata(table, query) for query in queries]
     share = None
     if typical.vectors is not None:
         pairs = RandomPairs.of(typical.vectors(sampled_rows(len(typical.posters))))
@@ -226,10 +226,10 @@ def as_json(explained: Explained) -> dict[str, Any]:
     }
 
 
-def _picture(shelf: PosterTable, query: Query) -> "AnyImage":
+def _picture(table: PosterTable, query: Query) -> "AnyImage":
     """Return the path of a query's image; its pixels if it has none."""
     if query.row is not None:
-        return shelf.path(query.row)
+        return table.path(query.row)
     assert query.pixels is not None
     return query.pixels if query.path is None else query.path
 
@@ -250,7 +250,7 @@ def _average_rows(posters: pd.DataFrame) -> list[int]:
 
 
 def _check_same(
-    embedder: Any, shelf: PosterTable, queries: Sequence[Query], pair: "list[Tensor]", precision: str
+    embedder: Any, table: PosterTable, queries: Sequence[Query], pair: "list[Tensor]", precision: str
 ) -> None:
     """Check that images are those that were indexed: the folder may now hold other images with the same names."""
     import torch
@@ -258,11 +258,11 @@ def _check_same(
     from keyart.models.precision import autocast_for
 
     for query, image in zip(queries, pair, strict=True):
-        if query.row is None or shelf.vectors is None:
+        if query.row is None or table.vectors is None:
             continue
         with torch.inference_mode(), autocast_for("cpu", precision):
             own = embedder(image[None])[0].float().numpy()
-        if float(own @ shelf.vectors(np.array([query.row]))[0]) < SAME_POSTER:
+        if float(own @ table.vectors(np.array([query.row]))[0]) < SAME_POSTER:
             raise InputError(
-                f"{shelf.path(query.row)}: is not the image that was indexed; name the posters' folder with ``images``"
+                f"{table.path(query.row)}: is not the image that was indexed; name the posters' folder with ``images``"
             )

@@ -290,13 +290,13 @@ def best_row(values: Mapping[str, npt.NDArray[np.float64]], left_out: Mapping[st
     }
 
 
-def _means(setting: str, rows: Mapping[str, npt.NDArray[np.float64] | None], judged: Bools) -> dict[str, Any]:
+def _means(setting: str, rows: Mapping[str, npt.NDArray[np.float64] | None], evaluated: Bools) -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for row, values in rows.items():
         if values is None:
             flat |= {f"{setting}/{name}/{row}": None for name in NAMES}
             continue
-        for name, one in zip(NAMES, bootstrap_intervals(values[judged]), strict=True):
+        for name, one in zip(NAMES, bootstrap_intervals(values[evaluated]), strict=True):
             key = f"{setting}/{name}/{row}"
             flat |= {key: _known(one.value), f"{key}/low": _known(one.low), f"{key}/high": _known(one.high)}
     return flat

@@ -10,7 +10,7 @@ from keyart.metrics.result import merge_frozen
 from keyart.models.embedder import embed
 from keyart.models.heads.reduced import ReducedHead
 from keyart.runs.evaluation.branches import branch_metrics
-from keyart.runs.evaluation.posters import embed_plain, embed_posters, from_whole
+from keyart.runs.evaluation.posters import evaluate_embeddings, from_whole, variant_evaluator
 from keyart.runs.evaluation.scores import per_query_table
 from keyart.training.experiment import Experiment
 from keyart.training.module import EmbeddingModule
@@ -68,8 +68,8 @@ def evaluate(experiment: Experiment, prepared: PreparedData, module: EmbeddingMo
     tables = []
     for split in ("val", "test"):
         at, frozen = prepared.positions(split), prepared.frozen[split]
-        result = embed_posters(embeddings, posters, relevance, at, experiment.metrics)
+        result = evaluate_embeddings(embeddings, posters, relevance, at, experiment.metrics)
         metrics |= merge_frozen(result, frozen, split)
-        metrics |= branch_metrics(embedder.head, whole[at], embed_plain(posters, relevance, at), frozen, split)
+        metrics |= branch_metrics(embedder.head, whole[at], variant_evaluator(posters, relevance, at), frozen, split)
         tables.append(per_query_table(result, split))
     return Evaluated(embeddings, metrics, pd.concat(tables, ignore_index=True))

@@ -23,7 +23,7 @@ from keyart.models.head_cache import fit_head
 from keyart.models.heads.base import Head
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import check_output_size
-from keyart.runs.evaluation.posters import embed_posters
+from keyart.runs.evaluation.posters import evaluate_embeddings
 from keyart.training.experiment import DataSettings, Experiment
 from keyart.utils.progress import progress_bar
 
@@ -152,7 +152,7 @@ def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
         )
     pooled = torch.from_numpy(np.array(mapped[:, : backbone.num_features]))
     frozen = {
-        split: embed_posters(
+        split: evaluate_embeddings(
             pooled, posters, experiment.evaluation_relevance, np.flatnonzero(splits == split), experiment.metrics
         )
         for split in ("val", "test")

@@ -57,17 +57,17 @@ def bring(tmp_path, server):
     """Download into ``tmp_path/posters`` with short waits; the server's address counts as public."""
     pytest.importorskip("aiohttp")
 
-    def call(catalogue, *, may_connect=None, limits=None, patience=None, to=None, **ways):
+    def call(catalogue, *, may_connect=None, limits=None, retry_policy=None, to=None, **options):
         def as_if_public(address, port):
             return port == server.port or is_public(address)
 
-        hurried = replace(FetchOptions(rate=1000.0), **ways)
+        hurried = replace(FetchOptions(rate=1000.0), **options)
         return fetch_posters(
             catalogue,
             to or tmp_path / "posters",
             hurried,
             limits=limits or RequestLimits(seconds=5),
-            patience=patience or RetryPolicy(retries=2, first=0.01),
+            retry_policy=retry_policy or RetryPolicy(retries=2, first=0.01),
             may_connect=may_connect or as_if_public,
         )
 

@@ -90,10 +90,10 @@ def test_a_slow_answer_is_not_waited_for(bring, table, server, picture):
     server.routes["/2.jpg"] = unmeasured(picture(), piece=10, pause=0.02)  # endless data
     start = time.monotonic()
     fetched = bring(
-        table({"1": "/1.jpg", "2": "/2.jpg"}), limits=RequestLimits(seconds=0.2), patience=RetryPolicy(retries=0)
+        table({"1": "/1.jpg", "2": "/2.jpg"}), limits=RequestLimits(seconds=0.2), retry_policy=RetryPolicy(retries=0)
     )
     assert time.monotonic() - start < 2
-    assert [poster.reason for poster in fetched.missing] == ["no whole answer within 0.2 s"] * 2
+    assert [poster.reason for poster in fetched.missing] == ["no complete answer within 0.2 s"] * 2
 
 
 def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, server, picture, tmp_path):
@@ -170,7 +170,7 @@ def test_a_redirect_to_this_machine_is_refused(bring, table, server, picture, ho
         server.routes["/1.jpg"] = redirect(f"http://{host}:{inner.port}/secret.jpg")
         summary = reason(bring(table({"1": "/1.jpg"})))
         # aiohttp does not resolve a numeric address.
-        assert summary == "no valid URL" if host.isdigit() else "is no public address (allow it with" in summary
+        assert summary == "an invalid URL" if host.isdigit() else "is no public address (allow it with" in summary
         assert not inner.asked
     finally:
         inner.close()
@@ -182,7 +182,7 @@ def test_nonsense_of_one_host_costs_its_own_poster_alone(bring, table, server, p
         status(429, Retry_After="Mon, 01 Jan 9999999999999 00:00:00 GMT"), body(picture(2))
     )
     fetched = bring(table({"1": "/1.jpg", "2": "/2.jpg"}))
-    assert reason(fetched) == "a redirect to no valid URL"
+    assert reason(fetched) == "a redirect to an invalid URL"
     assert fetched.fetched == 1
 
 
@@ -196,7 +196,7 @@ def test_nobody_listening_is_reported(bring, table, server):
 @pytest.mark.parametrize("url", ["ftp://example.org/a.jpg", "http:///a.jpg", "http://[::1/a.jpg", "http://a:b/c.jpg"])
 def test_an_url_that_is_none_is_reported(bring, table, server, url):
     fetched = bring(table({"1": url, "2": "/2.jpg", "3": "/3.jpg"}))
-    assert fetched.missing[0].reason in ("no valid URL", "neither http nor https (ftp)")
+    assert fetched.missing[0].reason in ("an invalid URL", "neither http nor https (ftp)")
 
 
 def test_the_list_names_each_poster_its_url_and_why(bring, table, server, picture, tmp_path):

@@ -69,7 +69,7 @@ def test_a_package_that_is_missing_or_too_old_breaks_keyart(version, state):
     ("changes", "state", "told"),
     [
         ({"pytest": None, "ruff": None}, "absent", "without pytest, ruff"),
-        ({"ruff": None}, "absent", "without ruff (1 of 2 are there)"),
+        ({"ruff": None}, "absent", "without ruff (1 of 2 are installed)"),
         ({"ruff": "0.1"}, "fault", "ruff 0.1 (needs >=0.12)"),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from keyart.cli import doctor
-from keyart.cli.doctor.examination import diagnose
+from keyart.cli.doctor.diagnosis import diagnose
 from keyart.cli.doctor.finding import Finding, healthy
 from keyart.cli.doctor.services import hub_finding, slurm_finding, wandb_finding
 from keyart.cli.doctor.table import print_findings
@@ -155,7 +155,7 @@ def test_the_table_says_what_is_broken():
     text = console.export_text()
     assert "fault   FAISS  aborts [here]" in text
     assert "→ run pip install faiss-cpu" in text
-    assert text.rstrip().endswith("keyart will not work until this is mended: FAISS.")
+    assert text.rstrip().endswith("keyart will not work until this is fixed: FAISS.")
 
 
 def test_the_command_clears_the_cache(keyart, tmp_path, monkeypatch):
@@ -181,6 +181,6 @@ def test_a_question_that_takes_long_holds_up_no_other(alone, monkeypatch):
         meet.wait()
         return Finding("slow", "ok", "")
 
-    monkeypatch.setattr("keyart.cli.doctor.examination.hub_finding", slow)
-    monkeypatch.setattr("keyart.cli.doctor.examination.slurm_finding", slow)
+    monkeypatch.setattr("keyart.cli.doctor.diagnosis.hub_finding", slow)
+    monkeypatch.setattr("keyart.cli.doctor.diagnosis.slurm_finding", slow)
     assert healthy(diagnose())

@@ -82,7 +82,7 @@ async def fetch(
     *,
     by_url: bool = True,
     lookup: Lookup | None = None,
-    patience: RetryPolicy | None = None,
+    retry_policy: RetryPolicy | None = None,
     workers: int = 16,
     progress: Report | None = None,
 ) -> FetchResult:
@@ -95,14 +95,14 @@ async def fetch(
         verify: Raises `NotAPoster` if the bytes are not a complete poster.
         by_url: Whether to use the posters' own URLs.
         lookup: Finds a URL for each poster that its own URL did not provide.
-        patience: Retry policy for temporary failures.
+        retry_policy: Retry policy for temporary failures.
         workers: Number of concurrent downloads.
         progress: Called with (done, total).
 
     Raises:
         InputError: The folder cannot be written, or the service of ``lookup`` rejects the key.
     """
-    job = _Job(store, client, verify, by_url, lookup, patience or RetryPolicy())
+    job = _Job(store, client, verify, by_url, lookup, retry_policy or RetryPolicy())
     outcomes: list[int | Missing | None] = [None] * len(posters)
     done = 0
     queue = iter(list(enumerate(posters)))
@@ -139,35 +139,35 @@ class _Job:
         verify: Verify,
         by_url: bool,
         lookup: Lookup | None,
-        patience: RetryPolicy,
+        retry_policy: RetryPolicy,
     ) -> None:
         self._store, self._client, self._verify = store, client, verify
-        self._by_url, self._lookup, self._patience = by_url, lookup, patience
+        self._by_url, self._lookup, self._retry_policy = by_url, lookup, retry_policy
         self._folder = ImageFolder(store.root)  # files before the download, matched as in `read_catalogue`
 
-    async def one(self, wanted: PosterRequest) -> int | Missing:
+    async def one(self, request: PosterRequest) -> int | Missing:
         """Return the number of downloaded bytes, 0 for an existing poster, or the reason why it is missing."""
-        fault = name_fault(wanted.image)
+        fault = name_fault(request.image)
         if fault:
-            return Missing(wanted.id, safe_url(wanted.url or ""), fault)
-        if await asyncio.to_thread(self._is_there, wanted):
+            return Missing(request.id, safe_url(request.url or ""), fault)
+        if await asyncio.to_thread(self._is_there, request):
             return 0
-        url, reasons = wanted.url or "", []
-        for seek in self._sources(wanted):
+        url, reasons = request.url or "", []
+        for seek in self._sources(request):
             try:
                 url, data, suffix = await self._persistently(seek)
-                await asyncio.to_thread(self._store.write, _file_name(wanted.image, suffix), data)
+                await asyncio.to_thread(self._store.write, _file_name(request.image, suffix), data)
             except (RequestError, NotAPoster) as failure:
                 reasons.append(failure.reason)
             except BadName as fault:
-                return Missing(wanted.id, safe_url(url), str(fault))
+                return Missing(request.id, safe_url(url), str(fault))
             else:
                 return len(data)
-        return Missing(wanted.id, safe_url(url), "; ".join(reasons) or "the table gives no URL")
+        return Missing(request.id, safe_url(url), "; ".join(reasons) or "the table gives no URL")
 
-    def _is_there(self, wanted: PosterRequest) -> bool:
-        self._store.sweep(wanted.image.replace("\\", "/").rpartition("/")[0])
-        found = self._folder.find(wanted.image, wanted.imdb_id)
+    def _is_there(self, request: PosterRequest) -> bool:
+        self._store.sweep(request.image.replace("\\", "/").rpartition("/")[0])
+        found = self._folder.find(request.image, request.imdb_id)
         if found is None:
             return False
         try:
@@ -177,11 +177,11 @@ class _Job:
             pass  # not a readable poster: it is downloaded again and replaced
         return False
 
-    def _sources(self, wanted: PosterRequest) -> Iterable["_Seek"]:
-        if self._by_url and wanted.url:
-            yield _own_url(wanted.url)
+    def _sources(self, request: PosterRequest) -> Iterable["_Seek"]:
+        if self._by_url and request.url:
+            yield _own_url(request.url)
         if self._lookup is not None:
-            yield _looked_up(self._lookup, wanted.imdb_id)
+            yield _looked_up(self._lookup, request.imdb_id)
 
     async def _persistently(self, seek: "_Seek") -> tuple[str, bytes, str]:
         """Return URL, content and suffix; retry after temporary failures."""
@@ -194,7 +194,7 @@ class _Job:
                 _refuse_page(data)
                 return url, data, await asyncio.to_thread(self._verify, data)
             except (RequestError, NotAPoster) as failure:
-                if not failure.temporary or attempt > self._patience.retries:
+                if not failure.temporary or attempt > self._retry_policy.retries:
                     raise
                 await asyncio.sleep(self._wait_after(failure, attempt))
 
@@ -202,15 +202,15 @@ class _Job:
         """Return the seconds until the next attempt.
 
         Raises:
-            Failure: The server requests a wait that is too long.
+            RequestError: The server requests a wait that is too long.
         """
-        own = self._patience.wait(attempt)
+        own = self._retry_policy.wait(attempt)
         if isinstance(failure, NotAPoster):
             return own
         if failure.retry_after is None:
             return own
-        if failure.retry_after > self._patience.max_retry_after:
-            failure.reason += f" ({failure.host} wants {failure.retry_after:,.0f} s of quiet: run it again then)"
+        if failure.retry_after > self._retry_policy.max_retry_after:
+            failure.reason += f" ({failure.host} asks to wait {failure.retry_after:,.0f} s: run it again after that)"
             self._client.pace.abandon(failure.host, failure.reason)
             raise failure
         self._client.pace.pause(failure.host, failure.retry_after)
@@ -241,7 +241,7 @@ def _refuse_page(data: bytes) -> None:
     if not data:
         raise NotAPoster("an empty answer", temporary=True)
     if data[:256].lstrip(b"\xef\xbb\xbf \t\r\n").lower().startswith(_PAGE):
-        raise NotAPoster("a page (HTML or XML), no image")
+        raise NotAPoster("a page (HTML or XML), not an image")
 
 
 def _file_name(image: str, suffix: str) -> str:

@@ -75,7 +75,7 @@ class Client:
             redirects: Maximum number of redirects; by default that of the limits.
 
         Raises:
-            Failure: The request failed, for any reason; the text contains no headers and only the host of ``url``.
+            RequestError: The request failed, for any reason; the text contains no headers and only the host of ``url``.
         """
         import aiohttp
 
@@ -95,7 +95,7 @@ class Client:
                 raise self._unreached(f"no connection to {host} within {CONNECT_SECONDS:g} s", host) from None
             except TimeoutError:
                 raise RequestError(
-                    f"no whole answer within {self.limits.seconds:g} s", temporary=True, host=host
+                    f"no complete answer within {self.limits.seconds:g} s", temporary=True, host=host
                 ) from None
             except aiohttp.ClientError as error:
                 raise self._failure(error, host) from None
@@ -109,7 +109,7 @@ class Client:
             try:
                 left, url, headers = left - 1, urljoin(url, answer), None
             except ValueError:
-                raise RequestError("a redirect to no valid URL", host=host) from None
+                raise RequestError("a redirect to an invalid URL", host=host) from None
 
     async def _once(self, url: str, host: str, headers: Mapping[str, str]) -> bytes | str:
         """Send one request; return the body, or the target of a redirect."""
@@ -158,11 +158,11 @@ class Client:
             if NOT_PUBLIC in str(error.os_error):
                 return RequestError(f"{host} {NOT_PUBLIC} (allow it with --allow-private)", host=host)
             found = not isinstance(error, aiohttp.ClientConnectorDNSError)
-            return self._unreached(f"no connection to {host}" if found else f"no address known of {host}", host)
+            return self._unreached(f"no connection to {host}" if found else f"no known address of {host}", host)
         if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError):
             return RequestError("the connection was closed", temporary=True, host=host)
         if isinstance(error, aiohttp.InvalidURL):
-            return RequestError("no valid URL", host=host)
+            return RequestError("an invalid URL", host=host)
         return RequestError(f"a broken answer ({type(error).__name__})", host=host)
 
 
@@ -170,15 +170,15 @@ def _host(url: str) -> str:
     """Return the host of a URL, with its port if there is one.
 
     Raises:
-        Failure: The URL has no host, or is neither http nor https.
+        RequestError: The URL has no host, or is neither http nor https.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise RequestError("no valid URL") from None
+        raise RequestError("an invalid URL") from None
     if parts.scheme.lower() not in ("http", "https"):
         raise RequestError(f"neither http nor https ({parts.scheme or 'no scheme'})")
     if not host:
-        raise RequestError("no valid URL")
+        raise RequestError("an invalid URL")
     return f"{host}:{port}" if port else host

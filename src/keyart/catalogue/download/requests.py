@@ -102,12 +102,12 @@ def _url_column(path: Path, table: RawTable, asked: str | None) -> int | None:
                 f"{path}: column `{table.names[found[0]]}` holds no http(s) URLs; name another ``url_column``"
             )
         return found[0]
-    for requested in URL_COLUMNS:
-        for i in _at(names, requested):
+    for name in URL_COLUMNS:
+        for i in _at(names, name):
             if any(map(as_text, table.columns[i])) and holds_urls(table.columns[i]):
                 return i
     return None
 
 
-def _at(names: Sequence[str], wanted: str) -> list[int]:
-    return [i for i, name in enumerate(names) if name == wanted]
+def _at(names: Sequence[str], name: str) -> list[int]:
+    return [i for i, other in enumerate(names) if other == name]

@@ -56,7 +56,7 @@ class Tmdb:
             imdb_id: ``tt`` and digits.
 
         Raises:
-            Failure: TMDB has no poster, or does not answer.
+            RequestError: TMDB has no poster, or does not answer.
             InputError: TMDB rejects the key.
         """
         async with self._opening:
@@ -83,7 +83,7 @@ class Tmdb:
             failure.reason = f"TMDB: {failure.reason}"
             raise
         except ValueError:
-            raise RequestError("TMDB: an answer that is no JSON", temporary=True) from None
+            raise RequestError("TMDB: an answer that is not JSON", temporary=True) from None
         if not isinstance(found, dict):
             raise RequestError("TMDB: an answer of unknown form")
         return found

@@ -57,7 +57,8 @@ def card(
     compare: Annotated[
         str | None,
         typer.Option(
-            help="Sets to see it beside, by commas, next to digits, photographs and demo posters: mnist, "
+            help="More image sets for comparison, separated by commas, beside digits, photographs and"
+            " demo posters: mnist, "
             "fashion_mnist, cifar10, folders of images; none leaves those out."
         ),
     ] = None,
@@ -87,22 +88,22 @@ def doctor(
     as_json: AsJson = False,
 ) -> None:
     """Check this machine and this installation, and show a fix for each problem; exit with 1 if keyart cannot work."""
-    from keyart.cli import doctor as examination
+    from keyart.cli import doctor as checks
 
     if clear is not None:
-        parts = list(examination.PARTS) if clear is CachePart.all else [clear.value]
-        freed = examination.clear_cache(parts)
+        parts = list(checks.PARTS) if clear is CachePart.all else [clear.value]
+        freed = checks.clear_cache(parts)
         if as_json:
             emit_json({"cleared": freed})
         else:
             for part, size in freed.items():
-                echo(f"{part}: {examination.size_text(size)} freed")
+                echo(f"{part}: {checks.size_text(size)} freed")
         return
-    findings = examination.diagnose()
-    healthy = examination.healthy(findings)
+    findings = checks.diagnose()
+    healthy = checks.healthy(findings)
     if as_json:
         emit_json({"healthy": healthy, "findings": [finding.to_dict() for finding in findings]})
     else:
-        examination.print_findings(findings)
+        checks.print_findings(findings)
     if not healthy:
         raise typer.Exit(1)

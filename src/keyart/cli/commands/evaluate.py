@@ -26,11 +26,13 @@ def evaluate(
     catalogue: CatalogueFile = None,
     images: ImagesFolder = None,
     relevance: Annotated[
-        RelevanceKind | None, typer.Option(help="Relevance for the evaluation; else the run's own.")
+        RelevanceKind | None, typer.Option(help="Relevance of the metrics. Default: the run's own.")
     ] = None,
     on_bad_poster: BadPoster = OnBadPoster.error,
-    pairs: Annotated[Path | None, typer.Option(help="Table of other artwork (img,other_img) that seeks img.")] = None,
-    other_images: Annotated[Path | None, typer.Option(help="Folder of other_img; else the table's own.")] = None,
+    pairs: Annotated[
+        Path | None, typer.Option(help="Table of other artwork (img,other_img): each other_img searches for its img.")
+    ] = None,
+    other_images: Annotated[Path | None, typer.Option(help="Folder of other_img. Default: the table's folder.")] = None,
     history: Annotated[Path | None, typer.Option(help="Table of who rated what (userId,imdb_id,rating).")] = None,
     rating_scale: RatingScaleOption = None,
     liked_from: LikedFrom = None,
@@ -48,7 +50,7 @@ def evaluate(
     if other_images is not None and pairs is None:
         raise InputError(f"--other-images {other_images} needs --pairs: name the table that lists those images")
     try:
-        wanted_sizes = [int(size) for size in (sizes or "").split(",") if size.strip()]
+        embedding_sizes = [int(size) for size in (sizes or "").split(",") if size.strip()]
     except ValueError:
         raise InputError(f"--sizes {sizes}: takes whole numbers separated by commas, such as 64,128,256") from None
     metrics = (
@@ -62,7 +64,7 @@ def evaluate(
             other_images=other_images,
             history=history,
             baselines=baselines,
-            sizes=wanted_sizes,
+            sizes=embedding_sizes,
             rating_scale=rating_scale,
             liked_from=liked_from,
             report=lambda text: echo(text, err=True),
@@ -76,13 +78,13 @@ def evaluate(
 
         print_metrics(metrics)
         if not any("/branch/" in key for key in metrics):
-            echo("The embedding has one branch: there is nothing to attribute to others.")
+            echo("The embedding has one branch, so there are no branches to compare.")
 
 
 def compare(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN RUN…|SWEEP", help="Finished runs, the first being the yardstick; or one sweep."),
+        typer.Argument(metavar="RUN RUN…|SWEEP", help="Finished runs, each compared with the first; or one sweep."),
     ],
     as_json: AsJson = False,
 ) -> None:

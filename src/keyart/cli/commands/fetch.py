@@ -21,27 +21,28 @@ class From(StrEnum):
 def fetch(
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
     to: Annotated[
-        Path, typer.Option("--to", callback=output_folder, help="Folder for the posters; those there are kept.")
+        Path, typer.Option("--to", callback=output_folder, help="Folder for the posters; existing ones are kept.")
     ],
     source: Annotated[
         From | None,
         typer.Option(
-            "--from", help="The table's URLs, TMDB, or TMDB for what the URLs do not bring; else URLs if any."
+            "--from",
+            help="The table's URLs, TMDB, or both: TMDB where a URL fails. Default: the URLs if there are any.",
         ),
     ] = None,
-    url_column: Annotated[str | None, typer.Option(help="The column of URLs; else recognised.")] = None,
+    url_column: Annotated[str | None, typer.Option(help="Column of URLs. Default: recognised by name.")] = None,
     tmdb_key: Annotated[
         str | None,
         typer.Option(envvar="TMDB_API_KEY", show_default=False, help="Your own TMDB key; never logged or written."),
     ] = None,
-    width: Annotated[int, typer.Option(min=1, help="Wanted width of TMDB's posters, in pixels.")] = 500,
-    workers: Annotated[int, typer.Option(min=1, max=256, help="Posters at a time.")] = 16,
-    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Requests a second to one host.")] = 20.0,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one poster.")] = 30.0,
-    retries: Annotated[int, typer.Option(min=0, help="Further attempts where a failure may pass.")] = 4,
+    width: Annotated[int, typer.Option(min=1, help="Width of TMDB's posters, in pixels.")] = 500,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Number of parallel downloads.")] = 16,
+    rate: Annotated[float, typer.Option(min=0.01, max=1000, help="Requests per second to one host.")] = 20.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Time limit for one poster, in seconds.")] = 30.0,
+    retries: Annotated[int, typer.Option(min=0, help="Retries after a temporary failure.")] = 4,
     max_bytes: Annotated[int, typer.Option(min=1, help="Largest poster, in bytes.")] = 20_000_000,
     allow_private: Annotated[
-        bool, typer.Option("--allow-private", help="Also from this machine's and private networks' addresses.")
+        bool, typer.Option("--allow-private", help="Allow addresses of this machine and of private networks.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -56,14 +57,16 @@ def fetch(
     from keyart.images.fetch_posters import MISSING_LIST, FetchOptions, fetch_posters
     from keyart.utils.progress import progress_bar
 
-    ways = FetchOptions(source.value if source else None, url_column, tmdb_key, width=width, workers=workers, rate=rate)
+    options = FetchOptions(
+        source.value if source else None, url_column, tmdb_key, width=width, workers=workers, rate=rate
+    )
     with progress_bar("fetching posters") as report:
         done = fetch_posters(
             catalogue,
             to,
-            ways,
+            options,
             limits=RequestLimits(seconds=timeout, body=max_bytes),
-            patience=RetryPolicy(retries=retries),
+            retry_policy=RetryPolicy(retries=retries),
             may_connect=may_connect_anywhere if allow_private else None,
             progress=report,
         )

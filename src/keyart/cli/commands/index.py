@@ -31,13 +31,13 @@ def embed(
     run: RunFolder,
     catalogue: Annotated[Path, typer.Option("--catalogue", help="Table of posters (CSV or Parquet).")],
     out: Annotated[
-        Path, typer.Option(callback=output_folder, help="Folder for the Parquet parts; those there are kept.")
+        Path, typer.Option(callback=output_folder, help="Folder for the Parquet files; existing ones are kept.")
     ],
     images: ImagesFolder = None,
     shard: Annotated[str, typer.Option(help="Which shard of how many, such as 1/8.")] = "1/1",
     on_bad_poster: BadPoster = OnBadPoster.error,
     decoder: Annotated[
-        DecoderKind, typer.Option(help="nvjpeg: JPEG files by the GPU, to pixels that differ a little.")
+        DecoderKind, typer.Option(help="nvjpeg decodes JPEG files on the GPU; pixels differ slightly.")
     ] = DecoderKind.pillow,
     as_json: AsJson = False,
 ) -> None:
@@ -62,16 +62,18 @@ def build_index(
     out: Annotated[
         Path | None, typer.Option(callback=output_folder, help="Folder for the index; not needed with --uri.")
     ] = None,
-    embeddings: Annotated[Path | None, typer.Option(help="What embed wrote; else the run's own vectors.")] = None,
-    engine: Annotated[
-        str | None, typer.Option(metavar="|".join(ENGINES), help="Else chosen by the number of posters.")
+    embeddings: Annotated[
+        Path | None, typer.Option(help="Output of keyart embed. Default: the run's own vectors.")
     ] = None,
-    recall: Annotated[float, typer.Option(help="Wanted share of the exact 10 nearest.")] = 0.95,
+    engine: Annotated[
+        str | None, typer.Option(metavar="|".join(ENGINES), help="Engine. Default: chosen by the number of posters.")
+    ] = None,
+    recall: Annotated[float, typer.Option(help="Share of the exact 10 nearest that a search must find.")] = 0.95,
     uri: Annotated[
         str | None, typer.Option("--uri", help="For milvus: a file (….db) or a server; else milvus.db in --out.")
     ] = None,
     collection: IndexCollection = None,
-    replace: Annotated[bool, typer.Option("--replace", help="For milvus: drop what the collection holds.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="For milvus: drop the content of the collection.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Build a search index and measure how far it agrees with exact search."""

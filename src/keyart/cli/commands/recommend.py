@@ -35,14 +35,14 @@ HistoryFile = Annotated[
 def recommend(
     run: RunFolder,
     history: HistoryFile = None,
-    user: Annotated[str | None, typer.Option("--user", help="One user of the history; else all of them.")] = None,
-    liked: Annotated[str | None, typer.Option("--liked", help="Ids of films that somebody likes: id,id,…")] = None,
-    k: Annotated[int, typer.Option("-k", help="How many films.")] = 20,
+    user: Annotated[str | None, typer.Option("--user", help="One user of the history. Default: all of them.")] = None,
+    liked: Annotated[str | None, typer.Option("--liked", help="Ids of liked films: id,id,…")] = None,
+    k: Annotated[int, typer.Option("-k", help="Number of films.")] = 20,
     rating_scale: RatingScaleOption = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            callback=output_file(*PARQUET), help="Parquet file for the films of all users; else candidates.parquet."
+            callback=output_file(*PARQUET), help="Parquet file for the films of all users. Default: candidates.parquet."
         ),
     ] = None,
     index: IndexFolder = None,

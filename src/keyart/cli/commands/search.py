@@ -19,16 +19,20 @@ def search(
     ] = None,
     queries: Annotated[
         str | None,
-        typer.Option("--queries", help="More of them: a text file or - (a line each), or a table's column query."),
+        typer.Option(
+            "--queries", help="More queries: a text file or - (one per line), or a table with a column query."
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", help="How many posters.")] = 10,
+    k: Annotated[int, typer.Option("-k", help="Number of posters.")] = 10,
     index: IndexFolder = None,
     uri: IndexUri = None,
     collection: IndexCollection = None,
     genre: Annotated[list[str] | None, typer.Option(help="Only posters of this genre; may be repeated.")] = None,
     year: Annotated[str | None, typer.Option(help="Only posters of these years: 1994 or 1990-1999.")] = None,
-    diverse: Annotated[bool, typer.Option("--diverse", help="Posters that also differ from one another.")] = False,
-    hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Show no picture twice.")] = False,
+    diverse: Annotated[
+        bool, typer.Option("--diverse", help="Choose posters that also differ from one another.")
+    ] = False,
+    hide_duplicates: Annotated[bool, typer.Option("--hide-duplicates", help="Leave out near-duplicates.")] = False,
     png: Annotated[
         Path | None, typer.Option(callback=output_file(".png"), help="Write a contact sheet to this file.")
     ] = None,
@@ -48,7 +52,7 @@ def search(
     if not requested:
         raise InputError("search: name a poster's id, a film's title or an image file, or give --queries")
     if png is not None and several:
-        raise InputError(f"--png {png}: shows the answers to one query; ask for one")
+        raise InputError(f"--png {png}: shows the results of one query; give only one")
     opened = load(run)
     with closing(searching.open_index(opened, index, uri, collection)) as table:
         answers = opened.search(

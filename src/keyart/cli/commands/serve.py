@@ -25,14 +25,14 @@ def serve(
     images: Annotated[
         Path | None, typer.Option("--images", help="The posters, if they have moved; or the catalogue's.")
     ] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; other machines reach 0.0.0.0.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 accepts other machines.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port to listen on; 0: any free one.")] = 0,
     name: Annotated[
         list[str] | None, typer.Option(help="Public host name (with its port) of a proxy; may be repeated.")
     ] = None,
     browser: Annotated[bool, typer.Option(help="Open the page in a browser.")] = True,
 ) -> None:
-    """Open a local page that shows runs: search, neighbours and why, walls, maps, users and comparisons.
+    """Open a local page that shows runs: search, neighbours, explanations, walls, maps, users and comparisons.
 
     The address that is printed holds a token that is new at each start; without it nothing is answered. KEYART_TOKEN
     fixes the token. The same server answers the HTTP API: /api/docs.

@@ -50,7 +50,7 @@ def cache_findings(root: Path | None = None) -> list[Finding]:
     free = shutil.disk_usage(existing).free
     values = {"path": str(root), "free_bytes": free}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        fix = "set KEYART_CACHE to a folder that may be written"
+        fix = "set KEYART_CACHE to a folder that can be written"
         findings.append(Finding("cache", "fault", f"{root} cannot be written", fix, required=True, values=values))
     elif free < _LITTLE_SPACE:
         fix = "make room, or set KEYART_CACHE to a folder on another disk"
@@ -111,7 +111,8 @@ def _check_root(root: Path) -> None:
     for what, folder in (("your home folder", Path.home()), ("the working directory", Path.cwd())):
         if folder.resolve().is_relative_to(resolved):
             raise InputError(
-                f"KEYART_CACHE={root}: {what} lies in it, so nothing is removed there; name a folder of its own"
+                f"KEYART_CACHE={root}: {what} is inside it, so nothing is removed; name a folder that"
+                f" contains only the cache"
             )
 
 

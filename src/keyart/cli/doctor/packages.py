@@ -21,24 +21,29 @@ def installed_version(package: str) -> str | None:
         return None
 
 
-def python_finding(wanted: str | None = None, version: str | None = None) -> Finding:
+def python_finding(required: str | None = None, version: str | None = None) -> Finding:
     """Report whether Python is recent enough.
 
     Args:
-        wanted: Version specifier; None for keyart's own requirement.
+        required: Version specifier; None for keyart's own requirement.
         version: Version to check; None for this interpreter's.
     """
-    if wanted is None:
-        wanted = next(iter(_own_metadata("Requires-Python")), ">=3.11")
+    if required is None:
+        required = next(iter(_own_metadata("Requires-Python")), ">=3.11")
     version = version or platform.python_version()
-    fits = SpecifierSet(wanted).contains(version, prereleases=True)
+    fits = SpecifierSet(required).contains(version, prereleases=True)
     return Finding(
         "Python",
         "ok" if fits else "fault",
         f"{version} ({sys.executable})",
-        "" if fits else f"keyart needs Python {wanted}: make a virtual environment with one",
+        "" if fits else f"keyart needs Python {required}: make a virtual environment with one",
         required=True,
-        values={"version": version, "wanted": wanted, "executable": sys.executable, "platform": platform.platform()},
+        values={
+            "version": version,
+            "required": required,
+            "executable": sys.executable,
+            "platform": platform.platform(),
+        },
     )
 
 
@@ -112,19 +117,19 @@ def _needed_findings(needed: list[Requirement], version_of: VersionOf) -> Iterat
             "not installed" if version is None else f"{version}, but {requested} is needed",
             f"run pip install '{requested}'",
             required=True,
-            values={"version": version, "wanted": str(requirement.specifier)},
+            values={"version": version, "required": str(requirement.specifier)},
         )
     if fine:
         found = ", ".join(f"{name} {version}" for name, version in fine.items())
         yield Finding("packages", "ok", found, required=True, values=fine)
 
 
-def _extra_finding(extra: str, wanted: list[Requirement], version_of: VersionOf) -> Finding:
-    versions = {requirement.name: version_of(requirement.name) for requirement in wanted}
+def _extra_finding(extra: str, required: list[Requirement], version_of: VersionOf) -> Finding:
+    versions = {requirement.name: version_of(requirement.name) for requirement in required}
     missing = [name for name, version in versions.items() if version is None]
     old = [
         f"{r.name} {versions[r.name]} (needs {r.specifier})"
-        for r in wanted
+        for r in required
         if versions[r.name] is not None and not r.specifier.contains(str(versions[r.name]), prereleases=True)
     ]
     fix = f"run pip install -e '.[{extra}]'"
@@ -132,6 +137,10 @@ def _extra_finding(extra: str, wanted: list[Requirement], version_of: VersionOf)
     if old:
         return Finding(name, "fault", ", ".join(old), fix, values=versions)
     if missing:
-        have = "" if len(missing) == len(wanted) else f" ({len(wanted) - len(missing)} of {len(wanted)} are there)"
+        have = (
+            ""
+            if len(missing) == len(required)
+            else f" ({len(required) - len(missing)} of {len(required)} are installed)"
+        )
         return Finding(name, "absent", f"without {', '.join(missing)}{have}", fix, values=versions)
     return Finding(name, "ok", ", ".join(f"{name} {version}" for name, version in versions.items()), values=versions)

@@ -103,7 +103,7 @@ def slurm_finding(version_of: VersionOf = installed_version, path: str | None = 
     except (OSError, subprocess.SubprocessError) as error:
         why = getattr(error, "stderr", None) or str(error)
         detail = f"{sbatch} does not run: {' '.join(str(why).split())}"
-        return Finding("SLURM", "fault", detail, "ask whoever keeps the cluster", values=values)
+        return Finding("SLURM", "fault", detail, "ask the cluster's administrators", values=values)
     text = f"{done.stdout.strip()} ({sbatch})"
     values["version"] = done.stdout.strip()
     if launcher is None:

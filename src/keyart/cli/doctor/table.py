@@ -23,7 +23,7 @@ def print_findings(findings: Sequence[Finding], console: Console | None = None) 
         table.add_row(Text(finding.state, _STYLES[finding.state]), Text(finding.name, no_wrap=True), found)
     console.print(table)
     if healthy(findings):
-        console.print("\nEverything that keyart needs is there.")
+        console.print("\nEverything that keyart needs is installed and works.")
     else:
         broken = ", ".join(finding.name for finding in findings if finding.broken)
-        console.print(f"\nkeyart will not work until this is mended: {broken}.")
+        console.print(f"\nkeyart will not work until this is fixed: {broken}.")

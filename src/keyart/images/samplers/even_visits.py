@@ -25,29 +25,29 @@ class Packs:
         self._rounds = [0] * len(self._packs)
         self._visits = np.zeros(num_posters, dtype=np.int64)
 
-    def deal(self, pack: int, wanted: int, inside: npt.NDArray[np.bool_]) -> Positions:
-        """Draw ``wanted`` posters from a pack that are not in the batch yet; the pack must contain enough of them.
+    def deal(self, pack: int, count: int, inside: npt.NDArray[np.bool_]) -> Positions:
+        """Draw ``count`` posters from a pack that are not in the batch yet; the pack must contain enough of them.
 
         Args:
             pack: Index of the pack.
-            wanted: Number of posters to draw.
+            count: Number of posters to draw.
             inside: (N,) mask of the posters in the batch; the drawn posters are added to it.
 
         Returns:
-            (``wanted``,) int64 positions.
+            (``count``,) int64 positions.
         """
         posters = self._packs[pack]
         dealt: list[Positions] = []
-        while wanted > 0:
+        while count > 0:
             at = self._at[pack]
-            window = posters[at : at + 2 * wanted + 8]
-            free = np.flatnonzero((self._visits[window] <= self._rounds[pack]) & ~inside[window])[:wanted]
+            window = posters[at : at + 2 * count + 8]
+            free = np.flatnonzero((self._visits[window] <= self._rounds[pack]) & ~inside[window])[:count]
             taken = window[free]
             inside[taken] = True
             self._visits[taken] += 1
             dealt.append(taken)
-            wanted -= len(taken)
-            self._at[pack] = at + (int(free[-1]) + 1 if wanted == 0 else len(window))
+            count -= len(taken)
+            self._at[pack] = at + (int(free[-1]) + 1 if count == 0 else len(window))
             if self._at[pack] >= len(posters):
                 self._at[pack] = 0
                 self._rounds[pack] += 1

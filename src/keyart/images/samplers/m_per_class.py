@@ -112,8 +112,8 @@ class _Epoch:
         having = np.zeros(len(sampler.counts), dtype=np.int64)
         chosen: list[Positions] = []
 
-        def deal(pack: int, wanted: int) -> int:
-            dealt = self._packs.deal(pack, wanted, inside)
+        def deal(pack: int, count: int) -> int:
+            dealt = self._packs.deal(pack, count, inside)
             chosen.append(dealt)
             having[:] += sampler.genres[dealt].sum(0)
             return len(dealt)

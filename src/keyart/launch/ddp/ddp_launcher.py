@@ -1,8 +1,8 @@
-"""Starting the processes of one training, watching them, and ending them together.
+"""Launcher of the processes of one training run: it starts, watches and ends them together.
 
-The job's own process starts one for each device, hands each the composed configuration, and trains nothing itself. So
-a sweep's jobs may be of several processes each: nobody runs the command line again, as Lightning's own launcher does.
-None of them outlives it, whatever ends it.
+The job's own process starts one process per device, passes each the composed configuration, and trains nothing itself.
+The command line is not run again (Lightning's own launcher does that), so a job of a sweep may use several processes
+too. No process outlives the launcher.
 """
 
 import math
@@ -34,7 +34,7 @@ _GRACE_SECONDS = 10.0
 
 
 class ProcessFailed(RuntimeError):
-    """One of several processes failed or died; the message tells which and how."""
+    """Exception for a process that failed or died; the message says which one and how."""
 
 
 def run_processes(
@@ -48,21 +48,21 @@ def run_processes(
     """Train one run in several processes of this machine.
 
     Args:
-        count: How many.
+        count: Number of processes.
         config: The composed and resolved configuration.
         folder: The run's folder.
-        checkpoint: Continue from here.
-        logs: How the first of them logs, as `logging.config.dictConfig` takes it.
+        checkpoint: Checkpoint to resume from.
+        logs: Logging configuration of the first process, for `logging.config.dictConfig`.
         reporter: See `keyart.training.train`.
 
     Returns:
-        What `keyart.training.train.train` returns in the first.
+        The result of `keyart.training.train.train` in the first process.
 
     Raises:
-        InputError: They refused the configuration or the data.
-        ProcessFailed: One failed or died; the others were ended.
+        InputError: The processes rejected the configuration or the data.
+        ProcessFailed: A process failed or died; the others were ended.
         TrainingInterrupted: A signal stopped the processes, and they saved their state.
-        TrialPruned: Their search stopped the run.
+        TrialPruned: The search stopped the run.
     """
     with tempfile.TemporaryDirectory(prefix="keyart-") as place:
         job = Path(place) / "job.pkl"
@@ -70,24 +70,24 @@ def run_processes(
         write_bytes(job, pickle.dumps(content))
         outcome_files = [job.with_name(f"{rank}.json") for rank in range(count)]
         processes: list[Process] = []
-        grace, handed_on = _GRACE_SECONDS, set[int]()
+        grace, passed_on = _GRACE_SECONDS, set[int]()
         try:
-            with _handed_on() as signals:
+            with _collected_signals() as signals:
                 about = _environment(count)
-                # One by one: what has begun is ended also where the next cannot begin.
+                # Append one by one: if a process cannot start, those before it are ended.
                 for rank in range(count):
                     processes += [_start(job, rank, about)]
-                _watch(processes, outcome_files, signals, handed_on)
+                _watch(processes, outcome_files, signals, passed_on)
             grace = 0.0
         finally:
             left = [process for process in processes if process.poll() is None]
             _end(left, grace)
         pairs = zip(processes, outcome_files, strict=True)
-        return _verdict([None if process in left else _outcome(process, at, handed_on) for process, at in pairs])
+        return _combine([None if process in left else _outcome(process, at, passed_on) for process, at in pairs])
 
 
 def _environment(count: int) -> dict[str, str]:
-    """The environment that the processes share."""
+    """Return the environment variables that all processes share."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     about = {
@@ -105,11 +105,11 @@ def _environment(count: int) -> dict[str, str]:
 
 
 def _start(job: Path, rank: int, about: Mapping[str, str]) -> Process:
-    """Start one process: in a session of its own, so that Ctrl-C reaches it through this one alone."""
+    """Start one process in its own session, so that it receives Ctrl-C only from this process."""
     return subprocess.Popen(
         [sys.executable, "-P", "-m", "keyart.launch.ddp.worker", str(job)],
         env={**about, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-        stdin=subprocess.PIPE,  # it ends when this pipe does
+        stdin=subprocess.PIPE,  # the process ends when this pipe closes
         stdout=sys.stderr if _has_descriptor(sys.stderr) else subprocess.DEVNULL,
         start_new_session=True,
     )
@@ -123,21 +123,21 @@ def _has_descriptor(stream: Any) -> bool:
 
 
 @contextmanager
-def _handed_on() -> Iterator[list[int]]:
-    """The signals to stop that came in the meantime, for the processes to act on; Ctrl-C again is not waited for."""
+def _collected_signals() -> Iterator[list[int]]:
+    """Collect stop signals in a list, to pass on to the processes; a second Ctrl-C raises immediately."""
     signals: list[int] = []
     if threading.current_thread() is not threading.main_thread():
         yield signals
         return
 
-    def hand_on(number: int, frame: FrameType | None) -> None:
+    def receive(number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT and number in found:
             raise KeyboardInterrupt
         found.add(number)
         signals.append(number)
 
     found: set[int] = set()
-    before = {number: signal.signal(number, hand_on) for number in stop_signals()}
+    before = {number: signal.signal(number, receive) for number in stop_signals()}
     try:
         yield signals
     finally:
@@ -145,15 +145,15 @@ def _handed_on() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _watch(processes: Sequence[Process], outcomes: Sequence[Path], signals: list[int], handed_on: set[int]) -> None:
-    """Wait for all to end; once one has failed, not much longer for the others. Signals are handed on."""
+def _watch(processes: Sequence[Process], outcomes: Sequence[Path], signals: list[int], passed_on: set[int]) -> None:
+    """Pass signals on and wait until all processes end; after a failure, wait only `_GRACE_SECONDS` for the others."""
     until = math.inf
     while any(process.poll() is None for process in processes) and time.monotonic() < until:
         while signals:
-            handed_on.add(signals[0])
+            passed_on.add(signals[0])
             _send(processes, signals.pop(0))
         ended = [
-            _outcome(p, path, handed_on) for p, path in zip(processes, outcomes, strict=True) if p.poll() is not None
+            _outcome(p, path, passed_on) for p, path in zip(processes, outcomes, strict=True) if p.poll() is not None
         ]
         if until == math.inf and any(outcome.kind not in ("finished", "cut", "pruned") for outcome in ended):
             until = time.monotonic() + _GRACE_SECONDS
@@ -167,7 +167,7 @@ def _send(processes: Sequence[Process], number: int) -> None:
 
 
 def _end(processes: Sequence[Process], grace: float) -> None:
-    """End processes: asked first, where there is time for that, then killed."""
+    """Interrupt processes, wait up to ``grace`` seconds, and kill those that still run."""
     try:
         if grace:
             _send(processes, signal.SIGINT)
@@ -180,29 +180,28 @@ def _end(processes: Sequence[Process], grace: float) -> None:
             process.wait()
 
 
-def _outcome(process: Process, path: Path, handed_on: set[int]) -> Outcome:
-    """How an ended process ended."""
+def _outcome(process: Process, path: Path, passed_on: set[int]) -> Outcome:
+    """Return the outcome of an ended process."""
     if found := Outcome.read(path):
         return found
     code = process.returncode
-    if -code in handed_on:
-        return Outcome("cut", time.time(), signal=-code)  # before it listened
+    if -code in passed_on:
+        return Outcome("cut", time.time(), signal=-code)  # before its handlers were installed
     how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return Outcome("died", time.time(), text=how)
 
 
-def _verdict(outcomes: Sequence[Outcome | None]) -> float:
-    """What the processes together amount to.
+def _combine(outcomes: Sequence[Outcome | None]) -> float:
+    """Combine the outcomes of all processes into one result.
 
     Args:
-        outcomes: By rank; None for one that had to be ended.
+        outcomes: Outcome of each rank; None for a process that had to be ended.
 
     Raises:
-        InputError: One refused.
-        ProcessFailed: One died or failed. A process that died is reported before one that failed, perhaps because of
-            it.
-        TrainingInterrupted: One was cut short.
-        TrialPruned: Their search stopped the run.
+        InputError: A process rejected its input.
+        ProcessFailed: A process died or failed. A death is reported first: it may have caused the failures.
+        TrainingInterrupted: A signal stopped a process.
+        TrialPruned: The search stopped the run.
     """
 
     def first(kind: str) -> tuple[int, Outcome] | None:

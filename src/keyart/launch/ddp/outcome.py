@@ -1,4 +1,4 @@
-"""How one of several processes ended, as it tells the one that started it."""
+"""Outcome of one of several processes, which it reports to its launcher in a file."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -10,18 +10,18 @@ from keyart.utils.files import write_json
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a process ended.
+    """Outcome of a process.
 
     Args:
         kind: ``finished``; ``pruned`` by a search; ``cut`` short by a signal; ``refused`` for bad input; ``failed``
-            with an error; ``died`` without a word.
-        at: When, in seconds since the epoch.
-        value: Finished: what the training returned, None for NaN. Pruned: the monitor at that time.
-        text: Refused, failed or died: what there is to tell.
-        parameter: Refused: the parameter whose value was refused, None if none is named.
-        given: Refused: its value as text, None if the message needs none.
-        signal: Cut short: by which signal.
-        steps: Cut short: after how many steps. Pruned: after how many epochs.
+            with an error; ``died`` without a report.
+        at: Time in seconds since the epoch.
+        value: Finished: the result of the training, None for NaN. Pruned: the monitor at that time.
+        text: Refused, failed or died: the message.
+        parameter: Refused: the parameter with the invalid value; None if the message names none.
+        given: Refused: its value as text; None if the message needs none.
+        signal: Cut: number of the signal.
+        steps: Cut: number of trained steps. Pruned: number of trained epochs.
     """
 
     kind: Literal["finished", "pruned", "cut", "refused", "failed", "died"]
@@ -34,10 +34,10 @@ class Outcome:
     steps: int = 0
 
     def write(self, path: Path) -> None:
-        """Write it at once or not at all."""
+        """Write the outcome atomically."""
         write_json(path, asdict(self))
 
     @classmethod
     def read(cls, path: Path) -> "Outcome | None":
-        """What was written; None where nothing was."""
+        """Read an outcome; return None if there is no file."""
         return cls(**json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else None

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def end_with_parent() -> None:
-    """End this process at once when the one that started it has gone, whatever it is doing."""
+    """Exit as soon as the launcher is gone, even in the middle of a step."""
 
     def wait() -> None:
         while os.read(0, 1):
@@ -33,7 +33,7 @@ def end_with_parent() -> None:
 
 
 def work(job: dict[str, Any]) -> Outcome:
-    """Train as this process's part, and tell how it ended."""
+    """Train as one of the processes, and return the outcome."""
     with no_collections():
         from omegaconf import OmegaConf
 
@@ -61,17 +61,17 @@ def work(job: dict[str, Any]) -> Outcome:
 
 
 def main(path: Path) -> None:
-    """Read the job, do this process's part, and leave without waiting for others."""
+    """Read the job file, train, write the outcome, and exit without waiting for other processes."""
     end_with_parent()
     keep_freed_memory()
-    # Until it listens, Ctrl-C ends it without a traceback.
+    # Until the handlers are installed, Ctrl-C ends the process without a traceback.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     job = pickle.loads(path.read_bytes())
     rank = os.environ["RANK"]
     if job["logs"] is not None:
         logging.config.dictConfig(job["logs"])
         for library in ("lightning", "lightning.pytorch", "lightning.fabric"):
-            # Lightning adds handlers of its own where nobody has configured logging before it is imported.
+            # Lightning adds its own handlers if logging is not configured before its import.
             logging.getLogger(library).handlers.clear()
     if rank != "0":
         logging.getLogger().setLevel(logging.ERROR)
@@ -80,7 +80,7 @@ def main(path: Path) -> None:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    # What is left of a process group whose other members have gone may not hold this one back.
+    # A normal exit would wait for the process group, whose other members may be gone.
     os._exit(0 if outcome.kind == "finished" else 1)
 
 

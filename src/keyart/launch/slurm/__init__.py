@@ -1,1 +1,1 @@
-"""Jobs of SLURM: submitted with what it accepts, watched to their ends, requeued where they were cut short."""
+"""SLURM jobs: checked before submission, submitted, watched until they end, and requeued after an interruption."""

@@ -1,18 +1,18 @@
-"""The job of SLURM that this process runs in."""
+"""The SLURM job of this process."""
 
 import os
 
 
 def job_id() -> str | None:
-    """The id of this process's job as ``scontrol`` takes it; None outside of SLURM."""
+    """Return the id of this process's job, as ``scontrol`` expects it; None outside of SLURM."""
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 def cores_of_task() -> int | None:
-    """How many cores are this task's, as SLURM gave them out; None outside of SLURM, or where it does not say.
+    """Return the number of cores that SLURM assigned to this task; None outside of SLURM, or if it is unknown.
 
-    SLURM need not hold a task to them: then each of a node's jobs sees all of its cores, and takes them.
+    SLURM may not enforce the assignment: then each job sees all cores of its node, and would use them.
     """
     if "SLURM_JOB_ID" not in os.environ:
         return None
@@ -24,5 +24,5 @@ def cores_of_task() -> int | None:
 
 
 def uses_slurm(target: str) -> bool:
-    """Whether a launcher, named by its class, submits to SLURM."""
+    """Return whether a launcher, named by its class, submits to SLURM."""
     return "slurm" in target.lower()

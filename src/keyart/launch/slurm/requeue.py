@@ -1,4 +1,4 @@
-"""Whether the job that this process runs in is to run again."""
+"""Requeueing of this process's SLURM job after an interruption."""
 
 import logging
 import re
@@ -12,7 +12,7 @@ _SECONDS = 60
 
 
 def parse_job(line: str) -> dict[str, str]:
-    """The fields of a line of ``scontrol --oneliner show job``.
+    """Parse the fields of a line of ``scontrol --oneliner show job``.
 
     >>> parse_job("JobId=5 JobState=RUNNING Reason=None PreemptTime=2026-11-25T09:26:04")["PreemptTime"]
     '2026-11-25T09:26:04'
@@ -21,11 +21,11 @@ def parse_job(line: str) -> dict[str, str]:
 
 
 def requeue_refusal(cut: TrainingInterrupted, job: dict[str, str]) -> str | None:
-    """Why a job that was cut short is not to be requeued by itself; None where it is.
+    """Return why an interrupted job must not requeue itself; None if it must.
 
     Args:
-        cut: The signal that it received, and how far it came.
-        job: Its fields in ``scontrol show job`` at that time.
+        cut: The interruption: the signal, and the number of trained steps.
+        job: The job's fields in ``scontrol show job`` at that time.
     """
     running, reason = job.get("JobState") == "RUNNING", job.get("Reason", "None")
     preempted = job.get("PreemptTime", "None") not in ("None", "N/A")
@@ -35,13 +35,13 @@ def requeue_refusal(cut: TrainingInterrupted, job: dict[str, str]) -> str | None
     if limit or (running and preempted):
         return None
     if running:
-        return f"{cut.signal.name} came neither of preemption nor of the time limit"
-    # Already out of the run queue: cancelled for good, or requeued by SLURM itself.
-    return f"SLURM has it as {job.get('JobState')}"
+        return f"{cut.signal.name} was not sent by preemption or by the time limit"
+    # The job no longer runs: it is cancelled, or SLURM itself has requeued it.
+    return f"SLURM reports its state as {job.get('JobState')}"
 
 
 def requeue(cut: TrainingInterrupted) -> None:
-    """Requeue this process's job, where it was preempted or has reached its time limit, and tell."""
+    """Requeue this process's job if it was preempted or has reached its time limit, and log the decision."""
     name = job_id()
     assert name is not None
     found, out = _scontrol("--oneliner", "show", "job", name)
@@ -58,7 +58,7 @@ def requeue(cut: TrainingInterrupted) -> None:
 
 
 def _scontrol(*arguments: str) -> tuple[str, str]:
-    """What scontrol complains of (empty: nothing), and its output."""
+    """Return the error of scontrol (empty if it succeeded) and its output."""
     try:
         done = subprocess.run(
             ["scontrol", *arguments],

@@ -1,4 +1,4 @@
-"""Submitting to SLURM, and asking it beforehand whether it would take a job."""
+"""Submission to SLURM, and a test of whether SLURM would accept a job."""
 
 import logging
 import subprocess
@@ -11,10 +11,10 @@ _SECONDS = 60
 
 
 def make_executor(parameters: Mapping[str, Any]) -> Any:
-    """What submits jobs with these parameters (`submitit.AutoExecutor`).
+    """Return a `submitit.AutoExecutor` with these parameters.
 
     Args:
-        parameters: Those of ``submitit_slurm``, as ``hydra.launcher`` holds them.
+        parameters: Values of ``hydra.launcher``, of type ``submitit_slurm``.
     """
     import submitit
     from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
@@ -24,18 +24,18 @@ def make_executor(parameters: Mapping[str, Any]) -> Any:
     given = {n if n in general else f"slurm_{n}": v for n, v in parameters.items() if not n.startswith("_")}
     half = given["timeout_min"] * 30
     if given["slurm_signal_delay_s"] > half:
-        log.warning("hydra.launcher.signal_delay_s is cut to %d s, half of what a job may take", half)
+        log.warning("hydra.launcher.signal_delay_s is reduced to %d s, half of the time limit", half)
         given["slurm_signal_delay_s"] = half
     executor = submitit.AutoExecutor(
         folder=given.pop("submitit_folder"), cluster="slurm", slurm_max_num_timeout=given.pop("slurm_max_num_timeout")
     )
-    # One process that dies must not leave the others waiting for it.
+    # If one process dies, the others must not wait for it.
     executor.update_parameters(**given, slurm_srun_args=["--kill-on-bad-exit=1"])
     return executor
 
 
 def refusal(parameters: Mapping[str, Any]) -> str | None:
-    """Why SLURM would not take a job, in its own words; None where it would.
+    """Return SLURM's own reason for rejecting a job; None if it would accept it.
 
     Args:
         parameters: See `make_executor`.

@@ -1,4 +1,4 @@
-"""Waiting for jobs of SLURM: by the results that they leave, and by the queue where they leave none."""
+"""Waiting for SLURM jobs: their result files are polled, and the queue shows jobs that died without one."""
 
 import logging
 import pickle
@@ -10,54 +10,54 @@ from pathlib import Path
 from typing import Any, Protocol
 
 log = logging.getLogger(__name__)
-#: States in which a job may still come to a result.
+#: States of jobs that may still produce a result.
 ALIVE = {"PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESIZING"}
 ALIVE |= {"RESV_DEL_HOLD", "SIGNALING", "SPECIAL_EXIT", "STAGE_OUT", "STOPPED", "SUSPENDED"}
-#: Reasons to wait that do not pass by themselves.
+#: Reasons for waiting that do not end by themselves.
 _NEVER = {"AccountNotAllowed", "BadConstraints", "DependencyNeverSatisfied", "InvalidAccount", "InvalidQOS"}
 _NEVER |= {"JobHeldAdmin", "JobHeldUser", "PartitionDown", "PartitionInactive", "PartitionNodeLimit"}
 _NEVER |= {"PartitionTimeLimit", "QOSNotAllowed"}
-#: How long a result may be on its way on a network's file system, after its job has ended.
+#: Time after the end of a job within which its result may still appear on a network file system.
 _LATE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
 _QUEUE_SECONDS = (2.0, 15.0)
 
 
 class SlurmJobFailed(RuntimeError):
-    """A job failed or died; the message is one line."""
+    """Exception for a job that failed or died; the message is one line."""
 
 
 class Paths(Protocol):
-    """Where a task of a job keeps what (`submitit.core.utils.JobPaths`)."""
+    """Protocol of a task's files (`submitit.core.utils.JobPaths`)."""
 
     @property
     def result_pickle(self) -> Path:
-        """Its result, where it came to one."""
+        """File of the result."""
 
     @property
     def stderr(self) -> Path:
-        """Its log."""
+        """File of the log."""
 
 
 class Job(Protocol):
-    """A submitted job (`submitit.Job`)."""
+    """Protocol of a submitted job (`submitit.Job`)."""
 
     job_id: str
     num_tasks: int
     paths: Paths
 
     def task(self, task_id: int) -> "Job":
-        """One of its tasks."""
+        """Return one task of the job."""
 
 
 def queue_states(name: str) -> dict[str, str]:
-    """States of a job, or of every task of an array, as SLURM's queue has them, each with its reason if it has one.
+    """Return the state of a job, or of each task of an array, from SLURM's queue, with its reason if it has one.
 
     Args:
-        name: The job's or array's id.
+        name: Id of the job or array.
 
     Returns:
-        By job id (``12_0`` in an array); empty where SLURM no longer knows it.
+        States by job id (``12_0`` in an array); empty if SLURM no longer knows the job.
 
     Raises:
         OSError: SLURM does not answer.
@@ -77,7 +77,7 @@ def queue_states(name: str) -> dict[str, str]:
 
 
 def outcome_of(job: Job) -> Any | None:
-    """What a job came to: the first task's result, or the failure of one of its tasks; None where neither is there."""
+    """Return the first task's result, or the failure of any task; None if there is neither yet."""
     tasks = [job.task(number) for number in range(job.num_tasks)]
     results = [_read(task.paths.result_pickle) for task in tasks]
     for task, result in zip(tasks, results, strict=True):
@@ -107,13 +107,13 @@ def wait_for_jobs(
     """Wait until every job has ended.
 
     Args:
-        jobs: Of one submission: an array's, or a single one.
+        jobs: The jobs of one submission: those of an array, or a single one.
         states_of: See `queue_states`.
-        clock: Seconds.
-        sleep: Waits for so many.
+        clock: Returns monotonic time in seconds.
+        sleep: Waits for a number of seconds.
 
     Returns:
-        In their order, what each one's first task returned, or a `SlurmJobFailed`.
+        For each job the result of its first task, or a `SlurmJobFailed`.
     """
     name = jobs[0].job_id.partition("_")[0]
     ended: dict[int, Any] = {}
@@ -138,21 +138,22 @@ def wait_for_jobs(
                     if number in ended or state.split()[0] in ALIVE:
                         gone_since.pop(number, None)
                         continue
-                    # Its result was not there before it was seen to be gone: it may be on its way.
+                    # The result may still be on its way over the network file system.
                     if clock() - gone_since.setdefault(number, clock()) >= _LATE_SECONDS:
                         ended[number] = SlurmJobFailed(
-                            f"died without a result: SLURM has job {job.job_id} as {state} (log: {job.paths.stderr})"
+                            f"died without a result: SLURM reports job {job.job_id} as {state} (log:"
+                            f" {job.paths.stderr})"
                         )
                     next_look, pause = clock() + _QUEUE_SECONDS[0], _QUEUE_SECONDS[0]
-                found = _tell(states, len(ended), len(jobs), found)
+                found = _log_counts(states, len(ended), len(jobs), found)
             sleep(_POLL_SECONDS)
     except (KeyboardInterrupt, SystemExit):
-        log.warning("no longer waiting; what SLURM has of job %s continues to run: scancel %s ends it", name, name)
+        log.warning("no longer waiting; job %s continues to run in SLURM: scancel %s ends it", name, name)
         raise
 
 
-def _tell(states: Mapping[str, str], ended: int, jobs: int, before: str) -> str:
-    """Log how many jobs wait, run and have ended, where that has changed."""
+def _log_counts(states: Mapping[str, str], ended: int, jobs: int, before: str) -> str:
+    """Log the numbers of ended, running and waiting jobs if they have changed; return the logged text."""
     counts = Counter(state.split()[0] for state in states.values())
     reasons = sorted({state.partition(" ")[2] for state in states.values() if state.startswith("PENDING (")})
     waiting = " ".join([f"{counts['PENDING']} waiting", *reasons])
@@ -161,5 +162,5 @@ def _tell(states: Mapping[str, str], ended: int, jobs: int, before: str) -> str:
         log.info(text)
     for reason in _NEVER.intersection(reason.strip("()") for reason in reasons):
         if reason not in before:
-            log.warning("SLURM says %s: such a job waits until that is changed; scancel ends it", reason)
+            log.warning("SLURM says %s: such a job waits until someone changes that; scancel ends it", reason)
     return text

@@ -1,1 +1,1 @@
-"""A sweep's jobs side by side on this machine, and the lock that keeps a sweep to one process."""
+"""Parallel jobs of a sweep on this machine, and the reports at its end."""

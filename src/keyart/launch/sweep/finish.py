@@ -1,4 +1,4 @@
-"""The end of a sweep: its table, chart and page, from what its folders hold by then."""
+"""The end of a sweep: table, chart and page from the contents of its folders."""
 
 import logging
 import shlex
@@ -17,10 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def report_sweep(folder: str | Path) -> Summary:
-    """Write ``sweep.csv``, ``sweep.html`` and ``sweep.png`` into a sweep's folder, over earlier ones.
+    """Write ``sweep.csv``, ``sweep.html`` and ``sweep.png`` into a sweep's folder, replacing earlier ones.
 
     Raises:
-        InputError: The folder is not a sweep's.
+        InputError: The folder is not that of a sweep.
     """
     summary = summarise_sweep(read_sweep(folder))
     folder = summary.sweep.folder
@@ -35,7 +35,7 @@ def report_sweep(folder: str | Path) -> Summary:
 
 
 def finish_sweep(folder: Path) -> bool:
-    """Report on a sweep whose jobs have ended: in its folder, on standard error, and to W&B if its runs went there.
+    """Report on a sweep whose jobs have ended: in its folder, on standard error, and to W&B if it has the runs.
 
     Returns:
         Whether every job has finished or was pruned.
@@ -47,18 +47,18 @@ def finish_sweep(folder: Path) -> bool:
     for job in missing:
         echo(f"train.py: job {job.number} {job.outcome}", err=True)
     if missing:
-        failed, how, more = sum(job.status == "failed" for job in missing), "do them again with", ""
+        failed, how, more = sum(job.status == "failed" for job in missing), "run them again with", ""
         if sweep.search:
             how = "continue the search with"
             if failed == len(missing):
-                how, more = "draw others with", f" hydra.sweeper.n_trials={len(sweep.jobs) + failed}"
+                how, more = "draw new ones with", f" hydra.sweeper.n_trials={len(sweep.jobs) + failed}"
         line = f"python train.py -m resume_sweep={shlex.quote(str(folder))}{more}"
         echo(f"train.py: {len(missing)} of {len(sweep.jobs)} jobs did not finish; {how} {line}", err=True)
     return sweep.complete
 
 
 def _log_to_wandb(summary: Summary) -> None:
-    """Log the sweep to W&B if its runs are there, and print the line that uploads what is offline."""
+    """Log the sweep to W&B if its runs are there, and print the command that uploads offline runs."""
     from keyart.launch.sweep.wandb import is_in_wandb, log_sweep, sync_line_of
 
     if not is_in_wandb(summary):
@@ -66,7 +66,7 @@ def _log_to_wandb(summary: Summary) -> None:
     try:
         log_sweep(summary)
     except Exception:
-        # The sweep is complete without it.
+        # The sweep is complete without W&B.
         log.warning("W&B did not take the sweep's table", exc_info=True)
     if line := sync_line_of(summary):
         echo(line, err=True)

@@ -1,4 +1,4 @@
-"""One job of a sweep: skipped where it has finished, resumed where it was cut short, and never the others' undoing."""
+"""One job of a sweep: skipped if it has finished, resumed if it was interrupted; a failure does not stop other jobs."""
 
 import logging
 import math
@@ -20,18 +20,18 @@ def run_sweep_job(
     """Train one job of a sweep.
 
     Args:
-        folder: The job's; what it left there decides what is still to be done.
+        folder: The job's folder; its contents decide what is still to do.
         monitor: The metric that sweepers read.
-        train: Trains in the folder, from its last checkpoint where there is one; returns the monitor.
-        writes: Whether this process is the one that writes and speaks.
-        raises: Whether a failure is noted and raised all the same, where nothing but this job ends by it.
+        train: Trains in the folder, from its last checkpoint if there is one, and returns the monitor.
+        writes: Whether this process writes records and logs.
+        raises: Whether to raise a failure after recording it; for launchers where this ends only the job.
 
     Returns:
-        The best value of the monitor. NaN where the job failed or its search pruned it: an exception would end the
-        sweep, and the folder holds what happened, which is what the sweep's report reads.
+        The best value of the monitor. NaN if the job failed or the search pruned it, because an exception would end
+        the sweep; the sweep's report reads the record in the folder.
 
     Raises:
-        Exception: The job's failure, with ``raises``.
+        Exception: The job failed, and ``raises`` is set.
     """
     if is_finished(folder):
         log.info("%s: has finished already", folder.name)
@@ -63,6 +63,6 @@ def run_sweep_job(
 
 
 def finished_monitor(folder: Path, monitor: str) -> float:
-    """The monitor of a finished job, from its ``metrics.json``; NaN where it is not there."""
+    """Return the monitor of a finished job from its ``metrics.json``; NaN if it is missing."""
     value = read_json(folder / "metrics.json").get(monitor)
     return math.nan if value is None else float(value)

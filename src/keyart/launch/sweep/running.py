@@ -1,4 +1,4 @@
-"""Whether a sweep still runs, here or in SLURM's jobs: two in one folder would train the same jobs twice."""
+"""Check whether a sweep still runs, here or in SLURM: a second process would train the same jobs again."""
 
 import shutil
 from pathlib import Path
@@ -11,12 +11,12 @@ _SUBMITTED = ".submitit"
 
 
 def running_process(folder: Path) -> str | None:
-    """Return who runs a sweep now, and how to end that; None if nobody does, as far as this machine can tell."""
+    """Return which process runs a sweep and how to end it; None if there is none, as far as this machine can tell."""
     return find_writer(folder) or _slurm(folder)
 
 
 def _slurm(folder: Path) -> str | None:
-    """SLURM's jobs go on when the process that has submitted them stops to wait for them."""
+    """Return the SLURM job that runs the sweep: jobs continue even if the process that submitted them has ended."""
     if not (folder / _SUBMITTED).is_dir() or shutil.which("squeue") is None:
         return None
     names = {path.name.partition("_")[0] for path in (folder / _SUBMITTED).iterdir()}
@@ -26,5 +26,5 @@ def _slurm(folder: Path) -> str | None:
         except OSError:
             continue
         if alive := [state.split()[0] for state in states.values() if state.split()[0] in ALIVE]:
-            return f"SLURM has its job {name} as {alive[0]}; wait for its end, or end it with scancel {name}"
+            return f"SLURM job {name} of the sweep is {alive[0]}; wait for its end, or end it with scancel {name}"
     return None

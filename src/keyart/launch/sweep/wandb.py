@@ -12,7 +12,7 @@ from keyart.training.loggers.wandb_logger import WandbLog
 
 
 def is_in_wandb(summary: Summary) -> bool:
-    """Whether the runs of a sweep were logged to W&B."""
+    """Return whether the runs of a sweep were logged to W&B."""
     return wandb_settings(summary.sweep.config) is not None
 
 
@@ -22,10 +22,10 @@ def sync_line_of(summary: Summary) -> str:
 
 
 def log_sweep(summary: Summary) -> None:
-    """Log a sweep as a run beside those of its jobs, in place of what was logged before.
+    """Log a sweep as one more run beside those of its jobs, replacing an earlier log of it.
 
     Args:
-        summary: The answers of a sweep whose runs were logged to W&B.
+        summary: Summary of a sweep whose runs were logged to W&B.
     """
     import wandb
 
@@ -58,7 +58,7 @@ def log_sweep(summary: Summary) -> None:
 
 
 def _rows(summary: Summary) -> Any:
-    """Return the table's rows. W&B's columns hold one type each: settings that are not all numbers become texts."""
+    """Return the table's rows. A column in W&B has one type: settings that are not all numbers become text."""
     columns = []
     for values in zip(*(row_of(job, summary) for job in summary.sweep.jobs), strict=True):
         numbers = all(value is None or is_number(value) for value in values)

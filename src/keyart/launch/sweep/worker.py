@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def watch(parent: int) -> None:
-    """Kill this process and all that it has started as soon as its parent is gone."""
+    """Kill this process and its children as soon as its parent is gone."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os.killpg(0, signal.SIGKILL)
@@ -48,7 +48,7 @@ def run_one(context: "JobContext", number: int, overrides: list[str]) -> "JobRet
 
 
 def main() -> None:
-    """Take jobs until there are no more."""
+    """Run jobs from the connection until it closes."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     threading.Thread(target=watch, args=(parent,), daemon=True).start()
     connection = Connection(descriptor)

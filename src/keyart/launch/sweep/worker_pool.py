@@ -1,4 +1,4 @@
-"""Processes that run a sweep's jobs side by side on this machine."""
+"""Pool of processes that run a sweep's jobs in parallel on this machine."""
 
 import logging
 import math
@@ -24,12 +24,12 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 
 @dataclass(frozen=True)
 class JobContext:
-    """What all jobs share.
+    """Settings that all jobs share.
 
     Attributes:
         config_folder: The folder of the configuration.
-        config_name: Its root file.
-        overrides: Of Hydra's own configuration, the sweep's folder among them.
+        config_name: Name of the root file.
+        overrides: Overrides of Hydra's own configuration, including the sweep's folder.
     """
 
     config_folder: Path
@@ -39,14 +39,14 @@ class JobContext:
 
 @dataclass
 class Worker:
-    """One process and what it is doing.
+    """One process of the pool.
 
     Attributes:
-        process: The process, leader of a group of its own.
-        connection: To it.
-        output: The file that it writes to.
-        job: The number of its job; None while it waits.
-        began: When that job began.
+        process: The process, leader of its own process group.
+        connection: Connection to the process.
+        output: File of its output.
+        job: Number of its current job; None while it is idle.
+        began: Start time of that job.
     """
 
     process: subprocess.Popen[bytes]
@@ -57,13 +57,13 @@ class Worker:
 
 
 class WorkerPool:
-    """Runs jobs ``size`` at a time.
+    """Pool that runs at most ``size`` jobs at a time.
 
     Args:
-        context: Where the configuration lies, and the overrides that all jobs share.
-        folder: Where each worker's output goes.
-        size: How many jobs at a time.
-        threads: Of each worker; None: the cores divided by ``size``.
+        context: Settings that all jobs share.
+        folder: Folder of the workers' output files.
+        size: Number of parallel jobs.
+        threads: Threads per worker; None: the number of cores divided by ``size``.
     """
 
     def __init__(self, context: JobContext, folder: Path, size: int, threads: int | None = None) -> None:
@@ -74,14 +74,14 @@ class WorkerPool:
         self._workers: dict[int, Worker] = {}
 
     def run(self, tasks: Mapping[int, list[str]], sweep: Path) -> dict[int, Any]:
-        """Run jobs, each by its number and overrides.
+        """Run jobs until all have ended.
 
         Args:
-            tasks: The overrides of each.
-            sweep: The sweep's folder; a job whose process dies is noted as failed in its own folder there.
+            tasks: Overrides of each job, by its number.
+            sweep: The sweep's folder; if a job's process dies, the job's folder there records the failure.
 
         Returns:
-            What Hydra's ``run_job`` returned of each job whose process lived.
+            Result of Hydra's ``run_job`` for each job whose process did not die.
         """
         waiting, found = list(tasks), {}
         try:
@@ -101,7 +101,7 @@ class WorkerPool:
         return found
 
     def close(self) -> None:
-        """End all workers and whatever they have started; a job that runs is cut short and can be resumed."""
+        """End all workers and their children; a running job is interrupted and can be resumed."""
         workers, self._workers = list(self._workers.values()), {}
         for worker in workers:
             worker.connection.close()
@@ -121,7 +121,7 @@ class WorkerPool:
         worker = self._workers.get(slot) or self._start(slot)
         self._workers[slot] = worker
         worker.job, worker.began = number, time.monotonic()
-        with suppress(OSError):  # one that has died: its end is what is received next
+        with suppress(OSError):  # the worker has died: the next receive detects it
             worker.connection.send((number, tasks[number]))
 
     def _take(self, slot: int, sweep: Path) -> tuple[int, Any]:
@@ -133,7 +133,7 @@ class WorkerPool:
             result = pickle.loads(worker.connection.recv_bytes())
         except (EOFError, OSError):
             del self._workers[slot]
-            _signal(worker.process, signal.SIGKILL)  # what it had started
+            _signal(worker.process, signal.SIGKILL)  # its children
             ended = _ended(worker.process.wait())
             record_failure(sweep / str(number), f"its process {ended}; see {worker.output}")
             log.error("job %d: its process %s; see %s", number, ended, worker.output)
@@ -148,7 +148,7 @@ class WorkerPool:
         output = self.folder / f"{slot}.log"
         mine, theirs = Pipe()
         environment = {**os.environ, **dict.fromkeys(_THREAD_VARIABLES, str(self.threads))}
-        # The same keyart as here, wherever that was imported from.
+        # Workers must import the same keyart as this process.
         paths = [str(Path(__file__).resolve().parents[2]), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
         if self._gpus:
@@ -161,7 +161,7 @@ class WorkerPool:
                 stderr=file,
                 pass_fds=[theirs.fileno()],
                 env=environment,
-                # A group of its own: what it starts ends with it, and Ctrl-C reaches it through this process alone.
+                # In its own process group, its children end with it, and it receives Ctrl-C only from this process.
                 start_new_session=True,
             )
         theirs.close()
@@ -170,7 +170,7 @@ class WorkerPool:
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that jobs may use, as ``CUDA_VISIBLE_DEVICES`` names them; empty where there are none."""
+    """Return the GPUs that jobs may use, as in ``CUDA_VISIBLE_DEVICES``; empty if there are none."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is not None:
         return [part.strip() for part in named.split(",") if part.strip() not in ("", "-1")]

@@ -55,7 +55,7 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
-        """Return the arguments with which `head_from` rebuilds it (without weights), as plain values."""
+        """Return the arguments of `build_head_from_description` (without weights), as plain values."""
 
     @classmethod
     def from_description(cls, description: dict[str, Any]) -> "Head":

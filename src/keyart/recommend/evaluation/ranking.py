@@ -73,22 +73,22 @@ def evaluate(task: Task, scores: npt.NDArray[np.floating], seed: int = 0) -> Ran
         place = np.argsort(-np.take_along_axis(here, mixed, axis=1), axis=1, kind="stable")[:, :most]
         order = np.take_along_axis(mixed, place, axis=1)
         found = np.isfinite(np.take_along_axis(here, order, axis=1))
-        requested = task.targets[some][:, films].toarray()
-        hits = np.take_along_axis(requested, order, axis=1) & found
-        values[some] = _values(hits, requested.sum(axis=1), np.where(found, news[films[order]], np.nan))
+        relevant = task.targets[some][:, films].toarray()
+        hits = np.take_along_axis(relevant, order, axis=1) & found
+        values[some] = _values(hits, relevant.sum(axis=1), np.where(found, news[films[order]], np.nan))
         for k in CUTS:
             np.add.at(shown[k], films[order[:, :k]][found[:, :k]], 1.0)
     return RankingResult(values, shown)
 
 
-def _values(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64], news: Floats) -> Floats:
+def _values(hits: npt.NDArray[np.bool_], relevant: npt.NDArray[np.int64], news: Floats) -> Floats:
     weight = discounted(hits.shape[1])
     ideal = np.concatenate([[0], np.cumsum(discounted(max(CUTS)))])
     columns = []
     for k in CUTS:
         first = hits[:, :k]
-        gain = (first * weight[: first.shape[1]]).sum(1) / ideal[np.minimum(wanted, k)]
-        columns += [first.sum(1) / wanted, gain, first.any(1), np.nanmean(news[:, :k], axis=1)]
+        gain = (first * weight[: first.shape[1]]).sum(1) / ideal[np.minimum(relevant, k)]
+        columns += [first.sum(1) / relevant, gain, first.any(1), np.nanmean(news[:, :k], axis=1)]
     return np.stack(columns, axis=1).astype(np.float64)
 
 
@@ -102,13 +102,13 @@ def chance(task: Task) -> RankingResult:
     news = information(task)[films]
     free = task.known.matrix(np.ones(len(task.known)))[users][:, films].toarray() == 0
     size = free.sum(1)
-    requested = (task.targets[users][:, films].toarray() & free).sum(1)
+    relevant = (task.targets[users][:, films].toarray() & free).sum(1)
     weight, columns, shown = discounted(max(CUTS)), [], {}
     total = np.concatenate([[0], np.cumsum(weight)])
     for k in CUTS:
         depth = np.minimum(k, size)
-        gain = requested / size * total[depth] / total[np.minimum(requested, k)]
-        columns += [depth / size, gain, 1 - _none_found(size, requested, depth), (free * news).sum(1) / size]
+        gain = relevant / size * total[depth] / total[np.minimum(relevant, k)]
+        columns += [depth / size, gain, 1 - _none_found(size, relevant, depth), (free * news).sum(1) / size]
         shown[k] = np.zeros(task.known.films)
         # Probability that at least one user is shown a film.
         with np.errstate(divide="ignore"):
@@ -118,9 +118,9 @@ def chance(task: Task) -> RankingResult:
     return RankingResult(values, shown)
 
 
-def _none_found(size: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], k: npt.NDArray[np.int64]) -> Floats:
+def _none_found(size: npt.NDArray[np.int64], relevant: npt.NDArray[np.int64], k: npt.NDArray[np.int64]) -> Floats:
     """Return C(N−R, k) / C(N, k): the probability that none of R targets is among k of N films."""
-    rest = size - wanted
+    rest = size - relevant
     with np.errstate(invalid="ignore"):
         log = gammaln(rest + 1) - gammaln(rest - k + 1) - gammaln(size + 1) + gammaln(size - k + 1)
     return np.where(rest >= k, np.exp(log), 0.0)

@@ -12,7 +12,7 @@ from keyart.images.audit import Positions
 from keyart.images.posters import Posters
 from keyart.metrics.result import RetrievalResult
 from keyart.reports.card.label_suspects import LabelIssues
-from keyart.runs.evaluation.posters import embed_posters
+from keyart.runs.evaluation.posters import evaluate_embeddings
 
 TOP_SETS = 15
 MAX_SUSPECTS = 50
@@ -80,7 +80,7 @@ def random_pairs(genres: np.ndarray) -> dict[str, float | None]:
 
 def summarise_metrics(frozen: np.ndarray, posters: Posters) -> dict[str, dict[str, float | None]]:
     """Return chance level and frozen-feature value of each retrieval metric, without the ``/dedup`` variants."""
-    result: RetrievalResult = embed_posters(frozen, posters, "jaccard")
+    result: RetrievalResult = evaluate_embeddings(frozen, posters, "jaccard")
     record = {}
     for name, value in result.summary.items():
         if "/dedup" not in name:

@@ -43,47 +43,47 @@ class SheetRow:
     """A heading and the posters below it."""
 
     heading: str
-    exhibits: Sequence[SheetPoster]
+    posters: Sequence[SheetPoster]
 
 
-def draw_sheet(catalogue: "Catalogue", shelves: Sequence[SheetRow], theme: Theme = LIGHT) -> Image.Image:
-    """Draw shelves one below the other, with at most ten posters per line.
+def draw_sheet(catalogue: "Catalogue", rows: Sequence[SheetRow], theme: Theme = LIGHT) -> Image.Image:
+    """Draw rows one below the other, with at most ten posters per line.
 
     Args:
         catalogue: The posters.
-        shelves: The shelves; those without posters are skipped.
+        rows: The rows; those without posters are skipped.
         theme: Colours.
     """
-    shelves = [shelf for shelf in shelves if shelf.exhibits]
-    columns = min(COLUMNS, max((len(shelf.exhibits) for shelf in shelves), default=1))
+    rows = [row for row in rows if row.posters]
+    columns = min(COLUMNS, max((len(row.posters) for row in rows), default=1))
     columns = max(columns, 4)
     line = POSTER[1] + CAPTION
-    heights = [HEAD + -(-len(shelf.exhibits) // columns) * line for shelf in shelves]
+    heights = [HEAD + -(-len(row.posters) // columns) * line for row in rows]
     width = 2 * MARGIN + columns * POSTER[0] + (columns - 1) * GAP
     picture = Image.new("RGB", (width, 2 * MARGIN + sum(heights)), theme.paper)
     pen = ImageDraw.Draw(picture)
     top = MARGIN
     paths = catalogue.paths
-    for shelf, height in zip(shelves, heights, strict=True):
-        heading = shorten(shelf.heading, width - 2 * MARGIN, 22, "medium")
+    for row, height in zip(rows, heights, strict=True):
+        heading = shorten(row.heading, width - 2 * MARGIN, 22, "medium")
         pen.text((MARGIN, top + 22), heading, font=font_for(heading, 22, "medium"), fill=theme.ink, anchor="ls")
-        framed = frame_posters([paths[exhibit.position] for exhibit in shelf.exhibits], POSTER)
-        for i, (exhibit, poster) in enumerate(zip(shelf.exhibits, framed, strict=True)):
+        framed = frame_posters([paths[poster.position] for poster in row.posters], POSTER)
+        for i, (poster, image) in enumerate(zip(row.posters, framed, strict=True)):
             left = MARGIN + i % columns * (POSTER[0] + GAP)
             above = top + HEAD + i // columns * line
-            picture.paste(poster, (left, above))
+            picture.paste(image, (left, above))
             pen.rectangle((left - 1, above - 1, left + POSTER[0], above + POSTER[1]), outline=theme.rule)
-            _caption(pen, (left, above + POSTER[1]), exhibit, theme)
+            _caption(pen, (left, above + POSTER[1]), poster, theme)
         top += height
     return picture
 
 
-def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], exhibit: SheetPoster, theme: Theme) -> None:
+def _caption(pen: ImageDraw.ImageDraw, at: tuple[int, int], poster: SheetPoster, theme: Theme) -> None:
     left, baseline = at[0], at[1] + 20
-    draw_line(pen, (left, baseline), [Span(shorten(exhibit.title, POSTER[0], 15, "medium"), theme.ink, "medium")], 15)
+    draw_line(pen, (left, baseline), [Span(shorten(poster.title, POSTER[0], 15, "medium"), theme.ink, "medium")], 15)
     spans = [
-        Span(note, theme.accent if i < exhibit.accent else theme.muted, "medium" if i < exhibit.accent else "regular")
-        for i, note in enumerate(exhibit.notes)
+        Span(note, theme.accent if i < poster.accent else theme.muted, "medium" if i < poster.accent else "regular")
+        for i, note in enumerate(poster.notes)
     ]
     for row in wrap_spans(spans, POSTER[0] + 6, 14, 2):
         baseline += 18

@@ -33,10 +33,10 @@ def draw_sheets(facts: Facts, folder: Path) -> None:
         "duplicates": _duplicates(facts),
         "oddities": _oddities(facts),
     }
-    for name, shelves in sheets.items():
+    for name, rows in sheets.items():
         path = folder / f"{name}.png"
-        if any(shelf.exhibits for shelf in shelves):
-            write_png(draw_sheet(facts.posters.catalogue, shelves), path)
+        if any(row.posters for row in rows):
+            write_png(draw_sheet(facts.posters.catalogue, rows), path)
         else:
             path.unlink(missing_ok=True)
 
@@ -45,43 +45,45 @@ def _extremes(facts: Facts) -> list[SheetRow]:
     column = MEASURES.index("delentropy")
 
     def measured(positions: Sequence[int]) -> list[SheetPoster]:
-        return [_exhibit(facts, at, f"{facts.entropies[at, column]:.2f} bits", *_genres(facts, at)) for at in positions]
+        return [
+            _sheet_poster(facts, at, f"{facts.entropies[at, column]:.2f} bits", *_genres(facts, at)) for at in positions
+        ]
 
     simple, complex_ = extremes(facts.entropies, facts.posters.groups)
     return [SheetRow("The simplest, by delentropy", measured(simple)), SheetRow("The most complex", measured(complex_))]
 
 
 def _suspects(facts: Facts) -> SheetRow:
-    exhibits = []
+    posters = []
     for at, one in zip(facts.suspects.order[:SHOWN], facts.content["labels"]["suspects"], strict=False):
         likely = list(one["likely"])[:2]
-        exhibits.append(_exhibit(facts, int(at), *likely, "–", *one["given"], accent=len(likely)))
-    return SheetRow("Genres that do not fit the look: the two likeliest in colour, then those given", exhibits)
+        posters.append(_sheet_poster(facts, int(at), *likely, "–", *one["given"], accent=len(likely)))
+    return SheetRow("Genres that do not fit the look: the two likeliest in colour, then those given", posters)
 
 
 def _duplicates(facts: Facts) -> list[SheetRow]:
     def plain(positions: Sequence[int]) -> list[SheetPoster]:
-        return [_exhibit(facts, int(at), *_genres(facts, int(at))) for at in positions]
+        return [_sheet_poster(facts, int(at), *_genres(facts, int(at))) for at in positions]
 
-    shelves = [
+    rows = [
         SheetRow(f"The same picture, {len(group)} times", plain(group[:ODD].tolist()))
         for group in facts.audit.near[:GROUPS]
     ]
     pairs = [int(at) for pair in facts.lookalikes[:PAIRS] for at in pair]
-    return [*shelves, SheetRow("Look-alikes that no group joins, in pairs", plain(pairs))]
+    return [*rows, SheetRow("Look-alikes that no group joins, in pairs", plain(pairs))]
 
 
 def _oddities(facts: Facts) -> list[SheetRow]:
-    shelves = []
+    rows = []
     for name, title in ODDITIES:
         positions = getattr(facts.audit, name)
         sizes = facts.audit.sizes
-        exhibits = [_exhibit(facts, int(at), f"{sizes[at, 0]}×{sizes[at, 1]}") for at in positions[:ODD]]
-        shelves.append(SheetRow(f"{title}: {len(positions):,}", exhibits))
-    return shelves
+        posters = [_sheet_poster(facts, int(at), f"{sizes[at, 0]}×{sizes[at, 1]}") for at in positions[:ODD]]
+        rows.append(SheetRow(f"{title}: {len(positions):,}", posters))
+    return rows
 
 
-def _exhibit(facts: Facts, position: int, *notes: str, accent: int = 0) -> SheetPoster:
+def _sheet_poster(facts: Facts, position: int, *notes: str, accent: int = 0) -> SheetPoster:
     return SheetPoster(position, poster_name(facts.posters.catalogue, position), notes, accent)
 
 

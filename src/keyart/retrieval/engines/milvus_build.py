@@ -291,12 +291,12 @@ def _choose_effort(
 ) -> tuple[int, float]:
     """Return the lowest ``ef`` whose recall is surely above the target, and that recall (see `RecallProbe`)."""
     report("choosing its parameters")
-    exam = RecallProbe.of(source.index)
-    if not exam.neighbours:
+    probe = RecallProbe.of(source.index)
+    if not probe.neighbours:
         return 16, 1.0
     effort = 16
     while True:
-        found, sure = exam.share(*index.search(exam.queries, exam.neighbours + 1, effort=effort), TOLERANCE)
+        found, sure = probe.share(*index.search(probe.queries, probe.neighbours + 1, effort=effort), TOLERANCE)
         if sure >= recall or effort >= min(4096, 2 * len(source)):
             return effort, found
         effort *= 2

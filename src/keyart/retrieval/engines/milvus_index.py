@@ -168,17 +168,17 @@ class MilvusIndex:
         """
         if not genres and years is None:
             return None
-        spelt = {str(name).casefold(): str(name) for name in self.description["genres"]}
+        known = {str(name).casefold(): str(name) for name in self.description["genres"]}
         for name in genres:
-            if name.strip().casefold() not in spelt:
+            if name.strip().casefold() not in known:
                 raise InputError(
-                    f"the index has no such genre; it has {', '.join(sorted(spelt.values()))}",
+                    f"the index has no such genre; it has {', '.join(sorted(known.values()))}",
                     parameter="genres",
                     value=name,
                 )
         terms = []
         if genres:
-            asked = [spelt[name.strip().casefold()] for name in genres]
+            asked = [known[name.strip().casefold()] for name in genres]
             terms.append(f"array_contains_all(genres, {json.dumps(asked, ensure_ascii=False)})")
         if years is not None:
             terms.append(f"year >= {years[0]} and year <= {years[1]}")

@@ -69,7 +69,7 @@ def place(
     seen: MapLayout,
     image: Tensor,
     parts: Sequence[Tensor],
-    ways: Sequence[Tensor],
+    differences: Sequence[Tensor],
     grid: tuple[int, int],
 ) -> tuple[Tensor, float]:
     """Project attributions of feature maps onto the poster.
@@ -79,7 +79,7 @@ def place(
         seen: Layout of the maps.
         image: (3, H, W) the poster.
         parts: Attributions, with the shapes of the maps.
-        ways: The maps minus those of the baseline.
+        differences: The maps minus those of the baseline.
         grid: (rows, columns) of the result.
 
     Returns:
@@ -87,7 +87,7 @@ def place(
     """
     total, unplaced = torch.zeros(grid, dtype=torch.float64), 0.0
     tokens = getattr(backbone.model, "num_prefix_tokens", 0)
-    for view, (maps, way) in enumerate(zip(seen.of_views(parts), seen.of_views(ways), strict=True)):
+    for view, (maps, difference) in enumerate(zip(seen.of_views(parts), seen.of_views(differences), strict=True)):
         own_grid = (int(maps.stages[-1].shape[1]), int(maps.stages[-1].shape[2])) if maps.stages else None
         last = to_map(maps.final[None], backbone.model.num_features, tokens, own_grid)[0].sum(dim=0)
         if tokens:
@@ -95,20 +95,20 @@ def place(
         here = [last, *(stage.sum(dim=0) for stage in maps.stages)]
         mirrored = seen.mirrored and view == seen.views - 1
         if maps.colours is not None:
-            assert way.colours is not None
-            here.append(_colour_parts(image.flip(2) if mirrored else image, maps.colours, way.colours))
+            assert difference.colours is not None
+            here.append(_colour_parts(image.flip(2) if mirrored else image, maps.colours, difference.colours))
         placed = torch.stack([resample(one, grid) for one in here]).sum(dim=0)
         total += placed.flip(1) if mirrored else placed
     return total, unplaced
 
 
-def _colour_parts(image: Tensor, parts: Tensor, ways: Tensor) -> Tensor:
+def _colour_parts(image: Tensor, parts: Tensor, differences: Tensor) -> Tensor:
     """Return (H, W) attributions of pixels, from those of the histogram bins: a histogram is the mean over pixels."""
-    slopes = torch.where(ways.abs() > 1e-9, parts / ways, 0.0).view(3, COLOUR_BINS)
+    slopes = torch.where(differences.abs() > 1e-9, parts / differences, 0.0).view(3, COLOUR_BINS)
     own = image.flatten(1).double()
     # A pixel value of 1.0 belongs to the last bin.
     at = (own * COLOUR_BINS).long().clamp(max=COLOUR_BINS - 1)
     held = slopes.gather(1, at).sum(dim=0)
     histogram = torch.stack([torch.bincount(row, minlength=COLOUR_BINS) for row in at]) / own.shape[1]
-    before = histogram - ways.view(3, COLOUR_BINS)
+    before = histogram - differences.view(3, COLOUR_BINS)
     return ((held - (slopes * before).sum()) / own.shape[1]).view(image.shape[1:])

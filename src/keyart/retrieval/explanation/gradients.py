@@ -70,15 +70,16 @@ def _parts(
     score: Callable[[list[Tensor]], Tensor], inputs: Sequence[Tensor], baseline: Sequence[Tensor], points: int
 ) -> list[Tensor]:
     nodes, weights = np.polynomial.legendre.leggauss(points)
-    ways = [x - b for x, b in zip(inputs, baseline, strict=True)]
+    differences = [x - b for x, b in zip(inputs, baseline, strict=True)]
     slopes = [torch.zeros_like(x, dtype=torch.float64) for x in inputs]
     for start in range(0, points, CHUNK):
         at, share = (torch.as_tensor(some[start : start + CHUNK] / 2) for some in (nodes + 1, weights))
         here = [
-            (b + at.to(b).view(-1, *[1] * b.ndim) * way).requires_grad_() for b, way in zip(baseline, ways, strict=True)
+            (b + at.to(b).view(-1, *[1] * b.ndim) * difference).requires_grad_()
+            for b, difference in zip(baseline, differences, strict=True)
         ]
         values = (score(here) * share.to(inputs[0])).sum()
         for slope, gradient in zip(slopes, torch.autograd.grad(values, here, allow_unused=True), strict=True):
             if gradient is not None:
                 slope += gradient.double().sum(dim=0)
-    return [slope * way.double() for slope, way in zip(slopes, ways, strict=True)]
+    return [slope * difference.double() for slope, difference in zip(slopes, differences, strict=True)]

@@ -166,8 +166,8 @@ def _over_maps(
         return embedder.from_features(features(backbone, seen, inputs))
 
     def placed(which: int, parts: list[Tensor]) -> tuple[Tensor, float]:
-        ways = [x - b for x, b in zip(maps[which], baseline, strict=True)]
-        return place(backbone, seen, pair[which], parts, ways, grid)
+        differences = [x - b for x, b in zip(maps[which], baseline, strict=True)]
+        return place(backbone, seen, pair[which], parts, differences, grid)
 
     text = f"the similarity of the average poster's maps (of {len(average.images)}) to the other poster"
     return _by_gradients("integrated gradients over feature maps", text, embed, maps, baseline, placed)

@@ -22,21 +22,21 @@ def resample(parts: Tensor, size: tuple[int, int]) -> Tensor:
         tensor([[-1.],
                 [-1.]], dtype=torch.float64)
     """
-    rows, columns = (_ways(old, new) for old, new in zip(parts.shape, size, strict=True))
+    rows, columns = (_shares(old, new) for old, new in zip(parts.shape, size, strict=True))
     return rows @ parts.double() @ columns.T
 
 
-def _ways(old: int, new: int) -> Tensor:
+def _shares(old: int, new: int) -> Tensor:
     """Return (new, old) shares of each old cell that go to each new cell; every column sums to 1."""
     every = torch.eye(old, dtype=torch.float64)[:, None]
     shorter = new < old
     # Fewer cells: distribute each old cell by overlap. More cells: by the weights of linear interpolation.
-    ways = (
+    shares = (
         nn.functional.interpolate(every, new, mode="linear", align_corners=False)
         if not shorter
         else _overlaps(old, new)[:, None]
     )[:, 0].T
-    return ways / ways.sum(dim=0, keepdim=True)
+    return shares / shares.sum(dim=0, keepdim=True)
 
 
 def _overlaps(old: int, new: int) -> Tensor:

@@ -13,7 +13,7 @@ from keyart.metrics.result import RetrievalResult, lift
 from keyart.models.embedder import Embedder, feature_pieces
 from keyart.models.feature_cache import cached_features
 from keyart.recommend.cowatch import concatenate_unit
-from keyart.runs.evaluation.posters import EmbeddedPosters, embed_posters
+from keyart.runs.evaluation.posters import EmbeddedPosters, evaluate_embeddings
 from keyart.runs.run import Run
 from keyart.utils.checkpoint_files import read_checkpoint
 from keyart.utils.progress import progress_bar
@@ -24,7 +24,7 @@ _PIECE = 512
 def baseline_metrics(
     run: Run,
     embedder: Embedder,
-    judged: EmbeddedPosters,
+    embedded: EmbeddedPosters,
     kind: RelevanceKind,
     frozen: RetrievalResult,
     precision: str = "auto",
@@ -38,7 +38,7 @@ def baseline_metrics(
     Args:
         run: The run.
         embedder: Its embedder.
-        judged: The posters with their embeddings.
+        embedded: The posters with their embeddings.
         kind: Relevance kind of the metrics.
         frozen: Result of the frozen backbone on the same posters.
         precision: Precision of the backbone.
@@ -46,14 +46,14 @@ def baseline_metrics(
     Returns:
         ``<split>/<metric>/<row>`` for the first two metrics of `headline`, each with ``/lift``.
     """
-    at = judged.positions(judged.split)
-    catalogue = judged.posters.catalogue
+    at = embedded.positions(embedded.split)
+    catalogue = embedded.posters.catalogue
     rows = {
         "random": random_vectors(catalogue.ids[at]),
-        "colour_histogram": _histograms(judged.posters.pixels, at),
-        "head_and_frozen": concatenate_unit(judged.embeddings[at], judged.frozen[at]),
+        "colour_histogram": _histograms(embedded.posters.pixels, at),
+        "head_and_frozen": concatenate_unit(embedded.embeddings[at], embedded.frozen[at]),
     }
-    probabilities = classifier_probabilities(run, embedder, judged.posters.pixels, precision)
+    probabilities = classifier_probabilities(run, embedder, embedded.posters.pixels, precision)
     if probabilities is not None:
         rows["classifier_probabilities"] = probabilities[at]
     found: dict[str, float | None] = {}
@@ -61,9 +61,9 @@ def baseline_metrics(
     for row, vectors in rows.items():
         whole = np.zeros((len(catalogue), vectors.shape[1]), dtype=np.float32)
         whole[at] = vectors
-        summary = embed_posters(whole, judged.posters, kind, at, metrics).summary
+        summary = evaluate_embeddings(whole, embedded.posters, kind, at, metrics).summary
         for metric in metrics:
-            key = f"{judged.split}/{metric}"
+            key = f"{embedded.split}/{metric}"
             terms = frozen.chance[metric], frozen.summary[metric], frozen.errors[metric]
             if math.isfinite(frozen.summary[metric]):
                 found[f"{key}/{row}"] = summary[metric]

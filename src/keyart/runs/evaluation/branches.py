@@ -10,12 +10,12 @@ from keyart.metrics.result import RetrievalResult, merge_frozen
 from keyart.models.heads.base import Head
 from keyart.models.heads.reduced import ReducedHead
 
-Judge = Callable[[np.ndarray, Sequence[str]], RetrievalResult]
+Evaluator = Callable[[np.ndarray, Sequence[str]], RetrievalResult]
 """Function from (Q, D) vectors of the posters and names of metrics to the retrieval result."""
 
 
 def branch_metrics(
-    head: Head, whole: np.ndarray, judge: Judge, frozen: RetrievalResult, split: str
+    head: Head, whole: np.ndarray, evaluate: Evaluator, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate each branch of a head alone, and the head without it.
 
@@ -26,7 +26,7 @@ def branch_metrics(
     Args:
         head: The head; a head with one branch has no branch metrics.
         whole: (Q, W) outputs of `Head.whole` for the posters of a split.
-        judge: Evaluates vectors of these posters.
+        evaluate: Evaluates vectors of these posters.
         frozen: Result of the frozen backbone on the same posters.
         split: Name of the split.
 
@@ -42,22 +42,22 @@ def branch_metrics(
             vectors[f"without/{name}"] = np.delete(whole, span, axis=1)
     if isinstance(head, ReducedHead):
         vectors["whole"] = whole
-    return variant_metrics(vectors, judge, frozen, split)
+    return variant_metrics(vectors, evaluate, frozen, split)
 
 
 def size_metrics(
-    embeddings: np.ndarray, sizes: Sequence[int], judge: Judge, frozen: RetrievalResult, split: str
+    embeddings: np.ndarray, sizes: Sequence[int], evaluate: Evaluator, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate the leading dimensions of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
 
     Args:
         embeddings: (Q, E) of a split's posters, from a `ReducedHead`.
         sizes: Numbers of dimensions to keep.
-        judge: See `branch_metrics`.
+        evaluate: See `branch_metrics`.
         frozen: See `branch_metrics`.
         split: See `branch_metrics`.
     """
-    return variant_metrics({f"size/{size}": embeddings[:, :size] for size in sizes}, judge, frozen, split)
+    return variant_metrics({f"size/{size}": embeddings[:, :size] for size in sizes}, evaluate, frozen, split)
 
 
 def check_sizes(head: Head, sizes: Sequence[int]) -> None:
@@ -84,13 +84,13 @@ def check_sizes(head: Head, sizes: Sequence[int]) -> None:
 
 
 def variant_metrics(
-    vectors: Mapping[str, np.ndarray], judge: Judge, frozen: RetrievalResult, split: str
+    vectors: Mapping[str, np.ndarray], evaluate: Evaluator, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
     """Evaluate other vectors of a split's posters with the headline metrics.
 
     Args:
         vectors: (Q, D) each, by name.
-        judge: See `branch_metrics`.
+        evaluate: See `branch_metrics`.
         frozen: See `branch_metrics`.
         split: See `branch_metrics`.
 
@@ -100,7 +100,7 @@ def variant_metrics(
     found: dict[str, float | None] = {}
     metrics = headline(frozen.summary)[:2]
     for name, rows in vectors.items():
-        flat = merge_frozen(judge(rows, metrics), frozen, split)
+        flat = merge_frozen(evaluate(rows, metrics), frozen, split)
         for metric in metrics:
             found |= {f"{split}/{name}/{metric}{end}": flat[f"{split}/{metric}{end}"] for end in ("", "/lift")}
     return found

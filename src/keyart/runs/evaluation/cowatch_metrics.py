@@ -13,11 +13,11 @@ WEIGHT = 0.5
 """Weight of the embedding in combination with genres."""
 
 
-def history_metrics(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
+def history_metrics(embedded: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
     """Compute ``cowatch/ndcg@10``: each film that enough users liked is a query for the others; see `CoWatch`.
 
     Args:
-        judged: The catalogue's posters with their embeddings.
+        embedded: The catalogue's posters with their embeddings.
         watched: Its films that enough users liked.
 
     Returns:
@@ -28,23 +28,23 @@ def history_metrics(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, floa
         as ``val/cowatch/…`` and ``test/cowatch/…``, where the films with posters in that split are both queries and
         gallery. ``cowatch/queries``, ``cowatch/gallery`` (films), ``cowatch/unknown_films`` (the catalogue lacks them).
     """
-    flat = _compare(judged, watched)
+    flat = _compare(embedded, watched)
     flat["cowatch/unknown_films"] = watched.unknown_films
-    if judged.splits is not None:
+    if embedded.splits is not None:
         for split in ("val", "test"):
-            part = _compare(judged, watched.within(judged.positions(split)))
+            part = _compare(embedded, watched.within(embedded.positions(split)))
             flat |= {f"{split}/{key}": value for key, value in part.items()}
     return flat
 
 
-def _compare(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
+def _compare(embedded: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
     name = "cowatch/ndcg@10"
     flat: dict[str, float | None] = {"cowatch/queries": len(watched), "cowatch/gallery": len(watched)}
     if len(watched) < 2:
         return flat | {name: None}
-    has = judged.posters.catalogue.genres
+    has = embedded.posters.catalogue.genres
     genres = normalise_rows(np.stack([has[own].any(0) for own in watched.posters]).astype(np.float32))
-    ours, frozen = watched.of_films(judged.embeddings), watched.of_films(judged.frozen)
+    ours, frozen = watched.of_films(embedded.embeddings), watched.of_films(embedded.frozen)
     rows = {
         "": ours,
         "/frozen": frozen,
@@ -52,8 +52,8 @@ def _compare(judged: EmbeddedPosters, watched: CoWatch) -> dict[str, float | Non
         "/with_genres": concatenate_unit(genres, ours, WEIGHT),
         "/with_genres/frozen": concatenate_unit(genres, frozen, WEIGHT),
     }
-    if judged.splits is not None:
-        centred = watched.of_films(judged.frozen - judged.frozen[judged.positions("train")].mean(0))
+    if embedded.splits is not None:
+        centred = watched.of_films(embedded.frozen - embedded.frozen[embedded.positions("train")].mean(0))
         rows |= {"/frozen_centred": centred, "/with_genres/frozen_centred": concatenate_unit(genres, centred, WEIGHT)}
     values = {end: watched.ndcg(vectors) for end, vectors in rows.items()}
     chance = watched.chance()

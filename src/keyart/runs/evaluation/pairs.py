@@ -97,12 +97,12 @@ def open_pairs(
 
 
 def pairs_metrics(
-    judged: EmbeddedPosters, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
+    embedded: EmbeddedPosters, artwork: Artwork, embeddings: np.ndarray, frozen: np.ndarray, sizes: Sequence[int] = ()
 ) -> dict[str, float | None]:
     """Compute the recall of pairs in the whole catalogue, nothing excluded, with chance and frozen backbone.
 
     Args:
-        judged: The catalogue's posters with their embeddings.
+        embedded: The catalogue's posters with their embeddings.
         artwork: The pairs.
         embeddings: (P, E) of the other artwork.
         frozen: (P, F) of the other artwork.
@@ -114,29 +114,29 @@ def pairs_metrics(
         ``val/pairs/…`` and ``test/pairs/…``: the pairs whose poster is in that split, in the same gallery. For each of
         ``sizes`` ``pairs/size/<size>/recall@10`` and ``…/recall@1``, with ``/lift``.
     """
-    flat = _recall(judged, artwork.targets, embeddings, frozen)
+    flat = _recall(embedded, artwork.targets, embeddings, frozen)
     for size in sizes:
-        cut = replace(judged, embeddings=judged.embeddings[:, :size])
+        cut = replace(embedded, embeddings=embedded.embeddings[:, :size])
         own = _recall(cut, artwork.targets, embeddings[:, :size], frozen)
         for key in (f"recall@{k}{end}" for k in (1, 10) for end in ("", "/lift")):
             flat[f"pairs/size/{size}/{key}"] = own[f"pairs/{key}"]
     if artwork.account.faults:
         flat["pairs/left_out"] = artwork.account.faults
-    if judged.splits is not None:
+    if embedded.splits is not None:
         for split in ("val", "test"):
-            some = judged.splits[artwork.targets] == split
-            part = _recall(judged, artwork.targets[some], embeddings[some], frozen[some])
+            some = embedded.splits[artwork.targets] == split
+            part = _recall(embedded, artwork.targets[some], embeddings[some], frozen[some])
             flat |= {f"{split}/{key}": value for key, value in part.items()}
     return flat
 
 
 def _recall(
-    judged: EmbeddedPosters, targets: np.ndarray, embeddings: np.ndarray, frozen: np.ndarray
+    embedded: EmbeddedPosters, targets: np.ndarray, embeddings: np.ndarray, frozen: np.ndarray
 ) -> dict[str, float | None]:
-    ids = judged.posters.catalogue.ids
+    ids = embedded.posters.catalogue.ids
     found, base = (
         pairs_recall(torch.from_numpy(np.array(queries)), torch.from_numpy(np.array(gallery)), targets, ids=ids)
-        for queries, gallery in ((embeddings, judged.embeddings), (frozen, judged.frozen))
+        for queries, gallery in ((embeddings, embedded.embeddings), (frozen, embedded.frozen))
     )
     flat: dict[str, float | None] = {}
     for key, value in found.items():

@@ -19,7 +19,7 @@ from keyart.metrics.result import RetrievalResult
 from keyart.models.backbone import Backbone
 from keyart.models.embedder import Embedder, feature_pieces, load_frozen
 from keyart.models.feature_cache import cached_features
-from keyart.runs.evaluation.branches import Judge
+from keyart.runs.evaluation.branches import Evaluator
 from keyart.runs.run import Run
 from keyart.utils.progress import progress_bar
 
@@ -52,7 +52,7 @@ class EmbeddedPosters:
         return np.flatnonzero(self.splits == split)
 
 
-def embed_posters(
+def evaluate_embeddings(
     embeddings: np.ndarray | torch.Tensor,
     posters: Posters,
     kind: RelevanceKind,
@@ -82,7 +82,7 @@ def embed_posters(
     )
 
 
-def embed_plain(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
+def variant_evaluator(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Evaluator:
     """Return a function that evaluates other vectors of the posters ``at`` with chosen metrics.
 
     It computes no metrics without near-duplicates: these stay in the gallery.
@@ -90,11 +90,11 @@ def embed_plain(posters: Posters, kind: RelevanceKind, at: np.ndarray) -> Judge:
     part = posters.catalogue.select(at)
     relevance = Relevance.fit(kind, part.genres)
 
-    def judged(vectors: np.ndarray, metrics: Sequence[str]) -> RetrievalResult:
+    def evaluate(vectors: np.ndarray, metrics: Sequence[str]) -> RetrievalResult:
         rows, names = torch.from_numpy(np.ascontiguousarray(vectors)), part.genre_names
         return evaluate_retrieval(rows, part.genres, part.ids, relevance=relevance, genre_names=names, metrics=metrics)
 
-    return judged
+    return evaluate
 
 
 def embed_and_frozen(
@@ -167,6 +167,6 @@ def open_posters(
     if split.isna().any():
         raise InputError(
             f"{catalogue}: it holds posters that the run has not seen ({split.index[split.isna()][0]}, say);"
-            " name it with ``catalogue`` to judge all of them"
+            " name it with ``catalogue`` to evaluate all of them"
         )
     return posters, split.to_numpy()

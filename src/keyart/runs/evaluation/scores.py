@@ -77,13 +77,13 @@ def collect_scores(
     return scores
 
 
-def per_query_table(judgement: RetrievalResult, split: str) -> pd.DataFrame:
+def per_query_table(result: RetrievalResult, split: str) -> pd.DataFrame:
     """Return a table with one row per query: ``id``, ``split`` and each metric, the content of ``per_query.parquet``.
 
     A metric that is not a mean over queries (``precision@10/genre_macro``) has no column; the metrics that it averages
     have one each.
     """
-    return pd.DataFrame({"id": judgement.ids, "split": split, **judgement.per_query})
+    return pd.DataFrame({"id": result.ids, "split": split, **result.per_query})
 
 
 def metric_keys(metrics: Mapping[str, float | None], split: str) -> list[str]:

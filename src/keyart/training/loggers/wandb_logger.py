@@ -76,7 +76,7 @@ class WandbLog(Logger):
         self.folder = Path(save_dir).resolve()
         self.mode: Mode
         self.mode, self.reason = choose_mode(mode)
-        self.wanted = mode
+        self.requested_mode = mode
         self.checkpoints, self.embeddings = checkpoints, embeddings
         # A run that started under keyart's former name continues in the W&B project of that name.
         project = (
@@ -169,8 +169,8 @@ class WandbLog(Logger):
             return wandb.init(mode=self.mode, **arguments)
         except wandb.errors.Error as error:
             reason = " ".join(str(error).split())
-            if self.mode != "online" or self.wanted != "auto":
-                raise InputError(f"logger.wandb.mode={self.wanted}: W&B refused the run ({reason})") from error
+            if self.mode != "online" or self.requested_mode != "auto":
+                raise InputError(f"logger.wandb.mode={self.requested_mode}: W&B refused the run ({reason})") from error
             log.warning("W&B refused the run, which is logged offline instead: %s", reason)
             self.mode, self.reason = "offline", reason
             wandb.teardown()  # otherwise the client keeps the id reserved for the run that it could not start

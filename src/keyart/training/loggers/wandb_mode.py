@@ -10,27 +10,27 @@ Mode = Literal["online", "offline", "disabled"]
 _ALSO = {"run": "online", "dryrun": "offline", "shared": "online"}
 
 
-def choose_mode(wanted: str = "auto") -> tuple[Mode, str | None]:
+def choose_mode(requested: str = "auto") -> tuple[Mode, str | None]:
     """Return the mode to log in, and the reason if it is not online.
 
     ``auto`` uses the mode that is set outside keyart (``WANDB_MODE``, ``wandb offline``). Otherwise it is online if the
     user is logged in and the server answers within 3 seconds, and offline if not.
 
     Args:
-        wanted: ``auto``, ``online``, ``offline`` or ``disabled``.
+        requested: ``auto``, ``online``, ``offline`` or ``disabled``.
 
     Raises:
         InputError: The mode is unknown, or it is ``online`` and the user is not logged in.
     """
-    if wanted not in ("auto", *get_args(Mode)):
-        raise InputError(f"logger.wandb.mode={wanted}: choose one of auto, {', '.join(get_args(Mode))}")
+    if requested not in ("auto", *get_args(Mode)):
+        raise InputError(f"logger.wandb.mode={requested}: choose one of auto, {', '.join(get_args(Mode))}")
     account = wandb_account()
-    if wanted == "online" and account.source is None:
+    if requested == "online" and account.source is None:
         raise InputError(
             f"logger.wandb.mode=online: not logged in to {account.host}; run wandb login, or set logger.wandb.mode=auto"
         )
-    if wanted != "auto":
-        return cast(Mode, wanted), None
+    if requested != "auto":
+        return cast(Mode, requested), None
     outside = _ALSO.get(account.mode or "", account.mode)
     if outside in ("offline", "disabled"):
         return cast(Mode, outside), f"W&B is set to {account.mode}"
