@@ -164,7 +164,7 @@ def test_images_in_memory_are_explained(run, files):
     in_memory = run.explain(Image.open(files[3]), "p0004")
     assert in_memory.similarity == pytest.approx(by_id.similarity, abs=1e-6)
     assert in_memory.picture().size == by_id.picture().size
-    with pytest.raises(keyart.InputError, match="a vector has no picture"):
+    with pytest.raises(keyart.InputError, match="a vector has no image"):
         run.explain(run.embed(files[3]), "p0004")
 
 

@@ -359,7 +359,7 @@ def test_the_scale_is_found_from_the_data(folder, ratings, best, liked_from):
     assert (history.scale.best, history.scale.liked_from, history.scale.found) == (best, liked_from, True)
     assert history.liked().tolist() == [rating >= liked_from for rating in ratings]
     np.testing.assert_allclose(history.stars, np.array(ratings) * 5 / best)
-    assert f"on a scale up to {best:g} (found from the data), liked from {liked_from:g} on" in history.summary
+    assert f"on a scale up to {best:g} (inferred from the data), liked from {liked_from:g} on" in history.summary
 
 
 def test_the_scale_can_be_set(folder):
@@ -381,7 +381,7 @@ def test_the_scale_can_be_set(folder):
 @pytest.mark.parametrize("ratings", [(-1, 8), (3, 101)])
 def test_ratings_of_no_known_scale_are_refused(folder, ratings):
     (folder / "h.csv").write_text("userId,film,rating\n" + "".join(f"1,f{r},{r}\n" for r in ratings))
-    with pytest.raises(InputError, match=f"from {ratings[0]} to {ratings[1]} fit no known scale.*`rating_scale`"):
+    with pytest.raises(InputError, match=f"from {ratings[0]} to {ratings[1]} do not fit a known scale.*`rating_scale`"):
         read_history(folder / "h.csv")
 
 

@@ -143,7 +143,7 @@ def test_one_run_is_too_few(runs):
 def test_other_queries_are_refused(runs):
     path = runs[1].folder / "per_query.parquet"
     pd.read_parquet(path).iloc[1:].to_parquet(path, index=False)
-    with pytest.raises(InputError, match=r"per_query\.parquet holds other test queries"):
+    with pytest.raises(InputError, match=r"per_query\.parquet contains other test queries"):
         compare_runs(runs[:2])
 
 

@@ -162,7 +162,7 @@ HARM = {
     "no column of genres": (changed(lambda c: c.pop("genres")), "has no column genres"),
     "years as words": (changed(lambda c: c.update(year=["long ago"] * 10)), "column year"),
     "another catalogue": (moved, "of another catalogue"),
-    "not keyart's": (lambda path: pd.read_parquet(path).to_parquet(path), "no part of keyart's"),
+    "not keyart's": (lambda path: pd.read_parquet(path).to_parquet(path), "not written by keyart"),
     "no Parquet": (lambda path: path.write_text("id,embedding"), "damaged"),
 }
 
@@ -334,7 +334,7 @@ def test_what_is_refused(keyart, made, where, tmp_path):
     fewer = posters / "fewer.csv"
     fewer.write_text("\n".join((posters / "catalogue.csv").read_text().splitlines()[:9]) + "\n")
     refused(keyart("embed", run, "--catalogue", fewer, *where[2:], "--out", out), out, "another catalogue")
-    refused(keyart("index", other, "--embeddings", out, "--out", tmp_path / "i"), out, "another embedder")
+    refused(keyart("index", other, "--embeddings", out, "--out", tmp_path / "i"), out, "did not compute these")
     refused(keyart("index", run, "--embeddings", tmp_path, "--out", tmp_path / "i"), tmp_path, "keyart embed")
     refused(keyart("index", run, "--recall", "1.5", "--out", tmp_path / "i"), "--recall 1.5")
     (out / "part-000001.parquet").write_bytes((out / "part-000001.parquet").read_bytes()[:-20])

@@ -222,7 +222,7 @@ def test_the_scale_of_ratings_is_reported_and_can_be_set(run, history, keyart):
     assert code == 0
     assert (ten["cowatch/rating_scale"], ten["cowatch/liked_from"]) == (10, 8)
     assert ten["cowatch/ndcg@10"] == pytest.approx(five["cowatch/ndcg@10"])
-    assert "ratings from 4 to 10 on a scale up to 10 (found from the data), liked from 8 on" in err
+    assert "ratings from 4 to 10 on a scale up to 10 (inferred from the data), liked from 8 on" in err
     line = ["evaluate-history", run.folder, "--history", history, "--json"]
     scaled = {}
     for options in ((), ("--rating-scale", "20", "--liked-from", "9")):

@@ -42,7 +42,7 @@ def named(tmp_path):
 def test_the_latest_finished_run_is_opened_and_named(named, caplog):
     assert Run.open(named).folder == named / "2026-11-22_09-10-14_000000"
     (record,) = caplog.records
-    assert record.getMessage().startswith(f"{named}: its latest finished run is taken, ")
+    assert record.getMessage().startswith(f"{named}: its latest finished run is used, ")
 
 
 def test_it_is_named_on_standard_error(named):
@@ -50,7 +50,7 @@ def test_it_is_named_on_standard_error(named):
     done = subprocess.run([sys.executable, "-c", code, named], capture_output=True, text=True, check=True)
     latest = named / "2026-11-22_09-10-14_000000"
     assert done.stdout == f"{latest}\n"
-    assert done.stderr == f"{named}: its latest finished run is taken, {latest}\n"
+    assert done.stderr == f"{named}: its latest finished run is used, {latest}\n"
 
 
 def test_a_runs_own_folder_is_itself(named, caplog):
@@ -73,7 +73,7 @@ def test_resume_takes_the_latest_that_was_interrupted(named, capsys):
     (taken / "config.yaml").unlink()
     arguments = preflight([f"resume={named}"])
     assert any(f"resume='{taken}'" in one or f"resume={taken}" in one for one in arguments)
-    assert f"resume={named}: its latest interrupted run is taken, {taken}\n" in capsys.readouterr().err
+    assert f"resume={named}: its latest interrupted run is used, {taken}\n" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,11 @@ def test_where_there_is_none_of_the_kind_it_is_refused(find, told, tmp_path):
 
 
 def test_a_folder_of_names_and_a_sweep_are_refused_with_what_to_name(named, tmp_path):
-    with pytest.raises(InputError, match=r"outputs: holds runs of several names; name one of .*head"):
+    with pytest.raises(InputError, match=r"outputs: contains runs of several names; name one of .*head"):
         Run.open(named.parent)
     make_run(tmp_path / "sweep" / "0")
     Plan(("seed=0,1",), (), ("seed",), (("seed=0",), ("seed=1",))).write(tmp_path / "sweep")
-    with pytest.raises(InputError, match="is a sweep's folder; name the folder of one of its runs"):
+    with pytest.raises(InputError, match="is the folder of a sweep; name the folder of one of its runs"):
         Run.open(tmp_path / "sweep")
     with pytest.raises(InputError, match="continue it with resume_sweep="):
         resumable_run(tmp_path / "sweep")

@@ -56,7 +56,7 @@ def test_ratings_of_ten_rank_as_those_of_five(keyart, made, history):
     code, out, err = keyart(*line)
     ten = json.loads(out)
     assert (code, five["rating_scale"], ten["rating_scale"]) == (0, 5, 10)
-    assert "ratings from 6 to 10 on a scale up to 10 (found from the data)" in err
+    assert "ratings from 6 to 10 on a scale up to 10 (inferred from the data)" in err
     assert ten["candidates"] == five["candidates"]
     assert ten["interests"] == five["interests"]
     wider = found(keyart(*line, "--rating-scale", 100))

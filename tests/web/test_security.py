@@ -153,7 +153,7 @@ def test_texts_never_name_files(client, made):
     for route in ("/api/runs/0/search?query=", "/api/runs/0/recommend?liked="):
         response = client.get(route + path)
         assert response.status_code == 400
-        assert "no poster of such an id or title" in response.json()["error"]
+        assert "no poster has such an id or title" in response.json()["error"]
 
 
 def png_of(width, height):

@@ -1,10 +1,10 @@
-"""A sweep's jobs on SLURM: hydra-submitit-launcher's way of running them, and a watch of its own.
+"""Launcher of a sweep's jobs on SLURM: hydra-submitit-launcher, but with keyart's own waiting for results.
 
-The stock launcher stops at the first job that died and leaves the others' results unseen, and it learns of a death by
-SLURM's accounting alone. This one waits for every job, asks the queue itself, and notes in a job's folder why it
-failed or died, which is what a sweep's report reads.
+The original launcher stops at the first job that died, without the results of the others, and detects a death only by
+SLURM's accounting. This one waits for every job, queries the queue itself, and records in a job's folder why it failed
+or died; the sweep's report reads that record.
 
-Hydra imports this module at every start: it must be cheap, and importable without the launcher that it extends.
+Hydra imports this module at every start, so it must be fast, and importable without the launcher that it extends.
 """
 
 import logging
@@ -20,25 +20,25 @@ log = logging.getLogger(__name__)
 
 try:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import SlurmLauncher
-except ImportError:  # without the extra `slurm`: the check of the configuration says so
+except ImportError:  # without the extra `slurm`, the check of the configuration reports it
     pass
 else:
 
     class SweepLauncher(SlurmLauncher):
-        """Runs a batch of a sweep's jobs as one array of SLURM's.
+        """Launcher that runs a batch of a sweep's jobs as one SLURM array.
 
-        Its parameters are those of ``submitit_slurm``.
+        The parameters are those of ``submitit_slurm``.
         """
 
         def __call__(self, *args: Any) -> JobReturn:
-            """Run one job, on its node: a run that fails fails its job of SLURM's, too."""
+            """Run one job on its node; if the run fails, its SLURM job fails too."""
             done: JobReturn = super().__call__(*args)
             if done.status == JobStatus.FAILED:
                 raise done._return_value
             return done
 
         def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-            """Submit the jobs, wait for all of them, and return how each ended, in their order."""
+            """Submit the jobs, wait for all of them, and return their results in order."""
             from keyart.launch.slurm.watch import SlurmJobFailed, wait_for_jobs
 
             for number, overrides in enumerate(job_overrides, initial_job_idx):
@@ -68,7 +68,7 @@ else:
             return list(jobs)
 
         def _failed(self, overrides: Sequence[str], number: int, reason: str) -> JobReturn:
-            """What Hydra gets of a job that came to nothing, as of every such job: NaN, with a note in its folder."""
+            """Record the failure in the job's folder, and return NaN to Hydra, as every failed job does."""
             from keyart.runs.sweep.state import failure_of, record_failure
 
             config = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))

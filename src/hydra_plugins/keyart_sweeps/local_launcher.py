@@ -1,4 +1,4 @@
-"""A launcher that runs several jobs at a time on this machine."""
+"""Launcher that runs several jobs in parallel on this machine."""
 
 import logging
 import weakref
@@ -18,15 +18,15 @@ log = logging.getLogger(__name__)
 
 
 class LocalLauncher(Launcher):
-    """Runs jobs side by side in processes of their own, each with its share of the threads and one GPU.
+    """Launcher that runs jobs in parallel processes, each with its share of the threads and one GPU.
 
-    They train as ``train.py`` does; the task function itself lies in its ``__main__``, which no other process has. A
-    process takes one job after another, so that libraries are loaded once. One that dies costs its job alone; none
-    outlives the sweep, however that ends.
+    The processes train as ``train.py`` does; they cannot call its task function, which is in another ``__main__``. A
+    process runs one job after another, so that libraries are loaded once. If a process dies, only its job is lost. No
+    process outlives the sweep.
 
     Args:
-        jobs: How many at a time.
-        threads: Of each; None: the cores divided by ``jobs``.
+        jobs: Number of parallel jobs.
+        threads: Threads per job; None: the number of cores divided by ``jobs``.
     """
 
     def __init__(self, jobs: int, threads: int | None = None) -> None:
@@ -35,7 +35,7 @@ class LocalLauncher(Launcher):
         self._pool: WorkerPool | None = None
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Called by Hydra before the first launch."""
+        """Store the configuration; Hydra calls this before the first launch."""
         self.config = config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -59,7 +59,7 @@ class LocalLauncher(Launcher):
 
 
 def context_of(config: DictConfig, sweep: Path) -> "JobContext":
-    """What a process needs to compose a sweep's jobs."""
+    """Return what a process needs to compose a sweep's jobs."""
     from keyart.launch.sweep.worker_pool import JobContext
 
     sources = OmegaConf.to_container(config.hydra.runtime.config_sources)
@@ -72,5 +72,5 @@ def context_of(config: DictConfig, sweep: Path) -> "JobContext":
 
 
 def _nothing(overrides: list[str]) -> JobReturn:
-    """What a job returns whose process died: the failure itself is in its folder."""
+    """Return NaN for a job whose process died; the failure is recorded in its folder."""
     return JobReturn(overrides=overrides, status=JobStatus.COMPLETED, _return_value=float("nan"))

@@ -1,4 +1,4 @@
-"""A search of hyperparameters by Optuna that can be resumed."""
+"""Hyperparameter search by Optuna that can be resumed."""
 
 import logging
 import math
@@ -22,22 +22,22 @@ log = logging.getLogger(__name__)
 
 
 class OptunaSearch(Sweeper):
-    """Draws jobs by Optuna's ask and tell, and keeps the study in the sweep's folder.
+    """Sweeper that draws jobs by Optuna's ask-and-tell interface and stores the study in the sweep's folder.
 
-    Trial n of the study is job n of the sweep. A resumed search first ends the trials that were cut short: it records
-    the value of those that have finished, and resumes the others. Then it draws new trials until ``n_trials`` have run
-    in all. Failed and pruned trials count; a larger ``n_trials`` draws others in their place.
+    Trial n of the study is job n of the sweep. A resumed search first completes interrupted trials: it records the
+    value of those that have finished, and resumes the others. Then it draws new trials until ``n_trials`` have run
+    in total. Failed and pruned trials count; a larger ``n_trials`` draws more in their place.
 
     Args:
         sampler: Draws the values (`optuna.samplers`).
-        n_trials: Number of trials, over every resume.
+        n_trials: Total number of trials, including those before a resume.
         n_jobs: Number of trials that are drawn and launched at a time.
         direction: ``maximize`` or ``minimize``.
         storage: Journal file or database URL of the study.
         study_name: Name of the study there.
         params: Search space by key: ``choice(…)``, ``range(…)``, ``interval(…)``, ``glob(…)``, or a fixed value.
-        pruner: Decides at each validation whether a trial goes on (`optuna.pruners`); None: every trial does.
-        patience: Number of trials that fail in a row after which the search is given up.
+        pruner: Decides at each validation whether a trial continues (`optuna.pruners`); None: all trials continue.
+        patience: Number of consecutive failed trials after which the search stops.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class OptunaSearch(Sweeper):
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search, or continue a search.
+        """Start or resume the search.
 
         Args:
             arguments: The overrides of the command line, which take precedence over ``params``.
@@ -106,13 +106,13 @@ class OptunaSearch(Sweeper):
         if (drawn := len(study.trials)) and node.get("seed") is not None:
             from hydra.utils import instantiate
 
-            # With the seed itself the sampler would draw again what it has drawn before.
+            # With the original seed, the sampler would repeat its earlier draws.
             self.sampler = instantiate(node, seed=int(node.seed) + drawn)
         study.sampler = self.sampler
         return study
 
     def _end_trial(self, study: "Study", trial: "FrozenTrial") -> None:
-        """End a trial that was cut short."""
+        """Complete an interrupted trial."""
         from keyart.launch.sweep.job import finished_monitor
         from keyart.runs.sweep.state import is_finished, recorded_overrides
 
@@ -120,26 +120,26 @@ class OptunaSearch(Sweeper):
         if is_finished(job):
             value = finished_monitor(job, str(self.composed.monitor))
         elif overrides := recorded_overrides(job) or self._overrides_of(trial):
-            log.info("job %d was cut short: it is resumed", trial.number)
+            log.info("job %d was interrupted: it is resumed", trial.number)
             (returned,) = self.jobs_launcher.launch([overrides], initial_job_idx=trial.number)
             value = value_of(returned)
-        self._tell(study, trial.number, value)
+        self._record(study, trial.number, value)
 
     def _run_batch(self, study: "Study", size: int) -> "list[TrialState]":
-        """Draw and run trials at a time, and return how each ended."""
+        """Draw ``size`` trials, run them in parallel, and return their final states."""
         trials = [study.ask(self.space) for _ in range(size)]
         jobs = [self._overrides_of(trial) for trial in trials]
         returns = self.jobs_launcher.launch(jobs, initial_job_idx=trials[0].number)
-        return [self._tell(study, t.number, value_of(r)) for t, r in zip(trials, returns, strict=True)]
+        return [self._record(study, t.number, value_of(r)) for t, r in zip(trials, returns, strict=True)]
 
     def _overrides_of(self, trial: "Trial | FrozenTrial") -> list[str]:
-        """Return the overrides of a trial's job; none for a trial that was drawn from another space, or not whole."""
+        """Return the overrides of a trial's job; none for a trial from another space, or an incomplete one."""
         if trial.distributions != self.space:
             return []
         return [f"{key}={trial.params[key]}" for key in self.space] + self.fixed
 
-    def _tell(self, study: "Study", number: int, value: float) -> "TrialState":
-        """Record in the study how a job ended, and return it."""
+    def _record(self, study: "Study", number: int, value: float) -> "TrialState":
+        """Record the state of an ended job in the study, and return it."""
         from optuna.trial import TrialState
 
         from keyart.runs.sweep.state import status_of
@@ -150,28 +150,28 @@ class OptunaSearch(Sweeper):
         try:
             study.tell(number, value if state == TrialState.COMPLETE else None, state)
         except RuntimeError as error:
-            # Samplers with a finite space ask Optuna's own loop to stop, after the result has been recorded.
+            # Samplers of finite spaces ask Optuna's own loop to stop, after they have recorded the result.
             if "Study.stop" not in str(error):
                 raise
             raise SpaceExhausted from None
         return state
 
     def _count_run(self, study: "Study") -> int:
-        """Count the trials that have run; one that was drawn and never launched left no folder."""
+        """Count the trials that have run; one that was drawn but never launched has no folder."""
         return sum(t.state.name == "COMPLETE" or (self.folder / str(t.number)).is_dir() for t in study.trials)
 
 
 class SpaceExhausted(Exception):
-    """The sampler has drawn every value of its space."""
+    """Exception of a sampler that has drawn every value of its space."""
 
 
 def value_of(returned: JobReturn) -> float:
-    """Return the monitor that a job reached; NaN where it failed or was pruned."""
+    """Return a job's value of the monitor; NaN if it failed or was pruned."""
     return float(returned._return_value) if returned.status == JobStatus.COMPLETED else math.nan
 
 
 def split_space(overrides: Sequence[str], loader: Any = None) -> "tuple[dict[str, BaseDistribution], list[str]]":
-    """Split overrides into what is searched and what is fixed.
+    """Split overrides into searched and fixed ones.
 
     Args:
         overrides: As on the command line.
@@ -195,8 +195,8 @@ def split_space(overrides: Sequence[str], loader: Any = None) -> "tuple[dict[str
 def distribution_of(override: Any) -> "BaseDistribution":
     """Return Optuna's distribution of a swept override.
 
-    The values of ``choice(…)`` and ``glob(…)`` are categories, as text that Hydra reads back. The end of a range
-    belongs to it if a step meets it. The order of values has no meaning, so ``shuffle`` has none.
+    The values of ``choice(…)`` and ``glob(…)`` are categories, stored as text that Hydra can parse. The end of a
+    range is included if a step reaches it. The order of values has no effect, and neither does ``shuffle``.
     """
     from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, RangeSweep
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution

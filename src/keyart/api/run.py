@@ -238,7 +238,7 @@ class Run(folders.Run):
             history: A table of who watched what (CSV or Parquet), instead of ``liked``.
             user: The user of the history; `recommend_all` takes all of them.
             k: Number of films.
-            rating_scale: The best rating of the history; None: found from the ratings.
+            rating_scale: The best rating of the history; None: inferred from the ratings.
             index: Another index, or its folder; None for the run's own.
             report: Called with a line about the history.
 
@@ -270,7 +270,7 @@ class Run(folders.Run):
             history: A table of who watched what (CSV or Parquet).
             out: The Parquet file.
             k: Number of films per user.
-            rating_scale: The best rating of the history; None: found from the ratings.
+            rating_scale: The best rating of the history; None: inferred from the ratings.
             index: Another index, or its folder; None for the run's own.
             report: Called with a line about the history.
 
@@ -359,7 +359,7 @@ class Run(folders.Run):
             pairs: A table of other artwork with columns ``img`` and ``other_img``.
             other_images: The folder of that artwork.
             history: A table of users' ratings of films.
-            rating_scale: The best rating of the history; None: found from the ratings.
+            rating_scale: The best rating of the history; None: inferred from the ratings.
             liked_from: Lowest rating that counts as liked; None: four fifths of the best.
             baselines: Whether to evaluate baseline embeddings too.
             sizes: Numbers of leading dimensions of each embedding to evaluate too.

@@ -33,7 +33,7 @@ class RatingScale:
     found: bool
 
     def __str__(self) -> str:
-        how = "found from the data" if self.found else "as set"
+        how = "inferred from the data" if self.found else "as set"
         return f"ratings from {self.lowest:g} to {self.highest:g} on a scale up to {self.best:g} ({how})"
 
     @classmethod
@@ -64,7 +64,7 @@ class RatingScale:
             fitting = [one for one in BEST if high <= one]
             if low < 0 or not fitting:
                 raise InputError(
-                    f"{source}: ratings from {low:g} to {high:g} fit no known scale (0/1, 5, 10, 100);"
+                    f"{source}: ratings from {low:g} to {high:g} do not fit a known scale (0/1, 5, 10, 100);"
                     " remove rows that are not rated, or set the best rating with ``rating_scale``"
                 )
             top = fitting[0]

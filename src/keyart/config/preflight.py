@@ -61,7 +61,7 @@ def resume_overrides(overrides: list[str], *, multirun: bool = False, config_fol
         )
     folder = resumable_run(Path(given)).resolve()
     if folder != Path(given).resolve():
-        echo(f"train.py: resume={given}: its latest interrupted run is taken, {folder}", err=True)
+        echo(f"train.py: resume={given}: its latest interrupted run is used, {folder}", err=True)
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")

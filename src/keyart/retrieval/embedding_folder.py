@@ -63,7 +63,7 @@ def part_notes(path: Path) -> dict[str, Any]:
     """Read a part's metadata: ``posters`` (a count), ``skipped`` and, except in old parts, ``about``.
 
     Raises:
-        InputError: The part cannot be read, is another part than its name says, or has not the rows that it counts.
+        InputError: The part cannot be read, or its name or number of rows contradicts its metadata.
     """
     try:
         check_regular(path)
@@ -75,7 +75,7 @@ def part_notes(path: Path) -> dict[str, Any]:
         if not isinstance(notes.get("about", {}), dict):
             raise TypeError
     except (OSError, pa.ArrowException, KeyError, TypeError, ValueError):
-        raise InputError(f"{path}: damaged, or no part of keyart's; delete it and run keyart embed again") from None
+        raise InputError(f"{path}: damaged, or not written by keyart; delete it and run keyart embed again") from None
     size = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
     fault = None
     if notes.get("part", path.name) != path.name:
@@ -116,39 +116,39 @@ def read_embeddings(folder: Path, embedder: str, run: Path) -> PosterIndex:
     """
     metadata = folder_metadata(folder) if folder.is_dir() else None
     if metadata is None:
-        raise InputError(f"{folder}: holds no embeddings by keyart; write them with keyart embed")
+        raise InputError(f"{folder}: contains no embeddings; write them with keyart embed")
     width, total = metadata.get("dimensions"), metadata.get("posters")
     if not isinstance(width, int) or not isinstance(total, int) or total < 1:
-        raise InputError(f"{folder}: what its parts say of it is damaged; run keyart embed into another folder")
+        raise InputError(f"{folder}: the metadata of its parts is damaged; run keyart embed into another folder")
     if metadata.get("embedder") != embedder:
-        raise InputError(f"{folder}: these embeddings are another embedder's than {run}'s; name that run")
+        raise InputError(f"{folder}: the embedder of {run} did not compute these embeddings; name the run that did")
     if (folder / FORMER_METADATA).is_file():
         warnings.warn(
-            f"{folder / FORMER_METADATA}: folders with this file are deprecated; keyart embed into a new folder writes"
-            " what other readers of Parquet folders take too",
+            f"{folder / FORMER_METADATA}: folders with this file are deprecated; run keyart embed into a new folder,"
+            " which other readers of Parquet folders can read too",
             FutureWarning,
             stacklevel=2,
         )
     count, found = -(-total // PART_SIZE), {path.name for path in folder.glob("part-*.parquet")}
-    # The count is not to be trusted: nothing is done for each of its parts before as many are found.
+    # A damaged count may be huge: stop at the first missing part.
     lacking = next((p.name for p in map(partial(part_path, folder), range(count)) if p.name not in found), None)
     if lacking is not None:
         raise InputError(
-            f"{folder}: {count:,} parts belong to it, and it has {len(found):,} ({lacking} is missing, say); run keyart"
-            " embed to the end"
+            f"{folder}: has {len(found):,} of {count:,} parts (for example, {lacking} is missing); run keyart embed"
+            " again to complete it"
         )
     paths = [part_path(folder, piece) for piece in range(count)]
     tables, vectors = [], []
     for path in paths:
         # An old part has no metadata of the folder. The images' path may differ between machines.
         if {**part_notes(path).get("about", metadata), "images": None} != {**metadata, "images": None}:
-            raise InputError(f"{path}: is of another catalogue, embedder or decoder than {paths[0].name}; delete it")
+            raise InputError(f"{path}: has another catalogue, embedder or decoder than {paths[0].name}; delete it")
         table, block = _read_part(path, width)
         tables.append(table)
         vectors.append(block)
     posters, ends = pd.concat(tables, ignore_index=True), np.cumsum([len(table) for table in tables])
     if not len(posters):
-        raise InputError(f"{folder}: holds no posters; every one was left out")
+        raise InputError(f"{folder}: contains no posters; all were left out")
 
     def place(row: int) -> str:
         piece = int(np.searchsorted(ends, row, side="right"))

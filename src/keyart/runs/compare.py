@@ -147,14 +147,14 @@ def compare_runs(
             relevance.
     """
     if len(runs) < 2:
-        raise InputError("compare: name two runs or more, the first being what the others are compared with")
+        raise InputError("compare: name two runs or more; the others are compared with the first")
     for other in runs[1:]:
         _refuse_strangers(runs[0], other)
     tables = [_per_query(run, split) for run in runs]
     ids = tables[0].index
     for run, table in zip(runs, tables, strict=True):
         if len(table) != len(ids) or set(table.index) != set(ids):
-            raise InputError(f"{run.folder}: per_query.parquet holds other {split} queries; copy the run again")
+            raise InputError(f"{run.folder}: per_query.parquet contains other {split} queries; copy the run again")
     tables = [table.loc[ids] for table in tables]
     shared = set.intersection(*(set(metric_keys(run.metrics, split)) for run in runs))
     keys = [key for key in metric_keys(runs[0].metrics, split) if key in shared and not is_genre(key)]

@@ -97,7 +97,7 @@ def evaluate_run(
         baselines: Whether to evaluate baseline embeddings too, see `baseline_metrics`.
         sizes: Numbers of leading dimensions of each embedding to evaluate too, see `size_metrics`; this needs a run
             that was trained with ``model.output_size``.
-        rating_scale: The best rating of ``history``; None: found from the ratings.
+        rating_scale: The best rating of ``history``; None: inferred from the ratings.
         liked_from: Lowest rating that counts as liked; None: four fifths of the best.
         report: Called with a line on each table: how many rows became posters, which are left out, how ratings are
             read.

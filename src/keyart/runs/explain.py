@@ -264,5 +264,5 @@ def _check_same(
             own = embedder(image[None])[0].float().numpy()
         if float(own @ table.vectors(np.array([query.row]))[0]) < SAME_POSTER:
             raise InputError(
-                f"{table.path(query.row)}: is not the image that was indexed; name the posters' folder with ``images``"
+                f"{table.path(query.row)}: differs from the indexed image; name the posters' folder with ``images``"
             )

@@ -74,7 +74,7 @@ def evaluate_history(
         catalogue: A table of posters; None: the run's own.
         images: The folder of its images.
         on_bad_poster: ``error`` or ``skip``.
-        rating_scale: The best rating; None: found from the ratings.
+        rating_scale: The best rating; None: inferred from the ratings.
         liked_from: Lowest rating that counts as liked; None: four fifths of the best.
         report: Called with a message before long steps and about data that is left out.
 

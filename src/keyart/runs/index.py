@@ -74,7 +74,7 @@ def index_run(
     with output_folder(out, "builds this index") if out is not None else nullcontext():
         built = find_engine(kind).build(exact, Target(out, recall, options, report, progress))
     if (found := built["recall@10"]) < recall:
-        report(f"a recall of {recall:g} is not reached: {found:.4f} at the greatest effort; try another engine")
+        report(f"a recall of {recall:g} was not reached: {found:.4f} at the greatest effort; try another engine")
     return {"posters": len(source), "dimensions": source.dimensions, "engine": kind, **built}
 
 

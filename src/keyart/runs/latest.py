@@ -45,8 +45,10 @@ def _latest(folder: Path, key: str, kind: str, fits: Callable[[Path], bool]) -> 
         return folder
     if is_sweep(folder):
         if key:
-            raise InputError(f"{key}{folder}: is a sweep's folder; continue it with resume_sweep={folder}")
-        raise InputError(f"{folder}: is a sweep's folder; name the folder of one of its runs, such as {folder / '0'}")
+            raise InputError(f"{key}{folder}: is the folder of a sweep; continue it with resume_sweep={folder}")
+        raise InputError(
+            f"{folder}: is the folder of a sweep; name the folder of one of its runs, such as {folder / '0'}"
+        )
     below = sorted(path for path in folder.iterdir() if path.is_dir())
     runs = [path for path in below if _is_run(path)]
     if runs:
@@ -56,7 +58,7 @@ def _latest(folder: Path, key: str, kind: str, fits: Callable[[Path], bool]) -> 
     named = [path for path in below if any(_is_run(one) for one in path.iterdir())]
     if named:
         several = ", ".join(map(str, named[:5])) + (", …" if len(named) > 5 else "")
-        raise InputError(f"{key}{folder}: holds runs of several names; name one of {several}")
+        raise InputError(f"{key}{folder}: contains runs of several names; name one of {several}")
     return folder
 
 

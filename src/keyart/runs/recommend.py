@@ -161,7 +161,7 @@ def recommend_run(
         history: A table of users' watch events, instead of ``liked``.
         user: One user of the history; None: all of them.
         k: Number of films per user.
-        rating_scale: The best rating; None: found from the ratings.
+        rating_scale: The best rating; None: inferred from the ratings.
         out: File for the films of all users.
         report: Called with a line about the history.
 

@@ -107,12 +107,12 @@ class Run:
             return cls(named.resolve())
         path = finished_run(named)
         if path != named:
-            log.warning("%s", printable(f"{folder}: its latest finished run is taken, {path}"))
+            log.warning("%s", printable(f"{folder}: its latest finished run is used, {path}"))
         if not path.is_dir():
             raise InputError(f"{folder}: there is no such folder; name the folder that train.py printed")
         if not (path / "config.yaml").is_file():
             raise InputError(
-                f"{folder}: this is no run's folder (it has no config.yaml); name the one train.py printed"
+                f"{folder}: this is not a run's folder (it has no config.yaml); name the one that train.py printed"
             )
         if not (path / "embedder").is_dir() or not (path / "metrics.json").is_file():
             raise InputError(f"{folder}: the run has not finished; continue it with python train.py resume={folder}")
@@ -159,7 +159,7 @@ class Run:
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
-        """What ``environment.json`` says of the run's posters: ``catalogue``, ``images``, ``fingerprint``, sizes.
+        """Description of the run's posters in ``environment.json``: ``catalogue``, ``images``, ``fingerprint``, sizes.
 
         Raises:
             InputError: The file cannot be read.

@@ -134,8 +134,8 @@ def find_row(index: PosterLookup, asked: str) -> int:
     if rows:
         found = "; ".join(describe_row(index, row) for row in rows[:OFFERED])
         more = f"; and {len(rows) - OFFERED} more" if len(rows) > OFFERED else ""
-        raise InputError(f"{name}: which film is meant? Name one by its id: {found}{more}")
-    raise InputError(f"{name}: there is no poster of such an id or title, and no such image file")
+        raise InputError(f"{name}: several films match; name one by its id: {found}{more}")
+    raise InputError(f"{name}: no poster has such an id or title, and there is no such image file")
 
 
 def describe_row(index: PosterLookup, row: int) -> str:
@@ -231,7 +231,7 @@ def read_query(
         length = float(np.linalg.norm(vector))
         dimensions = getattr(index, "dimensions", None)
         if dimensions is None:
-            raise InputError(f"query {number}: a vector has no picture; name a poster or an image")
+            raise InputError(f"query {number}: a vector has no image; name a poster or an image")
         if vector.shape != (dimensions,) or not (np.isfinite(length) and length > 0):
             raise InputError(f"query {number}: a vector of shape {vector.shape}; give {dimensions} finite numbers")
         return Query(vector / length, name="vector")
@@ -257,7 +257,9 @@ def read_query_list(source: str) -> list[str]:
     if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
         if not path.is_file():
             raise InputError(
-                "there is no such file; name a table or a file with a query a line", parameter="queries", value=source
+                "there is no such file; name a table, or a file with one query per line",
+                parameter="queries",
+                value=source,
             )
         if faults := table_faults(path, "queries"):
             raise InputError(faults[0].removeprefix(f"{path}: "), parameter="queries", value=path)
@@ -269,8 +271,8 @@ def read_query_list(source: str) -> list[str]:
             )
         if "query" not in table.names:
             raise InputError(
-                f"has no column query (its columns: {', '.join(table.names)}); name one so, or give"
-                " a .txt file with a query a line",
+                f"has no column query (its columns: {', '.join(table.names)}); name a column so, or"
+                " give a .txt file with one query per line",
                 parameter="queries",
                 value=source,
             )
@@ -281,12 +283,12 @@ def read_query_list(source: str) -> list[str]:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise InputError(
-                f"cannot be read ({reason}); name a file with a query a line", parameter="queries", value=source
+                f"cannot be read ({reason}); name a file with one query per line", parameter="queries", value=source
             ) from None
         lines = text.splitlines()
     asked = [line.strip() for line in lines if line.strip()]
     if not asked:
-        raise InputError("holds no query; give one a line", parameter="queries", value=source)
+        raise InputError("contains no query; write one per line", parameter="queries", value=source)
     return asked
 
 
@@ -302,7 +304,7 @@ def images_folder(run: Run, index: Searchable, given: Path | None = None) -> Pat
             found = run.dataset_entry("images")
         given = Path(found)
     if not given.is_dir():
-        raise InputError(f"{given}: the index's posters are not there; name their folder with ``images``")
+        raise InputError(f"{given}: the folder of the index's posters does not exist; name it with ``images``")
     return given
 
 

@@ -65,10 +65,10 @@ def write_results(
     """Write all results of the run; ``metrics.json`` comes last.
 
     Args:
-        experiment: What was trained.
+        experiment: The settings of the run.
         folder: The run's folder.
         prepared: The data.
-        embedder: The embedder as it was evaluated.
+        embedder: The evaluated embedder.
         evaluated: Its results.
         frozen_backbone: The backbone before fine-tuning; None if it has not changed.
     """

@@ -27,12 +27,12 @@ from keyart.training.parameter_groups import OptimizerFactory
 from keyart.training.schedule import PhaseSchedule, Scheduler
 from keyart.training.trainer_arguments import extra_arguments
 
-#: Keys of ``optimizer`` that are no arguments of its class.
+#: Keys of ``optimizer`` that are not arguments of its class.
 GROUP_KEYS = ("name", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")
 
 
 def build(cfg: DictConfig) -> Experiment:
-    """Build what a configuration describes, before any poster is read.
+    """Build the objects that a configuration describes, before any poster is read.
 
     Raises:
         InputError: A class or a value is not valid.
@@ -123,7 +123,7 @@ def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
     """
     if trainer["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise InputError(
-            f"trainer.accelerator={trainer['accelerator']}: torch finds no GPU here; take trainer=auto or cpu"
+            f"trainer.accelerator={trainer['accelerator']}: torch finds no GPU here; use trainer=auto or cpu"
         )
     others = {
         "max_time": trainer["max_time"],
@@ -194,7 +194,7 @@ def build_scheduler(settings: Mapping[str, Any]) -> Scheduler:
     if why:
         raise InputError(
             f"scheduler._target_={settings['_target_']}: must be a function of (step, total) that returns the factor"
-            f" of the peak learning rate, at most 1, and no torch.optim.lr_scheduler ({why})"
+            f" of the peak learning rate, at most 1, not a torch.optim.lr_scheduler ({why})"
         )
     return scheduler
 

@@ -1,4 +1,4 @@
-"""Evaluation of what a run has trained: final vectors, reduction, metrics of val and test."""
+"""Final evaluation of a run: vectors of all posters, reduction, and metrics of val and test."""
 
 from dataclasses import dataclass
 

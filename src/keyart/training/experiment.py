@@ -1,4 +1,4 @@
-"""What one run trains, as typed values: the form in which `keyart.training.build` hands a configuration on."""
+"""Typed settings of one run, which `keyart.training.build` reads from the configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ class DataSettings:
     """The posters of a run.
 
     Args:
-        catalogue: The table of posters; None: demo posters, which are rendered where they do not exist yet.
-        images: The folder of its images; None: the table's own.
+        catalogue: Table of posters; None: demo posters, which are rendered if they do not exist yet.
+        images: Folder of its images; None: the table's own folder.
         demo_posters: Number of demo posters.
         image_size: Height and width in pixels.
-        on_bad_poster: What to do with a poster that cannot be used.
+        on_bad_poster: Handling of posters that cannot be used.
         val: Share of the val split.
         test: Share of the test split.
         split_seed: Seed of the splits.
@@ -46,13 +46,13 @@ class ModelSettings:
     Args:
         backbone: Name of a timm model.
         weights: ``pretrained``, ``none`` or a file.
-        pooling: Which numbers of the backbone the head gets.
-        flip_average: Whether these are averaged over a poster and its mirror image.
-        multiscale_size: Height and width that posters are resized to for these; None: as they are.
+        pooling: Name of the pooling, see `Backbone`.
+        flip_average: Whether to average the columns that the pooling adds over a poster and its mirror image.
+        multiscale_size: Height and width to which posters are resized for these columns; None: not resized.
         head: Kind of head.
         embedding_size: Width of the learned vector.
         head_arguments: Other arguments of `build_head`.
-        output_size: Numbers of a finished embedding; None: all that the head has.
+        output_size: Width of the final embedding; None: that of the head.
     """
 
     backbone: str
@@ -68,13 +68,13 @@ class ModelSettings:
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """The sampler, which is built when the genres of the train split are known.
+    """The sampler, which is created when the genres of the train split are known.
 
     Args:
-        create: Creates it from ``genres``, ``seed`` and, with a column, ``labels``.
-        batch_size: Posters in a batch, over all processes.
-        column: The column whose values are its classes; None: it takes no labels.
-        one_label: Whether each poster is repeated for each of its genres.
+        create: Creates the sampler from ``genres``, ``seed`` and, with a column, ``labels``.
+        batch_size: Number of posters per batch, over all processes.
+        column: Column whose values are the classes; None: the sampler takes no labels.
+        one_label: Whether to repeat each poster for each of its genres.
     """
 
     create: Callable[..., Sampler]
@@ -85,7 +85,7 @@ class SamplerSettings:
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """The optimizer and its rates; see `EmbeddingModule`."""
+    """The optimizer and its learning rates; see `EmbeddingModule`."""
 
     create: OptimizerFactory
     lr: float
@@ -101,7 +101,7 @@ class TrainerSettings:
 
     Args:
         accelerator: Kind of device.
-        devices: Number of processes on a machine, ``auto``, or the devices' numbers.
+        devices: Number of processes per machine, ``auto``, or numbers of the devices.
         num_nodes: Number of machines.
         strategy: Lightning's strategy.
         profiler: ``simple``, ``advanced`` or ``pytorch``; None: no profiler.
@@ -118,14 +118,14 @@ class TrainerSettings:
 
 @dataclass(frozen=True)
 class CallbackSettings:
-    """What happens beside the steps.
+    """Settings of the callbacks.
 
     Args:
-        progress: Whether progress is shown.
-        report: Whether gallery, pictures and report are drawn at the end.
-        patience: Validations without a better monitor after which training stops; None: it does not stop early.
-        every_seconds: Least time between two writes of ``last.ckpt``.
-        every_n_steps: Steps between two writes of it; None: at the ends of epochs alone.
+        progress: Whether to show progress.
+        report: Whether to draw gallery, pictures and report at the end.
+        patience: Number of validations without improvement after which training stops; None: no early stopping.
+        every_seconds: Minimum time between two writes of ``last.ckpt``.
+        every_n_steps: Number of steps between two writes of it; None: only at ends of epochs.
     """
 
     progress: bool
@@ -137,28 +137,28 @@ class CallbackSettings:
 
 @dataclass(frozen=True, eq=False)
 class Experiment:
-    """All that one run needs to know.
+    """Complete settings of one run.
 
     Args:
         seed: Seed of initialisation, order and augmentation.
-        monitor: Metric of the val split that picks the best checkpoint, ``val/…``.
+        monitor: Validation metric ``val/…`` that selects the best checkpoint.
         data: The posters.
         model: The embedder.
         relevance: Kind of relevance in training.
-        sampler: What a batch holds.
-        augment: Changes of the pixels in fine-tuning.
+        sampler: Composition of the batches.
+        augment: Augmentation in fine-tuning.
         loss: The loss, whose parameters are not built yet.
         miner: Selects the pairs that the loss uses.
-        memory: Number of posters of earlier batches to compare with, and the step from which on.
+        memory: Number of posters in the cross-batch memory, and the step from which it is used.
         schedule: Epochs of both phases, and the learning rate within them.
         optimizer: Optimizer and rates.
-        chunk_size: Posters at once through the backbone in fine-tuning; None: the whole batch.
+        chunk_size: Number of posters that pass through the backbone at once in fine-tuning; None: the whole batch.
         precision: Precision of the backbone.
         evaluation_relevance: Kind of relevance of the metrics.
-        evaluation_batch_size: Posters at once when embedding.
+        evaluation_batch_size: Batch size for embedding.
         metrics: Names of the metrics to compute.
         trainer: Arguments of Lightning's trainer.
-        callbacks: What happens beside the steps.
+        callbacks: Settings of the callbacks.
         loggers: Each creates a logger from ``save_dir``.
         config: The resolved configuration, as the run's ``config.yaml`` and loggers record it.
     """

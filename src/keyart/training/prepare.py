@@ -70,7 +70,7 @@ def prepare_posters(data: DataSettings, monitor: str | None = None) -> tuple[Pos
     """Read, check and split posters.
 
     Args:
-        data: Which ones.
+        data: The settings of the posters.
         monitor: The metric that will be monitored; its genre, if it has one, must be one of the table.
 
     Raises:

@@ -75,7 +75,7 @@ def check_arguments(trainer: Mapping[str, Any]) -> None:
         if name in INSTEAD:
             raise InputError(f"trainer.{name}: keyart sets this argument of lightning.Trainer itself; {INSTEAD[name]}")
         if name not in trainer_arguments():
-            raise InputError(f"trainer.{name}: is no argument of lightning.Trainer; leave it out")
+            raise InputError(f"trainer.{name}: is not an argument of lightning.Trainer; leave it out")
         annotation = trainer_arguments()[name]
         words = re.findall(r"\w+", annotation.replace("_LITERAL_WARN", "str"))
         kinds = [word for word in dict.fromkeys(words) if word in _KINDS]

@@ -67,6 +67,6 @@ def _log_to_wandb(summary: Summary) -> None:
         log_sweep(summary)
     except Exception:
         # The sweep is complete without W&B.
-        log.warning("W&B did not take the sweep's table", exc_info=True)
+        log.warning("W&B did not accept the sweep's table", exc_info=True)
     if line := sync_line_of(summary):
         echo(line, err=True)

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 FILE = "sweep.png"
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 6.6, 3.9, 2
 _LOG_FROM = 10
-"""Positive numbers stand on a logarithmic axis if the largest is so many times the smallest."""
+"""Minimum ratio of the largest to the smallest positive number for a logarithmic axis."""
 
 
 def save_sweep_chart(summary: Summary, folder: Path) -> tuple[str, str]:
     """Write ``sweep.png`` into a folder.
 
     Args:
-        summary: The answers of a sweep with at least one finished job.
+        summary: Summary of a sweep with at least one finished job.
         folder: Where to write it.
 
     Returns:
@@ -48,7 +48,7 @@ def save_sweep_chart(summary: Summary, folder: Path) -> tuple[str, str]:
 
 
 def panel_keys(summary: Summary) -> list[str]:
-    """Return the keys that get a panel: those with several values, the one whose best value is sought first."""
+    """Return the keys that get a panel: those with several values, first the one whose best value is reported."""
     jobs, first = summary.sweep.finished, summary.curve[0]
     keys = [key for key in summary.sweep.keys if key not in REPLICATES and len(values_of(key, jobs)) > 1]
     return sorted(keys, key=lambda key: key != first)
@@ -74,7 +74,7 @@ def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
         axis.set_visible(at < count)
         axis.set_ylim(low, high)
         _draw_references(axis, references, theme)
-    # At the left edge, where it stands below the first panel.
+    # At the left edge, below the first panel.
     figure.supxlabel(reference_note(low, references), x=0.01, ha="left", fontsize=10, color=theme.muted)
     return figure
 
@@ -84,7 +84,7 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
     jobs, other = summary.sweep.finished, _other_key(summary, key)
     values, groups = values_of(key, jobs), [None] if other is None else values_of(other, jobs)
     numeric, many = all(is_number(value) for value in values), in_ranges(key, jobs)
-    # Side by side, so that the intervals at one value do not hide each other.
+    # Shifted sideways, so that the intervals at one value do not overlap.
     step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
     for at, group in enumerate(groups):
         shift = 0.0 if many else (at - (len(groups) - 1) / 2) * float(step)
@@ -187,7 +187,7 @@ def _draw_progress(axes: "Axes", summary: Summary, theme: "Theme") -> None:
 
 
 def _draw_jobs(axes: "Axes", summary: Summary, theme: "Theme") -> None:
-    """Draw the jobs side by side, if they differ only in seeds or in nothing."""
+    """Draw the jobs next to each other, if they differ in nothing or only in seeds."""
     jobs = summary.sweep.finished
     points = [(float(place), summary.estimates.of([job])) for place, job in enumerate(jobs)]
     _draw_points(axes, points, theme.accent, joined=False, label="job", faint=False)

@@ -18,7 +18,7 @@ def write_page(summary: Summary, chart: str, note: str, folder: Path) -> Path:
     """Write ``sweep.html``.
 
     Args:
-        summary: The sweep's answers.
+        summary: Summary of the sweep.
         chart: The SVG of `save_sweep_chart`; empty if nothing was drawn.
         note: The note below the chart.
         folder: Where to write it.

@@ -1,4 +1,4 @@
-"""Chance and the frozen backbone in a sweep's chart: where the axis ends, and what of them it shows."""
+"""Chance and the frozen backbone in a sweep's chart: the ends of the axis, and which references it shows."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from keyart.runs.sweep.comparison import format_value
 from keyart.runs.sweep.summary import Summary
 
 _LEAST_SPAN = 0.02
-"""The least span of an axis, for sweeps without intervals that show the size of the noise."""
+"""Minimum span of an axis, for sweeps without intervals that show the size of the noise."""
 _LEAST_SHARE = 1 / 3
 """References are drawn if the measured values keep this share of the axis."""
 MAX_LINES = 4
@@ -15,12 +15,12 @@ MAX_LINES = 4
 
 @dataclass(frozen=True)
 class Reference:
-    """Chance or the frozen backbone, over the jobs of a sweep.
+    """Values of chance or of the frozen backbone over the jobs of a sweep.
 
     Attributes:
-        name: Its name.
-        dash: How its lines are drawn.
-        values: Its different values by size, each with the setting that has it (empty if there is no single one).
+        name: Display name.
+        dash: Line style.
+        values: The distinct values in ascending order, each with its setting (empty if several settings have it).
         shown: Whether a chart's axis reaches them.
     """
 
@@ -30,7 +30,7 @@ class Reference:
     shown: bool
 
     def describe(self, low: float) -> str:
-        """Return its values, and how they are drawn or on which side of the axis they lie.
+        """Describe the values, and how they are drawn or on which side of the axis they are.
 
         Args:
             low: Lower end of the axis.
@@ -67,7 +67,7 @@ def place_references(summary: Summary, low: float, high: float) -> tuple[float, 
 
 
 def reference_note(low: float, references: Sequence[Reference]) -> str:
-    """Return one sentence on where the references lie."""
+    """Describe in one sentence where the references are."""
     text = "; ".join(reference.describe(low) for reference in references)
     return f"{text[:1].upper()}{text[1:]}." if text else ""
 

@@ -20,9 +20,9 @@ class Parameter:
     """Whole number that an engine chooses when it builds an index, and that ``index.json`` keeps.
 
     Args:
-        description: What it is.
-        low: Its smallest value.
-        high: Its largest value; None: any.
+        description: Short description.
+        low: Smallest value.
+        high: Largest value; None: no limit.
     """
 
     description: str
@@ -42,12 +42,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Target:
-    """What an engine builds, and where.
+    """Target of a build: folder, recall and options.
 
     Args:
         out: The index's folder; None only for an engine that takes ``uri``.
         recall: Target recall@10 against exact search, in (0, 1].
-        options: The engine's own options that were set; its `Engine.options` lists which there are.
+        options: Those of `Engine.options` that were set.
         report: Called with a message at each step.
         progress: Called with the number of stored posters and the total.
     """
@@ -68,9 +68,9 @@ class Engine(Protocol):
     name: ClassVar[str]
     """Its name in messages, in `keyart.retrieval.engines.registry` and in ``index.json``."""
     summary: ClassVar[str]
-    """What it is, in a few words."""
+    """Short description."""
     parameters: ClassVar[Mapping[str, Parameter]]
-    """What it chooses so that the target recall is reached."""
+    """Parameters that it chooses to reach the target recall."""
     options: ClassVar[Sequence[str]]
     """Options of ``keyart index`` that only some engines take: ``uri``, ``collection``, ``replace``."""
 
@@ -91,7 +91,7 @@ class Engine(Protocol):
 
         Args:
             folder: The index's folder.
-            description: What its ``index.json`` says.
+            description: Content of its ``index.json``.
             embedder: The folder of the embedder whose vectors the index must hold; None: not checked.
 
         Raises:

@@ -258,7 +258,7 @@ def _fill(
     for start in range(done // batch * batch if done < total else total, total, batch):
         rows = np.arange(start, min(start + batch, total))
         with one_line_errors(
-            index.uri, fix="its file or server does not take them; free some space, or use another ``engine``"
+            index.uri, fix="its file or server does not accept them; free some space, or use another ``engine``"
         ):
             index.client.upsert(index.collection, _records(source, rows))
         progress(int(rows[-1]) + 1, total)

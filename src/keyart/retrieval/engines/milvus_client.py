@@ -55,7 +55,7 @@ def check_uri(uri: str) -> None:
     Examples:
         >>> check_uri("http://localhost:0")
         Traceback (most recent call last):
-        keyart.errors.InputError: uri='http://localhost:0': is no address; name a server such as http://localhost:19530
+        keyart.errors.InputError: uri='http://localhost:0': is not an address; name a server such as http://localhost:19530
     """
     if is_file(uri):
         if Path(uri).suffix != ".db":
@@ -63,7 +63,7 @@ def check_uri(uri: str) -> None:
                 "name a file that ends in .db, or a server such as http://localhost:19530", parameter="uri", value=uri
             )
         if Path(uri).is_file():
-            raise InputError("holds something else than Milvus's files; name another", parameter="uri", value=uri)
+            raise InputError("contains something else than Milvus's files; name another", parameter="uri", value=uri)
         return
     try:
         parts = urlsplit(uri)
@@ -73,7 +73,7 @@ def check_uri(uri: str) -> None:
         known = False
     if not known:
         raise InputError(
-            "is no address; name a server such as http://localhost:19530", parameter="uri", value=_without_user(uri)
+            "is not an address; name a server such as http://localhost:19530", parameter="uri", value=_without_user(uri)
         )
 
 
@@ -96,7 +96,9 @@ def check_collection(name: str) -> None:
             value=name[:80],
         )
     if name in REGISTRIES:
-        raise InputError("keyart keeps its own notes there; name another", parameter="collection", value=name)
+        raise InputError(
+            "keyart uses this name for its own records; choose another", parameter="collection", value=name
+        )
 
 
 def connect(uri: str, *, create: bool = False) -> Any:
@@ -134,7 +136,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
                 ) from None
         elif not path.exists():
             raise InputError(
-                "there is no such file; make it with keyart index, ``engine=milvus``", parameter="uri", value=uri
+                "there is no such file; create it with keyart index, ``engine=milvus``", parameter="uri", value=uri
             )
     with one_line_errors(uri, opening=True):
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)

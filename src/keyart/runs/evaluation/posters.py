@@ -166,7 +166,7 @@ def open_posters(
     split = run.splits.reindex(posters.catalogue.ids)
     if split.isna().any():
         raise InputError(
-            f"{catalogue}: it holds posters that the run has not seen ({split.index[split.isna()][0]}, say);"
+            f"{catalogue}: contains posters that are not in the run ({split.index[split.isna()][0]}, say);"
             " name it with ``catalogue`` to evaluate all of them"
         )
     return posters, split.to_numpy()

@@ -1,4 +1,4 @@
-"""Comparing the values of one swept key."""
+"""Comparison of the values of one swept key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from keyart.runs.sweep.estimates import Estimate, Estimates
 from keyart.runs.sweep.folder import Job, Value
 
 MAX_LEVELS = 8
-"""A number with more values is compared by ranges of values, a third of the jobs in each."""
+"""A numeric key with more values is compared by three ranges of values with a third of the jobs each."""
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,9 @@ class Level:
 
     Attributes:
         name: The value as text.
-        value: The value; of a range its middle.
-        jobs: The finished jobs that have it.
-        estimate: Their mean.
+        value: The value; for a range, the median.
+        jobs: The finished jobs with this value.
+        estimate: The mean of these jobs.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Comparison:
     Attributes:
         key: The key.
         levels: Its levels.
-        gaps: How far each level lies below the highest, see `Estimates.gaps`.
+        gaps: Distance of each level's mean from the highest, see `Estimates.gaps`.
         given: The value of the other key at which the levels are compared; None if they are compared over all jobs.
-        share: The share of the settings' variance that lies between the levels, in [0, 1]; None if it says nothing:
-            of a single key, of too few settings, or of noise.
+        share: Share of the settings' variance that is between the levels, in [0, 1]; None if it has no meaning: for a
+            single key, too few settings, or differences that are only noise.
     """
 
     key: str
@@ -66,18 +66,18 @@ class Comparison:
 
     @property
     def as_good(self) -> tuple[str, ...]:
-        """Names of the levels that the best does not beat significantly."""
+        """Names of the levels that are not significantly worse than the best."""
         pairs = zip(self.levels, self.gaps, strict=True)
-        return tuple(level.name for level, gap in pairs if level is not self.best and not is_beaten(gap))
+        return tuple(level.name for level, gap in pairs if level is not self.best and not is_worse(gap))
 
     @property
     def decided(self) -> bool:
-        """Whether the best level beats any other significantly."""
+        """Whether any level is significantly worse than the best."""
         return len(self.as_good) < len(self.levels) - 1
 
 
-def is_beaten(gap: Estimate | None) -> bool:
-    """Whether a gap to the highest mean is more than noise."""
+def is_worse(gap: Estimate | None) -> bool:
+    """Return whether a distance from the highest mean is significant."""
     return gap is not None and gap.low > 0
 
 
@@ -90,25 +90,25 @@ def by_setting(jobs: Sequence[Job]) -> list[tuple[Job, ...]]:
 
 
 def is_number(value: Value) -> bool:
-    """Whether a value can stand on an axis."""
+    """Return whether a value is a number and so has a place on an axis."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def values_of(key: str, jobs: Sequence[Job]) -> list[Value]:
-    """Return a key's different values: numbers by size, others as they first occur."""
+    """Return a key's distinct values: numbers in ascending order, others in order of first occurrence."""
     values = list(dict.fromkeys(job.settings.get(key) for job in jobs))
     return sorted(values) if all(is_number(value) for value in values) else values  # type: ignore[type-var]
 
 
 def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
-    """Whether ranges of a key's values are compared: of a number with many values, or that a search drew once each."""
+    """Return whether to compare ranges of a numeric key: it has many values, or a search drew each of them once."""
     values = values_of(key, jobs)
     drawn = len(values) > 3 and len(values) == len(jobs) and any(isinstance(value, float) for value in values)
     return all(is_number(value) for value in values) and (len(values) > MAX_LEVELS or drawn)
 
 
 def compare_levels(key: str, jobs: Sequence[Job], estimates: Estimates) -> Comparison:
-    """Compare the values of a key, or ranges of values where they are many."""
+    """Compare the values of a key, or ranges of them if there are many."""
     if in_ranges(key, jobs):
         ordered = sorted(jobs, key=lambda job: float(job.settings[key]))  # type: ignore[arg-type]
         parts = [[ordered[i] for i in at] for at in np.array_split(np.arange(len(ordered)), 3) if len(at)]
@@ -125,7 +125,7 @@ def compare_levels(key: str, jobs: Sequence[Job], estimates: Estimates) -> Compa
 
 
 def variance_share(effect: Comparison, groups: Sequence[Sequence[Job]], estimates: Sequence[Estimate]) -> float | None:
-    """Return the share of the variance of jobs' settings that lies between the levels of a key."""
+    """Return the share of the variance between settings that is between the levels of a key."""
     means = {job.number: mean.value for group, mean in zip(groups, estimates, strict=True) for job in group}
     grand = float(np.mean(list(means.values())))
     total = sum((mean - grand) ** 2 for mean in means.values())
@@ -137,9 +137,9 @@ def variance_share(effect: Comparison, groups: Sequence[Sequence[Job]], estimate
 
 
 def curve_keys(keys: Sequence[str], jobs: Sequence[Job]) -> tuple[str | None, str | None]:
-    """Return the key whose best value is sought, and the key for each value of which it is sought.
+    """Choose the key whose best value is reported, and the key for each of whose values it is reported.
 
-    The first is the number with the most values, the second the other key with the fewest, words before numbers.
+    The first is the numeric key with the most values; the second the other key with the fewest, text before numbers.
     """
     if not keys:
         return None, None
@@ -151,7 +151,7 @@ def curve_keys(keys: Sequence[str], jobs: Sequence[Job]) -> tuple[str | None, st
 
 
 def format_value(value: Value) -> str:
-    """Return a value as on the command line, numbers shortened."""
+    """Format a value as on the command line, with floats rounded to four digits."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     return f"{value:.4g}" if isinstance(value, float) else str(value)

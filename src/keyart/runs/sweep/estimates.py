@@ -33,12 +33,12 @@ class Estimate:
 
     @property
     def known(self) -> bool:
-        """Whether there is an interval."""
+        """Whether the interval is known."""
         return math.isfinite(self.low)
 
     @property
     def excludes_zero(self) -> bool:
-        """Whether zero lies outside the interval."""
+        """Whether the interval excludes zero."""
         return self.low > 0 or self.high < 0
 
 
@@ -63,7 +63,7 @@ class Estimates:
             values = None if table is None else metric_columns(table, key)
             if table is not None and values is not None:
                 self._queries[job.number] = hash(tuple(table.index))
-                # One seed: the same queries are drawn for every job that has as many.
+                # Jobs with the same number of queries share the drawn queries, so that they can be paired.
                 self._means[job.number] = sample_means(values, _RESAMPLES, seed=0)
 
     def of(self, jobs: Sequence[Job]) -> Estimate:
@@ -84,7 +84,7 @@ class Estimates:
         return Estimate(means[0], float(low[0]), float(high[0]))
 
     def gaps(self, groups: Sequence[Sequence[Job]]) -> list[Estimate | None]:
-        """Estimate how far each group's mean lies below the highest, with intervals that hold for all pairs at once.
+        """Estimate how far each group's mean is below the highest, with intervals that hold for all pairs at once.
 
         Whichever groups are picked by their means, in 95% of sweeps all intervals hold: the half width is the quantile
         of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's t at

@@ -13,7 +13,7 @@ from keyart.utils.reading import read_json, read_yaml
 
 Value = str | int | float | bool | None
 REPLICATES = ("seed", "data.split_seed")
-"""Keys whose values repeat a setting."""
+"""Keys whose values only repeat a setting."""
 _NOT_SETTINGS = ("resume", "hydra", "name")
 
 
@@ -22,14 +22,14 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        number: Its place in the sweep, and the name of its folder.
+        number: Number of the job, and the name of its folder.
         folder: The run's folder.
         status: See `status_of`.
-        settings: The value of each swept key.
+        settings: Value of each swept key.
         value: The monitor; None unless finished, or if it is undefined.
         references: Chance, frozen backbone and lift of the monitor, where known.
-        error: Why it failed; empty if it did not.
-        pruned_epoch: The epochs after which a search stopped it; None if it did not.
+        error: Reason of a failure; empty if there was none.
+        pruned_epoch: Number of epochs after which a search stopped the job; None if it did not.
     """
 
     number: int
@@ -43,13 +43,13 @@ class Job:
 
     @property
     def outcome(self) -> str:
-        """The status, with the reason or the time."""
+        """The status, with the reason of a failure or the epoch of a pruning."""
         if self.status == "pruned":
             return f"pruned after epoch {self.pruned_epoch}"
         return f"{self.status}: {self.error}" if self.error else self.status
 
     def setting(self) -> tuple[tuple[str, Value], ...]:
-        """The settings without the keys that only repeat them."""
+        """Return the settings without `REPLICATES`."""
         return tuple((key, value) for key, value in self.settings.items() if key not in REPLICATES)
 
 
@@ -62,7 +62,7 @@ class Sweep:
         monitor: The validation metric by which runs are chosen.
         keys: Swept keys, in the order of the command line.
         jobs: Jobs by number.
-        search: Whether a search drew the jobs; else they are a grid.
+        search: Whether a search drew the jobs; otherwise they are a grid.
         config: The resolved configuration of one of the runs; empty if none has begun.
         name: The value of ``name=``; empty if there is none.
     """
@@ -87,17 +87,17 @@ class Sweep:
 
     @property
     def missing(self) -> tuple[Job, ...]:
-        """The jobs that are still to be run: those that have neither finished nor been pruned."""
+        """The jobs that have neither finished nor been pruned."""
         return tuple(job for job in self.jobs if job.status not in ("finished", "pruned"))
 
     @property
     def complete(self) -> bool:
-        """Whether there are jobs, and none is missing."""
+        """Whether there are jobs and all have finished or been pruned."""
         return bool(self.jobs) and not self.missing
 
 
 def read_sweep(folder: str | Path) -> Sweep:
-    """Read a sweep, whether it has ended or still runs.
+    """Read a sweep that has ended or still runs.
 
     Raises:
         InputError: The folder is not a sweep's, or a file in it cannot be read.

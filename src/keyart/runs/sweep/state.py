@@ -1,7 +1,7 @@
-"""What a sweep and its jobs record in their folders, and the status of a job.
+"""Records of a sweep and its jobs in their folders, and the status of a job.
 
-The process that runs a job may be on another machine and die at any moment, so only the folder is asked. A job has
-finished when its ``metrics.json`` is there, which is written last.
+The process that runs a job may be on another machine and die at any moment, so the status is read from the folder
+alone. A job has finished when its ``metrics.json`` exists, which is written last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _PRUNED = "pruned.json"
 
 
 def _read_json(file: Path) -> Any:
-    """Return a file's content; None where it is missing or damaged."""
+    """Return a file's content; None if it is missing or damaged."""
     try:
         return read_json(file)
     except InputError:
@@ -32,12 +32,12 @@ def _read_json(file: Path) -> Any:
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether a job's ``metrics.json`` is there and complete."""
+    """Return whether a job's ``metrics.json`` exists and is complete."""
     return _read_json(folder / "metrics.json") is not None
 
 
 def is_sweep(folder: Path) -> bool:
-    """Whether a folder is a sweep's: it holds the plan of keyart or of Hydra."""
+    """Return whether a folder is that of a sweep: it contains the plan of keyart or of Hydra."""
     return plan_file(folder).is_file()
 
 
@@ -47,7 +47,7 @@ def plan_file(folder: Path) -> Path:
 
 
 def status_of(folder: Path) -> Status:
-    """Return the status of a job; ``unfinished`` if it still runs, was cut short, or died without a record."""
+    """Return the status of a job; ``unfinished`` if it still runs, was interrupted, or died without a record."""
     if is_finished(folder):
         return "finished"
     if pruned_epoch(folder) is not None:

@@ -1,4 +1,4 @@
-"""The answers of a sweep: its best setting, the effect of each key, and the best value of one key given another."""
+"""Summary of a sweep: its best setting, the effect of each key, and the best value of one key given another."""
 
 import math
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from keyart.runs.sweep.comparison import (
     by_setting,
     compare_levels,
     curve_keys,
-    is_beaten,
+    is_worse,
     values_of,
     variance_share,
 )
@@ -23,19 +23,19 @@ from keyart.runs.sweep.state import Status
 
 @dataclass(frozen=True)
 class Summary:
-    """The answers of a sweep.
+    """Summary of a sweep.
 
     Attributes:
         sweep: The sweep.
-        estimates: Of its finished jobs.
-        best: The highest finished job of the setting with the highest mean; None if no job has finished.
-        best_setting: The mean over that setting's jobs (its seeds).
+        estimates: Estimates of its finished jobs.
+        best: The best job of the setting with the highest mean; None if no job has finished.
+        best_setting: The mean over the jobs (seeds) of that setting.
         lowest: The lowest mean of a setting.
-        as_good: A job of each other setting that the highest one does not beat significantly.
+        as_good: One job of each other setting that is not significantly worse.
         settings: The number of settings with a finished job.
-        effects: A comparison for each key with several values, the strongest first.
-        curve: The key whose best value is sought, and the key for each value of which it is sought; None for none.
-        choices: A comparison of the former key's values for each value of the latter.
+        effects: Comparison of each key with several values, the strongest effect first.
+        curve: See `curve_keys`.
+        choices: Comparison of the first key's values for each value of the second key of `curve`.
     """
 
     sweep: Sweep
@@ -51,7 +51,7 @@ class Summary:
 
     @property
     def metric(self) -> str:
-        """The monitor's name without its split, as people read it."""
+        """Display name of the monitor, without its split."""
         return metric_name(self.sweep.monitor.partition("/")[2])
 
     @property
@@ -61,12 +61,12 @@ class Summary:
 
     @property
     def decided(self) -> bool:
-        """Whether the highest setting beats any other significantly: else none is called the best."""
+        """Whether any setting is significantly worse than the highest; otherwise none is called the best."""
         return len(self.as_good) < self.settings - 1
 
     @property
     def verdict(self) -> str:
-        """One sentence on the settings."""
+        """One sentence that compares the settings."""
         if self.settings < 2:
             return "There is one setting: nothing to compare." if self.settings else "No job has finished."
         if not self.decided:
@@ -78,7 +78,7 @@ class Summary:
 
     @property
     def lift_note(self) -> str:
-        """Why lifts cannot be compared; empty if they can."""
+        """Reason why lifts cannot be compared; empty if they can."""
         scales = {tuple(job.references.get(name) for name in ("chance", "frozen")) for job in self.sweep.finished}
         if len(scales) < 2:
             return ""
@@ -90,7 +90,7 @@ class Summary:
         return sorted(self.sweep.jobs, key=lambda job: -math.inf if job.value is None else job.value, reverse=True)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answers as JSON holds them."""
+        """Convert to a dict for JSON."""
         sweep, highest = self.sweep, None
         if self.best is not None and self.best_setting is not None:
             highest = {
@@ -118,7 +118,7 @@ class Summary:
 
 
 def summarise_sweep(sweep: Sweep) -> Summary:
-    """Find the answers of a sweep from its validation metrics."""
+    """Summarise a sweep by its validation metrics."""
     jobs = sweep.finished
     estimates = Estimates(jobs, sweep.monitor)
     groups = by_setting(jobs)
@@ -129,10 +129,10 @@ def summarise_sweep(sweep: Sweep) -> Summary:
         at = int(np.argmax([mean.value for mean in means]))
         best = max(groups[at], key=lambda job: job.value or -math.inf)
         gaps = estimates.gaps(groups)
-        as_good = tuple(groups[i][0] for i, gap in enumerate(gaps) if i != at and not is_beaten(gap))
+        as_good = tuple(groups[i][0] for i, gap in enumerate(gaps) if i != at and not is_worse(gap))
     keys = [key for key in sweep.keys if key not in REPLICATES and len(values_of(key, jobs)) > 1]
     effects = [effect for key in keys if len((effect := compare_levels(key, jobs, estimates)).levels) > 1]
-    # A single key's share is 1, and where settings are few or differ by noise alone the shares are the noise's.
+    # Shares have no meaning for a single key (it is 1), for few settings, or if the settings differ only by noise.
     spare = len(groups) - 1 - sum(len(effect.levels) - 1 for effect in effects)
     if len(effects) > 1 and spare > 0 and len(as_good) < len(groups) - 1:
         effects = [replace(effect, share=variance_share(effect, groups, means)) for effect in effects]
@@ -163,7 +163,7 @@ def _interval(estimate: Estimate | None, name: str = "mean") -> dict[str, float 
 def _effect(effect: Comparison) -> dict[str, Any]:
     levels = [{"level": level.name, "jobs": len(level.jobs), **_interval(level.estimate)} for level in effect.levels]
     return {
-        "best": effect.best.name if is_beaten(effect.difference) else None,
+        "best": effect.best.name if is_worse(effect.difference) else None,
         "highest": effect.best.name,
         "share_of_variance": effect.share,
         "best_minus_worst": _interval(effect.difference, "value"),

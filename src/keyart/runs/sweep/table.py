@@ -1,4 +1,4 @@
-"""A sweep as a table: ``sweep.csv`` for machines, and a table and its answers on a terminal."""
+"""A sweep as a table: ``sweep.csv`` for programs, and a table with conclusions for the terminal."""
 
 import csv
 import io
@@ -24,14 +24,14 @@ FILE_WIDTH = 160
 
 
 def column_names(summary: Summary) -> list[str]:
-    """Return the columns of ``sweep.csv``. No metric of the test split is among them: nothing is chosen by those."""
+    """Return the columns of ``sweep.csv``; metrics of the test split must not guide a choice, so it has none."""
     monitor = summary.sweep.monitor
     references = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift")]
     return ["job", "status", *summary.sweep.keys, monitor, *references, "error"]
 
 
 def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
-    """Return one job's row; None for what is unknown."""
+    """Return one job's row, with None for unknown values."""
     ends: list[float | None] = [None, None]
     if job.value is not None:
         estimate = summary.estimates.of([job])
@@ -42,7 +42,7 @@ def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
 
 
 def write_csv(summary: Summary, folder: Path) -> Path:
-    """Write ``sweep.csv``: a header, and a row for each job."""
+    """Write ``sweep.csv``: a header and one row per job."""
     text = io.StringIO(newline="")
     rows: list[Sequence[str | int | float | None]] = [column_names(summary)]
     rows += [row_of(job, summary) for job in summary.sweep.jobs]
@@ -52,7 +52,7 @@ def write_csv(summary: Summary, folder: Path) -> Path:
 
 
 def print_sweep(summary: Summary, console: Console | None = None) -> None:
-    """Print a row for each job, the highest first, and the sweep's answers."""
+    """Print one row per job, the highest first, and the conclusions."""
     console = console or console_for(sys.stdout)
     sweep = summary.sweep
     title = f"{sweep.name}: " if sweep.name else ""
@@ -81,7 +81,7 @@ def console_for(stream: TextIO) -> Console:
 
 
 def answers(summary: Summary) -> list[str]:
-    """Return the sweep's answers, one a line."""
+    """Return the conclusions of the sweep, one per line."""
     if summary.best is None:
         return ["no job has finished: nothing to choose from"]
     lines = []

@@ -81,7 +81,7 @@ def log_results(loggers: Iterable[Any], results: RunResults) -> None:
             try:
                 logger.log_results(results)
             except Exception:
-                log.warning("%s did not take the run's results", type(logger).__name__, exc_info=True)
+                log.warning("%s did not accept the run's results", type(logger).__name__, exc_info=True)
 
 
 @contextmanager

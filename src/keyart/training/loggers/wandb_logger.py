@@ -162,7 +162,7 @@ class WandbLog(Logger):
         import wandb
 
         about = {**self._about, "id": self.run_id(), "resume": "allow", "dir": str(self.folder)}
-        # The console is not recorded: progress bars are poor logs, and train.log is saved at the end.
+        # W&B does not record the console, because progress bars fill the log; train.log is saved at the end.
         settings = wandb.Settings(silent=True, console="off", init_timeout=_INIT_SECONDS)
         arguments: dict[str, Any] = {**about, "settings": settings, "reinit": "finish_previous"}
         try:
