@@ -94,10 +94,6 @@ def naming_column(rows: Sequence[RowIds], files: Collection[int]) -> str | None:
     It is the column that matches most of these files. The same number may be one film's id at TMDB and another film's
     at IMDb, so only one column can name the files.
 
-    Args:
-        rows: The rows.
-        files: The numbers that are names of files.
-
     Returns:
         ``id``, ``imdb_id`` or one of :data:`OTHER_IDS`; None if no number matches a file.
     """

@@ -377,13 +377,7 @@ class _Reading:
         return any(self._like_row(cells, 0, len(cells)) for cells in parted)
 
     def _like_row(self, cells: list[str], offset: int, width: int) -> bool:
-        """Return whether cells look like part of a row: an identifier has the usual form of its column.
-
-        Args:
-            cells: The cells.
-            offset: The column of the first cell.
-            width: Number of cells in their whole line.
-        """
+        """Return whether cells look like part of a row: an identifier has the usual form of its column."""
         usual = self._usual_forms()
         forms = {at: cell_form(cells[at - offset]) for at in usual if 0 <= at - offset < len(cells)}
         known = {at: form for at, form in forms.items() if form}

@@ -112,9 +112,6 @@ def parse_genres(value: Any) -> list[str]:
     The cell may be text with names separated by ``,``, ``|``, ``;`` or `` / ``, a real list or array, or a list as
     Python, JSON, NumPy or pandas print it, of names or of ``{"name": ...}``.
 
-    Args:
-        value: The cell.
-
     Returns:
         The names; an empty list if the cell contains none (``""``, ``N/A``, ``[]``, ``unknown`` …).
 

@@ -73,11 +73,7 @@ def format_hydra_error(error: Exception, overrides: list[str], config_folder: Pa
 
 
 def compose_all(overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> tuple[DictConfig, ConfigLoader]:
-    """Compose the configuration of some overrides, with Hydra's own part under ``hydra``; not resolved.
-
-    Raises:
-        InputError: The overrides do not compose.
-    """
+    """Compose the configuration of some overrides, with Hydra's own part under ``hydra``; not resolved."""
     try:
         return _compose(overrides, config_folder)
     except (HydraException, OmegaConfBaseException) as error:
@@ -92,11 +88,7 @@ def _compose(overrides: Sequence[str], config_folder: Path) -> tuple[DictConfig,
 
 
 def to_plain(config: DictConfig, overrides: Sequence[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
-    """Return a configuration without Hydra's part, as resolved plain dicts and lists.
-
-    Raises:
-        InputError: A value refers to a key that does not exist.
-    """
+    """Return a configuration without Hydra's part, as resolved plain dicts and lists."""
     own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     if "hydra" in config:
         plain, choices = (OmegaConf.to_container(c, resolve=False) for c in (own, config.hydra.runtime.choices))
@@ -110,11 +102,7 @@ def to_plain(config: DictConfig, overrides: Sequence[str], config_folder: Path =
 
 
 def compose_plain(overrides: list[str], config_folder: Path = CONFIG_FOLDER) -> dict[str, Any]:
-    """Compose the configuration of some overrides as resolved plain dicts and lists, without Hydra's part.
-
-    Raises:
-        InputError: The overrides do not compose.
-    """
+    """Compose the configuration of some overrides as resolved plain dicts and lists, without Hydra's part."""
     return to_plain(compose_all(overrides, config_folder)[0], overrides, config_folder)
 
 
@@ -151,9 +139,6 @@ def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_
     Args:
         jobs: The overrides of each job. A key is known if any job's choice of config groups has it.
         config_folder: The folder of the configuration.
-
-    Raises:
-        InputError: The key is no config group, no argument of an object that the run builds, and no key of Hydra.
     """
 
     def is_group(override: str) -> bool:
@@ -192,11 +177,7 @@ class Composer:
         self._bases: dict[tuple[str, ...], DictConfig] = {}
 
     def job(self, overrides: list[str]) -> dict[str, Any]:
-        """Compose one job's configuration, as `compose_plain` does.
-
-        Raises:
-            InputError: The overrides do not compose.
-        """
+        """Compose one job's configuration, as `compose_plain` does."""
         values = [o for o in overrides if o.split("=", 1)[0] in self.plain]
         rest = tuple(o for o in overrides if o.split("=", 1)[0] not in self.plain)
         if any(value.endswith("=null") for value in values):

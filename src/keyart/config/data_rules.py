@@ -7,14 +7,7 @@ from keyart.errors import InputError
 
 
 def check_tables(jobs: Iterable[Mapping[str, Any]]) -> None:
-    """Read the table of each data set that the jobs name, and check that its images exist; they are not decoded.
-
-    Args:
-        jobs: Configurations of the jobs.
-
-    Raises:
-        InputError: A table cannot be read, has bad rows that the job does not allow, or has nothing to learn from.
-    """
+    """Read the table of each data set that the jobs name, and check that its images exist; they are not decoded."""
     seen: set[tuple[Any, ...]] = set()
     for job in jobs:
         data, kind = job["data"], job["relevance"]["kind"]

@@ -21,15 +21,7 @@ _HIDDEN = ("about", "build", "needs", "_partial_")
 
 
 def help_text(overrides: Sequence[str] = (), config_folder: Path = CONFIG_FOLDER) -> str:
-    """Return the whole help text, with the configuration of the overrides.
-
-    Args:
-        overrides: Overrides on the command line beside ``--help``.
-        config_folder: The folder of the configuration.
-
-    Raises:
-        InputError: The overrides do not compose.
-    """
+    """Return the whole help text, with the configuration of the overrides."""
     config = compose_all(expand_shorthand(overrides, config_folder), config_folder)[0]
     content: Any = OmegaConf.to_container(config, resolve=False)
     hydra = content.pop("hydra")

@@ -17,26 +17,14 @@ def named_launcher(overrides: Sequence[str]) -> str | None:
 
 
 def check_no_launcher(overrides: Sequence[str]) -> None:
-    """Reject a launcher in a command line for a single run.
-
-    Raises:
-        InputError: The command line names a launcher.
-    """
+    """Reject a launcher in a command line for a single run."""
     launcher = named_launcher(overrides)
     if launcher not in (None, "basic"):
         raise InputError(f"hydra/launcher={launcher}: a launcher runs the jobs of a sweep; add -m to the command line")
 
 
 def check_programs(launcher: str, target: str) -> None:
-    """Check that the programs with which a launcher submits jobs exist on this machine.
-
-    Args:
-        launcher: Name of the launcher.
-        target: Class of the launcher.
-
-    Raises:
-        InputError: One of SLURM's programs is missing.
-    """
+    """Check that the programs with which a launcher submits jobs exist on this machine."""
     for program in ("sbatch", "srun", "squeue") if uses_slurm(target) else ():
         if shutil.which(program) is None:
             raise InputError(
@@ -56,16 +44,7 @@ def launcher_parameters(launcher: DictConfig) -> dict[str, Any]:
 
 
 def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]]) -> None:
-    """Check that SLURM accepts a sweep's jobs.
-
-    Args:
-        launcher: Name of the launcher.
-        own: ``hydra.launcher``.
-        jobs: The composed configuration of each job.
-
-    Raises:
-        InputError: A job does not fit its resources, or SLURM rejects it; the message then quotes SLURM.
-    """
+    """Check that SLURM accepts a sweep's jobs."""
     for job in jobs:
         devices = job["trainer"]["devices"]
         if not isinstance(devices, int):
@@ -82,11 +61,7 @@ def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]
 
 
 def _check_shape(parameters: Mapping[str, Any], trainer: Mapping[str, Any], launcher: str) -> None:
-    """Check that a job's numbers of devices and nodes equal those of the SLURM tasks.
-
-    Raises:
-        InputError: They differ.
-    """
+    """Check that a job's numbers of devices and nodes equal those of the SLURM tasks."""
     devices, nodes = trainer["devices"], trainer["num_nodes"]
     if launcher == "slurm_nodes" and nodes == 1:
         raise InputError("trainer.num_nodes=1: hydra/launcher=slurm_nodes is for several; set trainer.num_nodes=2")

@@ -22,11 +22,7 @@ def _shown(value: Any) -> str:
 
 
 def active_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the active losses with their dotted keys: the terms of a sum with a positive weight, or the loss itself.
-
-    Raises:
-        InputError: A weight is not a number of 0 or more, it belongs to no term, or all weights are 0.
-    """
+    """Yield the active losses with their dotted keys: the terms of a sum with a positive weight, or the loss itself."""
     if "terms" not in loss:
         yield key, loss
         return
@@ -46,11 +42,7 @@ def active_terms(loss: Mapping[str, Any], key: str = "loss") -> Iterator[tuple[s
 
 
 def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
-    """Check one loss's margin and schedule against the unit and range in its YAML file.
-
-    Raises:
-        InputError: The margin or the schedule has a wrong type or is out of range, or the loss has no margin.
-    """
+    """Check one loss's margin and schedule against the unit and range in its YAML file."""
     if "class" in loss:
         _built(loss, key)
         return
@@ -80,11 +72,7 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
 
 
 def _built(loss: Mapping[str, Any], key: str) -> Any:
-    """Build a loss of pytorch-metric-learning; this checks its class, margin and arguments.
-
-    Raises:
-        InputError: See `PMLLoss`.
-    """
+    """Build a loss of pytorch-metric-learning; this checks its class, margin and arguments."""
     from keyart.losses.pml import PMLLoss
 
     try:
@@ -94,11 +82,7 @@ def _built(loss: Mapping[str, Any], key: str) -> Any:
 
 
 def check_loss(loss: Mapping[str, Any]) -> None:
-    """Check a loss, or every term of a sum that has a positive weight.
-
-    Raises:
-        InputError: See `active_terms` and `check_one_margin`.
-    """
+    """Check a loss, or every term of a sum that has a positive weight."""
     for key, one in active_terms(loss):
         check_one_margin(one, key)
     if "terms" in loss and loss.get("margin") is not None:
@@ -109,16 +93,7 @@ def check_loss(loss: Mapping[str, Any]) -> None:
 
 
 def check_combination(loss: Mapping[str, Any], *, miner: str | None = None, memory: bool = False) -> None:
-    """Check that the loss can use a miner, or a memory of other batches.
-
-    Args:
-        loss: The loss's configuration.
-        miner: The miner's name; None or ``"none"`` for none.
-        memory: Whether embeddings of other batches are stored.
-
-    Raises:
-        InputError: No active loss can use it; the message says why.
-    """
+    """Check that the loss can use a miner, or a memory of other batches."""
     terms = list(active_terms(loss))
     abouts = [one["about"] for _, one in terms]
     name = loss["name"]

@@ -17,11 +17,7 @@ MOST_MEMORY = 500_000_000
 
 
 def check_model(model: Mapping[str, Any]) -> None:
-    """Check the keys of a model that depend on each other.
-
-    Raises:
-        InputError: They do not fit together.
-    """
+    """Check the keys of a model that depend on each other."""
     if not adds_columns(pooling := model["pooling"]):
         if model["flip_average"]:
             raise InputError(
@@ -46,11 +42,7 @@ def check_model(model: Mapping[str, Any]) -> None:
 
 
 def check_memory(size: int, model: Mapping[str, Any]) -> None:
-    """Check that the embeddings of ``memory.size`` posters fit in memory.
-
-    Raises:
-        InputError: They do not.
-    """
+    """Check that the embeddings of ``memory.size`` posters fit in memory."""
     width = model.get("heads", 1) * model["embedding_size"]
     if size * width > MOST_MEMORY:
         most = MOST_MEMORY // width

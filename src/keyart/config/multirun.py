@@ -67,11 +67,7 @@ def check_multirun(overrides: list[str], config_folder: Path = CONFIG_FOLDER, *,
 
 
 def base_config(overrides: list[str], config_folder: Path, loader: ConfigLoader | None) -> DictConfig:
-    """Compose the configuration of a sweep before its jobs: without swept keys, with launcher and sweeper.
-
-    Raises:
-        InputError: It does not compose, a key of Hydra is swept, or a sweep has no values.
-    """
+    """Compose the configuration of a sweep before its jobs: without swept keys, with launcher and sweeper."""
     fixed = []
     for override in parse(overrides, loader):
         assert override.input_line is not None

@@ -10,16 +10,7 @@ from keyart.errors import InputError
 
 
 def check_nodes(config: Mapping[str, Any], choices: Mapping[str, Any], config_folder: Path) -> None:
-    """Check that every key with subkeys in conf/ is a mapping in a configuration too.
-
-    Args:
-        config: The configuration as plain dicts and lists, resolved or not.
-        choices: The option of each config group, as in Hydra's ``runtime.choices``.
-        config_folder: The folder of the configuration.
-
-    Raises:
-        InputError: Such a key is null, a plain value, or missing.
-    """
+    """Check that every key with subkeys in conf/ is a mapping in a configuration too."""
     for key, inner in nodes_of(choices, config_folder):
         value: Any = config
         for part in key.split("."):
@@ -42,10 +33,6 @@ def nodes_of(choices: Mapping[str, Any], config_folder: Path) -> Iterator[tuple[
 
     The keys come from ``train.yaml`` and the files of the chosen options. ``logger`` is excluded, because it is
     optional.
-
-    Args:
-        choices: The option of each config group.
-        config_folder: The folder of the configuration.
     """
     files = [("", config_folder / "train.yaml")]
     for choice, option in choices.items():

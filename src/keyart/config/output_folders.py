@@ -26,13 +26,6 @@ def check_run_folder(folder: str | None, config: Mapping[str, Any]) -> None:
     """Check that a new run does not resume another run's checkpoint.
 
     The same run may resume: if a cluster restarts a job, its command line and its folder are the same.
-
-    Args:
-        folder: The run's folder; None for a new folder.
-        config: The run's resolved configuration.
-
-    Raises:
-        InputError: The folder belongs to another run, or the path is not a folder.
     """
     if folder is None:
         return
@@ -47,9 +40,6 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
     Args:
         folder: The sweep's folder; None for a new folder.
         resumes: Whether the command line resumes the sweep in this folder.
-
-    Raises:
-        InputError: The folder already has a sweep, the path is not a folder, or the sweep to resume is still running.
     """
     if folder is None:
         return
@@ -68,14 +58,7 @@ def check_sweep_folder(folder: str | None, *, resumes: bool) -> None:
 
 
 def check_job_folders(subdir: str) -> None:
-    """Check that a sweep's jobs have folders named by their numbers, as its report and its resumption require.
-
-    Args:
-        subdir: ``hydra.sweep.subdir``, not resolved.
-
-    Raises:
-        InputError: They do not.
-    """
+    """Check that a sweep's jobs have folders named by their numbers, as its report and its resumption require."""
     if subdir != "${hydra.job.num}":
         raise InputError(
             f"hydra.sweep.subdir={subdir}: the folders of a sweep's jobs are named by their numbers; leave it"

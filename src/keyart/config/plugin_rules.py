@@ -38,11 +38,7 @@ def installed(module: str) -> bool:
 
 
 def missing_extra(name: str) -> str | None:
-    """Return the missing extra that a launcher or sweeper needs; None if nothing is missing.
-
-    Args:
-        name: Name on the command line, or dotted path of the class.
-    """
+    """Return the missing extra that a launcher or sweeper needs; None if nothing is missing."""
     for word, module, extra in NEEDS:
         if word in name.lower() and not installed(module):
             return extra
@@ -50,15 +46,7 @@ def missing_extra(name: str) -> str | None:
 
 
 def check_installed(key: str, name: str) -> None:
-    """Check that a launcher or sweeper is installed.
-
-    Args:
-        key: ``hydra/launcher`` or ``hydra/sweeper``.
-        name: The option, or the dotted path of the class.
-
-    Raises:
-        InputError: It is not installed; the message says what to install.
-    """
+    """Check that a launcher or sweeper is installed."""
     if name == "optuna" and installed("hydra_plugins.hydra_optuna_sweeper"):
         # Hydra would use that package's entry of the same name as the schema of the file in ``conf/``.
         raise InputError(f"{key}={name}: the package hydra-optuna-sweeper has the same name; uninstall it")
@@ -69,15 +57,7 @@ def check_installed(key: str, name: str) -> None:
 
 
 def check_search(sweeper: DictConfig, folder: str | None) -> None:
-    """Check the sampler, the pruner and, for a resumed sweep, the study of a search.
-
-    Args:
-        sweeper: ``hydra.sweeper``, of class ``OptunaSearch``.
-        folder: The sweep's folder; None for a new folder.
-
-    Raises:
-        InputError: Optuna cannot build the sampler or the pruner, or the study does not exist.
-    """
+    """Check the sampler, the pruner and, for a resumed sweep, the study of a search."""
     from hydra.errors import HydraException
     from hydra.utils import instantiate
 
@@ -100,15 +80,7 @@ def check_search(sweeper: DictConfig, folder: str | None) -> None:
 
 
 def check_plugins(hydra: Mapping[str, Any], choices: Mapping[str, Any]) -> None:
-    """Check the launcher and the sweeper of a sweep.
-
-    Args:
-        hydra: Hydra's own configuration, with ``launcher`` and ``sweeper``.
-        choices: The chosen option of each config group.
-
-    Raises:
-        InputError: A package is not installed, or the preset does not accept a value.
-    """
+    """Check the launcher and the sweeper of a sweep."""
     for kind in ("launcher", "sweeper"):
         key, target = f"hydra/{kind}", str((hydra.get(kind) or {}).get("_target_", ""))
         name = str(choices.get(key) or target)

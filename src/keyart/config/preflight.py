@@ -40,17 +40,7 @@ __all__ = ["CONFIG_FOLDER", "compose_plain", "expand", "format_hydra_error", "pr
 
 
 def resume_overrides(overrides: list[str], *, multirun: bool = False, config_folder: Path = CONFIG_FOLDER) -> list[str]:
-    """Return the overrides that resume a run in its folder: its recorded ones, replaced by those of the command line.
-
-    Args:
-        overrides: Overrides of the command line.
-        multirun: Whether the command line asks for a sweep.
-        config_folder: The folder of the configuration.
-
-    Raises:
-        InputError: ``resume`` does not name the folder of a run, the folder records a setting that it may not choose,
-            or the command line asks for a sweep, which would train from the beginning.
-    """
+    """Return the overrides that resume a run in its folder: its recorded ones, then those of the command line."""
     given = given_folder(overrides, "resume")
     if given is None:
         return overrides
@@ -81,15 +71,8 @@ def resume_overrides(overrides: list[str], *, multirun: bool = False, config_fol
 def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]:
     """Check a command line of ``train.py``.
 
-    Args:
-        argv: The arguments after the program's name.
-        config_folder: The folder of the configuration.
-
     Returns:
         The arguments for Hydra (those of a resumed run or sweep are completed).
-
-    Raises:
-        InputError: A job of the command line could not run; the message names the key, the value and the fix.
     """
     argv = with_search_path(argv)
     asks_hydra = {"--help", "-h", "--hydra-help", "--version", "--info", "-i", "--shell-completion", "-sc"}
@@ -135,9 +118,6 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
 def with_search_path(argv: list[str]) -> list[str]:
     """Replace ``--config-dir`` by Hydra's search path, so that every job of a sweep finds the options in the folder.
 
-    Raises:
-        InputError: There is no such folder.
-
     Examples:
         >>> with_search_path(["--config-dir", "/tmp", "loss=mine"])
         ["hydra.searchpath=['/tmp']", 'loss=mine']
@@ -165,11 +145,7 @@ def asks_multirun(overrides: list[str], config_folder: Path) -> bool:
 
 
 def check_run(overrides: list[str], config_folder: Path) -> None:
-    """Check a single run.
-
-    Raises:
-        InputError: It could not run.
-    """
+    """Check a single run."""
     check_no_launcher(overrides)
     check_additions([overrides], config_folder)
     whole = compose_all(overrides, config_folder)[0]

@@ -59,9 +59,6 @@ def quote_paths(overrides: Sequence[str], *, multirun: bool) -> list[str]:
     Args:
         overrides: The overrides of the command line.
         multirun: Whether the command line asks for a sweep; then a comma may separate two paths.
-
-    Raises:
-        InputError: It is unclear whether a comma separates two paths or is part of one; the message shows both forms.
     """
     known = (*PATH_KEYS, *FOLDER_KEYS, *HYDRA_PATH_KEYS)
     return [_quoted_path(one, multirun) if "=" in one and key_of(one) in known else one for one in overrides]

@@ -65,10 +65,6 @@ def check_recorded(
 
     Returns:
         The same overrides.
-
-    Raises:
-        InputError: An override sets a key that ``conf/`` does not have, a key of Hydra that a run does not need, or a
-            class that ``conf/`` does not name, or it reads the environment; the message names folder, file and key.
     """
     found = [str(override) for override in overrides]
     for override in found:
@@ -79,11 +75,7 @@ def check_recorded(
 
 
 def read_overrides(file: Path) -> list[str]:
-    """Read a file of overrides that Hydra recorded.
-
-    Raises:
-        InputError: The file cannot be read, or its content is not a list of overrides.
-    """
+    """Read a file of overrides that Hydra recorded."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8")) or []
     except (OSError, ValueError, yaml.YAMLError) as error:

@@ -42,11 +42,7 @@ def given_folder(overrides: Sequence[str], key: str) -> str | None:
 
 
 def sweep_to_resume(overrides: Sequence[str]) -> Path | None:
-    """Return the folder that ``resume_sweep`` names; None if it is not set.
-
-    Raises:
-        InputError: It is not the folder of a sweep.
-    """
+    """Return the folder that ``resume_sweep`` names; None if it is not set."""
     given = given_folder(overrides, "resume_sweep")
     if given is None:
         return None
@@ -66,10 +62,6 @@ def resumed_sweep(folder: Path, overrides: Sequence[str], config_folder: Path = 
         folder: Folder of the sweep.
         overrides: Overrides of the new command line: none, or the sweep's original ones again.
         config_folder: The folder of the configuration.
-
-    Raises:
-        InputError: The overrides would change the sweep, or the folder records a setting that it may not choose; the
-            message names the first such key.
     """
     plan = Plan.read(folder)
     own = {key_of(override): override for override in (*plan.overrides, *plan.hydra) if key_of(override) not in _OWN}

@@ -224,11 +224,7 @@ def show(value: Any) -> str:
 
 
 def check_miner(miner: Mapping[str, Any]) -> None:
-    """Check the keys of a miner.
-
-    Raises:
-        InputError: One is out of range, or they do not fit together.
-    """
+    """Check the keys of a miner."""
     if "class" in miner:
         from keyart.losses.miners.pml import PMLMiner
 
@@ -251,11 +247,7 @@ def check_miner(miner: Mapping[str, Any]) -> None:
 
 
 def check_evaluation(metrics: Sequence[str] | None, monitor: str) -> None:
-    """Check the chosen metrics, and that ``monitor`` is one of them.
-
-    Raises:
-        InputError: A metric is unknown, or ``monitor`` is not computed.
-    """
+    """Check the chosen metrics, and that ``monitor`` is one of them."""
     if metrics is not None and not (isinstance(metrics, list | tuple) and all(isinstance(m, str) for m in metrics)):
         raise InputError(f"evaluation.metrics={show(metrics)}: takes a list of names, such as [ndcg@10,map], or null")
     chosen = DEFAULT_METRICS if metrics is None else metrics
@@ -273,11 +265,7 @@ def check_evaluation(metrics: Sequence[str] | None, monitor: str) -> None:
 
 
 def check_sampler(sampler: Mapping[str, Any]) -> None:
-    """Check that a batch has space for the ``m`` posters of a class, and that a class can form a pair.
-
-    Raises:
-        InputError: ``m`` is too large or too small.
-    """
+    """Check that a batch has space for the ``m`` posters of a class, and that a class can form a pair."""
     m, batch_size = sampler.get("m"), sampler["batch_size"]
     if m is None and sampler["name"] == "m_per_class":
         raise InputError("sampler.m=null: sampler=m_per_class takes a number; name one, or take sampler=random")
@@ -291,12 +279,7 @@ def check_sampler(sampler: Mapping[str, Any]) -> None:
 
 
 def check_data(data: Mapping[str, Any]) -> None:
-    """Check that the configured catalogue and images exist.
-
-    Raises:
-        InputError: A file or folder does not exist, the demo is given other posters, or the splits leave no posters for
-            training.
-    """
+    """Check that the configured catalogue and images exist."""
     if data.get("name") == "demo":
         try:
             check_demo()
@@ -323,14 +306,7 @@ def check_data(data: Mapping[str, Any]) -> None:
 
 
 def check_loggers(loggers: Mapping[str, Any]) -> None:
-    """Check that the packages of the chosen loggers are installed.
-
-    Args:
-        loggers: Settings of each logger, by name.
-
-    Raises:
-        InputError: A package is not installed.
-    """
+    """Check that the packages of the chosen loggers are installed."""
     for name, logger in loggers.items():
         needs = logger.get("needs")
         if needs is not None and find_spec(str(needs)) is None:
@@ -338,11 +314,7 @@ def check_loggers(loggers: Mapping[str, Any]) -> None:
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Check that the requested CPU processes do not exceed this machine's cores.
-
-    Raises:
-        InputError: They do.
-    """
+    """Check that the requested CPU processes do not exceed this machine's cores."""
     cores, requested = os.cpu_count() or 1, trainer.get("devices")
     if trainer.get("accelerator") == "cpu" and isinstance(requested, int) and requested > cores:
         raise InputError(
@@ -356,9 +328,6 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
     Args:
         config: The configuration as plain dicts and lists.
         here: Whether the run will use this machine; then its cores must suffice.
-
-    Raises:
-        InputError: A value has a wrong type or is out of range; the message names the key, the value and the fix.
     """
     for key, rule in RULES.items():
         try:

@@ -48,9 +48,6 @@ def expand_shorthand(
         config_folder: The folder of the configuration.
         before: Other overrides that apply too, of a run or sweep to resume. They are not composed, because they have
             not been checked yet.
-
-    Raises:
-        InputError: An override deletes a required key or sets it to null, or its logger or ``trainer`` key is invalid.
     """
     overrides = [current_override(override, warn=True) for override in overrides]
     found: list[str] = []
@@ -113,11 +110,7 @@ def _groups_only(overrides: Sequence[str], config_folder: Path) -> list[str]:
 
 
 def _of_logger(written: str, key: str, before: Sequence[str], overrides: Sequence[str], config_folder: Path) -> str:
-    """Return ``logger.<key>`` as ``logger.<name>.<key>``, if exactly one logger is chosen.
-
-    Raises:
-        InputError: No logger is chosen, or several.
-    """
+    """Return ``logger.<key>`` as ``logger.<name>.<key>``, if exactly one logger is chosen."""
     rest = key.removeprefix("logger.")
     if rest.partition(".")[0] in options_of("logger", config_folder):
         return written
@@ -145,11 +138,7 @@ def _chosen_loggers(before: Sequence[str], overrides: Sequence[str], config_fold
 
 
 def _of_trainer(written: str, key: str, config_folder: Path) -> str:
-    """Return ``trainer.<argument>`` in the form that Hydra accepts, with or without ``+``, in conf/ or not.
-
-    Raises:
-        InputError: keyart itself sets the argument.
-    """
+    """Return ``trainer.<argument>`` in the form that Hydra accepts, with or without ``+``, in conf/ or not."""
     name, signs = key.removeprefix("trainer."), re.match(r"[+~]*", written)
     assert signs is not None
     if signs[0] == "~" or name in _trainer_keys(config_folder):
@@ -160,11 +149,7 @@ def _of_trainer(written: str, key: str, config_folder: Path) -> str:
 
 
 def _of_sum(written: str, key: str, overrides: Sequence[str], config_folder: Path) -> list[str]:
-    """Return ``loss.weights.<loss>`` or ``loss.terms.<loss>.…`` after the override that adds this loss to the sum.
-
-    Raises:
-        InputError: There is no such loss.
-    """
+    """Return ``loss.weights.<loss>`` or ``loss.terms.<loss>.…`` after the override that adds this loss to the sum."""
     loss = _composed(tuple(_groups_only(overrides, config_folder)), config_folder)["loss"]
     name = key.split(".")[2]
     if "terms" not in loss:
@@ -187,11 +172,7 @@ def _trainer_keys(config_folder: Path) -> set[str]:
 
 
 def _without_null(written: str, overrides: Sequence[str], config_folder: Path) -> list[str]:
-    """Translate an override that sets a key to null or deletes it; return any other override unchanged.
-
-    Raises:
-        InputError: The override removes a required key.
-    """
+    """Translate an override that sets a key to null or deletes it; return any other override unchanged."""
     try:
         (one,) = parse([written])
     except HydraException:

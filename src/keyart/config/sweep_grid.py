@@ -44,12 +44,7 @@ def values_of(override: Override, *, search: bool = False) -> list[str]:
 
 
 def with_params(overrides: Sequence[str], params: Mapping[str, object] | None) -> list[str]:
-    """Add a sweeper's own ``params`` before the overrides of the command line, which take precedence.
-
-    Args:
-        overrides: Overrides of the command line.
-        params: ``hydra.sweeper.params``: values or sweeps, by key.
-    """
+    """Add a sweeper's own ``params`` before the overrides of the command line, which take precedence."""
     given = {override.split("=", 1)[0].lstrip("+~") for override in overrides}
     own = [f"{key}={value}" for key, value in (params or {}).items() if key.lstrip("+~") not in given]
     return [*own, *overrides]

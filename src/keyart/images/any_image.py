@@ -93,11 +93,7 @@ def _is_array(image: object) -> bool:
 
 
 def _from_array(image: Any) -> Image.Image:
-    """Convert an array or a tensor to a PIL image.
-
-    Raises:
-        BadImage: Its type, shape or values are not those of an image.
-    """
+    """Convert an array or a tensor to a PIL image."""
     if not _is_array(image):
         allowed = "a path, bytes, a PIL image, an array or a tensor"
         raise BadImage("unreadable image", f"an object of type {type(image).__name__}", f"give {allowed}")

@@ -13,11 +13,7 @@ Precision = Literal["auto", "fp32", "bf16"]
 
 @cache
 def has_bf16(kind: str) -> bool:
-    """Return whether the hardware supports bfloat16 (AVX-512-BF16 or AMX on CPUs; compute capability 8.0 on CUDA).
-
-    Args:
-        kind: A device type, such as ``"cpu"`` or ``"cuda"``.
-    """
+    """Return whether the hardware supports bfloat16 (AVX-512-BF16 or AMX on CPUs; compute capability 8.0 on CUDA)."""
     if kind == "cuda":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported(including_emulation=False)
     if kind == "cpu":

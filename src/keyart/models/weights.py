@@ -187,13 +187,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
 
 def mismatch(model: nn.Module, state: dict[str, Tensor], ignore: tuple[str, ...] = ()) -> str:
-    """Describe in one line how ``state`` differs from the model's tensors; an empty string if it matches.
-
-    Args:
-        model: The model to load them into.
-        state: Tensors by name.
-        ignore: Name prefixes to ignore, such as the classifier's.
-    """
+    """Describe in one line how ``state`` differs from the model's tensors; an empty string if it matches."""
     requested = {key: value for key, value in model.state_dict().items() if not key.startswith(ignore)}
     given = {key: value for key, value in state.items() if not key.startswith(ignore)}
     shared = requested.keys() & given.keys()
@@ -215,11 +209,6 @@ def state_of(model: nn.Module) -> dict[str, Tensor]:
 
 def save_state(model: nn.Module, path: Path, metadata: dict[str, str] | None = None) -> None:
     """Write a model's tensors as safetensors atomically.
-
-    Args:
-        model: The model.
-        path: The file; its folder exists.
-        metadata: Strings for the file's header.
 
     Raises:
         OSError: The folder cannot be written, or the disk is full.

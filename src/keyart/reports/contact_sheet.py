@@ -19,12 +19,6 @@ from keyart.runs.search import Query, searched_text
 def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
     """Draw the query at the left and the results in reading order, at most ten per line.
 
-    Args:
-        index: The searched index.
-        query: The search query.
-        hits: The search results.
-        images: Folder of the posters.
-
     Returns:
         The picture, RGB.
     """

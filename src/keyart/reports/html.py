@@ -29,10 +29,5 @@ def environment() -> jinja2.Environment:
 
 
 def load_macros(template: str, **values: Any) -> Any:
-    """Load a template whose macros each return a part of a page as `Markup`.
-
-    Args:
-        template: A file in ``templates/``.
-        **values: What its macros show.
-    """
+    """Load a template whose macros each return a part of a page as `Markup`."""
     return environment().get_template(template).make_module(values)

@@ -17,12 +17,7 @@ _SHOWN = ("map", "precision@10", "recall@1", "precision@10/genre_macro", "precis
 
 
 def headline(scores: Sequence[Score], first: str) -> Markup:
-    """Build the key figures: the lift of ``first`` in large type, and cards for up to six metrics.
-
-    Args:
-        scores: All scores.
-        first: Key of the most important metric.
-    """
+    """Build the key figures: the lift of ``first`` in large type, and cards for up to six metrics."""
     by_key = {score.key: score for score in scores}
     main = by_key.get(first) or (scores[0] if scores else None)
     if main is None:

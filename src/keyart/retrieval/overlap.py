@@ -14,11 +14,6 @@ def neighbour_overlap(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Count how many of each poster's k nearest two indexes share.
 
-    Args:
-        first: An index.
-        second: Another index; only posters of both are queries.
-        k: Number of neighbours.
-
     Returns:
         (Q,) rows of up to 1,000 evenly spaced queries in the first index, and (Q,) the number of shared neighbours.
 

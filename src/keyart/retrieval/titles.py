@@ -143,9 +143,6 @@ class TitleTable:
         A year in the query selects among several. Otherwise a match is certain only if no other title is similar, its
         numbers are the same, and the query covers most of the title or several of its words. Merely similar titles
         are suggestions.
-
-        Args:
-            asked: The title, optionally followed by a year.
         """
         same = self.find_equal(asked)
         if same.rows:

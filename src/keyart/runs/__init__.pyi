@@ -6,7 +6,7 @@ from keyart.runs.evaluation.posters import (
     embed_and_frozen as embed_and_frozen,
 )
 from keyart.runs.evaluation.posters import (
-    embed_posters as embed_posters,
+    evaluate_embeddings as evaluate_embeddings,
 )
 from keyart.runs.evaluation.posters import (
     open_posters as open_posters,

@@ -84,22 +84,7 @@ def embed_catalogue(
     decoder: Decoder = "pillow",
     progress: Report = lambda done, total: None,
 ) -> Embedded:
-    """Embed a catalogue, or one shard of it, into Parquet parts with ``id``, ``embedding`` and the posters' metadata.
-
-    Args:
-        run: The run whose embedder is used.
-        catalogue: The table of posters.
-        images: Their folder; None: the table's own.
-        out: Folder of the parts; existing parts are kept.
-        shard: (i, n), i from 1.
-        on_bad_poster: ``error`` stops at the first piece with invalid posters, ``skip`` leaves them out.
-        decoder: ``nvjpeg`` decodes JPEG files on the GPU, with slightly different pixels; Pillow decodes other files.
-        progress: Called with the number of finished posters of the shard and their total.
-
-    Raises:
-        InputError: Posters are invalid, ``out`` holds parts of another embedder, catalogue or decoder, or the decoder
-            is not available.
-    """
+    """Embed a catalogue, or one shard (i, n) of it, into Parquet parts; see `keyart.Run.embed_catalogue`."""
     if decoder == "nvjpeg":
         from keyart.images import nvjpeg
 

@@ -153,17 +153,7 @@ def recommend_run(
     out: Path | None = None,
     report: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Recommend films by liked films, to one user of a history, or to all of its users.
-
-    Args:
-        index: The posters of the films.
-        liked: Ids or titles of films; in one text, they are separated by commas.
-        history: A table of users' watch events, instead of ``liked``.
-        user: One user of the history; None: all of them.
-        k: Number of films per user.
-        rating_scale: The best rating; None: inferred from the ratings.
-        out: File for the films of all users.
-        report: Called with a line about the history.
+    """Recommend films by liked films, to one user of a history, or to all of its users; see `keyart.Run.recommend`.
 
     Returns:
         The result of `recommend_one` or `recommend_all`, with the user and the history's unknown films.

@@ -360,21 +360,8 @@ def search_run(
 ) -> list[tuple[Query, Hits]]:
     """Return for each query the k posters of an index that are most similar to it.
 
-    All queries are read before the search. The embedder is loaded only if a query is an image.
-
-    Args:
-        run: The run whose embedder computed the index.
-        index: The index to search.
-        asked: Ids, image files, titles, images or vectors.
-        k: Number of results per query.
-        genres: Genres that every result must have.
-        years: Years of the results, in the format of :func:`keyart.retrieval.filters.parse_years`.
-        diverse: Whether to select results that also differ from one another.
-        hide_duplicates: Whether to remove near-duplicates of the query and of other results.
-        images: The posters' folder; None: the one that the index names.
-
-    Raises:
-        InputError: A query is unknown, ambiguous or unreadable, or no poster matches the filters.
+    All queries are read before the search. The embedder is loaded only if a query is an image. For the other arguments
+    see `keyart.Run.search`.
     """
     if k < 1:
         raise InputError(f"-k {k}: ask for at least one poster")

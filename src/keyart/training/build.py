@@ -32,11 +32,7 @@ GROUP_KEYS = ("name", "backbone_lr", "layer_decay", "frozen_share", "weight_deca
 
 
 def build(cfg: DictConfig) -> Experiment:
-    """Build the objects that a configuration describes, before any poster is read.
-
-    Raises:
-        InputError: A class or a value is not valid.
-    """
+    """Build the objects that a configuration describes, before any poster is read."""
     model, callbacks = cfg.model, cfg.callbacks
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     schedule = PhaseSchedule(
@@ -116,11 +112,7 @@ def read_sampler(sampler: DictConfig) -> SamplerSettings:
 
 
 def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
-    """Read the keys of ``trainer``.
-
-    Raises:
-        InputError: There is no GPU here, and it asks for one.
-    """
+    """Read the keys of ``trainer``."""
     if trainer["accelerator"] in ("gpu", "cuda") and not torch.cuda.is_available():
         raise InputError(
             f"trainer.accelerator={trainer['accelerator']}: torch finds no GPU here; use trainer=auto or cpu"
@@ -139,11 +131,7 @@ def read_trainer(trainer: Mapping[str, Any]) -> TrainerSettings:
 
 
 def instantiate_node(node: DictConfig, **extra: Any) -> Any:
-    """Instantiate a ``build`` node of the configuration, and raise its errors as `InputError`.
-
-    Raises:
-        InputError: The class rejected an argument.
-    """
+    """Instantiate a ``build`` node of the configuration, and raise its errors as `InputError`."""
     try:
         return instantiate(node, **extra)
     except InstantiationException as error:
@@ -156,11 +144,7 @@ def instantiate_node(node: DictConfig, **extra: Any) -> Any:
 
 
 def build_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
-    """Return what creates the optimizer of ``optimizer``; Adam, AdamW and SGD are fused unless it says otherwise.
-
-    Raises:
-        InputError: There is no such class, it refuses an argument, or it takes no parameter groups.
-    """
+    """Return what creates the optimizer of ``optimizer``; Adam, AdamW and SGD are fused unless it says otherwise."""
     target = settings["_target_"]
     arguments = {key: value for key, value in settings.items() if key not in GROUP_KEYS}
     create = _partial("optimizer", arguments)
@@ -178,11 +162,7 @@ def build_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
 
 
 def build_scheduler(settings: Mapping[str, Any]) -> Scheduler:
-    """Return the function of a phase's step and number of steps that ``scheduler`` names.
-
-    Raises:
-        InputError: There is no such function, it refuses an argument, or it returns no factor.
-    """
+    """Return the function of a phase's step and number of steps that ``scheduler`` names."""
     scheduler: Scheduler = _partial("scheduler", {key: value for key, value in settings.items() if key != "name"})
     try:
         factors = [float(scheduler(step, 8)) for step in range(8)]

@@ -130,9 +130,6 @@ def build_callbacks(
     """Build the callbacks, and return the one that keeps the best checkpoint separately too.
 
     The callbacks are evaluation, checkpoints, early stopping and progress.
-
-    Raises:
-        InputError: ``monitor`` is not a metric that is computed, or it is undefined on the val split.
     """
     catalogue, settings = prepared.posters.catalogue, experiment.callbacks
     monitor, frozen = experiment.monitor, prepared.frozen["val"]
@@ -174,11 +171,7 @@ def build_trainer(
     loggers: list[Logger],
     folder: Path,
 ) -> lightning.Trainer:
-    """Build Lightning's trainer.
-
-    Raises:
-        InputError: It refuses an argument.
-    """
+    """Build Lightning's trainer."""
     try:
         return lightning.Trainer(
             accelerator=settings.accelerator,

@@ -101,11 +101,7 @@ def prepare_posters(data: DataSettings, monitor: str | None = None) -> tuple[Pos
 
 
 def check_genre(monitor: str, catalogue: Catalogue) -> None:
-    """Check that the genre of ``val/precision@10/genre/<a genre>`` occurs in the catalogue.
-
-    Raises:
-        InputError: It does not.
-    """
+    """Check that the genre of ``val/precision@10/genre/<a genre>`` occurs in the catalogue."""
     genre = monitor.partition("/genre/")[2].removesuffix("/dedup")
     if genre and genre not in catalogue.genre_names:
         raise InputError(
@@ -115,11 +111,7 @@ def check_genre(monitor: str, catalogue: Catalogue) -> None:
 
 
 def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
-    """Prepare posters, splits, frozen features with their results, and the embedder to train.
-
-    Raises:
-        InputError: The model or the data is invalid.
-    """
+    """Prepare posters, splits, frozen features with their results, and the embedder to train."""
     model, seed = experiment.model, experiment.seed
     check_backbone(model.backbone, model.weights, model.pooling)
     if model.weights == "none" and not experiment.schedule.finetune_epochs:
@@ -172,11 +164,7 @@ def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
 
 
 def embedding_line(head: Head, output_size: int | None) -> str:
-    """Return a log line with the size of an embedding and of its branches.
-
-    Raises:
-        InputError: ``output_size`` exceeds the size of the head's output.
-    """
+    """Return a log line with the size of an embedding and of its branches."""
     sizes = head.branch_sizes
     line = f"embedding: {sum(sizes.values()):,} numbers a poster"
     if len(sizes) > 1 or head.branch_size != head.embedding_size:

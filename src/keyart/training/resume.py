@@ -60,9 +60,6 @@ def check_same_config(folder: Path, config: Mapping[str, Any], key_of_folder: st
         folder: The folder of the run.
         config: The current resolved configuration.
         key_of_folder: The key by which the user named the folder, for error messages.
-
-    Raises:
-        InputError: The configurations differ; the message names the first key.
     """
     recorded = folder / "config.yaml"
     if not recorded.is_file():
@@ -86,9 +83,6 @@ def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
     Args:
         folder: The folder of the run.
         dataset: The current description of the dataset, in the format of ``environment.json``.
-
-    Raises:
-        InputError: The posters differ.
     """
     environment = folder / "environment.json"
     if not environment.is_file():

@@ -65,12 +65,7 @@ def extra_arguments(trainer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_arguments(trainer: Mapping[str, Any]) -> None:
-    """Check the arguments of ``lightning.Trainer`` that have no key of their own in conf/.
-
-    Raises:
-        InputError: keyart sets the argument itself, ``lightning.Trainer`` does not have it, or the value has the wrong
-            type.
-    """
+    """Check the arguments of ``lightning.Trainer`` that have no key of their own in conf/."""
     for name, value in extra_arguments(trainer).items():
         if name in INSTEAD:
             raise InputError(f"trainer.{name}: keyart sets this argument of lightning.Trainer itself; {INSTEAD[name]}")

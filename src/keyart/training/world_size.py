@@ -52,16 +52,7 @@ def cluster_environment() -> "ClusterEnvironment | None":
 
 
 def num_processes_to_start(accelerator: str, devices: int | str | Sequence[int], num_nodes: int = 1) -> int:
-    """Return the number of processes to start on this machine; 1: train in this process.
-
-    Args:
-        accelerator: ``trainer.accelerator``.
-        devices: ``trainer.devices``.
-        num_nodes: ``trainer.num_nodes``.
-
-    Raises:
-        InputError: There are fewer devices, or the run needs other machines.
-    """
+    """Return the number of processes to start on this machine; 1: train in this process."""
     if in_process_group():
         return 1
     if num_nodes > 1:

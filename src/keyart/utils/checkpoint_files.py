@@ -17,10 +17,6 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
     A checkpoint is a pickle, and a pickle can run code when it is loaded. A checkpoint that contains anything else is
     rejected before any code runs.
 
-    Args:
-        path: The file.
-        map_location: The device of its tensors, as in `torch.load`.
-
     Raises:
         InputError: The file is missing or damaged, is not a checkpoint, or contains other objects.
     """

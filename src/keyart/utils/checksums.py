@@ -41,9 +41,6 @@ def file_digest(path: Path, *, omit: int = 0) -> str:
 def embedder_digest(folder: Path) -> str:
     """Return a digest of an embedder's description and weights, which is the same for every copy of it.
 
-    Args:
-        folder: The folder that ``Embedder.save`` wrote.
-
     Raises:
         InputError: The folder holds no embedder.
     """

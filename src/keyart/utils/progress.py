@@ -12,9 +12,6 @@ def progress_bar(text: str) -> Iterator[Callable[[int, int | None], None]]:
     """Yield a function that shows progress as a bar, from its first call with (done, total); total may be unknown.
 
     Work that is found in a cache reports nothing, so it shows no bar.
-
-    Args:
-        text: Description of the task.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None

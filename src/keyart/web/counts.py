@@ -36,11 +36,7 @@ class RequestCounts:
             self._seconds += time.perf_counter() - began
 
     def text(self, gauges: dict[str, Any]) -> str:
-        """Return all counts.
-
-        Args:
-            gauges: Further numbers by name.
-        """
+        """Return all counts."""
         lines = ["# TYPE keyart_requests_total counter"]
         lines += [f'keyart_requests_total{{status="{status}"}} {n}' for status, n in sorted(self._answers.items())]
         lines += ["# TYPE keyart_request_seconds_total counter", f"keyart_request_seconds_total {self._seconds:.6f}"]

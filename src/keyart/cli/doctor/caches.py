@@ -102,11 +102,7 @@ def clear_cache(parts: Sequence[str], root: Path | None = None) -> dict[str, int
 
 
 def _check_root(root: Path) -> None:
-    """Reject a cache folder that contains other data.
-
-    Raises:
-        InputError: The folder is or contains the home folder or the working directory.
-    """
+    """Reject a cache folder that contains other data."""
     resolved = root.resolve()
     for what, folder in (("your home folder", Path.home()), ("the working directory", Path.cwd())):
         if folder.resolve().is_relative_to(resolved):

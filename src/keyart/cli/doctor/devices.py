@@ -55,12 +55,7 @@ def has_nvidia() -> bool:
 
 
 def gpu_finding(answer: Answer, nvidia: bool) -> Finding:
-    """Report CUDA devices with their memory, and whether they compute correctly.
-
-    Args:
-        answer: Answer of torch's probe.
-        nvidia: Result of `has_nvidia`.
-    """
+    """Report CUDA devices with their memory, and whether they compute correctly."""
     devices = answer.values.get("cuda", [])
     broken = [device for device in devices if not device["works"]]
     if broken:
@@ -101,13 +96,7 @@ def faiss_distributions() -> list[str]:
 
 
 def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -> Finding:
-    """Report the FAISS build, and whether it searches correctly.
-
-    Args:
-        answer: Answer of FAISS's probe.
-        distributions: Result of `faiss_distributions`.
-        has_gpu: Whether torch can use a GPU.
-    """
+    """Report the FAISS build, and whether it searches correctly."""
     values = {**answer.values, "distributions": list(distributions), "fault": answer.fault}
     everything = " ".join(distributions) or "faiss-cpu"
     cure = f"run pip uninstall -y {everything}; pip install faiss-cpu"
@@ -133,12 +122,7 @@ def faiss_finding(answer: Answer, distributions: Sequence[str], has_gpu: bool) -
 
 
 def search_finding(torch_answer: Answer, faiss_answer: Answer) -> Finding:
-    """Report where exact search runs, and why.
-
-    Args:
-        torch_answer: Answer of torch's probe.
-        faiss_answer: Answer of FAISS's probe.
-    """
+    """Report where exact search runs, and why."""
     working = any(device["works"] for device in torch_answer.values.get("cuda", []))
     if faiss_answer.fault is not None:
         return Finding("exact search", "fault", "none: FAISS does not work")

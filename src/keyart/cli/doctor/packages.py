@@ -22,12 +22,7 @@ def installed_version(package: str) -> str | None:
 
 
 def python_finding(required: str | None = None, version: str | None = None) -> Finding:
-    """Report whether Python is recent enough.
-
-    Args:
-        required: Version specifier; None for keyart's own requirement.
-        version: Version to check; None for this interpreter's.
-    """
+    """Report whether Python is recent enough."""
     if required is None:
         required = next(iter(_own_metadata("Requires-Python")), ">=3.11")
     version = version or platform.python_version()
@@ -71,11 +66,6 @@ def package_findings(
     requirements: list[str] | None, extras: Sequence[str], version_of: VersionOf = installed_version
 ) -> Iterator[Finding]:
     """Compare requirements with the installed packages.
-
-    Args:
-        requirements: Result of `own_requirements`.
-        extras: Result of `own_extras`.
-        version_of: Returns a package's version, or None if it is not installed.
 
     Yields:
         One finding for all required packages that are in order, one for each other one, and one for each extra.

@@ -26,12 +26,7 @@ def hub_cache(environ: Mapping[str, str]) -> Path:
 
 
 def hub_finding(environ: Mapping[str, str] | None = None, reach: Reach = unreachable_reason) -> Finding:
-    """Report whether weights can be downloaded, and which models are in the hub's cache.
-
-    Args:
-        environ: Environment variables; None for those of this process.
-        reach: Returns why a server is unreachable, or None.
-    """
+    """Report whether weights can be downloaded, and which models are in the hub's cache."""
     environ = os.environ if environ is None else environ
     endpoint = environ.get("HF_ENDPOINT", HUB).rstrip("/")
     cache = hub_cache(environ)
@@ -57,14 +52,7 @@ def wandb_finding(
     reach: Reach = unreachable_reason,
     workspace: Path | None = None,
 ) -> Finding:
-    """Report whether ``logger=wandb`` will work, and where its runs will be logged.
-
-    Args:
-        environ: Environment variables; None for those of this process.
-        version_of: Returns a package's version, or None if it is not installed.
-        reach: Returns why a server is unreachable, or None.
-        workspace: Folder that may contain W&B's settings; None for the current one.
-    """
+    """Report whether ``logger=wandb`` will work, and where its runs will be logged."""
     version = version_of("wandb")
     if version is None:
         return Finding("W&B", "absent", "wandb is not installed", "run pip install -e '.[wandb]'")
@@ -86,12 +74,7 @@ def wandb_finding(
 
 
 def slurm_finding(version_of: VersionOf = installed_version, path: str | None = None) -> Finding:
-    """Report whether jobs can be submitted to SLURM.
-
-    Args:
-        version_of: Returns a package's version, or None if it is not installed.
-        path: Search path for ``sbatch``; None for that of this process.
-    """
+    """Report whether jobs can be submitted to SLURM."""
     sbatch = shutil.which("sbatch", path=path)
     launcher = version_of("hydra-submitit-launcher")
     values = {"sbatch": sbatch, "launcher": launcher, "job": os.environ.get("SLURM_JOB_ID")}

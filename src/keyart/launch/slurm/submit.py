@@ -11,11 +11,7 @@ _SECONDS = 60
 
 
 def make_executor(parameters: Mapping[str, Any]) -> Any:
-    """Return a `submitit.AutoExecutor` with these parameters.
-
-    Args:
-        parameters: Values of ``hydra.launcher``, of type ``submitit_slurm``.
-    """
+    """Return a `submitit.AutoExecutor` with these parameters."""
     import submitit
     from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf
     from omegaconf import OmegaConf
@@ -35,11 +31,7 @@ def make_executor(parameters: Mapping[str, Any]) -> Any:
 
 
 def refusal(parameters: Mapping[str, Any]) -> str | None:
-    """Return SLURM's own reason for rejecting a job; None if it would accept it.
-
-    Args:
-        parameters: See `make_executor`.
-    """
+    """Return SLURM's own reason for rejecting a job; None if it would accept it."""
     with tempfile.TemporaryDirectory() as folder:
         executor = make_executor({**parameters, "submitit_folder": folder})
         script = executor._executor._make_submission_file_text("true", "0")

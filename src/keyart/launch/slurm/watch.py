@@ -53,9 +53,6 @@ class Job(Protocol):
 def queue_states(name: str) -> dict[str, str]:
     """Return the state of a job, or of each task of an array, from SLURM's queue, with its reason if it has one.
 
-    Args:
-        name: Id of the job or array.
-
     Returns:
         States by job id (``12_0`` in an array); empty if SLURM no longer knows the job.
 

@@ -7,11 +7,7 @@ from keyart.models.embedder import Embedder
 
 
 def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
-    """Describe each step from an image file to the model's input, and the output, as plain values.
-
-    Args:
-        embedder: The exported embedder.
-    """
+    """Describe each step from an image file to the model's input, and the output, as plain values."""
     backbone = embedder.backbone
     height, width = backbone.image_size
     return {

@@ -78,12 +78,7 @@ def _write(module: nn.Module, inputs: Tensor, path: Path) -> float:
 
 
 def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
-    """Describe the programs and their use, as plain values.
-
-    Args:
-        about: The result of :func:`keyart.models.export.image_preprocessing`.
-        with_head: Whether ``head.pt2`` exists.
-    """
+    """Describe the programs and their use, as plain values."""
     _, channels, height, width = about["input"]["shape"]
     size = about["output"]["shape"][1]
     return {

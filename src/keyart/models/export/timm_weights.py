@@ -39,11 +39,7 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
 
 
 def timm_config(backbone: Backbone) -> dict[str, Any]:
-    """Return the ``config.json`` of timm's hub format for a backbone without a classifier.
-
-    Args:
-        backbone: The backbone.
-    """
+    """Return the ``config.json`` of timm's hub format for a backbone without a classifier."""
     model = backbone.model
     known: dict[str, Any] = dict(model.pretrained_cfg)
     source = ("url", "file", "state_dict", "hf_hub_id", "hf_hub_filename", "source", "architecture", "notes", "tag")

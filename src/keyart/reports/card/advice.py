@@ -95,9 +95,6 @@ def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Suggest an embedding size from the intrinsic dimension of frozen features.
 
     Estimates that could not be computed are ignored.
-
-    Args:
-        facts: As for `suggest_settings`; only ``intrinsic_dimension`` is used.
     """
     frozen = facts["intrinsic_dimension"]["frozen"]
     named = {"TwoNN": frozen["twonn"], "maximum likelihood": frozen["mle"]["mean"]}
@@ -124,11 +121,7 @@ def embedding_size(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def margin(facts: Mapping[str, Any]) -> dict[str, Any]:
-    """Suggest a margin for the angular loss: about 5% of the measured triplets exceed it.
-
-    Args:
-        facts: As for `suggest_settings`; only ``angles`` is used.
-    """
+    """Suggest a margin for the angular loss: about 5% of the measured triplets exceed it."""
     angles = facts["angles"]
     low, high = PAPER_MARGINS
     paper = f"Wang et al. 2017, arXiv 1708.01682: {low}° to {high}° were useful on their images"

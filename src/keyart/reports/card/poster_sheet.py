@@ -47,13 +47,7 @@ class SheetRow:
 
 
 def draw_sheet(catalogue: "Catalogue", rows: Sequence[SheetRow], theme: Theme = LIGHT) -> Image.Image:
-    """Draw rows one below the other, with at most ten posters per line.
-
-    Args:
-        catalogue: The posters.
-        rows: The rows; those without posters are skipped.
-        theme: Colours.
-    """
+    """Draw rows one below the other, with at most ten posters per line."""
     rows = [row for row in rows if row.posters]
     columns = min(COLUMNS, max((len(row.posters) for row in rows), default=1))
     columns = max(columns, 4)

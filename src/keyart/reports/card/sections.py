@@ -35,13 +35,7 @@ _TITLES = {
 
 
 def card_page(facts: Facts, charts: Mapping[str, str], images: PosterImages) -> str:
-    """Return the page of a dataset card.
-
-    Args:
-        facts: What was measured.
-        charts: SVG by name.
-        images: Images of all posters that the page shows.
-    """
+    """Return the page of a dataset card."""
     content, audit, catalogue = facts.content, facts.audit, facts.posters.catalogue
     simplest, most_complex = extremes(facts.entropies, facts.posters.groups)
     bits = facts.entropies[:, MEASURES.index("delentropy")]

@@ -77,10 +77,6 @@ def draw_genre_bars(rows: list[GenreRow], theme: "Theme") -> "Figure":
     """Draw precision@10 as bars, with marks for chance and the frozen backbone, and known intervals.
 
     A mark at the right end shows that a genre is significantly better or worse than with the frozen backbone.
-
-    Args:
-        rows: The genres, at least one.
-        theme: Colours.
     """
     from matplotlib.transforms import offset_copy
 

@@ -30,10 +30,6 @@ _LOG_FROM = 10
 def save_sweep_chart(summary: Summary, folder: Path) -> tuple[str, str]:
     """Write ``sweep.png`` into a folder.
 
-    Args:
-        summary: Summary of a sweep with at least one finished job.
-        folder: Where to write it.
-
     Returns:
         The chart as SVG for a page, and the note below it.
     """

@@ -15,14 +15,7 @@ _TITLES = {"curves": "Curves", "choice": "Which value is best", "effects": "What
 
 
 def write_page(summary: Summary, chart: str, note: str, folder: Path) -> Path:
-    """Write ``sweep.html``.
-
-    Args:
-        summary: Summary of the sweep.
-        chart: The SVG of `save_sweep_chart`; empty if nothing was drawn.
-        note: The note below the chart.
-        folder: Where to write it.
-    """
+    """Write ``sweep.html``."""
     sweep = summary.sweep
     environment().filters["setting"] = format_value
     # Links to the jobs' own reports are relative, so that the folder can move.

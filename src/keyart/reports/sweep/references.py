@@ -30,11 +30,7 @@ class Reference:
     shown: bool
 
     def describe(self, low: float) -> str:
-        """Describe the values, and how they are drawn or on which side of the axis they are.
-
-        Args:
-            low: Lower end of the axis.
-        """
+        """Describe the values, and how they are drawn or on which side of the axis they are."""
         known = list(self.values)
         text = ", ".join(f"{value:.4f}{f' ({setting})' if setting else ''}" for value, setting in self.values.items())
         if len(known) > MAX_LINES:

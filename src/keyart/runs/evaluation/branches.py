@@ -88,12 +88,6 @@ def variant_metrics(
 ) -> dict[str, float | None]:
     """Evaluate other vectors of a split's posters with the headline metrics.
 
-    Args:
-        vectors: (Q, D) each, by name.
-        evaluate: See `branch_metrics`.
-        frozen: See `branch_metrics`.
-        split: See `branch_metrics`.
-
     Returns:
         ``<split>/<name>/<metric>``, each with ``/lift``.
     """

@@ -16,10 +16,6 @@ WEIGHT = 0.5
 def history_metrics(embedded: EmbeddedPosters, watched: CoWatch) -> dict[str, float | None]:
     """Compute ``cowatch/ndcg@10``: each film that enough users liked is a query for the others; see `CoWatch`.
 
-    Args:
-        embedded: The catalogue's posters with their embeddings.
-        watched: Its films that enough users liked.
-
     Returns:
         ``cowatch/ndcg@10``, with the suffixes ``/chance``, ``/frozen``, ``/lift``, ``/left_out``; ``/genres``
         (multi-hot genre vectors alone), ``/with_genres`` (genres ⊕ 0.5 · embedding, each of unit length),

@@ -90,9 +90,6 @@ class Estimates:
         of the range of the groups' bootstrap errors (Tukey's method, by bootstrap); over seeds it is Student's t at
         Bonferroni's level.
 
-        Args:
-            groups: Jobs of each group.
-
         Returns:
             For each group the highest mean minus its own, 0 for the first of the highest; None if the two cannot be
             paired.

@@ -12,11 +12,7 @@ from keyart.utils.files import write_text
 
 
 def recorded_run_id(folder: Path) -> str:
-    """Return the run's id in W&B, from its folder; a new id is created and saved if there is none.
-
-    Args:
-        folder: The run's folder.
-    """
+    """Return the run's id in W&B, from its folder; a new id is created and saved if there is none."""
     file = folder / "wandb" / "id"
     known = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     if not known:

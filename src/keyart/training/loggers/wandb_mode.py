@@ -18,9 +18,6 @@ def choose_mode(requested: str = "auto") -> tuple[Mode, str | None]:
 
     Args:
         requested: ``auto``, ``online``, ``offline`` or ``disabled``.
-
-    Raises:
-        InputError: The mode is unknown, or it is ``online`` and the user is not logged in.
     """
     if requested not in ("auto", *get_args(Mode)):
         raise InputError(f"logger.wandb.mode={requested}: choose one of auto, {', '.join(get_args(Mode))}")
