@@ -49,11 +49,6 @@ def test_select_by_mask_and_nothing(catalogue):
     assert len(catalogue.select(np.zeros(3, dtype=bool))) == 0
 
 
-def test_genres_in_another_order(catalogue):
-    got = catalogue.genres_as(["war", "Horror", "Drama"])
-    assert got.tolist() == [[False, False, True], [True, False, True], [True, False, False]]
-
-
 def test_fingerprint_knows_ids_genres_films_and_files_only(catalogue, folder):
     same = catalogue.fingerprint()
     assert len(same) == 64

@@ -3,8 +3,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from keyart.catalogue.values import parse_genres, parse_imdb_id, parse_split, parse_year, split_title
 

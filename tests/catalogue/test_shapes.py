@@ -5,8 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from keyart.catalogue.reader import read_catalogue
 from keyart.catalogue.values import as_text

@@ -6,8 +6,7 @@ import logging
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from keyart.catalogue import table as tables
 from keyart.catalogue.history import read_history

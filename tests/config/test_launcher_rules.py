@@ -5,8 +5,7 @@ import shutil
 
 import pytest
 
-from keyart.config import launcher_rules, preflight
-from keyart.config import plugin_rules as plugins
+from keyart.config import launcher_rules, plugin_rules as plugins, preflight
 from keyart.config.compose import CONFIG_FOLDER
 from keyart.errors import InputError
 

@@ -6,8 +6,7 @@ import socket
 import pytest
 import yaml
 
-from keyart.config import plugin_rules as plugins
-from keyart.config import preflight
+from keyart.config import plugin_rules as plugins, preflight
 from keyart.config.compose import Composer, compose_plain
 from keyart.config.sweep_grid import covering_jobs, expand
 from keyart.errors import InputError

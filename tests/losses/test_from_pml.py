@@ -24,9 +24,7 @@ from keyart.losses.angular import AngularLoss
 from keyart.losses.contrastive import ContrastiveLoss
 from keyart.losses.miners.hard import HardMiner
 from keyart.losses.miners.multi_similarity import MultiSimilarityMiner
-from keyart.losses.miners.pml import SUPPORTED as SUPPORTED_MINERS
-from keyart.losses.miners.pml import UNSUPPORTED as REFUSED_MINERS
-from keyart.losses.miners.pml import PMLMiner
+from keyart.losses.miners.pml import SUPPORTED as SUPPORTED_MINERS, UNSUPPORTED as REFUSED_MINERS, PMLMiner
 from keyart.losses.miners.semi_hard import SemiHardMiner
 from keyart.losses.pml import SUPPORTED, UNSUPPORTED, PMLLoss, from_pml, list_triplets
 from keyart.losses.relations import compute_label_relations

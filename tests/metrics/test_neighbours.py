@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from keyart.metrics.exact_ranking import ExactScores, to_grid
 from keyart.metrics.exclusion import Exclusion

@@ -6,9 +6,18 @@ import pytest
 from keyart.errors import InputError
 from keyart.retrieval.diversity import diversify
 from keyart.retrieval.filters import matching_rows, parse_years
-from keyart.retrieval.search import search_batch, search_index
-from keyart.retrieval.titles import TitleTable, find_title
+from keyart.retrieval.search import search_batch
+from keyart.retrieval.titles import TitleTable
 from tests.indexes import clustered, make_index, table
+
+
+def search_one(index, query, k, own=None, thin=None, **options):
+    """The search of a batch of one query."""
+    return search_batch(index, query[None], k, own=[own], thin=[thin], **options)[0]
+
+
+def find(asked, titles, years=None):
+    return TitleTable(titles, years).find(asked)
 
 
 def test_neighbours_are_the_exact_ones_without_the_query():
@@ -16,16 +25,16 @@ def test_neighbours_are_the_exact_ones_without_the_query():
     vectors = index.vectors()
     scores = vectors @ vectors[17]
     expected = [i for i in np.argsort(-scores, kind="stable") if i != 17][:8]
-    hits = search_index(index, vectors[17], 8, own=17)
+    hits = search_one(index, vectors[17], 8, own=17)
     assert hits.rows.tolist() == expected
     np.testing.assert_allclose(hits.scores, scores[expected], atol=1e-6)
-    assert search_index(index, vectors[17], 8).rows[0] == 17
-    assert len(search_index(index, vectors[17], 500, own=17)) == 119
+    assert search_one(index, vectors[17], 8).rows[0] == 17
+    assert len(search_one(index, vectors[17], 500, own=17)) == 119
 
 
 def test_thinning_fetches_more_until_enough_are_left():
     index = make_index(120)
-    hits = search_index(index, index.vectors()[3], 10, own=3, thin=lambda rows: rows % 10 == 0)
+    hits = search_one(index, index.vectors()[3], 10, own=3, thin=lambda rows: rows % 10 == 0)
     scores = index.vectors() @ index.vectors()[3]
     expected = [i for i in np.argsort(-scores, kind="stable") if i % 10 == 0][:10]
     assert hits.rows.tolist() == expected
@@ -61,7 +70,7 @@ def test_diverse_answers_differ_more_and_keep_the_best():
         vectors = index.vectors(hits.rows)
         return (vectors @ vectors.T).mean()
 
-    plain, diverse = (search_index(index, query, 10, own=0, diverse=d) for d in (False, True))
+    plain, diverse = (search_one(index, query, 10, own=0, diverse=d) for d in (False, True))
     assert diverse.rows[0] == plain.rows[0]
     assert alike(diverse) < alike(plain)
 
@@ -120,7 +129,7 @@ ALL, ALL_YEARS = TITLES + MORE, YEARS + [np.nan] * len(MORE)
     ],
 )
 def test_titles_that_are_clear(asked, found):
-    assert find_title(asked, TITLES, YEARS) == (found, True)
+    assert find(asked, TITLES, YEARS) == (found, True)
 
 
 @pytest.mark.parametrize(
@@ -140,7 +149,7 @@ def test_titles_that_are_clear(asked, found):
     ],
 )
 def test_titles_as_people_write_them(asked, title):
-    assert find_title(asked, ALL, ALL_YEARS) == ([ALL.index(title)], True)
+    assert find(asked, ALL, ALL_YEARS) == ([ALL.index(title)], True)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +167,7 @@ def test_titles_as_people_write_them(asked, title):
     ],
 )
 def test_titles_that_are_asked_back(asked, offered):
-    rows, sure = find_title(asked, ALL, ALL_YEARS)
+    rows, sure = find(asked, ALL, ALL_YEARS)
     assert ([ALL[row] for row in rows], sure) == (offered, False)
 
 
@@ -166,19 +175,19 @@ def test_titles_that_are_asked_back(asked, offered):
     "asked", ["Zwölf Uhr mittags", "!?", "", "the", "rag", "casino royale", "piano 7", "it", "1993"]
 )
 def test_titles_of_which_nothing_is_near(asked):
-    assert find_title(asked, ALL, ALL_YEARS) == ([], False)
+    assert find(asked, ALL, ALL_YEARS) == ([], False)
 
 
 def test_nothing_is_offered_instead_of_a_film_that_is_not_there():
     without = [title for title in ALL if title not in ("Piano, The", "Piano Teacher, The")]
     for asked in ("the piano", "piano", "Piano, The"):
-        assert find_title(asked, without) == ([], False)
+        assert find(asked, without) == ([], False)
 
 
 def test_titles_that_are_not_clear():
-    assert find_title("ali", TITLES, YEARS) == ([0, 1], False)
-    assert find_title("heat (1994)", TITLES, YEARS) == ([5, 6], False)
-    assert find_title("aliens", ["Alien"]) == ([0], False)
+    assert find("ali", TITLES, YEARS) == ([0, 1], False)
+    assert find("heat (1994)", TITLES, YEARS) == ([5, 6], False)
+    assert find("aliens", ["Alien"]) == ([0], False)
 
 
 def test_posters_of_one_film_are_no_ambiguity():
@@ -188,7 +197,7 @@ def test_posters_of_one_film_are_no_ambiguity():
 
 
 def test_a_year_in_the_title_is_its_own_where_none_is_known():
-    assert find_title("heat 1995", ["Heat (1995)", "Heat (1986)"]) == ([0], True)
+    assert find("heat 1995", ["Heat (1995)", "Heat (1986)"]) == ([0], True)
 
 
 def test_a_batch_is_what_single_searches_are():
@@ -198,6 +207,6 @@ def test_a_batch_is_what_single_searches_are():
     for diverse in (False, True):
         together = search_batch(index, queries, 8, own=own, thin=thin, diverse=diverse)
         for at, hits in enumerate(together):
-            alone = search_index(index, queries[at], 8, own=own[at], thin=thin[at], diverse=diverse)
+            alone = search_one(index, queries[at], 8, own=own[at], thin=thin[at], diverse=diverse)
             assert hits.rows.tolist() == alone.rows.tolist()
             np.testing.assert_allclose(hits.scores, alone.scores, atol=1e-6)

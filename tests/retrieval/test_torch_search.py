@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from keyart.retrieval.exact_search import faiss_gpu as gpu
-from keyart.retrieval.exact_search import torch_search
+from keyart.retrieval.exact_search import faiss_gpu as gpu, torch_search
 from keyart.retrieval.exact_search.faiss_search import vector_blocks
 from keyart.retrieval.exact_search.torch_search import TorchFlat
 from tests.indexes import clustered, make_index

@@ -7,8 +7,7 @@ import logging
 import pandas as pd
 import pytest
 import yaml
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from rich.table import Table
 
 from keyart.reports.html import environment, load_macros

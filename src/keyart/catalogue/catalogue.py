@@ -1,7 +1,7 @@
 """Catalogue of posters: all rows of a table, stored by column."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -93,24 +93,6 @@ class Catalogue:
                 value = value.iloc[at].reset_index(drop=True)
             chosen[field.name] = value
         return Catalogue(**chosen | {"account": None})
-
-    def genres_as(self, names: Iterable[str]) -> npt.NDArray[np.bool_]:
-        """Return the genres in the columns of another catalogue or of a trained model.
-
-        Args:
-            names: The required genre names, in order; compared without case.
-
-        Returns:
-            (N, len(names)) bool. A required genre that this catalogue lacks is False in all rows; a genre of this
-            catalogue that is not required is dropped.
-        """
-        own = {name.casefold(): column for column, name in enumerate(self.genre_names)}
-        requested = list(names)
-        result = np.zeros((len(self), len(requested)), dtype=np.bool_)
-        for column, name in enumerate(requested):
-            if name.casefold() in own:
-                result[:, column] = self.genres[:, own[name.casefold()]]
-        return result
 
     def fingerprint(self) -> str:
         """Return a SHA-256 hash (64 hexadecimal digits) of ids, genres, films and files, in the table's order.

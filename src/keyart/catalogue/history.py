@@ -134,11 +134,6 @@ class MatchedHistory:
     film_index: npt.NDArray[np.int64]
     unknown_films: int
 
-    @property
-    def unknown_events(self) -> int:
-        """Number of events whose film is not in the catalogue."""
-        return int((self.film_index < 0).sum())
-
 
 def read_history(path: str | Path, *, scale: float | None = None, liked_from: float | None = None) -> History:
     """Read a history: a table with one event per row, with users, films and optional ratings and timestamps.

@@ -1,6 +1,5 @@
 """Pixel cache: the decoded posters of a catalogue as memory-mapped uint8 pixels, decoded only once."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -18,6 +17,7 @@ from keyart.errors import InputError
 from keyart.images.decode import DECODING_VERSION, MOST_BYTES, BadImage, decode_poster, quiet_pillow
 from keyart.images.pixel_store import HASH_BYTES, PixelStore
 from keyart.utils.paths import FORMER_NAME
+from keyart.utils.processes import usable_cores
 from keyart.utils.reading import read_bytes
 
 Progress = Callable[[int, int], None]
@@ -163,11 +163,6 @@ def hash_content(data: bytes) -> bytes:
     return blake2b(data, digest_size=HASH_BYTES).digest()
 
 
-def _workers() -> int:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(available, 32)
-
-
 def _pieces(items: Sequence[_T], size: int) -> Iterator[list[_T]]:
     rest = iter(items)
     while piece := list(islice(rest, size)):
@@ -196,7 +191,7 @@ def _hash_files(paths: Sequence[Path]) -> tuple[dict[int, bytes], dict[int, BadI
                 bad[i] = why
 
     # In chunks, because passing single small files to threads takes longer than hashing them.
-    with ThreadPoolExecutor(_workers()) as pool:
+    with ThreadPoolExecutor(min(usable_cores(), 32)) as pool:
         list(pool.map(hash_piece, _pieces(list(enumerate(paths)), 128)))
     return hashes, bad
 
@@ -221,7 +216,7 @@ def _decode_into(store: PixelStore, files: dict[bytes, Path], progress: Progress
             return why
 
     done = 0
-    with quiet_pillow(), ThreadPoolExecutor(_workers()) as pool:
+    with quiet_pillow(), ThreadPoolExecutor(min(usable_cores(), 32)) as pool:
         for piece in _pieces(list(files.items()), _PIECE):
             rows: dict[bytes, np.ndarray] = {}
             bad: dict[bytes, BadImage] = {}

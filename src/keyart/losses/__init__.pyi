@@ -4,17 +4,9 @@ from keyart.losses.arcface import ArcFaceLoss as ArcFaceLoss
 from keyart.losses.asymmetric import AsymmetricLoss as AsymmetricLoss
 from keyart.losses.base import (
     Margin as Margin,
-)
-from keyart.losses.base import (
     MarginSchedule as MarginSchedule,
-)
-from keyart.losses.base import (
     MetricLoss as MetricLoss,
-)
-from keyart.losses.base import (
     Relations as Relations,
-)
-from keyart.losses.base import (
     compute_relations as compute_relations,
 )
 from keyart.losses.bce import BCELoss as BCELoss
@@ -38,8 +30,7 @@ from keyart.losses.miners.semi_hard import SemiHardMiner as SemiHardMiner
 from keyart.losses.multi_similarity import MultiSimilarityLoss as MultiSimilarityLoss
 from keyart.losses.n_pair import NPairLoss as NPairLoss
 from keyart.losses.ntxent import NTXentLoss as NTXentLoss
-from keyart.losses.pml import PMLLoss as PMLLoss
-from keyart.losses.pml import from_pml as from_pml
+from keyart.losses.pml import PMLLoss as PMLLoss, from_pml as from_pml
 from keyart.losses.proxy_anchor import ProxyAnchorLoss as ProxyAnchorLoss
 from keyart.losses.proxy_nca import ProxyNCALoss as ProxyNCALoss
 from keyart.losses.ranked_list import RankedListLoss as RankedListLoss

@@ -1,22 +1,11 @@
 from keyart.models.backbone import Backbone as Backbone
-from keyart.models.backbone_factory import check_backbone as check_backbone
-from keyart.models.backbone_factory import create_backbone as create_backbone
+from keyart.models.backbone_factory import check_backbone as check_backbone, create_backbone as create_backbone
 from keyart.models.embedder import (
     Embedder as Embedder,
-)
-from keyart.models.embedder import (
     embed as embed,
-)
-from keyart.models.embedder import (
     feature_pieces as feature_pieces,
-)
-from keyart.models.embedder import (
     load_embedder as load_embedder,
-)
-from keyart.models.embedder import (
     load_frozen as load_frozen,
-)
-from keyart.models.embedder import (
     transformed_features as transformed_features,
 )
 from keyart.models.export.image_preprocessing import describe_preprocessing as describe_preprocessing
@@ -26,8 +15,7 @@ from keyart.models.heads.base import Head as Head
 from keyart.models.heads.build import build_head as build_head
 from keyart.models.heads.combined import CombinedHead as CombinedHead
 from keyart.models.heads.ensemble import EnsembleHead as EnsembleHead
-from keyart.models.heads.kernel import KernelHead as KernelHead
-from keyart.models.heads.kernel import relevance_coordinates as relevance_coordinates
+from keyart.models.heads.kernel import KernelHead as KernelHead, relevance_coordinates as relevance_coordinates
 from keyart.models.heads.linear import LinearHead as LinearHead
 from keyart.models.heads.metric_maps import MetricMapsHead as MetricMapsHead
 from keyart.models.heads.mlp import MLPHead as MLPHead
@@ -35,5 +23,4 @@ from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead
 from keyart.models.heads.registry import build_head_from_description as build_head_from_description
 from keyart.models.heads.standardise import Standardise as Standardise
-from keyart.models.precision import autocast_for as autocast_for
-from keyart.models.precision import resolve_precision as resolve_precision
+from keyart.models.precision import autocast_for as autocast_for, resolve_precision as resolve_precision

@@ -1,7 +1,7 @@
 """Search filters by genre and year."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,20 @@ def parse_years(text: str) -> tuple[int, int]:
     return first, last
 
 
+def find_genres(genres: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return genres as an index spells them; case does not matter.
+
+    Raises:
+        InputError: The index does not have a genre.
+    """
+    names = {name.casefold(): name for name in known}
+    for genre in genres:
+        if genre.strip().casefold() not in names:
+            text = f"the index has no such genre; it has {', '.join(sorted(names.values()))}"
+            raise InputError(text, parameter="genres", value=genre)
+    return [names[genre.strip().casefold()] for genre in genres]
+
+
 def matching_rows(
     posters: pd.DataFrame, genres: Sequence[str] = (), years: tuple[int, int] | None = None
 ) -> np.ndarray | None:
@@ -48,15 +62,8 @@ def matching_rows(
     if not genres and years is None:
         return None
     codes, texts = posters["genres"].factorize(use_na_sentinel=False)
-    known = {name.casefold(): name for text in texts for name in text.split("|") if name}
-    for name in genres:
-        if name.strip().casefold() not in known:
-            raise InputError(
-                f"the index has no such genre; it has {', '.join(sorted(known.values()))}",
-                parameter="genres",
-                value=name,
-            )
-    asked = {name.strip().casefold() for name in genres}
+    own = find_genres(genres, (name for text in texts for name in text.split("|") if name))
+    asked = {name.casefold() for name in own}
     kept = np.array([asked <= {*text.casefold().split("|")} for text in texts], dtype=bool)[codes]
     parts = [*genres]
     if years is not None:

@@ -30,30 +30,6 @@ class Hits:
         return len(self.rows)
 
 
-def search_index(
-    index: Searchable,
-    query: np.ndarray,
-    k: int,
-    *,
-    own: int | None = None,
-    rows: Selection | None = None,
-    thin: Thin | None = None,
-    diverse: bool = False,
-) -> Hits:
-    """Return the k posters most similar to a query, best first; see :func:`search_batch`.
-
-    Args:
-        index: The index to search.
-        query: (E,) unit vector.
-        k: Number of results; fewer if the index has no more.
-        own: Row of the query itself, which is excluded; None if the query is not in the index.
-        rows: Posters that may be returned, from ``index.selection``; None: all.
-        thin: Removes rows, for example near-duplicates. The search fetches more rows until k are left.
-        diverse: Select from 5k candidates by :func:`keyart.retrieval.diversity.diversify`, in its order of selection.
-    """
-    return search_batch(index, query[None], k, own=[own], rows=rows, thin=[thin], diverse=diverse)[0]
-
-
 def search_batch(
     index: Searchable,
     queries: np.ndarray,

@@ -90,22 +90,6 @@ def plain_title(title: str) -> str:
     return " ".join(words) or title.strip().casefold()
 
 
-def find_title(asked: str, titles: Sequence[str], years: Sequence[float] | None = None) -> TitleMatch:
-    """Find one title; to look up many, create a :class:`TitleTable` once and use its ``find``.
-
-    Examples:
-        >>> find_title("piano", ["Piano, The", "Pianist, The"])
-        TitleMatch(rows=[0], certain=True)
-        >>> find_title("alien", ["Aliens", "Alien: Resurrection"])
-        TitleMatch(rows=[1, 0], certain=False)
-        >>> find_title("police academy 5", ["Police Academy", "Police Academy 5: Assignment: Miami Beach"])
-        TitleMatch(rows=[1], certain=True)
-        >>> find_title("the piano", ["Rango", "Diana"])
-        TitleMatch(rows=[], certain=False)
-    """
-    return TitleTable(titles, years).find(asked)
-
-
 @dataclass(eq=False)
 class TitleTable:
     """Table of titles for fuzzy lookup.
@@ -143,6 +127,12 @@ class TitleTable:
         A year in the query selects among several. Otherwise a match is certain only if no other title is similar, its
         numbers are the same, and the query covers most of the title or several of its words. Merely similar titles
         are suggestions.
+
+        Examples:
+            >>> TitleTable(["Piano, The", "Pianist, The"]).find("piano")
+            TitleMatch(rows=[0], certain=True)
+            >>> TitleTable(["Aliens", "Alien: Resurrection"]).find("alien")
+            TitleMatch(rows=[1, 0], certain=False)
         """
         same = self.find_equal(asked)
         if same.rows:

@@ -4,5 +4,4 @@ from keyart.training.callbacks.last_checkpoint import LastCheckpoint as LastChec
 from keyart.training.callbacks.progress import PosterProgress as PosterProgress
 from keyart.training.loggers.csv_log import CSVLog as CSVLog
 from keyart.training.module import EmbeddingModule as EmbeddingModule
-from keyart.training.schedule import PhaseSchedule as PhaseSchedule
-from keyart.training.schedule import warmup_cosine as warmup_cosine
+from keyart.training.schedule import PhaseSchedule as PhaseSchedule, warmup_cosine as warmup_cosine

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from keyart.errors import InputError
+from keyart.retrieval.filters import find_genres
 from keyart.retrieval.searchable import Searchable
 from keyart.runs.run import Run
 from keyart.runs.search import images_folder, poster_metadata, titles_of
@@ -137,12 +138,9 @@ class Shown:
     def allowed(self, genres: Sequence[str], years: tuple[int, int] | None) -> npt.NDArray[np.bool_]:
         """Return (N,) which posters have all the genres and a year in the range."""
         names, matrix = self.genres
-        places = {name.casefold(): at for at, name in enumerate(names)}
         kept = np.ones(len(self.index), dtype=bool)
-        for name in genres:
-            if name.casefold() not in places:
-                raise InputError(f"genre {name}: the index has no such genre; it has {', '.join(sorted(names))}")
-            kept &= matrix[:, places[name.casefold()]]
+        for name in find_genres(genres, names):
+            kept &= matrix[:, names.index(name)]
         if years is not None:
             kept &= (self.years >= years[0]) & (self.years <= years[1])
         return kept

@@ -15,8 +15,8 @@ from keyart.cli.doctor.devices import (
     faiss_finding,
     gpu_finding,
     search_finding,
+    torch_finding as say_torch,
 )
-from keyart.cli.doctor.devices import torch_finding as say_torch
 from keyart.cli.doctor.finding import healthy
 from keyart.cli.doctor.packages import package_findings, python_finding
 from keyart.cli.doctor.subprocess_probe import Answer

@@ -9,13 +9,9 @@ from pathlib import Path
 
 from keyart.cli.doctor.finding import Finding, size_text
 from keyart.cli.doctor.subprocess_probe import Answer
+from keyart.utils.processes import usable_cores
 
 _REINSTALL_TORCH = "reinstall it: pip install --force-reinstall torch torchvision"
-
-
-def usable_cores() -> int:
-    """Return the number of cores that this process may use; on a cluster these may be fewer than exist."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def torch_finding(answer: Answer) -> Finding:

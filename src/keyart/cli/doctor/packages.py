@@ -21,10 +21,9 @@ def installed_version(package: str) -> str | None:
         return None
 
 
-def python_finding(required: str | None = None, version: str | None = None) -> Finding:
+def python_finding(version: str | None = None) -> Finding:
     """Report whether Python is recent enough."""
-    if required is None:
-        required = next(iter(_own_metadata("Requires-Python")), ">=3.11")
+    required = next(iter(_own_metadata("Requires-Python")), ">=3.11")
     version = version or platform.python_version()
     fits = SpecifierSet(required).contains(version, prereleases=True)
     return Finding(

@@ -27,6 +27,7 @@ from keyart.launch.slurm.job import cores_of_task
 from keyart.training.early_ends import TrainingInterrupted, TrialPruned, stop_signals
 from keyart.training.world_size import STARTED_HERE
 from keyart.utils.files import write_bytes
+from keyart.utils.processes import describe_end, usable_cores
 
 Process = subprocess.Popen[bytes]
 _POLL_SECONDS = 0.05
@@ -99,7 +100,7 @@ def _environment(count: int) -> dict[str, str]:
     }
     usual = {
         "GLOO_SOCKET_IFNAME": "lo",
-        "OMP_NUM_THREADS": str(max(1, (cores_of_task() or len(os.sched_getaffinity(0))) // count)),
+        "OMP_NUM_THREADS": str(max(1, (cores_of_task() or usable_cores()) // count)),
     }
     return {**usual, **os.environ, **about}
 
@@ -187,8 +188,7 @@ def _outcome(process: Process, path: Path, passed_on: set[int]) -> Outcome:
     code = process.returncode
     if -code in passed_on:
         return Outcome("cut", time.time(), signal=-code)  # before its handlers were installed
-    how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-    return Outcome("died", time.time(), text=how)
+    return Outcome("died", time.time(), text=describe_end(code))
 
 
 def _combine(outcomes: Sequence[Outcome | None]) -> float:

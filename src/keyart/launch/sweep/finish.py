@@ -5,8 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from keyart.reports.sweep.chart import FILE as CHART
-from keyart.reports.sweep.chart import save_sweep_chart
+from keyart.reports.sweep.chart import FILE as CHART, save_sweep_chart
 from keyart.reports.sweep.page import write_page
 from keyart.runs.sweep.folder import read_sweep
 from keyart.runs.sweep.summary import Summary, summarise_sweep

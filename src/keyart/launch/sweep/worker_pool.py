@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from keyart.runs.sweep.state import record_failure
+from keyart.utils.processes import describe_end, usable_cores
 
 log = logging.getLogger(__name__)
 _GRACE_SECONDS = 5.0
@@ -68,7 +69,7 @@ class WorkerPool:
 
     def __init__(self, context: JobContext, folder: Path, size: int, threads: int | None = None) -> None:
         self.folder, self.size = folder, size
-        self.threads = threads or max(1, _cores() // size)
+        self.threads = threads or max(1, usable_cores() // size)
         self._context = pickle.dumps(context)
         self._gpus = visible_gpus()
         self._workers: dict[int, Worker] = {}
@@ -134,7 +135,7 @@ class WorkerPool:
         except (EOFError, OSError):
             del self._workers[slot]
             _signal(worker.process, signal.SIGKILL)  # its children
-            ended = _ended(worker.process.wait())
+            ended = describe_end(worker.process.wait())
             record_failure(sweep / str(number), f"its process {ended}; see {worker.output}")
             log.error("job %d: its process %s; see %s", number, ended, worker.output)
             return number, None
@@ -179,14 +180,6 @@ def visible_gpus() -> list[str]:
     return [str(at) for at in range(torch.cuda.device_count())]
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
-
-
-def _ended(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"

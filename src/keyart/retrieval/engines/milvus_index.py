@@ -20,6 +20,7 @@ from keyart.retrieval.engines.milvus_client import (
     read_description,
     redact_uri,
 )
+from keyart.retrieval.filters import find_genres
 from keyart.utils.checksums import embedder_digest, verify_files
 from keyart.utils.paths import FORMER_NAME
 
@@ -168,17 +169,8 @@ class MilvusIndex:
         """
         if not genres and years is None:
             return None
-        known = {str(name).casefold(): str(name) for name in self.description["genres"]}
-        for name in genres:
-            if name.strip().casefold() not in known:
-                raise InputError(
-                    f"the index has no such genre; it has {', '.join(sorted(known.values()))}",
-                    parameter="genres",
-                    value=name,
-                )
-        terms = []
-        if genres:
-            asked = [known[name.strip().casefold()] for name in genres]
+        asked, terms = find_genres(genres, map(str, self.description["genres"])), []
+        if asked:
             terms.append(f"array_contains_all(genres, {json.dumps(asked, ensure_ascii=False)})")
         if years is not None:
             terms.append(f"year >= {years[0]} and year <= {years[1]}")
