@@ -1,4 +1,4 @@
-"""What the Makefile's targets run, with and without a network."""
+"""Commands that the Makefile's targets run, with and without a network."""
 
 import shutil
 import subprocess

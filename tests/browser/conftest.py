@@ -46,7 +46,7 @@ def evaluated(run, copy, better):
 
 @pytest.fixture(scope="session")
 def library(made, tmp_path_factory):
-    """Two runs; the second one's titles and genres are what markup is made of."""
+    """Two runs; the second one's titles and genres contain markup."""
     folder = tmp_path_factory.mktemp("served")
     runs = [evaluated(run, folder / run.name, better) for better, (run, _) in enumerate(made[2])]
     events = folder / "history.csv"
@@ -99,7 +99,7 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium, address):
-    """Opens a signed-in page of a size and a theme; what it does wrong fails the test at its end."""
+    """Open a signed-in page of a size and a theme; its errors fail the test at its end."""
     wrong, contexts = [], []
 
     def watch(request):

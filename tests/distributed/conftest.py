@@ -1,4 +1,4 @@
-"""`train.py` in processes of its own, all of which are found again afterwards, whoever their parent is then."""
+"""`train.py` in separate processes, which are found by a mark in their environment even if their parent has ended."""
 
 import os
 import secrets
@@ -16,7 +16,7 @@ MARK = "KEYART_TEST"
 
 
 def processes_with(mark: str) -> dict[int, str]:
-    """Command lines of the living processes whose environment holds a mark, by process id."""
+    """Return the command lines of running processes whose environment contains a mark, by process id."""
     found = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -28,7 +28,7 @@ def processes_with(mark: str) -> dict[int, str]:
 
 
 def wait_for(condition, seconds: float = 120):
-    """What a condition gives once it gives anything."""
+    """Wait until a function returns a true value, and return that value."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         if result := condition():
@@ -51,16 +51,16 @@ class Training:
         )
 
     def workers(self) -> list[int]:
-        """Those that it started to train together."""
+        """Return the processes that it started for data-parallel training."""
         return sorted(pid for pid, line in processes_with(self.mark).items() if "keyart.launch.ddp.worker" in line)
 
     def ended(self, seconds: float = 240) -> tuple[int, str, str]:
-        """Exit code, standard output and error."""
+        """Wait for the end; return exit code, standard output and standard error."""
         out, err = self.process.communicate(timeout=seconds)
         return self.process.returncode, out, err
 
     def left(self) -> dict[int, str]:
-        """What still lives of it, shortly after its end."""
+        """Return its processes that still run shortly after its end."""
         until = time.monotonic() + 5
         while (found := processes_with(self.mark)) and time.monotonic() < until:
             time.sleep(0.1)
@@ -84,7 +84,7 @@ def small(tmp_path_factory):
 
 @pytest.fixture
 def start(tmp_path):
-    """Start a training in an empty folder; whatever is left of it is ended."""
+    """Start a training in an empty folder; its remaining processes are killed at the end."""
     begun = []
 
     def begin(*arguments, **environment):

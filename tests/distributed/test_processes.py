@@ -1,4 +1,4 @@
-"""Several processes learn what one learns, also in a sweep, and none outlives its training."""
+"""Several processes learn the same as one, also in a sweep, and none outlives its training."""
 
 import json
 import os
@@ -77,7 +77,7 @@ def test_asked_to_stop_they_save_within_an_epoch_and_one_process_continues_alike
 
 @pytest.fixture
 def endless(small, start):
-    """A training by two processes in the midst of it."""
+    """A running training with two processes."""
 
     def begin(*arguments):
         training = start(

@@ -1,4 +1,4 @@
-"""Running `train.py` as people do, in this process where that serves, in one of its own where it must die."""
+"""`train.py` as users run it: in this process, or in a separate one if the test kills it."""
 
 import logging
 import runpy
@@ -49,7 +49,7 @@ def train_here(tmp_path, monkeypatch, capfd):
 
 
 def start_train(folder: Path, *arguments) -> subprocess.Popen:
-    """`train.py` in a process of its own, started in ``folder``."""
+    """Start `train.py` in a separate process in ``folder``."""
     return subprocess.Popen(
         [sys.executable, str(ROOT / "train.py"), *arguments],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""A SLURM to test on: the one that `cluster.sh` has started and `KEYART_SLURM` names, and no other."""
+"""Fixtures for tests on SLURM: only the cluster that `cluster.sh` started and `KEYART_SLURM` names is used."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from tests.distributed.conftest import Training, wait_for
 from tests.end_to_end.conftest import SMALL
 from tests.helpers import draw_posters
 
-#: States of a job that has not ended.
+#: States of jobs that have not ended.
 ALIVE = ("RUNNING", "PENDING", "COMPLETING")
 
 #: Long enough to be caught in the midst of it, a few seconds alone.
@@ -23,36 +23,36 @@ LONG = [
 
 
 class Cluster:
-    """SLURM's commands, spoken to the cluster of tests."""
+    """SLURM's commands on the test cluster."""
 
     def __init__(self, folder: Path):
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
 
     def run(self, *command: str) -> str:
-        """A command's output."""
+        """Return the output of a command."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(
             command, capture_output=True, text=True, check=True, timeout=60, env=environment, cwd="/tmp"
         ).stdout
 
     def jobs(self) -> dict[str, str]:
-        """The state of each job that is there, by its id."""
+        """Return the state of each known job, by its id."""
         lines = self.run("squeue", "--noheader", "--array", "--states=all", "--format=%i %T").splitlines()
         return dict(line.split() for line in lines)
 
     def ended(self, job: str) -> str:
-        """The state in which a job has ended; its result may be there some time before SLURM has seen it end."""
+        """Wait until a job has ended and return its state; its result may exist before SLURM reports the end."""
         return wait_for(lambda: None if (state := self.jobs()[job]) in ALIVE else state, 60)
 
     def fields(self, job: str) -> dict[str, str]:
-        """What `scontrol show job` tells of one."""
+        """Return the fields of a job in `scontrol show job`."""
         words = self.run("scontrol", "--oneliner", "show", "job", job).split()
         return dict(word.split("=", 1) for word in words if "=" in word)
 
 
 @pytest.fixture(scope="session")
 def cluster():
-    """The cluster of tests."""
+    """The test cluster."""
     pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
     folder = os.environ.get("KEYART_SLURM")
     if not folder:
@@ -84,17 +84,17 @@ class Sweep(Training):
         super().__init__(folder, "-m", *slurm, *arguments, **cluster.environment)
 
     def job(self, number: int = 0) -> str:
-        """The id of one of its jobs."""
+        """Return the id of one of the sweep's jobs."""
         new = wait_for(lambda: sorted(set(self.cluster.jobs()) - self.before, key=lambda job: job.split("_")))
         return new[number]
 
     def trains(self, number: int = 0) -> None:
-        """Wait until one of its jobs has trained some steps."""
+        """Wait until a job of the sweep has trained some steps."""
         last = self.folder / str(number) / "checkpoints" / "last.ckpt"
         wait_for(last.is_file)
 
     def waited(self, seconds: float = 300) -> tuple[int, str, str]:
-        """Exit code, output and error, with the jobs' own logs in it."""
+        """Wait for the end; return exit code, output, and errors with the jobs' own logs."""
         code, out, err = self.ended(seconds)
         logs = sorted((self.folder / ".submitit").glob("*/*_log.err"))
         return code, out, "\n".join([err, *(log.read_text() for log in logs)])
@@ -102,7 +102,7 @@ class Sweep(Training):
 
 @pytest.fixture
 def sweep(cluster, tmp_path):
-    """Start a sweep on the cluster; what is left of it is cancelled."""
+    """Start a sweep on the cluster; its remaining jobs are cancelled at the end."""
     begun, before = [], set(cluster.jobs())
 
     def begin(*arguments):

@@ -1,4 +1,4 @@
-"""Which jobs queue again by themselves, by what SLURM 22.05 tells of them at the signal."""
+"""Which jobs requeue themselves, by the fields that SLURM 22.05 reports at the time of the signal."""
 
 import signal
 
@@ -36,7 +36,7 @@ def test_only_what_was_preempted_or_reached_its_limit_with_something_done(number
 
 @pytest.fixture
 def scontrol(tmp_path, monkeypatch):
-    """A `scontrol` that tells of a job, and notes what it is asked."""
+    """Fake `scontrol` that reports one job and records its arguments."""
     script = tmp_path / "scontrol"
     script.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/asked\ncase $1 in requeue) ;; *) echo "{RUNNING}" ;; esac\n')
     script.chmod(0o755)

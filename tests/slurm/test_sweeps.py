@@ -1,4 +1,4 @@
-"""Sweeps on a real SLURM: what is interrupted goes on, what dies is told."""
+"""Sweeps on a real SLURM: interrupted jobs continue, and jobs that die are reported."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def metrics_of(folder):
 
 @pytest.fixture(scope="module")
 def undisturbed(cluster, small, tmp_path_factory):
-    """Metrics and log of the run that the others are compared with, trained on this machine without SLURM."""
+    """Metrics and log of a reference run, trained on this machine without SLURM."""
     from tests.distributed.conftest import Training
 
     folder = tmp_path_factory.mktemp("undisturbed")

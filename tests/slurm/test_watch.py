@@ -1,4 +1,4 @@
-"""Waiting for jobs: results count, the queue tells where there is none."""
+"""Waiting for jobs: their results count; for jobs without a result, the queue decides."""
 
 import pickle
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class FakeJob:
 
 
 class Time:
-    """A clock that a wait moves on; what is to happen at a time happens then."""
+    """Fake clock that waiting advances; scheduled events happen at their time."""
 
     def __init__(self, **events):
         self.now, self.events = 0.0, sorted((int(at[1:]), do) for at, do in events.items())

@@ -1,4 +1,4 @@
-"""One process writes a folder at a time, whatever file system it lies on."""
+"""Only one process at a time writes a folder, on any file system."""
 
 import errno
 import fcntl
