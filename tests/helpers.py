@@ -11,7 +11,7 @@ GENRES = ("Action", "Comedy", "Drama", "Horror")
 def draw_posters(folder: Path, n: int = 24, size: tuple[int, int] = (96, 144), seed: int = 0) -> Path:
     """Draw ``n`` posters with `catalogue.csv` beside them: each genre is a stripe of its colour, somewhere.
 
-    Background and shapes carry no information, so that a frozen backbone, which sees them all, has much to be beaten by.
+    Background and shapes carry no information, so that a frozen backbone, which sees them all, is easy to exceed.
     """
     rng = np.random.default_rng(seed)
     (folder / "posters").mkdir(parents=True, exist_ok=True)

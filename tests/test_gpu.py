@@ -1,6 +1,6 @@
 """Computations on a GPU give the same results as on a CPU.
 
-Each test here runs on the CPU too, so that a fault of the test itself shows on every machine. Tests that sit beside their
+Each test here runs on the CPU too, so that a fault of the test itself shows on every machine. Tests that are with their
 subject: views, batches and JPEG files (tests/images), relevance (tests/catalogue), search (tests/retrieval), the
 doctor (tests/doctor). ``make test-gpu`` runs all that are marked.
 """

@@ -1,4 +1,4 @@
-"""Demo posters: a deterministic, licence-free catalogue of films that never were, drawn with Pillow.
+"""Demo posters: a deterministic, licence-free catalogue of fictional films, drawn with Pillow.
 
 A film (`films`) has genres, an era and perhaps a series. Its poster (`compose`) is a picture and words: a palette
 (`palette`), a backdrop and a printing manner of its era (`eras`, `backdrops`, `stage`), a scene (`scenes`) with the

@@ -1,4 +1,4 @@
-"""Backdrops: what lies behind the picture, after the manner of an era."""
+"""Backdrops behind the picture, in the style of an era."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from keyart_demo.stage import Stage
 
 
 def _grounds(stage: Stage) -> tuple[Colour, Colour]:
-    """A pair of neighbouring tones for flat printing; which pair says light or dark poster."""
+    """A pair of neighbouring tones for flat printing; the pair decides whether the poster is light or dark."""
     p = stage.palette
     return stage.rng.choice(
         [(p.field, p.deep), (p.field, p.glow), (p.glow, p.paper), (p.deep, p.night), (p.deep, p.field)]

@@ -1,16 +1,16 @@
-"""What each genre puts on its posters: motifs, figures, scenes, typefaces and title effects, each with a weight."""
+"""Contents of each genre's posters: motifs, figures, scenes, typefaces and title effects, each with a weight."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Casting:
-    """One genre's habits.
+    """Contents of one genre's posters.
 
     Attributes:
-        share: How common the genre is (relative).
+        share: Relative frequency of the genre.
         motifs: Objects that stand for the genre.
-        figures: Who stands in its pictures.
+        figures: People in its pictures.
         scenes: Scene and its weight.
         faces: Typefaces (keys of `keyart_demo.fonts.FACES`).
         effects: Title effect and its weight.

@@ -1,4 +1,4 @@
-"""One poster: picture, words, print."""
+"""Composition of one poster: picture, text and print effects."""
 
 import random
 
@@ -19,7 +19,7 @@ from keyart_demo.stage import Room, Stage
 from keyart_demo.texture import add_grain, fold_and_wear, vignette
 
 SUPERSAMPLING = 2
-# How often a poster speaks in another voice than its genres': what keeps genre noisy.
+# Probability that a poster follows another genre than its own, so that genre stays noisy.
 STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF, NO_MOTIF = 0.1, 0.07, 0.05, 0.04
 
 
@@ -53,9 +53,9 @@ def poster(film: Film, seed: int, size: tuple[int, int], art: str = "") -> Image
 
 
 def paint(film: Film, size: tuple[int, int], rng: random.Random) -> tuple[Stage, Room]:
-    """The picture without words: palette, backdrop and scene, each spoken by one of the film's genres."""
+    """Draw the picture without text: palette, backdrop and scene, each chosen by one of the film's genres."""
     era = BY_NAME[film.era]
-    # Every genre of the film speaks at least once: through the palette, the scene, the motif or the figure.
+    # Every genre of the film chooses at least one of palette, scene, motif and figure.
     order = film.looks
     voices = [order[0], rng.choice(order), order[1 % len(order)], order[2 % len(order)]]
     for i, stray in enumerate((STRAY_PALETTE, STRAY_SCENE, STRAY_MOTIF)):
@@ -85,7 +85,7 @@ def _shuffled(rng: random.Random, items: tuple[str, ...]) -> list[str]:
 
 
 def _recut(stage: Stage, rng: random.Random) -> None:
-    """Another crop of the same key art, perhaps mirrored, in other colours."""
+    """Return another crop of the same key art, perhaps mirrored, in other colours."""
     w, h = stage.size
     zoom = rng.uniform(1.06, 1.3)
     cw, ch = w / zoom, h / zoom
@@ -106,7 +106,7 @@ def _recut(stage: Stage, rng: random.Random) -> None:
 
 
 def develop(image: Image.Image, era: Era, rng: random.Random) -> Image.Image:
-    """Print and age the sheet as its era would: tone, vignette, grain, folds."""
+    """Print and age the sheet in the style of its era: tone, vignette, grain, folds."""
     if rng.random() < era.worn:
         fold_and_wear(image, rng)
     pixels = np.asarray(image, dtype=np.float32).copy()

@@ -1,18 +1,18 @@
-"""Eras: how a decade composed, printed and lettered its posters, whatever the genre."""
+"""Eras: composition, printing and lettering of a decade's posters, independent of the genre."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
 class Era:
-    """One era's manner.
+    """Style of one era.
 
     Attributes:
         name: The value of the column ``era_style``.
         years: First and last year.
         share: How many of the films are of this era (relative).
         brush: How a motif's layers are inked (see `keyart_demo.stage`).
-        wobble: How far scissors stray, in a motif's units.
+        wobble: Irregularity of cut edges, in a motif's units.
         backdrops: Backdrop and its weight.
         scenes: Scene and the factor on its genre's weight; scenes that are not named have factor 1.
         faces: Typefaces of the era (keys of `keyart_demo.fonts.FACES`).

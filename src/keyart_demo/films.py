@@ -1,4 +1,4 @@
-"""Films that were never shot: title, year, genres and the hidden factors that their posters follow."""
+"""Fictional films: title, year, genres and the hidden factors that determine their posters."""
 
 import random
 from dataclasses import dataclass
@@ -76,12 +76,12 @@ class Film:
     studio: str
 
 
-#: Begins the seed of every stream of chance: it stays as it was first written, so that the drawn posters stay too.
+#: Start of the seed of every random generator; a change of it would change all posters.
 DRAWS = f"{FORMER_NAME} demo"
 
 
 def draws(seed: int, number: int, purpose: str) -> random.Random:
-    """The stream of chance of one film for one purpose: the same on every machine and Python."""
+    """Return the random generator of one film for one purpose: the same on every machine and Python."""
     return random.Random(f"{DRAWS}/{seed}/{number}/{purpose}")
 
 
@@ -136,13 +136,13 @@ def _draw_genres(rng: random.Random) -> tuple[str, ...]:
                 weight *= _AFFINITY.get(frozenset((genre, other)), 1.0)
             weights.append(weight)
         chosen.append(rng.choices(GENRES, weights)[0])
-    # The rarer genre speaks louder on a poster: a comedy western looks like a western.
+    # The rarer genre dominates a poster: a comedy western looks like a western.
     loud = {genre: CASTING[genre].share ** -0.5 * rng.uniform(0.4, 1.6) for genre in chosen}
     return tuple(sorted(chosen, key=lambda genre: -loud[genre]))
 
 
 def _with_noise(rng: random.Random, looks: tuple[str, ...]) -> tuple[str, ...]:
-    """The labels: now and then a genre is missed, swapped or made up."""
+    """Return noisy labels: sometimes a genre is missing, swapped or added."""
     labels = set(looks)
     if rng.random() < LABEL_NOISE:
         kind = rng.choice(["drop", "swap", "add"])
@@ -157,7 +157,7 @@ def _with_noise(rng: random.Random, looks: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _draw_title(rng: random.Random, looks: tuple[str, ...]) -> str:
-    """A title from the words of the loudest genre, or of the loudest and the quietest."""
+    """Draw a title from the words of the dominant genre, or of the dominant and the weakest."""
     words = NOUNS[looks[0]]
     noun = rng.choice(words)
     if " " in noun and rng.random() < 0.8:

@@ -1,4 +1,4 @@
-"""Words on the sheet: names, tagline, title, billing block, studio mark, series mark."""
+"""Text on the sheet: names, tagline, title, billing block, studio mark, series mark."""
 
 import random
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ def _pick(rng: random.Random, weights: dict[str, float]) -> str:
 
 
 def choose_lettering(film: Film, stage: Stage, rng: random.Random) -> tuple[Face, str]:
-    """Typeface and effect: mostly the genre's (not always the loudest one's), else the era's."""
+    """Typeface and effect: mostly those of a genre (not always the dominant one), else those of the era."""
     genre = film.looks[0] if rng.random() < 0.7 else rng.choice(film.looks)
     casting = CASTING[genre]
     face = FACES[rng.choice(casting.faces if rng.random() < 0.78 else stage.era.faces)]
@@ -73,7 +73,7 @@ class Column:
         return self.right - self.left
 
     def x(self, width: int, align: str = "centre") -> int:
-        """Where something of this width begins."""
+        """Return the left edge of something of this width."""
         return round(self.left if align == "left" else (self.left + self.right - width) / 2)
 
 
@@ -156,7 +156,7 @@ def _small_face(stage: Stage, rng: random.Random) -> Face:
 
 
 def _print_small(stage: Stage, mask: Image.Image, at: tuple[int, int], strength: float = 1.0) -> None:
-    """Print small words in the ink that reads best where they stand, on a soft shade where none reads well."""
+    """Print small text in the most legible ink, on a soft shade if no ink is legible."""
     x, y = at
     p = stage.palette
     ground = ground_under(stage.image, (x, y, x + mask.width, y + mask.height))

@@ -1,4 +1,4 @@
-"""Colours: what each genre tends to wear, and how each era prints it."""
+"""Colours of each genre, and how each era prints them."""
 
 import colorsys
 import random
@@ -77,7 +77,7 @@ class Palette:
         )
 
     def jittered(self, rng: random.Random) -> "Palette":
-        """The same palette, mixed by another printer."""
+        """Return the same palette with slightly different inks."""
         return self.changed(hue=rng.gauss(0, 0.022), saturation=rng.uniform(0.85, 1.12), value=rng.uniform(0.9, 1.08))
 
 
@@ -173,7 +173,7 @@ PALETTES: dict[str, tuple[Palette, ...]] = {
 
 
 def choose_palette(genre: str, era: str, rng: random.Random) -> Palette:
-    """One of the genre's palettes, mixed anew and aged as the era printed."""
+    """Choose one of the genre's palettes, vary it, and age it in the style of the era."""
     palette = rng.choice(PALETTES[genre]).jittered(rng)
     if era == "noir":
         palette = palette.changed(saturation=0.72, value=0.9)

@@ -47,11 +47,11 @@ class Pen:
 
     Args:
         size: Width and height of the canvas in pixels.
-        at: Where the motif's origin lies on the canvas, in pixels.
+        at: Position of the motif's origin on the canvas, in pixels.
         scale: Pixels per unit.
         angle: Clockwise turn in degrees.
         flip: Mirrored left to right.
-        wobble: How far corners stray, in units: above zero, curves become facets, as if cut with scissors.
+        wobble: Maximum displacement of corners, in units: above zero, curves become facets, as if cut with scissors.
         rng: Draws the straying.
     """
 

@@ -23,7 +23,7 @@ from keyart_demo.fonts import font_versions
 from keyart_demo.table import COLUMNS, choose_pairs, other_name, poster_name, row, write_table
 from keyart_demo.worker import Share, draw
 
-# Raised whenever the posters that come out change.
+# Increase it with every change that gives other posters.
 VERSION = 2
 _ALONE = 24
 NAMES = ("posters", "other_art", "catalogue.csv", "pairs.csv", "recipe.json")
@@ -41,7 +41,7 @@ def demo_catalogue(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """Render a catalogue of film posters that never were, or find it where it was rendered before.
+    """Render a catalogue of fictional film posters, or return the one that was rendered before.
 
     Every poster is a pure function of ``seed`` and its number: a catalogue of 200 is the beginning of one of 1,200.
     Genre speaks through palette, motif, composition and lettering, noisily; era and series are drawn independently of
@@ -107,7 +107,7 @@ def _check(n: int, pairs: int, size: tuple[int, int], workers: int | None) -> No
 
 
 def _recipe(n: int, seed: int, pairs: int, size: tuple[int, int]) -> dict[str, object]:
-    """Everything that shapes the files."""
+    """Return everything that determines the files."""
     return {
         "version": VERSION,
         "n": n,
@@ -168,7 +168,7 @@ def _build(
 
 
 def _draw_apart(share: Share, count: Callable[[int], None]) -> None:
-    """Draw a share in a process of its own, counting its posters as they come."""
+    """Draw a share of the posters in a separate process, and count them."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     with tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(

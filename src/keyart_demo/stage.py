@@ -1,4 +1,4 @@
-"""The stage on which a poster's picture is built: an image, its inks, its era, and the putting of motifs."""
+"""The stage on which a poster's picture is built: an image, its inks, its era, and the placement of motifs."""
 
 import random
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ class Room:
 
 @dataclass
 class Stage:
-    """A poster's picture in the making; positions are fractions of width and height, sizes of the width."""
+    """A poster's unfinished picture; positions are fractions of width and height, sizes of the width."""
 
     image: Image.Image
     palette: Palette
@@ -67,7 +67,7 @@ class Stage:
         glow(self.image, mask, colour, radius * self.size[0], strength)
 
     def pen(self, x: float, y: float, size: float, *, angle: float = 0.0, flip: bool = False) -> Pen:
-        """A pen at a place, in the era's hand."""
+        """Return a pen at a position, in the style of the era."""
         return Pen(
             self.size, self.at(x, y), size * self.size[0], angle=angle, flip=flip, wobble=self.era.wobble, rng=self.rng
         )
@@ -116,11 +116,11 @@ class Stage:
         ground: Colour | None = None,
         seed: int | None = None,
     ) -> Image.Image:
-        """Draw a motif and print it in the era's manner.
+        """Draw a motif and print it in the style of the era.
 
         Args:
             name: A key of `keyart_demo.motifs.MOTIFS`.
-            x: Where its middle lies, as a fraction of the width.
+            x: Position of its centre, as a fraction of the width.
             y: The same of the height.
             size: Half its extent, as a fraction of the width.
             angle: Clockwise turn in degrees.

@@ -8,7 +8,7 @@ from keyart_demo.pen import Pen
 
 Motif = Callable[[Pen, random.Random], None]
 
-# What stands on the ground and looks wrong in the air.
+# Motifs that stand on the ground and look wrong in the air.
 GROUNDED = frozenset(
     {"castle", "house", "tree", "bare_tree", "pine", "palm", "cactus", "chair", "bridge", "tower", "church", "door",
      "lighthouse", "car", "motorbike", "train", "camera", "microphone", "tentacles", "hand", "crow", "wave", "skyline",

@@ -1,4 +1,4 @@
-"""Scenes: ways to compose a poster's picture. Each draws on the stage and says where it left room for words."""
+"""Scenes: ways to compose a poster's picture. Each draws on the stage and returns where it left room for text."""
 
 from collections.abc import Callable
 

@@ -55,7 +55,7 @@ def icon(stage: Stage) -> Room:
 
 
 def diagonal(stage: Stage) -> Room:
-    """The sheet cut aslant; a figure on the cut."""
+    """The sheet divided by a diagonal, with a figure on it."""
     rng, p = stage.rng, stage.palette
     rise = rng.choice([-1, 1]) * rng.uniform(0.08, 0.22)
     if is_flat(stage) or rng.random() < 0.4:

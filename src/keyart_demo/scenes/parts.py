@@ -70,7 +70,7 @@ def sky(stage: Stage, *, night: float = 0.3) -> None:
 
 
 def _weather(stage: Stage, light: Colour) -> None:
-    """What hangs in a sky that is not flat: stars over neon, long clouds, fog, smoke."""
+    """What fills a sky that is not flat: stars over neon, long clouds, fog, smoke."""
     rng, p = stage.rng, stage.palette
     if stage.era.name == "airbrush":
         stars(stage, 70, 0.5)
