@@ -44,7 +44,7 @@ def refusal(arguments):
         (["-m", "hydra.sweep.dir=a,b", "seed=0,1"], ["hydra.sweep.dir=a,b", "one value"]),
         (["-m", "hydra.sweep.subdir=x", "seed=0,1"], ["hydra.sweep.subdir=x", "leave it out"]),
         (["-m", "hydra.sweeper.max_batch_size=x", "seed=0,1"], ["hydra.sweeper.max_batch_size=x: value 'x'"]),
-        (["-m", "experiment=glob(q*)"], ["experiment=glob(q*)", "name some"]),
+        (["-m", "experiment=glob(q*)"], ["experiment=glob(q*)", "name at least one"]),
         (["-m", "loss=ntxent,supcon", "loss.temperature=0.1"], ["loss.temperature=0.1", "++loss.temperature=0.1"]),
         (["-m", "loss=ntxent,supcon", "++loss.temprature=0.1"], ["did you mean loss.temperature?"]),
         (["-r", "-m", "seed=0,1"], ["--run and --multirun"]),
