@@ -74,11 +74,11 @@ def search(device: torch.device, rows: int, rounds: int) -> None:
     if gpu.has_gpu():
         by_faiss = gpu.FaissCopy(*gpu.copy_to_gpu(flat))
         engines["FAISS, GPU"] = lambda: by_faiss.search(queries, K)
-    wanted, lines = flat.search(queries, K)[0], []
+    expected, lines = flat.search(queries, K)[0], []
     for name, engine in engines.items():
         scores = engine()[0]
-        if np.abs(scores - wanted).max() > 1e-3:
-            raise SystemExit(f"{name} found other neighbours: scores differ by {np.abs(scores - wanted).max():.2g}")
+        if np.abs(scores - expected).max() > 1e-3:
+            raise SystemExit(f"{name} found other neighbours: scores differ by {np.abs(scores - expected).max():.2g}")
         taken = median(engine, device, 1 if name == "FAISS, CPU" else rounds)
         lines.append([name, f"{taken * 1e3:.1f}", f"{QUERIES / taken:,.0f}", f"{taken / limit:.1f}"])
     lines.append([f"products alone, {device.type}", f"{limit * 1e3:.1f}", "", "1"])

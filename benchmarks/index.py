@@ -43,9 +43,9 @@ def clustered(rows: int, clusters: int, spread: float, seed: int = 0) -> np.ndar
     return vectors
 
 
-def recall_of(found: np.ndarray, wanted: np.ndarray) -> float:
+def recall_of(found: np.ndarray, expected: np.ndarray) -> float:
     """Share of the exact neighbours that were found."""
-    return float(np.mean([np.isin(a, b).mean() for a, b in zip(wanted, found, strict=True)]))
+    return float(np.mean([np.isin(a, b).mean() for a, b in zip(expected, found, strict=True)]))
 
 
 def ours(vectors: np.ndarray, kind: str | None, folder: Path) -> tuple[PosterIndex, float]:
@@ -73,14 +73,14 @@ def annoys(vectors: np.ndarray, trees: int) -> tuple[object, float]:
     return index, time.perf_counter() - started
 
 
-def least_search_k(search: Callable[[int], np.ndarray], wanted: np.ndarray, recall: float) -> tuple[int, float]:
+def least_search_k(search: Callable[[int], np.ndarray], expected: np.ndarray, recall: float) -> tuple[int, float]:
     """Annoy's least effort that reaches a recall, to a fiftieth, and the recall."""
     low, high = 0, 100
-    while (found := recall_of(search(high), wanted)) < recall and high < 10_000_000:
+    while (found := recall_of(search(high), expected)) < recall and high < 10_000_000:
         low, high = high, 2 * high
     while high - low > max(high // 50, 1):
         middle = (low + high) // 2
-        share = recall_of(search(middle), wanted)
+        share = recall_of(search(middle), expected)
         low, high, found = (low, middle, share) if share >= recall else (middle, high, found)
     return high, found
 
@@ -116,7 +116,7 @@ def main() -> None:
     queries, vectors = vectors[given.rows :].copy(), vectors[: given.rows]
     exact = faiss.IndexFlatIP(WIDTH)
     exact.add(vectors)
-    wanted = exact.search(queries, K)[1]
+    expected = exact.search(queries, K)[1]
     del exact
 
     with tempfile.TemporaryDirectory() as folder:
@@ -124,7 +124,7 @@ def main() -> None:
         rival, their_build = annoys(vectors, given.trees)
         del vectors
         faiss.omp_set_num_threads(1)
-        our_recall = recall_of(index.search(queries, K)[1], wanted)
+        our_recall = recall_of(index.search(queries, K)[1], expected)
 
         def ask_rival(effort: int) -> np.ndarray:
             found = np.full((len(queries), K), -1)
@@ -133,8 +133,8 @@ def main() -> None:
                 found[i, : len(near)] = near
             return found
 
-        equal, equal_recall = least_search_k(ask_rival, wanted, our_recall)
-        least, least_recall = least_search_k(ask_rival, wanted, RECALL)
+        equal, equal_recall = least_search_k(ask_rival, expected, our_recall)
+        least, least_recall = least_search_k(ask_rival, expected, RECALL)
 
         def rivals(effort: int) -> np.ndarray:
             return seconds_each(lambda query: rival.get_nns_by_vector(query, K, search_k=effort), queries)  # type: ignore[attr-defined]

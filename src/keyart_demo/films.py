@@ -126,9 +126,9 @@ def draw_film(seed: int, number: int) -> Film:
 
 
 def _draw_genres(rng: random.Random) -> tuple[str, ...]:
-    wanted = rng.choices([1, 2, 3], [36, 44, 20])[0]
+    expected = rng.choices([1, 2, 3], [36, 44, 20])[0]
     chosen: list[str] = []
-    while len(chosen) < wanted:
+    while len(chosen) < expected:
         weights = []
         for genre in GENRES:
             weight = 0.0 if genre in chosen else CASTING[genre].share

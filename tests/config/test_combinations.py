@@ -124,7 +124,7 @@ def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (
             ["miner=hard", "miner.positives=semi_hard", "miner.negatives=all"],
@@ -142,7 +142,7 @@ def test_what_is_refused_is_what_the_loss_itself_says(loss_name):
         (["sampler=pk", "sampler.m=129"], r"sampler\.m=129 is larger"),
     ],
 )
-def test_senseless_values_are_refused_at_start(overrides, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_senseless_values_are_refused_at_start(overrides, message):
+    with pytest.raises(InputError, match=message) as caught:
         check_config(compose_plain(["experiment=plain", *overrides]))
     assert "\n" not in str(caught.value)

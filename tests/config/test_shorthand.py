@@ -200,7 +200,7 @@ class TestTrainer:
         assert f"trainer.{name}=1: keyart sets this argument" in said([f"{sign}trainer.{name}=1"])
 
     @pytest.mark.parametrize(
-        ("override", "told"),
+        ("override", "message"),
         [
             ("trainer.limit_train_batches=abc", "takes int or float or null"),
             ("trainer.accumulate_grad_batches=null", "takes int"),
@@ -210,8 +210,8 @@ class TestTrainer:
             ("trainer.loops=true", "trainer holds accelerator, "),
         ],
     )
-    def test_a_wrong_value_or_name_is_refused(self, override, told):
-        assert told in said([override])
+    def test_a_wrong_value_or_name_is_refused(self, override, message):
+        assert message in said([override])
 
     def test_they_are_found_without_importing_lightning(self):
         code = (
@@ -287,7 +287,7 @@ class TestSums:
         assert given == ["-m", "loss=sum", "+loss@loss.terms.supcon=supcon", "++loss.weights.supcon=0.1,0.5"]
 
     @pytest.mark.parametrize(
-        ("overrides", "told"),
+        ("overrides", "message"),
         [
             (["loss=sum", "loss.weights.nope=1"], "there is no loss nope; choose one of angular, "),
             (["loss=sum", "loss.terms.supcon.temprature=1"], "did you mean loss.terms.supcon.temperature?"),
@@ -295,8 +295,8 @@ class TestSums:
             (["loss.weights.supcon=1"], "there is no key loss.weights.supcon"),
         ],
     )
-    def test_what_is_no_loss_or_no_weight_is_refused(self, overrides, told):
-        assert told in said(overrides)
+    def test_what_is_no_loss_or_no_weight_is_refused(self, overrides, message):
+        assert message in said(overrides)
 
     def test_a_run_that_recorded_such_a_term_may_be_resumed(self, tmp_path):
         recorded = ["loss=sum", "+loss@loss.terms.supcon=supcon", "++loss.weights.supcon=0.5"]

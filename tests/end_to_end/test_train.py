@@ -243,9 +243,9 @@ def test_a_sweep_reports_its_folder_last(arguments, train_here):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"), [("simple", "run_training_epoch"), ("advanced", "cumtime"), ("pytorch", "aten::")]
+    ("kind", "message"), [("simple", "run_training_epoch"), ("advanced", "cumtime"), ("pytorch", "aten::")]
 )
-def test_a_profile_goes_into_the_runs_folder(kind, told, arguments, train_here):
+def test_a_profile_goes_into_the_runs_folder(kind, message, arguments, train_here):
     code, out, err = train_here(
         *arguments, "training.head_epochs=1", "callbacks.report=false", f"trainer.profiler={kind}"
     )
@@ -253,7 +253,7 @@ def test_a_profile_goes_into_the_runs_folder(kind, told, arguments, train_here):
     assert len(out.splitlines()) == 1
     assert "Profiler Report" not in err
     profile = train_here.folder / out.strip() / "profile" / f"fit-{kind}.txt"
-    assert told in profile.read_text()
+    assert message in profile.read_text()
 
 
 def test_losses_of_pytorch_metric_learning_train(arguments, train_here):

@@ -194,7 +194,7 @@ def test_blur_smooths(pixels):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"flip": 1.5}, r"augment\.flip=1\.5"),
         ({"zoom": 0}, r"augment\.zoom=0"),
@@ -202,8 +202,8 @@ def test_blur_smooths(pixels):
         ({"rotation": float("nan")}, r"augment\.rotation=nan"),
     ],
 )
-def test_arguments_are_checked(arguments, told):
-    with pytest.raises(InputError, match=told):
+def test_arguments_are_checked(arguments, message):
+    with pytest.raises(InputError, match=message):
         Augment(**arguments)
 
 

@@ -36,8 +36,8 @@ def corners(pixels):
     ]
 
 
-def close(found, wanted, by=12):
-    return np.abs(np.array(found, dtype=int) - np.array(wanted, dtype=int)).max() <= by
+def close(found, expected, by=12):
+    return np.abs(np.array(found, dtype=int) - np.array(expected, dtype=int)).max() <= by
 
 
 def test_same_shape_is_resized_whole(files):
@@ -195,17 +195,17 @@ def test_absurdly_small(files, width, height):
 
 
 @pytest.mark.parametrize(
-    ("width", "height", "told"),
+    ("width", "height", "message"),
     [
         (3000, 20, "3000×20 pixels, 150 times as wide as high"),
         (20, 3000, "20×3000 pixels, 150 times as high as wide"),
         (401, 100, "401×100 pixels, 4.01 times as wide as high"),
     ],
 )
-def test_no_poster_is_so_long(files, width, height, told):
+def test_no_poster_is_so_long(files, width, height, message):
     with pytest.raises(BadImage) as caught:
         decode_poster(files.encode(Image.new("RGB", (width, height)), "PNG"), (90, 60))
-    assert (caught.value.kind, caught.value.detail) == ("extreme shape", told)
+    assert (caught.value.kind, caught.value.detail) == ("extreme shape", message)
     assert "crop" in caught.value.fix
 
 

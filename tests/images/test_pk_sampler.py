@@ -181,7 +181,7 @@ def test_columns_that_make_no_classes_are_reported():
         PKSampler(table, class_labels(catalogue(), "film"), batch_size=4, m=2, column="film")
 
 
-@pytest.mark.parametrize(("m", "told"), [(1, r"sampler\.m=1"), (9, r"sampler\.m=9 is larger")])
-def test_bad_arguments(m, told):
-    with pytest.raises(InputError, match=told):
+@pytest.mark.parametrize(("m", "message"), [(1, r"sampler\.m=1"), (9, r"sampler\.m=9 is larger")])
+def test_bad_arguments(m, message):
+    with pytest.raises(InputError, match=message):
         PKSampler(np.ones((20, 2), dtype=bool), np.zeros(20, dtype=np.int64), batch_size=8, m=m)

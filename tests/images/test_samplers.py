@@ -168,7 +168,7 @@ def test_fewer_posters_than_a_batch():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         ({"batch_size": 8, "m": 9}, r"sampler\.m=9 is larger than sampler\.batch_size=8"),
         ({"batch_size": 8, "m": 0}, r"sampler\.m=0"),
@@ -176,8 +176,8 @@ def test_fewer_posters_than_a_batch():
         ({"batch_size": 19, "m": 15}, r"sampler\.m=15.*2 batches of 10; lower sampler\.m to 10"),
     ],
 )
-def test_bad_arguments(arguments, told):
-    with pytest.raises(InputError, match=told):
+def test_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
         MPerClassSampler(np.ones((20, 2), dtype=bool), **arguments)
 
 

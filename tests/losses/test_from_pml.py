@@ -272,7 +272,7 @@ def test_dynamic_soft_margin_fails_at_its_second_step():
 
 
 @pytest.mark.parametrize(
-    ("loss", "miner", "told"),
+    ("loss", "miner", "message"),
     [
         (losses.MultipleLosses([losses.CircleLoss()]), None, "MultipleLosses cannot be used: it holds several"),
         (losses.CrossBatchMemory(losses.CircleLoss(), 6), None, "CrossBatchMemory cannot be used"),
@@ -287,8 +287,8 @@ def test_dynamic_soft_margin_fails_at_its_second_step():
         (losses.CircleLoss(), losses.CircleLoss(), "takes a miner of pytorch-metric-learning, not CircleLoss"),
     ],
 )
-def test_from_pml_refuses_what_needs_labels(loss, miner, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_from_pml_refuses_what_needs_labels(loss, miner, message):
+    with pytest.raises(InputError, match=message) as caught:
         from_pml(loss, miner)
     assert "\n" not in str(caught.value)
 
@@ -367,7 +367,7 @@ def test_classes_without_a_margin_refuse_one(name):
 
 
 @pytest.mark.parametrize(
-    ("overrides", "told"),
+    ("overrides", "message"),
     [
         (["loss=pml"], r"loss\.class=null: takes one of CircleLoss, "),
         (["loss=pml", "loss.class=TripletMargin"], r"did you mean TripletMarginLoss\?"),
@@ -392,8 +392,8 @@ def test_classes_without_a_margin_refuse_one(name):
         (["loss=bce", "miner=pml", "miner.class=HDCMiner"], r"miner=pml: loss=bce"),
     ],
 )
-def test_wrong_values_are_refused_at_start(overrides, told):
-    with pytest.raises(InputError, match=told) as caught:
+def test_wrong_values_are_refused_at_start(overrides, message):
+    with pytest.raises(InputError, match=message) as caught:
         check_config(compose_plain(overrides))
     assert "\n" not in str(caught.value)
 

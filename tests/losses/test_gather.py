@@ -160,9 +160,9 @@ def test_two_processes_have_the_gradient_of_one_on_the_joined_batch(tmp_path):
             found = results[case]
             assert found.keys() == expected.keys()
             for name, value in expected.items():
-                told = f"{case}: {name}"
+                message = f"{case}: {name}"
                 torch.testing.assert_close(
-                    found[name], value, rtol=1e-4, atol=1e-5, msg=lambda m, told=told: f"{told}: {m}"
+                    found[name], value, rtol=1e-4, atol=1e-5, msg=lambda m, message=message: f"{message}: {m}"
                 )
     for results in both:
         assert results["rows"].flatten().tolist() == [*range(10), *range(100, 108)]

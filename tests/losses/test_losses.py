@@ -235,7 +235,7 @@ def test_a_poster_and_itself_are_neither():
 
 
 @pytest.mark.parametrize(
-    ("loss", "margin", "told"),
+    ("loss", "margin", "message"),
     [
         (AngularLoss, 400, ["loss.margin=400", "degrees", "1 to 80"]),
         (TripletLoss, 45, ["loss.margin=45", "distance", "0 to 2"]),
@@ -244,10 +244,10 @@ def test_a_poster_and_itself_are_neither():
         (BCELoss, 1, ["loss.margin=1", "has no margin"]),
     ],
 )
-def test_margins_out_of_range_are_refused_with_unit_and_range(loss, margin, told):
+def test_margins_out_of_range_are_refused_with_unit_and_range(loss, margin, message):
     with pytest.raises(InputError) as caught:
         loss(margin)
-    assert all(part in str(caught.value) for part in told)
+    assert all(part in str(caught.value) for part in message)
     assert "\n" not in str(caught.value)
 
 

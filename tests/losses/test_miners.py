@@ -202,7 +202,7 @@ def test_choices_are_among_the_relations_scale_free_and_repeatable(miner):
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: SemiHardMiner(0), r"miner\.margin=0"),
         (lambda: SemiHardMiner(kind="x"), r"miner\.kind=x"),
@@ -214,6 +214,6 @@ def test_choices_are_among_the_relations_scale_free_and_repeatable(miner):
         (lambda: PairMarginMiner(3), r"miner\.positive_margin=3"),
     ],
 )
-def test_values_out_of_range(make, told):
-    with pytest.raises(InputError, match=told):
+def test_values_out_of_range(make, message):
+    with pytest.raises(InputError, match=message):
         make()

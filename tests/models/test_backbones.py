@@ -189,7 +189,7 @@ def test_strided_1x1_stems_are_kept_out_of_channels_last():
 
 
 @pytest.mark.parametrize(
-    ("name", "pooling", "told"),
+    ("name", "pooling", "message"),
     [
         ("nosuch", "avg", ["model.backbone=nosuch"]),
         ("resnet19", "avg", ["model.backbone=resnet19", "did you mean", "resnet18"]),
@@ -197,10 +197,10 @@ def test_strided_1x1_stems_are_kept_out_of_channels_last():
         ("test_resnet", "max", ["model.pooling=max", "gem"]),
     ],
 )
-def test_unknown_names_are_refused_in_one_line(name, pooling, told):
+def test_unknown_names_are_refused_in_one_line(name, pooling, message):
     with pytest.raises(InputError) as caught:
         check_backbone(name, "none", pooling)
-    assert all(part in str(caught.value) for part in told)
+    assert all(part in str(caught.value) for part in message)
     assert "\n" not in str(caught.value)
 
 

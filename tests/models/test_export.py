@@ -142,9 +142,9 @@ def test_the_graph_equals_the_embedder_for_any_number_of_images(case, graph_of):
         np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1, atol=1e-5)
 
 
-def by_the_letter(data, told):
+def by_the_letter(data, message):
     """Follow `preprocessing.json` literally, with only Pillow."""
-    steps = {step["do"]: step for step in told["steps"]}
+    steps = {step["do"]: step for step in message["steps"]}
     height, width = steps["resize"]["height"], steps["resize"]["width"]
     image = Image.open(io.BytesIO(data))
     scale = 2 * max(width / image.width, height / image.height)

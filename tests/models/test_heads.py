@@ -320,7 +320,7 @@ def test_heads_train_and_drop():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: build_head("cnn", 6, 3), "model.head=cnn"),
         (lambda: build_head("mlp", 6, 0), "model.embedding_size=0"),
@@ -344,8 +344,8 @@ def test_heads_train_and_drop():
         (lambda: build_head_from_description({"kind": "future"}), "future"),
     ],
 )
-def test_values_out_of_range_are_refused(make, told):
-    with pytest.raises(InputError, match=told.replace(".", r"\.")):
+def test_values_out_of_range_are_refused(make, message):
+    with pytest.raises(InputError, match=message.replace(".", r"\.")):
         make()
     with pytest.raises(ValueError, match="must take 3 columns"):
         CombinedHead(6, LinearHead(6, 3), projection=Projection({"pooled": (0, 6)}, 3))

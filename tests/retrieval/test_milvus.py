@@ -134,7 +134,7 @@ def test_engines_agree_on_titles_that_are_too_long(title, keyart, made, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("column", "text", "told"),
+    ("column", "text", "message"),
     [
         ("id", "i" * 70_000, "its id has 70,000 bytes"),
         ("id", "é" * 40_000, "its id has 80,000 bytes"),
@@ -144,8 +144,8 @@ def test_engines_agree_on_titles_that_are_too_long(title, keyart, made, tmp_path
         ("genres", "|".join(map(str, range(1025))), "its list has 1,025 genres"),
     ],
 )
-def test_texts_that_milvus_cannot_hold_are_named_before_anything_is_written(column, text, told, tmp_path):
-    with pytest.raises(InputError, match=told) as error:
+def test_texts_that_milvus_cannot_hold_are_named_before_anything_is_written(column, text, message, tmp_path):
+    with pytest.raises(InputError, match=message) as error:
         build_milvus(lengthened(column, text), str(tmp_path / "a.db"))
     assert len(str(error.value)) < 300
     assert "build it again" not in str(error.value)

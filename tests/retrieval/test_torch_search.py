@@ -34,11 +34,11 @@ def test_it_finds_what_faiss_finds(device, tile, monkeypatch):
     vectors, queries = clustered(500), clustered(90, seed=3)
     flat = faiss.IndexFlatIP(16)
     flat.add(vectors)
-    expected, wanted = flat.search(queries, 12)
+    expected, exact = flat.search(queries, 12)
     scores, rows = TorchFlat(vectors, device).search(queries, 12)
     assert (scores.dtype, rows.dtype) == (np.float32, np.int64)
     np.testing.assert_allclose(scores, expected, atol=1e-6)
-    assert (rows == wanted).mean() > 0.99
+    assert (rows == exact).mean() > 0.99
     np.testing.assert_allclose((vectors[rows] * queries[:, None]).sum(axis=2), scores, atol=1e-6)
 
 
@@ -52,8 +52,8 @@ def test_equal_scores_go_by_row(device, tile, monkeypatch):
     queries[0] = 0
     for k in (1, 5, 60):
         scores, rows = TorchFlat(vectors, device).search(queries, k)
-        expected, wanted = by_hand(vectors, queries, k)
-        np.testing.assert_array_equal(rows, wanted)
+        expected, exact = by_hand(vectors, queries, k)
+        np.testing.assert_array_equal(rows, exact)
         np.testing.assert_array_equal(scores, expected)
 
 
@@ -172,6 +172,6 @@ def test_a_real_gpu_answers_by_faiss_or_torch():
     near, rows = index.search(queries, 10)
     assert index.index in gpu._copies
     assert isinstance(gpu._copies[index.index], gpu.FaissCopy if gpu.has_gpu() else TorchFlat)
-    expected, wanted = index.index.search(queries, 10)
+    expected, exact = index.index.search(queries, 10)
     np.testing.assert_allclose(near, expected, atol=1e-3)
-    assert (rows == wanted).mean() > 0.95
+    assert (rows == exact).mean() > 0.95

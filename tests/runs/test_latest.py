@@ -77,12 +77,12 @@ def test_resume_takes_the_latest_that_was_interrupted(named, capsys):
 
 
 @pytest.mark.parametrize(
-    ("find", "told"),
+    ("find", "message"),
     [(finished_run, "none of its 1 runs is finished"), (resumable_run, "none of its 1 runs is interrupted")],
 )
-def test_where_there_is_none_of_the_kind_it_is_refused(find, told, tmp_path):
+def test_where_there_is_none_of_the_kind_it_is_refused(find, message, tmp_path):
     make_run(tmp_path / "a" / "x", done=False, last=False)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         find(tmp_path / "a")
 
 

@@ -121,7 +121,7 @@ def test_ctrl_c_is_saved_too_and_continues_alike(tmp_path):
     assert fit(tmp_path / "run", resume=True)[1] == undisturbed[1]
 
 
-@pytest.mark.parametrize("begin", ["told", "complete"])
+@pytest.mark.parametrize("begin", ["message", "complete"])
 def test_ctrl_c_does_not_wait_a_second_time_nor_for_a_complete_run(begin, tmp_path):
     stop = StopOnSignal(tmp_path / "last.ckpt")
     with stop.listening():

@@ -86,7 +86,7 @@ def finished(tmp_path_factory, logged_out, open_run):
 
 
 @pytest.fixture(scope="module")
-def told(finished, read_summary):
+def message(finished, read_summary):
     return read_summary(finished[1])
 
 
@@ -95,30 +95,30 @@ def records(finished, read_records):
     return read_records(finished[1])
 
 
-def test_without_login_or_network_the_run_is_offline_and_finished(finished, told):
+def test_without_login_or_network_the_run_is_offline_and_finished(finished, message):
     folder, session, printed, _ = finished
-    assert (told["state"], told["exit_code"]) == ("finished", 0)
-    assert told["project"] == "keyart"
-    assert told["name"] == "a run"
-    assert told["tags"] == ["demo"]
+    assert (message["state"], message["exit_code"]) == ("finished", 0)
+    assert message["project"] == "keyart"
+    assert message["name"] == "a run"
+    assert message["tags"] == ["demo"]
     assert printed.splitlines()[-1] == f"wandb sync {shlex.quote(str(session))}"
     assert sync_line([folder, folder.parent]) == printed.splitlines()[-1]
 
 
-def test_config_git_and_dataset_are_in_the_config(told):
-    config = told["config"]
+def test_config_git_and_dataset_are_in_the_config(message):
+    config = message["config"]
     assert config["loss"] == {"name": "angular", "margin": 45}
     assert config["git"] == {"commit": "c0ffee", "dirty": True}
     assert config["dataset"]["fingerprint"] == "f1ngerpr1nt"
     assert config["environment"]["python"] == "3.11.7"
 
 
-def test_metrics_have_the_trainers_step_and_the_best_validation_is_the_summary(told, records, history_of):
+def test_metrics_have_the_trainers_step_and_the_best_validation_is_the_summary(message, records, history_of):
     rows = history_of(records)
     assert list(rows) == [9, 19, 29]
     assert rows[19] == {"train/loss": 0.5, "train/epoch": 1, "val/ndcg@10": 0.5, "val/ndcg@10/chance": 0.2}
-    assert told["summary"]["val/ndcg@10"] == {"max": 0.5}
-    assert told["summary"]["train/loss"] == {"min": 0.5}
+    assert message["summary"]["val/ndcg@10"] == {"max": 0.5}
+    assert message["summary"]["train/loss"] == {"min": 0.5}
 
 
 def test_what_stands_beside_a_metric_gets_no_panel_of_its_own(records):
@@ -127,34 +127,34 @@ def test_what_stands_beside_a_metric_gets_no_panel_of_its_own(records):
     assert hidden == {"train/epoch", "val/ndcg@10/chance"}
 
 
-def test_test_metrics_are_in_the_summary_with_chance_frozen_and_lift(told):
+def test_test_metrics_are_in_the_summary_with_chance_frozen_and_lift(message):
     for name, value in METRICS.items():
         if name.startswith("test/"):
-            assert told["summary"].get(name) == value
-    assert told["summary"]["best/ndcg@10"] == 0.4
+            assert message["summary"].get(name) == value
+    assert message["summary"]["best/ndcg@10"] == 0.4
 
 
-def read_table(session, told, key):
-    content = json.loads((session / "files" / told["summary"][key]["path"]).read_text())
+def read_table(session, message, key):
+    content = json.loads((session / "files" / message["summary"][key]["path"]).read_text())
     return content["columns"], content["data"]
 
 
-def test_tables_of_metrics_and_genres(finished, told):
+def test_tables_of_metrics_and_genres(finished, message):
     session = finished[1]
     beside = ["chance", "frozen", "lift"]
-    assert read_table(session, told, "test/metrics") == (
+    assert read_table(session, message, "test/metrics") == (
         ["metric", "value", *beside],
         [["ndcg@10", 0.35, 0.2, 0.3, 1.5]],
     )
-    assert read_table(session, told, "test/genres") == (
+    assert read_table(session, message, "test/genres") == (
         ["genre", "precision@10", *beside],
         [["Action/Adventure", 0.4, 0.3, None, None], ["Drama", 0.6, 0.5, 0.5, None]],
     )
 
 
-def test_table_of_the_embedding(finished, told):
+def test_table_of_the_embedding(finished, message):
     results = finished[3]
-    columns, rows = read_table(finished[1], told, "embedding/posters")
+    columns, rows = read_table(finished[1], message, "embedding/posters")
     assert columns == ["id", "title", "year", "genres", "split", "x", "y", "e0", "e1", "e2", "e3"]
     assert len(rows) == 24
     assert rows[5][:5] == ["p0005", "Film 5", 1985, "Comedy", "test"]
@@ -168,9 +168,9 @@ def test_table_of_the_embedding(finished, told):
     assert covariance[0, 0] > covariance[1, 1]
 
 
-def test_every_picture_of_the_run_is_logged(finished, told):
+def test_every_picture_of_the_run_is_logged(finished, message):
     for name, file in (("pictures/gallery", "gallery.png"), ("pictures/curves", "curves.png")):
-        shown = told["summary"][name]
+        shown = message["summary"][name]
         assert (shown["width"], shown["height"], shown["caption"]) == (8, 6, file)
         assert (finished[1] / "files" / shown["path"]).is_file()
 

@@ -19,7 +19,7 @@ def expected_leakage(sizes: Sequence[int], posters: int, train: float, test: flo
         test: Fraction of posters for the test.
 
     Examples:
-        >>> round(expected_leakage([2], 4, 0.5, 0.5), 4)  # the pair is parted in 2 of 3 ways
+        >>> round(expected_leakage([2], 4, 0.5, 0.5), 4)  # the pair is separated in 2 of 3 cases
         0.6667
     """
     in_test, in_train = round(test * posters), round(train * posters)

@@ -146,7 +146,7 @@ def _parted(keys: npt.NDArray, split: npt.NDArray[np.object_]) -> list[Any]:
 def _check_fractions(val: float, test: float) -> None:
     for key, value in (("data.split.val", val), ("data.split.test", test)):
         if not 0 < value < 1:
-            raise InputError(f"{key}={value:g}: a split's share lies between 0 and 1 (exclusive), such as 0.1")
+            raise InputError(f"{key}={value:g}: a split's share must be between 0 and 1 (exclusive), such as 0.1")
     if val + test >= 1:
         raise InputError(
             f"data.split.val={val:g} and data.split.test={test:g}: leave nothing for train; their sum must stay below 1"

@@ -112,7 +112,7 @@ def main() -> None:
         echo(f"keyart: {describe_fault(error)}", err=True)
         code = 2
     except MemoryError:
-        echo("keyart: the memory does not suffice; close other programs, or raise its limit (ulimit -v)", err=True)
+        echo("keyart: there is not enough memory; close other programs, or raise its limit (ulimit -v)", err=True)
         code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130

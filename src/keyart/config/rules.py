@@ -327,7 +327,7 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
 
     Args:
         config: The configuration as plain dicts and lists.
-        here: Whether the run will use this machine; then its cores must suffice.
+        here: Whether the run will use this machine; then it must have enough cores.
     """
     for key, rule in RULES.items():
         try:

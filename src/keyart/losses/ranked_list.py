@@ -67,12 +67,12 @@ class RankedListLoss(MetricLoss):
         positive, negative = relations.pair_masks()
         alpha = 1 + self.margin / 2 if self.alpha is None else self.alpha
         apart = distances(embeddings, ref_emb)
-        near = _trespass(apart - (alpha - self.margin), positive, self.positive_temperature)
-        far = _trespass(alpha - apart, negative, self.negative_temperature)
+        near = _violation(apart - (alpha - self.margin), positive, self.positive_temperature)
+        far = _violation(alpha - apart, negative, self.negative_temperature)
         return ((1 - self.imbalance) * near + self.imbalance * far).sum() / max(1, len(embeddings))
 
 
-def _trespass(beyond: Tensor, mask: Tensor, temperature: float) -> Tensor:
+def _violation(beyond: Tensor, mask: Tensor, temperature: float) -> Tensor:
     """Return the (N,) weighted mean of the values above 0 in each row of ``beyond`` (N, M)."""
     counted = mask & (beyond > 0)
     if temperature == 0:

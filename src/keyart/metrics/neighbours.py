@@ -21,7 +21,7 @@ DEFAULT_BUDGET = 128 * 2**20
 DEEP_K = 128
 """From this many neighbours on, a partial sort of exact scores is faster than a search for candidates."""
 
-# Number of candidates beyond k, so that the k-th neighbour is seldom uncertain.
+# Number of candidates beyond k, so that the k-th neighbour is rarely uncertain.
 _SLACK = 8
 _MOST_HIDDEN = 64
 # More queries at a time do not make a CPU's products faster.

@@ -42,7 +42,7 @@ class Ranking:
 
     @classmethod
     def known(cls, labels: Labels) -> bool:
-        """Return whether the labels suffice to say which rows are relevant."""
+        """Return whether the labels say which rows are relevant."""
         return True
 
     @property

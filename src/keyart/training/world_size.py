@@ -28,7 +28,7 @@ def in_process_group() -> bool:
 def is_rank_zero() -> bool:
     """Return whether this process has rank 0 and so writes files and logs; valid before the trainer exists.
 
-    The environment tells the rank, in the variables and the order in which Lightning reads it.
+    The environment gives the rank, in the variables and the order in which Lightning reads it.
     """
     names = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
     return int(next((os.environ[name] for name in names if name in os.environ), 0)) == 0

@@ -111,7 +111,7 @@ def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, 
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"<!DOCTYPE html><html>gone</html>", "a page"),
         (b"\xef\xbb\xbf\n <html>gone</html>", "a page"),
@@ -120,9 +120,9 @@ def test_a_body_that_breaks_off_is_fetched_again_and_never_stored(bring, table, 
         (b"", "an empty answer"),
     ],
 )
-def test_what_is_no_image_is_reported_whatever_its_content_type(bring, table, server, tmp_path, content, told):
+def test_what_is_no_image_is_reported_whatever_its_content_type(bring, table, server, tmp_path, content, message):
     server.routes["/1.jpg"] = body(content, "image/jpeg")
-    assert told in reason(bring(table({"1": "/1.jpg"})))
+    assert message in reason(bring(table({"1": "/1.jpg"})))
     assert stored(tmp_path) == ["missing.csv"]
 
 

@@ -66,17 +66,17 @@ def test_a_package_that_is_missing_or_too_old_breaks_keyart(version, state):
 
 
 @pytest.mark.parametrize(
-    ("changes", "state", "told"),
+    ("changes", "state", "message"),
     [
         ({"pytest": None, "ruff": None}, "absent", "without pytest, ruff"),
         ({"ruff": None}, "absent", "without ruff (1 of 2 are installed)"),
         ({"ruff": "0.1"}, "fault", "ruff 0.1 (needs >=0.12)"),
     ],
 )
-def test_an_extra_may_be_missing(changes, state, told):
+def test_an_extra_may_be_missing(changes, state, message):
     findings = packages(**changes)
     extra = findings["extra [dev]"]
-    assert (extra.state, extra.detail) == (state, told)
+    assert (extra.state, extra.detail) == (state, message)
     assert extra.fix == "run pip install -e '.[dev]'"
     assert healthy(findings.values())
 
@@ -151,7 +151,7 @@ def test_a_gpu_that_cannot_be_used_is_reported_and_is_not_needed(cuda, built, nv
 
 
 @pytest.mark.parametrize(
-    ("cpu", "cuda", "devices", "state", "told"),
+    ("cpu", "cuda", "devices", "state", "message"),
     [
         (True, False, [], "ok", "CPU yes"),
         (False, False, [], "absent", "CPU no"),
@@ -159,9 +159,9 @@ def test_a_gpu_that_cannot_be_used_is_reported_and_is_not_needed(cuda, built, nv
         (False, True, [CARD], "ok", "CPU no, GPU yes"),
     ],
 )
-def test_bf16_counts_where_training_would_run(cpu, cuda, devices, state, told):
+def test_bf16_counts_where_training_would_run(cpu, cuda, devices, state, message):
     finding = bf16_finding(Answer({"bf16_cpu": cpu, "bf16_cuda": cuda, "cuda": devices}))
-    assert (finding.state, finding.detail) == (state, told)
+    assert (finding.state, finding.detail) == (state, message)
 
 
 def test_the_installed_faiss_searches():
@@ -203,7 +203,7 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("values", "fault", "builds", "has_gpu", "state", "told", "fix"),
+    ("values", "fault", "builds", "has_gpu", "state", "message", "fix"),
     [
         ({}, "ModuleNotFoundError", [], False, "absent", "not installed", "pip install faiss-cpu"),
         ({"gpu_build": False, "gpus": 0}, None, ["faiss-cpu"], False, "ok", "searches on the CPU", ""),
@@ -220,10 +220,10 @@ def test_two_builds_at_once_are_a_fault_even_where_they_search(tmp_path, monkeyp
         ({"gpu_build": True, "gpus": 2}, None, ["faiss-gpu"], True, "ok", "searches on 2 GPU(s)", ""),
     ],
 )
-def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, told, fix):
+def test_the_kind_of_faiss(values, fault, builds, has_gpu, state, message, fix):
     finding = faiss_finding(Answer({"version": "1.15", **values} if values else {}, fault), builds, has_gpu)
     assert finding.state == state
-    assert told in finding.detail
+    assert message in finding.detail
     assert fix in finding.fix
     assert (fix == "") is (finding.fix == "")
 

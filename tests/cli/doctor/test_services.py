@@ -52,7 +52,7 @@ def test_a_hub_that_is_switched_off_is_not_asked(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("environ", "version", "reach", "state", "told", "fix"),
+    ("environ", "version", "reach", "state", "message", "fix"),
     [
         ({}, None, unasked, "absent", "not installed", ".[wandb]"),
         ({}, "0.31", unasked, "ok", "not logged in", "wandb login"),
@@ -61,10 +61,10 @@ def test_a_hub_that_is_switched_off_is_not_asked(tmp_path):
         ({"WANDB_API_KEY": "k"}, "0.31", reached, "ok", "logged in to https://api.wandb.ai by WANDB_API_KEY", ""),
     ],
 )
-def test_wandb_is_reported_with_where_its_runs_go(tmp_path, environ, version, reach, state, told, fix):
+def test_wandb_is_reported_with_where_its_runs_go(tmp_path, environ, version, reach, state, message, fix):
     finding = wandb_finding({"HOME": str(tmp_path), **environ}, lambda package: version, reach, tmp_path)
     assert finding.state == state
-    assert told in finding.detail
+    assert message in finding.detail
     assert fix in finding.fix
     assert not finding.broken
 
@@ -80,7 +80,7 @@ def sbatch(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("script", "launcher", "state", "told", "fix"),
+    ("script", "launcher", "state", "message", "fix"),
     [
         ("echo slurm 23.11.4", "1.2.0", "ok", "slurm 23.11.4", ""),
         ("echo slurm 23.11.4", None, "ok", "without hydra-submitit-launcher", ".[slurm]"),
@@ -88,10 +88,10 @@ def sbatch(tmp_path):
         ("sleep 60", "1.2.0", "fault", "timed out", "cluster"),
     ],
 )
-def test_slurm_is_reported_by_its_own_words(sbatch, script, launcher, state, told, fix):
+def test_slurm_is_reported_by_its_own_words(sbatch, script, launcher, state, message, fix):
     finding = slurm_finding(lambda package: launcher, sbatch(script))
     assert finding.state == state
-    assert told in finding.detail
+    assert message in finding.detail
     assert fix in finding.fix
     assert not finding.broken
 

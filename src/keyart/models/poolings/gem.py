@@ -9,7 +9,7 @@ from keyart.models.poolings.base import Maps, Pooling
 class GeM(Pooling):
     """Generalised mean over positions (p = 3) of the last features; see `generalised_mean`.
 
-    Use it where small but strong details matter: it lies between the mean and the maximum.
+    Use it where small but strong details matter: it is between the mean and the maximum.
     """
 
     def forward(self, last: Tensor, maps: Maps) -> dict[str, Tensor]:

@@ -59,7 +59,7 @@ def _input_size(facts: Mapping[str, Any]) -> dict[str, Any]:
         "measured": measured,
         "source": "Touvron et al. 2019, arXiv 1906.06423: networks gain from somewhat larger images than they were "
         "trained on; beyond the files' own size there is nothing to gain",
-        "unknown": "whether the detail that is lost tells anything about genre: sweep data.image_size",
+        "unknown": "whether the lost detail says anything about genre: sweep data.image_size",
     }
 
 

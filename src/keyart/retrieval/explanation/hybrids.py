@@ -48,7 +48,7 @@ def find_cues(image: Tensor) -> Cues:
 
 
 def mix(own: Cues, other: Cues, size: tuple[int, int]) -> Tensor:
-    """Mix the cues of two images in all ways.
+    """Combine the cues of two images in every way.
 
     Args:
         own: Cues of an image.
