@@ -3,7 +3,7 @@
     python benchmarks/embedding.py [--posters 2000] [--piece 500]
 
 Ours is what `keyart embed` calls, with the default model: decoded by threads, embedded a few at a time, written to
-Parquet parts. The peer is what one writes first: timm's `create_model` in float32, a torchvision transform, a
+Parquet parts. The peer is a straightforward script: timm's `create_model` in float32, a torchvision transform, a
 DataLoader of 2 workers, batches of 64. It runs in processes of its own, where malloc and OpenMP are as the system has
 them, and once more in ours, where freed memory is kept as ours keeps it. All get the same pieces of the posters in
 turns; loading models and imports are not counted. Cosines are those of the written vectors with the run's embedder in
@@ -34,7 +34,7 @@ GOAL, COSINE = 3.0, 0.999
 
 
 class Files(Dataset):
-    """Images from files, as one writes it first."""
+    """Dataset of image files, as a straightforward script has it."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.paths = paths
@@ -51,19 +51,19 @@ class Files(Dataset):
 
 @torch.inference_mode()
 def plain_loop(model: torch.nn.Module, paths: list[Path]) -> np.ndarray:
-    """Embed by timm alone."""
+    """Embed images with timm and torchvision only."""
     loader = DataLoader(Files(paths), batch_size=BATCH, num_workers=WORKERS)
     return torch.cat([torch.nn.functional.normalize(model(images), dim=1) for images in loader]).numpy()
 
 
 def plain_model() -> torch.nn.Module:
-    """The default backbone, as timm makes it."""
+    """Return the default backbone, as timm creates it."""
     model: torch.nn.Module = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0).eval()
     return model
 
 
 def peer_worker(table: Path, images: Path) -> None:
-    """What the plain loop takes for a table's posters, in seconds and CPU seconds, as JSON."""
+    """Print the time of the plain loop for a table's posters, in seconds and CPU seconds, as JSON."""
     model, paths = plain_model(), [images / name for name in pd.read_csv(table, dtype=str)["img"]]
     plain_loop(model, paths[:64])
     print(json.dumps(measure.cost(lambda: plain_loop(model, paths))))
@@ -71,7 +71,7 @@ def peer_worker(table: Path, images: Path) -> None:
 
 @torch.inference_mode()
 def in_float32(run: "Run", table: Path, images: Path) -> np.ndarray:
-    """Embeddings by the run's embedder as it was trained, in float32, nothing folded."""
+    """Return embeddings by the run's embedder in float32, without fused batch norms."""
     from keyart.catalogue.reader import read_catalogue
     from keyart.models.embedder import to_images
     from keyart.runs.embed import _decode

@@ -35,7 +35,7 @@ SIZE = (256, 176)
 
 
 def clustered(rows: int, seed: int) -> np.ndarray:
-    """Unit vectors around random centres, a block at a time."""
+    """Return unit vectors around random centres, computed in blocks."""
     rng = np.random.default_rng(seed)
     centres = np.random.default_rng(0).standard_normal((CLUSTERS, WIDTH), dtype=np.float32)
     made = centres[rng.integers(0, CLUSTERS, rows)] + 0.5 * rng.standard_normal((rows, WIDTH), dtype=np.float32)
@@ -44,7 +44,7 @@ def clustered(rows: int, seed: int) -> np.ndarray:
 
 
 def median(step: Callable[[], Any], device: torch.device, rounds: int) -> float:
-    """Seconds of a call, the device's work included, after one call that is not counted."""
+    """Return the median seconds of a call, including the device's work, after one call to warm up."""
 
     def whole() -> None:
         step()
@@ -56,7 +56,7 @@ def median(step: Callable[[], Any], device: torch.device, rounds: int) -> float:
 
 
 def search(device: torch.device, rows: int, rounds: int) -> None:
-    """Exact search by each engine."""
+    """Measure exact search by each engine."""
     vectors, queries = clustered(rows, 1), clustered(QUERIES, 2)
     flat = faiss.IndexFlatIP(WIDTH)
     flat.add(vectors)
@@ -87,7 +87,7 @@ def search(device: torch.device, rows: int, rounds: int) -> None:
 
 
 def metrics(device: torch.device, rows: int, rounds: int) -> None:
-    """Exact metrics on the device and on the CPU."""
+    """Measure exact metrics on the device and on the CPU."""
     rng = np.random.default_rng(3)
     vectors, genres = clustered(rows, 4), rng.random((rows, 20)) < 0.15
     given = {"relevance": Relevance("jaccard"), "genre_names": [str(i) for i in range(20)]}
@@ -107,7 +107,7 @@ def metrics(device: torch.device, rows: int, rounds: int) -> None:
 
 
 def model(device: torch.device, batch: int, rounds: int) -> None:
-    """Embedding and a training step, in bfloat16 where the device has it, and in float32."""
+    """Embedding and a training step, in bfloat16 if the device supports it, and in float32."""
     torch.manual_seed(0)
     backbone = create_backbone("tf_efficientnet_lite0", "none", image_size=SIZE)
     embedder = Embedder(backbone, MLPHead(backbone.feature_dim, WIDTH)).to(device)

@@ -42,7 +42,7 @@ def vectors_of(n: int) -> np.ndarray:
 
 
 def genres_of(n: int) -> np.ndarray:
-    """(N, 23) one to three genres a poster, the first ones frequent."""
+    """Return (N, 23) one to three genres per poster; the first genres are frequent."""
     rng = np.random.default_rng(1)
     frequent = 1 / np.arange(1, GENRES + 1)
     drawn = rng.choice(GENRES, size=(n, 3), p=frequent / frequent.sum())
@@ -55,7 +55,7 @@ def genres_of(n: int) -> np.ndarray:
 
 
 def metrics(n: int) -> dict[str, Any]:
-    """Time and memory of all default metrics."""
+    """Measure time and memory of all default metrics."""
     from keyart.catalogue.relevance import Relevance
     from keyart.metrics.functional import evaluate_retrieval
 
@@ -74,7 +74,7 @@ def metrics(n: int) -> dict[str, Any]:
 
 
 def index(n: int) -> dict[str, Any]:
-    """Time and memory of building an index, and of searching it."""
+    """Measure time and memory of building an index and of searching it."""
     import faiss
 
     from keyart.retrieval.engines.registry import choose_engine, find_engine
@@ -102,7 +102,7 @@ def index(n: int) -> dict[str, Any]:
 
 
 def embedding(n: int, run: str) -> dict[str, Any]:
-    """Time and memory of embedding the first posters from files."""
+    """Measure time and memory of embedding posters from files."""
     from keyart.runs.embed import embed_catalogue
     from keyart.runs.run import Run
     from keyart.utils.allocator import keep_freed_memory
@@ -122,12 +122,12 @@ def embedding(n: int, run: str) -> dict[str, Any]:
 
 
 def shown(value: float) -> str:
-    """Three digits, however small."""
+    """Format a number with three significant digits."""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def draw(results: dict[str, dict[int, dict[str, Any]]], path: Path) -> None:
-    """Time and memory over the number of posters, both logarithmic."""
+    """Draw time and memory against the number of posters, on logarithmic axes."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -44,12 +44,12 @@ def clustered(rows: int, clusters: int, spread: float, seed: int = 0) -> np.ndar
 
 
 def recall_of(found: np.ndarray, expected: np.ndarray) -> float:
-    """Share of the exact neighbours that were found."""
+    """Return the share of the exact neighbours that were found."""
     return float(np.mean([np.isin(a, b).mean() for a, b in zip(expected, found, strict=True)]))
 
 
 def ours(vectors: np.ndarray, kind: str | None, folder: Path) -> tuple[PosterIndex, float]:
-    """The index as ``keyart index`` makes it, opened from disk, and the seconds that building took."""
+    """Return the index as ``keyart index`` builds it, opened from disk, and the seconds of building it."""
     rows = len(vectors)
     posters = pd.DataFrame({"id": [f"p{i}" for i in range(rows)]})
     index = PosterIndex.of(vectors, posters)
@@ -62,7 +62,7 @@ def ours(vectors: np.ndarray, kind: str | None, folder: Path) -> tuple[PosterInd
 
 
 def annoys(vectors: np.ndarray, trees: int) -> tuple[object, float]:
-    """Annoy's index, and the seconds that building took."""
+    """Return Annoy's index and the seconds of building it."""
     from annoy import AnnoyIndex
 
     index = AnnoyIndex(vectors.shape[1], "angular")
@@ -74,7 +74,7 @@ def annoys(vectors: np.ndarray, trees: int) -> tuple[object, float]:
 
 
 def least_search_k(search: Callable[[int], np.ndarray], expected: np.ndarray, recall: float) -> tuple[int, float]:
-    """Annoy's least effort that reaches a recall, to a fiftieth, and the recall."""
+    """Return Annoy's smallest effort that reaches a recall (within 2%), and that recall."""
     low, high = 0, 100
     while (found := recall_of(search(high), expected)) < recall and high < 10_000_000:
         low, high = high, 2 * high
@@ -86,7 +86,7 @@ def least_search_k(search: Callable[[int], np.ndarray], expected: np.ndarray, re
 
 
 def seconds_each(ask: Callable[[np.ndarray], object], queries: np.ndarray) -> np.ndarray:
-    """(Q,) seconds of each query, one after another."""
+    """Return (Q,) seconds of each query, run one after another."""
     times = np.empty(len(queries))
     for i, query in enumerate(queries):
         started = time.perf_counter()
@@ -96,12 +96,12 @@ def seconds_each(ask: Callable[[np.ndarray], object], queries: np.ndarray) -> np
 
 
 def times_faster(slow: list[float], fast: list[float]) -> float:
-    """The median over rounds of how many times as long one takes as the other."""
+    """Return the median over rounds of the ratio of two times."""
     return statistics.median(a / b for a, b in zip(slow, fast, strict=True))
 
 
 def main() -> None:
-    """Run both and print the table; exit code 1 where a limit is missed."""
+    """Run both and print the table; exit code 1 if a limit is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--queries", type=int, default=1000)

@@ -27,7 +27,7 @@ WITH, WITHOUT, COPY = 3.0, 20.0, 0.7
 
 
 def their_transform(augment: bool) -> transforms.Compose:
-    """`augment=medium` in torchvision's words."""
+    """Return `augment=medium` as transforms of torchvision."""
     steps: list[Any] = [transforms.Resize(IMAGE_SIZE)]
     if augment:
         steps = [
@@ -42,7 +42,7 @@ def their_transform(augment: bool) -> transforms.Compose:
 
 
 class Files(Dataset):
-    """Images from files, as one writes it first."""
+    """Dataset of image files, as a straightforward script has it."""
 
     def __init__(self, paths: list[Path], transform: transforms.Compose) -> None:
         self.paths, self.transform = paths, transform
@@ -67,30 +67,30 @@ def oml_dataset(paths: list[Path], augment: bool) -> Any:
 
 
 def through(batches: Iterable[Any]) -> None:
-    """Take every batch."""
+    """Iterate over all batches."""
     for _ in batches:
         pass
 
 
 def loader(dataset: Any, count: int) -> DataLoader:
-    """``count`` random batches, by workers that start with the first and end with the last."""
+    """Yield ``count`` random batches from workers that start and end with the iteration."""
     sampler = RandomSampler(dataset, replacement=True, num_samples=count * BATCH)
     return DataLoader(dataset, batch_size=BATCH, sampler=sampler, num_workers=WORKERS)
 
 
 def per_image(batches: Iterable[Any], count: int) -> tuple[float, float]:
-    """Milliseconds, and CPU milliseconds, that an image takes."""
+    """Return milliseconds and CPU milliseconds per image."""
     waited, worked = measure.cost(lambda: through(batches))
     return waited * 1e3 / (count * BATCH), worked * 1e3 / (count * BATCH)
 
 
 def posters(count: int) -> list[Path]:
-    """Files of the first posters."""
+    """Return the files of the first posters."""
     return sorted((measure.need_posters() / "posters").iterdir())[:count]
 
 
 def oml_worker(count: int, batches: int) -> None:
-    """What open-metric-learning takes an image, without and with augmentation, as JSON."""
+    """Print the time of open-metric-learning per image, without and with augmentation, as JSON."""
     torch.set_num_threads(1)
     sets = [oml_dataset(posters(count), augment) for augment in (False, True)]
     print(json.dumps([per_image(loader(dataset, batches), batches) for dataset in sets]))

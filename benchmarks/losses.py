@@ -29,14 +29,14 @@ BATCH, GENRES, SIZE, LIMIT = 256, 23, 128, 1.2
 
 
 class Classifier(nn.Module):
-    """What one would write without either library."""
+    """Multi-label classifier without either library."""
 
     def __init__(self) -> None:
         super().__init__()
         self.linear = nn.Linear(SIZE, GENRES)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The loss."""
+        """Compute the loss."""
         return nn.functional.binary_cross_entropy_with_logits(
             self.linear(x), nn.functional.one_hot(labels, GENRES).float()
         )
@@ -46,7 +46,7 @@ class AuthorsAsymmetric(Classifier):
     """The asymmetric loss in the steps of its authors' code."""
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The loss."""
+        """Compute the loss."""
         true = nn.functional.one_hot(labels, GENRES).float()
         with_it = torch.sigmoid(self.linear(x))
         without = (1 - with_it + 0.05).clamp(max=1)
@@ -56,24 +56,24 @@ class AuthorsAsymmetric(Classifier):
 
 
 class Both(nn.Module):
-    """Two losses, added."""
+    """Sum of two losses."""
 
     def __init__(self, first: nn.Module, second: nn.Module) -> None:
         super().__init__()
         self.first, self.second = first, second
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The loss."""
+        """Compute the loss."""
         return self.first(x, labels) + self.second(x, labels)
 
 
 def a_sum() -> MetricLoss:
-    """The default of ``loss=sum``."""
+    """Return the default of ``loss=sum``."""
     terms = {"angular": ours.AngularLoss(), "distillation": ours.DistillationLoss()}
     return ours.SumLoss(terms, {"angular": 1, "distillation": 1})
 
 
-# name: ours, theirs, what theirs is.
+# Name: our loss, their loss, description of theirs.
 CASES: dict[str, tuple[Callable[[], MetricLoss], Callable[[], nn.Module], str]] = {
     "angular": (ours.AngularLoss, lambda: pml.AngularLoss(alpha=45), "AngularLoss"),
     # Its namesake takes 23 pairs of a batch, ours all of them: not the same sum, but what a user would compare.
@@ -119,7 +119,7 @@ def several_genres(device: str) -> Tensor:
 
 
 def our_step(loss: MetricLoss, genres: Tensor) -> Callable[[], None]:
-    """Forward and backward, with the relation where the loss compares posters."""
+    """Return a forward and backward step, including the relations if the loss compares posters."""
     device = genres.device
     x = nn.functional.normalize(torch.randn(BATCH, SIZE, device=device), dim=1).requires_grad_()
     index, relevance = torch.arange(BATCH, device=device), Relevance("jaccard")
@@ -161,13 +161,13 @@ def labels_for(name: str, device: str) -> Tensor:
 
 
 def wait(device: str) -> None:
-    """Until a GPU has done what it was given."""
+    """Wait until a GPU has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
 
 def timed(step: Callable[[], None], device: str) -> float:
-    """Milliseconds of one step; a quick one runs once before, so that it does not pay for what ran before it."""
+    """Return the milliseconds of one step; a fast step runs once before to warm up."""
     for _ in range(2):
         start = time.perf_counter()
         step()
@@ -213,7 +213,7 @@ print(peak() - before)
 
 
 def angular_memory(which: str, device: str) -> float:
-    """Peak MB of one step at 256 posters."""
+    """Return the peak memory of one step with 256 posters, in MB."""
     if device == "cuda":
         labels = labels_for("angular", device)
         single = nn.functional.one_hot(labels, GENRES).float()

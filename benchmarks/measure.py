@@ -1,4 +1,4 @@
-"""What the benchmarks share: turns, fresh processes, peak memory, tables."""
+"""Helpers of the benchmarks: alternating runs, fresh processes, peak memory, tables."""
 
 import json
 import os
@@ -18,14 +18,14 @@ POSTERS = Path(os.environ.get("KEYART_POSTERS", ROOT.parent / "shared" / "data" 
 
 
 def seconds(step: Callable[[], Any]) -> float:
-    """How long one call takes."""
+    """Return the seconds of one call."""
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
 
 
 def cost(step: Callable[[], Any]) -> tuple[float, float]:
-    """Seconds that one call takes, and those that processors work for it: its threads, and processes that it ends."""
+    """Return the seconds of one call and its CPU seconds, including those of its threads and ended processes."""
 
     def worked() -> float:
         used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
@@ -37,18 +37,18 @@ def cost(step: Callable[[], Any]) -> tuple[float, float]:
 
 
 def ratio(first: Sequence[float], second: Sequence[float]) -> float:
-    """Median of the rounds' own ratios: what drifts on a shared machine drifts for both."""
+    """Return the median of the ratios per round, because a shared machine slows both alike."""
     return statistics.median(a / b for a, b in zip(first, second, strict=True))
 
 
 def environment(**more: str) -> dict[str, str]:
-    """This process's environment with ``src`` of this checkout in front, for fresh processes."""
+    """Return the environment for fresh processes: this one's, with ``src`` of this checkout first."""
     path = os.pathsep.join(filter(None, (str(ROOT / "src"), os.environ.get("PYTHONPATH"))))
     return {**os.environ, "PYTHONPATH": path, **more}
 
 
 def fresh(arguments: Sequence[str | os.PathLike[str]], python: str = sys.executable, **more: str) -> Any:
-    """What a fresh Python prints last, as JSON."""
+    """Run a fresh Python and return its last line as JSON."""
     command = [python, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment(**more), cwd=ROOT)
     if done.returncode:
@@ -64,7 +64,7 @@ def resident(key: str = "VmRSS") -> float:
 
 
 def peak_of(step: Callable[[], Any]) -> tuple[Any, float, float]:
-    """What a step returns, its seconds, and the MiB that it needed at most beyond what was there before."""
+    """Return the result of a step, its seconds, and its peak of additional memory in MiB."""
     before = resident()
     Path("/proc/self/clear_refs").write_text("5")  # the high-water mark goes down to what is resident now
     start = time.perf_counter()
@@ -81,14 +81,14 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
 
 
 def beside_goal(value: float, goal: float, *, at_most: bool = False) -> str:
-    """A ratio beside its goal, and whether it is reached."""
+    """Format a ratio with its goal and whether it is reached."""
     reached = value <= goal if at_most else value >= goal
     shown = f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
     return f"{shown} (goal {'≤' if at_most else '≥'} {goal:g}: {'reached' if reached else 'missed'})"
 
 
 def machine() -> str:
-    """A line on what this ran on."""
+    """Describe this machine in one line."""
     import torch
 
     threads = torch.get_num_threads()
@@ -96,14 +96,14 @@ def machine() -> str:
 
 
 def need_posters() -> Path:
-    """The folder of real posters (``catalogue.csv``, ``posters/``)."""
+    """Return the folder of real posters (``catalogue.csv``, ``posters/``)."""
     if not (POSTERS / "catalogue.csv").is_file():
         raise SystemExit(f"no real posters at {POSTERS}: set KEYART_POSTERS to a folder with catalogue.csv, posters/")
     return POSTERS
 
 
 def some_posters(folder: Path, count: int) -> Path:
-    """A table of the first ``count`` real posters; their images stay where they are."""
+    """Write a table of the first ``count`` real posters; their images are not copied."""
     lines = (need_posters() / "catalogue.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     path = folder / f"first-{count}.csv"
     path.write_text("".join(lines[: count + 1]), encoding="utf-8")
@@ -111,7 +111,7 @@ def some_posters(folder: Path, count: int) -> Path:
 
 
 def small_run(folder: Path, posters: int = 300) -> Path:
-    """A finished run of the default model, trained for a moment: good for being measured, not for being used."""
+    """Return a finished run of the default model, trained briefly: for measurements only."""
     command = [sys.executable, "train.py", "data=posters", f"data.catalogue={some_posters(folder, posters)}"]
     command += [f"data.images={need_posters() / 'posters'}", "training.head_epochs=1", "callbacks.report=false"]
     command += [f"hydra.run.dir={folder / 'run'}"]

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import measure
 
-if TYPE_CHECKING:  # keyart comes before torch, as in its own commands: it settles how OpenMP's threads wait
+if TYPE_CHECKING:  # Import keyart before torch, as its commands do: it sets how OpenMP's threads wait.
     import torch
 
 GENRES, SIZE = 50, 128
@@ -78,7 +78,7 @@ def pml(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
 
 
 def products(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
-    """The limit of whoever compares all pairs: their float32 products, looked at no further."""
+    """Compute only the float32 products of all pairs: the limit of any exact method."""
     import torch
 
     tile = torch.empty(512, len(vectors))
@@ -99,7 +99,7 @@ def products_by_onednn(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> di
 
 
 def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
-    """`RetrievalMAP` over all pairs; it takes scores above 0 only. Its MAP at k divides by what was found, not by R."""
+    """`RetrievalMAP` over all pairs; it accepts only scores above 0. Its MAP at k divides by the number of found rows, not by R."""
     import torch
     from torchmetrics.retrieval import RetrievalMAP
 
@@ -112,7 +112,7 @@ def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str
 
 
 def worker(which: str, n: int) -> None:
-    """One measurement, as JSON; everything is imported and has run once before it."""
+    """Print one measurement as JSON; it follows imports and a first run to warm up."""
     calls = {"ours": ours, "pml": pml, "torchmetrics": torchmetrics}
     call = {**calls, "products by MKL": products, "products by oneDNN": products_by_onednn}[which]
     if which == "ours":

@@ -1,4 +1,4 @@
-"""How long one waits before anything happens: help texts, a search in a run, and the first step of a run.
+"""Start-up times: help texts, a search in a run, and the first step of a run.
 
     python benchmarks/startup.py [--rounds 5] [--search RUN QUERY] [override …]
 

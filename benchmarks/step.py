@@ -33,7 +33,7 @@ GOAL = 1.10
 
 
 class ByHand:
-    """What one writes without Lightning."""
+    """Training loop without Lightning."""
 
     def __init__(self, module: Any, data: Any, clip: float) -> None:
         self.embedder, self.loss = copy.deepcopy(module.embedder), copy.deepcopy(module.loss)
@@ -58,7 +58,7 @@ class ByHand:
 
 
 class Turns(lightning.Callback):
-    """Lets the hand-written loop take a step after each of ours."""
+    """Callback that runs a step of the hand-written loop after each of ours."""
 
     def __init__(self, by_hand: ByHand) -> None:
         self.by_hand, self.since = by_hand, (0.0, 0.0)
@@ -66,7 +66,7 @@ class Turns(lightning.Callback):
         self.theirs: list[tuple[float, float]] = []
 
     def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: dict, batch_idx: int) -> None:
-        """Our step ends; theirs begins and ends; ours begins."""
+        """End the time of our step, run and time theirs, and start the next one of ours."""
         if self.since[0]:
             self.ours.append((time.perf_counter() - self.since[0], time.process_time() - self.since[1]))
         taken = measure.cost(lambda: self.by_hand.step(batch["index"]))

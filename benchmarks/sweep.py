@@ -26,7 +26,7 @@ BATCH, HIDDEN, SIZE = 128, 512, 128
 
 
 def plain_module(backbone: Any, margin: float) -> Any:
-    """A LightningModule as a tutorial has it; ``backbone`` None where the batches hold its features."""
+    """Return a LightningModule as in a tutorial; ``backbone`` is None if the batches hold its features."""
     import lightning
     import torch
     from pytorch_metric_learning import losses
@@ -72,7 +72,7 @@ def plain_module(backbone: Any, margin: float) -> Any:
 
 
 def plain_fit(module: Any, train: Any, labels: Any, val: Any, epochs: int, folder: str, workers: int) -> None:
-    """Lightning's Trainer over DataLoaders, with its defaults for logs and checkpoints."""
+    """Train with Lightning's Trainer and DataLoaders, with its defaults for logs and checkpoints."""
     import lightning
     from pytorch_metric_learning.samplers import MPerClassSampler
     from torch.utils.data import DataLoader
@@ -104,7 +104,7 @@ def splits_of(run: Path) -> Any:
 
 
 def cached(run: Path, features: Path, margins: list[float], epochs: int) -> None:
-    """The plain script with features in memory."""
+    """Run the plain script with features in memory."""
     import numpy as np
     import torch
     from torch.utils.data import TensorDataset
@@ -119,7 +119,7 @@ def cached(run: Path, features: Path, margins: list[float], epochs: int) -> None
 
 
 def recomputed(run: Path, share: float) -> float:
-    """Seconds of one epoch of the plain script with the backbone in it."""
+    """Return the seconds of one epoch of the plain script that includes the backbone."""
     import timm
     import torch
     from embedding import Files
@@ -163,7 +163,7 @@ def write_features(run: Path, out: Path) -> None:
 
 
 def call(command: list[str]) -> tuple[float, str]:
-    """Seconds and output of a fresh process."""
+    """Return the seconds and the output of a fresh process."""
     start = time.perf_counter()
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=measure.environment(), cwd=measure.ROOT
