@@ -99,7 +99,7 @@ def products_by_onednn(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> di
 
 
 def torchmetrics(vectors: torch.Tensor, genre: torch.Tensor, k: int) -> dict[str, float]:
-    """`RetrievalMAP` over all pairs, for scores above 0 only; its MAP at k divides by the number of found rows, not by R."""
+    """`RetrievalMAP` over all pairs, for scores above 0 only; its MAP at k divides by the number of found rows."""
     import torch
     from torchmetrics.retrieval import RetrievalMAP
 
