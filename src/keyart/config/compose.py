@@ -134,12 +134,7 @@ def _key_of(override: str) -> str:
 
 
 def check_additions(jobs: Sequence[Sequence[str]], config_folder: Path = CONFIG_FOLDER) -> None:
-    """Reject ``+key=value`` overrides that no code reads, because a misspelt key must not pass silently.
-
-    Args:
-        jobs: The overrides of each job. A key is known if any job's choice of config groups has it.
-        config_folder: The folder of the configuration.
-    """
+    """Reject ``+key=value`` overrides that no code reads, because a misspelt key must not pass silently."""
 
     def is_group(override: str) -> bool:
         return is_search_path(override) or (config_folder / _key_of(override)).is_dir()

@@ -34,11 +34,7 @@ def check_programs(launcher: str, target: str) -> None:
 
 
 def launcher_parameters(launcher: DictConfig) -> dict[str, Any]:
-    """Return a sweep's resolved ``hydra.launcher``, without the folder that is named after each job.
-
-    Raises:
-        OmegaConfBaseException: A value refers to a key that does not exist.
-    """
+    """Return a sweep's resolved ``hydra.launcher``, without the folder that is named after each job."""
     kept = {str(name): launcher[name] for name in launcher if name != "submitit_folder"}
     return {n: OmegaConf.to_container(v, resolve=True) if OmegaConf.is_config(v) else v for n, v in kept.items()}
 

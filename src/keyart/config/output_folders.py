@@ -13,11 +13,7 @@ from keyart.training.resume import check_same_config
 
 
 def named_folder(node: DictConfig) -> str | None:
-    """Return the folder of ``hydra.run`` or ``hydra.sweep``; None if it is named after the time and thus always new.
-
-    Raises:
-        OmegaConfBaseException: It refers to a key that does not exist.
-    """
+    """Return the folder of ``hydra.run`` or ``hydra.sweep``; None if it is named after the time and thus always new."""
     written = OmegaConf.to_container(node, resolve=False)["dir"]  # type: ignore[call-overload, index]
     return None if "${now:" in str(written) else str(node.dir)
 

@@ -55,10 +55,6 @@ def quote_paths(overrides: Sequence[str], *, multirun: bool) -> list[str]:
     """Quote the paths in overrides that Hydra would not read as paths, and expand ``~``.
 
     A path that Hydra reads correctly remains unchanged.
-
-    Args:
-        overrides: The overrides of the command line.
-        multirun: Whether the command line asks for a sweep; then a comma may separate two paths.
     """
     known = (*PATH_KEYS, *FOLDER_KEYS, *HYDRA_PATH_KEYS)
     return [_quoted_path(one, multirun) if "=" in one and key_of(one) in known else one for one in overrides]

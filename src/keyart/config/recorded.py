@@ -55,17 +55,7 @@ def known_targets(config_folder: Path = CONFIG_FOLDER) -> frozenset[str]:
 def check_recorded(
     overrides: Iterable[str], file: Path, named_by: str, *, config_folder: Path = CONFIG_FOLDER
 ) -> list[str]:
-    """Check overrides that were read from a folder, before anything is composed from them.
-
-    Args:
-        overrides: The recorded overrides, without those that the command line replaces.
-        file: The file from which they were read.
-        named_by: The override that named the folder, such as ``resume=/runs/a``.
-        config_folder: The folder of the configuration.
-
-    Returns:
-        The same overrides.
-    """
+    """Check overrides that were read from a folder, before anything is composed from them."""
     found = [str(override) for override in overrides]
     for override in found:
         if fault := _fault(override, config_folder):

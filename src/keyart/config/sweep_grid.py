@@ -17,9 +17,6 @@ def parse(overrides: Sequence[str], loader: ConfigLoader | None = None) -> list[
     Args:
         overrides: ``key=value`` overrides, each with one value or several.
         loader: Config loader; needed only for ``glob(…)``.
-
-    Raises:
-        HydraException: An override cannot be parsed.
     """
     return OverridesParser.create(config_loader=loader).parse_overrides(list(overrides))
 

@@ -59,11 +59,6 @@ def near_duplicate_components(
     connected to a third poster. The ends of a chain may differ greatly, so a search uses `near_duplicate_groups` for
     the same image.
 
-    Args:
-        pixels: N posters.
-        max_difference: See `near_duplicate_groups`.
-        min_correlation: See `near_duplicate_groups`.
-
     Returns:
         (N,) int64 chain ids: the smallest position in the chain.
     """

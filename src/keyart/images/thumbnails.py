@@ -42,11 +42,7 @@ def thumbnail(path: Path, width: int) -> bytes:
 
 
 def shrink(data: bytes, width: int, name: str, formats: tuple[str, ...] = _FORMATS) -> bytes:
-    """Return an image as a JPEG that is at most ``width`` pixels wide, upright and without metadata.
-
-    Raises:
-        InputError: The image is unreadable or too large.
-    """
+    """Return an image as a JPEG that is at most ``width`` pixels wide, upright and without metadata."""
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             if image.width * image.height > MAX_PIXELS:

@@ -66,9 +66,6 @@ def result_names(names: Sequence[str]) -> list[str]:
     """Return the names of some metrics in results: as they are, or the name that an import path's metric declares.
 
     Only import paths are imported, so that names are checked at once.
-
-    Raises:
-        InputError: See `find_metrics`.
     """
     return [_declared(name, path, k).name if name == path else name for name, path, k in _lookup(names)]
 

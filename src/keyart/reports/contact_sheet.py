@@ -17,11 +17,7 @@ from keyart.runs.search import Query, searched_text
 
 
 def draw_contact_sheet(index: Searchable, query: Query, hits: Hits, images: Path) -> Image.Image:
-    """Draw the query at the left and the results in reading order, at most ten per line.
-
-    Returns:
-        The picture, RGB.
-    """
+    """Draw the query at the left and the results in reading order, at most ten per line."""
     shown = _as_catalogue(index, query, hits.rows, images)
     count = len(hits)
     films = shown.films

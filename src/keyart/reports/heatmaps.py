@@ -67,9 +67,6 @@ def draw_heatmaps(
         closer_than: Share of random pairs with a lower cosine; None if unknown.
         cues: What each kind of cue adds to the similarity, drawn as bars; empty for none.
         theme: Colours.
-
-    Returns:
-        The picture, RGB.
     """
     width, height = POSTER
     whole = 2 * MARGIN + 4 * width + 2 * GAP + APART
@@ -104,9 +101,6 @@ def heat_map(picture: Image.Image, attributions: np.ndarray, scale: float) -> Im
         picture: RGB.
         attributions: (rows, columns) contribution of each cell.
         scale: Size of an attribution with full colour.
-
-    Returns:
-        RGB of the picture's size.
     """
     smooth = smoothed(attributions)
     shown_parts = Image.fromarray(smooth.astype(np.float32)).resize(picture.size, Image.Resampling.BICUBIC)

@@ -63,9 +63,6 @@ def write_report(
         split: Name of the split to show and evaluate.
         progress: Called with the name of the next step.
 
-    Returns:
-        The path of the page.
-
     Raises:
         InputError: The split has no posters.
     """

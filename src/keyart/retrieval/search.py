@@ -51,9 +51,6 @@ def search_batch(
         thin: For each query, removes rows, for example near-duplicates. The search fetches more rows until k are left.
         diverse: Select from 5k candidates by :func:`keyart.retrieval.diversity.diversify`, in its order of selection.
 
-    Returns:
-        Q results.
-
     Raises:
         ValueError: ``k`` is less than 1.
     """

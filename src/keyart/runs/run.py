@@ -70,11 +70,7 @@ def describe_environment(dataset: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """Read ``environment.json`` of a run: the result of `describe_environment` when the run began.
-
-    Raises:
-        InputError: The file cannot be read.
-    """
+    """Read ``environment.json`` of a run: the result of `describe_environment` when the run began."""
     return read_json(folder / "environment.json")
 
 
@@ -159,11 +155,7 @@ class Run:
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
-        """Description of the run's posters in ``environment.json``: ``catalogue``, ``images``, ``fingerprint``, sizes.
-
-        Raises:
-            InputError: The file cannot be read.
-        """
+        """Description of the run's posters in ``environment.json``: ``catalogue``, ``images``, ``fingerprint``, sizes."""
         file = self.folder / "environment.json"
         found: dict[str, Any] = read_json(file, {"dataset": dict})["dataset"]
         return found

@@ -85,16 +85,7 @@ def open_index(
 
 
 def decode_image(run: Run, image: Any, name: str = "") -> np.ndarray:
-    """Decode an image to (height, width, 3) uint8, in the same way as the run's own posters.
-
-    Args:
-        run: Its input size is used.
-        image: A path, bytes, a PIL image, an array or a tensor.
-        name: Name for the message; else the path.
-
-    Raises:
-        InputError: It is not a valid image.
-    """
+    """Decode an image to (height, width, 3) uint8, in the same way as the run's own posters."""
     from keyart.images.any_image import to_pixels
     from keyart.images.decode import BadImage, quiet_pillow
 
@@ -213,11 +204,7 @@ def _key_of(query: Query) -> object:
 def read_query(
     run: Run, index: PosterLookup, one: "AnyQuery", number: int, decode: Callable[[Path], np.ndarray]
 ) -> Query:
-    """Resolve one query; the vectors of rows and images are still empty.
-
-    Raises:
-        InputError: It is unknown, ambiguous or unreadable.
-    """
+    """Resolve one query; the vectors of rows and images are still empty."""
     empty = np.empty(0, np.float32)
     if isinstance(one, Query):
         return one
@@ -324,9 +311,6 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     Returns:
         (R,) the group of each row: 0 if it is a near-duplicate of the query; 1 + the position of the first row that it
         is a near-duplicate of, otherwise.
-
-    Raises:
-        InputError: An image is missing or invalid.
     """
     import torch
 

@@ -59,11 +59,7 @@ class Shown:
 
     @cached_property
     def root(self) -> Path:
-        """The posters' folder, resolved.
-
-        Raises:
-            InputError: The folder does not exist.
-        """
+        """The posters' folder, resolved."""
         return images_folder(self.run, self.index, self.images).resolve()
 
     @cached_property
@@ -104,11 +100,7 @@ class Shown:
         return Background(compute)
 
     def check_row(self, row: int) -> int:
-        """Return a row number that exists.
-
-        Raises:
-            InputError: It does not.
-        """
+        """Return a row number that exists."""
         if not 0 <= row < len(self.index):
             raise InputError(f"row {row}: there is no such poster; rows go from 0 to {len(self.index) - 1}")
         return row
@@ -195,11 +187,7 @@ class Shown:
 
     @cached_property
     def all_users(self) -> "Users":
-        """The users of the history.
-
-        Raises:
-            InputError: There is no history.
-        """
+        """The users of the history."""
         if self.history is None:
             raise InputError("users: no history is known; start keyart serve with --history")
         from keyart.runs.recommend import read_users

@@ -103,11 +103,7 @@ def pieces(features: Tensor | np.ndarray) -> Iterator[Tensor]:
 
 
 def share(key: str, value: float) -> float:
-    """Check that ``value`` is a share in [0, 1), such as a dropout probability, and return it.
-
-    Raises:
-        InputError: ``value`` is out of range.
-    """
+    """Check that ``value`` is a share in [0, 1), such as a dropout probability, and return it."""
     if not 0 <= value < 1:
         raise InputError(f"model.{key}={value}: must be a share in [0, 1)")
     return value

@@ -49,11 +49,7 @@ class Pooling(nn.Module, ABC):
         """
 
     def requested_stages(self, model: Any, name: str, kind: str) -> tuple[list[int], dict[str, Any]]:
-        """Return `stages`, if the network shows its intermediate features.
-
-        Raises:
-            InputError: It does not.
-        """
+        """Return `stages`, if the network shows its intermediate features."""
         if type(self).stages is Pooling.stages:
             return [], {}
         if not hasattr(model, "forward_intermediates"):

@@ -20,9 +20,6 @@ POOLINGS: dict[str, str | None] = {
 def adds_columns(name: str) -> bool:
     """Return whether a pooling adds columns to timm's own pooled features.
 
-    Raises:
-        InputError: There is no such pooling.
-
     Examples:
         >>> adds_columns("avg"), adds_columns("multiscale")
         (False, True)
@@ -33,11 +30,7 @@ def adds_columns(name: str) -> bool:
 
 
 def create_pooling(name: str) -> "Pooling | None":
-    """Create a pooling; None if it adds no columns.
-
-    Raises:
-        InputError: There is no such pooling.
-    """
+    """Create a pooling; None if it adds no columns."""
     if not adds_columns(name):
         return None
     module, _, attribute = str(POOLINGS[name]).rpartition(".")

@@ -49,9 +49,6 @@ def redact_uri(uri: str) -> str:
 def check_uri(uri: str) -> None:
     """Check the URI of an embedded file or a server.
 
-    Raises:
-        InputError: It is neither a file that ends in .db nor a server's address.
-
     Examples:
         >>> check_uri("http://localhost:0")
         Traceback (most recent call last):
@@ -84,11 +81,7 @@ def _without_user(uri: str) -> str:
 
 
 def check_collection(name: str) -> None:
-    """Check the name of a collection before it is filled.
-
-    Raises:
-        InputError: The name is invalid in Milvus, or it is that of keyart's own registry.
-    """
+    """Check the name of a collection before it is filled."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,254}", name):
         raise InputError(
             "name it with at most 255 letters, digits and underscores, no digit first",

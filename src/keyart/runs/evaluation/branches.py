@@ -48,15 +48,7 @@ def branch_metrics(
 def size_metrics(
     embeddings: np.ndarray, sizes: Sequence[int], evaluate: Evaluator, frozen: RetrievalResult, split: str
 ) -> dict[str, float | None]:
-    """Evaluate the leading dimensions of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``.
-
-    Args:
-        embeddings: (Q, E) of a split's posters, from a `ReducedHead`.
-        sizes: Numbers of dimensions to keep.
-        evaluate: See `branch_metrics`.
-        frozen: See `branch_metrics`.
-        split: See `branch_metrics`.
-    """
+    """Evaluate the leading dimensions of embeddings: ``<split>/size/<size>/<metric>``, each with ``/lift``."""
     return variant_metrics({f"size/{size}": embeddings[:, :size] for size in sizes}, evaluate, frozen, split)
 
 

@@ -67,11 +67,7 @@ class Estimates:
                 self._means[job.number] = sample_means(values, _RESAMPLES, seed=0)
 
     def of(self, jobs: Sequence[Job]) -> Estimate:
-        """Estimate the mean over some jobs.
-
-        Raises:
-            ValueError: There are no jobs.
-        """
+        """Estimate the mean over some jobs."""
         if not jobs:
             raise ValueError("no jobs to take a mean of")
         means = [float(np.mean(values)) for values in _by_seed(jobs).values()]

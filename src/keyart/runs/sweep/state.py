@@ -86,11 +86,7 @@ def failure_of(folder: Path) -> str:
 
 
 def recorded_overrides(folder: Path) -> list[str]:
-    """Return the overrides that Hydra recorded in a run's folder; none if it recorded none.
-
-    Raises:
-        InputError: The record cannot be read.
-    """
+    """Return the overrides that Hydra recorded in a run's folder; none if it recorded none."""
     file = folder / ".hydra" / "overrides.yaml"
     if not file.is_file():
         return []

@@ -19,11 +19,7 @@ class Journal(JournalFileBackend):
     """
 
     def append_logs(self, logs: list[dict[str, Any]]) -> None:
-        """Append one line per record.
-
-        Raises:
-            OSError: The file cannot be written.
-        """
+        """Append one line per record."""
         lines = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in logs)
         self._lock.acquire()
         try:
