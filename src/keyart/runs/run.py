@@ -155,7 +155,7 @@ class Run:
 
     @cached_property
     def dataset(self) -> dict[str, Any]:
-        """Description of the run's posters in ``environment.json``: ``catalogue``, ``images``, ``fingerprint``, sizes."""
+        """The posters of the run in ``environment.json``: ``catalogue``, ``images``, ``fingerprint``, sizes."""
         file = self.folder / "environment.json"
         found: dict[str, Any] = read_json(file, {"dataset": dict})["dataset"]
         return found
