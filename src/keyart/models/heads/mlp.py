@@ -22,7 +22,7 @@ _NORMS: dict[str, Callable[[int], nn.Module]] = {
 class MLPHead(Head):
     """Standardised features, one hidden layer (ReLU, dropout) and a linear output layer.
 
-    Use it to compare losses: it trains in seconds on cached features. It is the default.
+    Use it to compare losses: it trains in seconds on cached features.
 
     Args:
         feature_dim: Columns of the features.
