@@ -43,6 +43,18 @@ TRAINING = [
     "training.finetune_epochs=1",
     "callbacks.report=false",
 ]
+COMMANDS = """
+import json, sys
+from keyart.cli.app import main
+for command in json.loads(sys.argv[1]):
+    sys.argv = ["keyart", *command]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print("---")
+"""
 MONITOR = "monitor=val/hits@5"
 
 
@@ -86,6 +98,11 @@ class Clone:
         assert done.returncode == 0, done.stderr
         return done.stdout
 
+    def keyart(self, *commands):
+        """What several commands print as JSON, one after another in one process."""
+        done = self.out("-c", COMMANDS, json.dumps([[*map(str, command), "--json"] for command in commands]))
+        return [json.loads(printed) for printed in done.split("---\n")[:-1]]
+
 
 @pytest.fixture(scope="module")
 def posters(tmp_path_factory):
@@ -108,13 +125,15 @@ def test_the_blocks_of_contributing_add_one_of_each(tmp_path, posters):
     assert 0 < metrics["test/hits@5/chance"] < 5
     assert 0 <= metrics["test/hits@5"] <= 5
     assert list((run / "plain").rglob("metrics.csv"))
-    assert json.loads(clone.out("-m", "keyart", "size", run, "--json")) == {"embedding_size": 16}
-    built = json.loads(clone.out("-m", "keyart", "index", run, "--engine", "half", "--out", tmp_path / "i", "--json"))
-    assert built["engine"] == json.loads((tmp_path / "i" / "index.json").read_text())["engine"] == "half"
-    assert built["recall@10"] == 1.0
-    found = json.loads(
-        clone.out("-m", "keyart", "search", run, "p0003", "--index", tmp_path / "i", "-k", "4", "--json")
+    index = tmp_path / "i"
+    size, built, found = clone.keyart(
+        ["size", run],
+        ["index", run, "--engine", "half", "--out", index],
+        ["search", run, "p0003", "--index", index, "-k", "4"],
     )
+    assert size == {"embedding_size": 16}
+    assert built["engine"] == json.loads((index / "index.json").read_text())["engine"] == "half"
+    assert built["recall@10"] == 1.0
     assert len(found["neighbours"]) == 4
     pages = [clone.folder / "docs" / name for name in ("losses.md", "find.md")]
     clone.out("-m", "keyart.config.tables", *pages)
