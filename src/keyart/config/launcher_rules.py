@@ -45,7 +45,8 @@ def check_slurm(launcher: str, own: DictConfig, jobs: Sequence[Mapping[str, Any]
         devices = job["trainer"]["devices"]
         if not isinstance(devices, int):
             raise InputError(
-                f"trainer.devices={devices}: with hydra/launcher={launcher} it is a whole number, so many tasks a node"
+                f"trainer.devices={devices}: with hydra/launcher={launcher} it must be a whole number:"
+                f" the number of tasks per node"
             )
     parameters = launcher_parameters(own)
     for job in jobs:

@@ -237,7 +237,7 @@ def check_miner(miner: Mapping[str, Any]) -> None:
         for key, other in (("positives", "negatives"), ("negatives", "positives")):
             if miner[key] == "semi_hard" and miner[other] in ("semi_hard", "all"):
                 raise InputError(
-                    f"miner.{key}=semi_hard: needs one other choice to measure by; set miner.{other}=hard or easy"
+                    f"miner.{key}=semi_hard: compares with the other choice; set miner.{other}=hard or easy"
                 )
     if name == "distance_weighted" and miner["nonzero_loss_cutoff"] <= miner["cutoff"]:
         raise InputError(

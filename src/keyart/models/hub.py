@@ -1,4 +1,4 @@
-"""Folders on the Hugging Face hub: what `huggingface_hub.upload_folder` has taken, by name."""
+"""Folders on the Hugging Face hub, such as `huggingface_hub.upload_folder` uploads."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from keyart.errors import InputError
 
 PREFIX = "hf-hub:"
 _LEFT_OUT = ["checkpoints/*", ".hydra/*", "*.ckpt", "*.py", "*.pkl", "*.bin", "*.pt", "*.html", "*.log"]
-"""Files that nothing here reads."""
+"""Files that keyart does not read."""
 
 
 def local_folder(folder: Path | str) -> Path:
@@ -25,13 +25,11 @@ def local_folder(folder: Path | str) -> Path:
     try:
         return Path(snapshot_download(name, revision=revision or None, ignore_patterns=_LEFT_OUT))
     except HFValidationError:
-        raise InputError(f"{text}: no name on the hub; write {PREFIX}user/name") from None
+        raise InputError(f"{text}: not a name on the hub; write {PREFIX}user/name") from None
     except LocalEntryNotFoundError:
         raise InputError(
             f"{text}: the hub cannot be reached, and its cache lacks it; try again, or name a folder"
         ) from None
     except (HfHubHTTPError, OSError) as error:
         reason = str(error).strip().partition("\n")[0]
-        raise InputError(
-            f"{text}: the hub does not give it ({reason}); check the name, and HF_TOKEN if private"
-        ) from None
+        raise InputError(f"{text}: the hub refuses it ({reason}); check the name, and HF_TOKEN if private") from None

@@ -326,7 +326,7 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     if query.pixels is not None:
         small = torch.cat([shrink(torch.from_numpy(query.pixels.copy())[None]), small])
     groups = group_thumbnails(small, 20.0, 0.8, 32)
-    # Of a vector there are no pixels: then the group numbers begin at the first row.
+    # A query vector has no pixels, so the group numbers begin at the first row.
     return groups[1:] if len(groups) > len(rows) else groups + 1
 
 

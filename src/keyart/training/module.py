@@ -171,7 +171,7 @@ class EmbeddingModule(lightning.LightningModule):
     test_step = validation_step
 
     def _transformed(self, batch: Batch) -> Tensor:
-        """Return the input of the head's trained part (B, C), as far as the batch does not hold it."""
+        """Return the input of the head's trained part (B, C): from the batch, or computed."""
         if "transformed" in batch:
             transformed: Tensor = batch["transformed"]
             return transformed

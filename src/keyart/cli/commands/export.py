@@ -22,7 +22,7 @@ class Target(StrEnum):
 def export(
     run: RunFolder,
     to: Annotated[
-        Target, typer.Option(help="The embedder as an ONNX graph or timm weights; the posters for the tool.")
+        Target, typer.Option(help="onnx, timm: the embedder; embedding-atlas, fiftyone: the posters for that tool.")
     ],
     out: Annotated[Path, typer.Option(callback=output_folder, help="Folder for the files.")],
     images: Annotated[Path | None, typer.Option("--images", help="The posters, if they have moved.")] = None,

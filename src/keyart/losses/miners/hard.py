@@ -43,9 +43,7 @@ class HardMiner(Miner):
                 raise InputError(f"miner.{key}={value}: takes one of {', '.join(get_args(Rank))}")
         for key, value, other in (("positives", positives, negatives), ("negatives", negatives, positives)):
             if value == "semi_hard" and other in ("semi_hard", "all"):
-                raise InputError(
-                    f"miner.{key}=semi_hard: needs one other choice to measure by; take hard or easy there"
-                )
+                raise InputError(f"miner.{key}=semi_hard: compares with the other choice; use hard or easy there")
         self.positives, self.negatives = positives, negatives
 
     def mine(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Relations:

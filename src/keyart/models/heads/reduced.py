@@ -49,7 +49,7 @@ class ReducedHead(Head):
         return self.head.transformed_dim
 
     def transform(self, features: Tensor) -> Tensor:
-        """Condense features by the inner head; see `Head`."""
+        """Transform features by the inner head; see `Head`."""
         return self.head.transform(features)
 
     @property
