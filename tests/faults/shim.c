@@ -1,4 +1,4 @@
-/* Counts the file operations of a process below one folder, and at the k-th one kills it or lets the system fail.
+/* Counts the file operations of a process below one folder; at the k-th one it kills it, sends it a signal, or fails.
 
    Preloaded (LD_PRELOAD) into a process that forks one child a try; the child calls fault_arm. An operation is an open
    for writing, a write, a truncation, a rename, a removal, a new folder or a flush to the disk. A killed write has
@@ -21,7 +21,7 @@
 
 static char root[PATH_MAX];
 static volatile long count, at;
-static int fault;  /* 0: kill at the operation; else it and all later ones fail with this error */
+static int fault;  /* 0: kill at the operation; n: it and all later ones fail with error n; -n: signal n, -100 - n: twice */
 
 void fault_arm(const char *folder, long k, int error) {
     strncpy(root, folder, sizeof root - 1);
@@ -52,6 +52,11 @@ static int step(void) {
     long now = __sync_add_and_fetch(&count, 1);
     if (!at || now < at) return 0;
     if (!fault) kill(getpid(), SIGKILL);
+    if (fault < 0) {
+        int times = fault < -100 ? 2 : 1;
+        if (now < at + times) kill(getpid(), -fault % 100);
+        return 0;
+    }
     errno = fault;
     return 1;
 }

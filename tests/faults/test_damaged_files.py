@@ -133,19 +133,23 @@ def test_a_damaged_cache_is_made_again(damage, made, tmp_path):
 
     def read():
         pixels, _, bad = open_pixels([*files, broken], SIZE, cache_dir=tmp_path)
-        return cached_features(backbone, pixels, cache_dir=tmp_path, precision="fp32").copy(), bad
+        features = cached_features(backbone, pixels, cache_dir=tmp_path, precision="fp32").copy()
+        return features, pixels.take(np.arange(len(pixels))).numpy(), bad
 
-    before, problems = read()
+    before, decoded, problems = read()
     damaged = [
         *tmp_path.glob("features/*.npy"),
         *tmp_path.glob("pixels/*/bad.json"),
         *tmp_path.glob("pixels/*/hashes.bin"),
+        *tmp_path.glob("pixels/*/digests.bin"),
+        *tmp_path.glob("pixels/*/rows.u8"),
     ]
-    assert len(damaged) == 3
+    assert len(damaged) == 5
     for path in damaged:
         path.write_bytes(DAMAGES[damage](path.read_bytes(), path.suffix))
-        again, same = read()
+        again, pixels, same = read()
         assert np.array_equal(again, before)
+        assert np.array_equal(pixels, decoded)
         assert str(same) == str(problems)
 
 

@@ -69,7 +69,7 @@ def test_what_decides_the_fit_is_in_its_key(given, tmp_path, changed: str) -> No
     elif changed == "genres":
         genres = ~genres
     module.fit_head(make(components=8 if changed == "components" else 9), features, train, genres, cache_dir=tmp_path)
-    assert len(list((tmp_path / "features").glob("*.safetensors"))) == 2
+    assert len(list((tmp_path / "features").glob("*-head.npy"))) == 2
 
 
 def test_features_of_no_file_are_fitted_each_time(given, tmp_path) -> None:
@@ -78,3 +78,14 @@ def test_features_of_no_file_are_fitted_each_time(given, tmp_path) -> None:
     transformed = module.fit_head(embedder, np.array(features), train, genres, cache_dir=tmp_path)
     torch.testing.assert_close(transformed, embedder.transform(torch.from_numpy(np.array(features))))
     assert not (tmp_path / "features").exists()
+
+
+@pytest.mark.parametrize("damage", ["", "{}", "x" * 5000])
+def test_a_damaged_file_is_fitted_again(given, tmp_path, damage: str) -> None:
+    features, train, genres = given
+    first = module.fit_head(make(), features, train, genres, cache_dir=tmp_path).clone()  # it maps a file
+    for path in (tmp_path / "features").glob("*.npy"):
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1  # one bit
+        path.write_bytes(damage.encode() or content)
+        torch.testing.assert_close(module.fit_head(make(), features, train, genres, cache_dir=tmp_path), first)

@@ -197,8 +197,8 @@ def _hash_files(paths: Sequence[Path]) -> tuple[dict[int, bytes], dict[int, BadI
 
 
 def _unknown(store: PixelStore, paths: Sequence[Path], hashes: dict[int, bytes]) -> dict[bytes, Path]:
-    """Return the files that are not in the store yet, each content once, keyed by hash."""
-    known = store.found().keys() | store.bad().keys()
+    """Return the files that are not in the store yet, or damaged there, each content once, keyed by hash."""
+    known = store.intact(hashes.values()) | store.bad().keys()
     return {key: paths[i] for i, key in sorted(hashes.items()) if key not in known}
 
 

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
@@ -14,16 +15,19 @@ from keyart.utils.cache import cache_folder, locked, report_storage_errors, writ
 from keyart.utils.reading import read_json
 
 HASH_BYTES = 16
+NO_DIGEST = bytes(HASH_BYTES)
+_MOST_COMPARED_BYTES = 256 << 20
 
 
 class PixelStore:
     """On-disk rows of uint8 pixels, keyed by the hash of the image file.
 
-    Each combination of image size, decoding version and checking version has one folder with three files: ``rows.u8``
-    (the pixels), ``hashes.bin`` (one hash per row, in the same order) and ``bad.json`` (hashes and errors of files that
-    are not usable posters). Rows are only appended. A hash is written after its pixels are on the disk, so every row
-    with a hash is complete. A killed build leaves at most rows without a hash, and the next build overwrites them.
-    Writers use a lock; readers need none.
+    Each combination of image size, decoding version and checking version has one folder with four files: ``rows.u8``
+    (the pixels), ``digests.bin`` and ``hashes.bin`` (a digest of each row's pixels, and the hash of its image file, in
+    the same order) and ``bad.json`` (hashes and errors of files that are not usable posters). Rows are only appended. A
+    hash is written after its pixels are on the disk, so every row with a hash is complete. A killed build leaves at
+    most rows without a hash, and the next build overwrites them. A row that is damaged later is appended again, and the
+    last row of a hash counts. Writers use a lock; readers need none.
 
     Args:
         image_size: (height, width) in pixels.
@@ -40,17 +44,32 @@ class PixelStore:
         self.row_shape = (height, width, 3)
         self.row_bytes = height * width * 3
         self.rows_path = self.folder / "rows.u8"
+        self._digests_path = self.folder / "digests.bin"
         self._hashes_path = self.folder / "hashes.bin"
         self._bad_path = self.folder / "bad.json"
 
     def found(self) -> dict[bytes, int]:
         """Return the row of each hash with complete pixels."""
-        if not self._hashes_path.exists():
-            return {}
-        data = self._hashes_path.read_bytes()
-        held = self.rows_path.stat().st_size if self.rows_path.exists() else 0
-        whole = min(len(data) // HASH_BYTES, held // self.row_bytes)
-        return {data[i * HASH_BYTES : (i + 1) * HASH_BYTES]: i for i in range(whole)}
+        return {key: row for row, key in enumerate(self._hashes())}
+
+    def intact(self, hashes: Iterable[bytes]) -> set[bytes]:
+        """Return those of some hashes whose pixels are in the store and match their digest.
+
+        Of more than 256 MiB only rows at equal distances are compared, as `file_digest` does with large files; if one
+        of them is damaged, all are. Rows of former versions have no digest.
+        """
+        found = self.found()
+        rows = sorted({found[key] for key in hashes if key in found})
+        digests = dict(enumerate(_split(self._digests_path.read_bytes() if self._digests_path.exists() else b"")))
+        pixels = self.read(rows[-1] + 1 if rows else 0)
+
+        def damaged(some: Sequence[int]) -> set[int]:
+            return {i for i in some if digests.get(i, NO_DIGEST) not in (NO_DIGEST, _digest(pixels[i]))}
+
+        lost = damaged(rows[:: -(-len(rows) * self.row_bytes // _MOST_COMPARED_BYTES) or 1])
+        if lost:
+            lost = damaged(rows)
+        return {key for key in hashes if key in found and found[key] not in lost}
 
     def bad(self) -> dict[bytes, BadImage]:
         """Return the error of each bad file by hash; empty if Pillow's version changed, as it may read more files."""
@@ -85,9 +104,22 @@ class PixelStore:
             InputError: The disk is full, or the folder cannot be written.
         """
         with report_storage_errors(self.folder):
-            count = len(self.found())
-            _write_from(self.rows_path, count * self.row_bytes, (np.ascontiguousarray(row).data for row in rows))
+            count, digests = len(self._hashes()), []
+
+            def pieces() -> Iterator[memoryview]:
+                for row in rows:
+                    digests.append(_digest(row))
+                    yield np.ascontiguousarray(row).data
+
+            _write_from(self.rows_path, count * self.row_bytes, pieces())
+            _write_from(self._digests_path, count * HASH_BYTES, digests)
             _write_from(self._hashes_path, count * HASH_BYTES, hashes)
+
+    def _hashes(self) -> list[bytes]:
+        """Return the hash of each complete row."""
+        data = self._hashes_path.read_bytes() if self._hashes_path.exists() else b""
+        held = self.rows_path.stat().st_size if self.rows_path.exists() else 0
+        return _split(data)[: held // self.row_bytes]
 
     def append_bad(self, files: dict[bytes, BadImage]) -> None:
         """Record files that are not usable posters; the caller holds the lock."""
@@ -95,6 +127,15 @@ class PixelStore:
         record = {key.hex(): (why.kind, why.detail, why.fix) for key, why in known.items()}
         text = json.dumps({"pillow": PIL.__version__, "files": record}, indent=1)
         write_atomically(self._bad_path, lambda file: file.write(text.encode()))
+
+
+def _digest(row: np.ndarray) -> bytes:
+    return blake2b(np.ascontiguousarray(row).data, digest_size=HASH_BYTES).digest()
+
+
+def _split(data: bytes) -> list[bytes]:
+    """Split a file of hashes; an incomplete last one is left out."""
+    return [data[at : at + HASH_BYTES] for at in range(0, len(data) // HASH_BYTES * HASH_BYTES, HASH_BYTES)]
 
 
 def _write_from(path: Path, start: int, pieces: Iterable[bytes | memoryview]) -> None:

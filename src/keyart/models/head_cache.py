@@ -12,7 +12,7 @@ from torch import Tensor
 from keyart.models.embedder import Embedder, transformed_features
 from keyart.models.heads.base import Head
 from keyart.models.heads.combined import CombinedHead
-from keyart.utils.cache import cache_folder, load_array, locked, save_array, write_atomically
+from keyart.utils.cache import cache_folder, load_array, locked, save_array
 
 log = logging.getLogger(__name__)
 #: Increased whenever the same head and features would give a different fit.
@@ -53,7 +53,7 @@ def fit_head(
         return transformed_features(embedder, features)
     folder = cache_folder("features", cache_dir)
     name = f"{Path(str(features.filename)).stem}-{_fit_key(head, train, genres)}"
-    fitted, transformed = folder / f"{name}.safetensors", folder / f"{name}.npy"
+    fitted, transformed = folder / f"{name}-head.npy", folder / f"{name}.npy"
 
     def load() -> np.ndarray | None:
         created = load_array(transformed, np.float32, (len(features), None), "c")
@@ -65,7 +65,7 @@ def fit_head(
                 log.info("fitting the head's closed-form parts to %d posters", int(train.sum()))
                 head.fit(features[train], genres[train])
                 created = transformed_features(embedder, features).numpy()
-                write_atomically(fitted, lambda file: file.write(_buffers(head)), alone=True)
+                save_array(fitted, np.frombuffer(_buffers(head), dtype=np.uint8), alone=True)
                 save_array(transformed, created, alone=True)
                 found = load()
     assert found is not None
@@ -88,14 +88,11 @@ def _buffers(head: Head) -> bytes:
 
 def _load_buffers(head: Head, path: Path) -> bool:
     """Load a head's fitted parts; return False if there are none, or if the file is damaged."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load
 
-    try:
-        buffers = load_file(path)
-    except (OSError, SafetensorError):
+    if (content := load_array(path, np.uint8, (None,))) is None:
         return False
-    for name, value in buffers.items():
+    for name, value in load(content.tobytes()).items():
         owner, _, leaf = name.rpartition(".")
         # Assign instead of copy: some modules learn the size of a buffer only when they are fitted.
         setattr(head.get_submodule(owner), leaf, value)
