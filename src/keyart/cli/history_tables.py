@@ -72,7 +72,7 @@ def answer(found: Mapping[str, Any], setting: str) -> str:
     others = [DESCRIPTIONS[row] for row in best["as_good"] if row not in best["over"]]
     text = (
         f"Among {SETTINGS[setting]}, {DESCRIPTIONS[best['row']]} ranks best: {_metric(best['metric'])}"
-        f" {best['value']:.3f} [{best['low']:.3f}, {best['high']:.3f}]"
+        f" {_interval(best['value'], best, sign='')}"
     )
     text += "".join(f", {one}" for one in over)
     return text + (f"; not significantly better than {', '.join(others)}." if others else ".")
@@ -118,6 +118,7 @@ def _metric(name: str) -> str:
     return name.replace("ndcg", "nDCG")
 
 
-def _interval(value: float, ends: Mapping[str, float | None]) -> str:
-    low, high = ends["low"], ends["high"]
-    return f"{value:+.3f}" if low is None or high is None else f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+def _interval(value: float, ends: Mapping[str, Any], sign: str = "+") -> str:
+    low, high = ends["low"], ends["high"]  # None: of a single user
+    text = f"{value:{sign}.3f}"
+    return text if low is None or high is None else f"{text} [{low:{sign}.3f}, {high:{sign}.3f}]"

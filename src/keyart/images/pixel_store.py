@@ -16,7 +16,7 @@ from keyart.utils.reading import read_json
 
 HASH_BYTES = 16
 NO_DIGEST = bytes(HASH_BYTES)
-_MOST_COMPARED_BYTES = 256 << 20
+_MOST_COMPARED_BYTES = 64 << 20
 
 
 class PixelStore:
@@ -55,8 +55,8 @@ class PixelStore:
     def intact(self, hashes: Iterable[bytes]) -> set[bytes]:
         """Return those of some hashes whose pixels are in the store and match their digest.
 
-        Of more than 256 MiB only rows at equal distances are compared, as `file_digest` does with large files; if one
-        of them is damaged, all are. Rows of former versions have no digest.
+        Of more than 64 MiB only rows at equal distances are compared, as `file_digest` does with large files; if one of
+        them is damaged, all are. Rows of former versions have no digest.
         """
         found = self.found()
         rows = sorted({found[key] for key in hashes if key in found})
