@@ -124,15 +124,13 @@ def test_a_bad_table_is_reported_before_any_job(line, posters, train_here):
 
 
 @pytest.mark.slow
-def test_side_by_side_gives_what_one_after_another_gives(line, tmp_path):
+def test_side_by_side_gives_what_one_after_another_gives(line, train_here):
     grid = [*line, f"model.backbone={LITE0},{LITE1}", "loss.margin=36,45", "sampler.batch_size=16"]
-    alone = start_train(tmp_path, *grid, "hydra.sweep.dir=alone")
-    together = start_train(tmp_path, *grid, "hydra.sweep.dir=together", "hydra/launcher=local")
-    for process in (alone, together):
-        out, err = process.communicate(timeout=300)
-        assert process.returncode == 0, err
-    assert out.splitlines()[-1] == str(tmp_path / "together")
-    one, other = metrics_of(tmp_path / "alone"), metrics_of(tmp_path / "together")
+    for launcher in ("basic", "local"):
+        code, out, err = train_here(*grid, f"hydra/launcher={launcher}", f"hydra.sweep.dir={launcher}")
+        assert code == 0, err
+        assert out.splitlines()[-1] == str(train_here.folder / launcher)
+    one, other = (metrics_of(train_here.folder / launcher) for launcher in ("basic", "local"))
     assert one.keys() == other.keys()
     for number, metrics in one.items():
         # Threads differ, and with them the order of sums.

@@ -37,13 +37,17 @@ def posters(tmp_path_factory):
     return draw_posters(tmp_path_factory.mktemp("posters"), 320)
 
 
-@pytest.fixture
-def arguments(posters):
+def on(posters):
     return [*SMALL, f"data.catalogue={posters / 'catalogue.csv'}", f"data.images={posters / 'posters'}"]
 
 
-def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, posters, train_here):
-    code, out, _ = train_here(*arguments, "training.head_epochs=25", "training.finetune_epochs=0")
+@pytest.fixture(scope="module")
+def arguments(tmp_path_factory):
+    return on(draw_posters(tmp_path_factory.mktemp("few"), 96))
+
+
+def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(posters, train_here):
+    code, out, _ = train_here(*on(posters), "training.head_epochs=25", "training.finetune_epochs=0")
     assert code == 0
     from keyart.runs.evaluate import evaluate_run
     from keyart.runs.run import Run
@@ -72,8 +76,8 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(arguments, poster
     assert evaluated["eval/ndcg@10"] > evaluated["eval/ndcg@10/chance"]
 
 
-def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(arguments, train_here):
-    code, out, _ = train_here(*arguments, "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
+def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(posters, train_here):
+    code, out, _ = train_here(*on(posters), "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
     assert code == 0
     from keyart.models.embedder import load_frozen
     from keyart.runs.evaluate import evaluate_run
@@ -102,7 +106,8 @@ def finished(process):
 
 
 @pytest.mark.slow
-def test_killed_moved_and_resumed_equals_undisturbed(arguments, tmp_path):
+def test_killed_moved_and_resumed_equals_undisturbed(posters, tmp_path):
+    arguments = on(posters)
     more = ["training.head_epochs=30", "callbacks.checkpoint.every_n_steps=5", "callbacks.report=false", "name=kill"]
     undisturbed = start_train(tmp_path, *arguments, *more)
     one = finished(undisturbed)
