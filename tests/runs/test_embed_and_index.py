@@ -161,7 +161,7 @@ HARM = {
     "no column of vectors": (changed(lambda c: c.pop("embedding")), "has no column embedding"),
     "no column of genres": (changed(lambda c: c.pop("genres")), "has no column genres"),
     "years as words": (changed(lambda c: c.update(year=["long ago"] * 10)), "column year"),
-    "another catalogue": (moved, "of another catalogue"),
+    "another catalogue": (moved, "has another catalogue"),
     "not keyart's": (lambda path: pd.read_parquet(path).to_parquet(path), "not written by keyart"),
     "no Parquet": (lambda path: path.write_text("id,embedding"), "damaged"),
 }

@@ -102,7 +102,9 @@ def test_what_is_refused(keyart, made, tmp_path):
     refused(keyart("explain", run, text, "p0005", *png), text, "unreadable")
     refused(keyart("explain", run, "p0005", huge, *png), huge, "10000×10000", "megapixels")
     refused(keyart("explain", run, "p0005", "p0006", *png, "--images", tmp_path / "gone"), "--images")
-    refused(keyart("explain", run, "p0005", "p0006", *png, "--images", moved), "p0005.jpg", "not the image")
+    refused(
+        keyart("explain", run, "p0005", "p0006", *png, "--images", moved), "p0005.jpg", "differs from the indexed image"
+    )
     refused(keyart("explain", run, "p0005", "p0006", *png, "--catalogue", tmp_path / "none.csv"), "none.csv")
     refused(keyart("explain", tmp_path, "p0005", "p0006", *png), tmp_path)
     assert not Path(png[1]).exists()
