@@ -5,9 +5,10 @@
 
 The catalogue has titles, years and genres of the usual frequencies; its posters share 200 picture files. The server
 runs in a process of its own, as `keyart serve` starts it, with an empty cache. First come single requests, one after
-another: the first, and the median of five more. Then Chromium counts the page's nodes, before and after the wall is
-scrolled to its end (skipped where Playwright or Chromium is missing). Last, Locust's clients search, look at posters
-and type titles, each pausing for up to two seconds, on the machine that the server runs on too.
+another: the first (the map's with the wait until it is ready), and the median of five more. Then Chromium counts the
+page's nodes, before and after the wall is scrolled to its end (skipped where Playwright or Chromium is missing). Last,
+Locust's clients search, look at posters and type titles, each pausing for up to two seconds, on the machine that the
+server runs on too.
 """
 
 import argparse
@@ -52,6 +53,7 @@ REQUESTS = {
     "facets": "/api/runs/0/facets",
     "a poster's picture": "/api/runs/0/posters/5/image?width=160",
     "map": "/api/runs/0/map",
+    "colours of the map": "/api/runs/0/colours",
     "order by look": "/api/runs/0/order?by=look",
     "order by title": "/api/runs/0/order?by=title",
 }
@@ -126,12 +128,16 @@ def start(run: Path, cache: Path) -> tuple[subprocess.Popen[str], str, float]:
 
 
 def ask(address: str, path: str) -> tuple[int, float]:
-    """Return the bytes and the seconds of one answer."""
+    """Return the bytes and the seconds of one answer, with the wait for a map that is not ready."""
     connection = HTTPConnection(urlsplit(address).netloc, timeout=600)
     started = time.perf_counter()
-    connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "gzip"})
-    answer = connection.getresponse()
-    content = answer.read()
+    while True:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}", "Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 202:
+            break
+        time.sleep(0.1)
     seconds = time.perf_counter() - started
     connection.close()
     if answer.status != 200:
@@ -153,6 +159,7 @@ def count_nodes(address: str) -> list[list[str]]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 800})
+        page.set_default_timeout(300_000)
         received: list[int] = []
         page.on("requestfinished", lambda one: received.append(one.sizes()["responseBodySize"]))
         page.goto(f"{address}/?token={TOKEN}")

@@ -5,6 +5,7 @@ import shutil
 import socket
 import threading
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pandas as pd
@@ -58,9 +59,9 @@ def library(made, tmp_path_factory):
     return Library([Shown(first, open_index(first), None, read_history(events)), Shown(second, hostile)])
 
 
-@pytest.fixture(scope="session")
-def address(library):
-    """The address of a running server."""
+@contextmanager
+def serving(library):
+    """A running server; its address."""
     import uvicorn
 
     from keyart.web.server import permitted_hosts
@@ -79,6 +80,13 @@ def address(library):
     yield f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(20)
+
+
+@pytest.fixture(scope="session")
+def address(library):
+    """The address of a running server."""
+    with serving(library) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -102,11 +110,11 @@ def open_page(chromium, address):
     """Open a signed-in page of a size and a theme; its errors fail the test at its end."""
     wrong, contexts = [], []
 
-    def watch(request):
-        if not request.url.startswith((address, "blob:", "data:")):
-            wrong.append(f"request to {request.url}")
+    def open_one(path="/", size=(1280, 800), theme="light", address=address, **options):
+        def watch(request):
+            if not request.url.startswith((address, "blob:", "data:")):
+                wrong.append(f"request to {request.url}")
 
-    def open_one(path="/", size=(1280, 800), theme="light", **options):
         context = chromium.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=theme, **options)
         context.set_default_timeout(60_000)
         contexts.append(context)

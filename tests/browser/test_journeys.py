@@ -1,12 +1,17 @@
 """What people do on the page, view by view, in a real browser."""
 
 import json
-import struct
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from tests.browser.conftest import HOSTILE
+from keyart.retrieval.index import PosterIndex
+from keyart.retrieval.projection import sample_evenly
+from keyart.utils.vectors import normalise_rows
+from keyart.web.library import Library
+from tests.browser.conftest import HOSTILE, serving
 
 
 def until(page, expression):
@@ -210,36 +215,55 @@ def test_wall_reaches_every_poster(open_page):
     page.wait_for_url("**/poster?**")
 
 
-def test_wall_of_a_million(open_page, address):
-    """Browsers cut pages at 16.7 million pixels; the wall is longer, and holds few nodes."""
-    page = open_page()
-    head = json.dumps({"posters": 1_000_000, "landmarks": []}).encode()
-    head += b" " * (-(len(head) + 1) % 4) + b"\n"
-    body = head + struct.pack("<24I", *range(24)) * 41_667
-    page.route("**/api/runs/0/order?*", lambda route: route.fulfill(body=body[: len(head) + 4_000_000]))
-    page.goto(f"{address}/wall?by=catalogue")
-    page.wait_for_selector(".brick")
-    most = 0
-    for place in (0.25, 0.5, 0.999, 1):
-        page.locator(".wall-scroll").evaluate(f"(one) => {{ one.scrollTop = one.scrollHeight * {place}; }}")
-        page.wait_for_timeout(150)
-        most = max(most, page.locator(".brick").count())
-    assert most <= 250
-    page.wait_for_selector('.brick[data-at="999999"]')
-    last = page.locator('.brick[data-at="999999"]')
-    assert last.evaluate("(one) => one.getBoundingClientRect().bottom <= innerHeight + 1")
-    page.mouse.move(400, 400)
-    page.mouse.wheel(0, -600)
-    page.wait_for_timeout(300)
-    first = int(page.locator(".brick").first.get_attribute("data-at"))
-    assert 999_000 < first < 999_999  # the wheel moves by what it shows, not by a share of the whole
+def tiled(shown, posters):
+    """A run whose index has a number of posters: those of another one again and again, and vectors near theirs."""
+    rng = np.random.default_rng(0)
+    source = rng.integers(0, len(shown.index), posters)
+    vectors = shown.index.vectors()[source] + 0.2 * rng.standard_normal((posters, shown.index.dimensions), np.float32)
+    names = [f"q{row}" for row in range(posters)]
+    table = shown.index.posters.iloc[source].assign(id=names, film=names, title=[f"Film {name}" for name in names])
+    index = PosterIndex.of(normalise_rows(vectors), table.reset_index(drop=True), shown.index.notes)
+    return replace(shown, index=index)
 
 
-def test_map_draws_points(open_page):
-    page = open_page("/map?row=4")
-    page.wait_for_selector(".plane canvas", timeout=120_000)
-    page.wait_for_selector(".dot")
-    colours = page.locator(".plane canvas").evaluate(
+@pytest.mark.parametrize("posters", [100_000, pytest.param(1_000_000, marks=pytest.mark.slow)])
+def test_a_large_catalogue(open_page, library, monkeypatch, posters):
+    """The wall reaches its last poster with few nodes, though browsers cut pages at 16.7 million pixels."""
+    monkeypatch.setattr("keyart.retrieval.index_map.sample_evenly", lambda total: sample_evenly(total, 100))
+    with serving(Library([tiled(library[0], posters)])) as address:
+        page = open_page("/wall?by=title", address=address)
+        page.wait_for_selector(".brick")
+        most = 0
+        for place in (0.25, 0.5, 0.999, 1):
+            page.locator(".wall-scroll").evaluate(f"(one) => {{ one.scrollTop = one.scrollHeight * {place}; }}")
+            page.wait_for_timeout(150)
+            most = max(most, page.evaluate("document.querySelectorAll('*').length"))
+        assert most <= 250
+        last = page.locator(f'.brick[data-at="{posters - 1}"]')
+        last.wait_for()
+        assert last.evaluate("(one) => one.getBoundingClientRect().bottom <= innerHeight + 1")
+        page.mouse.move(400, 400)
+        page.mouse.wheel(0, -600)
+        page.wait_for_timeout(300)
+        first = int(page.locator(".brick").first.get_attribute("data-at"))
+        assert posters - 1000 < first < posters - 1  # the wheel moves by what it shows, not by a share of the whole
+        page.goto(f"{address}/map")
+        page.wait_for_selector(".plane canvas", timeout=120_000)
+        deadline = time.monotonic() + 60
+        while colours_of_the_map(page) <= 3:  # points are drawn after the page has its elements
+            assert time.monotonic() < deadline
+            page.wait_for_timeout(50)
+        received = page.evaluate(
+            "performance.getEntriesByType('resource').filter((one) => /(map|colours)([?]|$)/.test(one.name))"
+            ".reduce((sum, one) => sum + one.encodedBodySize, 0)"
+        )
+        assert 0 < received - 5 * posters < 1000  # places and colours, and the names of these
+        page.context.close()
+
+
+def colours_of_the_map(page):
+    """The number of different colours that the map's canvas shows."""
+    return page.locator(".plane canvas").evaluate(
         """(canvas) => {
           const flat = document.createElement('canvas');
           [flat.width, flat.height] = [canvas.width, canvas.height];
@@ -251,7 +275,13 @@ def test_map_draws_points(open_page):
           return found.size;
         }"""
     )
-    assert colours > 3
+
+
+def test_map_draws_points(open_page):
+    page = open_page("/map?row=4")
+    page.wait_for_selector(".plane canvas", timeout=120_000)
+    page.wait_for_selector(".dot")
+    assert colours_of_the_map(page) > 3
     page.locator(".dot").first.hover()
     page.wait_for_selector(".plane .card img")
     page.locator(".plane").focus()

@@ -96,7 +96,7 @@ export function Filters({ facets, genres, years, hidden }) {
   return html`<details class="filters" open=${open} onToggle=${(event) => setOpen(event.target.open)}>
     <summary>Filters${genres.length || years ? html`: <b>${[...genres, years].filter(Boolean).join(", ")}</b>` : ""}
       ${hidden > 0 && html`<span class="muted"> · ${count(hidden)} posters hidden</span>`}</summary>
-    ${facets && html`
+    ${open && facets && html`
     <div class="chips" role="group" aria-label="Genres">${facets.genres.map(({ name, posters }) => {
       const on = genres.includes(name);
       return html`<a class="chip" role="button" aria-pressed=${String(on)} aria-disabled=${String(!on && !posters)} data-replace

@@ -11,12 +11,13 @@ const WIDEST = 64;
 
 const channels = (text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16));
 
-/** Colours of the report: genres by kind, decades from early to late; what is left is grey. */
-function palette(names, by) {
+/** Colours of the report: the most frequent names by kind, decades from early to late; what is left is grey. */
+function palette(names, counts, by) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => channels(style.getPropertyValue(`--${name}`).trim() || "#888888");
   const muted = colour("muted");
   const known = names.filter((name) => !["none", "unknown"].includes(name));
+  if (by !== "decade") known.sort((a, b) => counts[names.indexOf(b)] - counts[names.indexOf(a)]);
   return names.map((name) => {
     const at = known.indexOf(name);
     if (at < 0) return muted;
@@ -113,7 +114,7 @@ function Plane({ state, run, by, places, colours }) {
     redraw();
   };
 
-  const tints = palette(names, by);
+  const tints = palette(names, counts, by);
   useEffect(() => {
     if (!pen.current) return;
     const { width, height } = box();
@@ -190,6 +191,7 @@ function Plane({ state, run, by, places, colours }) {
   const [x, y] = shown === null ? [0, 0] : place(shown);
   const flip = x > box().width - 210;
   const used = names.map((name, code) => ({ name, code, posters: counts[code] })).filter((one) => one.posters);
+  if (by !== "decade") used.sort((a, b) => b.posters - a.posters);
   return html`
     <div class="plane" ref=${frame} tabindex="0" role="application" aria-label=${`Map of ${count(places.length / 2)} posters. Arrow keys move, plus and minus zoom, Enter opens the poster in the middle.`}
       onPointerDown=${down} onPointerMove=${move} onPointerUp=${up} onPointerLeave=${() => setHover(null)} onKeyDown=${key} data-drawing=${drawing ? "" : undefined}>
@@ -212,7 +214,7 @@ function Plane({ state, run, by, places, colours }) {
     <ul class="legend">${used.slice(0, 24).map(({ name, code, posters: many }) => html`<li><a data-replace data-keep role="button" aria-pressed=${String(only === code)}
       href=${changed({ only: only === code ? null : String(code) })}><i style=${{ background: `rgb(${tints[code].join(" ")})` }}></i>${name} <small>${count(many)}</small></a></li>`)}</ul>
     <p class="note">Posters near each other look alike; distances between far groups mean little (t-SNE of ${count(Math.min(1500, places.length / 2))} posters${places.length / 2 > 1500 ? ", the others placed between their nearest" : ""}).
-      ${by === "genre" ? " A poster’s colour is the rarest of its genres; the eight most frequent have a colour." : ""}</p>`;
+      ${by === "genre" ? " A poster’s colour is the rarest of its genres; the eight that are most often so have a colour." : ""}</p>`;
 }
 
 function useFactsOf(run, rows, facts, done) {

@@ -7,7 +7,7 @@ import { Arranging, Busy, Failure, Filters, count, describe, titleOf } from "../
 import { loadMap, withinLasso } from "../plane.js";
 
 const TALLEST = 8_000_000; // browsers cut pages at 16.7 million pixels; Safari's limit is near
-const MOST_NODES = 240;
+const MOST_BRICKS = 80; // two nodes each; with what surrounds them, at most 250 in the page
 const ORDERS = { catalogue: "catalogue", title: "title", year: "year", genre: "genre", look: "look" };
 
 async function loadOrder(run, by, genre, year, report) {
@@ -65,8 +65,9 @@ function Scroller({ run, order }) {
   }, []);
   const wide = size.width || 1000;
   const ideal = wide < 520 ? 92 : 118;
-  // Rows beyond the window are drawn ahead, but never more nodes than stated.
-  const columns = Math.max(3, Math.round(wide / ideal));
+  const visibleOf = (across) => Math.ceil(size.height / Math.round(Math.floor(wide / across) * 1.5)) + 1;
+  let columns = Math.max(3, Math.round(wide / ideal));
+  while (columns > 3 && columns * visibleOf(columns) > MOST_BRICKS) columns -= 1; // a large screen shows larger posters
   const cell = Math.floor(wide / columns);
   const height = Math.round(cell * 1.5);
   const lines = Math.ceil(order.posters / columns);
@@ -101,8 +102,8 @@ function Scroller({ run, order }) {
     const timer = setTimeout(() => remember("wall", before * columns), 200);
     return () => clearTimeout(timer);
   }, [before, columns]);
-  const visible = Math.ceil(size.height / height) + 1;
-  const ahead = Math.max(0, Math.min(2, Math.floor((Math.floor(MOST_NODES / columns) - visible) / 2)));
+  const visible = visibleOf(columns);
+  const ahead = Math.max(0, Math.min(2, Math.floor((Math.floor(MOST_BRICKS / columns) - visible) / 2))); // lines beyond the window
   const first = Math.max(0, before - ahead);
   const end = Math.min(lines, before + visible + ahead);
   const shown = [];
@@ -129,7 +130,7 @@ function Scroller({ run, order }) {
         const poster = facts.get(row);
         return html`<a key=${at} class="brick" data-at=${at} tabindex=${at === shown[0] ? 0 : -1} href=${href("poster", { row })} title=${poster && describe(poster)}
           style=${{ transform: `translate(${(at % columns) * cell}px, ${Math.floor(at / columns) * height + shift}px)`, width: `${cell}px`, height: `${height}px` }}>
-          <img src=${image(run, row)} alt=${poster ? describe(poster) : `Poster ${row}`} width=${cell} height=${height} decoding="async" /></a>`;
+          <img src=${image(run, row, cell * devicePixelRatio > 240 ? 480 : 160)} alt=${poster ? describe(poster) : `Poster ${row}`} width=${cell} height=${height} decoding="async" /></a>`;
       })}</div></div>
     ${order.landmarks.length > 1 && html`<nav class="jump" aria-label="Jump to">${order.landmarks.map(({ label, position }) => html`
       <button type="button" onClick=${() => jumpTo(position)} aria-current=${position <= before * columns + columns - 1 ? "true" : undefined}>${label}</button>`)}</nav>`}
