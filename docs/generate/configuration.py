@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from generate.markdown import code, plain, section, table
+from generate.markdown import code, literal, plain, section, table
 from keyart.config.compose import CONFIG_FOLDER
 from keyart.config.help import head_comment, key_comments
 from keyart.config.nodes import package_of
@@ -59,14 +59,17 @@ def _group(group: str, chosen: str) -> str:
             if group == "loss"
             else ""
         )
-        comment = head_comment(file)
+        comment = literal(head_comment(file))
         parts.append(plain(f"**`{group}={option}`**{mark}{': ' if comment else ''}{comment}{link}"))
         parts.append(table(HEADINGS, rows) if rows else "")
     return section(TITLES.get(group, group.capitalize()), *parts)
 
 
 def _presets(group: str) -> str:
-    rows = [(f"`{group}={name}`", head_comment(CONFIG_FOLDER / group / f"{name}.yaml")) for name in options_of(group)]
+    rows = [
+        (f"`{group}={name}`", literal(head_comment(CONFIG_FOLDER / group / f"{name}.yaml")))
+        for name in options_of(group)
+    ]
     return section({"experiment": "Experiments", "debug": "Debugging"}[group], table(["option", "what it is"], rows))
 
 
@@ -81,7 +84,7 @@ def _rows(file: Path, package: str) -> Iterator[tuple[str, ...]]:
         default = "–" if value == "???" else code(show(value) if not isinstance(value, str) else value)
         typed = re.sub("^an? (?=whole number|number)", "", bounds)
         kind = "" if typed != bounds else _kind(value)
-        yield f"`{key}`", ": ".join(filter(None, (kind, typed))), default, comments.get(key, "")
+        yield f"`{key}`", ": ".join(filter(None, (kind, typed))), default, literal(comments.get(key, ""))
 
 
 def _leaves(content: Mapping[str, Any], key: str) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,12 @@ def plain(text: str) -> str:
     return "".join(part if at % 2 else part.replace("<", "\\<") for at, part in enumerate(re.split(r"(`[^`]*`)", text)))
 
 
+def literal(text: str) -> str:
+    """Escape what Markdown would read as emphasis or a link, outside of inline code: for text that is not Markdown."""
+    parts = re.split(r"(`[^`]*`)", text)
+    return "".join(part if at % 2 else re.sub(r"([\\*_\[\]])", r"\\\1", part) for at, part in enumerate(parts))
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table; bars and angle brackets in its cells are escaped."""
     lines = [headings, ["---"] * len(headings), *([plain(cell).replace("|", "\\|") for cell in row] for row in rows)]

@@ -263,3 +263,24 @@ def test_problems_as_a_table(tmp_path):
     table.to_csv(tmp_path / "skipped.csv", index=False)
     assert len(pd.read_csv(tmp_path / "skipped.csv")) == 2
     assert list(problems_table([]).columns) == list(table.columns)
+
+
+def test_the_column_of_images_is_found_by_its_cells_and_labels_are_proposed(read):
+    rows = "".join(f"{i}.jpg,{'warm' if i % 2 else 'cool'},red,{'high' if i % 3 else 'low'}\n" for i in range(12))
+    summary = fault(read, f"picture,tone,colour,contrast\n{rows}".encode(), [f"{i}.jpg" for i in range(12)])
+    assert "rename `picture` to `img`: its cells name files in " in summary
+    assert 'table["genres"] = table[["tone", "contrast"]].fillna("").agg("|".join, axis=1)' in summary
+    assert "imdb_id`?" not in summary
+
+
+def test_genres_are_optional_where_no_labels_are_needed(folder):
+    (folder / "a.jpg").touch()
+    (folder / "b.jpg").touch()
+    (folder / "bare.csv").write_text("img\na.jpg\nb.jpg\n")
+    (folder / "half.csv").write_text("img,genres\na.jpg,Drama\nb.jpg,\n")
+    bare, problems = read_catalogue(folder / "bare.csv", require_genres=False)
+    assert (problems, bare.genres.shape, len(bare.fingerprint())) == ([], (2, 0), 64)
+    half, problems = read_catalogue(folder / "half.csv", require_genres=False)
+    assert (problems, half.genres.tolist()) == ([], [[True], [False]])
+    with pytest.raises(InputError, match="no genres"):
+        read_catalogue(folder / "bare.csv")

@@ -88,6 +88,7 @@ def test_the_page_of_metrics_has_each_with_its_use(tmp_path):
 
 def test_the_page_of_keys_has_each_key_with_its_range():
     page = configuration.pages()["configuration"]
+    assert r"optimizer.\_target\_=\<its class> +optimizer.\<argument>=…" in page
     for key in [*RULES, *(f"miner.{key}" for rules in MINER_RULES.values() for key in rules)]:
         assert f"| `{key}` |" in page or key.endswith(".name") or key == "trainer.accelerator", key
     for row in (

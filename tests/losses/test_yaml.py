@@ -229,7 +229,8 @@ def test_the_table_lists_every_loss():
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.partition("\n\n")[0]
     assert printed == loss_table()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[2:]]
-    assert [row[0] for row in rows] == [f"`{name}`" for name in NAMES]
+    pages = {name: "pml.md" if name == "pml" else f"generated/loss-{name}.md" for name in NAMES}
+    assert [row[0] for row in rows] == [f"[`{name}`]({page})" for name, page in pages.items()]
     assert all(len(row) == 5 and all(row) for row in rows)
     assert rows[0][1:4] == ["degrees", "36", "1 to 80"]
     assert set(read_losses()) == set(NAMES)

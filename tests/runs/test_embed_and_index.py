@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from keyart.api.run import load
 from keyart.retrieval.index import PosterIndex
+from keyart.web.library import Shown
 from tests.indexes import found, refused
 
 
@@ -267,6 +269,20 @@ def test_rows_that_the_reader_left_out_are_reported_as_skipped(keyart, made, tmp
     assert [one["id"] for one in lines[0]["skipped"]] == ["gone", "p0001", "p0001"]
     assert lines[1]["skipped"] == []
     assert "missing image" in lines[0]["skipped"][0]["problem"]
+
+
+def test_posters_without_genres_are_embedded_indexed_and_searched(keyart, made, tmp_path):
+    run, table = made[2][0][0], tmp_path / "t.csv"
+    table.write_text("img\n" + "".join(f"p{i:04d}.jpg\n" for i in range(12)))
+    where = ["--catalogue", table, "--images", made[1] / "posters"]
+    assert found(keyart("embed", run, *where, "--out", tmp_path / "out", "--json"))["posters"] == 12
+    found(keyart("index", run, "--embeddings", tmp_path / "out", "--out", tmp_path / "index", "--json"))
+    there = ["search", run, "p0005", "--index", tmp_path / "index"]
+    assert found(keyart(*there, "--json"))["neighbours"][0]["genres"] == []
+    refused(keyart(*there, "--genre", "Drama"), "--genre", "no poster of the index has genres")
+    shown = Shown(load(run), PosterIndex.load(tmp_path / "index"))
+    assert shown.order("genre").labels == ["none"]
+    refused(keyart("evaluate", run, *where), "no genres")
 
 
 def test_another_decoder_gives_nearly_the_same_and_does_not_mix(keyart, made, where, tmp_path, monkeypatch):

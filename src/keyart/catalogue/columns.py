@@ -1,9 +1,8 @@
 """Detection of each column's role in a table of posters, such as image, genres or id."""
 
-import difflib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,8 +81,7 @@ def detect_columns(table: RawTable) -> tuple[Columns, list[str]]:
     that is 1 in every row; it is left out unless its name is a usual genre or starts with ``genre_``.
 
     Returns:
-        The columns, and the table's faults: the missing columns, the names found, and the names most similar to the
-        missing ones.
+        The columns, and the faults of those that are there; :func:`missing_columns` names what is not there.
     """
     names = [normalise_name(name) for name in table.names]
     faults = []
@@ -104,34 +102,10 @@ def detect_columns(table: RawTable) -> tuple[Columns, list[str]]:
             check_genre(genre)
         except ValueError as error:
             faults.append(f"the 0/1 column `{table.names[i]}` names no genre ({error}); split the lists first")
-    faults += _missing(table, names, roles, flags)
     used = {*roles.values(), *(at for at, _ in flags)}
     if "id" in roles and "imdb_id" in roles:
         used.discard(roles["imdb_id"])  # `id` is the id here, but histories may join on the IMDb id
     return Columns(roles, flags, tuple(i for i in range(len(names)) if i not in used), tuple(remarks)), faults
-
-
-def _missing(
-    table: RawTable, names: Sequence[str], roles: dict[str, int], flags: Sequence[tuple[int, str]]
-) -> list[str]:
-    found = ", ".join(f"`{name}`" for name in table.names[:40]) + (", …" if len(table.names) > 40 else "")
-    faults = []
-    if not roles.keys() & {"img", "id", "imdb_id"}:
-        near = _near(table, names, roles, ("img", "imdb_id"))
-        faults.append(f"no column of images (`img`; or `imdb_id`, when files are named by it){near}; found {found}")
-    if "genres" not in roles and not flags:
-        near = _near(table, names, roles, ("genres",))
-        faults.append(f"no genres (a column `genres`, or a 0/1 column for each genre){near}; found {found}")
-    return faults
-
-
-def _near(table: RawTable, names: Sequence[str], roles: dict[str, int], missing_roles: Iterable[str]) -> str:
-    free = {name: table.names[i] for i, name in enumerate(names) if i not in roles.values()}
-    hints = []
-    for role in missing_roles:
-        near = [n for alias in ALIASES[role] for n in difflib.get_close_matches(alias, free, n=2, cutoff=0.7)]
-        hints += [f"rename `{free[name]}` to `{role}`" for name in dict.fromkeys(near)]
-    return f" ({'; '.join(hints)}?)" if hints else ""
 
 
 def _genre_flags(

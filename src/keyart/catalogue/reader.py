@@ -13,6 +13,7 @@ import pandas as pd
 from keyart.catalogue.catalogue import Catalogue
 from keyart.catalogue.columns import Columns, detect_columns
 from keyart.catalogue.image_folder import ImageFolder
+from keyart.catalogue.missing_columns import missing_columns
 from keyart.catalogue.problems import Problem, RowCounts, describe_problems
 from keyart.catalogue.rows import Row, mark_duplicates, read_rows
 from keyart.catalogue.table import RawTable, read_table, similar_files, table_faults
@@ -26,7 +27,9 @@ RARE, MANY_RARE = 20, 100
 _NUMBER = re.compile(r"(?:[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)?")
 
 
-def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[Catalogue, list[Problem]]:
+def read_catalogue(
+    path: str | Path, images: str | Path | None = None, *, require_genres: bool = True
+) -> tuple[Catalogue, list[Problem]]:
     """Read a CSV or Parquet table of posters and check it against the folder of images.
 
     The genres are in one column (separated by ``,``, ``|`` or ``;``, or a Python list in a string) or in a 0/1 column
@@ -40,6 +43,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
     Args:
         path: The table.
         images: The folder of images; by default the table's own folder.
+        require_genres: Whether a table or a row without genres is a fault. False: such posters have none.
 
     Returns:
         The catalogue of all usable rows in the table's order, and the problems in row order. A problem is the reason
@@ -59,6 +63,7 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
         near = f"; near it: {', '.join(similar_files(root))}" if similar_files(root) else ""
         faults.append(f"{root}: no such folder of images{near}; name it with ``images``")
     table = None
+    folder = ImageFolder(root)
     if readable:
         try:
             table = read_table(source)
@@ -66,12 +71,12 @@ def read_catalogue(path: str | Path, images: str | Path | None = None) -> tuple[
             faults.append(error.text)
     if table is not None:
         columns, more = detect_columns(table)
+        more += missing_columns(table, columns, folder, require_genres=require_genres)
         faults += [f"{source}: {fault}" for fault in [*more, *_split_faults(table, columns)]]
     if faults or table is None:
         raise InputError("; ".join(faults))
 
-    folder = ImageFolder(root)
-    rows = read_rows(table, columns, folder)
+    rows = read_rows(table, columns, folder, require_genres=require_genres)
     mark_duplicates(rows)
     problems = sorted([*table.problems, *(p for row in rows for p in row.problems)], key=lambda p: p.row)
     kept = [i for i, row in enumerate(rows) if row.usable]

@@ -106,7 +106,7 @@ def naming_column(rows: Sequence[RowIds], files: Collection[int]) -> str | None:
     return best if known[best] else None
 
 
-def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Row]:
+def read_rows(table: RawTable, columns: Columns, folder: ImageFolder, *, require_genres: bool = True) -> list[Row]:
     """Read every row as far as possible; a row may have several problems."""
     absent = ("",) * len(table)
     cells = {role: list(table.columns[at]) for role, at in columns.roles.items()}
@@ -131,6 +131,8 @@ def read_rows(table: RawTable, columns: Columns, folder: ImageFolder) -> list[Ro
             _read_genres(row, cells["genres"][i], by_text)
         else:
             _read_flags(row, [(name, genre, column[i]) for name, genre, column in flags])
+        if not require_genres:
+            row.problems = [problem for problem in row.problems if problem.kind != "no genres"]
         rows.append(row)
     for row, one in zip(rows, named, strict=True):
         # Artworks of one film share it, even if only some of their rows name the film.

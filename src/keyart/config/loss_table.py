@@ -18,7 +18,8 @@ def read_losses(folder: Path = LOSS_FOLDER) -> dict[str, dict[str, Any]]:
 def table_row(loss: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     """Return one loss's cells under `HEADINGS`; dashes if it has no margin."""
     about = loss["about"]
-    name = f"`{loss['name']}`"
+    page = "pml.md" if loss["name"] == "pml" else f"generated/loss-{loss['name']}.md"
+    name = f"[`{loss['name']}`]({page})"
     if about["unit"] is None:
         return name, "–", "–", "–", about["source"]
     low, high = about["range"]

@@ -42,6 +42,8 @@ def find_genres(genres: Sequence[str], known: Iterable[str]) -> list[str]:
     for genre in genres:
         if genre.strip().casefold() not in names:
             text = f"the index has no such genre; it has {', '.join(sorted(names.values()))}"
+            if not names:
+                text = "no poster of the index has genres; search without this filter"
             raise InputError(text, parameter="genres", value=genre)
     return [names[genre.strip().casefold()] for genre in genres]
 

@@ -89,7 +89,7 @@ def embed_catalogue(
         from keyart.images import nvjpeg
 
         nvjpeg.check_nvjpeg()
-    table, problems = read_catalogue(catalogue, images)
+    table, problems = read_catalogue(catalogue, images, require_genres=False)
     if problems and on_bad_poster == "error":
         raise InputError(summarise(problems, table.source))
     if not len(table):
@@ -118,7 +118,7 @@ def catalogue_index(
     Raises:
         InputError: The table cannot be read, or has no valid poster.
     """
-    table, problems = read_catalogue(catalogue, images)
+    table, problems = read_catalogue(catalogue, images, require_genres=False)
     digest = embedder_digest(run.embedder_folder)
     key = hashlib.blake2b(f"{digest} {table.fingerprint()} {table.root.resolve()}".encode(), digest_size=16)
     for path in table.paths:

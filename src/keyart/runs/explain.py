@@ -100,7 +100,7 @@ def catalogue_poster_table(catalogue: Path, images: Path | None = None) -> tuple
     from keyart.catalogue.reader import read_catalogue
     from keyart.retrieval.index import catalogue_table
 
-    table, problems = read_catalogue(catalogue, images)
+    table, problems = read_catalogue(catalogue, images, require_genres=False)
     return PosterTable(catalogue_table(table, table.split), table.root), summarise(problems, table.source)
 
 

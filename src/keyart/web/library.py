@@ -164,8 +164,8 @@ class Shown:
     def first_genre(self) -> Rows:
         """(N,) the rarest genre of each poster, which says most of it; G where there is none."""
         names, matrix = self.genres
-        rarest = len(names) - 1 - matrix[:, ::-1].argmax(1)
-        return np.where(matrix.any(1), rarest, len(names))
+        rarest = np.where(matrix, np.arange(len(names), dtype=np.int32), -1).max(axis=1, initial=-1).astype(np.int64)
+        return np.where(rarest < 0, len(names), rarest)
 
     @cached_property
     def places(self) -> Background[npt.NDArray[np.uint16]]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from keyart.catalogue.aliases import normalise_name
 from keyart.catalogue.columns import detect_columns, holds_urls
-from keyart.catalogue.image_folder import stem, strip_leading_slash
+from keyart.catalogue.image_folder import ImageFolder, stem, strip_leading_slash
+from keyart.catalogue.missing_columns import missing_columns
 from keyart.catalogue.rows import read_row_ids
 from keyart.catalogue.table import RawTable, read_table, table_faults
 from keyart.catalogue.values import as_text
@@ -66,6 +67,7 @@ def read_requests(path: Path, url_column: str | None = None) -> PosterRequests:
         raise InputError("; ".join(faults))
     table = read_table(path)
     columns, faults = detect_columns(table)
+    faults += missing_columns(table, columns, ImageFolder(path.parent), require_genres=False)
     if faults:
         raise InputError("; ".join(f"{path}: {fault}" for fault in faults))
     at = _url_column(path, table, url_column)
