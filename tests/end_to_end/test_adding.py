@@ -181,7 +181,7 @@ def test_another_package_adds_a_loss_that_is_checked(tmp_path, posters, train_he
     (folder / "conf" / "loss" / "mine.yaml").write_text(loss.replace("  memory:", "  other:"))
     code, out, err = train_here(*given)
     assert (code, out) == (2, "")
-    assert "loss.about.memory: loss=mine does not say it" in err
+    assert "loss.about: the YAML file of loss=mine lacks memory: true (examples;" in err
     code, _, err = train_here(*given[:-4], "--config-dir", str(tmp_path / "nowhere"), "loss=mine")
     assert code == 2
     assert f"--config-dir {tmp_path / 'nowhere'}: there is no such folder" in err

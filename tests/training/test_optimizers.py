@@ -2,11 +2,12 @@
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from keyart.config.compose import compose_plain
 from keyart.config.shorthand import options_of
 from keyart.errors import InputError
-from keyart.training.build import build_optimizer, build_scheduler
+from keyart.training.build import build_optimizer, build_scheduler, instantiate_node
 from keyart.training.schedule import PhaseSchedule
 from tests.training.test_module import STEPS, Recorder, check_resumed_equals, fit, make
 
@@ -91,3 +92,17 @@ def test_what_is_no_scheduler_is_refused(changes):
     with pytest.raises(InputError, match=r"scheduler\.(_target_|warmup)=") as caught:
         build_scheduler({**compose_plain([])["scheduler"], **changes})
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("build", "fault"),
+    [
+        ({"_target_": "no_such_module.MyLoss"}, "cannot be loaded .*its module must be importable: .*PYTHONPATH"),
+        ({"_target_": "keyart.losses.TripletLoss", "gamma": 2}, "cannot be built .*argument 'gamma'.*its arguments"),
+    ],
+)
+def test_a_class_that_cannot_be_built_is_one_line_with_the_fix(build, fault):
+    node = OmegaConf.create({"loss": {"build": build}}).loss.build
+    with pytest.raises(InputError, match=rf"^loss\.build\._target_={build['_target_']}: {fault}") as caught:
+        instantiate_node(node)
+    assert "HYDRA_FULL_ERROR" not in str(caught.value)

@@ -10,6 +10,9 @@ from typing import Any
 
 from keyart.errors import InputError
 
+#: What the ``about`` of each loss's YAML file must hold, with an example of each.
+EXAMPLE_FACTS = {"unit": "distance", "range": "[0, 2]", "miner": "true", "memory": "true"}
+
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
@@ -47,9 +50,10 @@ def check_one_margin(loss: Mapping[str, Any], key: str) -> None:
         _built(loss, key)
         return
     name, margin, about = loss.get("name"), loss.get("margin"), loss.get("about") or {}
-    if missing := [fact for fact in ("unit", "range", "miner", "memory") if fact not in about]:
+    if missing := [f"{fact}: {value}" for fact, value in EXAMPLE_FACTS.items() if fact not in about]:
         raise InputError(
-            f"{key}.about.{missing[0]}: loss={name} does not say it; its YAML file is written like triplet's"
+            f"{key}.about: the YAML file of loss={name} lacks {', '.join(missing)} (examples; unit and range are null"
+            " where there is no margin)"
         )
     unit, bounds = about["unit"], about["range"]
     if unit is None:

@@ -1,5 +1,6 @@
 """Reading of a composed configuration: `build` turns it into an `Experiment`, and no code below sees it."""
 
+import re
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -140,7 +141,8 @@ def instantiate_node(node: DictConfig, **extra: Any) -> Any:
             cause = cause.__cause__
         if cause is not None:
             raise cause from None
-        raise InputError(str(error)) from error
+        key = re.search(r"full_key: (\S+)", str(error))
+        raise _cannot_build(key[1] if key else "", node.get("_target_"), error) from error
 
 
 def build_optimizer(settings: Mapping[str, Any]) -> OptimizerFactory:
@@ -183,6 +185,16 @@ def _partial(key: str, settings: Mapping[str, Any]) -> "partial[Any]":
     try:
         found: partial[Any] = instantiate({**settings, "_partial_": True, "_convert_": "all"})
     except InstantiationException as error:
-        why = " ".join(str(error.__cause__ or error).split())
-        raise InputError(f"{key}._target_={settings.get('_target_')}: cannot be loaded ({why})") from error
+        raise _cannot_build(key, settings.get("_target_"), error) from error
     return found
+
+
+def _cannot_build(key: str, target: object, error: InstantiationException) -> InputError:
+    """Return Hydra's error in one line, with the fix."""
+    cause = error.__cause__ or error
+    why = f"{type(cause).__name__}: {cause}" if isinstance(cause, TypeError) else str(cause)
+    if str(error).startswith("Error locating"):
+        fault = f"cannot be loaded ({why}); its module must be importable: add its folder to PYTHONPATH"
+    else:
+        fault = f"cannot be built ({why}); change its arguments, or write a YAML file for this class"
+    return InputError(f"{key}._target_={target}: {fault}")

@@ -67,6 +67,8 @@ class Summary:
     @property
     def verdict(self) -> str:
         """One sentence that compares the settings."""
+        if len(self.sweep.finished) == 1 < len(self.sweep.jobs):
+            return f"Only one of {len(self.sweep.jobs)} jobs has finished: nothing to compare."
         if self.settings < 2:
             return "There is one setting: nothing to compare." if self.settings else "No job has finished."
         if not self.decided:
