@@ -17,6 +17,7 @@ from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
 from keyart.launch.config_keys import config_key
 from keyart.utils.files import describe_fault, write_text
+from keyart.utils.program import train_prefix
 from keyart.utils.text import echo, prepare_streams
 
 
@@ -57,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         sys.argv[1:] = preflight(given)
     except (InputError, OSError) as error:
-        echo(f"train.py: {describe_fault(error) if isinstance(error, OSError) else error.render(config_key)}", err=True)
+        text = describe_fault(error) if isinstance(error, OSError) else error.render(config_key)
+        echo(f"{train_prefix()}: {text}", err=True)
         sys.exit(2)
     code = 0
     # SIGTERM ends the jobs of a sweep in any phase, and the sweep is still reported on.
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = 130
     except SystemExit as stop:
         if isinstance(stop.__cause__, InputError):
-            echo(f"train.py: {stop.__cause__}", err=True)
+            echo(f"{train_prefix()}: {stop.__cause__}", err=True)
         raise
     finally:
         finished = SweepReport.end()

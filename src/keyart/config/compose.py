@@ -19,6 +19,7 @@ from keyart.config.quoting import shell_quoted
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.training.trainer_arguments import free_keys
+from keyart.utils.program import train_command
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 #: The configuration folder: beside the code in an installed wheel, at the top level of a clone.
@@ -54,7 +55,7 @@ def format_hydra_error(error: Exception, overrides: list[str], config_folder: Pa
         key = match[1]
         written = next((o for o in overrides if o.lstrip("+~").startswith(f"{key}=")), key)
         if key.startswith("hydra."):
-            return f"{written}: there is no key {key}; python train.py --cfg hydra lists Hydra's keys"
+            return f"{written}: there is no key {key}; {train_command()} --cfg hydra lists Hydra's keys"
         return f"{written}: there is no key {key}; {hint_for(key, known_keys(overrides, config_folder), config_folder)}"
     if match := re.search(r"Ambiguous value for argument '([^']+)'", message):
         key, _, value = match[1].partition("=")

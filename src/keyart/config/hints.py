@@ -6,6 +6,7 @@ from pathlib import Path
 
 from keyart.config.nodes import package_of
 from keyart.config.yaml_files import read_yaml
+from keyart.utils.program import train_command
 
 #: Keys of other programs, by their last part, with keyart's keys.
 ELSEWHERE = {
@@ -76,4 +77,4 @@ def hint_for(key: str, known: Iterable[str], config_folder: Path | None = None) 
         names = [one.rpartition(".")[2] for one in children]
         more = ", …" if len(names) > _MOST else ""
         return f"{parent} holds {', '.join(names[:_MOST])}{more}"
-    return "python train.py --help lists the keys"
+    return f"{train_command()} --help lists the keys"

@@ -34,6 +34,7 @@ from keyart.runs.latest import resumable_run
 from keyart.runs.sweep.state import Plan
 from keyart.training.resume import check_same_config
 from keyart.utils.paths import expand_home, path_from
+from keyart.utils.program import train_command, train_prefix
 from keyart.utils.text import echo
 
 __all__ = ["CONFIG_FOLDER", "compose_plain", "expand", "format_hydra_error", "preflight"]
@@ -51,7 +52,7 @@ def resume_overrides(overrides: list[str], *, multirun: bool = False, config_fol
         )
     folder = resumable_run(Path(given)).resolve()
     if folder != Path(given).resolve():
-        echo(f"train.py: resume={given}: its latest interrupted run is used, {folder}", err=True)
+        echo(f"{train_prefix()}: resume={given}: its latest interrupted run is used, {folder}", err=True)
     recorded = folder / ".hydra" / "overrides.yaml"
     if not recorded.is_file():
         raise InputError(f"resume={given}: there is no .hydra/overrides.yaml in it; name the folder of a run")
@@ -83,7 +84,7 @@ def preflight(argv: list[str], config_folder: Path = CONFIG_FOLDER) -> list[str]
             # Flags may occur anywhere; Hydra itself accepts them only before or after all overrides.
             arguments = get_args_parser().parse_intermixed_args(argv)
     except SystemExit:
-        raise InputError(f"{' '.join(argv)}: unknown option; python train.py --hydra-help lists them") from None
+        raise InputError(f"{' '.join(argv)}: unknown option; {train_command()} --hydra-help lists them") from None
     flags = [a for a in argv if a not in arguments.overrides]
     overrides = list(arguments.overrides)
     if arguments.config_name or arguments.config_path:

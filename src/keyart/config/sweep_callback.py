@@ -13,6 +13,7 @@ from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan, is_sweep
 from keyart.training.world_size import is_rank_zero
 from keyart.utils.folder_lock import acquire, release
+from keyart.utils.program import train_prefix
 from keyart.utils.text import echo
 
 
@@ -64,7 +65,7 @@ class SweepReport(Callback):
                 resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
         except (InputError, OSError) as error:
             release(folder)
-            echo(f"train.py: {error}", err=True)
+            echo(f"{train_prefix()}: {error}", err=True)
             raise SystemExit(2) from None
         plan.write(folder)
         SweepReport.begun = folder

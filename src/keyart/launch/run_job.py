@@ -26,6 +26,7 @@ from keyart.utils.files import describe_fault
 from keyart.utils.folder_lock import acquire, release
 from keyart.utils.imports import no_collections
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
+from keyart.utils.program import train_command, train_prefix
 from keyart.utils.text import echo
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def exit_interrupted(cut: TrainingInterrupted, folder: Path) -> NoReturn:
         # The first process still has to requeue the job, and SLURM ends all processes of a job if one fails.
         sys.exit(0 if job_id() else cut.exit_code)
     if (folder / "checkpoints" / "last.ckpt").is_file():
-        log.warning("interrupted by %s; python train.py resume=%s continues from there", cut.signal.name, folder)
+        line = f"{train_command()} resume={folder}"
+        log.warning("interrupted by %s; %s continues from there", cut.signal.name, line)
     else:
         log.warning("interrupted by %s before anything was trained; start it again", cut.signal.name)
     if job_id():
@@ -112,10 +114,8 @@ def train_in_hydra_folder(cfg: DictConfig) -> float:
         if hydra_config.mode == RunMode.MULTIRUN:
             raise
         if is_rank_zero():
-            echo(
-                f"train.py: {describe_fault(error) if isinstance(error, OSError) else error.render(config_key)}",
-                err=True,
-            )
+            text = describe_fault(error) if isinstance(error, OSError) else error.render(config_key)
+            echo(f"{train_prefix()}: {text}", err=True)
         sys.exit(2)
     if is_rank_zero() and hydra_config.mode != RunMode.MULTIRUN:
         print(Path(hydra_config.runtime.output_dir).resolve(), flush=True)  # noqa: T201

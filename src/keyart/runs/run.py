@@ -17,6 +17,7 @@ import pandas as pd
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
 from keyart.utils.former import current_names
+from keyart.utils.program import train_command
 from keyart.utils.reading import COPY_AGAIN, faults_of, read_bytes, read_frame, read_json, read_yaml
 from keyart.utils.text import from_csv_cell, printable
 
@@ -111,7 +112,7 @@ class Run:
                 f"{folder}: this is not a run's folder (it has no config.yaml); name the one that train.py printed"
             )
         if not (path / "embedder").is_dir() or not (path / "metrics.json").is_file():
-            raise InputError(f"{folder}: the run has not finished; continue it with python train.py resume={folder}")
+            raise InputError(f"{folder}: the run has not finished; continue it with {train_command()} resume={folder}")
         return cls(path.resolve())
 
     @property

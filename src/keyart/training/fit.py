@@ -33,6 +33,7 @@ from keyart.training.prepare import PreparedData
 from keyart.training.schedule import PhaseSchedule
 from keyart.training.world_size import cluster_environment
 from keyart.utils.checkpoint_files import AtomicCheckpointIO
+from keyart.utils.program import train_command
 
 log = logging.getLogger(__name__)
 
@@ -228,9 +229,9 @@ def log_early_end(trainer: lightning.Trainer, module: EmbeddingModule, best: Mod
     )
     if timers:
         log.warning(
-            "training stopped after %.0f s by trainer.max_time, at %s: %s; python train.py %s trainer.max_time=null"
+            "training stopped after %.0f s by trainer.max_time, at %s: %s; %s %s trainer.max_time=null"
             " continues from there",
-            *(timers[0].time_elapsed(), at, kept, shlex.quote(f"resume={folder}")),
+            *(timers[0].time_elapsed(), at, kept, train_command(), shlex.quote(f"resume={folder}")),
         )
     elif any(isinstance(one, EarlyStopping) and one.stopped_epoch for one in callbacks):
         log.info("training stopped by callbacks.early_stopping.patience, at %s: %s", at, kept)

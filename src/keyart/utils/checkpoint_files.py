@@ -9,6 +9,7 @@ from lightning.fabric.plugins.io.torch_io import TorchCheckpointIO
 
 from keyart.errors import InputError
 from keyart.utils.files import storage_fault, write_atomically
+from keyart.utils.program import train_command
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -62,7 +63,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if (fault := storage_fault(error)) is None:
                 raise
             resumable = (path.parent / "last.ckpt").is_file()
-            then = f"continue with python train.py resume={path.parent.parent}" if resumable else "start the run again"
+            then = (
+                f"continue with {train_command()} resume={path.parent.parent}" if resumable else "start the run again"
+            )
             raise InputError(f"{path}: cannot be written, {fault}; make room, then {then}") from error
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = None) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from keyart.reports.sweep.page import write_page
 from keyart.runs.sweep.folder import read_sweep
 from keyart.runs.sweep.summary import Summary, summarise_sweep
 from keyart.runs.sweep.table import console_for, print_sweep, write_csv
+from keyart.utils.program import train_command, train_prefix
 from keyart.utils.text import echo
 
 log = logging.getLogger(__name__)
@@ -44,15 +45,15 @@ def finish_sweep(folder: Path) -> bool:
     _log_to_wandb(summary)
     sweep, missing = summary.sweep, summary.sweep.missing
     for job in missing:
-        echo(f"train.py: job {job.number} {job.outcome}", err=True)
+        echo(f"{train_prefix()}: job {job.number} {job.outcome}", err=True)
     if missing:
         failed, how, more = sum(job.status == "failed" for job in missing), "run them again with", ""
         if sweep.search:
             how = "continue the search with"
             if failed == len(missing):
                 how, more = "draw new ones with", f" hydra.sweeper.n_trials={len(sweep.jobs) + failed}"
-        line = f"python train.py -m resume_sweep={shlex.quote(str(folder))}{more}"
-        echo(f"train.py: {len(missing)} of {len(sweep.jobs)} jobs did not finish; {how} {line}", err=True)
+        line = f"{train_command()} -m resume_sweep={shlex.quote(str(folder))}{more}"
+        echo(f"{train_prefix()}: {len(missing)} of {len(sweep.jobs)} jobs did not finish; {how} {line}", err=True)
     return sweep.complete
 
 
