@@ -252,7 +252,7 @@ def test_posters_that_cannot_be_used(keyart, made, tmp_path):
 
 def test_rows_that_the_reader_left_out_are_reported_as_skipped(keyart, made, tmp_path):
     run, table = made[2][0][0], tmp_path / "t.csv"
-    table.write_text((made[1] / "catalogue.csv").read_text() + "gone.jpg,Drama,x,1990\np0001.jpg,N/A,y,1990\n")
+    table.write_text((made[1] / "catalogue.csv").read_text() + "gone.jpg,Drama,x,1990\np0001.jpg,Drama),y,1990\n")
     where = [
         "--catalogue",
         table,
@@ -265,7 +265,7 @@ def test_rows_that_the_reader_left_out_are_reported_as_skipped(keyart, made, tmp
     ]
     lines = [found(keyart("embed", run, *where, "--shard", f"{i}/2", "--json")) for i in (1, 2)]
     assert sum(one["posters"] for one in lines) == 24
-    # The second row of p0001 has two faults: no genres, and a duplicate id.
+    # The second row of p0001 has two faults: unreadable genres, and a duplicate id.
     assert [one["id"] for one in lines[0]["skipped"]] == ["gone", "p0001", "p0001"]
     assert lines[1]["skipped"] == []
     assert "missing image" in lines[0]["skipped"][0]["problem"]

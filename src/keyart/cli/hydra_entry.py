@@ -1,5 +1,6 @@
 """Entry point of training: validation of the command line before Hydra starts."""
 
+import logging
 import signal
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ from keyart.utils.files import describe_fault, write_text
 from keyart.utils.program import train_prefix
 from keyart.utils.text import echo, prepare_streams
 
+log = logging.getLogger(__name__)
+
 
 def _save_config(cfg: DictConfig, filename: str, output_dir: Path) -> None:
     output_dir.mkdir(parents=True, exist_ok=True)
@@ -34,6 +37,7 @@ hydra.core.utils._save_config = _save_config
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def run_job(cfg: DictConfig) -> float | None:
     """Train one run in the folder that Hydra created, and return the monitored metric for sweepers."""
+    log.info("loading torch, then reading the posters")  # which takes long on a busy machine
     from keyart.launch.run_job import train_in_hydra_folder
 
     return train_in_hydra_folder(cfg)
