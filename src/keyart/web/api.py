@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import re
 from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import numpy.typing as npt
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.routing import APIRoute
 
 from keyart import __version__
 from keyart.errors import InputError
@@ -61,8 +63,8 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         skip: Annotated[int, Query(ge=0, description="Leave out the first ones: they are known.")] = 0,
         genre: Genres = [],  # noqa: B006
         year: Years = None,
-        diverse: bool = False,
-        hide_duplicates: bool = False,
+        diverse: Annotated[bool, Query(description="Posters that also differ from one another.")] = False,
+        hide_duplicates: Annotated[bool, Query(description="Leave out near-duplicates of better results.")] = False,
     ) -> dict[str, Any]:
         """Find the posters that look and feel most like one: the JSON of `keyart search --json`."""
         if sum(one is not None for one in (query, row, image)) != 1:
@@ -232,6 +234,9 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
             "posters": [one | {"shared": int(n)} for one, n in zip(posters, shared[order], strict=True)],
         }
 
+    for route in router.routes:
+        if isinstance(route, APIRoute):  # the first words of its docstring instead of the function's name
+            route.summary = re.split(r"[:;.(]", route.description)[0].strip()
     return router
 
 

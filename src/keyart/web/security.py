@@ -86,7 +86,8 @@ class Gate:
         headers = Headers(scope=scope)
         hosts = headers.getlist("host")
         if len(hosts) != 1 or hosts[0].lower() not in self.hosts:
-            return refusal(scope, 403, "this host name is not served here; open the address that keyart serve printed")
+            fix = "open the address that keyart serve printed, or permit this name with keyart serve --name"
+            return refusal(scope, 403, f"this host name is not served here; {fix}")
         host = hosts[0].lower()
         own = {f"http://{host}", f"https://{host}"}
         foreign = any(site not in ("same-origin", "none") for site in headers.getlist("sec-fetch-site"))

@@ -57,6 +57,8 @@ def serve(
     )
     address = f"http://{hosts[0]}/?token={token}"
     report(address)
+    for name in names:
+        report(f"as {name}: https://{name}/?token={token} (https by the proxy)")
     if browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     try:
