@@ -22,6 +22,7 @@ OTHERS_OPTIONS = {
     "retrieval/engines/milvus.py": "the engine's summary in the manual",
     "retrieval/engines/registry.py": "the table of engines in the manual",
     "web/library.py": "what to give `keyart serve`, which cannot be changed from the browser",
+    "web/security.py": "the same",
 }
 
 

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -21,7 +23,7 @@ from keyart.models.export.onnx import write_onnx
 from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import ReducedHead
 from keyart.models.heads.registry import build_head_from_description
-from keyart.runs.export import export_run
+from keyart.runs.export import TARGETS, export_run
 from keyart.runs.run import Run
 from tests.helpers import draw_posters
 from tests.indexes import refused, save_run
@@ -131,7 +133,7 @@ def test_a_graph_that_onnxruntime_refuses_is_reported_in_one_line(traced, tmp_pa
 @pytest.mark.parametrize("case", CASES)
 def test_the_graph_equals_the_embedder_for_any_number_of_images(case, graph_of):
     embedder, out, summary = graph_of(case)
-    assert summary["files"] == ["embedder.onnx", "preprocessing.json"]
+    assert summary["files"] == ["README.md", "embedder.onnx", "preprocessing.json"]
     assert summary["difference"] <= 1e-4
     for count in (1, 2, 5):
         shown = images(count, seed=7)
@@ -194,6 +196,23 @@ def test_the_preprocessing_beside_it_says_all(shape, tmp_path):
     data = (draw_posters(tmp_path / "made", 1, shape) / "posters" / "p0000.jpg").read_bytes()
     expected = decode_poster(data, SIZE).transpose(2, 0, 1)[None] / 255
     np.testing.assert_allclose(by_the_letter(data, record), expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("any_program")
+@pytest.mark.parametrize("target", ["timm", "onnx"])
+def test_the_readmes_lines_read_a_file_as_we_do(target, tmp_path, monkeypatch):
+    monkeypatch.setattr("keyart.runs.export.write_onnx", lambda embedder, file: file.write_text("a graph") and 0.0)
+    monkeypatch.setattr("keyart.runs.export.TARGETS", {k: replace(v, check=lambda: None) for k, v in TARGETS.items()})
+    run, _ = make_run(tmp_path / "run")
+    export_run(run, target, tmp_path / "out")
+    blocks = re.findall("```python\n(.*?)```", (tmp_path / "out" / "README.md").read_text(), re.DOTALL)
+    (lines,) = [block.partition("import onnxruntime")[0] for block in blocks if "PIL" in block]
+    monkeypatch.chdir(tmp_path)
+    for shape in ((96, 144), (640, 1000)):
+        data = (draw_posters(tmp_path / f"made{shape[0]}", 1, shape) / "posters" / "p0000.jpg").read_bytes()
+        (tmp_path / "poster.jpg").write_bytes(data)
+        exec(lines, known := {})
+        np.testing.assert_allclose(known["images"], decode_poster(data, SIZE).transpose(2, 0, 1)[None] / 255, atol=1e-6)
 
 
 @pytest.mark.usefixtures("without_program")

@@ -10,7 +10,7 @@ from keyart.errors import InputError
 from keyart.models.embedder import Embedder, load_embedder
 from keyart.models.export.image_preprocessing import describe_preprocessing
 from keyart.models.export.onnx import check_installed, write_onnx
-from keyart.models.export.program import HEADING, describe_programs, readme, write_programs
+from keyart.models.export.program import HEADING, describe_programs, onnx_readme, readme, write_programs
 from keyart.models.export.timm_weights import write_timm
 from keyart.retrieval.export.embedding_atlas import write_embedding_atlas
 from keyart.retrieval.export.fiftyone import write_fiftyone
@@ -108,7 +108,9 @@ def _write_embedder(
 
 
 def _onnx(embedder: Embedder, folder: Path, about: dict[str, Any]) -> dict[str, Any]:
-    return {"difference": write_onnx(embedder, folder / "embedder.onnx")}
+    difference = write_onnx(embedder, folder / "embedder.onnx")
+    write_text(folder / "README.md", onnx_readme(about))
+    return {"difference": difference}
 
 
 def _timm(embedder: Embedder, folder: Path, about: dict[str, Any]) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def _timm(embedder: Embedder, folder: Path, about: dict[str, Any]) -> dict[str, 
     except InputError as error:
         return {"left_out": f"embedder.pt2 is left out: {error}"}
     about["program"] = describe_programs(about, (folder / "head.pt2").is_file())
-    write_text(folder / "README.md", readme(about["program"]))
+    write_text(folder / "README.md", readme(about))
     return {"difference": difference}
 
 
@@ -143,7 +145,9 @@ def _write_posters(
 
 TARGETS = {
     "onnx": Target(
-        ("embedder.onnx", "embedder.onnx.data", "preprocessing.json"), partial(_write_embedder, _onnx), check_installed
+        ("embedder.onnx", "embedder.onnx.data", "README.md", "preprocessing.json"),
+        partial(_write_embedder, _onnx),
+        check_installed,
     ),
     "timm": Target(
         (

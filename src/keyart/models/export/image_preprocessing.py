@@ -6,6 +6,24 @@ from keyart.images.decode import MAX_STRETCH
 from keyart.models.embedder import Embedder
 
 
+def pixel_lines(about: dict[str, Any]) -> str:
+    """Return the lines of Python that read an image file into the model's input, from `describe_preprocessing`."""
+    _, _, height, width = about["input"]["shape"]
+    return f"""import numpy as np
+from PIL import Image, ImageOps
+
+height, width = {height}, {width}
+image = Image.open("poster.jpg")  # put transparent parts on white before the next lines
+scale = 2 * max(width / image.width, height / image.height)
+image.draft(None, (int(np.ceil(scale * image.width)), int(np.ceil(scale * image.height))))
+image = ImageOps.exif_transpose(image).convert("RGB")
+stretch = (image.width / image.height) / (width / height)
+w, h = image.width * min(1, {MAX_STRETCH} / stretch), image.height * min(1, {MAX_STRETCH} * stretch)
+left, top = (image.width - w) / 2, (image.height - h) / 2
+image = image.resize((width, height), Image.Resampling.BICUBIC, (left, top, left + w, top + h), 3.0)
+images = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None] / 255"""
+
+
 def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
     """Describe each step from an image file to the model's input, and the output, as plain values."""
     backbone = embedder.backbone

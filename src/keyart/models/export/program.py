@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from keyart.errors import InputError
 from keyart.models.embedder import Embedder
 from keyart.models.export.examples import example_images, quiet
+from keyart.models.export.image_preprocessing import pixel_lines
 
 TOLERANCE = 1e-4
 """Maximum absolute difference between two numbers of an embedding that count as equal."""
@@ -98,8 +99,29 @@ def describe_programs(about: dict[str, Any], with_head: bool) -> dict[str, Any]:
     }
 
 
-def readme(program: dict[str, Any]) -> str:
-    """Return a README for the folder from the result of :func:`describe_programs`."""
+def onnx_readme(about: dict[str, Any]) -> str:
+    """Return a README for the folder of an ONNX graph, from the content of its ``preprocessing.json``."""
+    size = about["output"]["shape"][1]
+    return f"""{HEADING}
+
+`embedder.onnx` holds all steps from pixels to unit vectors, weights included. From an image file to its vector:
+
+```python
+{pixel_lines(about)}
+
+import onnxruntime
+
+session = onnxruntime.InferenceSession("embedder.onnx")
+(vectors,) = session.run(None, {{"images": images}})  # (1, {size}), of length 1: inner products are cosines
+```
+
+`preprocessing.json` describes each step.
+"""
+
+
+def readme(about: dict[str, Any]) -> str:
+    """Return a README for the folder, from the content of its ``preprocessing.json``."""
+    program = about["program"]
     head = "`head.pt2` takes the backbone's pooled features, as timm gives them, to the same vectors.\n\n"
     lines = "\n".join(program["use"])
     return f"""{HEADING}
@@ -109,6 +131,12 @@ wrote it) and runs on the CPU.
 
 ```python
 {lines}
+```
+
+`images` of an image file, as a NumPy array (`torch.from_numpy` makes it a tensor):
+
+```python
+{pixel_lines(about)}
 ```
 
 {head if "head" in program else ""}The backbone alone is `model.safetensors` with `config.json`, as timm reads them.
