@@ -23,6 +23,7 @@ TRAIN = [
     "sampler.batch_size=16",
     "model.weights=none",
     "model.backbone=test_resnet",
+    "head=mlp",
     "model.hidden_size=16",
     "model.embedding_size=8",
     "callbacks.progress=false",
