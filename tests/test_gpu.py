@@ -238,12 +238,12 @@ def answer(keyart, *arguments):
 @pytest.mark.slow
 def test_a_run_of_both_phases_embeds_indexes_and_searches(device, tmp_path, keyart, monkeypatch):
     """Training, metrics, embedding (by nvJPEG too), an index, and search by file on one device."""
-    folder = draw_posters(tmp_path / "posters", 160)
+    folder = draw_posters(tmp_path / "posters", 96)
     where = ["--catalogue", folder / "catalogue.csv", "--images", folder / "posters"]
     monkeypatch.chdir(tmp_path)
     chosen = [*SMALL, f"data.catalogue={folder / 'catalogue.csv'}", f"data.images={folder / 'posters'}"]
     chosen = [f"trainer={'gpu' if device == 'cuda' else 'cpu'}" if c == "trainer=cpu" else c for c in chosen]
-    process = start_train(tmp_path, *chosen, "training.head_epochs=4", "training.finetune_epochs=2", "memory.size=64")
+    process = start_train(tmp_path, *chosen, "training.head_epochs=4", "training.finetune_epochs=1", "memory.size=64")
     out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err[-3000:]
     run = Path(out.splitlines()[-1])
@@ -258,12 +258,12 @@ def test_a_run_of_both_phases_embeds_indexes_and_searches(device, tmp_path, keya
     vectors = []
     for decoder in decoders:
         created = answer(keyart, "embed", run, *where, "--out", tmp_path / decoder, "--decoder", decoder)
-        assert created["computed"] == 160
+        assert created["computed"] == 96
         vectors.append(np.stack(pd.read_parquet(tmp_path / decoder)["embedding"]))
         np.testing.assert_allclose(np.linalg.norm(vectors[-1], axis=1), 1, atol=1e-3)
     assert (vectors[0] * vectors[-1]).sum(axis=1).mean() > 0.98
     built = answer(keyart, "index", run, "--embeddings", tmp_path / "pillow", "--out", tmp_path / "index")
-    assert built["posters"] == 160
+    assert built["posters"] == 96
     hits = answer(keyart, "search", run, folder / "posters" / "p0005.jpg", "--index", tmp_path / "index")["neighbours"]
     assert hits[0]["id"] == "p0005"
     assert hits[0]["score"] > 0.99

@@ -99,18 +99,16 @@ def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(posters, train_
     assert evaluated["test/ndcg@10/frozen"] == pytest.approx(run.metrics["test/ndcg@10/frozen"], abs=1e-6)
 
 
-def finished(process):
-    out, err = process.communicate(timeout=300)
-    assert process.returncode == 0, err
-    return out.splitlines()[-1]
-
-
 @pytest.mark.slow
-def test_killed_moved_and_resumed_equals_undisturbed(posters, tmp_path):
+def test_killed_moved_and_resumed_equals_undisturbed(posters, tmp_path, train_here):
+    def finished(*arguments):
+        code, out, err = train_here(*arguments)
+        assert code == 0, err
+        return out.splitlines()[-1]
+
     arguments = on(posters)
     more = ["training.head_epochs=30", "callbacks.checkpoint.every_n_steps=5", "callbacks.report=false", "name=kill"]
-    undisturbed = start_train(tmp_path, *arguments, *more)
-    one = finished(undisturbed)
+    one = finished(*arguments, *more)
     victim = start_train(tmp_path, *arguments, *more, "hydra.run.dir=victim")
     last = tmp_path / "victim" / "checkpoints" / "last.ckpt"
     step = 0
@@ -122,10 +120,10 @@ def test_killed_moved_and_resumed_equals_undisturbed(posters, tmp_path):
     victim.wait()
     assert not (tmp_path / "victim" / "metrics.json").exists(), "finished before it could be killed"
     (tmp_path / "victim").rename(tmp_path / "moved")
-    refused = start_train(tmp_path, "resume=moved", "loss.margin=40")
-    assert "loss.margin was 45 and is 40" in refused.communicate(timeout=120)[1]
-    assert refused.returncode == 2
-    other = finished(start_train(tmp_path, "resume=moved"))
+    code, _, err = train_here("resume=moved", "loss.margin=40")
+    assert code == 2
+    assert "loss.margin was 45 and is 40" in err
+    other = finished("resume=moved")
     assert other == str(tmp_path / "moved")
     metrics = [json.loads((folder / "metrics.json").read_text()) for folder in (tmp_path / one, tmp_path / other)]
     assert metrics[0] == metrics[1]
