@@ -137,7 +137,7 @@ def test_the_blocks_of_contributing_add_one_of_each(tmp_path, posters):
     assert len(found["neighbours"]) == 4
     pages = [clone.folder / "docs" / name for name in ("losses.md", "find.md")]
     clone.out("-m", "keyart.config.tables", *pages)
-    assert "| `hinge` | cosine similarity | 0.1 | -1 to 1 | nobody |" in pages[0].read_text()
+    assert "| [`hinge`](generated/loss-hinge.md) | cosine similarity | 0.1 | -1 to 1 | nobody |" in pages[0].read_text()
     assert "| `half` | scores every poster in half precision | – |" in pages[1].read_text()
 
 
