@@ -102,14 +102,33 @@ def test_switches(open_page):
     until(page, "location.search.includes('diverse=1')")
 
 
+def test_pictures_that_arrive_late_move_nothing(open_page):
+    page = open_page("/", size=(900, 500))
+    page.wait_for_selector("h1")
+    asked = []
+    page.route("**/posters/**", lambda route: asked.append(route))
+    page.goto(page.url.split("?")[0] + "?row=3", wait_until="domcontentloaded")
+    page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
+    until(page, "document.querySelectorAll('main .frame img').length > 9")
+    heights = "[...document.querySelectorAll('main .frame img')].slice(0, 9).map((one) => one.offsetHeight)"
+    before = page.evaluate(heights)
+    assert min(before) > 100
+    for route in asked:
+        route.continue_()
+    page.unroute("**/posters/**")
+    until(page, "document.querySelector('.driver img').complete")
+    assert page.evaluate(heights)[1:] == before[1:]
+    assert abs(page.evaluate(heights)[0] - before[0]) < 40
+
+
 def test_back_goes_to_where_one_was(open_page):
     page = open_page("/?row=3", size=(900, 500))
     page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
     page.evaluate("scrollTo(0, 700)")
     until(page, "scrollY > 600")
-    place = page.evaluate("scrollY")
     # Playwright's own click may scroll first.
-    page.locator(f'ul[aria-label="{NEAREST}"] a.frame').nth(9).evaluate("(link) => link.click()")
+    tenth = page.locator(f'ul[aria-label="{NEAREST}"] a.frame').nth(9)
+    place = tenth.evaluate("(link) => { const place = scrollY; link.click(); return place; }")
     page.wait_for_url("**/poster?**")
     page.wait_for_selector("h1")
     assert page.evaluate("scrollY") == 0
@@ -122,8 +141,8 @@ def test_back_waits_for_a_slow_answer(open_page):
     page.wait_for_selector(f'ul[aria-label="{NEAREST}"] figure')
     page.evaluate("scrollTo(0, 700)")
     until(page, "scrollY > 600")
-    place = page.evaluate("scrollY")
-    page.locator(f'ul[aria-label="{NEAREST}"] a.frame').nth(9).evaluate("(link) => link.click()")
+    tenth = page.locator(f'ul[aria-label="{NEAREST}"] a.frame').nth(9)
+    place = tenth.evaluate("(link) => { const place = scrollY; link.click(); return place; }")
     page.wait_for_url("**/poster?**")
     page.add_init_script(
         "const now = performance.now.bind(performance); performance.now = () => now() + (window.later ?? 0)"
