@@ -37,7 +37,8 @@ hydra.core.utils._save_config = _save_config
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def run_job(cfg: DictConfig) -> float | None:
     """Train one run in the folder that Hydra created, and return the monitored metric for sweepers."""
-    log.info("loading torch, then reading the posters")  # which takes long on a busy machine
+    if sys.stderr.isatty():  # elsewhere an input error is the only line
+        log.info("loading torch, then reading the posters")
     from keyart.launch.run_job import train_in_hydra_folder
 
     return train_in_hydra_folder(cfg)
