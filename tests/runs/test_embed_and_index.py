@@ -11,6 +11,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from keyart.api.run import load
 from keyart.retrieval.index import PosterIndex
@@ -279,6 +280,9 @@ def test_posters_without_genres_are_embedded_indexed_and_searched(keyart, made, 
     found(keyart("index", run, "--embeddings", tmp_path / "out", "--out", tmp_path / "index", "--json"))
     there = ["search", run, "p0005", "--index", tmp_path / "index"]
     assert found(keyart(*there, "--json"))["neighbours"][0]["genres"] == []
+    assert keyart(*there, "--png", tmp_path / "like.png")[0] == 0
+    with Image.open(tmp_path / "like.png") as picture:
+        assert picture.width > 100
     refused(keyart(*there, "--genre", "Drama"), "--genre", "no poster of the index has genres")
     shown = Shown(load(run), PosterIndex.load(tmp_path / "index"))
     assert shown.order("genre").labels == ["none"]

@@ -65,7 +65,9 @@ def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Pat
         ids=columns["id"],
         files=columns["img"],
         films=columns["film"],
-        genres=np.array([[name in row for name in names] for row in genres], dtype=bool).reshape(-1, len(names)),
+        genres=np.array([[name in row for name in names] for row in genres], dtype=bool).reshape(
+            len(genres), len(names)
+        ),
         genre_names=names,
         titles=columns["title"],
         years=years,
