@@ -13,7 +13,7 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 TIMED = re.compile(r"second|time|date|throughput|posters_per", re.IGNORECASE)
 VALUES = (".safetensors", ".parquet", ".faiss", ".npy", ".pt", ".pt2", ".onnx", ".jpg", ".csv")
 """Endings of files whose content an undisturbed run repeats exactly."""
@@ -52,7 +52,7 @@ def run(
                     stream.flush()
             os._exit(code)
     os.close(writing)
-    output, deadline = b"", time.monotonic() + PATIENCE_SECONDS
+    output, deadline = b"", time.monotonic() + TIMEOUT_SECONDS
     while select.select([reading], [], [], max(0.0, deadline - time.monotonic()))[0]:
         if not (piece := os.read(reading, 1 << 16)):
             break
@@ -66,7 +66,7 @@ def run(
 
 
 def answers(output: str) -> str:
-    """Return a digest of all that a command is to leave: its vectors, metrics, tables and the JSON that it prints."""
+    """Return a digest of all that a command must leave: its vectors, metrics, tables and the JSON that it prints."""
     found = hashlib.blake2b()
     for path in sorted([*Path().glob("out*"), *Path("out").rglob("*"), *Path("run/index").rglob("*")]):
         if path.name == "metrics.json":

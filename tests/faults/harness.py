@@ -1,10 +1,10 @@
-"""Every command under every fault and every hostile input: how many were tried, and how many held?
+"""Commands under every fault, and hostile input of every kind: how many were tried, and how many held?
 
 ``python -m tests.faults.harness`` (``make faults``) tries all; with ``--sample N``, N of each row. A preloaded library
 (`shim.c`) counts file operations and strikes at one of them (`strikes.py`); hostile input is a table (`cases.py`). Two
-kept tools do not serve: ``strace -e inject`` counts for each thread by itself and needs a permission that containers
-rarely have; libfiu lets calls fail, but kills at none. With both, each try would be a new process, which imports for
-seconds; here a process that has imported everything forks one child a try.
+maintained tools do not fit: ``strace -e inject`` counts for each thread by itself and needs a permission that containers
+rarely have; libfiu lets calls fail, but kills at none. With both, each try would be a new process, which needs
+seconds for imports; here, a process that has imported everything forks one child a try.
 """
 
 import argparse

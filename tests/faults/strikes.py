@@ -1,4 +1,4 @@
-"""Every command, struck at each of its file operations or short of something, and then run again."""
+"""Commands that are disturbed at each file operation, or run under limits, and then run again."""
 
 import ctypes
 import errno
@@ -147,7 +147,7 @@ class Trial:
 
 
 def limit(kind: int, value: int) -> Callable[[], None]:
-    """Return what limits a resource of a child; a larger file is an error there, not a signal."""
+    """Return a function that limits a resource of a child; a file above the limit is an error, not a signal."""
 
     def set_limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -157,5 +157,5 @@ def limit(kind: int, value: int) -> Callable[[], None]:
 
 
 def memory_limit(more: int) -> Callable[[], None]:
-    """Return what lets a child take so many more bytes than it has."""
+    """Return a function that lets a child use so many more bytes than it has."""
     return lambda: limit(resource.RLIMIT_AS, int(Path("/proc/self/statm").read_text().split()[0]) * 4096 + more)()

@@ -29,8 +29,8 @@ class MetricMapsHead(Head):
     to the result. The others start from small random weights. What is trained is the difference from the start, so that
     weight decay pulls towards it.
 
-    The clearer the genres that a poster looks like, the longer is the regression's vector, and a loss of normalised
-    vectors hardly changes its length. With ``confidence`` c > 0, all vectors of a poster get the mean length of its
+    The regression gives posters of clear genres longer vectors, and a loss of normalised vectors hardly changes their
+    length. With ``confidence`` c > 0, all vectors of a poster get the mean length of its
     started maps, at most 1, to the power of c. `CombinedHead` gives the rest to the frozen features.
 
     Use it for the best results: ``experiment=head``, the default, and ``experiment=best`` do.
