@@ -2,9 +2,9 @@
 
 ``python -m tests.faults.harness`` (``make faults``) tries all; with ``--sample N``, N of each row. A preloaded library
 (`shim.c`) counts file operations and strikes at one of them (`strikes.py`); hostile input is a table (`cases.py`). Two
-maintained tools do not fit: ``strace -e inject`` counts for each thread by itself and needs a permission that containers
-rarely have; libfiu lets calls fail, but kills at none. With both, each try would be a new process, which needs
-seconds for imports; here, a process that has imported everything forks one child a try.
+maintained tools do not fit: ``strace -e inject`` counts each thread separately and needs a permission that containers
+rarely have; libfiu lets calls fail, but cannot kill. Both would need a new process for each try, and seconds for
+its imports; here, a process that has imported everything forks a child for each try.
 """
 
 import argparse
