@@ -25,6 +25,8 @@ class Head(nn.Module, ABC):
     """
 
     kind: ClassVar[str]
+    confidence: float = 0.0
+    """Above 0: the vectors have lengths up to 1, which say how certain the head is (`MetricMapsHead`)."""
 
     def __init__(self, feature_dim: int, embedding_size: int) -> None:
         super().__init__()

@@ -35,10 +35,11 @@ def build_head(
         kind: Name of a trained head in `HEADS`.
         groups: The backbone's groups of feature columns, ``pooled`` first; or the number of columns, as one group.
         embedding_size: Width of the learned vector; in an ensemble, of each network's vector.
-        components: Number of `Projection` coordinates that an ensemble gets as input; at most what the features allow.
+        components: Number of `Projection` coordinates that a head of `PROJECTED` gets as input; at most what the
+            features allow.
         rotate: Whether to rotate these coordinates, so that each holds a share of all axes (`Projection`).
-        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` that is added to an
-            ensemble; None or weight 0 for none.
+        kernel: ``weight``, ``size``, ``ridge``, ``mean`` and ``confidence`` of a `KernelHead` that is added to such a
+            head; None or weight 0 for none.
         frozen_features: ``balance``, ``components`` and ``power`` of the frozen features that are added; None for none.
             Balance 0 also means none, unless a ``confidence`` leaves a share to them.
         relation: Kind of relevance that the closed-form parts learn.
@@ -46,8 +47,8 @@ def build_head(
             ignores those of others.
 
     Raises:
-        InputError: The kind or norm is unknown, a size or share is out of range, or a kernel is used without an
-            ensemble.
+        InputError: The kind or norm is unknown, a size or share is out of range, or a kernel is added to a head
+            that is not in `PROJECTED`.
         TypeError: No head takes one of ``settings``.
     """
     if isinstance(groups, int):
@@ -64,8 +65,6 @@ def build_head(
     with_kernel = kernel is not None and kernel["weight"] > 0
     confidence = kernel.get("confidence", 0.0) if kernel is not None and with_kernel else 0.0
     own = {name: value for name, value in {"dropout": 0.4, **settings}.items() if name in parameters_of(kind)}
-    keeps_lengths = max(confidence, own.get("confidence", 0.0)) > 0
-    with_frozen = frozen_features is not None and (frozen_features["balance"] > 0 or keeps_lengths)
     projection = None
     if kind in PROJECTED:
         projection = _project(groups, [name for name in groups if name != "pooled"], components, rotate=rotate)
@@ -74,6 +73,8 @@ def build_head(
     if "relation" in inspect.signature(HEADS[kind].load()).parameters:
         own["relation"] = relation
     learned = HEADS[kind].load()(projection.components if projection else feature_dim, embedding_size, **own)
+    keeps_lengths = max(confidence, learned.confidence) > 0
+    with_frozen = frozen_features is not None and (frozen_features["balance"] > 0 or keeps_lengths)
     if projection is None and not with_frozen:
         return learned
     combined: dict[str, Any] = {"projection": projection}

@@ -67,11 +67,10 @@ class CombinedHead(Head):
                 f"model.kernel.confidence={confidence}: what a short kernel part leaves goes to the frozen features;"
                 " set model.kernel.weight and model.frozen_features.components, or leave it 0"
             )
-        own = getattr(learned, "confidence", 0.0)
-        self._own_lengths = own > 0
-        if self._own_lengths and frozen_features is None:
+        if learned.confidence > 0 and frozen_features is None:
             raise InputError(
-                f"model.confidence={own}: what short vectors leave goes to frozen features; add them, or set it to 0"
+                f"model.confidence={learned.confidence}: what short vectors leave goes to frozen features;"
+                " add them, or set it to 0"
             )
         width = projection.components if projection else feature_dim
         if any(part.feature_dim != width for part in (learned, kernel) if part is not None):
@@ -138,7 +137,7 @@ class CombinedHead(Head):
         """Return the weighted branches side by side; see `Head`."""
         parts = dict(zip(self.branch_columns, transformed.split(self._transformed_sizes, dim=1), strict=True))
         learned = self.learned(parts["learned"])
-        if self._own_lengths:
+        if self.learned.confidence > 0:
             left = (1 - learned.square().sum(dim=1, keepdim=True)).clamp(min=0)
         else:
             learned, left = nn.functional.normalize(learned, dim=1), learned.new_zeros(())

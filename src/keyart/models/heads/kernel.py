@@ -9,7 +9,7 @@ from torch import Tensor
 from keyart.catalogue.relevance import Relevance, RelevanceKind
 from keyart.errors import InputError
 from keyart.models.heads.base import ROWS, Head
-from keyart.models.heads.kernel_map import gaussian
+from keyart.models.heads.kernel_map import choose_centres, gaussian
 
 #: Maximum number of training posters kept as centres: the cost of fitting grows with its cube.
 CENTRES = 16384
@@ -101,9 +101,9 @@ class KernelHead(Head):
         if genres is None:
             raise ValueError("a kernel head is fitted to genres")
         device = self.width.device
-        kept = np.linspace(0, len(features) - 1, min(len(features), CENTRES)).astype(np.int64)
-        self.centres = torch.as_tensor(np.asarray(features)[kept]).float().to(device)
-        self.width.copy_(2 * self.centres.square().sum(1).mean().clamp(min=1e-12))
+        centres, width, kept = choose_centres(features, CENTRES)
+        self.centres = centres.to(device)
+        self.width.copy_(width)
         targets = relevance_coordinates(np.asarray(genres, dtype=bool)[kept], self.embedding_size, self.relation)
         self.offset.copy_(targets.mean(dim=0))
         targets = targets.to(device) - self.offset

@@ -1,7 +1,5 @@
 """Features whose inner products are a Gaussian kernel."""
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -44,16 +42,31 @@ class KernelMap(nn.Module):
     @torch.no_grad()
     def fit(self, x: Tensor | np.ndarray) -> None:
         """Choose the landmarks among training posters (N, `feature_dim`), and compute the basis."""
-        count = min(len(x), len(self.landmarks))
-        kept = np.linspace(0, len(x) - 1, count).astype(np.int64)
-        chosen: Any = torch.as_tensor(np.asarray(x)[kept]).float().to(self.width.device)
-        self.width.copy_(2 * chosen.square().sum(1).mean().clamp(min=1e-12))
+        chosen, width, _ = choose_centres(x, len(self.landmarks))
+        chosen, count = chosen.to(self.width.device), len(chosen)
+        self.width.copy_(width)
         strengths, vectors = torch.linalg.eigh(gaussian(chosen, chosen, self.width))
         strengths, vectors = strengths.flip(0), vectors.flip(1)
         # Coordinates of rounding errors would be divided by rounding errors.
         alive = strengths > 1e-6 * strengths[0]
         self.landmarks.zero_()[:count] = chosen
         self.basis.zero_()[:count, :count] = vectors * torch.where(alive, strengths.clamp(min=1e-30).rsqrt(), 0.0)
+
+
+def choose_centres(x: Tensor | np.ndarray, most: int) -> tuple[Tensor, Tensor, np.ndarray]:
+    """Choose centres of a Gaussian kernel, evenly spaced among the posters.
+
+    Args:
+        x: (N, D) of training posters.
+        most: Maximum number of centres.
+
+    Returns:
+        The centres, (M, D) float32; the kernel's width, twice their mean ‖x‖²; and their positions in
+        ``x``, (M,) int64.
+    """
+    kept = np.linspace(0, len(x) - 1, min(len(x), most)).astype(np.int64)
+    centres = torch.as_tensor(np.asarray(x)[kept]).float()
+    return centres, 2 * centres.square().sum(1).mean().clamp(min=1e-12), kept
 
 
 def gaussian(x: Tensor, centres: Tensor, width: Tensor) -> Tensor:
