@@ -197,14 +197,19 @@ def test_batches_out_of_range(index):
 
 
 def test_a_batch_takes_about_a_millisecond():
+    """The bound is 2 ms on a core that sorts 20,000 numbers in 0.5 ms: a ratio does not depend on other work."""
     rng = np.random.default_rng(0)
     share = np.concatenate([[0.5, 0.4], rng.uniform(0.003, 0.2, 21)])
     table = rng.random((5000, 23)) < share
     sampler = MPerClassSampler(table, batch_size=256, m=4, seed=0)
     sampler.batch(0, 0)
-    times = []
+    numbers = rng.random(20_000)
+    ratios = []
     for epoch in range(1, 6):
         start = time.process_time()
         epoch_of(sampler, epoch)
-        times.append((time.process_time() - start) / sampler.batches_per_epoch)
-    assert min(times) < 2e-3
+        between = time.process_time()
+        for _ in range(sampler.batches_per_epoch):
+            np.argsort(numbers)
+        ratios.append((between - start) / (time.process_time() - between))
+    assert min(ratios) < 4
