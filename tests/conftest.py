@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 # Connections to an embedded Milvus are closed while later tests read standard error; see `milvus_client`.
-os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 # Test workers share the cores: threads of several workers on one core wait for each other at each operation.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):

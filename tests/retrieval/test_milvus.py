@@ -1,6 +1,7 @@
 """Milvus, embedded in a file: the same results as FAISS, filling in batches, resuming, and rejected input."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -17,7 +18,7 @@ from keyart.retrieval.engines import milvus_build
 from keyart.retrieval.engines.base import Target
 from keyart.retrieval.engines.milvus import MilvusEngine
 from keyart.retrieval.engines.milvus_build import build_milvus
-from keyart.retrieval.engines.milvus_client import redact_uri
+from keyart.retrieval.engines.milvus_client import connect, disconnect, redact_uri
 from keyart.retrieval.engines.milvus_index import MilvusIndex
 
 NOTES = {"embedder": "mine", "images": "/posters"}
@@ -299,6 +300,17 @@ def test_one_process_at_a_time_holds_the_file(tmp_path):
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="another process"):
             MilvusIndex.open(str(uri))
+
+
+def test_an_idle_connection_to_a_file_is_left_alone(tmp_path):
+    """The embedded server ends connections that are probed, and gRPC writes so among a command's messages."""
+    uri = str(tmp_path / "a.db")
+    client = connect(uri, create=True)
+    try:
+        assert client._handler._grpc_options["grpc.keepalive_time_ms"] == 2**31 - 1
+        assert os.environ["GRPC_VERBOSITY"] == "NONE"
+    finally:
+        disconnect(client, uri)
 
 
 def test_passwords_are_not_reported():

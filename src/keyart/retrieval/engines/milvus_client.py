@@ -21,6 +21,8 @@ The registry has one row per keyart collection: its metadata, and whether the co
 """
 TEXT_BYTES = 65_535
 """Maximum length of a text field in bytes."""
+NEVER_MS = 2**31 - 1
+"""gRPC's number for an interval without an end."""
 
 
 def is_file(uri: str) -> bool:
@@ -106,8 +108,8 @@ def connect(uri: str, *, create: bool = False) -> Any:
         InputError: pymilvus is not installed, the file or server does not exist, or another process holds the file.
     """
     try:
-        # gRPC writes notes on closed connections to standard error. It reads this when it is loaded.
-        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
+        # gRPC writes to standard error what it also raises. It reads this when it is loaded.
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         import pymilvus
     except ImportError:
         raise InputError("milvus: pymilvus is not installed; pip install -e '.[milvus]'") from None
@@ -131,8 +133,10 @@ def connect(uri: str, *, create: bool = False) -> Any:
             raise InputError(
                 "there is no such file; create it with keyart index, ``engine=milvus``", parameter="uri", value=uri
             )
+    # An embedded server ends connections that ask every ten seconds whether it is alive, as pymilvus does by default.
+    options = {"grpc_options": {"grpc.keepalive_time_ms": NEVER_MS}} if is_file(uri) else {}
     with one_line_errors(uri, opening=True):
-        return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10)
+        return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10, **options)
 
 
 def disconnect(client: Any, uri: str) -> None:
