@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import faiss
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from keyart.errors import InputError
 from keyart.retrieval.engines.base import RowEngine
@@ -222,7 +223,8 @@ class PosterIndex:
             if damage := verify_files(folder, metadata.get("files", {})):
                 raise InputError(f"{folder}: the index is damaged ({damage}); {AGAIN}")
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
-            posters = pd.read_parquet(folder / "posters.parquet")
+            # `pandas.read_parquet` would also import what Arrow needs for many files and remote ones.
+            posters = pq.ParquetFile(folder / "posters.parquet").read().to_pandas()
             engine = _read_engine(folder, metadata, index)
         except InputError:
             raise

@@ -35,7 +35,7 @@ class RandomPairs:
         """Compute the distribution from (N, E) embeddings, normalised or not."""
         matrix = np.asarray(vectors)
         unit = normalise_rows(matrix[sampled_rows(len(matrix))])
-        return cls(np.sort((unit @ unit.T)[np.triu_indices(len(unit), 1)]))
+        return cls(np.sort((unit @ unit.T)[~np.tri(len(unit), dtype=bool)]))
 
     @classmethod
     def of_index(cls, index: Searchable) -> "RandomPairs":

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from rapidfuzz import fuzz, process
-from rapidfuzz.distance import OSA
-
 #: Articles that are ignored at the start of a title.
 ARTICLES = frozenset(
     {
@@ -178,6 +175,9 @@ class TitleTable:
 
         The rows are sorted by similarity, best first.
         """
+        from rapidfuzz import fuzz, process
+        from rapidfuzz.distance import OSA
+
         bare = _bare(text)
         if len(bare) < 2 or text in ARTICLES:
             return [], False
@@ -211,6 +211,9 @@ class TitleTable:
 
     def _with_words(self, words: Sequence[str]) -> list[str]:
         """Return titles that have all the words: long words may be misspelt, and the last word may be only a prefix."""
+        from rapidfuzz import process
+        from rapidfuzz.distance import OSA
+
         sets = []
         for at, word in enumerate(words):
             near = {word}

@@ -6,7 +6,6 @@ from datetime import datetime
 from pathlib import Path
 
 from keyart.errors import InputError
-from keyart.runs.sweep.state import is_sweep
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(_\d{6})?")
 
@@ -43,6 +42,8 @@ def resumable_run(folder: Path) -> Path:
 def _latest(folder: Path, key: str, kind: str, fits: Callable[[Path], bool]) -> Path:
     if not folder.is_dir() or _is_run(folder):
         return folder
+    from keyart.runs.sweep.state import is_sweep
+
     if is_sweep(folder):
         if key:
             raise InputError(f"{key}{folder}: is the folder of a sweep; continue it with resume_sweep={folder}")

@@ -18,8 +18,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import SoftFileLock, Timeout
-
 from keyart.errors import InputError
 
 _PATIENCE_SECONDS = 2.0
@@ -139,6 +137,8 @@ def _is_same(file: Path, descriptor: int) -> bool:
 
 
 def _acquire_soft(file: Path) -> Callable[[], None] | None:
+    from filelock import SoftFileLock, Timeout
+
     lock = SoftFileLock(_soft_file(file))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that the file system has no locks is known here
