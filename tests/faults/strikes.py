@@ -55,8 +55,10 @@ COMMANDS = {
     "check": ["check", *POSTERS, "--json"],
     "card": [*CARD, "--out", "out", "--json"],
     "fetch": ["fetch", "--catalogue", "made/urls.csv", "--to", "out", "--allow-private", "--rate", "1000", "--json"],
-    "doctor": ["doctor", "--clear-cache", "--json"],
+    "doctor": ["doctor", "--clear-cache", "all", "--json"],
 }
+AGAIN = {"sweep": [TRAIN[0], "-m", "resume_sweep=out"]}
+"""How to go on where the same command once more is refused, with these words in the message."""
 STOPS = {"Ctrl-C": -signal.SIGINT, "Ctrl-C twice": -100 - signal.SIGINT, "SIGTERM": -signal.SIGTERM}
 ENDS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 130, 143)
 """Exit codes of commands that a signal ended."""
@@ -71,7 +73,7 @@ class Trial:
     """
 
     def __init__(self, base: Path, name: str) -> None:
-        self.base, self.folder, self.command = base, base.with_name("try"), COMMANDS[name]
+        self.base, self.folder, self.name, self.command = base, base.with_name("try"), name, COMMANDS[name]
         self.shim = ctypes.CDLL(os.environ["LD_PRELOAD"])
         self.memory = 0
 
@@ -101,7 +103,22 @@ class Trial:
         code, output, self.memory = run(self.command, count)
         if code:
             raise SystemExit(f"{' '.join(self.command)}: exit code {code} without any fault\n{output}")
-        return answers(output), int(record.read_text())
+        return self.answers(output), int(record.read_text())
+
+    def answers(self, output: str) -> str:
+        """Return a digest of what the command has left, and of what an index answers."""
+        found = answers(output)
+        if self.command[0] == "index":
+            folder = self.command[self.command.index("--out") + 1]
+            code, output, _ = run(["search", "run", "p0001", "--index", folder, "--json"])
+            found += answers(output) if code == 0 else last_line(code, output)
+        return found
+
+    def go_on(self) -> tuple[int, str, int]:
+        """Run the command again, or what it says is to be run instead."""
+        code, output, memory = run(self.command)
+        other = AGAIN.get(self.name)
+        return run(other) if other and code == 2 and other[-1] in output else (code, output, memory)
 
     def outcome(self, known: str, limits: Callable[[], None]) -> str:
         """Disturb a run, run it again, and return ``held``, or what was lost."""
@@ -109,15 +126,17 @@ class Trial:
         code, output, memory = run(self.command, limits)
         self.memory = max(self.memory, memory)
         if code == 0:  # it needed nothing of what it was denied
-            return "held" if answers(output) == known else "another answer"
+            return "held" if self.answers(output) == known else "another answer"
         if "Traceback" in output or not (code in ENDS or is_one_line(code, output)):
             return last_line(code, output)
-        code, output, memory = run(self.command)
+        code, output, memory = self.go_on()
         self.memory = max(self.memory, memory)
         if code:
             return f"again: {last_line(code, output)}"
         left = [str(path) for path in Path().rglob("*.part")]
-        return f"draft left: {left[0]}" if left else "held" if answers(output) == known else "again: another answer"
+        return (
+            f"draft left: {left[0]}" if left else "held" if self.answers(output) == known else "again: another answer"
+        )
 
     def faults(self, operations: int, sample: int | None) -> dict[str, list[Callable[[], None]]]:
         """Return the faults to try, by name.

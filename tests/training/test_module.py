@@ -1,5 +1,7 @@
 """Training: two phases, one step count, and resumed runs that equal uninterrupted ones."""
 
+import math
+
 import lightning
 import pytest
 import torch
@@ -231,6 +233,11 @@ def test_the_phase_is_in_the_checkpoint(tmp_path):
     keep = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1, save_on_train_epoch_end=True)
     fit(module, loader, keep, folder=tmp_path)
     first, second = (torch.load(tmp_path / f"epoch={epoch}.ckpt", weights_only=False) for epoch in (0, 1))
+    for number, state in enumerate((first, second)):
+        epoch, mean, weight = state["keyart"].pop("epoch_loss")  # which checkpoints of earlier versions do not have
+        assert epoch == number
+        assert math.isfinite(mean)
+        assert weight > 0
     assert first["keyart"] == {"phase": "head", "head_epochs": 1, "finetune_epochs": 1, "backbone_trained": False}
     assert second["keyart"] == {**first["keyart"], "phase": "finetune", "backbone_trained": True}
     module.on_load_checkpoint(first)

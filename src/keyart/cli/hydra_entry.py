@@ -1,6 +1,7 @@
 """Entry point of training: validation of the command line before Hydra starts."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -44,6 +45,13 @@ def run_job(cfg: DictConfig) -> float | None:
     return train_in_hydra_folder(cfg)
 
 
+def _report(error: InputError | OSError) -> int:
+    """Write an error as one line, and return the exit code."""
+    text = describe_fault(error) if isinstance(error, OSError) else error.render(config_key)
+    echo(f"{train_prefix()}: {text}", err=True)
+    return 2
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Check the configuration of every job, start Hydra, and report on a sweep at its end.
 
@@ -63,21 +71,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
             return
         sys.argv[1:] = preflight(given)
     except (InputError, OSError) as error:
-        text = describe_fault(error) if isinstance(error, OSError) else error.render(config_key)
-        echo(f"{train_prefix()}: {text}", err=True)
-        sys.exit(2)
-    code = 0
+        sys.exit(_report(error))
+    code, finished = 0, False
     # SIGTERM ends the jobs of a sweep in any phase, and the sweep is still reported on.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra prints the traceback of any error otherwise
     try:
         run_job()
     except KeyboardInterrupt:
         code = 130
+    except OSError as error:  # Hydra itself could not write
+        code = _report(error)
     except SystemExit as stop:
         if isinstance(stop.__cause__, InputError):
             echo(f"{train_prefix()}: {stop.__cause__}", err=True)
         raise
     finally:
-        finished = SweepReport.end()
+        try:
+            finished = SweepReport.end()
+        except OSError as error:
+            code = code or _report(error)
     if code or not finished:
         sys.exit(code or 1)

@@ -9,6 +9,7 @@ import lightning
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from keyart.errors import InputError
 from keyart.losses.base import MetricLoss
@@ -121,6 +122,7 @@ class EmbeddingModule(lightning.LightningModule):
         self.optimizer, self.lr, self.backbone_lr = optimizer, lr, backbone_lr
         self.layer_decay, self.weight_decay = layer_decay, weight_decay
         self.precision, self.seed = precision, seed
+        self.epoch_loss, self.epoch_of_loss = MeanMetric("disable", sync_on_compute=False), -1
         #: Whether the backbone has been trained, here or in the checkpoint that was loaded.
         self.backbone_trained = False
         embedder.backbone.requires_grad_(finetune_epochs > 0)
@@ -161,7 +163,11 @@ class EmbeddingModule(lightning.LightningModule):
         )
         if self.memory is not None:
             self.memory.store(rows)
-        self.log("train/loss", loss.detach(), on_step=False, on_epoch=True, batch_size=len(rows.index), prog_bar=True)
+        if self.epoch_of_loss != self.current_epoch:
+            self.epoch_loss.reset()
+            self.epoch_of_loss = self.current_epoch
+        self.epoch_loss.update(loss.detach(), len(rows.index))
+        self.log("train/loss", self.epoch_loss, on_step=False, on_epoch=True, prog_bar=True)
         return loss
 
     def validation_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -234,18 +240,22 @@ class EmbeddingModule(lightning.LightningModule):
             self.backbone_trained = True
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the phase to the checkpoint."""
+        """Add the phase to the checkpoint, and the loss of the epoch's steps so far: Lightning forgets it."""
         checkpoint["keyart"] = {
             "phase": self.phase,
             "head_epochs": self.schedule.head_epochs,
             "finetune_epochs": self.schedule.finetune_epochs,
             "backbone_trained": self.backbone_trained,
+            "epoch_loss": [self.epoch_of_loss, float(self.epoch_loss.mean_value), float(self.epoch_loss.weight)],
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore from a checkpoint whether the backbone has been trained."""
+        """Restore from a checkpoint whether the backbone has been trained, and the loss of a part of an epoch."""
         found = checkpoint.get("keyart") or checkpoint[FORMER_NAME]
         self.backbone_trained = bool(found["backbone_trained"])
+        self.epoch_of_loss, mean, weight = found.get("epoch_loss", (-1, 0.0, 0.0))
+        self.epoch_loss.mean_value.fill_(mean)
+        self.epoch_loss.weight.fill_(weight)
         log.info("checkpoint of phase %s, step %d", found["phase"], checkpoint.get("global_step", 0))
 
 

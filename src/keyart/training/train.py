@@ -80,7 +80,11 @@ def train(
         trainer = build_trainer(experiment.trainer, experiment.schedule, callbacks, loggers, folder)
         for logger in loggers:
             logger.log_hyperparams(dict(experiment.config))
-        trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        try:
+            trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
+        except SystemExit as stop:
+            # Lightning ends the process after Ctrl-C.
+            raise (stop.__context__ if isinstance(stop.__context__, KeyboardInterrupt) else stop) from None
         trainer.strategy.barrier()
         log_early_end(trainer, module, best, folder)
         if best.best_model_path:

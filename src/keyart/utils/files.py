@@ -142,7 +142,13 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, alone: 
         alone: See `atomic_path`.
     """
     with atomic_path(path, alone=alone) as draft, draft.open("wb") as file:
-        write(file)
+        try:
+            write(file)
+        except Exception as error:
+            # PyTorch completes its file also after Ctrl-C, and fails at it.
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -116,8 +116,9 @@ def prepare_streams() -> None:
     """Make standard output and standard error usable: open, and in any encoding.
 
     A closed one is replaced by the null device, so that no other file gets its number. Characters that the terminal's
-    encoding does not have are written as escape sequences.
+    encoding does not have are written as escape sequences. A log that cannot be written is not reported on.
     """
+    logging.raiseExceptions = False
     for number, name in ((1, "stdout"), (2, "stderr")):
         if getattr(sys, name) is None:
             null = os.open(os.devnull, os.O_WRONLY)

@@ -9,6 +9,7 @@ from keyart.errors import InputError
 from keyart.launch.config_keys import config_key
 from keyart.runs.sweep.state import clear_failure, is_finished, pruned_epoch, record_failure, record_pruned
 from keyart.training.early_ends import TrialPruned
+from keyart.utils.files import describe_fault
 from keyart.utils.reading import read_json
 
 log = logging.getLogger(__name__)
@@ -49,8 +50,8 @@ def run_sweep_job(
             record_pruned(folder, pruned.epoch, pruned.value)
         return math.nan
     except Exception as error:
-        if isinstance(error, InputError):
-            reason = error.render(config_key)
+        if isinstance(error, InputError | OSError):
+            reason = describe_fault(error) if isinstance(error, OSError) else error.render(config_key)
             log.error("job %s failed: %s", folder.name, reason)
         else:
             log.exception("job %s failed", folder.name)

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -121,6 +122,7 @@ def connect(uri: str, *, create: bool = False) -> Any:
 
         # The embedded server uses FAISS in this process.
         accept_params()
+        threading.excepthook = _say_unless_serving
         path = Path(uri)
         if create:
             try:
@@ -137,6 +139,12 @@ def connect(uri: str, *, create: bool = False) -> Any:
     options = {"grpc_options": {"grpc.keepalive_time_ms": NEVER_MS}} if is_file(uri) else {}
     with one_line_errors(uri, opening=True):
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10, **options)
+
+
+def _say_unless_serving(raised: Any) -> None:
+    """Report an exception that ended a thread, but not one of an embedded server that is being stopped."""
+    if raised.thread is None or "(_serve)" not in raised.thread.name:
+        threading.__excepthook__(raised)
 
 
 def disconnect(client: Any, uri: str) -> None:
