@@ -12,7 +12,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """Serves one repository, ``user/name``, from a folder; commits are written into the folder."""
+    """Serves each folder in ``folder`` as a repository of ``user``; commits are written into it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -24,8 +24,8 @@ class Hub:
         self.server.shutdown()
         self.server.server_close()
 
-    def files(self):
-        return sorted(path for path in self.folder.rglob("*") if path.is_file())
+    def files(self, name: str):
+        return sorted(path for path in (self.folder / name).rglob("*") if path.is_file())
 
     def _handler(hub):
         class Handler(BaseHTTPRequestHandler):
@@ -45,28 +45,30 @@ class Hub:
 
             def do_GET(self):
                 path = unquote(self.path.partition("?")[0])
-                if path.startswith("/api/models/user/name/tree/"):
+                name, _, rest = path.removeprefix("/api/models").removeprefix("/user/").partition("/")
+                root = hub.folder / name
+                if not root.is_dir():
+                    missing = {"X_Error_Code": "RepoNotFound", "X_Error_Message": "Repository not found"}
+                    self.answer_json({"error": "Repository not found"}, 404, **missing)
+                elif rest.startswith(f"resolve/{COMMIT}/"):
+                    content = (root / rest.removeprefix(f"resolve/{COMMIT}/")).read_bytes()
+                    tag = '"' + hashlib.sha1(content).hexdigest() + '"'
+                    self.answer(content, ETag=tag, X_Repo_Commit=COMMIT)
+                elif rest.startswith("tree/"):
                     self.answer_json(
                         [
                             {
                                 "type": "file",
-                                "path": file.relative_to(hub.folder).as_posix(),
+                                "path": file.relative_to(root).as_posix(),
                                 "size": file.stat().st_size,
                                 "oid": hashlib.sha1(file.read_bytes()).hexdigest(),
                             }
-                            for file in hub.files()
+                            for file in hub.files(name)
                         ]
                     )
-                elif path.startswith("/api/models/user/name"):
-                    names = [{"rfilename": file.relative_to(hub.folder).as_posix()} for file in hub.files()]
-                    self.answer_json({"id": "user/name", "sha": COMMIT, "siblings": names, "private": False})
-                elif path.startswith(f"/user/name/resolve/{COMMIT}/"):
-                    file = hub.folder / path.removeprefix(f"/user/name/resolve/{COMMIT}/")
-                    tag = '"' + hashlib.sha1(file.read_bytes()).hexdigest() + '"'
-                    self.answer(file.read_bytes(), ETag=tag, X_Repo_Commit=COMMIT)
                 else:
-                    missing = {"X_Error_Code": "RepoNotFound", "X_Error_Message": "Repository not found"}
-                    self.answer_json({"error": "Repository not found"}, 404, **missing)
+                    names = [{"rfilename": file.relative_to(root).as_posix()} for file in hub.files(name)]
+                    self.answer_json({"id": f"user/{name}", "sha": COMMIT, "siblings": names, "private": False})
 
             do_HEAD = do_GET
 
@@ -79,13 +81,14 @@ class Hub:
                     ]
                     self.answer_json({"files": files})
                 elif "/commit/" in self.path:
+                    name = self.path.removeprefix("/api/models/user/").partition("/")[0]
                     for line in body.splitlines():
                         entry = json.loads(line)
                         if entry["key"] == "file":
-                            target = hub.folder / entry["value"]["path"]
+                            target = hub.folder / name / entry["value"]["path"]
                             target.parent.mkdir(parents=True, exist_ok=True)
                             target.write_bytes(base64.b64decode(entry["value"]["content"]))
-                    self.answer_json({"commitUrl": f"{hub.url}/user/name/commit/{COMMIT}", "commitOid": COMMIT})
+                    self.answer_json({"commitUrl": f"{hub.url}/user/{name}/commit/{COMMIT}", "commitOid": COMMIT})
                 else:
                     self.answer_json({})
 
