@@ -36,7 +36,7 @@ from keyart.models.feature_cache import cached_features
 from keyart.models.precision import autocast_for, has_bf16, resolve_precision
 from keyart.training.module import seed_draws
 from keyart.training.world_size import num_processes_to_start
-from tests.end_to_end.conftest import SMALL, start_train
+from tests.end_to_end.conftest import SMALL, train_here  # noqa: F401
 from tests.fakes import FakePixels, multi_hot, unit
 from tests.helpers import draw_posters
 from tests.losses.cases import SETTINGS, label, make
@@ -236,16 +236,14 @@ def answer(keyart, *arguments):
 
 @each_device
 @pytest.mark.slow
-def test_a_run_of_both_phases_embeds_indexes_and_searches(device, tmp_path, keyart, monkeypatch):
+def test_a_run_of_both_phases_embeds_indexes_and_searches(device, tmp_path, keyart, train_here):  # noqa: F811
     """Training, metrics, embedding (by nvJPEG too), an index, and search by file on one device."""
     folder = draw_posters(tmp_path / "posters", 96)
     where = ["--catalogue", folder / "catalogue.csv", "--images", folder / "posters"]
-    monkeypatch.chdir(tmp_path)
     chosen = [*SMALL, f"data.catalogue={folder / 'catalogue.csv'}", f"data.images={folder / 'posters'}"]
     chosen = [f"trainer={'gpu' if device == 'cuda' else 'cpu'}" if c == "trainer=cpu" else c for c in chosen]
-    process = start_train(tmp_path, *chosen, "training.head_epochs=4", "training.finetune_epochs=1", "memory.size=64")
-    out, err = process.communicate(timeout=500)
-    assert process.returncode == 0, err[-3000:]
+    code, out, err = train_here(*chosen, "training.head_epochs=4", "training.finetune_epochs=1", "memory.size=64")
+    assert code == 0, err[-3000:]
     run = Path(out.splitlines()[-1])
     metrics = json.loads((run / "metrics.json").read_text())
     assert metrics["test/ndcg@10"] > metrics["test/ndcg@10/chance"]
