@@ -1,4 +1,4 @@
-"""Helpers for exporters: generated images for tracing, and suppression of messages."""
+"""Helpers for exporters: generated images, tracing, and suppression of messages."""
 
 import contextlib
 import logging
@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def example_images(count: int, size: tuple[int, int]) -> Tensor:
@@ -26,3 +26,9 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(logging.NOTSET)
+
+
+def trace(module: nn.Module, inputs: Tensor) -> torch.export.ExportedProgram:
+    """Trace a module in evaluation mode for any number of inputs, of which ``inputs`` holds at least two."""
+    batch = torch.export.Dim("batch", min=1)
+    return torch.export.export(module.eval(), (inputs[:2].clone(),), dynamic_shapes=({0: batch},))

@@ -1,5 +1,6 @@
 """Export of an embedder to an ONNX graph, with a check against the embedder."""
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from keyart.errors import InputError
 from keyart.models.embedder import Embedder
-from keyart.models.export.examples import example_images, quiet
+from keyart.models.export.examples import example_images, quiet, trace
 
 OPSET = 18
 TOLERANCE = 1e-4
@@ -47,18 +48,16 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
     try:
         with quiet(), torch.no_grad():
             program = torch.onnx.export(
-                embedder,
-                (images[:2],),
+                trace(embedder, images),
                 dynamo=True,
                 input_names=["images"],
                 output_names=["embedding"],
-                dynamic_shapes=({0: torch.export.Dim("batch", min=1)},),
                 opset_version=OPSET,
                 verbose=False,
             )
             assert program is not None
             program.save(str(path))
-            found = max(_difference(embedder, path, images[:1]), _difference(embedder, path, images))
+            found = _difference(embedder, path, (images[:1], images))
     except Exception as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
@@ -75,10 +74,12 @@ def write_onnx(embedder: Embedder, path: Path) -> float:
     return found
 
 
-def _difference(embedder: Embedder, path: Path, images: Tensor) -> float:
+def _difference(embedder: Embedder, path: Path, batches: Sequence[Tensor]) -> float:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     with torch.inference_mode():
-        requested = embedder(images).numpy()
-    return float(np.abs(session.run(None, {"images": images.numpy()})[0] - requested).max())
+        return max(
+            float(np.abs(session.run(None, {"images": batch.numpy()})[0] - embedder(batch).numpy()).max())
+            for batch in batches
+        )

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from keyart.errors import InputError
 from keyart.models.embedder import Embedder
-from keyart.models.export.examples import example_images, quiet
+from keyart.models.export.examples import example_images, quiet, trace
 from keyart.models.export.image_preprocessing import pixel_lines
 
 TOLERANCE = 1e-4
@@ -69,10 +69,8 @@ def write_programs(embedder: Embedder, folder: Path) -> float:
 
 def _write(module: nn.Module, inputs: Tensor, path: Path) -> float:
     with quiet(), torch.no_grad():
-        batch = torch.export.Dim("batch", min=1)
-        program = torch.export.export(module.eval(), (inputs[:2].clone(),), dynamic_shapes=({0: batch},))
         content = io.BytesIO()  # where a file's disk is full, torch's writer ends the process
-        torch.export.save(program, content)
+        torch.export.save(trace(module, inputs), content)
         path.write_bytes(content.getbuffer())
         read = torch.export.load(path).module()
         return max(float((read(part) - module(part)).abs().max()) for part in (inputs[:1], inputs))
