@@ -47,7 +47,8 @@ def arguments(tmp_path_factory):
 
 
 def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(posters, train_here):
-    code, out, _ = train_here(*on(posters), "training.head_epochs=25", "training.finetune_epochs=0")
+    more = ["training.head_epochs=25", "training.finetune_epochs=0", "callbacks.report=false"]
+    code, out, _ = train_here(*on(posters), *more)
     assert code == 0
     from keyart.runs.evaluate import evaluate_run
     from keyart.runs.run import Run
@@ -77,7 +78,8 @@ def test_a_run_leaves_its_folder_and_beats_the_frozen_backbone(posters, train_he
 
 
 def test_fine_tuning_moves_the_backbone_and_keeps_the_frozen_one(posters, train_here):
-    code, out, _ = train_here(*on(posters), "training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01")
+    more = ["training.head_epochs=2", "training.finetune_epochs=1", "optimizer.lr=0.01", "callbacks.report=false"]
+    code, out, _ = train_here(*on(posters), *more)
     assert code == 0
     from keyart.models.embedder import load_frozen
     from keyart.runs.evaluate import evaluate_run
@@ -167,7 +169,8 @@ def test_a_payload_in_anothers_run_is_refused_by_resume_and_by_evaluate(argument
 def test_files_follow_the_umask(umask, arguments, train_here, keyart):
     before = os.umask(umask)
     try:
-        code, out, _ = train_here(*arguments, "training.head_epochs=1", "training.finetune_epochs=1", "name=a")
+        tiny = ["model.backbone=test_resnet", "model.weights=none", "name=a"]
+        code, out, _ = train_here(*arguments, *tiny, "training.head_epochs=1", "training.finetune_epochs=1")
         assert code == 0
         folder, exported = Path(out.strip()), train_here.folder / "exported"
         # Tracing the graph takes most of the time: once is enough.
@@ -265,6 +268,7 @@ def test_losses_of_pytorch_metric_learning_train(arguments, train_here):
     arguments = [argument for argument in arguments if not argument.startswith("model.hidden_size")]
     chosen = ["experiment=head", "loss=pml", "loss.class=TripletMarginLoss", "loss.margin=0.1"]
     more = ["miner=pml", "miner.class=BatchHardMiner", "memory.size=64", "training.head_epochs=2"]
+    more += ["callbacks.report=false"]
     code, out, err = train_here(*arguments, *chosen, *more)
     assert code == 0, err
     folder = Path(out.splitlines()[-1])
