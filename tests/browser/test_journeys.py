@@ -277,6 +277,10 @@ def test_a_large_catalogue(open_page, library, monkeypatch, posters):
             ".reduce((sum, one) => sum + one.encodedBodySize, 0)"
         )
         assert 0 < received - 5 * posters < 1000  # places and colours, and the names of these
+        page.locator("#find").fill(f"film q{posters - 1}")
+        found = page.locator("#find-list [role=option]")
+        found.first.wait_for(timeout=120_000)  # meanwhile the list says how many titles are read
+        assert found.first.inner_text().endswith(f"q{posters - 1}")
         page.context.close()
 
 

@@ -190,6 +190,12 @@ def test_titles_that_are_not_clear():
     assert find("aliens", ["Alien"]) == ([0], False)
 
 
+def test_a_large_table_of_titles_reports_its_progress():
+    calls = []
+    TitleTable(["Heat"] * 25_000, report=lambda *counts: calls.append(counts))
+    assert calls == [(0, 25_000), (10_000, 25_000), (20_000, 25_000)]
+
+
 def test_posters_of_one_film_are_no_ambiguity():
     table = TitleTable(["Heat", "Heat", "Heat"], [1995, 1995, 1986], ["a", "a", "b"])
     assert table.find("heat 1995") == ([0], True)

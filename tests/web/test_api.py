@@ -1,9 +1,11 @@
 """The API answers what the commands print."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
+from keyart.runs.search import titles_of
+from keyart.web.app import prepare
 
 
 def without_rows(found):
@@ -164,6 +168,37 @@ def test_colours_of_the_map_are_the_posters_facts(client, library):
             assert all(name in genres.split("|") for name, genres in zip(names, posters["genres"], strict=True))
         elif by == "decade":
             assert names == [f"{year // 10 * 10}s" for year in posters["year"]]
+
+
+def test_titles_are_read_in_the_background(client, library, monkeypatch):
+    shown, go_on = replace(library[0]), threading.Event()
+    title = shown.index.posters["title"][3]
+    monkeypatch.setattr(type(library), "__getitem__", lambda self, number: shown)
+    monkeypatch.setattr("keyart.web.library.PATIENCE", 0.01)
+
+    def slow(index, report):
+        report(1, 24)
+        go_on.wait()
+        return titles_of(index)
+
+    monkeypatch.setattr("keyart.web.library.titles_of", slow)
+    routes = ("titles?text=", "search?query=", "recommend?liked=")
+    for route in routes:
+        answer = client.get(f"/api/runs/0/{route}{title}")
+        assert (answer.status_code, answer.json()) == (202, {"done": 1, "total": 24})
+        assert client.get(f"/api/runs/0/{route}p0003").status_code == 200
+    go_on.set()
+    found = [ready(client, f"/api/runs/0/{route}{title}").json() for route in routes]
+    assert found == [client.get(f"/api/runs/0/{route}p0003").json() for route in routes]
+
+
+def test_titles_are_read_before_the_maps_are_computed(library, monkeypatch):
+    shown, done = replace(library[0]), []
+    monkeypatch.setattr(asyncio, "sleep", lambda _, sleep=asyncio.sleep: sleep(0.01))
+    monkeypatch.setattr("keyart.web.library.titles_of", lambda *given: done.append("titles") or titles_of(*given))
+    monkeypatch.setattr("keyart.retrieval.index_map.project_index", lambda *given: done.append("map"))
+    asyncio.run(prepare(replace(library, runs=[shown])))
+    assert done == ["titles", "map"]
 
 
 def test_a_map_that_fails_says_why_and_is_tried_again(client, library, monkeypatch):

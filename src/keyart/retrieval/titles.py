@@ -2,11 +2,14 @@
 
 import re
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import InitVar, dataclass
 from functools import cached_property
 from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 #: Articles that are ignored at the start of a title.
 ARTICLES = frozenset(
@@ -33,6 +36,7 @@ _ASCII = {code: chr(code).lower() if chr(code).isalnum() else " " for code in ra
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 _ROMAN = {"ii": "2", "iii": "3", "iv": "4", "vi": "6", "vii": "7", "viii": "8", "ix": "9"}
 _NEAREST = 50
+_REPORTED = 10_000
 
 
 class TitleMatch(NamedTuple):
@@ -87,6 +91,37 @@ def plain_title(title: str) -> str:
     return " ".join(words) or title.strip().casefold()
 
 
+class _Groups:
+    """Numbers by text, added in ascending order.
+
+    They are in arrays: a list for each of a million texts would take more time than the rest, in garbage collections.
+    """
+
+    def __init__(self) -> None:
+        self.codes: dict[str, int] = {}
+        self._owners, self._numbers = array("I"), array("I")
+
+    def add(self, text: str, number: int) -> int:
+        """Add a number, before the first lookup; return the position of its text."""
+        code = self.codes.setdefault(text, len(self.codes))
+        self._owners.append(code)
+        self._numbers.append(number)
+        return code
+
+    def __getitem__(self, text: str) -> list[int]:
+        """Return the numbers of a text, ascending; none if it is unknown."""
+        starts, numbers = self._sorted
+        code = self.codes.get(text)
+        return [] if code is None else numbers[starts[code] : starts[code + 1]].tolist()
+
+    @cached_property
+    def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
+        owners, numbers = np.array(self._owners), np.array(self._numbers)
+        del self._owners, self._numbers
+        starts = np.append(0, np.bincount(owners, minlength=len(self.codes)).cumsum())
+        return starts, numbers[np.argsort(owners, kind="stable")]
+
+
 @dataclass(eq=False)
 class TitleTable:
     """Table of titles for fuzzy lookup.
@@ -96,26 +131,37 @@ class TitleTable:
         years: (N,) years, NaN where unknown; None: a year in brackets after a title is the film's year.
         films: (N,) film of each title, so that several posters of one film do not make its title ambiguous; None: each
             row is a film of its own.
+        report: Called with the numbers of titles that are read and of all.
     """
 
     titles: Sequence[str]
     years: Sequence[float] | None = None
     films: Sequence[str] | None = None
-    _whole: dict[str, list[int]] = field(init=False, repr=False)
-    _bare: dict[str, list[int]] = field(init=False, repr=False)
+    report: InitVar[Callable[[int, int], None] | None] = None
 
-    def __post_init__(self) -> None:
-        self._whole, self._bare = defaultdict(list), defaultdict(list)
+    def __post_init__(self, report: Callable[[int, int], None] | None) -> None:
+        # Rows by normalised title, and titles by their forms without spaces, with and without article.
+        self._rows, self._forms = _Groups(), _Groups()
         known = [float("nan")] * len(self.titles) if self.years is None else list(self.years)
         self._year = [
             _own_year(title) if year != year else year for title, year in zip(self.titles, known, strict=True)
         ]
         for row, title in enumerate(self.titles):
+            if report is not None and not row % _REPORTED:
+                report(row, len(self.titles))
             for name in {plain_title(one) for one in set(_names(title))} - {""}:
-                self._whole[name].append(row)
-                bare = _bare(name)
-                for form in {bare, bare.replace(" ", ""), name.replace(" ", "")}:
-                    self._bare[form].append(row)
+                self._rows.add(name, row)
+        self._known = list(self._rows.codes)
+        self._bare_forms = array("I")
+        for code, name in enumerate(self._known):
+            bare = _bare(name)
+            self._bare_forms.append(self._forms.add(_squeeze(bare), code))
+            if bare is not name:
+                self._forms.add(_squeeze(name), code)
+
+    def prepare(self) -> None:
+        """Index the words and letters by which misspelt titles are found, as the first lookup of one does."""
+        _ = self._vocabulary, self._squeezed
 
     def find(self, asked: str) -> TitleMatch:
         """Find the titles that a query matches.
@@ -150,9 +196,9 @@ class TitleTable:
         """
         stem, year = _split_year(asked)
         attempts = [(plain_title(asked), None), *([(plain_title(stem), year)] if year is not None else [])]
-        for lookup in (lambda name: self._whole.get(name), self._by_bare):
+        for lookup in (self._rows.__getitem__, self._by_bare):
             for name, requested in attempts:
-                rows = lookup(name) or []
+                rows = lookup(name)
                 if requested is None:
                     found = self._distinct(rows)
                 else:
@@ -166,9 +212,15 @@ class TitleTable:
                     )
         return TitleMatch([], False)
 
-    def _by_bare(self, name: str) -> list[int] | None:
+    def _by_bare(self, name: str) -> list[int]:
+        """Return rows whose titles differ in article or spaces; if possible, only in one of them."""
         bare = _bare(name)
-        return self._bare.get(bare) or self._bare.get(bare.replace(" ", ""))
+        names = self._names_of(_squeeze(bare))
+        same = [one for one in names if bare in (_bare(one), _squeeze(_bare(one)), _squeeze(one))]
+        return sorted({row for one in same or names for row in self._rows[one]})
+
+    def _names_of(self, form: str) -> list[str]:
+        return [self._known[code] for code in self._forms[form]]
 
     def _near(self, text: str) -> tuple[list[int], bool]:
         """Return rows whose titles contain the words or differ by typing errors, and whether all are certain.
@@ -181,7 +233,7 @@ class TitleTable:
         bare = _bare(text)
         if len(bare) < 2 or text in ARTICLES:
             return [], False
-        words, squeezed, asked_for = bare.split(), bare.replace(" ", ""), _numbers(bare)
+        words, squeezed, asked_for = bare.split(), _squeeze(bare), _numbers(bare)
         # For each title: whether it contains the query's words in the same order, and whether the match is certain.
         found: dict[str, tuple[bool, bool]] = {}
         for name in self._with_words(words):
@@ -197,16 +249,16 @@ class TitleTable:
         for form, edits, _ in process.extract(
             squeezed, self._squeezed, scorer=OSA.distance, score_cutoff=_slips(len(squeezed)), limit=_NEAREST
         ):
-            for name in self._squeezed_names[form]:
+            for name in self._bare_names_of(form):
                 if name not in found and _numbers(name) == asked_for:
                     found[name] = False, _is_slip(squeezed, form, int(edits))
         if len(squeezed) >= 6:
             for form in self._squeezed:
                 if form.startswith(squeezed):
-                    for name in self._squeezed_names[form]:
+                    for name in self._bare_names_of(form):
                         found.setdefault(name, (True, False))
         order = sorted(found, key=lambda name: (not found[name][0], -fuzz.ratio(bare, _bare(name)), name))
-        rows = list(dict.fromkeys(row for name in order for row in self._whole[name]))
+        rows = list(dict.fromkeys(row for name in order for row in self._rows[name]))
         return rows, all(certain for _, certain in found.values())
 
     def _with_words(self, words: Sequence[str]) -> list[str]:
@@ -223,33 +275,31 @@ class TitleTable:
                 near |= {one for one, _, _ in slips}
             if at == len(words) - 1 and len(word) > 2 and not word.isdecimal():
                 near |= {one for one in self._vocabulary if one.startswith(word)}
-            sets.append(set().union(*(self._words.get(one, set()) for one in near)))
-        return sorted(set.intersection(*sets))
+            sets.append(set().union(*(self._words[one] for one in near)))
+        return sorted(self._known[code] for code in set.intersection(*sets))
 
     @cached_property
-    def _words(self) -> dict[str, set[str]]:
+    def _words(self) -> _Groups:
         """Titles that contain each word."""
-        found: dict[str, set[str]] = defaultdict(set)
-        for name in self._whole:
+        found = _Groups()
+        for code, name in enumerate(self._known):
             for word in name.split():
-                found[word].add(name)
+                found.add(word, code)
         return found
 
     @cached_property
     def _vocabulary(self) -> list[str]:
-        return list(self._words)
-
-    @cached_property
-    def _squeezed_names(self) -> dict[str, list[str]]:
-        """Titles by their form without article and spaces."""
-        found: dict[str, list[str]] = defaultdict(list)
-        for name in self._whole:
-            found[_bare(name).replace(" ", "")].append(name)
-        return found
+        return list(self._words.codes)
 
     @cached_property
     def _squeezed(self) -> list[str]:
-        return list(self._squeezed_names)
+        """The titles' forms without article and spaces."""
+        forms = list(self._forms.codes)
+        return [forms[code] for code in dict.fromkeys(self._bare_forms)]
+
+    def _bare_names_of(self, form: str) -> list[str]:
+        """Return titles by their form without article and spaces."""
+        return [name for name in self._names_of(form) if _squeeze(_bare(name)) == form]
 
     def _distinct(self, rows: Iterable[int]) -> list[int]:
         """Return the first row of each film, in the same order."""
@@ -277,6 +327,10 @@ def _is_slip(asked: str, title: str, edits: int) -> bool:
 
 def _numbers(name: str) -> set[str]:
     return set(re.findall(r"\d+", name))
+
+
+def _squeeze(name: str) -> str:
+    return name.replace(" ", "")
 
 
 def _bare(name: str) -> str:

@@ -99,13 +99,18 @@ def decode_image(run: Run, image: Any, name: str = "") -> np.ndarray:
 _titles: "weakref.WeakKeyDictionary[PosterLookup, TitleTable]" = weakref.WeakKeyDictionary()
 
 
-def titles_of(index: PosterLookup) -> TitleTable:
-    """Return the table of an index's titles; it is built once and cached."""
+def titles_of(index: PosterLookup, report: Callable[[int, int], None] | None = None) -> TitleTable:
+    """Return the table of an index's titles; it is built once and cached.
+
+    Args:
+        index: The index.
+        report: See `TitleTable`.
+    """
     if index not in _titles:
         posters = index.posters
         titles = ["" if not isinstance(title, str) else title for title in posters["title"]]
         years = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        _titles[index] = TitleTable(titles, years.tolist(), posters["film"].astype(str).tolist())
+        _titles[index] = TitleTable(titles, years.tolist(), posters["film"].astype(str).tolist(), report)
     return _titles[index]
 
 

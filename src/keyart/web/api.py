@@ -66,7 +66,10 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
         diverse: Annotated[bool, Query(description="Posters that also differ from one another.")] = False,
         hide_duplicates: Annotated[bool, Query(description="Leave out near-duplicates of better results.")] = False,
     ) -> dict[str, Any]:
-        """Find the posters that look and feel most like one: the JSON of `keyart search --json`."""
+        """Find the posters that look and feel most like one: the JSON of `keyart search --json`.
+
+        202 while the titles of a large catalogue are read, in which ``query`` is looked up.
+        """
         if sum(one is not None for one in (query, row, image)) != 1:
             raise InputError("search: name one of query, row and image")
         shown = library[run]
@@ -91,7 +94,7 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
 
     @router.get("/runs/{run}/titles", tags=["search"])
     def titles(run: RunNumber, text: Annotated[str, Query(min_length=1, max_length=200)]) -> list[dict[str, Any]]:
-        """Suggest posters by id or title; typing errors are tolerated."""
+        """Suggest posters by id or title, also misspelt; 202 while the titles of a large catalogue are read."""
         return library[run].suggest(text)
 
     @router.get("/runs/{run}/facets", tags=["search"])
@@ -251,8 +254,7 @@ def _search(
 ) -> dict[str, Any]:
     index = shown.index
     if isinstance(query, str):
-        with shown.lock:
-            row = searching.find_row(index, query)
+        row = shown.find_row(query)
     if not isinstance(query, searching.Query):
         query = _query(shown, row)
     answers = searching.search_run(shown.run, index, [query], k, images=shown.images, **options)
@@ -287,8 +289,9 @@ def _recommend(shown: Shown, liked: str | None, user: str | None, k: int) -> dic
 
     index, films = shown.index, shown.films
     if liked is not None:
-        with shown.lock:
-            person = recommending.user_from_liked(index, films, liked)
+        if not all(one.strip() in films.place for one in liked.split(",")):
+            shown.titles.get()
+        person = recommending.user_from_liked(index, films, liked)
         record: dict[str, Any] = {"liked": films.names[person.films].tolist()}
     else:
         if user not in shown.all_users.users:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -15,7 +16,7 @@ from keyart import __version__
 from keyart.errors import InputError
 from keyart.reports.theme import DARK, DISPLAY, LIGHT, display_file
 from keyart.web.api import build_router
-from keyart.web.background import Computing
+from keyart.web.background import Background, Computing
 from keyart.web.counts import RequestCounts
 from keyart.web.library import Library
 from keyart.web.security import Gate
@@ -26,7 +27,7 @@ STATIC = Path(__file__).parent / "static"
 VIEWS = ("search", "poster", "wall", "map", "viewer", "compare", "board")
 """Views of the page; each has its own address."""
 HEAD_START = 3.0
-"""Seconds after the start before maps are computed: the first posters come first."""
+"""Seconds after the start before titles are read and maps are computed: the first posters come first."""
 
 
 def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
@@ -41,9 +42,9 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        projecting = asyncio.create_task(project(library))
+        preparing = asyncio.create_task(prepare(library))
         yield
-        projecting.cancel()
+        preparing.cancel()
         worker.close()
 
     app = FastAPI(
@@ -92,12 +93,13 @@ def create_app(library: Library, token: str, hosts: Collection[str]) -> Gate:
     return Gate(counts, token, hosts)
 
 
-async def project(library: Library) -> None:
-    """Compute the maps of all runs, one after another, once the first posters have been shown."""
+async def prepare(library: Library) -> None:
+    """Read the titles and compute the maps of all runs, one after another, once the first posters have been shown."""
     await asyncio.sleep(HEAD_START)
-    for shown in library.runs:
-        while not shown.places.ended:
-            shown.places.start()
+    values: list[Background[Any]] = [shown.titles for shown in library.runs]
+    for value in [*values, *(shown.places for shown in library.runs)]:
+        while not value.ended:
+            value.start()
             await asyncio.sleep(0.5)
 
 

@@ -24,22 +24,24 @@ class Background(Generic[T]):
 
     Args:
         compute: Returns the value; its argument is called with the numbers of steps that are done and of all.
+        patience: Seconds that a request waits for the value.
     """
 
-    def __init__(self, compute: Callable[[Report], T]) -> None:
-        self._compute, self._lock = compute, threading.Lock()
+    def __init__(self, compute: Callable[[Report], T], patience: float = 0.0) -> None:
+        self._compute, self._patience, self._lock = compute, patience, threading.Lock()
         self._thread: threading.Thread | None = None
         self._found: list[T] = []
         self._problem: Exception | None = None
         self._done, self._total = 0, 0
 
-    def start(self) -> None:
-        """Begin to compute; later calls do nothing."""
+    def start(self) -> threading.Thread:
+        """Begin to compute, if nobody has; return the thread that does."""
         with self._lock:
             if self._thread is None:
                 # A daemon does not hold up the end of the server.
                 self._thread = threading.Thread(target=self._run, daemon=True)
                 self._thread.start()
+            return self._thread
 
     def get(self) -> T:
         """Return the value.
@@ -48,7 +50,7 @@ class Background(Generic[T]):
             Computing: It is not ready.
             Exception: The computation failed so; the next call begins it again.
         """
-        self.start()
+        self.start().join(self._patience)
         if self._found:
             return self._found[0]
         with self._lock:

@@ -1,7 +1,6 @@
 """The runs that the server shows: their indexes, the facets of their posters, and their images."""
 
 import logging
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,9 +13,10 @@ import numpy.typing as npt
 from keyart.errors import InputError
 from keyart.retrieval.filters import find_genres
 from keyart.retrieval.searchable import Searchable
+from keyart.retrieval.titles import TitleTable
 from keyart.runs.run import Run
-from keyart.runs.search import images_folder, poster_metadata, titles_of
-from keyart.web.background import Background, Report
+from keyart.runs.search import find_row, images_folder, poster_metadata, titles_of
+from keyart.web.background import Background, Computing, Report
 from keyart.web.frozen import frozen_features
 from keyart.web.orders import Order, sort_posters
 
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 Rows = npt.NDArray[np.int64]
 SUGGESTED = 12
 """Maximum number of titles that are suggested while someone types."""
+PATIENCE = 1.0
+"""Seconds that a search waits for the titles, which suffices for some ten thousand, before it says how far they are."""
 
 
 @dataclass(eq=False)
@@ -49,7 +51,6 @@ class Shown:
     images: Path | None = None
     history: "History | None" = None
     own: bool = True
-    lock: threading.Lock = field(default_factory=threading.Lock)
     _orders: dict[str, Order] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -179,6 +180,30 @@ class Shown:
         return Background(compute)
 
     @cached_property
+    def titles(self) -> Background[TitleTable]:
+        """The table in which titles are looked up."""
+
+        def compute(report: Report) -> TitleTable:
+            found = titles_of(self.index, report)
+            found.prepare()
+            return found
+
+        return Background(compute, PATIENCE)
+
+    def find_row(self, text: str) -> int:
+        """Return the row of an id or a title.
+
+        Raises:
+            Computing: It is no id, and the table of titles is not ready.
+            InputError: No poster matches, or several films do.
+        """
+        row = self.index.row_of(text)
+        if row is None:
+            self.titles.get()
+            row = find_row(self.index, text)
+        return row
+
+    @cached_property
     def films(self) -> "Films":
         """The films of the index."""
         from keyart.recommend.candidates import Films
@@ -195,11 +220,18 @@ class Shown:
         return read_users(self.history, self.films)
 
     def suggest(self, text: str) -> list[dict[str, Any]]:
-        """Return the posters whose id or title a text may mean, the most likely first; typing errors are tolerated."""
-        with self.lock:  # the table of titles is built by the first caller
-            own = self.index.row_of(text)
-            rows = [] if own is None else [own]
-            rows += [row for row in titles_of(self.index).find(text).rows if row != own]
+        """Return the posters whose id or title a text may mean, the most likely first; typing errors are tolerated.
+
+        Raises:
+            Computing: It is no id, and the table of titles is not ready.
+        """
+        own = self.index.row_of(text)
+        rows = [] if own is None else [own]
+        try:
+            rows += [row for row in self.titles.get().find(text).rows if row != own]
+        except Computing:
+            if own is None:
+                raise
         return self.metadata(rows[:SUGGESTED])
 
     def summary(self) -> dict[str, Any]:

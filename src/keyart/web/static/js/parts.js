@@ -82,10 +82,15 @@ export function Busy({ children }) {
   return html`<p class="busy" role="status"><span class="spinner" aria-hidden="true"></span>${children ?? "One moment…"}</p>`;
 }
 
+const once = (what, progress) => `${what}, once for this catalogue${progress?.done ? `: ${count(progress.done)} of ${count(progress.total)}` : ""}…`;
+
 /** How far the map is, along which posters are arranged by their look too. */
 export function Arranging({ progress }) {
-  return html`<${Busy}>Arranging posters by their look, once for this catalogue${progress?.done ? `: ${count(progress.done)} of ${count(progress.total)}` : ""}…</${Busy}>`;
+  return html`<${Busy}>${once("Arranging posters by their look", progress)}</${Busy}>`;
 }
+
+/** How far the table is in which titles are looked up. */
+export const readingTitles = (progress) => once("Reading the titles", progress);
 
 /** Genres and years to search within; each with the number of posters that it would leave. */
 export function Filters({ facets, genres, years, hidden }) {
@@ -116,21 +121,28 @@ export function Filters({ facets, genres, years, hidden }) {
 export function TitleBox({ run, label, placeholder, onChoose, large, id, empty }) {
   const [text, setText] = useState("");
   const [found, setFound] = useState(null);
+  const [progress, setProgress] = useState(null);
   const [active, setActive] = useState(0);
   const asked = useRef("");
   const box = useRef(null);
   useEffect(() => {
     const wanted = text.trim();
     asked.current = wanted;
+    setProgress(null);
     if (!wanted) {
       setFound(null);
       return undefined;
     }
-    const timer = setTimeout(() => get(`runs/${run}/titles`, { text: wanted }).then(
-      (posters) => asked.current === wanted && (setFound(posters), setActive(0)),
-      () => asked.current === wanted && setFound([]),
+    const control = new AbortController();
+    const show = (posters) => asked.current === wanted && (setFound(posters), setProgress(null), setActive(0));
+    const report = (progress) => asked.current === wanted && setProgress(progress);
+    const timer = setTimeout(() => get(`runs/${run}/titles`, { text: wanted }, { signal: control.signal, report }).then(
+      show, (error) => error.name !== "AbortError" && show([]),
     ), 90);
-    return () => clearTimeout(timer);
+    return () => {
+      clearTimeout(timer);
+      control.abort();
+    };
   }, [text, run]);
   const choose = (poster) => {
     setText("");
@@ -155,17 +167,18 @@ export function TitleBox({ run, label, placeholder, onChoose, large, id, empty }
     }
   };
   const list = `${id}-list`;
+  const note = progress ? readingTitles(progress) : found?.length === 0 ? empty ?? "No title or id is like this one. Try fewer words." : null;
   return html`<div class=${`titlebox ${large ? "large" : ""}`}>
-    <input ref=${box} id=${id} type="search" role="combobox" aria-label=${label} aria-expanded=${String(Boolean(found))} aria-controls=${list}
+    <input ref=${box} id=${id} type="search" role="combobox" aria-label=${label} aria-expanded=${String(Boolean(found || progress))} aria-controls=${list}
       aria-autocomplete="list" aria-activedescendant=${found?.length ? `${list}-${active}` : undefined} placeholder=${placeholder}
       autocomplete="off" spellcheck="false" value=${text} onInput=${(event) => setText(event.target.value)} onKeyDown=${onKey}
-      onBlur=${() => setTimeout(() => setFound(null), 150)} />
-    <ul id=${list} role="listbox" aria-label="Suggestions" hidden=${!found}>
+      onBlur=${() => setTimeout(() => (asked.current = "", setFound(null), setProgress(null)), 150)} />
+    <ul id=${list} role="listbox" aria-label="Suggestions" hidden=${!found && !progress}>
       ${found?.map((poster, at) => html`<li id=${`${list}-${at}`} role="option" aria-selected=${String(at === active)}
         onMouseDown=${(event) => { event.preventDefault(); choose(poster); }}>
         <img src=${image(run, poster.row)} alt="" width="32" height="48" loading="lazy" />
         <span><b>${titleOf(poster)}</b> ${poster.year ?? ""}<small>${poster.id}</small></span></li>`)}
-      ${found?.length === 0 && html`<li class="none">${empty ?? "No title or id is like this one. Try fewer words."}</li>`}
+      ${note && html`<li class="none">${note}</li>`}
     </ul></div>`;
 }
 

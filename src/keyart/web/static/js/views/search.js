@@ -3,7 +3,7 @@
 import { html, useState, useEffect, useRef, useMemo } from "../../vendor/preact-htm.js";
 import { href, changed, go, remember, remembered } from "../state.js";
 import { get, uploaded, useGet } from "../api.js";
-import { Busy, Failure, Filters, Grid, Picture, Poster, TitleBox, count, titleOf, Genres, useModel } from "../parts.js";
+import { Busy, Failure, Filters, Grid, Picture, Poster, TitleBox, count, readingTitles, titleOf, Genres, useModel } from "../parts.js";
 import { Why } from "./why.js";
 
 const PAGE = 40;
@@ -70,6 +70,7 @@ function Results({ state, run, about, row, image, text }) {
   const [failure, setFailure] = useState(null);
   const [wanted, setWanted] = useState(remembered(`shown ${key}`, PAGE));
   const [loading, setLoading] = useState(false);
+  const [progress, setProgress] = useState(null);
   const { data: facets } = useGet(`runs/${run}/facets`, { genre: genres, year });
   const latest = useRef(key);
   latest.current = key;
@@ -80,9 +81,10 @@ function Results({ state, run, about, row, image, text }) {
     const control = new AbortController();
     setLoading(true);
     setFailure(null);
+    setProgress(null);
     // A diverse list depends on its length, so it is asked for as a whole.
     const skip = diverse ? 0 : known.length;
-    get(`runs/${run}/search`, { ...asked, ...filters, k: wanted, skip }, { signal: control.signal }).then((answer) => {
+    get(`runs/${run}/search`, { ...asked, ...filters, k: wanted, skip }, { signal: control.signal, report: setProgress }).then((answer) => {
       if (latest.current !== key) return;
       setFound({ ...answer, key, neighbours: diverse ? answer.neighbours : [...known, ...answer.neighbours] });
       setLoading(false);
@@ -124,7 +126,7 @@ function Results({ state, run, about, row, image, text }) {
         query=${query} score=${poster.score} share=${poster.closer_than} eager=${at < 8} note=${html`<div class="links"><a href=${image
           ? changed({ with: poster.row }) : href("poster", { row: query?.row, with: poster.row })}>Why alike?</a></div>`}
         link=${href("poster", { row: poster.row, from: query?.row })} />`)}</${Grid}>
-      ${loading && html`<${Busy}>${unique ? "Looking for pictures that are the same…" : "Searching…"}</${Busy}>`}
+      ${loading && html`<${Busy}>${progress ? readingTitles(progress) : unique ? "Looking for pictures that are the same…" : "Searching…"}</${Busy}>`}
       <div ref=${end}></div>
       ${more && html`<p class="more"><button type="button" onClick=${() => setWanted(Math.min(MOST, wanted + PAGE))}>Show ${PAGE} more</button></p>`}
       ${fresh && !more && !loading && !failure && html`<p class="end">${neighbours.length ? `The end: ${neighbours.length >= MOST ? `the ${count(MOST)} nearest are shown` : "no more posters"}${
