@@ -6,9 +6,9 @@
 The catalogue has titles, years and genres of the usual frequencies; its posters share 200 picture files. The server
 runs in a process of its own, as `keyart serve` starts it, with an empty cache. First come single requests, one after
 another: the first (of the map and of titles with the wait until they are ready), and the median of five more. Then
-Chromium counts the page's nodes, before and after the wall is scrolled to its end (skipped where Playwright or Chromium is missing). Last,
-Locust's clients search, look at posters and type titles, each pausing for up to two seconds, on the machine that the
-server runs on too.
+Chromium counts the page's nodes, before and after the wall is scrolled to its end (skipped where Playwright or Chromium
+is missing). Last, Locust's clients search, look at posters and type titles, each pausing for up to two seconds, on the
+machine that the server runs on too.
 """
 
 import argparse
