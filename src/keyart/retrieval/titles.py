@@ -76,16 +76,17 @@ def plain_title(title: str) -> str:
         ('the piano', 'amelie', 'rocky 2', 'dont')
     """
     text = _fronted(title.strip())
-    if not text.isascii() or "'" in text or "`" in text:
+    ascii_only = text.isascii()
+    if not ascii_only or "'" in text or "`" in text:
         text = _ELIDED.sub(r"\1 ", text)
     text = text.replace("&", " and ")
-    if text.isascii():
+    if ascii_only:
         words = text.translate(_ASCII).split()
     else:
         text = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
         text = "".join(letter for letter in text if not unicodedata.combining(letter))
         words = _SEPARATORS.sub(" ", text.translate(_APOSTROPHES)).split()
-    if not _ROMAN.keys().isdisjoint(words[1:]):
+    if not _ROMAN.keys().isdisjoint(words):
         words[1:] = [_ROMAN.get(word, word) for word in words[1:]]
     # A title of punctuation only, such as $, stays as it is.
     return " ".join(words) or title.strip().casefold()
@@ -149,8 +150,9 @@ class TitleTable:
         for row, title in enumerate(self.titles):
             if report is not None and not row % _REPORTED:
                 report(row, len(self.titles))
-            for name in {plain_title(one) for one in set(_names(title))} - {""}:
-                self._rows.add(name, row)
+            for name in dict.fromkeys(map(plain_title, _names(title))):
+                if name:
+                    self._rows.add(name, row)
         self._known = list(self._rows.codes)
         self._bare_forms = array("I")
         for code, name in enumerate(self._known):
@@ -356,6 +358,8 @@ def _brackets(title: str) -> tuple[str, list[str]]:
 def _names(title: str) -> list[str]:
     """Return all names of a film: its title with and without brackets, and the alternative titles in them."""
     base, brackets = _brackets(title.strip())
+    if not brackets:
+        return [title]
     return [title, base, *(_ALSO.sub("", one) for one in brackets if not one.isdecimal())]
 
 
