@@ -266,11 +266,14 @@ try:
 finally:
     print([name for name in {names} if name in sys.modules], file=sys.stderr)
 """
-NOT_NEEDED = ("torch", "scipy", "sklearn", "matplotlib", "PIL", "jinja2", "keyart.metrics", "keyart.reports")
+NOT_NEEDED = (
+    *("torch", "scipy", "sklearn", "matplotlib", "PIL", "jinja2", "keyart.metrics", "keyart.reports"),
+    *("pandas", "pyarrow.compute", "pyarrow.dataset", "rapidfuzz", "yaml"),
+)
 
 
 @pytest.mark.parametrize("query", ["p0003", "Film 3"])
-def test_id_and_title_need_no_torch(made, query):
+def test_id_and_title_need_little(made, query):
     """The command answers without importing what only images, pictures or evaluations need."""
     command = [sys.executable, "-c", ALONE.format(names=NOT_NEEDED), "search", str(made[2][0][0]), query]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)

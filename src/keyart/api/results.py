@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from keyart.api.display import Card, picture_html, show, strip_html
 from keyart.errors import InputError
@@ -22,6 +21,7 @@ from keyart.runs.search import Query, as_json, images_folder, searched_text
 from keyart.utils.tables import format_number
 
 if TYPE_CHECKING:
+    import pandas as pd
     from PIL import Image
 
     from keyart.runs.evaluate import Evaluated  # imports torch, which a search by id or title does not need
@@ -75,8 +75,10 @@ class SearchHits:
         """Convert to the dict that ``keyart search --json`` prints."""
         return self._content
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Convert to a table with one row per poster: score, closer_than, id, title, year, genres, img, film, split."""
+        import pandas as pd
+
         return pd.DataFrame(self._content["neighbours"])
 
     def picture(self) -> "Image.Image":
@@ -172,8 +174,10 @@ class Recommendation:
         """Convert to the dict that ``keyart recommend --json`` prints."""
         return self.content
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Convert to a table with one row per film; ``because`` is the id of the watched film behind it."""
+        import pandas as pd
+
         return pd.DataFrame([{**one, "because": one["because"]["id"]} for one in self])
 
     def show(self) -> None:
@@ -211,8 +215,10 @@ class UserRecommendations:
         """Convert to the dict that ``keyart recommend --json`` prints: counts, seconds, and the file."""
         return self.content
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Read the file: user, rank (from 1), id, film, score, because, interest."""
+        import pandas as pd
+
         return pd.read_parquet(self.path)
 
     def __repr__(self) -> str:
@@ -259,8 +265,10 @@ class Explanation:
         """Convert to the dict that ``keyart explain --json`` prints."""
         return explain.as_json(self.explained)
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Convert to a table with one row per cell: poster (0 or 1), row, column, attribution."""
+        import pandas as pd
+
         tables = []
         for poster, cells in enumerate(self.regions):
             rows, columns = np.indices(cells.shape).reshape(2, -1)
@@ -331,7 +339,7 @@ class Evaluation(Mapping[str, "Score"]):
         return int(self._evaluated.metrics[f"{self.split}/gallery"] or 0)
 
     @property
-    def per_query(self) -> pd.DataFrame:
+    def per_query(self) -> "pd.DataFrame":
         """One row per query: ``id``, ``split``, and one column per metric."""
         return self._evaluated.per_query
 
@@ -339,8 +347,10 @@ class Evaluation(Mapping[str, "Score"]):
         """Convert to the flat dict that ``keyart evaluate --json`` prints."""
         return self._evaluated.metrics
 
-    def to_pandas(self) -> pd.DataFrame:
+    def to_pandas(self) -> "pd.DataFrame":
         """Convert to a table with one row per metric: value, chance, frozen, lift, low, high."""
+        import pandas as pd
+
         rows = [
             {
                 "metric": key,

@@ -49,9 +49,10 @@ def save_png(parameter: str, path: Path, picture: Image.Image) -> None:
 def _as_catalogue(index: Searchable, query: Query, rows: np.ndarray, images: Path) -> Catalogue:
     """Return a catalogue of the query (row 0) and the results; of an image file only the name is known."""
     known = index.metadata(np.array(([query.row] if query.row is not None else []) + rows.tolist(), dtype=np.int64))
-    columns = {name: known[name].astype(object).to_numpy() for name in ("id", "film", "img", "title")}
-    years: np.ndarray = known["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-    genres = [str(text).split("|") for text in known["genres"]]
+    texts = ("id", "film", "img", "title")
+    columns = {name: np.array([poster[name] for poster in known], dtype=object) for name in texts}
+    years = np.array([poster["year"] for poster in known], dtype=np.float64)
+    genres = [str(poster["genres"]).split("|") for poster in known]
     if query.path is not None:
         # The file's name cannot also be an id of the index: the query would have matched that id first.
         own = {"id": str(query.path), "film": str(query.path), "img": str(query.path), "title": query.path.name}

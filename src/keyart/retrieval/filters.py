@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from keyart.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def parse_years(text: str) -> tuple[int, int]:
@@ -49,9 +52,9 @@ def find_genres(genres: Sequence[str], known: Iterable[str]) -> list[str]:
 
 
 def matching_rows(
-    posters: pd.DataFrame, genres: Sequence[str] = (), years: tuple[int, int] | None = None
-) -> np.ndarray | None:
-    """Return the rows that have all required genres and a year within a range; None if there is no filter.
+    posters: "pd.DataFrame", genres: Sequence[str] = (), years: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Return the rows that have all required genres and a year within a range.
 
     Args:
         posters: The index's table of posters.
@@ -61,8 +64,6 @@ def matching_rows(
     Raises:
         InputError: The index does not have a required genre, or no poster matches.
     """
-    if not genres and years is None:
-        return None
     codes, texts = posters["genres"].factorize(use_na_sentinel=False)
     own = find_genres(genres, (name for text in texts for name in text.split("|") if name))
     asked = {name.casefold() for name in own}

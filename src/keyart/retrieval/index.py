@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import faiss
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from keyart.errors import InputError
@@ -18,12 +18,15 @@ from keyart.retrieval.engines.flat import FlatEngine
 from keyart.retrieval.engines.registry import find_engine
 from keyart.retrieval.faiss_files import write_faiss
 from keyart.retrieval.filters import matching_rows
+from keyart.retrieval.searchable import take_records
 from keyart.retrieval.unit_vectors import check_unit_vectors
 from keyart.utils.checksums import describe_files, embedder_digest, verify_files
 from keyart.utils.files import replacing_folder, write_json
 from keyart.utils.reading import read_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from keyart.catalogue.catalogue import Catalogue
 
 VERSION = 1
@@ -37,8 +40,10 @@ That is exact, and faster than a graph most of whose rows are filtered out.
 AGAIN = "build it again with keyart index"
 
 
-def catalogue_table(catalogue: "Catalogue", splits: np.ndarray | None = None) -> pd.DataFrame:
+def catalogue_table(catalogue: "Catalogue", splits: np.ndarray | None = None) -> "pd.DataFrame":
     """Return the posters' metadata, one row each: id, film, img, title, year, genres (separated by ``|``), split."""
+    import pandas as pd
+
     genres = ["|".join(np.array(catalogue.genre_names)[row]) for row in catalogue.genres]
     return pd.DataFrame(
         {
@@ -53,7 +58,7 @@ def catalogue_table(catalogue: "Catalogue", splits: np.ndarray | None = None) ->
     )
 
 
-def shorten_titles(posters: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+def shorten_titles(posters: "pd.DataFrame") -> "tuple[pd.DataFrame, str]":
     """Truncate titles that are too long for some engine, so that all engines return the same titles.
 
     Args:
@@ -80,15 +85,15 @@ class PosterIndex:
     """Inner-product index over unit vectors, exact or with an approximate engine whose results are scored exactly.
 
     Args:
-        index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of ``posters``.
-        posters: (N rows) the catalogue's table, as :func:`catalogue_table` returns it.
+        index: ``faiss.IndexFlatIP`` with the N vectors; row i is row i of the table.
+        content: (N rows) the catalogue's table, as :func:`catalogue_table` returns it, or as Arrow reads it.
         engine: Engine that finds rows; None: every row is scored.
         notes: Further entries of ``index.json``: ``embedder`` (digest of the embedder that computed the vectors),
             ``images`` (the folder of the posters), ``recall@10`` (measured).
     """
 
     index: Any
-    posters: pd.DataFrame
+    content: "pd.DataFrame | pa.Table"
     engine: RowEngine | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
@@ -103,7 +108,7 @@ class PosterIndex:
 
     @classmethod
     def of(
-        cls, embeddings: np.ndarray, posters: pd.DataFrame, notes: dict[str, Any] | None = None, **check: Any
+        cls, embeddings: np.ndarray, posters: "pd.DataFrame", notes: dict[str, Any] | None = None, **check: Any
     ) -> "PosterIndex":
         """Build an exact index of the (N, E) unit vectors of a table's N rows.
 
@@ -123,12 +128,24 @@ class PosterIndex:
         return cls(index, posters, None, dict(notes or {}))
 
     def __len__(self) -> int:
-        return len(self.posters)
+        return len(self.content)
+
+    @cached_property
+    def posters(self) -> "pd.DataFrame":
+        """(N rows) the catalogue's table."""
+        return self.content.to_pandas() if isinstance(self.content, pa.Table) else self.content
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """(N rows) the catalogue's table; see `Searchable`."""
+        if isinstance(self.content, pa.Table):
+            return self.content
+        return pa.Table.from_pandas(self.content, preserve_index=False)
 
     @cached_property
     def rows(self) -> dict[str, int]:
         """Row number of each id."""
-        return {str(one): row for row, one in enumerate(self.posters["id"])}
+        return {str(one): row for row, one in enumerate(self.table["id"].to_pylist())}
 
     @cached_property
     def searcher(self) -> RowEngine:
@@ -144,13 +161,13 @@ class PosterIndex:
         """Return the row of an id; None if the index does not have it."""
         return self.rows.get(one)
 
-    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return the metadata of some rows, in the order of ``rows``."""
-        return self.posters.iloc[rows]
+    def metadata(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """Return the metadata of some rows, in the order of ``rows``; None where a value is unknown."""
+        return take_records(self.table, rows)
 
     def selection(self, genres: Sequence[str] = (), years: tuple[int, int] | None = None) -> np.ndarray | None:
-        """Return the rows that have all required genres and a year within a range; see :func:`matching_rows`."""
-        return matching_rows(self.posters, genres, years)
+        """Return the rows that have all required genres and a year within a range; None if there is no filter."""
+        return matching_rows(self.posters, genres, years) if genres or years is not None else None
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
@@ -197,7 +214,7 @@ class PosterIndex:
         ``index.json`` holds sizes and checksums.
         """
         metadata: dict[str, Any] = {"version": VERSION, "engine": self.searcher.name}
-        metadata |= {"posters": len(self.posters), "dimensions": self.index.d}
+        metadata |= {"posters": len(self), "dimensions": self.index.d}
         if parameters := self.searcher.describe():
             metadata["parameters"] = parameters
         # The index may be memory-mapped from this very folder.
@@ -223,8 +240,7 @@ class PosterIndex:
             if damage := verify_files(folder, metadata.get("files", {})):
                 raise InputError(f"{folder}: the index is damaged ({damage}); {AGAIN}")
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
-            # `pandas.read_parquet` would also import what Arrow needs for many files and remote ones.
-            posters = pq.ParquetFile(folder / "posters.parquet").read().to_pandas()
+            posters = pq.ParquetFile(folder / "posters.parquet").read()
             engine = _read_engine(folder, metadata, index)
         except InputError:
             raise

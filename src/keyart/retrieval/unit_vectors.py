@@ -1,12 +1,14 @@
 """Validation of vectors and ids, shared by training, ``embed``, ``index``, FAISS and Milvus."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from keyart.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LENGTH_TOLERANCE = 1e-2
 """Largest allowed difference of a vector's length from 1; rounding to bfloat16 causes less."""
@@ -15,7 +17,7 @@ _ROWS = 65_536
 
 def check_unit_vectors(
     vectors: np.ndarray,
-    ids: Sequence[Any] | pd.Series,
+    ids: "Sequence[Any] | pd.Series",
     place: Callable[[int], str] | None = None,
     *,
     lengths: bool = True,
@@ -38,6 +40,8 @@ def check_unit_vectors(
         Traceback (most recent call last):
         keyart.errors.InputError: row 1: the id 'a' is also that of row 0; give each poster an id of its own
     """
+    import pandas as pd
+
     where = place or (lambda row: f"row {row}")
     if vectors.ndim != 2 or not vectors.size or vectors.dtype.kind != "f":
         raise InputError(f"embeddings: must be (N, E) real numbers, not {vectors.shape} {vectors.dtype}")

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from keyart.errors import InputError
+from keyart.retrieval.searchable import take_records
 from keyart.runs.run import Run
 from keyart.runs.search import Query, decode_image, images_folder, open_index, query_metadata, read_query
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
     from keyart.images.any_image import AnyImage
@@ -40,7 +42,7 @@ class PosterTable:
         vectors: Function that returns the indexed vectors of some rows; None if they are unknown.
     """
 
-    posters: pd.DataFrame
+    posters: "pd.DataFrame"
     images: Path
     vectors: Any = None
 
@@ -48,9 +50,14 @@ class PosterTable:
         """Return the row of an id; None if there is no such id."""
         return self._rows.get(one)
 
-    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return the metadata of some rows, in the order of ``rows``."""
-        return self.posters.iloc[rows]
+    def metadata(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """Return the metadata of some rows, in the order of ``rows``; None where a value is unknown."""
+        return take_records(self.table, rows)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """(N rows) the posters as an Arrow table."""
+        return pa.Table.from_pandas(self.posters, preserve_index=False)
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -242,7 +249,7 @@ def _to_tensor(pixels: np.ndarray) -> "Tensor":
     return to_images(torch.from_numpy(pixels.copy())[None], torch.device("cpu"))[0]
 
 
-def _average_rows(posters: pd.DataFrame) -> list[int]:
+def _average_rows(posters: "pd.DataFrame") -> list[int]:
     """Return evenly spaced posters of the train split, or of all if no split is known."""
     rows = np.flatnonzero((posters["split"] == "train").to_numpy(dtype=bool, na_value=False))
     rows = rows if len(rows) else np.arange(len(posters))

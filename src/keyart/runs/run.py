@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-import pandas as pd
-
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
 from keyart.utils.former import current_names
@@ -22,6 +20,7 @@ from keyart.utils.reading import COPY_AGAIN, faults_of, read_bytes, read_frame, 
 from keyart.utils.text import from_csv_cell, printable
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from keyart.models.embedder import Embedder
@@ -164,6 +163,8 @@ class Run:
     @cached_property
     def splits(self) -> "pd.Series[str]":
         """Split of each poster, indexed by id."""
+        import pandas as pd
+
         file = self.folder / "splits.csv"
         table = read_frame(
             file,

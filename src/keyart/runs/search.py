@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
-import pandas as pd
+import pyarrow as pa
 
 from keyart.errors import InputError
 from keyart.retrieval.engines.registry import connect, find_engine
@@ -35,14 +35,14 @@ class PosterLookup(Protocol):
     """Protocol of posters that can be looked up by id or title: an index or a catalogue."""
 
     @property
-    def posters(self) -> pd.DataFrame:
-        """(N rows), as :func:`keyart.retrieval.index.catalogue_table` returns them."""
+    def table(self) -> pa.Table:
+        """(N rows), with the columns of :func:`keyart.retrieval.index.catalogue_table`."""
 
     def row_of(self, one: str) -> int | None:
         """Return the row of an id; None if there is no such id."""
 
-    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return the metadata of some rows, in the order of ``rows``."""
+    def metadata(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """Return the metadata of some rows, in the order of ``rows``; None where a value is unknown."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +107,11 @@ def titles_of(index: PosterLookup, report: Callable[[int, int], None] | None = N
         report: See `TitleTable`.
     """
     if index not in _titles:
-        posters = index.posters
-        titles = ["" if not isinstance(title, str) else title for title in posters["title"]]
-        years = posters["year"].astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan)
-        _titles[index] = TitleTable(titles, years.tolist(), posters["film"].astype(str).tolist(), report)
+        titles, years, films = (index.table[name].to_pylist() for name in ("title", "year", "film"))
+        known = [float("nan") if year is None else float(year) for year in years]
+        _titles[index] = TitleTable(
+            [title if isinstance(title, str) else "" for title in titles], known, list(map(str, films)), report
+        )
     return _titles[index]
 
 
@@ -136,11 +137,11 @@ def find_row(index: PosterLookup, asked: str) -> int:
 
 def describe_row(index: PosterLookup, row: int) -> str:
     """Return title, year and id of a row as text."""
-    poster = index.metadata(np.array([row])).iloc[0]
-    title = shortened(display_title(poster["title"])) if isinstance(poster["title"], str) else ""
-    year = "" if pd.isna(poster["year"]) else f"({int(poster['year'])})"
+    poster = _facts(index.metadata(np.array([row]))[0])
+    title = shortened(display_title(poster["title"]))
+    year = "" if poster["year"] is None else f"({poster['year']})"
     name = " ".join(filter(None, [title, year]))
-    return f"{name}, {poster['id']}" if name else str(poster["id"])
+    return f"{name}, {poster['id']}" if name else poster["id"]
 
 
 def shortened(text: str) -> str:
@@ -323,7 +324,7 @@ def picture_groups(run: Run, index: Searchable, query: Query, rows: np.ndarray, 
     from keyart.images.pixel_cache import open_pixels
 
     own = np.array([] if query.row is None else [query.row], dtype=np.int64)
-    paths = [images / file for file in index.metadata(np.concatenate([own, rows]))["img"]]
+    paths = [images / poster["img"] for poster in index.metadata(np.concatenate([own, rows]))]
     pixels, _, bad = open_pixels(paths, run.image_size)
     for i, why in bad.items():
         raise InputError(f"{paths[i]}: {why.kind} ({why.detail}); name the posters' folder with ``images``")
@@ -371,7 +372,7 @@ def search_run(
 
 def poster_metadata(index: PosterLookup, rows: np.ndarray) -> list[dict[str, Any]]:
     """Return the metadata of posters for JSON: id, title, year, genres, img, and film and split if known."""
-    return [_facts(poster) for _, poster in index.metadata(np.asarray(rows, dtype=np.int64)).iterrows()]
+    return [_facts(poster) for poster in index.metadata(np.asarray(rows, dtype=np.int64))]
 
 
 def query_metadata(index: PosterLookup, query: Query) -> dict[str, Any]:
@@ -381,13 +382,13 @@ def query_metadata(index: PosterLookup, query: Query) -> dict[str, Any]:
     return poster_metadata(index, np.array([query.row]))[0]
 
 
-def _facts(poster: "pd.Series[Any]") -> dict[str, Any]:
+def _facts(poster: dict[str, Any]) -> dict[str, Any]:
     known = {name: poster[name] for name in ("film", "split") if isinstance(poster.get(name), str)}
     year = poster["year"]
     return {
         "id": str(poster["id"]),
-        "title": str(poster["title"]) if isinstance(poster["title"], str) else "",
-        "year": None if pd.isna(year) else int(year),
+        "title": poster["title"] if isinstance(poster["title"], str) else "",
+        "year": None if year is None or year != year else int(year),
         "genres": [name for name in str(poster["genres"]).split("|") if name],
         "img": str(poster["img"]),
         **known,

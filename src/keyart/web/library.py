@@ -82,7 +82,7 @@ class Shown:
         Raises:
             InputError: The row does not exist, or its file is missing or outside the posters' folder.
         """
-        return self._inside(str(self.index.metadata(np.array([self.check_row(row)]))["img"].iloc[0]))
+        return self._inside(str(self.index.metadata(np.array([self.check_row(row)]))[0]["img"]))
 
     def _inside(self, name: str) -> Path:
         # A null byte is no name on any system; Python raises on some versions and not on others.

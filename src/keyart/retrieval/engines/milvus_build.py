@@ -267,22 +267,16 @@ def _fill(
 
 
 def _records(source: PosterIndex, rows: np.ndarray) -> list[dict[str, Any]]:
-    table, vectors = source.metadata(rows), source.vectors(rows)
-    year = table["year"].astype("Int64").fillna(-1).astype(int).tolist()
-    texts = {name: [one if isinstance(one, str) else "" for one in table[name]] for name in ("title", "split")}
     return [
         {
             "row": int(row),
-            "vector": vectors[i],
-            "id": str(table["id"].iloc[i]),
-            "film": str(table["film"].iloc[i]),
-            "img": str(table["img"].iloc[i]),
-            "title": texts["title"][i],
-            "split": texts["split"][i],
-            "year": year[i],
-            "genres": [name for name in str(table["genres"].iloc[i]).split("|") if name],
+            "vector": vector,
+            **{name: str(poster[name]) for name in ("id", "film", "img")},
+            **{name: poster[name] or "" for name in ("title", "split")},
+            "year": -1 if poster["year"] is None else int(poster["year"]),
+            "genres": [name for name in str(poster["genres"]).split("|") if name],
         }
-        for i, row in enumerate(rows)
+        for row, poster, vector in zip(rows, source.metadata(rows), source.vectors(rows), strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from keyart.errors import InputError
 from keyart.retrieval.engines.milvus_client import (
@@ -141,16 +142,22 @@ class MilvusIndex:
             while part := rows.next():
                 parts += part
             rows.close()
-        return as_table(sorted(parts, key=lambda one: one["row"]))
+        records = [as_record(one) for one in sorted(parts, key=lambda one: one["row"])]
+        return pd.DataFrame(records).astype({"year": "Int64"})
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """(N rows) the same as an Arrow table."""
+        return pa.Table.from_pandas(self.posters, preserve_index=False)
 
     def row_of(self, one: str) -> int | None:
         """Return the row of an id; None if the index does not have it."""
         found = self._query(f"id == {json.dumps(one, ensure_ascii=False)}", ["row"])
         return int(found[0]["row"]) if found else None
 
-    def metadata(self, rows: np.ndarray) -> pd.DataFrame:
-        """Return the metadata of some rows, in the order of ``rows``."""
-        return as_table(self._get(rows, list(COLUMNS)))
+    def metadata(self, rows: np.ndarray) -> list[dict[str, Any]]:
+        """Return the metadata of some rows, in the order of ``rows``; None where a value is unknown."""
+        return [as_record(one) for one in self._get(rows, list(COLUMNS))]
 
     def vectors(self, rows: np.ndarray | None = None) -> np.ndarray:
         """Return all (N, E) vectors, or the (R, E) vectors of some rows."""
@@ -243,14 +250,10 @@ class MilvusIndex:
         return (by_row[int(row)] for row in rows)
 
 
-def as_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
-    """Convert Milvus rows to a table like that of :func:`keyart.retrieval.index.catalogue_table`."""
-    table = pd.DataFrame({name: [one[name] for one in rows] for name in COLUMNS})
-    year = table["year"].astype("Int64")
-    table["year"] = year.mask(year < 0)
-    table["genres"] = ["|".join(names) for names in table["genres"]]
-    table["split"] = [name or None for name in table["split"]]
-    return table
+def as_record(row: dict[str, Any]) -> dict[str, Any]:
+    """Convert a row of Milvus to one of :func:`keyart.retrieval.index.catalogue_table`."""
+    known = {"year": row["year"] if row["year"] >= 0 else None, "split": row["split"] or None}
+    return {name: row[name] for name in COLUMNS} | known | {"genres": "|".join(row["genres"])}
 
 
 def _check_file(path: Path, again: str) -> None:

@@ -50,9 +50,9 @@ def write_embedding_atlas(
     with pq.ParquetWriter(folder / "posters.parquet", SCHEMA) as writer, ThreadPoolExecutor() as pool:
         for start in range(0, len(index), _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, len(index)))
-            known = index.metadata(rows).astype(object)
+            known = index.metadata(rows)
             table: dict[str, Any] = {
-                name: [one if isinstance(one, kind) else None for one in known[name]]
+                name: [one[name] if isinstance(one[name], kind) else None for one in known]
                 for name, kind in (
                     ("id", str),
                     ("film", str),
@@ -61,7 +61,7 @@ def write_embedding_atlas(
                     ("split", str),
                 )
             }
-            table["genres"] = [[name for name in text.split("|") if name] for text in known["genres"]]
+            table["genres"] = [[name for name in text.split("|") if name] for text in (one["genres"] for one in known)]
             table["x"], table["y"] = places[rows, 0], -places[rows, 1]
             table["neighbors"] = _neighbours(index, rows)
             table["image"] = list(pool.map(lambda file: thumbnail(file, WIDTHS[0]), files[start : start + len(rows)]))

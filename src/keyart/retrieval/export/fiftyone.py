@@ -4,7 +4,7 @@ import base64
 import io
 import json
 import zlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ def write_fiftyone(
         out.write('{"samples": [')
         for start in range(0, len(index), _BLOCK):
             rows = np.arange(start, min(start + _BLOCK, len(index)))
-            known = index.metadata(rows).astype(object).to_dict("records")
+            known = index.metadata(rows)
             for row, poster, vector in zip(rows, known, index.vectors(rows), strict=True):
                 out.write((",\n" if row else "\n") + json.dumps(_sample(poster, files[int(row)], vector)))
             progress(int(rows[-1]) + 1, len(index))
@@ -49,7 +49,7 @@ def write_fiftyone(
     return 'fiftyone.Dataset.from_dir(".", dataset_type=fiftyone.types.FiftyOneDataset)'
 
 
-def _sample(poster: Mapping[Hashable, Any], file: Path, vector: np.ndarray) -> dict[str, Any]:
+def _sample(poster: Mapping[str, Any], file: Path, vector: np.ndarray) -> dict[str, Any]:
     name = str(poster["id"])
     labels = [
         {"_id": _object_id(f"{name}\0{genre}"), "_cls": "Classification", "tags": [], "label": genre}
