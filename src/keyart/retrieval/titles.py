@@ -118,7 +118,6 @@ class _Groups:
     @cached_property
     def _sorted(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint32]]:
         owners, numbers = np.array(self._owners), np.array(self._numbers)
-        del self._owners, self._numbers
         starts = np.append(0, np.bincount(owners, minlength=len(self.codes)).cumsum())
         return starts, numbers[np.argsort(owners, kind="stable")]
 
@@ -141,8 +140,7 @@ class TitleTable:
     report: InitVar[Callable[[int, int], None] | None] = None
 
     def __post_init__(self, report: Callable[[int, int], None] | None) -> None:
-        # Rows by normalised title, and titles by their forms without spaces, with and without article.
-        self._rows, self._forms = _Groups(), _Groups()
+        self._rows = _Groups()  # of each normalised title
         known = [float("nan")] * len(self.titles) if self.years is None else list(self.years)
         self._year = [
             _own_year(title) if year != year else year for title, year in zip(self.titles, known, strict=True)
@@ -153,17 +151,10 @@ class TitleTable:
             for name in dict.fromkeys(map(plain_title, _names(title))):
                 if name:
                     self._rows.add(name, row)
-        self._known = list(self._rows.codes)
-        self._bare_forms = array("I")
-        for code, name in enumerate(self._known):
-            bare = _bare(name)
-            self._bare_forms.append(self._forms.add(_squeeze(bare), code))
-            if bare is not name:
-                self._forms.add(_squeeze(name), code)
 
     def prepare(self) -> None:
         """Index the words and letters by which misspelt titles are found, as the first lookup of one does."""
-        _ = self._vocabulary, self._squeezed
+        _ = self._vocabulary, self._forms
 
     def find(self, asked: str) -> TitleMatch:
         """Find the titles that a query matches.
@@ -222,7 +213,7 @@ class TitleTable:
         return sorted({row for one in same or names for row in self._rows[one]})
 
     def _names_of(self, form: str) -> list[str]:
-        return [self._known[code] for code in self._forms[form]]
+        return [self._known[code] for code in self._forms[0][form]]
 
     def _near(self, text: str) -> tuple[list[int], bool]:
         """Return rows whose titles contain the words or differ by typing errors, and whether all are certain.
@@ -249,13 +240,13 @@ class TitleTable:
                 if len(words) > 1 or whole or _bare(name).startswith(bare):
                     found[name] = False, len(words) > 1 and whole and numbers == asked_for
         for form, edits, _ in process.extract(
-            squeezed, self._squeezed, scorer=OSA.distance, score_cutoff=_slips(len(squeezed)), limit=_NEAREST
+            squeezed, self._forms[1], scorer=OSA.distance, score_cutoff=_slips(len(squeezed)), limit=_NEAREST
         ):
             for name in self._bare_names_of(form):
                 if name not in found and _numbers(name) == asked_for:
                     found[name] = False, _is_slip(squeezed, form, int(edits))
         if len(squeezed) >= 6:
-            for form in self._squeezed:
+            for form in self._forms[1]:
                 if form.startswith(squeezed):
                     for name in self._bare_names_of(form):
                         found.setdefault(name, (True, False))
@@ -281,6 +272,23 @@ class TitleTable:
         return sorted(self._known[code] for code in set.intersection(*sets))
 
     @cached_property
+    def _known(self) -> list[str]:
+        return list(self._rows.codes)
+
+    @cached_property
+    def _forms(self) -> tuple[_Groups, list[str]]:
+        """Titles by their forms without spaces, with and without article; and the forms without article."""
+        found = _Groups()
+        bare_forms: list[int] = []
+        for code, name in enumerate(self._known):
+            bare = _bare(name)
+            bare_forms.append(found.add(_squeeze(bare), code))
+            if bare is not name:
+                found.add(_squeeze(name), code)
+        forms = list(found.codes)
+        return found, [forms[at] for at in dict.fromkeys(bare_forms)]
+
+    @cached_property
     def _words(self) -> _Groups:
         """Titles that contain each word."""
         found = _Groups()
@@ -292,12 +300,6 @@ class TitleTable:
     @cached_property
     def _vocabulary(self) -> list[str]:
         return list(self._words.codes)
-
-    @cached_property
-    def _squeezed(self) -> list[str]:
-        """The titles' forms without article and spaces."""
-        forms = list(self._forms.codes)
-        return [forms[code] for code in dict.fromkeys(self._bare_forms)]
 
     def _bare_names_of(self, form: str) -> list[str]:
         """Return titles by their form without article and spaces."""
