@@ -64,6 +64,31 @@ def _compose_each_line_once():
 _compose_each_line_once()
 
 
+LONG = ("distributed", "end_to_end")
+"""Rooms of tests that take seconds each, because they train or start processes."""
+
+
+def pytest_collection_modifyitems(items):
+    """Let each worker begin with long tests: at the end, one would work through them while the others have none left.
+
+    The scheduler gives each worker an equal number of consecutive tests; what it moves later comes from their ends.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    modules = {}
+    for item in items:
+        modules.setdefault(item.path, []).append(item)
+    slow = {path: sum(item.get_closest_marker("slow") is not None for item in found) for path, found in modules.items()}
+    long = [path for path in modules if slow[path] or path.parent.name in LONG]
+    first = [[item for path in long[i::workers] for item in modules[path]] for i in range(workers)]
+    rest = [item for path in modules if path not in long for item in modules[path]]
+    ordered = []
+    for i, begin in enumerate(first):
+        more = max(0, len(items) * (i + 1) // workers - len(ordered) - len(begin)) if i + 1 < workers else len(rest)
+        ordered += begin + rest[:more]
+        del rest[:more]
+    items[:] = ordered
+
+
 def pytest_collection_finish(session):
     """Collect garbage from now on, but never look again at what has been imported."""
     gc.freeze()
