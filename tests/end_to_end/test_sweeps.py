@@ -178,7 +178,7 @@ def test_a_dead_job_costs_itself_alone_and_nothing_outlives_the_sweep(line, tmp_
     (other,) = workers_of(process, tmp_path / "s", "1")
     assert other != worker
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=180)
     assert process.returncode != 0
     assert gone(other)
     rows = rows_of(tmp_path / "s")
@@ -206,7 +206,7 @@ def test_a_sweep_that_is_asked_to_stop_saves_its_jobs_and_reports(launcher, numb
         time.sleep(0.1)
     left = children(process.pid)
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=180)
     assert process.returncode == 128 + number, err
     assert out.splitlines() == [str(tmp_path / "s")]
     assert f"jobs did not finish; run them again with python train.py -m resume_sweep={tmp_path / 's'}" in err

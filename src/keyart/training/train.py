@@ -82,9 +82,9 @@ def train(
             logger.log_hyperparams(dict(experiment.config))
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
-        except SystemExit as stop:
+        except SystemExit as end:
             # Lightning ends the process after Ctrl-C.
-            raise (stop.__context__ if isinstance(stop.__context__, KeyboardInterrupt) else stop) from None
+            raise (end.__context__ if isinstance(end.__context__, KeyboardInterrupt) else end) from None
         trainer.strategy.barrier()
         log_early_end(trainer, module, best, folder)
         if best.best_model_path:
