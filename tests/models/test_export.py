@@ -42,7 +42,7 @@ CASES = {
         "test_resnet",
         "multiscale",
         "ensemble",
-        {"extra": EVERYTHING, "output_size": 10},
+        {"extra": EVERYTHING, "flip_average": True, "output_size": 10},
     ),
     "maps": (
         "test_resnet",
