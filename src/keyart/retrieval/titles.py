@@ -61,8 +61,9 @@ def display_title(title: str) -> str:
         'The Postman (Il Postino)'
     """
     base, brackets = _brackets(title.strip())
-    fronted = [_fronted(one) for one in (base, *brackets)]
-    return " ".join([fronted[0], *(f"({one})" for one in fronted[1:])]).strip() if brackets else fronted[0]
+    if not brackets:
+        return _fronted(base)
+    return " ".join([_fronted(base), *(f"({_fronted(one)})" for one in brackets)]).strip()
 
 
 def plain_title(title: str) -> str:

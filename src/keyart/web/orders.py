@@ -56,7 +56,7 @@ def sort_posters(shown: "Shown", by: str) -> Order:
         texts = shown.index.posters["title"]
         titles = [plain_title(display_title(text)) if isinstance(text, str) else "" for text in texts]
         # Posters without a title come last.
-        rows = np.array(sorted(range(len(titles)), key=lambda row: (not titles[row], titles[row])), dtype=np.int64)
+        rows = np.roll(np.array(sorted(range(len(titles)), key=titles.__getitem__), np.int64), -titles.count(""))
         keys = [one.upper() if one.isalpha() else "#" if one else "–" for one in (title[:1] for title in titles)]
     elif by == "year":
         rows = np.argsort(shown.years, kind="stable")
