@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from keyart.catalogue.history import read_history
+from keyart.retrieval.index import PosterIndex
 from keyart.runs.run import Run
 from keyart.runs.search import open_index
 from keyart.web.app import create_app
@@ -53,9 +54,8 @@ def library(made, tmp_path_factory):
     events = folder / "history.csv"
     events.write_text("userId,imdb_id,rating\n" + "".join(f"{u},p{i:04d},5\n" for u in (1, 2) for i in (u, u + 4, 9)))
     first, second = (Run.open(run) for run in runs)
-    hostile = open_index(second)
-    hostile.posters["title"] = HOSTILE
-    hostile.posters["genres"] = "<script>|Drama"
+    index = open_index(second)
+    hostile = PosterIndex(index.index, index.posters.assign(title=HOSTILE, genres="<script>|Drama"), None, index.notes)
     return Library([Shown(first, open_index(first), None, read_history(events)), Shown(second, hostile)])
 
 

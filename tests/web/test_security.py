@@ -136,7 +136,7 @@ def test_images_stay_in_their_folder(library, tmp_path):
             return len(names)
 
         def metadata(self, rows):
-            return self.posters.iloc[rows]
+            return self.posters.iloc[rows].to_dict("records")
 
     shown = Shown(library[0].run, Index(), inside)
     for row in range(len(names)):
