@@ -241,6 +241,7 @@ class PosterIndex:
                 raise InputError(f"{folder}: the index is damaged ({damage}); {AGAIN}")
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
             posters = pq.ParquetFile(folder / "posters.parquet").read()
+            posters.validate(full=True)  # texts are decoded later
             engine = _read_engine(folder, metadata, index)
         except InputError:
             raise
