@@ -83,6 +83,10 @@ def prepare(base: Path) -> None:
 def prepare_cases(base: Path, ready: Path) -> str:
     """Add embeddings, indexes and a warm cache; return the answers of the command that has filled the cache."""
     shutil.copytree(base, ready)
+    # A file that is no image: the cache records it, too.
+    (ready / "made" / "posters" / "none.jpg").write_bytes(b"no image")
+    table = (ready / "made" / "catalogue.csv").read_text()
+    (ready / "made" / "with_fault.csv").write_text(f"{table}none.jpg,Drama,None,1999\n")
     os.chdir(ready)
     os.environ["KEYART_CACHE"] = str(ready / "cache")
     for shard in ("1/2", "2/2"):
