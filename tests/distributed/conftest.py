@@ -61,7 +61,7 @@ class Training:
 
     def left(self) -> dict[int, str]:
         """Return its processes that still run shortly after its end."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + 15
         while (found := processes_with(self.mark)) and time.monotonic() < until:
             time.sleep(0.1)
         return found

@@ -83,6 +83,7 @@ def endless(small, start):
         training = start(
             *small,
             "training.head_epochs=100000",
+            "miner.build._target_=tests.distributed.slow.SlowMiner",
             "callbacks.checkpoint.every_n_steps=3",
             "hydra.run.dir=run",
             *arguments,
@@ -116,14 +117,14 @@ def test_asked_to_stop_before_they_listen_they_stop(small, start):
     training = start(*small, "training.head_epochs=100000", "hydra.run.dir=run")
     wait_for(lambda: len(training.workers()) == 2)
     training.process.send_signal(signal.SIGTERM)
-    assert training.ended(60)[0] == 128 + signal.SIGTERM
+    assert training.ended()[0] == 128 + signal.SIGTERM
     assert not training.left()
 
 
 def test_ctrl_c_ends_all(endless, start):
     training = endless()
     training.process.send_signal(signal.SIGINT)
-    code, _, err = training.ended(30)
+    code, _, err = training.ended()
     assert code == 128 + signal.SIGINT
     assert f"resume={start.folder / 'run'}" in err
     assert not training.left()
@@ -133,7 +134,7 @@ def test_ctrl_c_ends_all(endless, start):
 def test_a_killed_process_ends_the_others_and_is_reported(endless):
     training = endless()
     os.kill(training.workers()[-1], signal.SIGKILL)
-    code, _, err = training.ended(60)
+    code, _, err = training.ended()
     assert code == 1
     assert "of 2 was killed by SIGKILL" in err
     assert not training.left()

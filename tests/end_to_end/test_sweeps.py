@@ -151,7 +151,7 @@ def children(pid):
     return [one for one in processes if (stat_of(one) or ("", 0))[1] == pid]
 
 
-def gone(pid, seconds=15):
+def gone(pid, seconds=60):
     until = time.monotonic() + seconds
     while time.monotonic() < until and stat_of(pid) is not None:
         time.sleep(0.1)

@@ -261,7 +261,7 @@ def test_two_processes_build_at_once(paths, tmp_path):
     (folder / "go").touch()
     lines = []
     for builder in builders:
-        out, err = builder.communicate(timeout=60)
+        out, err = builder.communicate(timeout=180)
         assert builder.returncode == 0, err
         lines.append(out.split())
     counts, digests, sums = zip(*lines, strict=True)
@@ -275,7 +275,7 @@ def test_a_killed_build_leaves_nothing_that_is_taken_for_whole(paths, tmp_path, 
     folder, cache = paths[0].parent, tmp_path / "cache"
     (folder / "go").touch()
     builder = run(BUILD.format(folder=str(folder), cache=str(cache), tag="k", die_after=7, size=SIZE))
-    builder.communicate(timeout=60)
+    builder.communicate(timeout=180)
     assert builder.returncode == -signal.SIGKILL
     found = PixelStore(SIZE, cache).found()
     assert len(found) == 4  # one chunk of four was committed

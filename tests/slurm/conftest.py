@@ -13,10 +13,10 @@ from tests.helpers import draw_posters
 #: States of jobs that have not ended.
 ALIVE = ("RUNNING", "PENDING", "COMPLETING")
 
-#: Long enough to be caught in the midst of it, a few seconds alone.
+#: Long enough to be caught in the midst of it, a quarter of a minute alone.
 LONG = [
-    "training.head_epochs=250",
-    "trainer.check_val_every_n_epoch=50",
+    "training.head_epochs=60",
+    "trainer.check_val_every_n_epoch=12",
     "callbacks.checkpoint.every_n_steps=10",
     "seed=0",
 ]
@@ -32,7 +32,7 @@ class Cluster:
         """Return the output of a command."""
         environment = {**os.environ, **self.environment}
         return subprocess.run(
-            command, capture_output=True, text=True, check=True, timeout=60, env=environment, cwd="/tmp"
+            command, capture_output=True, text=True, check=True, timeout=180, env=environment, cwd="/tmp"
         ).stdout
 
     def jobs(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class Cluster:
 
     def ended(self, job: str) -> str:
         """Wait until a job has ended and return its state; its result may exist before SLURM reports the end."""
-        return wait_for(lambda: None if (state := self.jobs()[job]) in ALIVE else state, 60)
+        return wait_for(lambda: None if (state := self.jobs()[job]) in ALIVE else state, 180)
 
     def fields(self, job: str) -> dict[str, str]:
         """Return the fields of a job in `scontrol show job`."""
@@ -68,6 +68,7 @@ def small(tmp_path_factory):
     posters = draw_posters(tmp_path_factory.mktemp("posters"), 200)
     return [
         *SMALL,
+        "miner.build._target_=tests.distributed.slow.SlowMiner",
         "callbacks.report=false",
         f"data.catalogue={posters / 'catalogue.csv'}",
         f"data.images={posters / 'posters'}",
@@ -120,4 +121,4 @@ def sweep(cluster, tmp_path):
 
     if left := alive():
         cluster.run("scancel", *left)
-    wait_for(lambda: not alive(), 60)
+    wait_for(lambda: not alive(), 180)

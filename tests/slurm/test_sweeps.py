@@ -135,7 +135,7 @@ def test_a_job_that_fails_has_failed_to_slurm_and_to_the_sweep(sweep, cluster, s
 
 def test_what_slurm_refuses_is_reported_in_its_own_words_before_anything_is_there(sweep, small):
     refused = sweep(*small, "hydra.launcher.partition=nosuch")
-    code, out, err = refused.ended(60)
+    code, out, err = refused.ended()
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert "Invalid partition name specified" in err

@@ -25,7 +25,7 @@ def logged_out(tmp_path_factory):
 
 def inspect_session(session, *options):
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", *options, str(session)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=180).stdout
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ def test_a_fetch_that_is_killed_continues(table, server, picture, tmp_path):
     for name in there:
         assert (posters / name).read_bytes() == pictures[f"/{int(name[2:9])}.jpg"]
     server.asked.clear()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=180, check=True)
     assert f"12 of 12 posters in {posters}, {12 - len(there)} of them now" in done.stdout
     assert {f"tt{int(path[1:-4]):07d}.jpg" for path in server.asked} == {p.name for p in posters.iterdir()} - there
     assert sorted(p.name for p in posters.iterdir()) == [f"tt{n:07d}.jpg" for n in range(1, 13)]
