@@ -447,7 +447,13 @@ def run_files() -> Iterator[Case]:
 
 
 CACHED = [part for part in TRAIN if part not in ("head=mlp", "data.catalogue=made/catalogue.csv")]
-CACHED += ["data.catalogue=made/with_fault.csv", "head=ensemble", "model.components=16", "training.head_epochs=1", "hydra.run.dir=out"]
+CACHED += [
+    "data.catalogue=made/with_fault.csv",
+    "head=ensemble",
+    "model.components=16",
+    "training.head_epochs=1",
+    "hydra.run.dir=out",
+]
 
 
 def caches() -> Iterator[Case]:

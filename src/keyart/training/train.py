@@ -133,5 +133,7 @@ def log_summary(results: RunResults, monitor: str) -> None:
     name = "test/" + monitor.removeprefix("val/")
     value, chance, frozen, lift = (results.metrics.get(name + end) for end in ("", "/chance", "/frozen", "/lift"))
     if value is not None and chance is not None and frozen is not None:
-        text = "undefined: the frozen backbone is not above chance by more than noise" if lift is None else f"{lift:.2f}"
+        text = (
+            "undefined: the frozen backbone is not above chance by more than noise" if lift is None else f"{lift:.2f}"
+        )
         log.info("%s %.4f (chance %.4f, frozen backbone %.4f, lift %s)", name, value, chance, frozen, text)
