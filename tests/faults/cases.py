@@ -449,6 +449,7 @@ def run_files() -> Iterator[Case]:
 CACHED = [part for part in TRAIN if part not in ("head=mlp", "data.catalogue=made/catalogue.csv")]
 CACHED += [
     "data.catalogue=made/with_fault.csv",
+    "data.on_bad_poster=skip",
     "head=ensemble",
     "model.components=16",
     "training.head_epochs=1",
