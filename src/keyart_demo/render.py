@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from keyart.errors import InputError
 from keyart.utils.files import replacing_folder, write_json
-from keyart.utils.paths import cache_root
+from keyart.utils.paths import cache_root, user_path
 from keyart_demo.films import draw_film
 from keyart_demo.fonts import font_versions
 from keyart_demo.table import COLUMNS, choose_pairs, other_name, poster_name, row, write_table
@@ -73,7 +73,7 @@ def demo_catalogue(
     _check(n, pairs, size, workers)
     recipe = _recipe(n, seed, pairs, size)
     key = hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
-    target = Path(folder).expanduser().absolute() if folder is not None else cache_root() / "demo" / key
+    target = user_path(folder).absolute() if folder is not None else cache_root() / "demo" / key
     if _finished(target, recipe):
         return target
     try:

@@ -16,7 +16,7 @@ import torch
 
 from keyart.errors import InputError
 from keyart.images import pixel_cache as pixels_module
-from keyart.images.decode import decode_poster
+from keyart.images.decode import BadImage, decode_poster
 from keyart.images.pixel_cache import open_pixels
 from keyart.images.pixel_store import PixelStore
 from keyart.utils.processes import usable_cores
@@ -350,3 +350,14 @@ def test_warm_start_on_real_posters_is_quick(real_posters):
     assert not bad
     assert not decoded
     assert min(costs) < 1.5
+
+
+def test_a_record_of_unusable_images_that_has_changed_is_not_believed(tmp_path):
+    store = PixelStore((96, 64), tmp_path)
+    store.folder.mkdir(parents=True, exist_ok=True)
+    store.append_bad({b"0" * 16: BadImage("tiny image", "8 x 8", "replace the file")})
+    (known,) = store.bad().values()
+    assert (known.kind, known.detail) == ("tiny image", "8 x 8")
+    record = store.folder / "bad.json"
+    record.write_text(record.read_text().replace("tiny", "tinx"))
+    assert store.bad() == {}

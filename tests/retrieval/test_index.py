@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from keyart.errors import InputError
@@ -139,6 +140,26 @@ def test_damage_is_reported(name, harm, tmp_path):
     with pytest.raises(InputError, match=str(tmp_path)) as summary:
         PosterIndex.load(tmp_path)
     assert "\n" not in str(summary.value)
+
+
+@pytest.mark.parametrize("column", ["id", "title", "year", "genres"])
+def test_a_table_of_other_types_is_refused(column, tmp_path):
+    index, _ = with_engine("flat", 30)
+    index.posters[column] = pd.Timestamp("2020-01-01")
+    index.save(tmp_path)
+    with pytest.raises(InputError, match=f"column {column} is of type timestamp.*build it again"):
+        PosterIndex.load(tmp_path)
+
+
+def test_an_engine_that_fails_is_one_line(monkeypatch):
+    index, _ = with_engine("hnsw", 400)
+
+    def fails(*given):
+        raise RuntimeError("Error in virtual void faiss\nand more")
+
+    monkeypatch.setattr(index.engine, "search", fails)
+    with pytest.raises(InputError, match=r"hnsw fails \(Error in virtual void faiss\); build it again"):
+        index.search(clustered(1), 3)
 
 
 def embedder_folder(folder, weights):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keyart.errors import InputError
 from keyart.runs import run as folders
+from keyart.utils.paths import user_path
 
 if TYPE_CHECKING:
     from keyart.api.results import Evaluation, Explanation, Recommendation, SearchHits, UserRecommendations
@@ -508,4 +509,4 @@ class Run(folders.Run):
 
 
 def _path(path: PathLike | None) -> Path | None:
-    return None if path is None else Path(path).expanduser()
+    return None if path is None else user_path(path)

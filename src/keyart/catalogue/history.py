@@ -20,6 +20,7 @@ from keyart.catalogue.ratings import RatingScale
 from keyart.catalogue.table import read_table, table_faults
 from keyart.catalogue.values import as_key, as_text, parse_imdb_id
 from keyart.errors import InputError
+from keyart.utils.paths import user_path
 
 _DECIMAL_COMMA = re.compile(r"\d+,\d{1,2}")
 
@@ -151,7 +152,7 @@ def read_history(path: str | Path, *, scale: float | None = None, liked_from: fl
         InputError: The table does not exist, has no users, no films or no rows, or has unreadable rows (the message
             names the first few); or no known scale fits the ratings.
     """
-    source = Path(path).expanduser().absolute()
+    source = user_path(path).absolute()
     if faults := table_faults(source, "history"):
         raise InputError(faults[0])
     roles: dict[str, int] = {}

@@ -19,6 +19,7 @@ from keyart.catalogue.rows import Row, mark_duplicates, read_rows
 from keyart.catalogue.table import RawTable, read_table, similar_files, table_faults
 from keyart.catalogue.values import as_text, parse_split
 from keyart.errors import InputError
+from keyart.utils.paths import user_path
 
 RARE, MANY_RARE = 20, 100
 """Thresholds for the remark on genres that occur once: `RARE` if most genres do so, `MANY_RARE` in any case."""
@@ -55,8 +56,8 @@ def read_catalogue(
         InputError: The table as a whole has faults; one message names all of them: no such table or folder, an
             unreadable table, missing columns, unknown values of ``split``, no image found at all, no usable row.
     """
-    source = Path(path).expanduser().absolute()
-    root = Path(images).expanduser().absolute() if images is not None else source.parent
+    source = user_path(path).absolute()
+    root = user_path(images).absolute() if images is not None else source.parent
     faults = table_faults(source)
     readable = not faults
     if not root.is_dir() and (images is not None or readable):

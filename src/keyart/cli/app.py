@@ -19,7 +19,7 @@ from keyart.errors import InputError
 from keyart.utils.allocator import keep_freed_memory
 from keyart.utils.files import describe_fault
 from keyart.utils.paths import expand_home
-from keyart.utils.text import echo, prepare_streams
+from keyart.utils.text import echo, prepare_streams, printable
 
 # Typer contains its own copy of click since 0.2x; its error classes are accessible only through Typer's exports.
 UsageError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -110,6 +110,9 @@ def main() -> None:
         code = 1
     except OSError as error:
         echo(f"keyart: {describe_fault(error)}", err=True)
+        code = 2
+    except UnicodeEncodeError as error:  # FAISS and Parquet name files in UTF-8
+        echo(f"keyart: {printable(error.object)}: is not a name in UTF-8; choose another", err=True)
         code = 2
     except MemoryError:
         echo("keyart: there is not enough memory; close other programs, or raise its limit (ulimit -v)", err=True)

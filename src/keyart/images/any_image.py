@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from keyart.images.decode import MOST_BYTES, BadImage, decode_poster, fit_poster
+from keyart.utils.paths import user_path
 from keyart.utils.reading import read_bytes
 
 AnyImage: TypeAlias = str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor
@@ -65,7 +66,7 @@ def to_pixels(image: AnyImage, image_size: tuple[int, int]) -> np.ndarray:
         BadImage: The image cannot be used.
     """
     if isinstance(image, str | os.PathLike):
-        return decode_poster(_read(Path(image).expanduser()), image_size)
+        return decode_poster(_read(user_path(image)), image_size)
     if isinstance(image, bytes | bytearray | memoryview):
         return decode_poster(bytes(image), image_size)
     if not isinstance(image, Image.Image):

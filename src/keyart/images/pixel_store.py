@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import PIL
@@ -76,8 +77,8 @@ class PixelStore:
         if not self._bad_path.exists():
             return {}
         try:
-            record = read_json(self._bad_path, {"pillow": str, "files": dict})
-            if record["pillow"] != PIL.__version__:
+            record = read_json(self._bad_path, {"pillow": str, "files": dict, "digest": str})
+            if record["pillow"] != PIL.__version__ or record["digest"] != _digest_of_bad(record["files"]):
                 return {}
             return {bytes.fromhex(key): BadImage(*map(str, why)) for key, why in record["files"].items()}
         except (ValueError, TypeError):  # damaged: the files are checked again
@@ -125,8 +126,12 @@ class PixelStore:
         """Record files that are not usable posters; the caller holds the lock."""
         known = {**self.bad(), **files}
         record = {key.hex(): (why.kind, why.detail, why.fix) for key, why in known.items()}
-        text = json.dumps({"pillow": PIL.__version__, "files": record}, indent=1)
+        text = json.dumps({"pillow": PIL.__version__, "digest": _digest_of_bad(record), "files": record}, indent=1)
         write_atomically(self._bad_path, lambda file: file.write(text.encode()))
+
+
+def _digest_of_bad(record: dict[str, Any]) -> str:
+    return blake2b(json.dumps(record, sort_keys=True).encode(), digest_size=HASH_BYTES).hexdigest()
 
 
 def _digest(row: np.ndarray) -> bytes:

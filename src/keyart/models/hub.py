@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keyart.errors import InputError
+from keyart.utils.paths import user_path
 
 PREFIX = "hf-hub:"
 _LEFT_OUT = ["checkpoints/*", ".hydra/*", "*.ckpt", "*.py", "*.pkl", "*.bin", "*.pt", "*.html", "*.log"]
@@ -17,7 +18,7 @@ def local_folder(folder: Path | str) -> Path:
     """
     text = str(folder)
     if not text.startswith(PREFIX):
-        return Path(folder).expanduser()
+        return user_path(folder)
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from keyart.errors import InputError
 from keyart.utils.files import atomic_path
+from keyart.utils.paths import user_path
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def locate_weights(name: str, weights: str) -> WeightSource:
     if weights == "none":
         return WeightSource("none")
     if weights != "pretrained":
-        path = Path(weights).expanduser()
+        path = user_path(weights)
         if not path.is_file():
             raise InputError(
                 f"model.weights={weights}: no such file; give pretrained, none, or a file of safetensors or a torch "

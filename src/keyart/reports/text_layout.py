@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from PIL import ImageDraw
 
 from keyart.reports.theme import font_for
+from keyart.utils.text import printable
 
 
 @dataclass(frozen=True)
@@ -13,7 +14,7 @@ class Span:
     """A few words in one colour and weight.
 
     Attributes:
-        text: The words.
+        text: The words; control characters, which stop the drawing, are made visible.
         colour: ``#rrggbb``.
         weight: Weight as for :func:`keyart.reports.theme.font_for`.
     """
@@ -22,6 +23,9 @@ class Span:
     colour: str
     weight: str = "regular"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", printable(self.text))
+
 
 def text_width(text: str, size: int, weight: str = "regular") -> float:
     """Return the width of one line in pixels."""
@@ -29,7 +33,7 @@ def text_width(text: str, size: int, weight: str = "regular") -> float:
 
 
 def shorten(text: str, width: float, size: int, weight: str = "regular") -> str:
-    """Return the text, shortened with an ellipsis if it is wider than ``width``.
+    """Return the text, shortened with an ellipsis if it is wider than ``width``; see `Span` on control characters.
 
     Examples:
         >>> shorten("Alien", 500, 14)
@@ -37,6 +41,7 @@ def shorten(text: str, width: float, size: int, weight: str = "regular") -> str:
         >>> shorten("The Assassination of Jesse James", 90, 14).endswith("…")
         True
     """
+    text = printable(text)
     if text_width(text, size, weight) <= width:
         return text
     kept = text

@@ -190,7 +190,11 @@ class PosterIndex:
         asked = np.ascontiguousarray(queries, dtype=np.float32)
         if rows is not None and len(rows) <= MAX_EXACT_FILTERED_ROWS:
             return self._score_all(asked, k, rows)
-        scores, found = self.searcher.search(asked, k, rows)
+        try:
+            scores, found = self.searcher.search(asked, k, rows)
+        except RuntimeError as error:
+            reason = f"the index's engine {self.searcher.name} fails ({_first_line(error)})"
+            raise InputError(f"{reason}; {AGAIN}") from None
         scores[found < 0] = -np.inf
         return scores, found
 
@@ -242,6 +246,7 @@ class PosterIndex:
             index = faiss.read_index(str(folder / "vectors.faiss"), faiss.IO_FLAG_MMAP_IFC)
             posters = pq.ParquetFile(folder / "posters.parquet").read()
             posters.validate(full=True)  # texts are decoded later
+            _check_columns(posters)
             engine = _read_engine(folder, metadata, index)
         except InputError:
             raise
@@ -281,6 +286,15 @@ def read_description(folder: Path) -> dict[str, Any]:
     except InputError as error:
         raise InputError(f"{folder}: {error}, or {AGAIN}") from None
     return metadata
+
+
+def _check_columns(table: pa.Table) -> None:
+    for name in ("id", "film", "img", "title", "year", "genres", "split"):
+        kind = table.schema.field(name).type
+        number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if not (number if name == "year" else text) and not pa.types.is_null(kind):
+            raise ValueError(f"posters.parquet: column {name} is of type {kind}")
 
 
 def _read_engine(folder: Path, metadata: Mapping[str, Any], flat: Any) -> RowEngine:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from keyart.errors import InputError
 from keyart.runs.latest import finished_run
 from keyart.utils.former import current_names
+from keyart.utils.paths import user_path
 from keyart.utils.program import train_command
 from keyart.utils.reading import COPY_AGAIN, faults_of, read_bytes, read_frame, read_json, read_yaml
 from keyart.utils.text import from_csv_cell, printable
@@ -98,7 +99,7 @@ class Run:
         Raises:
             InputError: The folder does not exist, is not a run's folder, or the run is not finished.
         """
-        named = Path(folder).expanduser()
+        named = user_path(folder)
         if (named / "embedder.json").is_file():
             return cls(named.resolve())
         path = finished_run(named)

@@ -20,6 +20,7 @@ from keyart.retrieval.search import Hits, Thin, search_batch
 from keyart.retrieval.searchable import Searchable
 from keyart.retrieval.titles import TitleTable, display_title
 from keyart.runs.run import Run
+from keyart.utils.paths import user_path
 
 if TYPE_CHECKING:
     from keyart.images.any_image import AnyImage
@@ -159,7 +160,7 @@ def find_poster(index: PosterLookup, asked: str) -> int | Path:
         raise InputError("an empty query: name an id, a title or an image file")
     if index.row_of(asked) is None:
         try:
-            path = Path(asked).expanduser()
+            path = user_path(asked)
             is_file, is_folder, exists = path.is_file(), path.is_dir(), path.exists()
         except (OSError, RuntimeError):  # too long for a file name, or ~ of an unknown user
             return find_row(index, asked)
@@ -218,7 +219,7 @@ def read_query(
         place = find_poster(index, one)
         return Query(empty, row=place) if isinstance(place, int) else Query(empty, path=place, pixels=decode(place))
     if isinstance(one, Path):
-        return Query(empty, path=one.expanduser().resolve(), pixels=decode(one.expanduser().resolve()))
+        return Query(empty, path=user_path(one).resolve(), pixels=decode(user_path(one).resolve()))
     if len(getattr(one, "shape", ())) == 1:
         vector = np.asarray(one.detach().cpu() if hasattr(one, "detach") else one, dtype=np.float32)
         length = float(np.linalg.norm(vector))
@@ -246,7 +247,7 @@ def read_query_list(source: str) -> list[str]:
     from keyart.catalogue.table import read_table, table_faults
     from keyart.catalogue.values import as_text
 
-    path = Path(source).expanduser()
+    path = user_path(source)
     if source != "-" and path.suffix.lower() in (".csv", ".tsv", ".parquet", ".pq"):
         if not path.is_file():
             raise InputError(

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from os import PathLike
 from pathlib import Path
 
 #: The project's name until version 0.1. Files and settings under this name stay readable for one version.
@@ -21,6 +22,16 @@ def expand_home(text: str) -> str:
         return str(Path(text).expanduser())
     except RuntimeError:
         return text
+
+
+def user_path(path: str | PathLike[str]) -> Path:
+    """Return a path that a user named, with the home folder expanded; see `expand_home`.
+
+    Examples:
+        >>> user_path("~nobody_of_this_name/x").parts
+        ('~nobody_of_this_name', 'x')
+    """
+    return Path(expand_home(str(path)))
 
 
 def cache_root() -> Path:

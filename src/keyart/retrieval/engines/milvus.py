@@ -11,6 +11,7 @@ from keyart.retrieval.engines.milvus_build import build_milvus
 from keyart.retrieval.engines.milvus_client import check_uri, is_file, redact_uri
 from keyart.retrieval.engines.milvus_index import COLLECTION, MilvusIndex
 from keyart.utils.files import write_json
+from keyart.utils.paths import user_path
 
 if TYPE_CHECKING:
     from keyart.retrieval.index import PosterIndex
@@ -38,7 +39,7 @@ class MilvusEngine:
         where = uri if uri is not None else str(out and out / FILE)
         check_uri(where)
         if is_file(where):
-            where = str(Path(where).expanduser().resolve())
+            where = str(user_path(where).resolve())
         index, found = build_milvus(
             source,
             where,

@@ -19,6 +19,7 @@ from keyart.images.pixel_cache import PixelCache, open_pixels
 from keyart.metrics.pairs import pairs_recall
 from keyart.metrics.result import lift
 from keyart.runs.evaluation.posters import EmbeddedPosters
+from keyart.utils.paths import user_path
 from keyart.utils.progress import progress_bar
 
 COLUMNS = ("img", "other_img")
@@ -57,8 +58,8 @@ def open_pairs(
         InputError: The table or the folder cannot be read, no row is valid, or, without ``skip``, a row is invalid: one
             message lists all of them.
     """
-    source = Path(table).expanduser().absolute()
-    root = Path(folder).expanduser().absolute() if folder is not None else source.parent
+    source = user_path(table).absolute()
+    root = user_path(folder).absolute() if folder is not None else source.parent
     if faults := table_faults(source, "pairs"):
         raise InputError(faults[0])
     if not root.is_dir():
