@@ -681,8 +681,9 @@ def canaries() -> Iterator[Case]:
                     yield Case(
                         f"{' '.join(line[:2])}, {path}, {name}",
                         line,
-                        rewrite(str(path), lambda _, payload=payload: payload),
-                    )  # type: ignore[misc]
+                        rewrite(str(path), lambda _, payload=payload: payload),  # type: ignore[misc]
+                        tidy="resume=run" not in line,
+                    )
 
 
 ROWS: dict[str, Callable[[], Iterator[Case]]] = {

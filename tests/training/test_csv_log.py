@@ -1,7 +1,9 @@
 """The CSV log keeps the rows of an interrupted run."""
 
 import pandas as pd
+import pytest
 
+from keyart.errors import InputError
 from keyart.training.loggers.csv_log import CSVLog
 
 
@@ -42,3 +44,14 @@ def test_a_metric_that_comes_late_gets_its_column(tmp_path):
     table = pd.read_csv(tmp_path / "metrics.csv")
     assert table.loc[1, "b"] == 2.0
     assert table.loc[0, "a"] == 1.0
+
+
+@pytest.mark.parametrize("content", [b"\x80\x02}", b"a,b\n1,2\n", b"step,x\nmany,2\n", b"\x00"])
+def test_what_is_no_log_is_refused_by_name(content, tmp_path):
+    (tmp_path / "metrics.csv").write_bytes(content)
+    if content == b"\x00":  # a header without rows
+        assert CSVLog(tmp_path).rows == []
+        return
+    with pytest.raises(InputError, match=r"metrics.csv: cannot be read .*; remove it") as summary:
+        CSVLog(tmp_path)
+    assert "\n" not in str(summary.value)

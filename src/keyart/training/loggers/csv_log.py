@@ -12,6 +12,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from keyart.utils.files import write_text
+from keyart.utils.reading import faults_of
 
 
 class CSVLog(Logger):
@@ -32,8 +33,10 @@ class CSVLog(Logger):
         self.prefix = prefix
         self.rows: list[dict[str, Any]] = []
         if self.path.is_file():
-            with self.path.open(newline="", encoding="utf-8") as file:
-                self.rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
+            fix = "remove it, and the run goes on without its earlier rows"
+            with faults_of(self.path, fix, csv.Error), self.path.open(newline="", encoding="utf-8") as file:
+                rows = [{k: v for k, v in row.items() if v != ""} for row in csv.DictReader(file)]
+                self.rows = [row for row in rows if int(row["step"]) >= 0]
 
     @property
     def name(self) -> str:
