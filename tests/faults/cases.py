@@ -510,7 +510,10 @@ def lines_of(posters: str, out: str) -> list[list[str]]:
 
 
 def paths() -> Iterator[Case]:
-    """Yield folders of odd names; all commands take them, except that Hydra may ask for quotes."""
+    """Yield folders of odd names.
+
+    All commands take them, except that Hydra may ask for quotes, and FAISS and Parquet write no name that is not UTF-8.
+    """
     for name in NAMES:
         for line in lines_of(f"./{name}", f"out/{name}"):
             change = lambda name=name: (Path("out").mkdir(), Path("made").rename(name))  # noqa: E731
@@ -520,7 +523,7 @@ def paths() -> Iterator[Case]:
                 line,
                 change,
                 no_training if training else lambda: None,
-                "answered" if training else "done",
+                "answered" if training or "\udcff" in name else "done",
             )
 
 
