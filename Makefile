@@ -47,7 +47,7 @@ test-gpu: $(READY) ## All that needs a GPU, in under 10 minutes; without a netwo
 	$(BIN)/python benchmarks/gpu.py
 	$(BIN)/python benchmarks/losses.py --device cuda --threads 1 --seconds 0.3
 
-faults: $(READY) ## Commands under every fault, and hostile input of every kind: tried and held (some hours; needs cc)
+faults: $(READY) ## Commands under every fault, and hostile input of every kind: tried and held (more than a day; needs cc)
 	$(BIN)/python -m tests.faults.harness
 
 bench: $(READY) ## Every benchmark, each beside its peer and its limit (about an hour; real posters needed for most)
