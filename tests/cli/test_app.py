@@ -303,3 +303,13 @@ def test_shell_completion_of_train_py(tmp_path):
     )
     assert "hydra_bash_completion python" in done.stdout
     assert done.stdout.splitlines()[-1].split() == ["experiment=head"]
+
+
+def test_a_name_that_a_library_cannot_write_is_one_line(keyart, monkeypatch):
+    def write(*given, **named):
+        "/data/.a\udcffb.parquet.0a1b-12-e4449ba1.part".encode()
+
+    monkeypatch.setattr("keyart.cli.app.app", write)
+    code, out, err = keyart("doctor")
+    assert (code, out) == (2, "")
+    assert err == "keyart: /data/a\\udcffb.parquet: is not a name in UTF-8; choose another\n"

@@ -119,3 +119,28 @@ def test_validation_values_are_logged_only_where_they_were_computed(arguments, t
     assert all("train/loss" in line for line in lines)
     log = pd.read_csv(train_here.folder / "logged" / "metrics.csv").dropna(subset=["val/ndcg@10"])
     assert list(log["epoch"]) == [1, 3]
+
+
+def test_ctrl_c_that_lightning_turns_into_an_end_is_an_interrupt(arguments, train_here, monkeypatch):
+    def fit(*given, **named):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemExit(1)  # noqa: B904 (as Lightning does)
+
+    monkeypatch.setattr("lightning.Trainer.fit", fit)
+    code, out, err = train_here(*arguments)
+    assert (code, out) == (130, "")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("place", ["keyart.launch.run_job.train_in_processes", "hydra.core.utils._save_config"])
+def test_a_full_disk_in_a_sweep_is_one_line(place, arguments, train_here, monkeypatch):
+    def full(*given, **named):
+        raise OSError(28, "No space left on device", "/data/x")
+
+    monkeypatch.setattr(place, full)
+    code, _, err = train_here("-m", *arguments, "seed=1")
+    assert code in (1, 2)
+    assert "/data/x: no space is left there; make room" in err
+    assert "Traceback" not in err

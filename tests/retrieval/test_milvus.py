@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import threading
 
 import numpy as np
 import pytest
@@ -311,6 +312,23 @@ def test_an_idle_connection_to_a_file_is_left_alone(tmp_path):
         assert os.environ["GRPC_VERBOSITY"] == "NONE"
     finally:
         disconnect(client, uri)
+
+
+def test_the_servers_threads_end_without_a_word_and_others_are_reported(tmp_path, monkeypatch):
+    reported = []
+    monkeypatch.setattr("threading.excepthook", reported.append)
+    for name in ("a.db", "b.db"):  # the program's own report is asked once
+        uri = str(tmp_path / name)
+        disconnect(connect(uri, create=True), uri)
+
+    def fail():
+        raise ValueError("server must be started and not shutting down")
+
+    for name in ("Thread-1 (_serve)", "mine"):
+        thread = threading.Thread(target=fail, name=name)
+        thread.start()
+        thread.join()
+    assert [raised.thread.name for raised in reported] == ["mine"]
 
 
 def test_passwords_are_not_reported():

@@ -282,3 +282,28 @@ def test_two_paths_are_exchanged_in_one_step(tmp_path):
     assert files._exchange(tmp_path / "a", tmp_path / "b")
     assert left_in(tmp_path / "b") == ["of a"]
     assert not files._exchange(tmp_path / "a", tmp_path / "none")
+
+
+def test_ctrl_c_stays_ctrl_c_where_a_writer_fails_as_it_leaves(tmp_path):
+    """PyTorch completes its file as it leaves, and raises an error of its own over the interrupt."""
+    path = tmp_path / "a.ckpt"
+    path.write_text("old")
+
+    def write(file):
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("unexpected pos")
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_atomically(path, write)
+    assert [one.read_text() for one in tmp_path.iterdir()] == ["old"]
+
+
+def test_messages_name_a_file_and_not_its_draft(tmp_path):
+    named = []
+    with files.replacing_folder(tmp_path / "out", ("x.bin",)) as folder, files.atomic_path(folder / "x.bin") as draft:
+        named += [files.without_drafts(str(draft)), files.describe_fault(OSError(28, "full", str(draft)))]
+        draft.write_text("")
+    assert named[0] == str(tmp_path / "out" / "x.bin")
+    assert named[1].startswith(f"{named[0]}: no space is left there")

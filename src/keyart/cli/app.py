@@ -17,7 +17,7 @@ from keyart.cli.commands import COMMANDS
 from keyart.cli.spelling import option_spelling
 from keyart.errors import InputError
 from keyart.utils.allocator import keep_freed_memory
-from keyart.utils.files import describe_fault
+from keyart.utils.files import describe_fault, without_drafts
 from keyart.utils.paths import expand_home
 from keyart.utils.text import echo, prepare_streams, printable
 
@@ -112,7 +112,7 @@ def main() -> None:
         echo(f"keyart: {describe_fault(error)}", err=True)
         code = 2
     except UnicodeEncodeError as error:  # FAISS and Parquet name files in UTF-8
-        echo(f"keyart: {printable(error.object)}: is not a name in UTF-8; choose another", err=True)
+        echo(f"keyart: {printable(without_drafts(error.object))}: is not a name in UTF-8; choose another", err=True)
         code = 2
     except MemoryError:
         echo("keyart: there is not enough memory; close other programs, or raise its limit (ulimit -v)", err=True)

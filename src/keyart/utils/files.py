@@ -10,6 +10,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -215,9 +216,19 @@ def describe_fault(error: OSError) -> str:
     """
     fault = STORAGE_FAULTS.get(error.errno or 0) or error.strerror or str(error) or type(error).__name__
     fix = FIXES.get(error.errno or 0, "make room, or name another place" if storage_fault(error) else "check the path")
-    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""
+    path = without_drafts(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else ""
     shown = path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}…"
     return f"{shown}: {fault}; {fix}" if shown else f"{fault}; {fix}"
+
+
+def without_drafts(path: str) -> str:
+    """Return a path with the names that its files will have, for messages about a draft.
+
+    Examples:
+        >>> without_drafts("/data/.out.0a1b-12-e4449ba1.part/.x.faiss.0a1b-12-b7359e4d.part")
+        '/data/out/x.faiss'
+    """
+    return re.sub(rf"\.([^/]+)\.[^/.]+-\d+-[0-9a-f]{{8}}{re.escape(_SUFFIX)}(?=/|$)", r"\1", path)
 
 
 @contextmanager

@@ -5,8 +5,9 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -122,7 +123,8 @@ def connect(uri: str, *, create: bool = False) -> Any:
 
         # The embedded server uses FAISS in this process.
         accept_params()
-        threading.excepthook = _say_unless_serving
+        if getattr(threading.excepthook, "func", None) is not _say_unless_serving:
+            threading.excepthook = partial(_say_unless_serving, threading.excepthook)
         path = Path(uri)
         if create:
             try:
@@ -141,10 +143,10 @@ def connect(uri: str, *, create: bool = False) -> Any:
         return pymilvus.MilvusClient(uri, token=os.environ.get("MILVUS_TOKEN", ""), timeout=10, **options)
 
 
-def _say_unless_serving(raised: Any) -> None:
+def _say_unless_serving(report: Callable[[Any], object], raised: Any) -> None:
     """Report an exception that ended a thread, but not one of an embedded server that is being stopped."""
     if raised.thread is None or "(_serve)" not in raised.thread.name:
-        threading.__excepthook__(raised)
+        report(raised)
 
 
 def disconnect(client: Any, uri: str) -> None:
