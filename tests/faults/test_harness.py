@@ -18,5 +18,7 @@ def test_a_sample_holds():
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     counts = {row.split("  ")[0]: row.split()[-5:-2] for row in done.stdout.splitlines() if row.endswith("MiB")}
-    rows = [f"{name}: index again" for name in ("kill", "disk full", "Ctrl-C", "Ctrl-C twice", "SIGTERM")]
+    faults = ["kill", "disk full", "Ctrl-C", "Ctrl-C twice", "SIGTERM"]
+    faults += ["read-only", "file size", "64 descriptors", "memory"]
+    rows = [f"{fault}: index again" for fault in faults]
     assert counts == {row: ["1", "1", "0"] for row in [*rows, "run files", "caches"]}

@@ -1,6 +1,7 @@
 """The API answers what the commands print."""
 
 import asyncio
+import errno
 import json
 import os
 import subprocess
@@ -112,6 +113,37 @@ def test_thumbnails_have_etags(client):
     again = client.get("/api/runs/0/posters/2/image", headers={"if-none-match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
     assert client.get("/api/runs/0/posters/2/image?width=480").headers["etag"] != first.headers["etag"]
+
+
+def test_a_damaged_thumbnail_is_made_again(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path))
+    path = "/api/runs/0/posters/2/image"
+    first = client.get(path).content
+    (kept,) = tmp_path.rglob("*.jpg")
+    whole = kept.read_bytes()
+    for damage in (b"", whole[:9], whole[:500], whole[:300] + bytes([whole[300] ^ 1]) + whole[301:]):
+        kept.write_bytes(damage)
+        assert client.get(path).content == first
+        assert kept.read_bytes() == whole
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere/x")
+
+
+def test_a_full_disk_does_not_hide_posters(client, tmp_path, monkeypatch):
+    monkeypatch.setenv("KEYART_CACHE", str(tmp_path))
+    monkeypatch.setattr("keyart.utils.files.atomic_path", full)
+    answer = client.get("/api/runs/0/posters/2/image")
+    assert (answer.status_code, answer.content[:2]) == (200, b"\xff\xd8")
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_an_error_of_the_system_is_one_line(client, monkeypatch):
+    monkeypatch.setattr("keyart.web.api.thumbnail", full)
+    answer = client.get("/api/runs/0/posters/2/image")
+    message = "/somewhere/x: no space is left there; make room, or name another place"
+    assert (answer.status_code, answer.json()) == (500, {"error": message})
 
 
 def ready(client, path):

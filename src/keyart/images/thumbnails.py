@@ -1,6 +1,7 @@
 """Small JPEGs of posters, made once and cached on disk."""
 
 import io
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 
@@ -8,12 +9,13 @@ from PIL import Image, ImageOps
 
 from keyart.errors import InputError
 from keyart.images.decode import MAX_PIXELS
-from keyart.utils.cache import cache_folder, write_atomically
+from keyart.utils.cache import cache_folder, load_bytes, save_array
+from keyart.utils.paths import cache_root
 
 WIDTHS = (160, 480)
 """Permitted widths in pixels; a poster is never enlarged."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "PPM")
-_VERSION = 1
+_VERSION = 2
 
 
 def thumbnail_key(path: Path, width: int) -> str:
@@ -26,18 +28,18 @@ def thumbnail_key(path: Path, width: int) -> str:
 def thumbnail(path: Path, width: int) -> bytes:
     """Return a JPEG of a poster, at most ``width`` pixels wide; from the cache if it is there.
 
+    A cache that is full or cannot be written only costs time.
+
     Raises:
         InputError: The image is unreadable or too large.
     """
     key = thumbnail_key(path, width)
-    cached = cache_folder("thumbnails") / key[:2] / f"{key}.jpg"
-    try:
-        return cached.read_bytes()
-    except OSError:
-        pass
+    part, name = f"thumbnails/{key[:2]}", f"{key}.jpg"
+    if (known := load_bytes(cache_root() / part / name)) is not None:
+        return known
     data = shrink(path.read_bytes(), width, str(path.name))
-    cached.parent.mkdir(exist_ok=True)
-    write_atomically(cached, lambda file: file.write(data))
+    with suppress(InputError):
+        save_array(cache_folder(part) / name, lambda file: file.write(data))
     return data
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from keyart.retrieval.projection import project, sample_evenly
 from keyart.retrieval.searchable import Searchable
-from keyart.utils.cache import cache_folder, load_array, write_atomically
+from keyart.utils.cache import cache_folder, load_array, save_array
 from keyart.utils.vectors import normalise_rows
 
 VERSION = 1
@@ -56,5 +56,5 @@ def project_index(index: Searchable, report: Callable[[int, int], None] | None =
     places[chosen] = points
     scaled = (np.clip(places * [1, -1], -1.02, 1.02) / 1.02 + 1) / 2 * 65535
     done = scaled.round().astype(np.uint16)
-    write_atomically(cached, lambda file: np.save(file, done))
+    save_array(cached, done)
     return done

@@ -82,6 +82,16 @@ def load_array(
     return array if mode else np.array(array)
 
 
+def load_bytes(path: Path) -> bytes | None:
+    """Return what `save_array` wrote, less the digest; None if there is none, or if it is damaged."""
+    try:
+        digest = file_digest(path, omit=DIGEST_BYTES)
+        content = path.read_bytes()
+    except OSError:
+        return None
+    return content[:-DIGEST_BYTES] if content[-DIGEST_BYTES:].hex() == digest else None
+
+
 def save_array(path: Path, content: npt.NDArray[Any] | Callable[[BinaryIO], object], *, alone: bool = False) -> None:
     """Write a ``.npy`` file with the digest of its content behind the array, where readers of such files ignore it.
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from keyart import __version__
 from keyart.errors import InputError
 from keyart.reports.theme import DARK, DISPLAY, LIGHT, display_file
+from keyart.utils.files import describe_fault
 from keyart.web.api import build_router
 from keyart.web.background import Background, Computing
 from keyart.web.counts import RequestCounts
@@ -154,6 +155,10 @@ def _answer_errors(app: FastAPI) -> None:
     @app.exception_handler(TooLarge)
     def too_large(request: Request, error: TooLarge) -> Response:
         return JSONResponse({"error": f"image: larger than {MOST_BYTES // 10**6} MB; scale it down"}, 413)
+
+    @app.exception_handler(OSError)
+    def system(request: Request, error: OSError) -> Response:
+        return JSONResponse({"error": describe_fault(error)}, 500)
 
     @app.exception_handler(Exception)
     def failed(request: Request, error: Exception) -> Response:
