@@ -1,4 +1,4 @@
-"""Take the pictures of docs/serve.md: `python docs/screenshots.py RUN` of a demo run (never of real posters).
+"""Take the pictures of docs/serve.md: `python docs/screenshots.py RUN OTHER` of demo runs (never of real posters).
 
 Needs the extra [serve], playwright and a Chromium.
 """
@@ -16,7 +16,7 @@ from playwright.sync_api import Page, sync_playwright
 
 OUT = Path(__file__).parent / "serve"
 SIZE = {"width": 1280, "height": 800}
-HEIGHTS = {"why": 980}
+HEIGHTS = {"why": 980, "compare": 1280}
 """Heights of views that do not fit."""
 WIDTH = 960
 VIEWS = {
@@ -25,6 +25,7 @@ VIEWS = {
     "wall": ("dark", "/wall?by=look"),
     "map": ("light", "/map"),
     "viewer": ("dark", "/viewer?liked=3.40.77"),
+    "compare": ("light", "/compare?row=3"),
     "board": ("dark", "/board?board=1.4.17.33.40.77.120.256.300.512"),
 }
 

@@ -15,8 +15,10 @@ import numpy as np
 import pytest
 
 from keyart.errors import InputError
+from keyart.retrieval.titles import display_title, plain_title
 from keyart.runs.search import titles_of
 from keyart.web.app import prepare
+from keyart.web.orders import sort_posters
 
 
 def without_rows(found):
@@ -166,11 +168,24 @@ def test_orders_hold_every_poster_once(client, library):
         assert sorted(rows) == list(range(len(index)))
         landmarks = json.loads(head)["landmarks"]
         assert [one["position"] for one in landmarks] == sorted({one["position"] for one in landmarks})
+        if by == "title":
+            titles = [plain_title(display_title(index.posters["title"].iloc[row] or "")) for row in rows]
+            assert titles == sorted(titles, key=lambda title: (not title, title))
         if by == "year":
             assert library[0].years[rows].tolist() == sorted(library[0].years)
         some = ready(client, f"/api/runs/0/order?by={by}&genre=Drama").content.partition(b"\n")[2]
         drama = library[0].allowed(["Drama"], None)
         assert np.frombuffer(some, dtype="<u4").tolist() == [row for row in rows if drama[row]]
+
+
+def test_a_large_order_is_answered_once_it_is_ready(client, library, monkeypatch):
+    shown, began = library[0], threading.Event()
+    monkeypatch.setattr(shown, "_orders", {})
+    monkeypatch.setattr("keyart.web.library.PATIENCE", 0.0)
+    monkeypatch.setattr("keyart.web.library.sort_posters", lambda *given: began.wait() and sort_posters(*given))
+    assert client.get("/api/runs/0/order?by=title").status_code == 202
+    began.set()
+    assert b"landmarks" in ready(client, "/api/runs/0/order?by=title").content
 
 
 def test_facets_count_what_a_filter_leaves(client, library):

@@ -153,7 +153,7 @@ def build_router(library: Library, worker: Worker, uploads: Uploads) -> APIRoute
     ) -> Response:
         """Return the rows of all posters in an order: a line of JSON with the places to jump to, then uint32 rows.
 
-        202 while the map is computed, along which ``look`` goes.
+        202 while it is computed; ``look`` goes along the map.
         """
         shown = library[run]
         found = shown.order(by)

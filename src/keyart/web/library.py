@@ -31,7 +31,7 @@ Rows = npt.NDArray[np.int64]
 SUGGESTED = 12
 """Maximum number of titles that are suggested while someone types."""
 PATIENCE = 1.0
-"""Seconds that a search waits for the titles, which suffices for some ten thousand, before it says how far they are."""
+"""Seconds that a request waits for titles or an order before it is answered 202; they suffice for ten thousand."""
 
 
 @dataclass(eq=False)
@@ -51,7 +51,7 @@ class Shown:
     images: Path | None = None
     history: "History | None" = None
     own: bool = True
-    _orders: dict[str, Order] = field(default_factory=dict, init=False, repr=False)
+    _orders: dict[str, Background[Order]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -156,10 +156,12 @@ class Shown:
         }
 
     def order(self, by: str) -> Order:
-        """Return all posters in an order, which is computed once; see `keyart.web.orders.sort_posters`."""
-        if by not in self._orders:
-            self._orders[by] = sort_posters(self, by)
-        return self._orders[by]
+        """Return all posters in an order, which is computed once; see `keyart.web.orders.sort_posters`.
+
+        Raises:
+            Computing: It is not ready.
+        """
+        return self._orders.setdefault(by, Background(lambda _: sort_posters(self, by), PATIENCE)).get()
 
     @cached_property
     def first_genre(self) -> Rows:

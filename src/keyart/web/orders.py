@@ -53,10 +53,13 @@ def sort_posters(shown: "Shown", by: str) -> Order:
     """
     keys: list[str] = []
     if by == "title":
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         texts = shown.index.posters["title"]
         titles = [plain_title(display_title(text)) if isinstance(text, str) else "" for text in texts]
-        # Posters without a title come last.
-        rows = np.roll(np.array(sorted(range(len(titles)), key=titles.__getitem__), np.int64), -titles.count(""))
+        # Unlike `sorted`, this lets other threads run. Posters without a title come last.
+        rows = np.roll(pc.array_sort_indices(pa.array(titles, pa.string())).to_numpy(), -titles.count(""))
         keys = [one.upper() if one.isalpha() else "#" if one else "–" for one in (title[:1] for title in titles)]
     elif by == "year":
         rows = np.argsort(shown.years, kind="stable")
