@@ -32,6 +32,7 @@ def test_a_notebook_runs_and_shows_results(path, kernel, tmp_path):
     cells = [cell for cell in book.cells if cell.cell_type == "code"]
     assert not any(cell.outputs for cell in cells)
     book.cells.insert(0, nbformat.v4.new_code_cell(f"%reset -f\nimport os; os.chdir({str(tmp_path)!r})"))
+    book.cells.append(nbformat.v4.new_code_cell("os.chdir('/')"))  # the kernel outlives this folder
     client = nbclient.NotebookClient(book, km=kernel, timeout=300)
     client.execute()
     client.kc.stop_channels()

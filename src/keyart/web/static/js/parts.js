@@ -31,10 +31,16 @@ export function Genres({ genres, shared }) {
     ? html`<em title="a genre of both">${name}</em>` : html`<span>${name}</span>`}`)}</span>`;
 }
 
-/** Posters far from the usual shape are shown whole. */
+/** Posters far from the usual shape are shown whole, with the pin in their own corner. */
 function onLoad(event) {
-  const { naturalWidth: width, naturalHeight: height } = event.target;
-  if (width / height > 0.82 || width / height < 0.55) event.target.classList.add("whole");
+  const shape = event.target.naturalWidth / event.target.naturalHeight;
+  if (shape <= 0.82 && shape >= 0.55) return;
+  event.target.classList.add("whole");
+  const pin = event.target.closest(".poster")?.querySelector(".pin");
+  if (!pin) return;
+  // Both are shares of the frame's width; the frame is 2:3, and the picture stands on its lower edge.
+  pin.style.marginTop = `${Math.max(0, 150 - 100 / shape)}%`;
+  pin.style.marginRight = `${Math.max(0, 50 - 75 * shape)}%`;
 }
 
 export function Picture({ run, poster, width = 160, eager = false }) {
