@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from keyart.losses.base import Margin, MetricLoss, Relations
-from keyart.losses.reductions import masked_mean
+from keyart.losses.reductions import as_numbers, masked_mean
 
 # The sum of exponentials up to these values fits each format, for any number of terms that memory can hold.
 _SAFE_EXPONENT = {torch.float32: 60.0, torch.float64: 600.0}
@@ -58,7 +58,7 @@ class AngularLoss(MetricLoss):
         between = similar if ref_emb is embeddings else ref_emb @ ref_emb.T
         if relations.triplets is not None:
             return _named_triplets(similar, between, relations.triplets, push, pull).to(given)
-        away = torch.exp(push * similar) * relations.negative
+        away = torch.exp(push * similar) * as_numbers(relations.negative, similar.dtype)
         sums = away @ torch.exp(push * between).T
         losses = torch.log1p(sums * torch.exp(-pull * similar))
         return masked_mean(losses, relations.positive).to(given)

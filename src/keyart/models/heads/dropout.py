@@ -80,5 +80,6 @@ def byte_dropout(values: Tensor, share: float, training: bool, *, dim: int = 0) 
     shape = torch.Size(_full_shape(values, dim, part)) if part else values.shape
     words = torch.empty(-(-shape.numel() // 8), dtype=torch.int64, device=values.device).random_(-(2**63), None)
     drawn = words.view(torch.uint8)[: shape.numel()].view(shape)
-    kept = (_mine(drawn, dim, part) if part else drawn) >= dropped
-    return values * kept * (256 / (256 - dropped))
+    kept = (_mine(drawn, dim, part) if part else drawn).ge_(dropped)
+    # Bytes, because PyTorch converts them to floats several times faster than booleans.
+    return (values * kept.to(values.dtype)).mul_(256 / (256 - dropped))
