@@ -40,6 +40,9 @@ from keyart.errors import InputError
         (["trainer=cpu", "trainer.devices=9999"], ["trainer.devices=9999", "cores"]),
         (["name=../x"], ["name=../x", "outputs"]),
         (["--nosuch"], ["--nosuch"]),
+        (["model.backbone=[resnet18,resnet18]"], ["model.backbone=[resnet18,resnet18]", "different names"]),
+        (["model.backbone=[]"], ["model.backbone=[]", "a list of different names"]),
+        (["model.backbone=[resnet18,vit]", "model.weights=a.pt"], ["model.weights=a.pt", "2 models"]),
         (["experiment=plain", "model.flip_average=true"], ["model.flip_average=true", "model.pooling=multiscale"]),
         (
             ["experiment=plain", "model.multiscale_size=[64,64]"],

@@ -61,6 +61,7 @@ CASES = {
         "metric_maps",
         {"extra": EVERYTHING | {"rotate": False, "started": 1, "landmarks": 24, "confidence": 0.5}},
     ),
+    "two networks": (["resnet10t", "test_efficientnet"], "depths", "mlp", {}),
     "class token": ("vit_tiny_patch16_224", "avg", "linear", {}),
     "class token and depths": ("vit_tiny_patch16_224", "depths", "mlp", {}),
 }

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keyart.errors import InputError
+from keyart.models.backbone_names import list_names
 from keyart.models.heads.registry import PROJECTED
 from keyart.models.poolings.registry import adds_columns
 
@@ -18,6 +19,7 @@ MOST_MEMORY = 500_000_000
 
 def check_model(model: Mapping[str, Any]) -> None:
     """Check the keys of a model that depend on each other."""
+    list_names(model["backbone"], model["weights"])
     if not adds_columns(pooling := model["pooling"]):
         if model["flip_average"]:
             raise InputError(

@@ -79,6 +79,13 @@ def nonempty_text(value: Any) -> str | None:
     return None if fits else "a non-empty text on one line"
 
 
+def backbone_names(value: Any) -> str | None:
+    """Check for a name, or a list of different names."""
+    names = list(value) if isinstance(value, list | tuple) else [value]
+    fits = bool(names) and not any(nonempty_text(name) for name in names) and len({*names}) == len(names)
+    return None if fits else "the name of a timm model, or a list of different names such as [resnet18,resnet50]"
+
+
 def folder_name(value: Any) -> str | None:
     """Check for a name that is also a valid folder below ``outputs``."""
     fits = nonempty_text(value) is None and not value.startswith(("/", "~")) and ".." not in value.split("/")
@@ -137,7 +144,7 @@ RULES: dict[str, Rule] = {
     "memory.start_step": integer(0),
     "augment.strength": one_of("none", "light", "medium", "strong"),
     "model.weights": nonempty_text,
-    "model.backbone": nonempty_text,
+    "model.backbone": backbone_names,
     "model.pooling": one_of(*POOLINGS),
     "model.flip_average": one_of(True, False),
     "model.rotate": one_of(True, False),

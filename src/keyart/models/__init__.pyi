@@ -1,4 +1,4 @@
-from keyart.models.backbone import Backbone as Backbone
+from keyart.models.backbone import Backbone as Backbone, TimmBackbone as TimmBackbone
 from keyart.models.backbone_factory import check_backbone as check_backbone, create_backbone as create_backbone
 from keyart.models.embedder import (
     Embedder as Embedder,
@@ -23,4 +23,5 @@ from keyart.models.heads.projection import Projection as Projection
 from keyart.models.heads.reduced import ReducedHead as ReducedHead
 from keyart.models.heads.registry import build_head_from_description as build_head_from_description
 from keyart.models.heads.standardise import Standardise as Standardise
+from keyart.models.joined_backbone import JoinedBackbone as JoinedBackbone
 from keyart.models.precision import autocast_for as autocast_for, resolve_precision as resolve_precision

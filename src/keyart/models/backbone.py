@@ -1,6 +1,7 @@
 """Backbones: any timm model, from images in [0, 1] to pooled features."""
 
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +15,46 @@ from keyart.models.poolings.registry import create_pooling
 from keyart.utils.former import rename_modules
 
 
-class Backbone(nn.Module):
+class Backbone(nn.Module, ABC):
+    """Maps images (B, 3, H, W) in [0, 1] to features (B, D): a `TimmBackbone`, or several in a `JoinedBackbone`.
+
+    Attributes:
+        name: The name of its timm model, or of several.
+        pooling: A name in `POOLINGS`.
+        image_size: (height, width) of the input images.
+        groups: First and last column + 1 of each group of the output: ``pooled``, and the groups that the pooling adds.
+    """
+
+    name: str
+    pooling: str
+    image_size: tuple[int, int]
+    groups: Groups
+
+    @property
+    def num_features(self) -> int:
+        """Return the number of pooled features: the first columns of the output."""
+        return self.groups["pooled"][1]
+
+    @property
+    def feature_dim(self) -> int:
+        """Return the number D of features."""
+        return max(stop for _, stop in self.groups.values())
+
+    @property
+    @abstractmethod
+    def networks(self) -> "tuple[TimmBackbone, ...]":
+        """Return the backbones of one timm model each that it consists of."""
+
+    @abstractmethod
+    def combine(self, features: Sequence[Tensor]) -> Tensor:
+        """Combine the features of the `networks`, (B, Dᵢ) each, into this backbone's features (B, D)."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return the arguments with which `create_backbone` rebuilds it (without weights), as plain values."""
+
+
+class TimmBackbone(Backbone):
     """A timm model without its classifier, with normalisation before it and pooling after it.
 
     The first `num_features` columns of the output are timm's own pooled features for every ``pooling``:
@@ -75,10 +115,17 @@ class Backbone(nn.Module):
         self._stages, self._asked = (
             ([], {}) if self.added_pooling is None else self.added_pooling.requested_stages(model, name, pooling)
         )
-        #: First and last column + 1 of each group of the output: ``pooled``, and the groups that the pooling adds.
-        self.groups: Groups = self._measure()
-        self.num_features = self.groups["pooled"][1]
-        self.feature_dim = max(stop for _, stop in self.groups.values())
+        self.groups = self._measure()
+
+    @property
+    def networks(self) -> "tuple[TimmBackbone, ...]":
+        """Return this backbone."""
+        return (self,)
+
+    def combine(self, features: Sequence[Tensor]) -> Tensor:
+        """Return the features as they are."""
+        (own,) = features
+        return own
 
     def forward(self, images: Tensor) -> Tensor:
         """Compute the features of images.
@@ -157,7 +204,7 @@ class Backbone(nn.Module):
         ends = list(itertools.accumulate(part.shape[1] for part in parts.values()))
         return dict(zip(parts, zip([0, *ends], ends, strict=False), strict=True))
 
-    def train(self, mode: bool = True) -> "Backbone":
+    def train(self, mode: bool = True) -> "TimmBackbone":
         """Set training or evaluation mode; batch norms always stay in evaluation mode."""
         super().train(mode)
         for module in self.model.modules():
@@ -170,7 +217,7 @@ class Backbone(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def describe(self) -> dict[str, Any]:
-        """Return the arguments with which `create_backbone` rebuilds it (without weights), as plain values."""
+        """Return the arguments that rebuild it; see `Backbone`."""
         record: dict[str, Any] = {"name": self.name, "pooling": self.pooling, "image_size": list(self.image_size)}
         if self.flip_average:
             record["flip_average"] = True

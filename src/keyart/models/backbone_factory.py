@@ -4,39 +4,64 @@ import copy
 import difflib
 import logging
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, overload
 
 import torch
 
 from keyart.errors import InputError
-from keyart.models.backbone import Backbone
+from keyart.models.backbone import Backbone, TimmBackbone
+from keyart.models.backbone_names import list_names
+from keyart.models.joined_backbone import JoinedBackbone
 from keyart.models.poolings.registry import adds_columns
 from keyart.models.weights import WeightSource, load_by_position, locate_weights, mismatch, read_state_dict
 
 log = logging.getLogger(__name__)
 
 
-def check_backbone(name: str, weights: str = "pretrained", pooling: str = "avg") -> WeightSource:
+def check_backbone(
+    name: str | Sequence[str], weights: str = "pretrained", pooling: str = "avg"
+) -> dict[str, WeightSource]:
     """Check a backbone's name, weights and pooling within seconds, without building anything.
 
     Args:
-        name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
-        weights: ``pretrained``, ``none`` or a file.
+        name: Any timm model, with or without a tag (``resnet18.a1_in1k``), or several.
+        weights: ``pretrained``, ``none`` or, for one model, a file.
         pooling: A name in `POOLINGS`.
 
     Returns:
-        Where the weights will come from.
+        Where the weights of each model will come from.
 
     Raises:
-        InputError: The name or pooling is unknown, or the weights are not available.
+        InputError: A name or the pooling is unknown, a model is named twice, or the weights are not available.
     """
     adds_columns(pooling)
-    _check_name(name)
-    return locate_weights(name, weights)
+    names = list_names(name, weights)
+    for one in names:
+        _check_name(one)
+    return {one: locate_weights(one, weights) for one in names}
 
 
+@overload
 def create_backbone(
     name: str,
+    weights: str = ...,
+    pooling: str = ...,
+    image_size: tuple[int, int] = ...,
+    flip_average: bool = ...,
+    multiscale_size: tuple[int, int] | None = ...,
+) -> TimmBackbone: ...
+@overload
+def create_backbone(
+    name: str | Sequence[str],
+    weights: str = ...,
+    pooling: str = ...,
+    image_size: tuple[int, int] = ...,
+    flip_average: bool = ...,
+    multiscale_size: tuple[int, int] | None = ...,
+) -> Backbone: ...
+def create_backbone(
+    name: str | Sequence[str],
     weights: str = "pretrained",
     pooling: str = "avg",
     image_size: tuple[int, int] = (256, 176),
@@ -46,9 +71,9 @@ def create_backbone(
     """Create a backbone with the requested weights; never fall back to others.
 
     Args:
-        name: Any timm model, with or without a tag (``resnet18.a1_in1k``).
-        weights: ``pretrained``, ``none`` (random, from torch's generator), or a safetensors file or torch state dict,
-            in which every tensor except the classifier's must match the model.
+        name: Any timm model, with or without a tag (``resnet18.a1_in1k``); several are joined, see `JoinedBackbone`.
+        weights: ``pretrained``, ``none`` (random, from torch's generator), or, for one model, a safetensors file or
+            torch state dict, in which every tensor except the classifier's must match the model.
         pooling: A name in `POOLINGS`; see `Backbone`.
         image_size: (height, width) of the images.
         flip_average: Whether to average the columns that the pooling adds over the image and its mirror image.
@@ -59,12 +84,10 @@ def create_backbone(
         The backbone, in evaluation mode.
 
     Raises:
-        InputError: The name or pooling is unknown, the weights are not available or do not match, or the architecture
+        InputError: A name or the pooling is unknown, the weights are not available or do not match, or an architecture
             does not accept images of this size.
     """
-    import timm
-
-    source = check_backbone(name, weights, pooling)
+    sources = check_backbone(name, weights, pooling)
     if flip_average and not adds_columns(pooling):
         raise InputError(
             f"model.flip_average=true: model.pooling={pooling} has nothing to average; set model.pooling=multiscale"
@@ -74,6 +97,24 @@ def create_backbone(
             f"model.multiscale_size={multiscale_size[0]},{multiscale_size[1]}: model.pooling={pooling} adds nothing;"
             " set model.pooling=multiscale"
         )
+    networks = [
+        _create_network(one, source, pooling, image_size, flip_average, multiscale_size)
+        for one, source in sources.items()
+    ]
+    return networks[0] if len(networks) == 1 else JoinedBackbone(networks).eval()
+
+
+def _create_network(
+    name: str,
+    source: WeightSource,
+    pooling: str,
+    image_size: tuple[int, int],
+    flip_average: bool,
+    multiscale_size: tuple[int, int] | None,
+) -> TimmBackbone:
+    """Create the backbone of one timm model; see `create_backbone`."""
+    import timm
+
     if source.kind in ("none", "package", "file"):
         model: Any = timm.create_model(name, pretrained=False)
         if source.kind == "package":
@@ -91,7 +132,7 @@ def create_backbone(
             f"model.multiscale_size={multiscale_size[0]},{multiscale_size[1]}: {name} takes images of one size alone;"
             " leave it null"
         )
-    return Backbone(
+    return TimmBackbone(
         model,
         name=name,
         pooling=pooling,

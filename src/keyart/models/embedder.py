@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from keyart.errors import InputError
 from keyart.models.backbone import Backbone
 from keyart.models.backbone_factory import create_backbone
+from keyart.models.backbone_names import list_names
 from keyart.models.heads.base import Head
 from keyart.models.heads.registry import build_head_from_description
 from keyart.models.hub import local_folder
@@ -302,8 +303,8 @@ def _check_size(weights: Path, backbone: dict[str, Any], head: dict[str, Any] | 
         if not all(1 <= side <= MAX_SIDE for side in backbone.get(key, ())):
             raise ValueError(f"{key} is {backbone[key]}, and the largest is {MAX_SIDE} pixels a side")
     with torch.device("meta"):  # shapes without numbers
-        model = timm.create_model(backbone["name"], pretrained=False, num_classes=0)
-        tensors = [*model.state_dict().values()]
+        models = [timm.create_model(name, pretrained=False, num_classes=0) for name in list_names(backbone["name"])]
+        tensors = [tensor for model in models for tensor in model.state_dict().values()]
         if head is not None:
             tensors += build_head_from_description(head).state_dict().values()
     needed = sum(tensor.nbytes for tensor in tensors)

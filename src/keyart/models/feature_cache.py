@@ -3,15 +3,17 @@
 import hashlib
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from keyart.models.backbone import Backbone
-from keyart.models.embedder import step_size, to_images
+from keyart.models.backbone import Backbone, TimmBackbone
+from keyart.models.embedder import feature_pieces, step_size, to_images
 from keyart.models.precision import autocast_for, resolve_precision
 from keyart.models.weights import digest
 from keyart.utils.cache import cache_folder, load_array, locked, save_array
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 FEATURES_VERSION = 1
 
 
-def features_key(backbone: Backbone, pixels: "PixelCache", precision: str) -> str:
+def features_key(backbone: TimmBackbone, pixels: "PixelCache", precision: str) -> str:
     """Return a cache key for the features of ``pixels``; it changes whenever the features may change.
 
     It covers the hash of the weights, the architecture, pooling, normalisation, sizes and number format, and the
@@ -63,6 +65,8 @@ def cached_features(
     incomplete file that could be read. Features are stored in float32. Heads standardise them, and this would amplify
     the error of a coarser format in columns whose standard deviation is small compared with their mean.
 
+    Of several networks side by side, each one's features are stored too, so that other combinations can use them.
+
     Args:
         backbone: The frozen backbone; used in evaluation mode.
         pixels: The posters.
@@ -82,50 +86,71 @@ def cached_features(
     device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     precision = resolve_precision(device, precision)
     folder = cache_folder("features", cache_dir)
-    key = features_key(backbone, pixels, precision)
+    networks = backbone.networks
+
+    def of_network(which: int) -> np.ndarray:
+        def report(done: int, total: int) -> None:
+            if progress is not None:
+                progress((which * total + done) // len(networks), total)
+
+        network = networks[which]
+        rows = partial(_compute, network, pixels, device, precision, batch_size, report)
+        return _cached(folder, features_key(network, pixels, precision), (len(pixels), network.feature_dim), rows)
+
+    if len(networks) == 1:
+        return of_network(0)
+    keys = [features_key(network, pixels, precision) for network in networks]
+    key = hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:32]
+
+    def joined() -> Iterator[Tensor]:
+        each = [feature_pieces(of_network(which)) for which in range(len(networks))]
+        yield from (backbone.combine(rows) for rows in zip(*each, strict=True))
+
+    return _cached(folder, key, (len(pixels), backbone.feature_dim), joined)
+
+
+def _cached(folder: Path, key: str, shape: tuple[int, int], rows: Callable[[], Iterator[Tensor]]) -> np.ndarray:
+    """Return the features with this key, memory-mapped; ``rows`` yields them in pieces if they are missing."""
     path = folder / f"{key}.npy"
 
     def load() -> np.ndarray | None:
-        return load_array(path, np.float32, (len(pixels), backbone.feature_dim), "r")
+        return load_array(path, np.float32, shape, "r")
+
+    def write(file: BinaryIO) -> None:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for some in rows():
+            file.write(some.numpy().astype("<f4", copy=False).tobytes())
 
     if (found := load()) is None:
         with locked(folder / f"{key}.lock"):
             if (found := load()) is None:
-                _write(path, backbone, pixels, device, precision, batch_size, progress)
+                save_array(path, write, alone=True)
                 found = load()
     assert found is not None
     return found
 
 
-def _write(
-    path: Path,
-    backbone: Backbone,
+def _compute(
+    network: TimmBackbone,
     pixels: "PixelCache",
     device: torch.device,
     precision: str,
     batch_size: int,
-    progress: Callable[[int, int], None] | None,
-) -> None:
-    """Compute all features and write them directly to a file that becomes ``path``."""
+    progress: Callable[[int, int], None],
+) -> Iterator[Tensor]:
+    """Yield the features of all posters in pieces, on the CPU."""
     total = len(pixels)
-    log.info("computing frozen features of %d posters by %s on %s in %s", total, backbone.name, device, precision)
-    home, training = backbone.mean.device, backbone.training
-    backbone.to(device).eval()
+    log.info("computing frozen features of %d posters by %s on %s in %s", total, network.name, device, precision)
+    home, training = network.mean.device, network.training
+    network.to(device).eval()
     step = step_size(batch_size, device)
-
-    def write(file: BinaryIO) -> None:
-        header = {"descr": "<f4", "fortran_order": False, "shape": (total, backbone.feature_dim)}
-        np.lib.format.write_array_header_1_0(file, header)
+    try:
         for start in range(0, total, step):
             stop = min(start + step, total)
             images = to_images(pixels.take(np.arange(start, stop)), device)
             with torch.inference_mode(), autocast_for(device, precision):
-                features = backbone(images)
-            file.write(features.cpu().numpy().astype("<f4", copy=False).tobytes())
-            if progress is not None:
-                progress(stop, total)
-
-    try:
-        save_array(path, write, alone=True)
+                features = network(images)
+            yield features.cpu()
+            progress(stop, total)
     finally:
-        backbone.to(home).train(training)
+        network.to(home).train(training)

@@ -12,6 +12,7 @@ import pandas as pd
 from PIL import Image
 
 from keyart.errors import InputError
+from keyart.models.backbone_names import join_names
 from keyart.reports.charts.embedding_map import draw_decade_map, draw_genre_map
 from keyart.reports.charts.figure import save_chart
 from keyart.reports.charts.genre_bars import draw_genre_bars, genre_rows
@@ -130,10 +131,15 @@ def draw_pictures(
     return Pictures(drawn.files, drawn.charts, rows, wall, drawn.scores)
 
 
+def backbone_of(config: Mapping[str, Any]) -> str | None:
+    """Return the names of a run's backbone, None if its configuration has none."""
+    backbone = (config.get("model") or {}).get("backbone")
+    return join_names(backbone) if backbone else None
+
+
 def gallery_note(rows: NeighbourLists, posters: int, split: str, config: Mapping[str, Any]) -> str:
     """Describe in one line what a gallery shows."""
-    backbone = (config.get("model") or {}).get("backbone")
-    parts = [str(part) for part in (config.get("name"), backbone) if part]
+    parts = [str(part) for part in (config.get("name"), backbone_of(config)) if part]
     parts.append(f"{len(rows)} of {posters:,} {split} posters, chosen for variety, search the other {posters - 1:,}")
     return " · ".join(parts)
 

@@ -18,7 +18,7 @@ from keyart.reports.html import load_macros
 from keyart.reports.neighbours import find_neighbours
 from keyart.reports.page import build_credits, build_page
 from keyart.reports.poster_html import LARGE, PosterImages, cosine_text
-from keyart.reports.run_pictures import Pictures, Progress, draw_pictures
+from keyart.reports.run_pictures import Pictures, Progress, backbone_of, draw_pictures
 from keyart.reports.score_table import headline, score_tables
 from keyart.utils.files import write_text
 from keyart.utils.text import Markup
@@ -101,7 +101,7 @@ def write_report(
         count=len(at),
         trained=int((names == "train").sum()),
         size=matrix.shape[1],
-        backbone=(config.get("model") or {}).get("backbone"),
+        backbone=backbone_of(config),
         loss=loss,
         branches=branches,
         output_size=output_size,

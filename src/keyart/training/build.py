@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from keyart.errors import InputError
 from keyart.images.augment import Augment
 from keyart.metrics.registry import DEFAULT_METRICS
+from keyart.models.backbone_names import list_names
 from keyart.models.heads.build import parameters_of
 from keyart.training.experiment import (
     CallbackSettings,
@@ -44,7 +45,7 @@ def build(cfg: DictConfig) -> Experiment:
         monitor=cfg.monitor,
         data=read_data(cfg.data),
         model=ModelSettings(
-            model.backbone,
+            list_names(config["model"]["backbone"]),
             model.weights,
             model.pooling,
             model.flip_average,

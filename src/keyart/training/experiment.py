@@ -44,7 +44,7 @@ class ModelSettings:
     """The embedder: arguments of `create_backbone` and `build_head`.
 
     Args:
-        backbone: Name of a timm model.
+        backbone: Names of one or several timm models.
         weights: ``pretrained``, ``none`` or a file.
         pooling: Name of the pooling, see `Backbone`.
         flip_average: Whether to average the columns that the pooling adds over a poster and its mirror image.
@@ -55,7 +55,7 @@ class ModelSettings:
         output_size: Width of the final embedding; None: that of the head.
     """
 
-    backbone: str
+    backbone: list[str]
     weights: str
     pooling: str
     flip_average: bool

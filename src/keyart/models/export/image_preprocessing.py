@@ -3,6 +3,7 @@
 from typing import Any
 
 from keyart.images.decode import MAX_STRETCH
+from keyart.models.backbone import TimmBackbone
 from keyart.models.embedder import Embedder
 
 
@@ -26,8 +27,8 @@ images = np.asarray(image, dtype=np.float32).transpose(2, 0, 1)[None] / 255"""
 
 def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
     """Describe each step from an image file to the model's input, and the output, as plain values."""
-    backbone = embedder.backbone
-    height, width = backbone.image_size
+    networks = embedder.backbone.networks
+    height, width = embedder.backbone.image_size
     return {
         "input": {
             "name": "images",
@@ -60,8 +61,11 @@ def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
         ],
         "normalisation": {
             "where": "inside the graph",
-            "mean": [float(value) for value in backbone.mean.flatten()],
-            "std": [float(value) for value in backbone.std.flatten()],
+            **(
+                _normalisation(networks[0])
+                if len(networks) == 1
+                else {one.name: _normalisation(one) for one in networks}
+            ),
         },
         "output": {
             "name": "embedding",
@@ -70,3 +74,8 @@ def describe_preprocessing(embedder: Embedder) -> dict[str, Any]:
             "length": "1 (L2-normalised): inner products are cosine similarities",
         },
     }
+
+
+def _normalisation(network: TimmBackbone) -> dict[str, list[float]]:
+    """Return mean and standard deviation of each channel."""
+    return {name: [float(value) for value in getattr(network, name).flatten()] for name in ("mean", "std")}

@@ -11,6 +11,7 @@ from keyart.errors import InputError
 from keyart.models.embedder import Embedder
 from keyart.models.export.examples import example_images, quiet, trace
 from keyart.models.export.image_preprocessing import pixel_lines
+from keyart.models.poolings.registry import adds_columns
 
 TOLERANCE = 1e-4
 """Maximum absolute difference between two numbers of an embedding that count as equal."""
@@ -51,7 +52,7 @@ def write_programs(embedder: Embedder, folder: Path) -> float:
     with torch.inference_mode():
         features = embedder.backbone(images)
     parts: dict[str, tuple[nn.Module, Tensor]] = {"embedder.pt2": (embedder, images)}
-    if embedder.backbone.added_pooling is None:
+    if not adds_columns(embedder.backbone.pooling):
         parts["head.pt2"] = (_FromFeatures(embedder), features.clone())
     try:
         found = max(_write(module, inputs, folder / name) for name, (module, inputs) in parts.items())

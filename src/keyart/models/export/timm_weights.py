@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from keyart.models.backbone import Backbone
+from keyart.errors import InputError
+from keyart.models.backbone import TimmBackbone
 from keyart.models.embedder import Embedder
 from keyart.models.weights import save_state
 from keyart.utils.files import write_json
@@ -19,8 +20,17 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
     Args:
         embedder: The embedder; its backbone may be fine-tuned.
         folder: An existing folder.
+
+    Raises:
+        InputError: The backbone consists of several timm models.
     """
-    backbone = embedder.backbone
+    backbone, *others = embedder.backbone.networks
+    if others:
+        raise InputError(
+            f"timm's format holds one model, not {embedder.backbone.name}; take ``target=onnx``",
+            parameter="target",
+            value="timm",
+        )
     save_state(backbone.model, folder / "model.safetensors", {"format": "pt"})
     write_json(folder / "config.json", timm_config(backbone))
     save_state(embedder.head, folder / "head.safetensors", {"format": "pt"})
@@ -38,7 +48,7 @@ def write_timm(embedder: Embedder, folder: Path) -> None:
     )
 
 
-def timm_config(backbone: Backbone) -> dict[str, Any]:
+def timm_config(backbone: TimmBackbone) -> dict[str, Any]:
     """Return the ``config.json`` of timm's hub format for a backbone without a classifier."""
     model = backbone.model
     known: dict[str, Any] = dict(model.pretrained_cfg)

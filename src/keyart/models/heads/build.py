@@ -1,7 +1,7 @@
 """Creation of heads from configuration values."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keyart.catalogue.relevance import RelevanceKind
@@ -13,7 +13,7 @@ from keyart.models.heads.projection import Projection
 from keyart.models.heads.registry import HEADS, PROJECTED, TRAINED
 from keyart.models.poolings.base import Groups
 
-#: Groups of a feature bank that the frozen-features branch keeps: moments of all depths.
+#: Groups of a feature bank that the frozen-features branch keeps, of each network: moments of all depths.
 FROZEN_GROUPS = ("head", "high", "mid", "low")
 
 
@@ -88,7 +88,10 @@ def build_head(
     if with_frozen:
         assert frozen_features is not None
         combined["frozen_features"] = _project(
-            groups, FROZEN_GROUPS, frozen_features["components"], frozen_features["power"]
+            groups,
+            [name for name in groups if name.rpartition("/")[2] in FROZEN_GROUPS],
+            frozen_features["components"],
+            frozen_features["power"],
         )
         combined["balance"] = frozen_features["balance"]
     return CombinedHead(feature_dim, learned, **combined)
@@ -104,8 +107,10 @@ def parameters_of(kind: str) -> list[str]:
     return [name for name in list(inspect.signature(HEADS[kind].load()).parameters)[2:] if name != "relation"]
 
 
-def _project(groups: Groups, names: Any, components: int, power: float = 0.0, *, rotate: bool = False) -> Projection:
-    """Create a projection of the named groups, or of the pooled features if none of these groups exists."""
-    chosen = {name: groups[name] for name in names if name in groups} or {"pooled": groups["pooled"]}
+def _project(
+    groups: Groups, names: Sequence[str], components: int, power: float = 0.0, *, rotate: bool = False
+) -> Projection:
+    """Create a projection of the named groups, or of the pooled features if none is named."""
+    chosen = {name: groups[name] for name in names} or {"pooled": groups["pooled"]}
     width = sum(stop - start for start, stop in chosen.values())
     return Projection(chosen, min(components, width - 1), power, rotate)

@@ -195,6 +195,7 @@ def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tu
         with progress_bar("frozen features") as report:
             features = cached_features(backbone, posters.pixels, progress=report)
         return BACKBONE, np.asarray(features, dtype=np.float32), None
+    from keyart.models.backbone_names import join_names
     from keyart.runs.evaluation.posters import embed_and_frozen
 
     seen = posters
@@ -204,7 +205,7 @@ def _vectors(posters: Posters, table: Any, problems: Any, run: Run | None) -> tu
         if len(seen) != len(posters):
             raise InputError(f"{table.source}: its images changed while they were read; start again")
     embeddings, frozen = embed_and_frozen(run, run.embedder, seen, precision=run.precision)
-    return str(run.setting("model", "backbone")), frozen, embeddings
+    return join_names(run.setting("model", "backbone")), frozen, embeddings
 
 
 def _spaces(

@@ -13,7 +13,7 @@ from keyart.models.embedder import Embedder
 from keyart.models.heads.linear import LinearHead
 from keyart.models.heads.reduced import ReducedHead
 from keyart.models.pooling import to_map
-from keyart.retrieval.explanation.feature_maps import MapLayout, features, map_features, place
+from keyart.retrieval.explanation.feature_maps import MapLayout, by_network, features, map_features, place
 from keyart.retrieval.explanation.gradients import integrated_gradients
 from keyart.retrieval.explanation.resampling import resample
 
@@ -110,7 +110,7 @@ def explain_pair(
     grid = (-(-height // CELL), -(-width // CELL))
     looks = [map_features(backbone, image, precision) for image in pair]
     first = looks[0]
-    if first is None or (first[1][0].ndim != 3 and not first[0].stages):
+    if first is None or not all(map(_has_positions, first[0], by_network(*first))):
         return _over_pixels(embedder, pair, average, grid)
     seen = first[0]
     maps = [found[1] for found in looks if found is not None]
@@ -118,21 +118,27 @@ def explain_pair(
     return exact or _over_maps(embedder, seen, pair, maps, average, grid, precision)
 
 
+def _has_positions(seen: MapLayout, maps: Sequence[Tensor]) -> bool:
+    """Return whether a network's pooling reads maps, not tokens alone."""
+    return maps[0].ndim == 3 or seen.stages > 0
+
+
 @torch.no_grad()
 def _sum_over_positions(
-    embedder: Embedder, seen: MapLayout, maps: Sequence[list[Tensor]], grid: tuple[int, int]
+    embedder: Embedder, seen: Sequence[MapLayout], maps: Sequence[list[Tensor]], grid: tuple[int, int]
 ) -> Explanation | None:
     """Compute the exact attributions; None if the embedding is not a sum over positions."""
     backbone, head = embedder.backbone, embedder.head
     linear = head.head if isinstance(head, ReducedHead) else head
-    if not isinstance(linear, LinearHead) or backbone.added_pooling is not None:
+    network, *others = backbone.networks
+    if not isinstance(linear, LinearHead) or network.added_pooling is not None or others:
         return None
     # The reduction is linear too, so the embedding is still a sum over positions.
     weight, bias = (head.reduce(some).double() for some in (linear.project.weight.T, linear.project.bias))
     placed, vectors = [], []
     for own in maps:
         pooled = features(backbone, seen, [own[0][None]])[0]
-        last = to_map(own[0][None], backbone.model.num_features, 0)[0].double()
+        last = to_map(own[0][None], network.model.num_features, 0)[0].double()
         # If the network normalises or activates after pooling, its features are not the mean over positions.
         if last.shape[0] != len(pooled) or not torch.allclose(last.mean((1, 2)).float(), pooled, rtol=1e-4, atol=1e-5):
             return None
@@ -152,7 +158,7 @@ def _sum_over_positions(
 
 def _over_maps(
     embedder: Embedder,
-    seen: MapLayout,
+    seen: Sequence[MapLayout],
     pair: Sequence[Tensor],
     maps: Sequence[list[Tensor]],
     average: AveragePoster,
