@@ -23,7 +23,7 @@ from pathlib import Path
 
 from tests.faults.cases import CACHED, ROWS, Case
 from tests.faults.forks import answers, is_one_line, last_line, run
-from tests.faults.strikes import COMMANDS, HISTORY, POSTERS, TRAIN, Trial, visit
+from tests.faults.strikes import COMMANDS, FAULTS, HISTORY, POSTERS, TRAIN, WARM, Trial, visit
 
 HERE = Path(__file__).resolve().parent
 PR_SET_PDEATHSIG = 1
@@ -78,7 +78,7 @@ def prepare(base: Path) -> None:
     os.chdir(base)
     os.environ["KEYART_CACHE"] = str(base / "cache")
     finish([*TRAIN, "hydra.run.dir=run"])
-    shutil.rmtree(base / "cache")
+    (base / "cache").rename(base.with_name(WARM))
 
 
 def prepare_cases(base: Path, ready: Path) -> str:
@@ -211,6 +211,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="tries for each row of each command; all by default")
     parser.add_argument("--commands", default=",".join(COMMANDS), help="the commands to strike")
+    parser.add_argument("--faults", default=",".join(FAULTS), help="the faults that strike them")
     parser.add_argument("--rows", default=",".join([*ROWS, "locales"]), help="the rows of hostile input")
     options = parser.parse_args()
     if "LD_PRELOAD" not in os.environ:
@@ -238,7 +239,7 @@ def main() -> int:
             trial = Trial(base, command)
             known, operations = trial.measure()
             for fault, tries in trial.faults(operations, options.sample).items():
-                if tries:
+                if tries and fault in options.faults.split(","):
                     table.add(fault, command, [trial.outcome(known, limits) for limits in tries], trial.memory)
         if rows := list(filter(None, options.rows.split(","))):
             known = prepare_cases(base, ready)

@@ -77,9 +77,12 @@ ROUTES = [
     "recommend?user=u1",
 ]
 """What is asked of a server below ``/api/runs/0/``."""
+WARM = "warm"
+"""Folder beside that of the posters: the cache that the first training has left."""
 AGAIN = {"sweep": [TRAIN[0], "-m", "resume_sweep=out"]}
 """How to go on where the same command once more is refused, with these words in the message."""
 STOPS = {"Ctrl-C": -signal.SIGINT, "Ctrl-C twice": -100 - signal.SIGINT, "SIGTERM": -signal.SIGTERM}
+FAULTS = ["kill", "disk full", *STOPS, "read-only", "file size", "64 descriptors", "memory"]
 ENDS = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, 130, 143)
 """Exit codes of commands that a signal ended."""
 
@@ -117,10 +120,12 @@ class Trial:
         self.memory = 0
 
     def start_over(self) -> None:
-        """Copy all that the command reads, without a cache."""
+        """Copy all that the command reads, without a cache unless it is to be cleared."""
         os.chdir("/")
         shutil.rmtree(self.folder, ignore_errors=True)
         shutil.copytree(self.base, self.folder, symlinks=True)
+        if self.name == "doctor":
+            shutil.copytree(self.base.with_name(WARM), self.folder / "cache")
         os.chdir(self.folder)
         os.environ["KEYART_CACHE"] = str(self.folder / "cache")
 

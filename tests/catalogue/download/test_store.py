@@ -1,5 +1,6 @@
 """The poster store: nothing outside the folder, and no incomplete file."""
 
+import errno
 import os
 import threading
 
@@ -79,14 +80,23 @@ def test_a_file_in_the_folders_place_is_reported(tmp_path):
         PosterStore(tmp_path / "posters")
 
 
-def test_a_full_disk_stops_everything_in_one_line(bring, table, server, picture, monkeypatch, tmp_path):
+FAULTS = {
+    errno.ENOSPC: (InputError, "no space is left"),
+    errno.EFBIG: (InputError, "larger than is allowed"),
+    errno.EIO: (OSError, "Input/output error"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_disk_that_fails_stops_everything_in_one_line(fault, bring, table, server, picture, monkeypatch, tmp_path):
     server.routes = {f"/{n}.jpg": body(picture()) for n in range(4)}
 
     def full(*ignored, **also_ignored):
-        raise OSError(28, "No space left on device")
+        raise OSError(fault, os.strerror(fault))
 
     monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(InputError, match="no space is left"):
+    kind, message = FAULTS[fault]
+    with pytest.raises(kind, match=message):
         bring(table({f"{n}": f"/{n}.jpg" for n in range(4)}))
     assert not (tmp_path / "posters").exists()
 

@@ -120,7 +120,8 @@ async def fetch(
             for _ in range(max(1, min(workers, len(posters)))):
                 group.create_task(work())
     except ExceptionGroup as group:
-        raise next((error for error in group.exceptions if isinstance(error, InputError)), group) from None
+        faults = group.exceptions
+        raise next((error for error in faults if isinstance(error, InputError)), faults[0]) from None
     received = [outcome for outcome in outcomes if isinstance(outcome, int) and outcome]
     return FetchResult(
         posters=len(posters),

@@ -11,19 +11,14 @@ from pathlib import Path
 
 from keyart.catalogue.image_folder import leaves_folder
 from keyart.errors import InputError
+from keyart.utils.files import storage_fault
 
 #: Maximum bytes of one part of a path: temporary names are longer and must also fit the file system's limit of 255.
 MAX_PART = 200
 DRAFT = ".part"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-_STOPPING = {
-    errno.ENOSPC: "no space is left there",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EACCES: "it may not be written",
-    errno.EPERM: "it may not be written",
-    errno.EROFS: "its file system is read-only",
-}
+_STOPPING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class BadName(Exception):
@@ -154,4 +149,4 @@ class PosterStore:
         except OSError as error:
             if error.errno not in _STOPPING:
                 raise
-            raise InputError(f"{self.root}: {_STOPPING[error.errno]}; make room, or name another folder") from error
+            raise InputError(f"{self.root}: {storage_fault(error)}; make room, or name another folder") from error
