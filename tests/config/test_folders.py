@@ -1,11 +1,19 @@
 """Tests that a run or a sweep never writes into another one's folder by accident."""
 
+import errno
+import os
+
 import pytest
 import yaml
+from omegaconf import OmegaConf
 
 from keyart.config import preflight
 from keyart.config.compose import compose_plain
+from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
+from keyart.launch.sweep.running import running_process
+from keyart.runs.sweep.state import Plan
+from keyart.utils.folder_lock import release
 
 
 def refusal(arguments):
@@ -46,3 +54,26 @@ def test_a_file_is_no_folder(arguments, tmp_path):
 @pytest.mark.parametrize("arguments", [["hydra.run.dir=${nosuch}"], ["-m", "seed=0,1", "hydra.sweep.dir=${nosuch}"]])
 def test_a_folder_named_after_a_key_that_is_not_there(arguments):
     assert "there is no key nosuch" in refusal(arguments)
+
+
+def test_a_sweep_does_not_begin_where_its_plan_cannot_be_written(tmp_path, monkeypatch, capsys):
+    """Hydra would turn the error into a warning and run the jobs, which nobody could continue."""
+    hydra = {
+        "sweep": {"dir": str(tmp_path / "s")},
+        "overrides": {"task": ["seed=1,2"], "hydra": ["hydra.mode=MULTIRUN"]},
+    }
+    config = OmegaConf.create({"hydra": {**hydra, "sweeper": {"_target_": "hydra.BasicSweeper", "params": None}}})
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(tmp_path / "s" / "sweep.yaml"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Plan, "write", full)
+        with pytest.raises(SystemExit, match="2"):
+            SweepReport().on_multirun_start(config)
+    assert "s/sweep.yaml: no space is left there; make room, or name another place\n" in capsys.readouterr().err
+    assert running_process(tmp_path / "s") is None
+    SweepReport().on_multirun_start(config)
+    release((tmp_path / "s").resolve())
+    monkeypatch.setattr(SweepReport, "begun", None)
+    assert Plan.read(tmp_path / "s").jobs == (("seed=1",), ("seed=2",))

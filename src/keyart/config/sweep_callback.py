@@ -12,6 +12,7 @@ from keyart.errors import InputError
 from keyart.launch.sweep.running import TASK
 from keyart.runs.sweep.state import Plan, is_sweep
 from keyart.training.world_size import is_rank_zero
+from keyart.utils.files import describe_fault
 from keyart.utils.folder_lock import acquire, release
 from keyart.utils.program import train_prefix
 from keyart.utils.text import echo
@@ -63,11 +64,11 @@ class SweepReport(Callback):
             acquire(folder, TASK)
             if is_sweep(folder):
                 resumed_sweep(folder, [*plan.overrides, *(o for o in plan.hydra if not o.startswith("hydra.mode="))])
+            plan.write(folder)
         except (InputError, OSError) as error:
             release(folder)
-            echo(f"{train_prefix()}: {error}", err=True)
+            echo(f"{train_prefix()}: {describe_fault(error) if isinstance(error, OSError) else error}", err=True)
             raise SystemExit(2) from None
-        plan.write(folder)
         SweepReport.begun = folder
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
