@@ -1,6 +1,7 @@
 """The index on disk (complete, memory-mapped, with its embedder), and engines compared with exact search."""
 
 import json
+import resource
 import subprocess
 import sys
 import textwrap
@@ -14,6 +15,7 @@ from keyart.errors import InputError
 from keyart.retrieval.engines.ivfpq import IVFPQEngine
 from keyart.retrieval.engines.recall_probe import RecallProbe
 from keyart.retrieval.engines.registry import find_engine
+from keyart.retrieval.faiss_files import write_faiss
 from keyart.retrieval.index import PosterIndex
 from tests.indexes import clustered, make_index, table
 
@@ -215,6 +217,20 @@ def test_a_rebuild_that_fails_leaves_the_old_index(broken, tmp_path, monkeypatch
         make_index(40).save(tmp_path / "index")
     np.testing.assert_array_equal(PosterIndex.load(tmp_path / "index").vectors(), before)
     assert [path.name for path in tmp_path.iterdir()] == ["index"]
+
+
+@pytest.mark.parametrize("missing", [1, 3_000, 9_000])
+def test_an_index_whose_end_cannot_be_written_is_refused(missing, tmp_path):
+    index = make_index(60).index
+    write_faiss(index, tmp_path / "whole.faiss")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "whole.faiss").stat().st_size - missing, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            write_faiss(index, tmp_path / "cut.faiss")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.faiss"]
 
 
 REBUILD = """
