@@ -313,3 +313,28 @@ def test_a_name_that_a_library_cannot_write_is_one_line(keyart, monkeypatch):
     code, out, err = keyart("doctor")
     assert (code, out) == (2, "")
     assert err == "keyart: /data/a\\udcffb.parquet: is not a name in UTF-8; choose another\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        ImportError("/x/_kd_tree.so: failed to map segment from shared object"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 9 bytes."),
+    ],
+)
+@pytest.mark.parametrize(("name", "place"), [("doctor", "app.app"), ("train", "hydra_entry.run_job")])
+def test_no_memory_is_one_line(error, name, place, keyart, monkeypatch):
+    def fail(*given, **named):
+        raise error
+
+    monkeypatch.setattr(f"keyart.cli.{place}", fail)
+    code, out, err = keyart(name)
+    assert (code, out) == (2, "")
+    program = "keyart" if name == "doctor" else "keyart train"
+    assert err.endswith(
+        f"{program}: there is not enough memory; close other programs, or raise its limit (ulimit -v)\n"
+    )
+    monkeypatch.setattr(f"keyart.cli.{place}", lambda *given, **named: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        keyart(name)

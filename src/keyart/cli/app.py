@@ -16,7 +16,7 @@ from keyart import __version__
 from keyart.cli.commands import COMMANDS
 from keyart.cli.spelling import option_spelling
 from keyart.errors import InputError
-from keyart.utils.allocator import keep_freed_memory
+from keyart.utils.allocator import NO_MEMORY, is_out_of_memory, keep_freed_memory
 from keyart.utils.files import describe_fault, without_drafts
 from keyart.utils.paths import expand_home
 from keyart.utils.text import echo, prepare_streams, printable
@@ -114,11 +114,13 @@ def main() -> None:
     except UnicodeEncodeError as error:  # FAISS and Parquet name files in UTF-8
         echo(f"keyart: {printable(without_drafts(error.object))}: is not a name in UTF-8; choose another", err=True)
         code = 2
-    except MemoryError:
-        echo("keyart: there is not enough memory; close other programs, or raise its limit (ulimit -v)", err=True)
-        code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        echo(f"keyart: {NO_MEMORY}", err=True)
+        code = 2
     sys.exit(code if isinstance(code, int) else 0)
 
 

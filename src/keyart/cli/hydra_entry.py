@@ -18,6 +18,7 @@ from keyart.config.preflight import with_search_path
 from keyart.config.sweep_callback import SweepReport
 from keyart.errors import InputError
 from keyart.launch.config_keys import config_key
+from keyart.utils.allocator import NO_MEMORY, is_out_of_memory
 from keyart.utils.files import describe_fault, write_text
 from keyart.utils.program import train_prefix
 from keyart.utils.text import echo, prepare_streams
@@ -86,6 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if isinstance(stop.__cause__, InputError):
             echo(f"{train_prefix()}: {stop.__cause__}", err=True)
         raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        echo(f"{train_prefix()}: {NO_MEMORY}", err=True)
+        code = 2
     finally:
         try:
             finished = SweepReport.end()

@@ -1,12 +1,29 @@
-"""Memory allocator setting for CPU networks: keep freed memory for the next layer."""
+"""Memory of this process: freed blocks that are kept for the next layer, and errors that say that there is none."""
 
 import ctypes
 import os
+import re
 from functools import cache
 
 # From glibc's malloc.h.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEPT_BLOCK = 1 << 30
+NO_MEMORY = "there is not enough memory; close other programs, or raise its limit (ulimit -v)"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that this process could not get memory of the system.
+
+    Python raises ``MemoryError``, a library that cannot be loaded ``ImportError``, and PyTorch ``RuntimeError``.
+
+    Examples:
+        >>> is_out_of_memory(ImportError("x.so: failed to map segment from shared object")), is_out_of_memory(OSError())
+        (True, False)
+    """
+    text = "failed to map segment|[cC]annot allocate memory|can't allocate memory"
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError | RuntimeError) and re.search(text, str(error)) is not None
+    )
 
 
 @cache
