@@ -2,10 +2,10 @@
 
     python benchmarks/step.py [--steps 10] [--posters 400] [--batch 64] [override …]
 
-The run is that of `python train.py training.head_epochs=0 training.finetune_epochs=1`. After each of its steps the
-hand-written loop takes one on the same posters, with a copy of the model: gather, augment, forward, loss over the same
-relations, backward, clip, AdamW, nothing else. A step of ours is all that passes from the end of that to the end of our
-next step: loader, transfer, augmentation, hooks, logging.
+The run is that of `python train.py experiment=plain training.head_epochs=0 training.finetune_epochs=1`. After each of
+its steps the hand-written loop takes one on the same posters, with a copy of the model: gather, augment, forward, loss
+over the same relations, backward, clip, AdamW, nothing else. A step of ours is all that passes from the end of that to
+the end of our next step: loader, transfer, augmentation, hooks, logging.
 """
 
 import argparse
@@ -88,7 +88,8 @@ def main() -> None:
     filter_warnings()
     keep_freed_memory()  # as `keyart train` does
     with tempfile.TemporaryDirectory() as temporary:
-        overrides = ["data=posters", f"data.catalogue={measure.some_posters(Path(temporary), arguments.posters)}"]
+        overrides = ["experiment=plain", "data=posters"]
+        overrides += [f"data.catalogue={measure.some_posters(Path(temporary), arguments.posters)}"]
         overrides += [f"data.images={measure.need_posters() / 'posters'}", "training.head_epochs=0"]
         overrides += ["training.finetune_epochs=100", f"sampler.batch_size={arguments.batch}", *arguments.overrides]
         with initialize_config_dir(str(measure.ROOT / "conf"), version_base="1.3"):

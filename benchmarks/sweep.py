@@ -1,6 +1,6 @@
 """A sweep over 16 margins of the angular loss, head phase, beside what one writes with Lightning and PML.
 
-    python benchmarks/sweep.py [--margins 16] [--epochs 20] [--recompute-share 1] [override …]
+    python benchmarks/sweep.py [--margins 16] [--epochs 20] [--recompute-share 1] [--experiment plain] [override …]
 
 Ours is `python train.py -m loss.margin=…` on the real posters with features in the cache and without reports: each run
 validates every epoch, evaluates val and test beside chance and the frozen backbone, and leaves its embedder and index;
@@ -9,6 +9,11 @@ Lightning Trainer, a two-layer head of the same size, pytorch-metric-learning's 
 first genres, AccuracyCalculator after every epoch, once with the frozen backbone in `forward` (timm, float32, images
 from a DataLoader of 2 workers), and once with its features in memory. The first of these takes hours: one epoch of it
 is timed (of a share of the posters, if so asked) and multiplied. The second runs in two halves around ours.
+
+The limit is the arithmetic of the jobs' training steps in a bare loop (forward, loss, backward, optimiser), with
+everything prepared and nothing validated, evaluated or written: one job's steps times the number of jobs, and the steps
+of all jobs stacked into one computation by `torch.func`, each timed over the fastest of three epochs. No launcher can
+be faster.
 """
 
 import argparse
@@ -16,12 +21,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import measure
 
-RECOMPUTED, CACHED = 1 / 20, 1 / 2
+RECOMPUTED, CACHED, ONE_JOB = 1 / 20, 0.35, 2.5
 BATCH, HIDDEN, SIZE = 128, 512, 128
 
 
@@ -150,6 +156,61 @@ def recomputed(run: Path, share: float) -> float:
     return taken * float(scale)
 
 
+def arithmetic(run: Path, jobs: int, epochs: int) -> list[float]:
+    """Return the seconds of the training steps of ``jobs`` runs in a bare loop: one by one, and stacked."""
+    import torch
+    from omegaconf import OmegaConf
+    from torch import Tensor, nn
+
+    from keyart.losses.objective import EmbeddedBatch, compute_loss
+    from keyart.training.build import build
+    from keyart.training.fit import build_data, build_module
+    from keyart.training.prepare import prepare
+    from keyart.utils.allocator import keep_freed_memory
+
+    class Branches(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = embedder.head
+
+        def forward(self, transformed: Tensor) -> Tensor:
+            return torch.cat([nn.functional.normalize(one, dim=1) for one in self.head.branches(transformed)], dim=1)
+
+    keep_freed_memory()  # as `keyart train` does
+    experiment = build(OmegaConf.load(run / "config.yaml"))
+    prepared, embedder = prepare(experiment)
+    module, data = build_module(experiment, prepared, embedder), build_data(experiment, prepared)
+    data.setup("fit")
+    loaded = (data.on_before_batch_transfer(batch, 0) for batch in data.train_dataloader())
+    batches, branches = [data.on_after_batch_transfer(batch, 0) for batch in loaded], Branches().train()
+    own, fixed = dict(branches.named_parameters()), dict(branches.named_buffers())
+
+    def loss_of(weights: dict[str, Tensor], batch: dict[str, Tensor]) -> Tensor:
+        embeddings = torch.func.functional_call(branches, {**weights, **fixed}, batch["transformed"])
+        rows = EmbeddedBatch(embeddings, batch["genres"], batch["index"])
+        return compute_loss(rows, module.loss, module.relevance, branches=embeddings.shape[1] // embedder.branch_size)
+
+    def epoch_of(copies: tuple[int, ...], gradients: Callable[..., dict[str, Tensor]]) -> Callable[[], None]:
+        weights = {name: value.detach().expand(*copies, *value.shape).clone() for name, value in own.items()}
+        optimizer = experiment.optimizer.create([{"params": list(weights.values()), "lr": 1e-3, "weight_decay": 0.05}])
+
+        def epoch() -> None:
+            for batch in batches:
+                for name, gradient in gradients(weights, batch).items():
+                    weights[name].grad = gradient
+                optimizer.step()
+
+        return epoch
+
+    gradients = torch.func.grad(loss_of)
+    stacked = torch.func.vmap(gradients, in_dims=(0, None), randomness="same", chunk_size=8)
+    alone, together = epoch_of((), gradients), epoch_of((jobs,), stacked)
+    alone()
+    times = [(measure.seconds(alone), measure.seconds(together)) for _ in range(3)]
+    one, many = map(min, zip(*times, strict=True))
+    return [jobs * epochs * one, epochs * many]
+
+
 def write_features(run: Path, out: Path) -> None:
     """The run's frozen features, from the cache."""
     import numpy as np
@@ -159,7 +220,8 @@ def write_features(run: Path, out: Path) -> None:
     from keyart.models.feature_cache import cached_features
 
     pixels, _, _ = open_pixels([Path(path) for path in splits_of(run)["file"]], (256, 176))
-    np.save(out, np.array(cached_features(load_frozen(run / "embedder"), pixels)))
+    backbone = load_frozen(run / "embedder")
+    np.save(out, np.array(cached_features(backbone, pixels)[:, : backbone.num_features]))
 
 
 def call(command: list[str]) -> tuple[float, str]:
@@ -179,6 +241,7 @@ def main() -> None:
     parser.add_argument("--margins", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--recompute-share", type=float, default=1.0)
+    parser.add_argument("--experiment", default="plain", help="the peer's model is that of plain")
     parser.add_argument("--worker", nargs="+", help=argparse.SUPPRESS)
     parser.add_argument("overrides", nargs="*", help="of the runs")
     arguments = parser.parse_args()
@@ -188,6 +251,8 @@ def main() -> None:
             cached(Path(run), Path(rest[0]), [float(margin) for margin in rest[1].split(",")], int(rest[2]))
         elif which == "features":
             write_features(Path(run), Path(rest[0]))
+        elif which == "arithmetic":
+            print(*arithmetic(Path(run), *map(int, rest)))
         else:
             print(recomputed(Path(run), float(rest[0])))
         return
@@ -196,7 +261,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         train = [sys.executable, "train.py", "data=posters", f"data.catalogue={posters / 'catalogue.csv'}"]
         train += [f"data.images={posters / 'posters'}", f"training.head_epochs={arguments.epochs}"]
-        train += ["callbacks.report=false", *arguments.overrides]
+        train += [f"experiment={arguments.experiment}", "callbacks.report=false", *arguments.overrides]
         _, first = call([*train, "training.head_epochs=1", f"hydra.run.dir={temporary}/first"])  # fills the caches
         script, features = [sys.executable, __file__, "--worker"], f"{temporary}/features.npy"
         call([*script, "features", first, features])
@@ -210,26 +275,36 @@ def main() -> None:
             return call([*line, f"hydra.sweep.dir={temporary}/{name}"])[0]
 
         peer = plain(margins[:half])
+        one = call([*train, f"hydra.run.dir={temporary}/one"])[0]
         in_turn, beside = swept("in-turn"), swept("beside", "hydra/launcher=local")
         peer += plain(margins[half:])
+        sizes = str(len(margins)), str(arguments.epochs)
+        limits = [float(one) for one in call([*script, "arithmetic", first, *sizes])[1].split()]
         epoch = float(call([*script, "recomputed", first, str(arguments.recompute_share)])[1])
     whole = epoch * arguments.epochs * len(margins)
     share = arguments.recompute_share
     part = f"one epoch {epoch:.0f} s" + (f" (from {share:.1%} of the posters)" if share < 1 else "")
-    title = f"{len(margins)} margins, {arguments.epochs} head epochs each, real posters: {measure.machine()}"
+    title = f"{len(margins)} margins, experiment={arguments.experiment}, {arguments.epochs} epochs each, real posters"
     measure.table(
-        title,
+        f"{title}: {measure.machine()}",
         ["", "seconds", "ours beside it"],
         [
             ["Lightning + PML, features in memory", f"{peer:.0f}", ""],
             [f"Lightning + PML, backbone in it: {part}, extrapolated", f"{whole:.0f}", ""],
+            ["keyart, one job", f"{one:.0f}", ""],
             *(
-                [f"keyart, {how}, beside the {which}", f"{ours:.0f}", summary]
+                [f"keyart, {how}, beside {which}", f"{ours:.0f}", measure.beside_goal(ours / other, goal, at_most=True)]
                 for how, ours in (("job by job", in_turn), ("two jobs side by side (hydra/launcher=local)", beside))
-                for which, summary in (
-                    ("first", measure.beside_goal(ours / peer, CACHED, at_most=True)),
-                    ("second", measure.beside_goal(ours / whole, RECOMPUTED, at_most=True)),
+                for which, other, goal in (
+                    ("the first", peer, CACHED),
+                    ("the second", whole, RECOMPUTED),
+                    ("one job", one, ONE_JOB),
                 )
+            ),
+            *(
+                [f"the training steps of all jobs alone, {how}, beside {which}", f"{limit:.0f}", f"{limit / other:.2f}"]
+                for how, limit in zip(("one by one", "stacked"), limits, strict=True)
+                for which, other in (("the first", peer), ("one job", one))
             ),
         ],
     )
