@@ -86,7 +86,7 @@ def answers(output: str) -> str:
     return found.hexdigest()
 
 
-RESUMED = ("computed", "fetched", "present", "bytes")
+RESUMED = ("computed", "fetched", "present", "bytes", "cleared")
 """Keys that count what a command had still to do."""
 
 

@@ -34,12 +34,11 @@ def thumbnail(path: Path, width: int) -> bytes:
         InputError: The image is unreadable or too large.
     """
     key = thumbnail_key(path, width)
-    part, name = f"thumbnails/{key[:2]}", f"{key}.jpg"
-    if (known := load_bytes(cache_root() / part / name)) is not None:
+    if (known := load_bytes(cache_root() / "thumbnails" / key[:2] / f"{key}.jpg")) is not None:
         return known
     data = shrink(path.read_bytes(), width, str(path.name))
     with suppress(InputError):
-        save_array(cache_folder(part) / name, lambda file: file.write(data))
+        save_array(cache_folder(f"thumbnails/{key[:2]}") / f"{key}.jpg", lambda file: file.write(data))
     return data
 
 

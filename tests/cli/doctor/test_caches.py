@@ -1,12 +1,14 @@
 """Tests of the cache: sizes by part, and deletion without any other effect."""
 
+import re
 import sys
+from pathlib import Path
 from subprocess import PIPE, Popen
 
 import numpy as np
 import pytest
 
-from keyart.cli.doctor.caches import cache_findings, clear_cache
+from keyart.cli.doctor.caches import PARTS, cache_findings, clear_cache
 from keyart.cli.doctor.finding import healthy
 from keyart.errors import InputError
 from keyart.utils import cache, paths
@@ -35,9 +37,18 @@ def test_there_is_one_cache():
     assert paths.cache_root() == cache.cache_root()
 
 
+def test_whatever_is_cached_can_be_cleared():
+    sources = Path(cache.__file__).parents[2].rglob("*.py")
+    text = "".join(path.read_text() for path in sources)
+    assert {*re.findall(r"""cache_(?:folder\(|root\(\) / )f?"([a-z]+)""", text)} == {
+        *PARTS,
+        "references",
+    }  # where people put files
+
+
 def test_the_parts_are_reported_with_their_sizes_and_how_to_clear_them(root):
     findings = {finding.name: finding for finding in cache_findings()}
-    assert list(findings) == ["cache", "cache: pixels", "cache: features", "cache: demo"]
+    assert list(findings) == ["cache", *(f"cache: {part}" for part in PARTS)]
     assert findings["cache"].values["path"] == str(root)
     pixels = findings["cache: pixels"]
     assert pixels.values["files"] == 1  # locks are not counted

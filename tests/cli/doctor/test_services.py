@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from keyart.cli import doctor
+from keyart.cli.commands.check import CachePart
+from keyart.cli.doctor.caches import PARTS
 from keyart.cli.doctor.diagnosis import diagnose
 from keyart.cli.doctor.finding import Finding, healthy
 from keyart.cli.doctor.services import hub_finding, slurm_finding, wandb_finding
@@ -160,13 +162,14 @@ def test_the_table_says_what_is_broken():
 
 def test_the_command_clears_the_cache(keyart, tmp_path, monkeypatch):
     monkeypatch.setenv("KEYART_CACHE", str(tmp_path / "cache"))
-    for part in ("pixels", "features", "demo"):
+    assert [part.value for part in CachePart] == [*PARTS, "all"]
+    for part in PARTS:
         (tmp_path / "cache" / part).mkdir(parents=True)
         (tmp_path / "cache" / part / "x").write_bytes(b"x" * 5000)
     assert keyart("doctor", "--clear-cache", "demo")[1] == "demo: 4.9 KiB freed\n"
     code, out, _ = keyart("doctor", "--clear-cache", "all", "--json")
     assert code == 0
-    assert json.loads(out) == {"cleared": {"pixels": 5000, "features": 5000, "demo": 0}}
+    assert json.loads(out) == {"cleared": dict.fromkeys(PARTS, 5000) | {"demo": 0}}
     code, _, err = keyart("doctor", "--clear-cache", "everything")
     assert code == 2
     assert "features" in err

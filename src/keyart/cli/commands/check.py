@@ -15,6 +15,9 @@ class CachePart(StrEnum):
 
     pixels = "pixels"
     features = "features"
+    embeddings = "embeddings"
+    maps = "maps"
+    thumbnails = "thumbnails"
     demo = "demo"
     all = "all"
 

@@ -15,6 +15,9 @@ from keyart.utils.paths import cache_root
 PARTS = {
     "pixels": "decoded posters",
     "features": "features of frozen backbones",
+    "embeddings": "embeddings of catalogues without an index",
+    "maps": "posters as points of a map",
+    "thumbnails": "small images of posters",
     "demo": "rendered demo posters",
 }
 _LITTLE_SPACE = 2 * 2**30
