@@ -1,11 +1,18 @@
 """The options of ``keyart serve``: which posters are shown."""
 
+import contextlib
 import json
+import os
 import shutil
+import signal
+import threading
+import time
+import urllib.request
 
 import pytest
 
 from keyart.web.app import create_app
+from keyart.web.server import serve
 from tests.indexes import refused
 from tests.web.conftest import TOKEN
 
@@ -71,3 +78,34 @@ def test_embeddings_are_cached_until_an_image_changes(served, made, others, monk
 def test_a_catalogue_and_an_index_are_refused(made, others, keyart):
     run = made[2][0][0]
     refused(keyart("serve", run, *others, "--index", run / "index"), "--catalogue", "--index")
+
+
+def test_a_second_ctrl_c_ends_a_server_that_answers_without_a_traceback(library, monkeypatch, capfd, caplog):
+    begun = threading.Event()
+
+    def slow(*given):
+        begun.set()
+        time.sleep(1)
+        return b""
+
+    def visit(address):
+        server, _, token = address.partition("/?token=")
+        asked = urllib.request.Request(
+            f"{server}/api/runs/0/posters/1/image", headers={"authorization": f"Bearer {token}"}
+        )
+
+        def ask():
+            with contextlib.suppress(OSError):  # the server ends first
+                urllib.request.urlopen(asked)
+
+        threading.Thread(target=ask, daemon=True).start()
+        assert begun.wait(60)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+
+    monkeypatch.setattr("keyart.web.api.thumbnail", slow)
+    monkeypatch.setattr("webbrowser.open", visit)
+    serve(library, report=lambda address: None)
+    assert begun.is_set()
+    assert "Traceback" not in capfd.readouterr().err + caplog.text

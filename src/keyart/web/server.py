@@ -1,5 +1,6 @@
 """Start of the server: socket, token, permitted names, browser."""
 
+import logging
 import os
 import secrets
 import socket
@@ -61,8 +62,11 @@ def serve(
         report(f"as {name}: https://{name}/?token={token} (https by the proxy)")
     if browser:
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+    server = uvicorn.Server(config)
+    # After a second Ctrl-C nothing that is cut short is a fault.
+    logging.getLogger("uvicorn.error").addFilter(lambda _: not server.force_exit)
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
