@@ -74,10 +74,11 @@ def test_bfloat16_features_are_close_to_float32(tmp_path):
 
 
 class SlowPixels(FakePixels):
-    """A slow pixel source, so that a process can be killed half-way."""
+    """A pixel source that stops half-way, so that a process can be killed there."""
 
     def take(self, positions):
-        time.sleep(0.2)
+        if positions[0] >= 5:
+            time.sleep(600)
         return super().take(positions)
 
 
@@ -91,7 +92,7 @@ def test_killed_half_way_it_leaves_nothing_wrong(tmp_path, backbone):
     process = multiprocessing.get_context("spawn").Process(target=_compute_slowly, args=(tmp_path,))
     process.start()
     features = tmp_path / "features"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not list(features.glob(".*.part")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
