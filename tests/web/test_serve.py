@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import shutil
 import signal
@@ -109,3 +110,4 @@ def test_a_second_ctrl_c_ends_a_server_that_answers_without_a_traceback(library,
     serve(library, report=lambda address: None)
     assert begun.is_set()
     assert "Traceback" not in capfd.readouterr().err + caplog.text
+    assert not logging.getLogger("uvicorn.error").filters  # the next server of this process reports its faults

@@ -93,11 +93,11 @@ def load_bytes(path: Path) -> bytes | None:
 
 
 def save_array(path: Path, content: npt.NDArray[Any] | Callable[[BinaryIO], object], *, alone: bool = False) -> None:
-    """Write a ``.npy`` file with the digest of its content behind the array, where readers of such files ignore it.
+    """Write a ``.npy`` file, or another, with the digest of its content behind it, where readers ignore it.
 
     Args:
         path: The file's final name; its folder exists.
-        content: The array; or a function that writes header and numbers to an open file.
+        content: The array; or a function that writes the content to an open file.
         alone: See `write_atomically`.
 
     Raises:

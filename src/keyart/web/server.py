@@ -64,12 +64,14 @@ def serve(
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
     server = uvicorn.Server(config)
     # After a second Ctrl-C nothing that is cut short is a fault.
-    logging.getLogger("uvicorn.error").addFilter(lambda _: not server.force_exit)
+    log = logging.getLogger("uvicorn.error")
+    log.addFilter(own := lambda _: not server.force_exit)
     try:
         server.run(sockets=[listening])
     except KeyboardInterrupt:
         pass
     finally:
+        log.removeFilter(own)
         listening.close()
 
 
