@@ -10,6 +10,7 @@ process is stopped at its end.
 """
 
 import argparse
+import json
 import resource
 import statistics
 import subprocess
@@ -30,6 +31,31 @@ def stop(self, *arguments):
 EmbeddingModule.on_train_batch_end = stop
 runpy.run_path(sys.argv[0], run_name="__main__")
 raise SystemExit("no step was taken")
+"""
+STAGES = """
+import json, runpy, sys, time
+import lightning
+import keyart.training.train as stages
+import keyart.training.artifacts as artifacts
+spent, begun = {}, time.process_time()
+def timed(module, name):
+    call = getattr(module, name)
+    def wrapper(*arguments, **named):
+        start, inside = time.process_time(), sum(spent.values())
+        try:
+            return call(*arguments, **named)
+        finally:
+            spent[name] = time.process_time() - start - (sum(spent.values()) - inside)
+    setattr(module, name, wrapper)
+for name in ("prepare", "evaluate", "write_results"):
+    timed(stages, name)
+timed(artifacts, "draw_report")
+timed(lightning.Trainer, "fit")
+try:
+    runpy.run_path(sys.argv[0], run_name="__main__")
+finally:
+    spent["other"] = time.process_time() - begun - sum(spent.values())
+    print(json.dumps({"imports": begun, **spent}))
 """
 IMPORTS = "import torch, lightning, timm"
 
@@ -85,6 +111,30 @@ def main() -> None:
     goal = measure.beside_goal(ratios[0], 2.0, at_most=True)
     rows.append(["first head step beside the imports", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", goal])
     measure.table(f"Start-up: {measure.machine()}", ["", "seconds (median)", "CPU seconds (median)", ""], rows)
+    whole = call_stages([python, "-c", run.replace("/run'", "/whole'") + STAGES])
+    total = sum(whole.values())
+    labels = {
+        "imports": "imports",
+        "prepare": "posters, features, frozen results and closed-form parts, from the caches",
+        "fit": "training, with its validations",
+        "evaluate": "evaluation",
+        "write_results": "embedder, index and tables",
+        "draw_report": "gallery, pictures and report",
+        "other": "configuration and all else",
+    }
+    rows = [[text, f"{whole[name]:.1f}", f"{whole[name] / total:.0%}"] for name, text in labels.items()]
+    measure.table(
+        "A whole run of python train.py", ["", "CPU seconds", "share"], [*rows, ["together", f"{total:.1f}", ""]]
+    )
+
+
+def call_stages(command: list[str]) -> dict[str, float]:
+    """Return the CPU seconds of each stage of a run, by the name of its function."""
+    done = subprocess.run(command, capture_output=True, text=True, env=measure.environment(), cwd=measure.ROOT)
+    if done.returncode:
+        raise SystemExit(f"{command}\n{done.stderr}")
+    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return found
 
 
 if __name__ == "__main__":

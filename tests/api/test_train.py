@@ -1,6 +1,7 @@
 """`keyart.train`, and importing `keyart`."""
 
 import logging
+import re
 import statistics
 import subprocess
 import sys
@@ -32,6 +33,17 @@ def test_logging_hydra_and_standard_output_stay_as_they_were(posters, tmp_path, 
     assert (logging.root.handlers, logging.root.level) == (handlers, level)
     assert not GlobalHydra.instance().is_initialized()
     assert capfd.readouterr().out == ""
+
+
+def test_the_result_is_logged_before_the_report_is_drawn(posters, tmp_path, monkeypatch, capfd):
+    def draw(*_):
+        assert re.search(r"test/ndcg@10 0\.\d+ \(chance", capfd.readouterr().err)
+        raise KeyError("drawn")
+
+    monkeypatch.setattr("keyart.training.artifacts.draw_report", draw)
+    line = [*SMALL, "training.head_epochs=1"]
+    with pytest.raises(KeyError, match="drawn"):
+        keyart.train(*line, catalogue=posters / "catalogue.csv", images=posters / "posters", folder=tmp_path / "run")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import copy
 import logging
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from keyart.training.evaluate import evaluate
 from keyart.training.fit import build_callbacks, build_data, build_module, build_trainer, log_early_end
 from keyart.training.interruption import StopOnSignal
 from keyart.training.loggers.csv_log import CSVLog
-from keyart.training.loggers.run_logger import RunResults, finishing, log_results, rewind_loggers
+from keyart.training.loggers.run_logger import finishing, log_results, rewind_loggers
 from keyart.training.prepare import prepare
 from keyart.training.resume import check_same_config, check_same_dataset
 from keyart.training.world_size import is_rank_zero
@@ -97,12 +98,12 @@ def train(
             for logger in loggers:
                 logger.save()
             evaluated = evaluate(experiment, prepared, module)
+            log_summary(evaluated.metrics, experiment.monitor)  # before the report, which takes a while
             changed = frozen_backbone if module.backbone_trained else None
             results = write_results(experiment, folder, prepared, module.embedder, evaluated, changed)
             if stop is not None:
                 stop.complete()
             log_results(loggers, results)
-            log_summary(results, experiment.monitor)
     return float(best.best_model_score) if best.best_model_score is not None else float("nan")
 
 
@@ -128,10 +129,10 @@ def filter_warnings() -> None:
     logging.getLogger("lightning.fabric.utilities.distributed").setLevel(logging.WARNING)
 
 
-def log_summary(results: RunResults, monitor: str) -> None:
+def log_summary(metrics: Mapping[str, float | None], monitor: str) -> None:
     """Log the run's test result in one line."""
     name = "test/" + monitor.removeprefix("val/")
-    value, chance, frozen, lift = (results.metrics.get(name + end) for end in ("", "/chance", "/frozen", "/lift"))
+    value, chance, frozen, lift = (metrics.get(name + end) for end in ("", "/chance", "/frozen", "/lift"))
     if value is not None and chance is not None and frozen is not None:
         text = (
             "undefined: the frozen backbone is not above chance by more than noise" if lift is None else f"{lift:.2f}"

@@ -279,3 +279,42 @@ def test_swept_text_is_text(tmp_path):
     page = (folder / "sweep.html").read_text()
     assert "<script>" not in page
     assert "&lt;script&gt;" in page
+
+
+def with_trained_branch(folder, value_of):
+    """Add to each job's metrics those of its trained branch alone."""
+    for job in read_sweep(folder).finished:
+        file = job.folder / "metrics.json"
+        metrics = json.loads(file.read_text())
+        file.write_text(json.dumps({**metrics, "val/branch/learned/ndcg@10": value_of(job.settings)}))
+    return folder
+
+
+def test_the_trained_branch_has_a_curve_of_its_own(tmp_path):
+    line = ["loss.margin=20,30,40", "seed=0,1,2"]
+    folder = make_sweep(tmp_path / "s", line, lambda s: 0.4 - 0.001 * s["loss.margin"])
+    plain = draw_sweep(summarise_sweep(read_sweep(folder)))
+    alone = {20: 0.31, 30: 0.35, 40: 0.33}
+    with_trained_branch(folder, lambda s: alone[s["loss.margin"]] + 0.001 * s["seed"])
+    summary = report_sweep(folder)
+    figure = draw_sweep(summary)
+    (curve,) = [drawn for drawn in figure.axes[0].lines if drawn.get_linestyle() == "-."]
+    np.testing.assert_allclose(curve.get_ydata(), [0.311, 0.351, 0.331])
+    assert figure.axes[0].get_ylim()[0] < 0.31
+    # Three seeds 0.001 apart: Student's t at two degrees of freedom.
+    interval = summary.estimates.of_trained(summary.sweep.jobs[:3])
+    assert interval.high - interval.value == pytest.approx(4.3027 * 0.001 / 3**0.5, rel=1e-4)
+    assert "the trained branch alone" in figure.get_supxlabel()
+    assert "the trained branch alone" not in plain.get_supxlabel()
+    assert [drawn for drawn in plain.axes[0].lines if drawn.get_linestyle() == "-."] == []
+    assert float(rows_of(folder)[1][f"{MONITOR}/trained_branch"]) == pytest.approx(0.311)
+    assert summary.to_dict()["jobs"][0]["trained_branch"] == pytest.approx(0.31)
+
+
+def test_a_value_without_its_trained_branch_has_no_point_on_that_curve(tmp_path):
+    folder = with_trained_branch(make_sweep(tmp_path / "s", ["loss.margin=20,30,40"], lambda _: 0.4), lambda _: 0.3)
+    file = folder / "1" / "metrics.json"
+    metrics = json.loads(file.read_text())
+    file.write_text(json.dumps({key: value for key, value in metrics.items() if "branch" not in key}))
+    (curve,) = [one for one in draw_sweep(report_sweep(folder)).axes[0].lines if one.get_linestyle() == "-."]
+    assert list(curve.get_xdata()) == [20, 40]

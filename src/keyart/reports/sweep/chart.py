@@ -71,7 +71,10 @@ def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
         axis.set_ylim(low, high)
         _draw_references(axis, references, theme)
     # At the left edge, below the first panel.
-    figure.supxlabel(reference_note(low, references), x=0.01, ha="left", fontsize=10, color=theme.muted)
+    note = reference_note(low, references)
+    if any(job.trained is not None for job in summary.sweep.finished) and keys:
+        note = f"Hollow: the trained branch alone. {note}".rstrip()
+    figure.supxlabel(note, x=0.01, ha="left", fontsize=10, color=theme.muted)
     return figure
 
 
@@ -84,12 +87,16 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
     step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
     for at, group in enumerate(groups):
         shift = 0.0 if many else (at - (len(groups) - 1) / 2) * float(step)
-        points = []
+        points, trained = [], []
         for place, value in enumerate(values):
             part = [job for job in jobs if job.settings.get(key) == value]
             if part := [job for job in part if other is None or job.settings.get(other) == group]:
-                points.append((float(value if numeric else place) + shift, summary.estimates.of(part)))  # type: ignore[arg-type]
+                x = float(value if numeric else place) + shift  # type: ignore[arg-type]
+                points.append((x, summary.estimates.of(part)))
+                if (alone := summary.estimates.of_trained(part)) is not None:
+                    trained.append((x, alone))
         colour = _colour(theme, at, groups)
+        _draw_points(axes, trained, colour, joined=numeric and not many, faint=many, hollow=True)
         _draw_points(axes, points, colour, joined=numeric and not many, label=format_value(group), faint=many)
     plain_axes(axes, theme)
     if not numeric:
@@ -123,8 +130,16 @@ def _colour(theme: "Theme", at: int, groups: Sequence[Value]) -> str:
 
 
 def _draw_points(
-    axes: "Axes", points: Sequence[tuple[float, Estimate]], colour: str, *, joined: bool, label: str, faint: bool
+    axes: "Axes",
+    points: Sequence[tuple[float, Estimate]],
+    colour: str,
+    *,
+    joined: bool,
+    faint: bool,
+    label: str | None = None,
+    hollow: bool = False,
 ) -> None:
+    """Draw estimates with their intervals; hollow points are those of the trained branch alone."""
     if not points:
         return
     x = np.array([place for place, _ in points])
@@ -132,12 +147,13 @@ def _draw_points(
     known = np.isfinite(low)
     if joined and len(points) > 1:
         axes.fill_between(x[known], low[known], high[known], color=colour, alpha=0.13, linewidth=0)
-        axes.plot(x, y, color=colour, linewidth=1.8)
+        axes.plot(x, y, color=colour, linewidth=1.0 if hollow else 1.8, linestyle="-." if hollow else "-")
     if known.any():
         ends = np.array([y - low, high - y])[:, known]
         width, alpha = (0.8, 0.35) if faint else (1.4, 0.85)
         axes.errorbar(x[known], y[known], yerr=ends, fmt="none", ecolor=colour, elinewidth=width, alpha=alpha)
-    axes.plot(x, y, "o", color=colour, markersize=4.5 if faint else 6.5, label=label)
+    fill = axes.get_facecolor() if hollow else colour
+    axes.plot(x, y, "o", color=colour, markerfacecolor=fill, markersize=4.5 if faint else 6.5, label=label)
 
 
 def _name_places(axes: "Axes", names: Sequence[str]) -> None:

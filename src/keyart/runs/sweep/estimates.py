@@ -79,6 +79,13 @@ class Estimates:
         low, high = percentile_ends(samples[:, None], LEVEL)
         return Estimate(means[0], float(low[0]), float(high[0]))
 
+    def of_trained(self, jobs: Sequence[Job]) -> Estimate | None:
+        """Estimate the mean of the trained branch alone; None if a job lacks it. One run has no interval."""
+        if any(job.trained is None for job in jobs):
+            return None
+        means = [float(np.mean(values)) for values in _by_seed(jobs, "trained").values()]
+        return _student(means) if len(means) > 1 else Estimate(means[0], math.nan, math.nan)
+
     def gaps(self, groups: Sequence[Sequence[Job]]) -> list[Estimate | None]:
         """Estimate how far each group's mean is below the highest, with intervals that hold for all pairs at once.
 
@@ -115,11 +122,11 @@ class Estimates:
         return np.mean([self._means[job.number] for job in jobs], axis=0)
 
 
-def _by_seed(jobs: Sequence[Job]) -> dict[tuple[object, ...], list[float]]:
+def _by_seed(jobs: Sequence[Job], name: str = "value") -> dict[tuple[object, ...], list[float]]:
     found: dict[tuple[object, ...], list[float]] = {}
     for job in jobs:
-        if job.value is not None:
-            found.setdefault(tuple(job.settings.get(key) for key in REPLICATES), []).append(job.value)
+        if (value := getattr(job, name)) is not None:
+            found.setdefault(tuple(job.settings.get(key) for key in REPLICATES), []).append(value)
     return found
 
 

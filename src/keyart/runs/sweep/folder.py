@@ -28,6 +28,7 @@ class Job:
         settings: Value of each swept key.
         value: The monitor; None unless finished, or if it is undefined.
         references: Chance, frozen backbone and lift of the monitor, where known.
+        trained: The monitor of the trained branch alone; None if it is unknown, or if there is no other branch.
         error: Reason of a failure; empty if there was none.
         pruned_epoch: Number of epochs after which a search stopped the job; None if it did not.
     """
@@ -38,6 +39,7 @@ class Job:
     settings: dict[str, Value]
     value: float | None = None
     references: dict[str, float | None] = field(default_factory=dict)
+    trained: float | None = None
     error: str = ""
     pruned_epoch: int | None = None
 
@@ -164,4 +166,6 @@ def _read_job(folder: Path, settings: dict[str, Value], monitor: str) -> Job:
         return Job(number, folder, status, settings, error=failure_of(folder), pruned_epoch=pruned_epoch(folder))
     metrics = read_json(folder / "metrics.json")
     references = {name: metrics.get(f"{monitor}/{name}") for name in ("chance", "frozen", "lift")}
-    return Job(number, folder, status, settings, metrics.get(monitor), references)
+    split, _, name = monitor.partition("/")
+    trained = metrics.get(f"{split}/branch/learned/{name}")
+    return Job(number, folder, status, settings, metrics.get(monitor), references, trained)

@@ -183,4 +183,4 @@ def _choice(choice: Comparison) -> dict[str, Any]:
 def _job(job: Job, estimates: Estimates) -> dict[str, Any]:
     interval = _interval(estimates.of([job]) if job.value is not None else None, "value")
     known = {"job": job.number, "status": job.status, "settings": job.settings, **interval, "value": job.value}
-    return known | {**job.references, "error": job.error or None}
+    return known | {**job.references, "trained_branch": job.trained, "error": job.error or None}

@@ -26,7 +26,7 @@ FILE_WIDTH = 160
 def column_names(summary: Summary) -> list[str]:
     """Return the columns of ``sweep.csv``; metrics of the test split must not guide a choice, so it has none."""
     monitor = summary.sweep.monitor
-    references = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift")]
+    references = [f"{monitor}/{name}" for name in ("low", "high", "chance", "frozen", "lift", "trained_branch")]
     return ["job", "status", *summary.sweep.keys, monitor, *references, "error"]
 
 
@@ -38,7 +38,7 @@ def row_of(job: Job, summary: Summary) -> list[str | int | float | None]:
         ends = [end if math.isfinite(end) else None for end in (estimate.low, estimate.high)]
     settings = [job.settings.get(key) for key in summary.sweep.keys]
     references = [job.references.get(name) for name in ("chance", "frozen", "lift")]
-    return [job.number, job.status, *settings, job.value, *ends, *references, job.error or None]
+    return [job.number, job.status, *settings, job.value, *ends, *references, job.trained, job.error or None]
 
 
 def write_csv(summary: Summary, folder: Path) -> Path:
