@@ -28,6 +28,8 @@ def needs_plugin(group, option):
 def test_every_option_composes_and_passes_the_rules(group, option, poster_folder):
     needs_plugin(group, option)
     extra = [f"data.catalogue={poster_folder / 'catalogue.csv'}"] if (group, option) == ("data", "posters") else []
+    if option == "distill":
+        extra = ["training.teacher=null"]
     if group.startswith("hydra/sweeper/"):
         extra = ["hydra/sweeper=optuna_base"]
     if option == "pml":

@@ -52,6 +52,8 @@ from keyart.errors import InputError
             ["-m", "model.head=ensemble,mlp", "++model.kernel.weight=3"],
             ["model.kernel.weight=3", "model.head=ensemble"],
         ),
+        (["training.teacher=/nowhere"], ["training.teacher=/nowhere", "no such folder"]),
+        (["experiment=distill"], ["training.teacher=outputs/best", "no such folder"]),
         (["word"], ["word"]),
         (["loss.margin=${nosuch}"], ["nosuch"]),
     ],

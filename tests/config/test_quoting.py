@@ -13,6 +13,7 @@ from keyart.config.quoting import quote, quote_paths, shell_quoted
 from keyart.config.sweep_grid import parse
 from keyart.errors import InputError
 from keyart.runs.sweep.state import Plan
+from keyart.utils.paths import PATH_KEYS
 
 NAMES = [
     "my (posters)/a=b,#1.csv",
@@ -60,7 +61,7 @@ def test_paths_that_exist_reach_the_configuration_as_they_were_typed(name, multi
     assert str(compose_plain(given)["data"]["images"]) == str(path)
 
 
-@pytest.mark.parametrize("key", ["data.catalogue", "data.images", "model.weights", "+data.catalogue", "++data.images"])
+@pytest.mark.parametrize("key", [*PATH_KEYS, "+data.catalogue", "++data.images"])
 @pytest.mark.parametrize("written", ["~/x y/a.csv", "'~/x y/a.csv'", '"~/x y/a.csv"'])
 def test_home_is_expanded(key, written, monkeypatch):
     monkeypatch.setenv("HOME", "/home/mia o'hara")

@@ -74,6 +74,18 @@ def test_later_epochs_give_augmented_pixels(make, posters):
         assert created["pixels"].equal(expected)
 
 
+def test_frozen_rows_are_in_the_training_batches_of_both_phases(make):
+    data = make(frozen=torch.arange(24 * 3).reshape(24, 3).float())
+    loader = data.train_dataloader()
+    for epoch, rows in ((0, "features"), (HEAD_EPOCHS, "pixels")):
+        loader.set_epoch(epoch)
+        for batch in loader:
+            created = transferred(data, batch)
+            assert set(created) == {"index", "genres", "frozen", rows}
+            assert created["frozen"][:, 0].equal(3.0 * created["index"])
+    assert all("frozen" not in transferred(data, batch) for batch in data.val_dataloader())
+
+
 def test_augmentation_follows_the_poster_not_its_place(make, posters, splits):
     """The same posters in another order of the catalogue give the same views."""
     order = np.random.default_rng(0).permutation(24)
@@ -103,6 +115,8 @@ def test_arguments_are_checked(make):
         make(features=None)
     with pytest.raises(ValueError, match="a row for each of 24"):
         make(features=torch.zeros(23, 5))
+    with pytest.raises(ValueError, match="a row for each of 24"):
+        make(frozen=torch.zeros(23, 5))
     with pytest.raises(InputError, match=r"sometimes.*use auto, always, never"):
         make(pixels_on_device="sometimes")
 

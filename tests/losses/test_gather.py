@@ -27,6 +27,7 @@ from tests.forked import run_two
 
 SIZE = (64, 48)
 ROWS = (5, 4)
+FROZEN = 12
 
 
 def batches(kind: str):
@@ -36,6 +37,7 @@ def batches(kind: str):
     features = torch.randn(sum(ROWS), 96, generator=generator)
     whole = {"index": torch.arange(sum(ROWS)), "genres": multi_hot(sum(ROWS), seed=1)}
     whole[kind] = features if kind == "features" else images
+    whole["frozen"] = unit(sum(ROWS), FROZEN, seed=3).float()
     shares = [{key: value[rank::2] for key, value in whole.items()} for rank in (0, 1)]
     return whole, shares
 
@@ -85,7 +87,7 @@ def module(loss_name: str, extra: str = "") -> EmbeddingModule:
         loss,
         jaccard,
         miner=miner(extra),
-        memory=memory(96 if loss.needs_frozen_features else 0) if "memory" in extra else None,
+        memory=memory(FROZEN if loss.needs_frozen_features else 0) if "memory" in extra else None,
         chunk_size=2 if "chunks" in extra else None,
         finetune_epochs=1,
         precision="fp32",
@@ -112,6 +114,7 @@ CASES = [
     ("supcon", "features", "memory"),
     ("margin", "features", "miner"),
     ("distillation", "features", "memory"),
+    ("distillation", "pixels", ""),
 ]
 if find_spec("pytorch_metric_learning") is not None:
     CASES += [

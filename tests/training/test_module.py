@@ -11,6 +11,7 @@ from keyart.errors import InputError
 from keyart.losses.angular import AngularLoss
 from keyart.losses.base import MetricLoss, compute_relations
 from keyart.losses.bce import BCELoss
+from keyart.losses.distillation import DistillationLoss
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder
 from keyart.models.heads.mlp import MLPHead
@@ -46,6 +47,7 @@ class Loader:
             index = order[self.done * BATCH : (self.done + 1) * BATCH]
             self.done += 1
             rows = {"features": self.features} if self.epoch < self.head_epochs else {"pixels": self.images}
+            rows["frozen"] = self.features
             yield {"index": index, "genres": self.genres[index], **{k: v[index] for k, v in rows.items()}}
 
     def state_dict(self):
@@ -280,8 +282,20 @@ def test_a_new_loss_is_one_class():
     fit(module, loader, recorder)
     assert recorder.losses[-1] < 0.5 * recorder.losses[0]
     assert loss.scale.item() != 1
-    with pytest.raises(InputError, match="needs the frozen features"):
-        fit(*make(CentredContrast(), head_epochs=0, finetune_epochs=1))
+
+
+@pytest.mark.parametrize("phase", ["features", "pixels"])
+def test_distillation_compares_with_the_teachers_similarities_in_both_phases(phase):
+    module, loader = make(DistillationLoss(form="mse"), chunk_size=3)
+    module.eval()
+    module.log = lambda *args, **kwargs: None
+    teacher = torch.randn(4, 6)
+    rows = loader.features if phase == "features" else loader.images
+    batch = {"index": torch.arange(4), "genres": loader.genres[:4], phase: rows[:4], "frozen": teacher}
+    embeddings = module.validation_step(batch, 0)["embedding"]
+    unit = torch.nn.functional.normalize(teacher, dim=1)
+    off = ((embeddings @ embeddings.T - unit @ unit.T) ** 2)[~torch.eye(4, dtype=torch.bool)]
+    torch.testing.assert_close(module.training_step(batch, 0), off.mean())
 
 
 def test_frozen_similarities_are_cosines():

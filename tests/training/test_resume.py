@@ -60,6 +60,7 @@ def test_the_record_of_version_0_1_is_read(run):
         ({**CONFIG, "trainer": {"devices": 1, "gradient_clip_val": 5.0}}, DATASET, "trainer.gradient_clip_val"),
         (CONFIG, {**DATASET, "fingerprint": "c"}, "posters.csv"),
         (CONFIG, {**DATASET, "pixels": "c"}, "posters.csv"),
+        (CONFIG, {**DATASET, "teacher": "c"}, "training.teacher"),
     ],
 )
 def test_another_run_may_not(run, config, dataset, named):

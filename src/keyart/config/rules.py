@@ -20,6 +20,7 @@ from keyart.errors import InputError
 from keyart.metrics.registry import DEFAULT_METRICS, MACRO, computes, result_names
 from keyart.models.heads.registry import TRAINED
 from keyart.models.poolings.registry import POOLINGS
+from keyart.runs.run import Run
 from keyart.training.trainer_arguments import check_arguments
 from keyart.utils.paths import expand_home
 
@@ -312,6 +313,15 @@ def check_data(data: Mapping[str, Any]) -> None:
         )
 
 
+def check_teacher(teacher: str | None) -> None:
+    """Check that the teacher is a finished run."""
+    if teacher is not None:
+        try:
+            Run.open(teacher)
+        except InputError as error:
+            raise InputError(f"training.teacher={error}") from None
+
+
 def check_loggers(loggers: Mapping[str, Any]) -> None:
     """Check that the packages of the chosen loggers are installed."""
     for name, logger in loggers.items():
@@ -357,6 +367,7 @@ def check_config(config: Mapping[str, Any], *, here: bool = True) -> None:
     check_evaluation(config["evaluation"].get("metrics"), config["monitor"])
     check_sampler(config["sampler"])
     check_data(config["data"])
+    check_teacher(config["training"].get("teacher"))
     check_arguments(config["trainer"])
     if here:
         check_trainer(config["trainer"])

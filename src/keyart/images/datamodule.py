@@ -23,8 +23,9 @@ class PosterDataModule(LightningDataModule):
     A batch is a dict of ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float32, and either
     ``features`` (B, D) float32 (in the epochs of the head phase) or ``pixels`` (B, 3, H, W) float32 in [0, 1]
     (augmented in training, unchanged elsewhere). With several processes, the batch also contains ``sizes``, a list with
-    the number of rows of each process. Loaders yield only positions. The rows are gathered on the device if their table
-    is there, else in page-locked memory during the transfer.
+    the number of rows of each process. A training batch also contains ``frozen`` (B, F) float32 if the data module has
+    such rows. Loaders yield only positions. The rows are gathered on the device if their table is there, else
+    in page-locked memory during the transfer.
 
     During ``fit``, the epoch decides between features and pixels. Outside of ``fit`` (``trainer.validate``,
     ``trainer.test``), `evaluate_on` decides: ``"pixels"`` by default, which is always correct. Set ``"features"`` only
@@ -37,6 +38,7 @@ class PosterDataModule(LightningDataModule):
         augment: Augmentation in training; ``None`` for none.
         features: (N, D) features of the frozen backbone, on the CPU; required if ``head_epochs`` is above 0.
         features_are: Their name in a batch: ``features``, or ``transformed`` if the head's fixed part is applied.
+        frozen: (N, F) vectors whose similarities the loss needs, on the CPU; ``None`` if it needs none.
         head_epochs: Number of epochs of the head phase.
         batch_size_eval: Posters in a batch of validation and test, summed over all processes.
         seed: With the epoch and a poster's id, it determines the poster's augmentation.
@@ -57,6 +59,7 @@ class PosterDataModule(LightningDataModule):
         augment: Augment | None = None,
         features: Tensor | None = None,
         features_are: Literal["features", "transformed"] = "features",
+        frozen: Tensor | None = None,
         head_epochs: int = 0,
         batch_size_eval: int = 256,
         seed: int = 0,
@@ -66,8 +69,8 @@ class PosterDataModule(LightningDataModule):
         super().__init__()
         self.posters = posters
         self.splits = np.asarray(splits)
-        if len(self.splits) != len(posters) or (features is not None and len(features) != len(posters)):
-            raise ValueError(f"splits and features must have a row for each of {len(posters)} posters")
+        if any(len(rows) != len(posters) for rows in (self.splits, features, frozen) if rows is not None):
+            raise ValueError(f"splits, features and frozen must have a row for each of {len(posters)} posters")
         if head_epochs > 0 and features is None:
             raise ValueError(f"{head_epochs} head epochs need features")
         self.sampler = sampler
@@ -80,6 +83,7 @@ class PosterDataModule(LightningDataModule):
         self.evaluate_on: Literal["pixels", "features"] = "pixels"
         self._pixels = DeviceRows.of_pixels(posters.pixels, pixels_on_device)
         self._features = None if features is None else DeviceRows.of_tensor("features", features)
+        self._frozen = None if frozen is None else DeviceRows.of_tensor("frozen", frozen)
         self._genres = torch.from_numpy(posters.catalogue.genres.astype(np.float32))
         self._keys = torch.from_numpy(text_keys(posters.catalogue.ids))
 
@@ -107,8 +111,10 @@ class PosterDataModule(LightningDataModule):
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Gather rows in CPU memory if their table is not on the device."""
-        rows = self._rows(self._requested(batch["epoch"]))
-        return {**batch, "rows": rows.fetch(batch["index"], self._device())}
+        tables = {"rows": self._rows(self._requested(batch["epoch"]))}
+        if self._frozen is not None and batch["training"]:
+            tables["frozen"] = self._frozen
+        return batch | {name: table.fetch(batch["index"], self._device()) for name, table in tables.items()}
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert positions to the model's input; all operations run on the device."""
@@ -123,6 +129,9 @@ class PosterDataModule(LightningDataModule):
         created: Batch = {"index": index, "genres": genres}
         if "sizes" in batch:
             created["sizes"] = batch["sizes"]
+        if self._frozen is not None and "frozen" in batch:
+            given = batch["frozen"]
+            created["frozen"] = (given if given is not None else self._frozen.gather(index)).float()
         if requested == "features":
             created[self.features_are] = rows.float()
         elif batch["training"]:

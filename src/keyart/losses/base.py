@@ -52,7 +52,7 @@ class MetricLoss(nn.Module, ABC):
     supports_miner: bool = True
     #: The reason why the loss cannot compare a batch with other embeddings; None if it can.
     no_references: str | None = None
-    #: Whether the loss needs `Relations.frozen`.
+    #: Whether the loss needs `Relations.frozen`, the similarities of the frozen backbone or of a teacher.
     needs_frozen_features: bool = False
 
     def __init__(self, margin: float | None = None, margin_schedule: Schedule = None) -> None:

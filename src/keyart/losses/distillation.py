@@ -1,4 +1,4 @@
-"""Distillation: keeps the similarities of the frozen backbone."""
+"""Distillation: learns the similarities of a teacher, the frozen backbone or another run."""
 
 from typing import ClassVar, Literal, get_args
 
@@ -13,10 +13,10 @@ Form = Literal["kl", "mse"]
 
 
 class DistillationLoss(MetricLoss):
-    r"""Distance of the embedding's similarities s from the frozen backbone's f; a term for ``loss=sum``.
+    r"""Distance of the embedding's similarities s from those of a teacher, f.
 
-    Learning genres can destroy information in the backbone's features, such as that two posters belong to one film.
-    Over pairs of two posters:
+    The teacher is the frozen backbone (its pooled features), or in a training the run that ``training.teacher`` names
+    (its embeddings, of any width). Over pairs of two posters:
 
     .. math::
 
@@ -28,8 +28,9 @@ class DistillationLoss(MetricLoss):
     themselves (Park et al. 2019, arXiv 1904.05068, with squared error). The loss does not use genres, so no miner
     applies.
 
-    Use it beside another loss (``loss=sum``) to keep what the frozen backbone saw, such as that two posters
-    show the same film.
+    Use it beside another loss (``loss=sum``) to keep what the frozen backbone saw, such as that two posters show the
+    same film, which learning genres can destroy. Use it alone with a teacher to make one small network of an embedding
+    of many parts: ``experiment=distill`` does.
 
     Args:
         margin: Must be None: the loss has none.
@@ -54,7 +55,7 @@ class DistillationLoss(MetricLoss):
         """Compute the loss of unit vectors ``embeddings`` and ``ref_emb``; see the class.
 
         Raises:
-            RuntimeError: The relations lack the frozen similarities.
+            RuntimeError: The relations lack the teacher's similarities.
         """
         if relations.frozen is None:
             raise RuntimeError(

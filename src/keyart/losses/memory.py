@@ -24,7 +24,7 @@ class CrossBatchMemory(nn.Module):
         start_step: The optimizer step from which the queue is used; it is filled from the first step.
         width: Columns of a poster's embedding, over all parts of the head.
         genres: Number G of genres.
-        frozen_width: Columns of the frozen features if the loss needs them, else 0.
+        frozen_width: Columns of the frozen features, or of the teacher's embeddings, if the loss needs them, else 0.
 
     Raises:
         InputError: The size is below 1, or the step is negative.

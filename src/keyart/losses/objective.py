@@ -21,7 +21,7 @@ class EmbeddedBatch:
         embeddings: (N, W) the head's parts side by side, normalised or raw as the loss requires.
         genres: (N, G) multi-hot float.
         index: (N,) int64 number of each poster; -1 for an empty place of a memory.
-        frozen: (N, F) the frozen backbone's pooled features, if the loss needs them.
+        frozen: (N, F) the frozen backbone's pooled features or a teacher's embeddings, if the loss needs them.
     """
 
     embeddings: Tensor

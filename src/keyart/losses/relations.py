@@ -29,7 +29,8 @@ class Relations:
         reference_genres: (M, G) multi-hot float.
         triplets: (3, T) int64 positions of anchors, positives and negatives, if a miner selected some. None means all
             triplets that the masks allow.
-        frozen: (N, M) cosine similarities of the frozen backbone's pooled features, if the loss needs them.
+        frozen: (N, M) cosine similarities of the frozen backbone's pooled features, or of a teacher's embeddings, if
+            the loss needs them.
         different: (N, M) bool, whether row and reference are different posters, independent of a miner. None only if
             the
             masks were created by hand: then it is derived from gain and masks.
@@ -118,7 +119,7 @@ def compute_relations(
             is at least 0.5, and negative if it is 0.
         index: (N,) number of the poster of each row.
         reference_index: (M,) the same for the references; equal numbers mean the same poster.
-        frozen: Frozen pooled features (N, F) and (M, F), if the loss needs their similarities.
+        frozen: Frozen pooled features or a teacher's embeddings, (N, F) and (M, F), if the loss needs similarities.
     """
     with torch.no_grad():
         gain = relevance(genres, reference_genres)

@@ -15,7 +15,7 @@ class SumLoss(MetricLoss):
     It takes raw embeddings if any term does, and normalises them for the other terms. A miner or a memory applies to
     the terms that can use it. Each term has its own margin and schedule.
 
-    Use it to trade goals off, such as genre (any loss) against the frozen backbone's similarities (``distillation``).
+    Use it to trade goals off, such as genre (any loss) against the similarities of a teacher (``distillation``).
 
     Args:
         terms: The losses by name. A value may also be a mapping whose ``build`` is the loss, because

@@ -1,5 +1,6 @@
 """Files that training writes into a run's folder: the inputs before the first step, the results after the last."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,6 +34,11 @@ def describe_dataset(prepared: PreparedData) -> dict[str, str | int]:
         "pixels": posters.pixels.digest,
         "posters": len(posters.catalogue),
         **{split: int((prepared.splits == split).sum()) for split in SPLITS},
+        **(
+            {}
+            if prepared.teacher is None
+            else {"teacher": hashlib.blake2b(prepared.teacher.numpy().tobytes(), digest_size=16).hexdigest()}
+        ),
     }
 
 

@@ -70,6 +70,7 @@ def build(cfg: DictConfig) -> Experiment:
             build_optimizer(config["optimizer"]),
             *(cfg.optimizer[key] for key in ("lr", "backbone_lr", "layer_decay", "frozen_share", "weight_decay")),
         ),
+        teacher=None if cfg.training.teacher is None else Path(cfg.training.teacher),
         chunk_size=cfg.training.chunk_size,
         precision=cfg.training.precision,
         evaluation_relevance=cfg.evaluation.relevance,

@@ -152,6 +152,7 @@ class Experiment:
         memory: Number of posters in the cross-batch memory, and the step from which it is used.
         schedule: Epochs of both phases, and the learning rate within them.
         optimizer: Optimizer and rates.
+        teacher: Folder of the run whose similarities the loss distils; None: the frozen backbone's.
         chunk_size: Number of posters that pass through the backbone at once in fine-tuning; None: the whole batch.
         precision: Precision of the backbone.
         evaluation_relevance: Kind of relevance of the metrics.
@@ -175,6 +176,7 @@ class Experiment:
     memory: tuple[int, int]
     schedule: PhaseSchedule
     optimizer: OptimizerSettings
+    teacher: Path | None
     chunk_size: int | None
     precision: str
     evaluation_relevance: RelevanceKind

@@ -54,7 +54,7 @@ def build_memory(experiment: Experiment, prepared: PreparedData, embedder: Embed
         start_step,
         width=sum(part.shape[1] for part in parts),
         genres=prepared.posters.catalogue.genres.shape[1],
-        frozen_width=embedder.backbone.num_features if experiment.loss.needs_frozen_features else 0,
+        frozen_width=prepared.to_distil.shape[1] if experiment.loss.needs_frozen_features else 0,
     )
 
 
@@ -108,16 +108,14 @@ def build_data(experiment: Experiment, prepared: PreparedData) -> PosterDataModu
     """Build the DataModule."""
     head_epochs, one_label = experiment.schedule.head_epochs, experiment.sampler.one_label
     train = prepared.posters.catalogue.select(prepared.positions("train"))
-    # A loss that needs the frozen features reads them from the first columns of the unreduced features.
-    unreduced = experiment.loss.needs_frozen_features
-    features = torch.from_numpy(np.array(prepared.features)) if unreduced else prepared.transformed
     return PosterDataModule(
         prepared.posters,
         prepared.splits,
         build_sampler(experiment.sampler, train, experiment.seed),
         augment=experiment.augment,
-        features=features if head_epochs else None,
-        features_are="features" if unreduced else "transformed",
+        features=prepared.transformed if head_epochs else None,
+        features_are="transformed",
+        frozen=prepared.to_distil if experiment.loss.needs_frozen_features else None,
         head_epochs=head_epochs,
         batch_size_eval=experiment.evaluation_batch_size,
         seed=experiment.seed,

@@ -38,7 +38,8 @@ class EmbeddingModule(lightning.LightningModule):
 
     A batch holds ``index`` (B,) int64 positions in the catalogue, ``genres`` (B, G) float, and one of these:
     ``features`` (B, D) of the frozen backbone, or ``transformed`` (B, C), what `Head.transform` makes of them, which
-    train the head alone; or ``pixels`` (B, 3, H, W) float in [0, 1], which train everything. It may hold ``sizes``, the
+    train the head alone; or ``pixels`` (B, 3, H, W) float in [0, 1], which train everything. If the loss needs their
+    similarities, it holds ``frozen`` (B, F), vectors of the frozen backbone or of a teacher. It may hold ``sizes``, the
     number of rows of each process as a list; without it the processes exchange their sizes. With several processes, the
     loss is computed over the rows of all.
 
@@ -152,8 +153,7 @@ class EmbeddingModule(lightning.LightningModule):
             parts = self.embedder.branches(transformed)
         if self.loss.input_kind == "normalised":
             parts = tuple(nn.functional.normalize(part, dim=1) for part in parts)
-        frozen = self._frozen(batch) if self.loss.needs_frozen_features else None
-        rows = EmbeddedBatch(torch.cat(parts, dim=1), batch["genres"], batch["index"], frozen)
+        rows = EmbeddedBatch(torch.cat(parts, dim=1), batch["genres"], batch["index"], batch.get("frozen"))
         if len(sizes) > 1:
             rows = rows.gathered(sizes)
         seed_draws(transformed.device, step_seed(self.seed, self.current_epoch, batch_idx, _ALL_RANKS))
@@ -189,16 +189,6 @@ class EmbeddingModule(lightning.LightningModule):
         with autocast_for(pixels.device, self.precision):
             created: Tensor = self.embedder.backbone(pixels)
         return created
-
-    def _frozen(self, batch: Batch) -> Tensor:
-        """Return the frozen backbone's pooled features (B, F) of a batch, from ``features`` or ``frozen``."""
-        if "frozen" in batch:
-            frozen: Tensor = batch["frozen"]
-            return frozen
-        if "features" in batch:
-            pooled: Tensor = batch["features"][:, : self.embedder.backbone.num_features]
-            return pooled
-        raise InputError(f"loss={self.loss.name}: needs the frozen features, which this phase's batches do not hold")
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Create one optimizer over head, loss and, if it will be fine-tuned, each layer of the backbone."""

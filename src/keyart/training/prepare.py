@@ -25,6 +25,7 @@ from keyart.models.heads.build import build_head
 from keyart.models.heads.reduced import check_output_size
 from keyart.runs.evaluation.posters import evaluate_embeddings
 from keyart.training.experiment import DataSettings, Experiment
+from keyart.training.teacher import teacher_embeddings
 from keyart.utils.progress import progress_bar
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class PreparedData:
         splits: (N,) split of each poster.
         features: (N, D) features of the frozen backbone, memory-mapped.
         pooled: (N, F) the first columns of these: the backbone's own pooled features.
+        teacher: (N, T) embeddings of another run; None if the run has no teacher.
         transformed: (N, C) features after the head's fixed part: the input of its trained part.
         frozen: Results of the frozen backbone on ``val`` and ``test``.
     """
@@ -49,6 +51,12 @@ class PreparedData:
     pooled: torch.Tensor
     transformed: torch.Tensor
     frozen: dict[str, RetrievalResult]
+    teacher: torch.Tensor | None = None
+
+    @property
+    def to_distil(self) -> torch.Tensor:
+        """(N, T) vectors whose similarities a loss may distil: the teacher's, else the frozen backbone's."""
+        return self.pooled if self.teacher is None else self.teacher
 
     def positions(self, split: str) -> np.ndarray:
         """Return the positions of a split's posters in the catalogue."""
@@ -120,6 +128,14 @@ def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
             " head learns from random features; set model.weights=pretrained, or training.finetune_epochs above 0"
         )
     posters, splits = prepare_posters(experiment.data, experiment.monitor)
+    teacher = None
+    if experiment.teacher is not None:
+        if not experiment.loss.needs_frozen_features:
+            raise InputError(
+                f"training.teacher={experiment.teacher}: loss={experiment.loss.name} learns from no teacher; take"
+                " loss=distillation, alone or as a term of loss=sum"
+            )
+        teacher = teacher_embeddings(experiment.teacher, posters.catalogue.ids, splits)
     train = splits == "train"
     genres = posters.catalogue.genres
     check_learnable(
@@ -160,7 +176,7 @@ def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
     embedder = Embedder(backbone, head)
     log.info("%s", embedding_line(head, model.output_size))
     transformed = fit_head(embedder, mapped, train, genres)
-    return PreparedData(posters, splits, mapped, pooled, transformed, frozen), embedder
+    return PreparedData(posters, splits, mapped, pooled, transformed, frozen, teacher), embedder
 
 
 def embedding_line(head: Head, output_size: int | None) -> str:

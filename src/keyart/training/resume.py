@@ -9,7 +9,10 @@ from keyart.utils.former import current_names
 from keyart.utils.reading import read_json, read_yaml
 
 #: Keys that may change on resuming: where and how the run executes, not what it learns.
-MUTABLE_KEYS = ("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size", "data.catalogue", "data.images")
+MUTABLE_KEYS = (
+    *("resume", "trainer.", "callbacks.", "logger.", "evaluation.batch_size"),
+    *("data.catalogue", "data.images", "training.teacher"),
+)
 #: Exceptions among these: keys that affect what is learned or which checkpoint is kept.
 FIXED_KEYS = (
     "trainer.accumulate_grad_batches",
@@ -94,3 +97,8 @@ def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
                 f"resume={folder}: the posters of {dataset.get('catalogue')} are not those that the run began with;"
                 " restore them, or start a new run"
             )
+    if known.get("teacher") != dataset.get("teacher"):
+        raise InputError(
+            f"resume={folder}: training.teacher has not the embeddings that the run began with; name the same"
+            " teacher, or start a new run"
+        )

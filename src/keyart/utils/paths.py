@@ -66,7 +66,7 @@ def environment(name: str) -> str:
 
 
 #: Configuration keys whose values are paths.
-PATH_KEYS = ("data.catalogue", "data.images", "model.weights")
+PATH_KEYS = ("data.catalogue", "data.images", "model.weights", "training.teacher")
 
 
 def path_from(start: Path, key: str, value: object) -> object:
