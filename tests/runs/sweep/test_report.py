@@ -318,3 +318,12 @@ def test_a_value_without_its_trained_branch_has_no_point_on_that_curve(tmp_path)
     file.write_text(json.dumps({key: value for key, value in metrics.items() if "branch" not in key}))
     (curve,) = [one for one in draw_sweep(report_sweep(folder)).axes[0].lines if one.get_linestyle() == "-."]
     assert list(curve.get_xdata()) == [20, 40]
+
+
+@pytest.mark.parametrize("count", [4, 9, 16])
+def test_a_grid_of_numbers_is_a_line_however_many_they_are(tmp_path, count):
+    margins = range(20, 20 + 2 * count, 2)
+    line = f"loss.margin={','.join(map(str, margins))}"
+    axes = draw_sweep(report_sweep(make_sweep(tmp_path / "s", [line], lambda s: 0.01 * s["loss.margin"]))).axes[0]
+    (curve,) = [drawn for drawn in axes.lines if drawn.get_linestyle() == "-" and len(drawn.get_xdata()) > 2]
+    np.testing.assert_allclose(curve.get_ydata(), [0.01 * margin for margin in margins])

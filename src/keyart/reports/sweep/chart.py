@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FILE = "sweep.png"
 PANEL_WIDTH, PANEL_HEIGHT, COLUMNS = 6.6, 3.9, 2
+_MAX_TICKS = 12
+"""Maximum number of values that are all named on an axis."""
 _LOG_FROM = 10
 """Minimum ratio of the largest to the smallest positive number for a logarithmic axis."""
 
@@ -82,7 +84,7 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
     """Draw one key: a line for each value of the key beside it, or the jobs of a search as points."""
     jobs, other = summary.sweep.finished, _other_key(summary, key)
     values, groups = values_of(key, jobs), [None] if other is None else values_of(other, jobs)
-    numeric, many = all(is_number(value) for value in values), in_ranges(key, jobs)
+    numeric, many = all(is_number(value) for value in values), summary.sweep.search and in_ranges(key, jobs)
     # Shifted sideways, so that the intervals at one value do not overlap.
     step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
     for at, group in enumerate(groups):
@@ -103,7 +105,7 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
         _name_places(axes, [format_value(value) for value in values])
     elif min(values) > 0 and max(values) / min(values) >= _LOG_FROM:  # type: ignore[type-var, operator]
         _log_axis(axes)
-    elif not many:
+    elif not many and len(values) <= _MAX_TICKS:
         axes.set_xticks(values, [format_value(value) for value in values])  # type: ignore[arg-type]
     axes.set_xlabel(key)
     panel_title(axes, f"{summary.metric} on validation by {key}", theme)
