@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.conftest import ROOT, SMALL
+from tests.forked import forking, heed_ctrl_c
 from tests.helpers import draw_posters
 
 MARK = "KEYART_TEST"
@@ -46,9 +47,9 @@ class Training:
         paths = [str(ROOT / "src"), str(ROOT), about.get("PYTHONPATH", "")]
         about["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         command = [sys.executable, str(ROOT / "train.py"), *arguments]
-        self.process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=about
-        )
+        pipes = dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+        with forking():
+            self.process = subprocess.Popen(command, cwd=folder, **pipes, text=True, env=about, preexec_fn=heed_ctrl_c)
 
     def workers(self) -> list[int]:
         """Return the processes that it started for data-parallel training."""

@@ -2,13 +2,14 @@
 
 import logging
 import runpy
-import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+
+from tests.forked import forking, heed_ctrl_c
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = [
@@ -35,7 +36,8 @@ def train_here(tmp_path, monkeypatch, capfd):
         handlers, level = logging.root.handlers[:], logging.root.level
         code = 0
         try:
-            runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
+            with forking():
+                runpy.run_path(str(ROOT / "train.py"), run_name="__main__")
         except SystemExit as stop:
             code = stop.code
         finally:
@@ -50,12 +52,13 @@ def train_here(tmp_path, monkeypatch, capfd):
 
 def start_train(folder: Path, *arguments) -> subprocess.Popen:
     """Start `train.py` in a separate process in ``folder``."""
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / "train.py"), *arguments],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and by their children too.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
+    with forking():
+        return subprocess.Popen(
+            [sys.executable, str(ROOT / "train.py"), *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and by their children too.
+            preexec_fn=heed_ctrl_c,
+        )

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -158,11 +159,17 @@ def gone(pid, seconds=60):
     return stat_of(pid) is None
 
 
+def is_worker(pid):
+    with suppress(OSError):
+        return b"keyart.launch.sweep.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
 def workers_of(process, sweep, job="0"):
     """The processes of a sweep whose first job trains."""
     until = time.monotonic() + 120
     while time.monotonic() < until and process.poll() is None:
-        if (sweep / job / "config.yaml").is_file() and (found := children(process.pid)):
+        if (sweep / job / "config.yaml").is_file() and (found := list(filter(is_worker, children(process.pid)))):
             return found
         time.sleep(0.1)
     raise AssertionError(process.communicate())

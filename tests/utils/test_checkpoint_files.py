@@ -116,7 +116,7 @@ def elsewhere(tmp_path):
 
 @pytest.mark.parametrize("how", ["dies", "full"])
 def test_the_old_checkpoint_outlives_a_writer_that_does_not_end(how, tmp_path, elsewhere):
-    code, err = run_one(write_two, tmp_path / "log", tmp_path, how, elsewhere)
+    code, err = run_one(write_two, tmp_path, how, elsewhere)
     if how == "dies":
         assert code == -signal.SIGKILL
     else:
@@ -130,7 +130,7 @@ def test_the_old_checkpoint_outlives_a_writer_that_does_not_end(how, tmp_path, e
 
 
 def test_the_old_checkpoint_is_never_written_over(tmp_path, elsewhere):
-    code, err = run_one(write_two, tmp_path / "log", tmp_path, "lives", elsewhere)
+    code, err = run_one(write_two, tmp_path, "lives", elsewhere)
     assert code == 0, err
     assert read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["global_step"] == 2
 
