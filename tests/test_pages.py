@@ -93,8 +93,7 @@ def test_trainings_compose(command, poster_folder):
     overrides = [a for a in arguments if a != "-m" and not a.startswith(("resume=", "resume_sweep="))]
     overrides = [a.replace("=posters.csv", f"={poster_folder}/catalogue.csv") for a in overrides]
     overrides = [a.replace("images=posters", f"images={poster_folder}/posters") for a in overrides]
-    overrides = [a.replace("teacher=outputs/best", "teacher=null") for a in overrides]
-    overrides = expand_shorthand(overrides)
+    overrides = [a.replace("teacher=outputs/best", "teacher=null") for a in expand_shorthand(overrides)]
     for job in expand(overrides) if multirun else [overrides]:
         check_config(compose_plain(job))
 
