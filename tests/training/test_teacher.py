@@ -5,8 +5,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from omegaconf import OmegaConf
 
 from keyart.errors import InputError
+from keyart.launch.run_job import with_paths_from
 from keyart.training.teacher import teacher_embeddings
 
 IDS = np.array([f"p{i:04d}" for i in range(24)])
@@ -53,3 +55,11 @@ def test_without_a_runs_index_it_is_no_teacher(teacher, tmp_path):
     shutil.rmtree(teacher[0] / "index")
     with pytest.raises(InputError, match=r"training\.teacher=.*there is no index"):
         teacher_embeddings(teacher[0], IDS, SPLITS)
+
+
+def test_a_name_of_several_runs_is_recorded_as_one_of_them(teacher, tmp_path):
+    runs = tmp_path / "outputs" / "best"
+    for name in ("2026-01-01_00-00-00_000000", "2026-01-02_00-00-00_000000"):
+        shutil.copytree(teacher[0], runs / name)
+    config = with_paths_from(tmp_path, OmegaConf.create({"training": {"teacher": "outputs/best"}}))
+    assert config.training.teacher == str(runs / "2026-01-02_00-00-00_000000")

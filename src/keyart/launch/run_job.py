@@ -19,6 +19,7 @@ from keyart.launch.ddp.ddp_launcher import run_processes
 from keyart.launch.slurm.job import cores_of_task, job_id, uses_slurm
 from keyart.launch.slurm.requeue import requeue
 from keyart.launch.sweep.job import run_sweep_job
+from keyart.runs.latest import finished_run
 from keyart.training.early_ends import TrainingInterrupted
 from keyart.training.world_size import is_rank_zero, num_processes_to_start
 from keyart.utils.allocator import keep_freed_memory
@@ -179,12 +180,15 @@ def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
         cfg: The configuration.
 
     Returns:
-        A copy whose paths are absolute.
+        A copy whose paths are absolute, and whose teacher is a single run.
     """
     cfg = copy.deepcopy(cfg)
     for key in PATH_KEYS:
         if (value := OmegaConf.select(cfg, key, throw_on_missing=False)) is not None:
             OmegaConf.update(cfg, key, path_from(start, key, value))
+    if (teacher := OmegaConf.select(cfg, "training.teacher")) is not None:
+        # What the run records has to stay the same run when a later one of that name has finished.
+        OmegaConf.update(cfg, "training.teacher", str(finished_run(Path(teacher))))
     if cache := os.environ.get("KEYART_CACHE"):
         os.environ["KEYART_CACHE"] = str(start / expand_home(cache))
     return cfg

@@ -127,15 +127,15 @@ def prepare(experiment: Experiment) -> tuple[PreparedData, Embedder]:
             "model.weights=none and training.finetune_epochs=0: the backbone's weights are random and stay so, and the"
             " head learns from random features; set model.weights=pretrained, or training.finetune_epochs above 0"
         )
+    if experiment.teacher is not None and not experiment.loss.needs_frozen_features:
+        raise InputError(
+            f"training.teacher={experiment.teacher}: loss={experiment.loss.name} learns from no teacher; take"
+            " loss=distillation, alone or as a term of loss=sum"
+        )
     posters, splits = prepare_posters(experiment.data, experiment.monitor)
-    teacher = None
-    if experiment.teacher is not None:
-        if not experiment.loss.needs_frozen_features:
-            raise InputError(
-                f"training.teacher={experiment.teacher}: loss={experiment.loss.name} learns from no teacher; take"
-                " loss=distillation, alone or as a term of loss=sum"
-            )
-        teacher = teacher_embeddings(experiment.teacher, posters.catalogue.ids, splits)
+    teacher = (
+        None if experiment.teacher is None else teacher_embeddings(experiment.teacher, posters.catalogue.ids, splits)
+    )
     train = splits == "train"
     genres = posters.catalogue.genres
     check_learnable(

@@ -98,7 +98,8 @@ def check_same_dataset(folder: Path, dataset: Mapping[str, Any]) -> None:
                 " restore them, or start a new run"
             )
     if known.get("teacher") != dataset.get("teacher"):
+        recorded = read_yaml(folder / "config.yaml").get("training", {}).get("teacher")
         raise InputError(
-            f"resume={folder}: training.teacher has not the embeddings that the run began with; name the same"
-            " teacher, or start a new run"
+            f"resume={folder}: training.teacher has not the embeddings that the run began with; set"
+            f" training.teacher={recorded}, or start a new run"
         )

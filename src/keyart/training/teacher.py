@@ -40,10 +40,10 @@ def teacher_embeddings(folder: Path, ids: npt.ArrayLike, splits: npt.ArrayLike) 
             " a run that was trained on the same data.catalogue"
         )
     held_out = ids[splits != "train"]
-    if leaked := int(np.isin(held_out, trained_on).sum()):
+    if leaked := len(set(trained_on).intersection(held_out)):
         raise InputError(
             f"training.teacher={folder}: was trained on {leaked:,} of the {len(held_out):,} posters of val and test, so"
-            " that their metrics would say nothing; split as it did,"
+            f" that their metrics would say nothing; use its table, image size and data.split, and its"
             f" data.split_seed={run.setting('data', 'split_seed')}"
         )
     return torch.from_numpy(index.vectors(np.array(rows)))
