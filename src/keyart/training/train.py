@@ -16,6 +16,7 @@ from keyart.training.callbacks.pruning import Pruning
 from keyart.training.evaluate import evaluate
 from keyart.training.fit import build_callbacks, build_data, build_module, build_trainer, log_early_end
 from keyart.training.interruption import StopOnSignal
+from keyart.training.loggers.completed_epoch import completed_epoch, log_completed_epoch
 from keyart.training.loggers.csv_log import CSVLog
 from keyart.training.loggers.run_logger import finishing, log_results, rewind_loggers
 from keyart.training.prepare import prepare
@@ -57,7 +58,9 @@ def train(
     torch.set_float32_matmul_precision("high")
     experiment = build(cfg)
     # Read first, so that an unreadable checkpoint is rejected before anything is computed.
-    resumed_at = None if checkpoint is None else int(read_checkpoint(checkpoint)["global_step"])
+    begun = None if checkpoint is None else read_checkpoint(checkpoint)
+    resumed_at, epoch_row = (None, None) if begun is None else (int(begun["global_step"]), completed_epoch(begun))
+    del begun
 
     # Prepare.
     prepared, embedder = prepare(experiment)
@@ -81,6 +84,8 @@ def train(
         trainer = build_trainer(experiment.trainer, experiment.schedule, callbacks, loggers, folder)
         for logger in loggers:
             logger.log_hyperparams(dict(experiment.config))
+        if resumed_at is not None and epoch_row is not None:
+            log_completed_epoch(loggers, resumed_at - 1, epoch_row)
         try:
             trainer.fit(module, datamodule=data, ckpt_path=checkpoint)
         except SystemExit as end:
