@@ -69,13 +69,16 @@ def main() -> None:
     arguments = parser.parse_args()
     python, script = sys.executable, str(measure.ROOT / "train.py")
     with tempfile.TemporaryDirectory() as temporary:
-        run = f"import sys; sys.argv = {[script, f'hydra.run.dir={temporary}/run', *arguments.overrides]!r}"
+
+        def training(folder: str) -> str:
+            return f"import sys; sys.argv = {[script, f'hydra.run.dir={temporary}/{folder}', *arguments.overrides]!r}"
+
         commands = {
             "python -c pass": [python, "-c", "pass"],
             "keyart --help": [python, "-c", "from keyart.cli.app import main; main()", "--help"],
             "python train.py --help": [python, script, "--help"],
             f"python -c '{IMPORTS}'": [python, "-c", IMPORTS],
-            "first head step of python train.py": [python, "-c", run + FIRST_STEP],
+            "first head step of python train.py": [python, "-c", training("begun") + FIRST_STEP],
         }
 
         if arguments.search is not None:
@@ -98,6 +101,7 @@ def main() -> None:
         for _ in range(arguments.rounds):
             for name, command in commands.items():
                 taken[name].append(call(command))
+        whole = call_stages([python, "-c", training("whole") + STAGES])
     goals = {"keyart --help": 0.5, "python train.py --help": 1.0}  # seconds to wait
     costs = {"keyart search RUN QUERY": 1.5}  # CPU seconds
     rows = []
@@ -111,7 +115,6 @@ def main() -> None:
     goal = measure.beside_goal(ratios[0], 2.0, at_most=True)
     rows.append(["first head step beside the imports", f"{ratios[0]:.2f}", f"{ratios[1]:.2f}", goal])
     measure.table(f"Start-up: {measure.machine()}", ["", "seconds (median)", "CPU seconds (median)", ""], rows)
-    whole = call_stages([python, "-c", run.replace("/run'", "/whole'") + STAGES])
     total = sum(whole.values())
     labels = {
         "imports": "imports",

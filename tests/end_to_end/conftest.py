@@ -4,11 +4,13 @@ import logging
 import runpy
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from keyart.utils.checkpoint_files import read_checkpoint
 from tests.forked import forking, heed_ctrl_c
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,3 +64,15 @@ def start_train(folder: Path, *arguments) -> subprocess.Popen:
             # Where the tests themselves run in the background of a shell, Ctrl-C is ignored, and by their children too.
             preexec_fn=heed_ctrl_c,
         )
+
+
+def kill_from_step(process: subprocess.Popen, folder: Path, step: int) -> None:
+    """Kill a training as soon as the checkpoint in its ``folder`` is of this step or a later one."""
+    last, done = folder / "checkpoints" / "last.ckpt", 0
+    while done < step and process.poll() is None:
+        time.sleep(0.02)
+        if last.is_file():
+            done = read_checkpoint(last)["global_step"]
+    process.kill()
+    process.wait()
+    assert not (folder / "metrics.json").exists(), "finished before it could be killed"

@@ -1,14 +1,12 @@
 """A run that learns from another run: recorded, refused where it would mislead, and resumed exactly."""
 
 import json
-import signal
-import time
 
 import pytest
 import torch
 
 from keyart.utils.checkpoint_files import read_checkpoint
-from tests.end_to_end.conftest import SMALL, start_train
+from tests.end_to_end.conftest import SMALL, kill_from_step, start_train
 from tests.helpers import draw_posters
 
 STUDENT = [
@@ -58,14 +56,7 @@ def test_killed_while_fine_tuning_and_resumed_equals_undisturbed(train, train_he
     assert read_checkpoint(one / "checkpoints" / "last.ckpt")["keyart"]["backbone_trained"]
     assert "teacher" in json.loads((one / "environment.json").read_text())["dataset"]
     victim = start_train(folder, *arguments, *more, "hydra.run.dir=victim")
-    last, step = folder / "victim" / "checkpoints" / "last.ckpt", 0
-    while step < 6 and victim.poll() is None:
-        time.sleep(0.02)
-        if last.is_file():
-            step = read_checkpoint(last)["global_step"]
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
-    assert not (folder / "victim" / "metrics.json").exists(), "finished before it could be killed"
+    kill_from_step(victim, folder / "victim", 6)
     (folder / "teacher").rename(folder / "moved")
     code, _, err = train_here("resume=victim", "training.teacher=null")
     assert code == 2

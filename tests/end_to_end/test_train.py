@@ -2,8 +2,6 @@
 
 import json
 import os
-import signal
-import time
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 import torch
 
 from keyart.utils.checkpoint_files import read_checkpoint
-from tests.end_to_end.conftest import SMALL, start_train
+from tests.end_to_end.conftest import SMALL, kill_from_step, start_train
 from tests.helpers import draw_posters
 
 FILES = (
@@ -112,15 +110,7 @@ def test_killed_moved_and_resumed_equals_undisturbed(posters, tmp_path, train_he
     more = ["training.head_epochs=30", "callbacks.checkpoint.every_n_steps=5", "callbacks.report=false", "name=kill"]
     one = finished(*arguments, *more)
     victim = start_train(tmp_path, *arguments, *more, "hydra.run.dir=victim")
-    last = tmp_path / "victim" / "checkpoints" / "last.ckpt"
-    step = 0
-    while step < 7 and victim.poll() is None:
-        time.sleep(0.05)
-        if last.is_file():
-            step = read_checkpoint(last)["global_step"]
-    victim.send_signal(signal.SIGKILL)
-    victim.wait()
-    assert not (tmp_path / "victim" / "metrics.json").exists(), "finished before it could be killed"
+    kill_from_step(victim, tmp_path / "victim", 7)
     (tmp_path / "victim").rename(tmp_path / "moved")
     code, _, err = train_here("resume=moved", "loss.margin=40")
     assert code == 2
