@@ -16,6 +16,7 @@ from keyart.models.backbone_names import list_names
 from keyart.models.heads.base import Head
 from keyart.models.heads.registry import build_head_from_description
 from keyart.models.hub import local_folder
+from keyart.models.own_random import own_random_numbers
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.files import replacing_folder, write_text
@@ -180,7 +181,7 @@ def load_embedder(folder: Path | str) -> Embedder:
     """
     folder = local_folder(folder)
     description = _read_description(folder)
-    with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
+    with faults_of(folder / _JSON, COPY_AGAIN), own_random_numbers():
         _check_size(folder / _WEIGHTS, description["backbone"], description["head"])
         embedder = Embedder(_backbone_from(description["backbone"]), build_head_from_description(description["head"]))
     _load_state(embedder, folder / _WEIGHTS)
@@ -197,7 +198,7 @@ def load_frozen(folder: Path | str) -> Backbone:
     description = _read_description(folder)
     if description.get("frozen") is None:
         return load_embedder(folder).backbone
-    with faults_of(folder / _JSON, COPY_AGAIN), torch.random.fork_rng(devices=[]):
+    with faults_of(folder / _JSON, COPY_AGAIN), own_random_numbers():
         _check_size(folder / _FROZEN, description["frozen"])
         backbone = _backbone_from(description["frozen"])
     _load_state(backbone, folder / _FROZEN)
