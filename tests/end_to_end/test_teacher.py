@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from keyart.utils.checkpoint_files import read_checkpoint
+from keyart.utils.reading import read_yaml
 from tests.end_to_end.conftest import SMALL, kill_from_step, start_train
 from tests.helpers import draw_posters
 
@@ -46,6 +47,13 @@ def test_a_student_is_refused_where_its_teacher_would_mislead(train, train_here,
         line = err.splitlines()[-1]
         assert all(part in line for part in named), line
         assert not (train_here.folder / "student").exists()
+
+
+def test_a_folder_of_runs_is_recorded_as_the_run_that_it_names(train, train_here, arguments):
+    (train_here.folder / "runs").mkdir()
+    (train_here.folder / "teacher").rename(train_here.folder / "runs" / "2026-01-01_00-00-00_000000")
+    run = train(*arguments, *STUDENT, "training.teacher=runs", "training.head_epochs=1")
+    assert read_yaml(run / "config.yaml")["training"]["teacher"] == "runs/2026-01-01_00-00-00_000000"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from keyart.errors import InputError
-from keyart.launch.run_job import with_paths_from
+from keyart.launch.run_job import with_one_teacher
 from keyart.training.teacher import teacher_embeddings
 
 IDS = np.array([f"p{i:04d}" for i in range(24)])
@@ -61,5 +61,13 @@ def test_a_name_of_several_runs_is_recorded_as_one_of_them(teacher, tmp_path):
     runs = tmp_path / "outputs" / "best"
     for name in ("2026-01-01_00-00-00_000000", "2026-01-02_00-00-00_000000"):
         shutil.copytree(teacher[0], runs / name)
-    config = with_paths_from(tmp_path, OmegaConf.create({"training": {"teacher": "outputs/best"}}))
+    named = OmegaConf.create({"training": {"teacher": str(runs)}})
+    folder = tmp_path / "student"
+    folder.mkdir()
+    config = with_one_teacher(folder, named)
     assert config.training.teacher == str(runs / "2026-01-02_00-00-00_000000")
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    shutil.copytree(teacher[0], runs / "2026-01-03_00-00-00_000000")
+    assert with_one_teacher(folder, named).training.teacher == config.training.teacher
+    other = OmegaConf.create({"training": {"teacher": str(teacher[0])}})
+    assert with_one_teacher(folder, other).training.teacher == str(teacher[0])

@@ -28,6 +28,7 @@ from keyart.utils.folder_lock import acquire, release
 from keyart.utils.imports import no_collections
 from keyart.utils.paths import PATH_KEYS, expand_home, path_from
 from keyart.utils.program import train_command, train_prefix
+from keyart.utils.reading import read_yaml
 from keyart.utils.text import echo
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def train_job(cfg: DictConfig) -> float:
     folder, start = Path(hydra_config.runtime.output_dir).resolve(), Path(hydra_config.runtime.cwd)
     if hydra_config.job.chdir:
         cfg = with_paths_from(start, cfg)
+    cfg = with_one_teacher(folder, cfg)
     last = folder / "checkpoints" / "last.ckpt"
     checkpoint = last if last.is_file() else None
     # A folder that existed before is never removed.
@@ -180,17 +182,35 @@ def with_paths_from(start: Path, cfg: DictConfig) -> DictConfig:
         cfg: The configuration.
 
     Returns:
-        A copy whose paths are absolute, and whose teacher is a single run.
+        A copy whose paths are absolute.
     """
     cfg = copy.deepcopy(cfg)
     for key in PATH_KEYS:
         if (value := OmegaConf.select(cfg, key, throw_on_missing=False)) is not None:
             OmegaConf.update(cfg, key, path_from(start, key, value))
-    if (teacher := OmegaConf.select(cfg, "training.teacher")) is not None:
-        # What the run records has to stay the same run when a later one of that name has finished.
-        OmegaConf.update(cfg, "training.teacher", str(finished_run(Path(teacher))))
     if cache := os.environ.get("KEYART_CACHE"):
         os.environ["KEYART_CACHE"] = str(start / expand_home(cache))
+    return cfg
+
+
+def with_one_teacher(folder: Path, cfg: DictConfig) -> DictConfig:
+    """Return the configuration with a single run as teacher, where it names a folder of runs.
+
+    Args:
+        folder: The folder of the run that is trained. If it has begun already, it keeps the teacher that it recorded,
+            also where a later run of that name has finished since.
+        cfg: The configuration.
+
+    Raises:
+        InputError: None of the runs is finished.
+    """
+    if (named := OmegaConf.select(cfg, "training.teacher")) is None:
+        return cfg
+    config = folder / "config.yaml"
+    recorded = read_yaml(config).get("training", {}).get("teacher") if config.is_file() else None
+    same = recorded is not None and Path(recorded).parent.resolve() == Path(named).resolve()
+    cfg = copy.deepcopy(cfg)
+    OmegaConf.update(cfg, "training.teacher", recorded if same else str(finished_run(Path(named))))
     return cfg
 
 
