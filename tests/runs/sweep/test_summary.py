@@ -144,6 +144,15 @@ def test_many_drawn_values_are_compared_in_ranges(tmp_path):
     assert effect.best.name == "0.009 to 0.012"
 
 
+def test_many_values_with_several_seeds_are_compared_one_by_one(tmp_path):
+    margins = [20, 25, 30, 33, 36, 40, 45, 50, 60]
+    swept = [f"loss.margin={','.join(map(str, margins))}", "seed=0,1"]
+    folder = make_sweep(tmp_path / "s", swept, lambda s: 0.4 - 0.001 * abs(s["loss.margin"] - 33))
+    (effect,) = summarise_sweep(read_sweep(folder)).effects
+    assert [(level.name, len(level.jobs)) for level in effect.levels] == [(str(margin), 2) for margin in margins]
+    assert effect.best.name == "33"
+
+
 def test_a_sweep_that_only_hydra_recorded_is_read_from_its_jobs(tmp_path):
     folder = make_sweep(tmp_path / "s", GRID, parabola)
     (folder / "sweep.yaml").unlink()

@@ -60,8 +60,7 @@ def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
     columns, rows = min(COLUMNS, count), math.ceil(count / COLUMNS)
     figure = blank_figure(PANEL_WIDTH * columns, PANEL_HEIGHT * rows + 0.5)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axis, key in zip(axes, keys, strict=False):
-        _draw_panel(axis, summary, key, theme)
+    hollow = [_draw_panel(axis, summary, key, theme) for axis, key in zip(axes, keys, strict=False)]
     if summary.sweep.search:
         _draw_progress(axes[len(keys)], summary, theme)
     elif not keys:
@@ -74,19 +73,24 @@ def draw_sweep(summary: Summary, theme: "Theme | None" = None) -> "Figure":
         _draw_references(axis, references, theme)
     # At the left edge, below the first panel.
     note = reference_note(low, references)
-    if any(job.trained is not None for job in summary.sweep.finished) and keys:
+    if any(hollow):
         note = f"Hollow: the trained branch alone. {note}".rstrip()
     figure.supxlabel(note, x=0.01, ha="left", fontsize=10, color=theme.muted)
     return figure
 
 
-def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> None:
-    """Draw one key: a line for each value of the key beside it, or the jobs of a search as points."""
+def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> bool:
+    """Draw one key: a line for each value of the key beside it, or the jobs of a search as points.
+
+    Returns:
+        Whether there are hollow points, those of the trained branch alone.
+    """
     jobs, other = summary.sweep.finished, _other_key(summary, key)
     values, groups = values_of(key, jobs), [None] if other is None else values_of(other, jobs)
     numeric, many = all(is_number(value) for value in values), summary.sweep.search and in_ranges(key, jobs)
     # Shifted sideways, so that the intervals at one value do not overlap.
     step = np.ptp([float(v) for v in values]) * 0.008 if numeric else min(0.16, 0.6 / len(groups))  # type: ignore[arg-type]
+    hollow = False
     for at, group in enumerate(groups):
         shift = 0.0 if many else (at - (len(groups) - 1) / 2) * float(step)
         points, trained = [], []
@@ -97,6 +101,7 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
                 points.append((x, summary.estimates.of(part)))
                 if (alone := summary.estimates.of_trained(part)) is not None:
                     trained.append((x, alone))
+        hollow = hollow or bool(trained)
         colour = _colour(theme, at, groups)
         _draw_points(axes, trained, colour, joined=numeric and not many, faint=many, hollow=True)
         _draw_points(axes, points, colour, joined=numeric and not many, label=format_value(group), faint=many)
@@ -111,6 +116,7 @@ def _draw_panel(axes: "Axes", summary: Summary, key: str, theme: "Theme") -> Non
     panel_title(axes, f"{summary.metric} on validation by {key}", theme)
     if other is not None:
         _legend(axes, other, len(groups), theme)
+    return hollow
 
 
 def _other_key(summary: Summary, key: str) -> str | None:

@@ -11,6 +11,8 @@ from keyart.runs.sweep.folder import Job, Value
 
 MAX_LEVELS = 8
 """A numeric key with more values is compared by three ranges of values with a third of the jobs each."""
+MAX_REPEATED_LEVELS = 3 * MAX_LEVELS
+"""The same for a key that has at least two jobs for each value, as in a sweep over seeds."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,8 @@ def in_ranges(key: str, jobs: Sequence[Job]) -> bool:
     """Return whether to compare ranges of a numeric key: it has many values, or a search drew each of them once."""
     values = values_of(key, jobs)
     drawn = len(values) > 3 and len(values) == len(jobs) and any(isinstance(value, float) for value in values)
-    return all(is_number(value) for value in values) and (len(values) > MAX_LEVELS or drawn)
+    most = MAX_LEVELS if len(jobs) < 2 * len(values) else MAX_REPEATED_LEVELS
+    return all(is_number(value) for value in values) and (len(values) > most or drawn)
 
 
 def compare_levels(key: str, jobs: Sequence[Job], estimates: Estimates) -> Comparison:
