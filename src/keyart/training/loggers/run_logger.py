@@ -89,13 +89,13 @@ def finishing(loggers: Iterable[Any]) -> Iterator[None]:
     """Finish every `RunLogger` exactly once, with the status in which the block ends.
 
     Examples:
-        >>> class Told:
+        >>> class Printing:
         ...     def log_results(self, results): ...
         ...     def finish(self, status): print(status)
-        >>> with finishing([Told()]):
+        >>> with finishing([Printing()]):
         ...     pass
         finished
-        >>> with finishing([Told()]):
+        >>> with finishing([Printing()]):
         ...     raise ValueError("a fault in the block")
         Traceback (most recent call last):
             ...

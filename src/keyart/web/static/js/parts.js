@@ -132,17 +132,17 @@ export function TitleBox({ run, label, placeholder, onChoose, large, id, empty }
   const asked = useRef("");
   const box = useRef(null);
   useEffect(() => {
-    const wanted = text.trim();
-    asked.current = wanted;
+    const typed = text.trim();
+    asked.current = typed;
     setProgress(null);
-    if (!wanted) {
+    if (!typed) {
       setFound(null);
       return undefined;
     }
     const control = new AbortController();
-    const show = (posters) => asked.current === wanted && (setFound(posters), setProgress(null), setActive(0));
-    const report = (progress) => asked.current === wanted && setProgress(progress);
-    const timer = setTimeout(() => get(`runs/${run}/titles`, { text: wanted }, { signal: control.signal, report }).then(
+    const show = (posters) => asked.current === typed && (setFound(posters), setProgress(null), setActive(0));
+    const report = (progress) => asked.current === typed && setProgress(progress);
+    const timer = setTimeout(() => get(`runs/${run}/titles`, { text: typed }, { signal: control.signal, report }).then(
       show, (error) => error.name !== "AbortError" && show([]),
     ), 90);
     return () => {
@@ -189,10 +189,10 @@ export function TitleBox({ run, label, placeholder, onChoose, large, id, empty }
 }
 
 /** Load torch in the background and follow it. */
-export function useModel(wanted) {
+export function useModel(active) {
   const [state, setState] = useState(null);
   useEffect(() => {
-    if (!wanted) return undefined;
+    if (!active) return undefined;
     let stopped = false;
     const follow = async () => {
       const model = await fetch("/api/model", { method: "POST" }).then((answer) => answer.json(), () => null);
@@ -202,6 +202,6 @@ export function useModel(wanted) {
     };
     follow();
     return () => { stopped = true; };
-  }, [wanted]);
+  }, [active]);
   return state;
 }

@@ -53,17 +53,17 @@ function announce() {
 
 /** Scroll to where this step of the history was left, as soon as the page is long enough, unless the person scrolls first. */
 function restore() {
-  const wanted = history.state?.scroll ?? 0;
+  const left = history.state?.scroll ?? 0;
   let until = performance.now() + 10_000; // after the view has loaded
   const own = new AbortController();
   for (const name of ["wheel", "keydown", "pointerdown", "popstate"]) addEventListener(name, () => own.abort(), { signal: own.signal, passive: true });
   let held = 0; // frames: the view that is left may be long enough, and the one that comes not yet
   const attempt = () => {
     if (own.signal.aborted) return;
-    window.scrollTo(0, wanted);
+    window.scrollTo(0, left);
     const busy = document.querySelector("main .busy") !== null;
     if (busy) until = performance.now() + 10_000;
-    held = busy || Math.abs(window.scrollY - wanted) > 2 ? 0 : held + 1;
+    held = busy || Math.abs(window.scrollY - left) > 2 ? 0 : held + 1;
     if (held < 30 && performance.now() < until) requestAnimationFrame(attempt);
     else own.abort();
   };

@@ -57,9 +57,9 @@ function Beside({ run, row, shown, runs }) {
 }
 
 function Disputed({ first, second, run }) {
-  const [wanted, want] = useState(false);
-  const { data, error, loading } = useGet(wanted ? "differences" : null, { first, second });
-  return html`${!wanted && html`<p><button type="button" onClick=${() => want(true)}>Find the posters on which runs ${first + 1} and ${second + 1} differ most</button></p>`}
+  const [requested, request] = useState(false);
+  const { data, error, loading } = useGet(requested ? "differences" : null, { first, second });
+  return html`${!requested && html`<p><button type="button" onClick=${() => request(true)}>Find the posters on which runs ${first + 1} and ${second + 1} differ most</button></p>`}
     ${loading && html`<${Busy}>Searching both indexes…</${Busy}>`}<${Failure} message=${error} />
     ${data && html`<h3>They differ most on</h3><p class="note">Of ${count(data.queries)} posters, the runs share ${(data.mean_shared * 100).toFixed(0)}% of their ten nearest on average.</p>
       <${Grid} small label="Posters on which the runs differ most">${data.posters.map((poster) => html`<${Poster} key=${poster.row} run=${first} poster=${poster} link=${changed({ row: poster.row })}

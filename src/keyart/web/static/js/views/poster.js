@@ -63,11 +63,11 @@ function Frozen({ run, row, poster }) {
 }
 
 function Others({ run, row, poster }) {
-  const [wanted, want] = useState(false);
-  const { data, error, loading } = useGet(wanted ? `runs/${run}/posters/${row}/duplicates` : null);
+  const [requested, request] = useState(false);
+  const { data, error, loading } = useGet(requested ? `runs/${run}/posters/${row}/duplicates` : null);
   return html`
     ${poster.same_film.length > 0 && html`<h2>Other artwork of this film</h2><${Grid} small label="Other artwork">${poster.same_film.map((one) => html`<${Poster} key=${one.row} run=${run} poster=${one} />`)}</${Grid}>`}
-    ${!wanted && html`<p><button type="button" onClick=${() => want(true)}>Look for the same picture elsewhere</button></p>`}
+    ${!requested && html`<p><button type="button" onClick=${() => request(true)}>Look for the same picture elsewhere</button></p>`}
     ${loading && html`<${Busy}>Comparing pictures; the first time takes a few seconds…</${Busy}>`}<${Failure} message=${error} />
     ${data && (data.length ? html`<h2>The same picture</h2><${Grid} small label="Near-duplicates">${data.map((one) => html`<${Poster} key=${one.row} run=${run} poster=${one} />`)}</${Grid}>`
       : html`<p class="muted">None of its 100 nearest posters is the same picture.</p>`)}`;

@@ -68,42 +68,42 @@ function Results({ state, run, about, row, image, text }) {
   const key = JSON.stringify([asked, filters]);
   const [found, setFound] = useState({ key: null, neighbours: [] });
   const [failure, setFailure] = useState(null);
-  const [wanted, setWanted] = useState(remembered(`shown ${key}`, PAGE));
+  const [limit, setLimit] = useState(remembered(`shown ${key}`, PAGE));
   const [loading, setLoading] = useState(false);
   const [progress, setProgress] = useState(null);
   const { data: facets } = useGet(`runs/${run}/facets`, { genre: genres, year });
   const latest = useRef(key);
   latest.current = key;
-  useEffect(() => setWanted(remembered(`shown ${key}`, PAGE)), [key]);
+  useEffect(() => setLimit(remembered(`shown ${key}`, PAGE)), [key]);
   useEffect(() => {
     const known = found.key === key ? found.neighbours : [];
-    if (known.length >= wanted) return undefined;
+    if (known.length >= limit) return undefined;
     const control = new AbortController();
     setLoading(true);
     setFailure(null);
     setProgress(null);
     // A diverse list depends on its length, so it is asked for as a whole.
     const skip = diverse ? 0 : known.length;
-    get(`runs/${run}/search`, { ...asked, ...filters, k: wanted, skip }, { signal: control.signal, report: setProgress }).then((answer) => {
+    get(`runs/${run}/search`, { ...asked, ...filters, k: limit, skip }, { signal: control.signal, report: setProgress }).then((answer) => {
       if (latest.current !== key) return;
       setFound({ ...answer, key, neighbours: diverse ? answer.neighbours : [...known, ...answer.neighbours] });
       setLoading(false);
-      remember(`shown ${key}`, wanted);
+      remember(`shown ${key}`, limit);
     }, (error) => {
       if (error.name === "AbortError" || latest.current !== key) return;
       setFailure(error.message);
       setLoading(false);
     });
     return () => control.abort();
-  }, [key, wanted]);
+  }, [key, limit]);
   const fresh = found.key === key;
   const { query, neighbours, searched = 0, posters = 0 } = found;
   // Near-duplicates shorten a list; without them only the catalogue's end does.
-  const more = fresh && !loading && neighbours.length >= wanted && wanted < Math.min(MOST, searched);
+  const more = fresh && !loading && neighbours.length >= limit && limit < Math.min(MOST, searched);
   const end = useRef(null);
   useEffect(() => {
     if (!more) return undefined;
-    const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setWanted((now) => Math.min(MOST, now + PAGE)),
+    const watcher = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setLimit((now) => Math.min(MOST, now + PAGE)),
       { rootMargin: "900px" });
     watcher.observe(end.current);
     return () => watcher.disconnect();
@@ -128,7 +128,7 @@ function Results({ state, run, about, row, image, text }) {
         link=${href("poster", { row: poster.row, from: query?.row })} />`)}</${Grid}>
       ${loading && html`<${Busy}>${progress ? readingTitles(progress) : unique ? "Looking for pictures that are the same…" : "Searching…"}</${Busy}>`}
       <div ref=${end}></div>
-      ${more && html`<p class="more"><button type="button" onClick=${() => setWanted(Math.min(MOST, wanted + PAGE))}>Show ${PAGE} more</button></p>`}
+      ${more && html`<p class="more"><button type="button" onClick=${() => setLimit(Math.min(MOST, limit + PAGE))}>Show ${PAGE} more</button></p>`}
       ${fresh && !more && !loading && !failure && html`<p class="end">${neighbours.length ? `The end: ${neighbours.length >= MOST ? `the ${count(MOST)} nearest are shown` : "no more posters"}${
         hidden > 0 ? `; ${count(hidden)} are hidden by the filters` : ""}.` : "No poster passes the filters."}
         ${" "}<a href="#main" onClick=${(event) => { event.preventDefault(); scrollTo(0, 0); }}>To the top</a></p>`}

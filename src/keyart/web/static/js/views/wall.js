@@ -94,8 +94,8 @@ function Scroller({ run, order }) {
   };
   const jumpTo = (position) => moveTo(Math.floor(position / columns) * height);
   useEffect(() => {
-    const wanted = current().number("at") ?? remembered("wall", null);
-    if (size.width && wanted !== null) jumpTo(wanted);
+    const position = current().number("at") ?? remembered("wall", null);
+    if (size.width && position !== null) jumpTo(position);
   }, [size.width > 0]);
   const before = Math.max(0, Math.floor(top / height));
   useEffect(() => {
