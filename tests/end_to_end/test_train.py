@@ -246,8 +246,8 @@ def test_a_profile_goes_into_the_runs_folder(kind, message, arguments, train_her
     code, out, err = train_here(
         *arguments, "training.head_epochs=1", "callbacks.report=false", f"trainer.profiler={kind}"
     )
-    assert code == 0
-    assert len(out.splitlines()) == 1
+    assert code == 0, err
+    assert len(out.splitlines()) == 1, out
     assert "Profiler Report" not in err
     profile = train_here.folder / out.strip() / "profile" / f"fit-{kind}.txt"
     assert message in profile.read_text()
