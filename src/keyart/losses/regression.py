@@ -25,7 +25,8 @@ class RegressionLoss(MetricLoss):
     with ``"none"``, all pairs have equal weight. If there are no pairs of one kind, the other kind has all the weight.
     Every pair has a target, so no miner applies.
 
-    Use it if the cosine itself must have a meaning: similarities are fitted to the gains. ``experiment=best`` uses it.
+    Use it if the cosine itself must have a meaning: similarities are fitted to the gains. ``experiment=finetune``
+    uses it.
 
     Args:
         margin: Must be None: the loss has none.
