@@ -69,12 +69,12 @@ def relevance(axes: Axes) -> None:
 
 def lift(axes: Axes) -> None:
     """Draw nDCG@10 of some embeddings on one line, with the scale of lift below."""
-    said = re.search(r"Chance\s+is ([\d.]+) in nDCG@10, the frozen backbone ([\d.]+)", RESULTS)
+    said = re.search(r"Chance\s+is\s+([\d.]+)\s+in\s+nDCG@10,\s+the\s+frozen\s+backbone\s+([\d.]+)", RESULTS)
     if said is None:
         raise LookupError("docs/results.md does not say chance and the frozen backbone")
     chance, frozen = float(said[1]), float(said[2])
     rows = {
-        "`triplet_baseline`": "triplet baseline",
+        "`triplet_baseline`": "triplet\nbaseline",
         "`classifier`": "classifier",
         "`head`:": "head",
         "`best`": "best",
@@ -138,16 +138,18 @@ def splits(axes: Axes) -> None:
 
 
 def beyond_genre(axes: Axes) -> None:
-    """Draw what the recipes keep or gain beyond genre, beside the frozen backbone, seed 0."""
+    """Draw what the recipes keep or gain beyond genre, each beside its own frozen backbone, seed 0."""
     starts = {"same film, all": "same film,\nall", "same film, test": "same film,\ntest"}
     starts |= {"watched together, all": "watched together,\nall", "watched together, test": "watched together,\ntest"}
-    for place, (name, colour) in enumerate((("frozen", GREY), ("head", BLUE), ("best", GREEN))):
+    names = [name.strip("`") for name in table_row("| Lite0 frozen")]
+    for place, (name, colour) in enumerate(zip(names, (GREY, BLUE, "#bbbbbb", GREEN), strict=True)):
         values = [first(table_row(start)[1 + place]) for start in starts]
-        bars = axes.bar([at + 0.27 * (place - 1) for at in range(len(values))], values, 0.25, color=colour, label=name)
+        x = [at + 0.21 * (place - 1.5) for at in range(len(values))]
+        bars = axes.bar(x, values, 0.2, color=colour, label=name)
         axes.bar_label(bars, fmt="%.3f", fontsize=7)
     axes.set(xticks=range(len(starts)), ylim=(0, 0.62), ylabel="recall@10, or nDCG@10")
     axes.set_xticklabels(list(starts.values()), fontsize=8)
-    axes.legend(ncols=3, fontsize=8, frameon=False)
+    axes.legend(ncols=4, fontsize=8, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
 
 

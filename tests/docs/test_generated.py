@@ -117,7 +117,14 @@ def test_the_page_of_the_api_has_each_public_name():
 def test_figures_read_the_results(tmp_path):
     figures.draw_all(tmp_path)
     assert {file.stem for file in tmp_path.iterdir()} == {"relevance", "lift", "phases", "splits", "beyond_genre"}
-    assert figures.first(figures.table_row("`best`")[1]) == 0.3317
+    assert figures.first(figures.table_row("`best`")[1]) == 0.3336
+    names, values = figures.table_row("| Lite0 frozen"), figures.table_row("same film, all")
+    assert dict(zip(names, map(figures.first, values[1:]), strict=True)) == {
+        "Lite0 frozen": 0.395,
+        "`head`": 0.417,
+        "Lite2 frozen": 0.391,
+        "`best`": 0.436,
+    }
     with pytest.raises(LookupError, match="no row"):
         figures.table_row("nothing")
 
