@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from keyart.errors import InputError
 from keyart.losses.base import Margin, MetricLoss, Relations, Schedule
 from keyart.losses.relations import AnyRelevance, to_relevance
+from keyart.utils.own_random import own_random_numbers
 
 _SOURCE = "pytorch-metric-learning"
 # Limit for the absolute value of cosines; larger ones belong to equal or opposite directions.
@@ -281,7 +282,8 @@ class PMLLoss(MetricLoss):
     @torch.no_grad()
     def _try_out(self) -> None:
         """Compute the loss of six items once, so that invalid arguments that the constructor accepts fail here."""
-        rows = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+        with own_random_numbers():
+            rows = torch.randn(6, 4)
         self(rows, torch.tensor([0, 0, 0, 1, 1, 1]))
 
     def compute(self, embeddings: Tensor, ref_emb: Tensor, relations: Relations) -> Tensor:

@@ -16,11 +16,11 @@ from keyart.models.backbone_names import list_names
 from keyart.models.heads.base import Head
 from keyart.models.heads.registry import build_head_from_description
 from keyart.models.hub import local_folder
-from keyart.models.own_random import own_random_numbers
 from keyart.models.precision import autocast_for
 from keyart.models.weights import digest, save_state
 from keyart.utils.files import replacing_folder, write_text
 from keyart.utils.former import current_names
+from keyart.utils.own_random import own_random_numbers
 from keyart.utils.reading import COPY_AGAIN, check_regular, faults_of, read_json
 
 if TYPE_CHECKING:

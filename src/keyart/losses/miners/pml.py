@@ -13,6 +13,7 @@ from keyart.losses.base import Relations
 from keyart.losses.miners.base import Miner
 from keyart.losses.pml import build_object, find_class, import_pml, refusal
 from keyart.losses.relations import compute_label_relations
+from keyart.utils.own_random import own_random_numbers
 
 #: The supported miners.
 SUPPORTED: tuple[str, ...] = (
@@ -85,7 +86,7 @@ class PMLMiner(Miner):
 
     def _try_out(self) -> None:
         """Mine six items once, so that invalid arguments that the constructor accepts fail here."""
-        with torch.random.fork_rng(devices=[]):
+        with own_random_numbers():
             rows = torch.randn(6, 4)
             self(rows, compute_label_relations(torch.tensor([0, 0, 0, 1, 1, 1]), 6, Relevance("exact")))
 

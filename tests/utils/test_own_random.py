@@ -9,7 +9,7 @@ from keyart.models import embedder as embedders
 from keyart.models.backbone_factory import create_backbone
 from keyart.models.embedder import Embedder, load_embedder, load_frozen
 from keyart.models.heads.build import build_head
-from keyart.models.own_random import own_random_numbers
+from keyart.utils.own_random import own_random_numbers
 from tests.models.test_heads import heads
 
 SIZE = (32, 32)

@@ -1,4 +1,4 @@
-"""Random numbers of modules whose weights are loaded after their construction."""
+"""Draws that leave the random numbers of the process alone, in this thread and in others."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
